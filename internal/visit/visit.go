@@ -1,0 +1,79 @@
+// Package visit carries who is calling and from where.
+//
+// The edge of the server makes one Visit for each request and puts it in the context; every layer below reads it from
+// there. It holds what the request presented, never what that turned out to be worth: resolvers decide that.
+package visit
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+)
+
+// Visit is one request as the server's edge saw it.
+type Visit struct {
+	RequestID string     // ours, never the caller's
+	IP        netip.Addr // the client's address; the zero Addr when it is unknown
+	UserAgent string     // at most 512 bytes, valid UTF-8, no control characters
+	Dialect   string     // the language that the caller spoke, for example graphql
+
+	// Credential is the token or key that the request presented, "" for none. When Ambiguous is true the request
+	// presented more than one, or one in a form that no credential has, and none of them counts.
+	Credential string
+	Ambiguous  bool
+
+	mu     sync.Mutex
+	header http.Header
+}
+
+// SetHeader sets a header of the answer. Resolvers of one query run side by side, so it is safe for concurrent use.
+func (v *Visit) SetHeader(key, value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.header == nil {
+		v.header = http.Header{}
+	}
+	v.header.Set(key, value)
+}
+
+// CopyHeaders moves the headers that were set during the request into h.
+func (v *Visit) CopyHeaders(h http.Header) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for k, values := range v.header {
+		h[k] = values
+	}
+}
+
+// Block is the address block that limits count by: the address itself for IPv4, the /64 for IPv6 (security rule
+// LG-13), and "unknown" for a caller without an address, so that all of those share one bucket (LG-15).
+func (v *Visit) Block() string {
+	ip := v.IP.Unmap()
+	switch {
+	case !ip.IsValid():
+		return "unknown"
+	case ip.Is4():
+		return ip.String()
+	}
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return "unknown"
+	}
+	return prefix.String()
+}
+
+type contextKey struct{}
+
+// With puts v into the context.
+func With(ctx context.Context, v *Visit) context.Context {
+	return context.WithValue(ctx, contextKey{}, v)
+}
+
+// From returns the visit of this context; a fresh empty one where nobody put any, so that callers need no nil check.
+func From(ctx context.Context) *Visit {
+	if v, ok := ctx.Value(contextKey{}).(*Visit); ok {
+		return v
+	}
+	return &Visit{}
+}
