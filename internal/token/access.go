@@ -1,0 +1,107 @@
+package token
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+// accessType is the header typ of an access token (RFC 9068, section 2.1); nothing else that is signed carries it.
+const accessType = "at+jwt"
+
+// leeway is how far the clocks of two instances may differ.
+const leeway = 5 * time.Second
+
+// maxMetadata is the most that the encoded metadata of a token may take, in bytes.
+const maxMetadata = 1024
+
+// ErrTooLarge says that an access token cannot be issued because its metadata take more than 1 KiB encoded, or the
+// whole of it more than the 4 KiB that are accepted.
+var ErrTooLarge = errors.New("token: too much for an access token")
+
+// Access is what an access token says.
+type Access struct {
+	ID        string         // the claim jti, 26 characters; set by Issue
+	User      string         // the claim sub: a typed id such as user_…
+	Session   string         // the claim sid: a typed id such as sess_…; revoke by this, never by the text of a token
+	Roles     []string       // the claim roles; left out when empty
+	Methods   []string       // the claim amr (RFC 8176); left out when empty
+	Metadata  map[string]any // the claim metadata, at most 1 KiB; it lies one level down and overwrites no other claim
+	IssuedAt  time.Time      // the claim iat, whole seconds in UTC; set by Issue
+	ExpiresAt time.Time      // the claim exp, whole seconds in UTC; set by Issue
+}
+
+// Issuer signs and verifies access tokens: JWTs signed by ES256. It never changes, so a rotation of keys makes a new one;
+// it is safe for concurrent use and never fetches anything.
+type Issuer struct {
+	issuer, audience string
+	active           SigningKey
+	keys             map[string]SigningKey
+	parser           *jwt.Parser
+	now              func() time.Time
+}
+
+// NewIssuer signs by active, and verifies by active and the others: the next key, and the retired ones until their last
+// token ends. Issuer and audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or
+// key, because the check that goes with it would be off.
+func NewIssuer(issuer, audience string, active SigningKey, others []SigningKey, now func() time.Time) (*Issuer, error) {
+	if issuer == "" || audience == "" || now == nil {
+		return nil, errors.New("token: an issuer needs a name, an audience and a clock")
+	}
+	keys := map[string]SigningKey{}
+	for _, k := range slices.Concat(others, []SigningKey{active}) {
+		if k.private == nil || k.KID == "" || k.Alg != AlgES256 {
+			return nil, errors.New("token: a signing key is empty or has an unknown algorithm")
+		}
+		keys[k.KID] = k
+	}
+	return &Issuer{
+		issuer: issuer, audience: audience, active: active, keys: keys, now: now,
+		// Each of these checks is off in golang-jwt until its option is set.
+		parser: jwt.NewParser(
+			jwt.WithValidMethods([]string{AlgES256}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
+			jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+			jwt.WithTimeFunc(now),
+		),
+	}, nil
+}
+
+// Issue signs a token that ends ttl from now, both cut to whole seconds; ttl is at least a second. It returns the token
+// and a with ID, IssuedAt and ExpiresAt set. ErrTooLarge is the one expected error; a missing user or session is a
+// mistake of the caller.
+func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error) {
+	if a.User == "" || a.Session == "" || ttl < time.Second {
+		return "", Access{}, errors.New("token: an access token needs a user, a session and a lifetime")
+	}
+	if len(a.Metadata) > 0 {
+		metadata, err := encodeJSON(a.Metadata)
+		if err != nil {
+			return "", Access{}, fmt.Errorf("token: encoding metadata: %w", err)
+		}
+		if len(metadata) > maxMetadata {
+			return "", Access{}, ErrTooLarge
+		}
+	}
+	iat := i.now().Unix()
+	exp := iat + int64(ttl/time.Second)
+	a.ID, a.IssuedAt, a.ExpiresAt = rand.Text(), time.Unix(iat, 0).UTC(), time.Unix(exp, 0).UTC()
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, &claims{
+		Issuer: i.issuer, Audience: i.audience, Subject: a.User, Session: a.Session, IssuedAt: &iat, ExpiresAt: &exp,
+		ID: a.ID, Roles: a.Roles, Methods: a.Methods, Metadata: a.Metadata,
+	})
+	t.Header["typ"], t.Header["kid"] = accessType, i.active.KID
+	text, err := t.SignedString(i.active.private)
+	if err != nil {
+		return "", Access{}, fmt.Errorf("token: signing an access token: %w", err)
+	}
+	if len(text) > maxCompact {
+		return "", Access{}, ErrTooLarge
+	}
+	return secret.Text(text), a, nil
+}

@@ -1,0 +1,161 @@
+package token_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+const (
+	issuerName = "https://auth.example"
+	audience   = "https://api.example"
+)
+
+func newCodec(t testing.TB) *token.Codec {
+	t.Helper()
+	m, err := secret.New(secret.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.NewCodec(m)
+}
+
+// noon is the time of every test that does not move the clock.
+func noon() time.Time { return time.Unix(1_800_000_000, 0) }
+
+func newKey(t testing.TB) token.SigningKey {
+	t.Helper()
+	key, err := token.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func newIssuer(t testing.TB, key token.SigningKey, others ...token.SigningKey) *token.Issuer {
+	t.Helper()
+	i, err := token.NewIssuer(issuerName, audience, key, others, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func someone() token.Access {
+	return token.Access{
+		User: token.FormatID("user", token.NewID()), Session: token.FormatID("sess", token.NewID()),
+		Roles: []string{"admin"}, Methods: []string{"pwd", "otp"}, Metadata: map[string]any{"team": "blue"},
+	}
+}
+
+func issue(t testing.TB, i *token.Issuer) string {
+	t.Helper()
+	text, _, err := i.Issue(someone(), 10*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text.Reveal()
+}
+
+// private takes the key out the way a thief of the database would.
+func private(t testing.TB, key token.SigningKey) *ecdsa.PrivateKey {
+	t.Helper()
+	der, err := key.MarshalPrivate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.(*ecdsa.PrivateKey)
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// forge signs any header and claims, so that what refuses them is not the signature.
+func forge(t testing.TB, key token.SigningKey, header, claims string) string {
+	t.Helper()
+	input := b64(header) + "." + b64(claims)
+	digest := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, private(t, key), digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := make([]byte, 64)
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return input + "." + b64(string(signature))
+}
+
+func goodHeader(key token.SigningKey) string {
+	return fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":%q}`, key.KID)
+}
+
+// goodClaims are valid at noon; each pair replaces an old text by a new one.
+func goodClaims(pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(`{"iss":"https://auth.example","aud":"https://api.example",` +
+		`"sub":"user_x","sid":"sess_x","iat":1800000000,"exp":1800000600,"jti":"j"}`)
+}
+
+// refuses fails unless Verify refuses text with our error, an empty answer, and not a word of the token.
+func refuses(t *testing.T, i *token.Issuer, text string) {
+	t.Helper()
+	got, err := i.Verify(text)
+	if !errors.Is(err, token.ErrMalformed) || got.User != "" || got.Session != "" {
+		t.Errorf("accepted: %+v, %v", got, err)
+		return
+	}
+	for _, part := range strings.Split(text, ".") {
+		if len(part) > 8 && strings.Contains(err.Error(), part[:8]) {
+			t.Errorf("the error shows the token: %v", err)
+		}
+	}
+}
+
+// samples is how often a test draws: DRAGOMAN_TEST_FULL=1 asks for the number that the security rules name.
+func samples(normal, full int) int {
+	if os.Getenv("DRAGOMAN_TEST_FULL") == "1" {
+		return full
+	}
+	return normal
+}
+
+// mutants is text changed, cut, doubled and re-cased at every position, and with white space around it: everything that
+// is near a token and is not that token.
+func mutants(text string) []string {
+	var out []string
+	for i := range len(text) {
+		head, c, tail := text[:i], text[i:i+1], text[i+1:]
+		out = append(out, head, text[i+1:], head+tail, head+c+c+tail, head+" "+c+tail, head+"="+tail, head+"\n"+c+tail)
+		for _, other := range []string{"A", "a", "0", "1", "z", "-", "_", ".", "\x00", "é", string(c[0] ^ 1), string(c[0] ^ 2)} {
+			out = append(out, head+other+tail)
+		}
+		out = append(out, head+strings.ToUpper(c)+tail, head+strings.ToLower(c)+tail)
+		if i > 0 {
+			out = append(out, text[:i-1]+c+text[i-1:i]+tail)
+		}
+	}
+	for _, extra := range []string{" ", "\n", "\r\n", "\t", "\x00", "=", "==", ".", "A", "\u00a0", "\ufeff"} {
+		out = append(out, text+extra, extra+text)
+	}
+	out = append(out, strings.ToUpper(text), strings.ToLower(text), text+text, text+"."+text, "Bearer "+text)
+	kept := out[:0]
+	for _, m := range out {
+		if m != text {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}

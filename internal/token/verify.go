@@ -1,0 +1,83 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// joseHeader is the only header that our tokens have. Every other member is refused, above all those by which a token
+// would bring or point to its own key (jku, jwk, x5u, x5c) or ask for rules of its own (crit, RFC 7515, section 4.1.11).
+type joseHeader struct {
+	Alg string `json:"alg"`
+	Typ string `json:"typ"`
+	Kid string `json:"kid"`
+}
+
+// Verify checks an access token and returns what it says. It is valid when all of these hold, checked in this order: the
+// compact form, the header, a kid of our own set and the algorithm of that key, the signature, issuer and audience, the
+// times, and a user, a session and an id. Times may be 5 seconds off.
+//
+// Its error is always ErrMalformed, with a reason for the log that holds nothing of the token. Whether the session still
+// lives is for the caller to ask, by Access.Session and never by the text: ECDSA lets anybody turn one valid signature
+// into a second one of the same claims.
+func (i *Issuer) Verify(text string) (Access, error) {
+	if !isCompact(text) {
+		return Access{}, refusal("its form is not that of a JWT")
+	}
+	key, err := i.keyFor(text)
+	if err != nil {
+		return Access{}, err
+	}
+	var c claims
+	token, err := i.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return &key.private.PublicKey, nil })
+	// Any error refuses, even one that comes with a token.
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return Access{}, refusal("its claims cannot be read")
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return Access{}, refusal("its signature is wrong")
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return Access{}, refusal("it has expired")
+	case err != nil || !token.Valid:
+		return Access{}, refusal("its claims are not those that it needs here")
+	}
+	return Access{
+		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
+		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
+	}, nil
+}
+
+// keyFor reads the header of a token in compact form and finds the key that its kid names. A kid is a name in our own
+// set and nothing else: no path, no query, no address.
+func (i *Issuer) keyFor(text string) (SigningKey, error) {
+	segment, _, _ := strings.Cut(text, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return SigningKey{}, refusal("its header cannot be read")
+	}
+	var header joseHeader
+	// The codec also refuses members in another case, members that stand twice, and invalid UTF-8.
+	if err := json.Unmarshal(raw, &header, json.RejectUnknownMembers(true)); err != nil {
+		return SigningKey{}, refusal("its header cannot be read")
+	}
+	if header.Typ != accessType {
+		return SigningKey{}, refusal("it is not an access token")
+	}
+	key, ok := i.keys[header.Kid]
+	if !ok {
+		return SigningKey{}, refusal("its key is unknown")
+	}
+	if header.Alg != key.Alg {
+		return SigningKey{}, refusal("its algorithm is not that of its key")
+	}
+	return key, nil
+}
+
+// refusal takes fixed words only: the errors of the parsers quote what they were given.
+func refusal(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }
