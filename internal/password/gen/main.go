@@ -1,0 +1,116 @@
+// Command gen makes the list of common passwords that package password embeds.
+//
+//	npm pack @zxcvbn-ts/language-common@4.1.3
+//	go run ./internal/password/gen zxcvbn-ts-language-common-4.1.3.tgz internal/password/common/list.bin
+//
+// The archive's checksum is written down here, so that the same command makes the same bytes.
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+const (
+	archiveSum = "bf3027c16c069d7877e25dc8751bc819e10e479afcc5ee1a323eb2ab73129ca9" // SHA-256 of the .tgz
+	member     = "package/src/passwords.json"
+	leastBytes = 6  // shorter ones are never long enough for an account
+	mostShared = 31 // what one byte below the printable ones can say
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: gen ARCHIVE.tgz LIST.bin")
+		os.Exit(2)
+	}
+	if err := run(os.Args[1], os.Args[2], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(archive, list string, out io.Writer) error {
+	data, err := os.ReadFile(archive)
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != archiveSum {
+		return errors.New("this is not the archive that the list is made from")
+	}
+	all, err := extract(data)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", member, err)
+	}
+	words := choose(all)
+	encoded, err := encode(words)
+	if err != nil {
+		return err
+	}
+	long := 0
+	for _, w := range words {
+		if len(w) >= 8 {
+			long++
+		}
+	}
+	fmt.Fprintf(out, "%d entries, %d of them of 8 or more characters, %d bytes\n", len(words), long, len(encoded))
+	return os.WriteFile(list, encoded, 0o644)
+}
+
+// extract reads the array of passwords out of the npm archive.
+func extract(archive []byte) (words []string, err error) {
+	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
+	if err != nil {
+		return nil, err
+	}
+	for files := tar.NewReader(unzipped); ; {
+		header, err := files.Next()
+		if err != nil {
+			return nil, err
+		}
+		if header.Name == member {
+			err = json.NewDecoder(files).Decode(&words)
+			return words, err
+		}
+	}
+}
+
+// choose keeps the entries that are long enough, in lower case, ascending, each once.
+func choose(all []string) []string {
+	var words []string
+	for _, w := range all {
+		if len(w) >= leastBytes {
+			words = append(words, strings.ToLower(w))
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// encode front-codes sorted words: for each the number of bytes shared with the one before, then its own bytes.
+func encode(words []string) ([]byte, error) {
+	var out []byte
+	before := ""
+	for _, w := range words {
+		if len(w) > mostShared || strings.ContainsFunc(w, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return nil, fmt.Errorf("%q cannot be written in this form", w)
+		}
+		shared := 0
+		for shared < len(before) && shared < len(w) && before[shared] == w[shared] {
+			shared++
+		}
+		out = append(out, byte(shared))
+		out = append(out, w[shared:]...)
+		before = w
+	}
+	return out, nil
+}
