@@ -1,0 +1,92 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// ApiKey is a long-lived credential for servers: a row of api_keys, and the GraphQL type ApiKey, whose name it bears.
+type ApiKey struct { //nolint:revive // the name is the GraphQL type's
+	bun.BaseModel `bun:"table:api_keys,alias:k"`
+
+	ID         KeyID        `bun:"id,pk"`
+	UserID     UserID       `bun:"user_id"`
+	Handle     string       `bun:"handle"` // the public part of the secret, by which the row is found
+	Hash       []byte       `bun:"hash"`   // keyed hash of the secret part
+	Prefix     string       `bun:"prefix"`
+	Name       string       `bun:"name"`
+	Scopes     []Permission `bun:"scopes,type:jsonb"`
+	CreatedAt  time.Time    `bun:"created_at"`
+	LastUsedAt *time.Time   `bun:"last_used_at"`
+	ExpiresAt  *time.Time   `bun:"expires_at"`
+	RevokedAt  *time.Time   `bun:"revoked_at"`
+}
+
+// IsNode marks a GraphQL Node.
+func (ApiKey) IsNode() {}
+
+// MaxKeys is how many working API keys one person may have.
+const MaxKeys = maxListed
+
+var createKey = statement{
+	postgres: `WITH k AS (
+  INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
+  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+  WHERE (SELECT count(*) FROM api_keys WHERE user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $8)) < $10
+  RETURNING id
+), a AS (` + insertEvent + ` SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 FROM k
+) SELECT count(*) AS n FROM k`,
+	sqlite: []string{
+		`INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+WHERE (SELECT count(*) FROM api_keys WHERE user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?8)) < ?10`,
+		insertEvent + ` SELECT ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23
+FROM api_keys WHERE id = ?1 AND changes() = 1`,
+		`SELECT changes() AS n`,
+	},
+}
+
+// CreateKey stores a key and tells whether the person had room for it (MaxKeys). by is the session that asked.
+func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
+	e := Event{Action: "create_api_key", User: k.UserID, Sess: by, Key: k.ID}
+	args := []any{
+		k.ID, k.UserID, k.Handle, k.Hash, k.Prefix, k.Name, list[Permission](k.Scopes), k.CreatedAt, k.ExpiresAt, MaxKeys,
+	}
+	n, err := d.count(ctx, &createKey, append(args, eventArgs(ctx, e, k.CreatedAt)...)...)
+	return n == 1, err
+}
+
+var deleteKey = statement{
+	postgres: `WITH k AS (
+  UPDATE api_keys SET revoked_at = $3
+  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING id
+), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM k
+) SELECT count(*) AS n FROM k`,
+	sqlite: []string{
+		`UPDATE api_keys SET revoked_at = ?3
+WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
+		insertEvent + ` SELECT ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
+FROM api_keys WHERE id = ?1 AND changes() = 1`,
+		`SELECT changes() AS n`,
+	},
+}
+
+// DeleteKey revokes a working key of a person and tells whether there was one; a foreign key is none (AK-07). by is the
+// session that asked.
+func (d *DB) DeleteKey(ctx context.Context, user UserID, id KeyID, by SessionID, now time.Time) (bool, error) {
+	e := Event{Action: "delete_api_key", User: user, Sess: by, Key: id}
+	n, err := d.count(ctx, &deleteKey, append([]any{id, user, now}, eventArgs(ctx, e, now)...)...)
+	return n == 1, err
+}
+
+// Keys lists the working API keys of a person, newest first.
+func (d *DB) Keys(ctx context.Context, user UserID, now time.Time) ([]*ApiKey, error) {
+	keys := []*ApiKey{}
+	err := d.r.NewSelect().Model(&keys).
+		Where("k.user_id = ?", user).Where("k.revoked_at IS NULL").
+		Where("k.expires_at IS NULL OR k.expires_at > ?", now).
+		Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
+	return keys, wrap(err, "keys")
+}

@@ -1,0 +1,52 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+// Caller is the person behind a credential, read in one statement together with the session or the key that speaks for
+// them. The one that does not apply is zero.
+type Caller struct {
+	User    User    `bun:"embed:u_"`
+	Session Session `bun:"embed:s_"`
+	Key     ApiKey  `bun:"embed:k_"`
+}
+
+var callerBySession = statement{
+	reads: true,
+	postgres: `SELECT ` + userColumns + `, ` + sessionColumns + ` FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id = $1 AND ` + alivePostgres + ` AND u.status = 'ACTIVE'`,
+	sqlite: []string{`SELECT ` + userColumns + `, ` + sessionColumns + ` FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id = ?1 AND ` + aliveSQLite + ` AND u.status = 'ACTIVE'`},
+}
+
+// CallerBySession finds the person behind a session that is alive at now; nil when there is none (SE-05, SE-07, SE-16).
+func (d *DB) CallerBySession(ctx context.Context, id SessionID, now time.Time) (*Caller, error) {
+	return d.caller(ctx, &callerBySession, id, now)
+}
+
+var callerByKey = statement{
+	reads: true,
+	postgres: `SELECT ` + userColumns + `, ` + keyColumns + ` FROM api_keys k JOIN users u ON u.id = k.user_id
+WHERE k.handle = $1 AND k.hash = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
+AND u.status = 'ACTIVE'`,
+	sqlite: []string{`SELECT ` + userColumns + `, ` + keyColumns + ` FROM api_keys k JOIN users u ON u.id = k.user_id
+WHERE k.handle = ?1 AND k.hash = ?2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?3)
+AND u.status = 'ACTIVE'`},
+}
+
+// CallerByKey finds the person behind an API key that works at now; nil when there is none. The key is looked up by its
+// keyed hash, so nothing is compared that a caller could time (KE-05, AK-02).
+func (d *DB) CallerByKey(ctx context.Context, handle string, hash []byte, now time.Time) (*Caller, error) {
+	return d.caller(ctx, &callerByKey, handle, hash, now)
+}
+
+func (d *DB) caller(ctx context.Context, st *statement, args ...any) (*Caller, error) {
+	var c Caller
+	found, err := d.get(ctx, st, &c, args...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &c, nil
+}

@@ -1,0 +1,132 @@
+// Package db holds the rows, which are the GraphQL types, and the named queries on them, one file per table.
+//
+// Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go through
+// bun. bun writes arguments into the text of a statement, which makes Postgres plan every call anew, so the hot
+// statements stand here as SQL with numbered parameters and are prepared once per connection (see statement).
+//
+// Times are handed in by the caller, in UTC and cut to microseconds, which is what both databases can hold.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	w *bun.DB // writes; on SQLite the one writer connection
+	r *bun.DB // reads; on Postgres the same pool
+
+	pg       *pgx.ConnConfig // Postgres only
+	prepared prepared        // SQLite only
+	touches  touches
+	log      *slog.Logger
+}
+
+// Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.
+func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
+	d := &DB{log: log}
+	var err error
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		err = d.openSQLite(path)
+	} else {
+		err = d.openPostgres(dsn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Ready(ctx); err != nil {
+		return nil, errors.Join(err, d.Close(ctx))
+	}
+	return d, nil
+}
+
+func (d *DB) openPostgres(dsn string) error {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The parser's own message may repeat the password.
+		return errors.New("DATABASE_URL is not a valid Postgres URL: expected postgres://user:password@host:5432/name")
+	}
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["standard_conforming_strings"] = "on" // bun quotes by that rule (KE-06)
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "dragoman"
+	}
+	pool := stdlib.OpenDB(*cfg, stdlib.OptionShouldPing(
+		func(context.Context, stdlib.ShouldPingParams) bool { return false }))
+	size := max(8, 4*runtime.GOMAXPROCS(0))
+	if text, ok := cfg.RuntimeParams["pool_max_conns"]; ok { // the parameter that pgx's own pool reads
+		delete(cfg.RuntimeParams, "pool_max_conns")
+		if size, err = strconv.Atoi(text); err != nil || size < 1 {
+			return errors.New("DATABASE_URL: pool_max_conns is not a positive number")
+		}
+	}
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	d.w = bun.NewDB(pool, pgdialect.New())
+	d.r, d.pg = d.w, cfg
+	return nil
+}
+
+// openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock at
+// its start, so two writers wait for one another and never fail half-way.
+func (d *DB) openSQLite(path string) error {
+	params := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_time_format=sqlite"
+	w, err := sql.Open("sqlite", "file:"+path+params+"&_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	w.SetMaxOpenConns(1)
+	r, err := sql.Open("sqlite", "file:"+path+params+"&_pragma=query_only(1)")
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	r.SetMaxOpenConns(readers)
+	r.SetMaxIdleConns(readers)
+	d.w = bun.NewDB(w, sqlitedialect.New())
+	d.r = bun.NewDB(r, sqlitedialect.New())
+	return nil
+}
+
+// Postgres tells which of the two databases this is.
+func (d *DB) Postgres() bool { return d.pg != nil }
+
+// Ready asks the database for an answer: nil when it gives one.
+func (d *DB) Ready(ctx context.Context) error {
+	var one int
+	if err := d.w.DB.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("db: not ready: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is still to be written and closes every connection.
+func (d *DB) Close(ctx context.Context) error {
+	err := d.FlushTouches(ctx)
+	d.prepared.close()
+	err = errors.Join(err, d.w.Close())
+	if !d.Postgres() {
+		err = errors.Join(err, d.r.Close())
+	}
+	return err
+}
+
+// Clock cuts a time to what both databases can hold.
+func Clock(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

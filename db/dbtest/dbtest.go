@@ -1,0 +1,68 @@
+// Package dbtest gives every test a database of its own, on SQLite and on Postgres.
+//
+// Postgres is a throw-away cluster for each test program: made at the first need, listening on a Unix socket in a
+// temporary folder, and gone at the end. A template database is migrated once and cloned for each test.
+// TEST_DATABASE_URL names a server to use instead. Where there is no Postgres at all the Postgres half of a test is
+// skipped with a message that says how to get it; with CI=true it fails.
+package dbtest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/db"
+)
+
+// Each runs test once for each database, in parallel, with the DSN of a fresh migrated database.
+func Each(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, SQLite(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, Postgres(t))
+	})
+}
+
+// SQLite gives the DSN of a fresh migrated database file.
+func SQLite(t *testing.T) string {
+	t.Helper()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "dragoman.db")
+	migrate(t, dsn)
+	return dsn
+}
+
+// Open opens a database for the length of a test.
+func Open(t *testing.T, dsn string) *db.DB {
+	t.Helper()
+	d, err := db.Open(context.Background(), dsn, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return d
+}
+
+func migrate(t *testing.T, dsn string) {
+	t.Helper()
+	ctx := context.Background()
+	d, err := db.Open(ctx, dsn, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	if err := d.Migrate(ctx); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	if err := d.Close(ctx); err != nil {
+		t.Fatalf("close: %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+package db
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// UserStatus says whether an account can sign in.
+type UserStatus string
+
+// The states of an account.
+const (
+	UserActive    UserStatus = "ACTIVE"
+	UserSuspended UserStatus = "SUSPENDED"
+)
+
+// AuthMethod is a way to prove who one is.
+type AuthMethod string
+
+// The ways that exist.
+const (
+	AuthPassword AuthMethod = "PASSWORD"
+	AuthAPIKey   AuthMethod = "API_KEY"
+)
+
+// Permission is something that a caller may do.
+type Permission string
+
+// ProfileRead is reading the own account, its sessions and its API keys.
+const ProfileRead Permission = "PROFILE_READ"
+
+// MarshalGQL writes the enum value.
+func (s UserStatus) MarshalGQL(w io.Writer) { writeEnum(w, s) }
+
+// UnmarshalGQL reads the enum value.
+func (s *UserStatus) UnmarshalGQL(v any) error { return readEnum(v, s, UserActive, UserSuspended) }
+
+// MarshalGQL writes the enum value.
+func (m AuthMethod) MarshalGQL(w io.Writer) { writeEnum(w, m) }
+
+// UnmarshalGQL reads the enum value.
+func (m *AuthMethod) UnmarshalGQL(v any) error { return readEnum(v, m, AuthPassword, AuthAPIKey) }
+
+// MarshalGQL writes the enum value.
+func (p Permission) MarshalGQL(w io.Writer) { writeEnum(w, p) }
+
+// UnmarshalGQL reads the enum value.
+func (p *Permission) UnmarshalGQL(v any) error { return readEnum(v, p, ProfileRead) }
+
+func writeEnum[T ~string](w io.Writer, v T) { _, _ = io.WriteString(w, strconv.Quote(string(v))) }
+
+func readEnum[T ~string](v any, dest *T, members ...T) error {
+	text, _ := v.(string)
+	for _, m := range members {
+		if string(m) == text {
+			*dest = m
+			return nil
+		}
+	}
+	return fault.New(fault.BadUserInput, "This is not a member of the enum.")
+}

@@ -1,0 +1,158 @@
+package db
+
+import (
+	"database/sql/driver"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// kind names what an id points at. Its prefix stands in front of the text form.
+type kind interface{ prefix() string }
+
+// id is a UUIDv7 that knows its kind. Databases hold the 16 bytes (native uuid on Postgres, a blob on SQLite); everything
+// outside sees the text form of TypeID, for example user_01k9x…, in which every value has exactly one spelling.
+type id[K kind] struct{ uuid.UUID }
+
+// String gives the text form.
+func (i id[K]) String() string {
+	var k K
+	return token.FormatID(k.prefix(), i.UUID)
+}
+
+// IsZero tells whether no id was set.
+func (i id[K]) IsZero() bool { return i.UUID == uuid.Nil }
+
+// MarshalText gives the text form, so that logs and JSON show it too.
+func (i id[K]) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText reads the text form and refuses every other spelling.
+func (i *id[K]) UnmarshalText(text []byte) (err error) {
+	var k K
+	i.UUID, err = token.ParseID(k.prefix(), string(text))
+	return err
+}
+
+// Value hands the raw bytes to the drivers; the zero id is NULL.
+func (i id[K]) Value() (driver.Value, error) {
+	if i.IsZero() {
+		return nil, nil
+	}
+	return i.UUID[:], nil
+}
+
+// Scan reads what either database returns; NULL is the zero id.
+func (i *id[K]) Scan(src any) (err error) {
+	switch v := src.(type) {
+	case nil:
+		i.UUID = uuid.Nil
+	case []byte:
+		if len(v) == 16 {
+			copy(i.UUID[:], v)
+			return nil
+		}
+		i.UUID, err = uuid.ParseBytes(v)
+	case string:
+		i.UUID, err = uuid.Parse(v)
+	default:
+		err = fmt.Errorf("db: an id can not be read from %T", src)
+	}
+	return err
+}
+
+// AppendQuery writes the literal for statements that bun formats itself.
+func (i id[K]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	if i.IsZero() {
+		return append(b, "NULL"...), nil
+	}
+	if gen.Dialect().Name() == dialect.PG {
+		return append(append(append(b, '\''), i.UUID.String()...), '\''), nil
+	}
+	return gen.Dialect().AppendBytes(b, i.UUID[:]), nil
+}
+
+func (i id[K]) marshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(i.String())) }
+
+func (i *id[K]) unmarshalGQL(v any) error {
+	text, ok := v.(string)
+	if !ok || i.UnmarshalText([]byte(text)) != nil {
+		var k K
+		return fault.New(fault.BadUserInput, "This is not an id of the form "+k.prefix()+"_… as the server gives it.")
+	}
+	return nil
+}
+
+type (
+	userKind    struct{}
+	sessionKind struct{}
+	keyKind     struct{}
+	eventKind   struct{}
+)
+
+func (userKind) prefix() string    { return "user" }
+func (sessionKind) prefix() string { return "sess" }
+func (keyKind) prefix() string     { return "key" }
+func (eventKind) prefix() string   { return "evt" }
+
+// UserID identifies an account: user_… in text.
+type UserID struct{ id[userKind] }
+
+// SessionID identifies a session: sess_… in text.
+type SessionID struct{ id[sessionKind] }
+
+// KeyID identifies an API key: key_… in text.
+type KeyID struct{ id[keyKind] }
+
+// EventID identifies an audit event: evt_… in text.
+type EventID struct{ id[eventKind] }
+
+// NewUserID makes a fresh time-ordered id.
+func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
+
+// NewSessionID makes a fresh time-ordered id.
+func NewSessionID() SessionID { return SessionIDFrom(token.NewID()) }
+
+// SessionIDFrom types a UUID that a checked token carried.
+func SessionIDFrom(u uuid.UUID) SessionID { return SessionID{id[sessionKind]{u}} }
+
+// NewKeyID makes a fresh time-ordered id.
+func NewKeyID() KeyID { return KeyID{id[keyKind]{token.NewID()}} }
+
+func newEventID() EventID { return EventID{id[eventKind]{token.NewID()}} }
+
+// firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds first).
+func firstEventID(t time.Time) EventID {
+	var u uuid.UUID
+	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16) //nolint:gosec // not negative
+	u[6], u[8] = 0x70, 0x80
+	return EventID{id[eventKind]{u}}
+}
+
+// The generator of the GraphQL code looks for these two methods on each type itself, not on what it embeds.
+
+// MarshalGQL writes the text form as a GraphQL ID.
+func (i UserID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// UnmarshalGQL reads the text form.
+func (i *UserID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
+
+// MarshalGQL writes the text form as a GraphQL ID.
+func (i SessionID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// UnmarshalGQL reads the text form.
+func (i *SessionID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
+
+// MarshalGQL writes the text form as a GraphQL ID.
+func (i KeyID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// UnmarshalGQL reads the text form.
+func (i *KeyID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }

@@ -1,0 +1,148 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Attempt is what a sign-in finds out before it checks the password: the account, if there is one, and how often this
+// bucket of the account failed in a row.
+type Attempt struct {
+	User     User       `bun:"embed:u_"` // zero ID when no account matches
+	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
+	Failures int        `bun:"failures"`
+	FailedAt *time.Time `bun:"failed_at"`
+
+	bucket bucket
+}
+
+// bucket is where failures are counted: by account and not by what was typed (LG-06), by a stand-in for an account that
+// does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out.
+type bucket struct {
+	subject uuid.UUID
+	address string
+}
+
+// Account tells which account failures are counted for: its id, or the stand-in.
+func (a *Attempt) Account() uuid.UUID { return a.bucket.subject }
+
+var attemptByEmail = statement{
+	reads: true,
+	postgres: `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one
+LEFT JOIN users u ON u.email_canonical = $1
+LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`,
+	sqlite: []string{`SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one
+LEFT JOIN (SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known
+  FROM users WHERE email_canonical = ?1) u ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END`},
+}
+
+var attemptByUsername = statement{
+	reads: true,
+	postgres: `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one
+LEFT JOIN users u ON u.username_canonical = $1
+LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`,
+	sqlite: []string{`SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one
+LEFT JOIN (SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known
+  FROM users WHERE username_canonical = ?1) u ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END`},
+}
+
+// Identifier says whose password is about to be checked.
+type Identifier struct {
+	Canonical string    // canonical email or username
+	Username  bool      // which of the two
+	StandIn   uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
+	Address   string    // the client's address, "" when unknown
+}
+
+// Attempt reads the account and its failures in one statement. It never fails for an account that does not exist.
+func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
+	st := &attemptByEmail
+	if who.Username {
+		st = &attemptByUsername
+	}
+	var a Attempt
+	if _, err := d.get(ctx, st, &a, who.Canonical, who.StandIn[:], who.Address); err != nil {
+		return nil, err
+	}
+	a.bucket.subject = who.StandIn
+	if !a.User.ID.IsZero() {
+		a.bucket.subject = a.User.ID.UUID
+	}
+	if a.Known {
+		a.bucket.address = who.Address
+	}
+	return &a, nil
+}
+
+// forget is how long a row of failures stays without a further one.
+const forget = 24 * time.Hour
+
+var loginFailed = statement{
+	postgres: `WITH t AS (
+  INSERT INTO throttles (subject, address, failures, failed_at) SELECT $1, $2, 1, $3 WHERE $5
+  ON CONFLICT (subject, address) DO UPDATE SET failed_at = $3,
+    failures = CASE WHEN throttles.failed_at < $4 THEN 1 ELSE throttles.failures + 1 END
+), a AS (` + insertEvent + ` VALUES ($6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+) SELECT 1 AS n`,
+	sqlite: []string{
+		`INSERT INTO throttles (subject, address, failures, failed_at) SELECT ?1, ?2, 1, ?3 WHERE ?5
+ON CONFLICT (subject, address) DO UPDATE SET failed_at = ?3,
+  failures = CASE WHEN throttles.failed_at < ?4 THEN 1 ELSE throttles.failures + 1 END`,
+		insertEvent + ` VALUES (?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`,
+		`SELECT 1 AS n`,
+	},
+}
+
+// LoginFailed writes the failure down: the event, and where counted is true one more for the bucket.
+func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
+	e := Event{Action: "login", Reason: reason, User: a.User.ID}
+	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forget), counted}
+	_, err := d.count(ctx, &loginFailed, append(args, eventArgs(ctx, e, now)...)...)
+	return err
+}
+
+var login = statement{
+	postgres: `WITH u AS (
+  UPDATE users SET last_login_at = $8 WHERE id = $3 AND status = 'ACTIVE' AND password_hash = $11 RETURNING id
+), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10 FROM u
+  ON CONFLICT (number) DO NOTHING RETURNING id
+), t AS (
+  DELETE FROM throttles WHERE subject = $3 AND address = $12 AND EXISTS (SELECT 1 FROM u)
+), a AS (` + insertEvent + ` SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM s
+) SELECT count(*) AS n FROM s`,
+	sqlite: []string{
+		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11`,
+		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1
+ON CONFLICT (number) DO NOTHING`,
+		`DELETE FROM throttles WHERE subject = ?3 AND address = ?12 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
+		insertEvent + ` SELECT ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25 FROM sessions WHERE id = ?1`,
+		`SELECT changes() AS n`,
+	},
+}
+
+// Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
+// does nothing and tells so when the password or the account changed since the attempt was read.
+//
+// The session's number is drawn here, and drawn again when it is taken.
+func (d *DB) Login(ctx context.Context, a *Attempt, s *Session) (bool, error) {
+	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
+	for range drawNumber {
+		s.Number = randomNumber()
+		args := append(s.args(), a.User.PasswordHash, a.bucket.address)
+		n, err := d.count(ctx, &login, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
+		if err != nil || n == 1 {
+			return n == 1, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,103 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/uptrace/bun/migrate"
+)
+
+// One folder per database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql on SQLite, where the whole
+// run is one transaction already. Every statement on Postgres is written so that running it twice does no harm: a
+// server that is killed between a migration and its mark starts again.
+//
+//go:embed migrations
+var migrationFiles embed.FS
+
+// migrationLock is an arbitrary number that all instances agree on: "dragoman" as eight bytes.
+const migrationLock int64 = 0x647261676f6d616e
+
+// Migrate brings the schema up to date. Several servers may do so at once: one works while the others wait.
+//
+// The lock is ours and not that of bun/migrate, which fails all but one of several simultaneous starts and stays behind
+// when its holder is killed. Postgres frees an advisory lock, and SQLite a transaction, with the connection.
+func (d *DB) Migrate(ctx context.Context) (err error) {
+	unlock, err := d.lockMigrations(ctx)
+	if err != nil {
+		return fmt.Errorf("db: migrate: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock(err)) }()
+	m, err := d.migrator()
+	if err != nil {
+		return err
+	}
+	if err := m.Init(ctx); err != nil {
+		return fmt.Errorf("db: migrate: %w", err)
+	}
+	if _, err := m.Migrate(ctx); err != nil {
+		return fmt.Errorf("db: migrate: %w", err)
+	}
+	return nil
+}
+
+// Pending counts the migrations that the schema still lacks; for a role that may not change it.
+func (d *DB) Pending(ctx context.Context) (int, error) {
+	m, err := d.migrator()
+	if err != nil {
+		return 0, err
+	}
+	known, err := m.MigrationsWithStatus(ctx)
+	if err != nil {
+		// No table of migrations: the schema was never made.
+		return 1, nil //nolint:nilerr // an unreachable database shows at the next statement
+	}
+	return len(known.Unapplied()), nil
+}
+
+func (d *DB) migrator() (*migrate.Migrator, error) {
+	folder := "migrations/sqlite"
+	if d.Postgres() {
+		folder = "migrations/postgres"
+	}
+	files, err := fs.Sub(migrationFiles, folder)
+	if err != nil {
+		return nil, err
+	}
+	migrations := migrate.NewMigrations()
+	if err := migrations.Discover(files); err != nil {
+		return nil, fmt.Errorf("db: migrations: %w", err)
+	}
+	return migrate.NewMigrator(d.w, migrations, migrate.WithMarkAppliedOnSuccess(true)), nil
+}
+
+// lockMigrations takes the lock and gives back how to free it: on success the work is kept, on failure it is undone as
+// far as the database can.
+func (d *DB) lockMigrations(ctx context.Context) (unlock func(error) error, err error) {
+	if !d.Postgres() {
+		// The writer pool has one connection, so what follows runs inside this transaction.
+		if _, err := d.w.DB.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+			return nil, err
+		}
+		return func(failure error) error {
+			end := "COMMIT"
+			if failure != nil {
+				end = "ROLLBACK"
+			}
+			_, err := d.w.DB.ExecContext(context.WithoutCancel(ctx), end)
+			return err
+		}, nil
+	}
+	// A connection of its own, so that a pool of one does not wait for itself.
+	conn, err := pgx.ConnectConfig(ctx, d.pg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
+		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
+	}
+	return func(error) error { return conn.Close(context.WithoutCancel(ctx)) }, nil
+}

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var errNumbers = errors.New("db: no free number was drawn")
+
+var register = statement{
+	postgres: `WITH u AS (
+  INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
+    password_hash, created_at, updated_at, last_login_at)
+  SELECT $3, $12, $13, $14, $15, $16, $17, $18, $19, 'ACTIVE', $20, $8, $8, CASE WHEN $11 THEN $8::timestamptz END
+  ON CONFLICT DO NOTHING RETURNING id
+), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10 FROM u WHERE $11
+  ON CONFLICT (number) DO NOTHING RETURNING id
+), a AS (` + insertEvent + ` SELECT $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 FROM u
+) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
+	sqlite: []string{
+		`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
+  password_hash, created_at, updated_at, last_login_at)
+SELECT ?3, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 'ACTIVE', ?20, ?8, ?8, CASE WHEN ?11 THEN ?8 END WHERE true
+ON CONFLICT DO NOTHING`,
+		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1 AND ?11
+ON CONFLICT (number) DO NOTHING`,
+		insertEvent + ` SELECT ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33
+FROM users WHERE id = ?3`,
+		`SELECT (SELECT count(*) FROM users WHERE id = ?3) AS users, (SELECT count(*) FROM sessions WHERE id = ?1) AS sessions`,
+	},
+}
+
+// Taken says which of a new account's names somebody has already.
+type Taken struct {
+	Email    bool `bun:"email"`
+	Username bool `bun:"username"`
+}
+
+// Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
+// (ID-02). When a name is taken nothing is made, the failure is on record, and the answer says which.
+func (d *DB) Register(ctx context.Context, u *User, s *Session) (*Taken, error) {
+	signIn := s != nil
+	if !signIn {
+		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
+	}
+	e := Event{Action: "register", User: u.ID, Sess: s.ID, Methods: s.Methods}
+	for range drawNumber {
+		u.Number, s.Number = randomNumber(), randomNumber()
+		args := append(s.args(), signIn, u.Number, u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical,
+			u.Name, u.Metadata, u.Role, u.PasswordHash)
+		var made struct{ Users, Sessions int }
+		if _, err := d.get(ctx, &register, &made, append(args, eventArgs(ctx, e, u.CreatedAt)...)...); err != nil {
+			return nil, err
+		}
+		if made.Users == 1 {
+			return nil, d.firstSession(ctx, u, s, signIn && made.Sessions == 0)
+		}
+		taken, err := d.taken(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		if *taken != (Taken{}) {
+			failed := Event{Action: "register", Reason: "taken"}
+			return taken, d.Record(ctx, failed, u.CreatedAt)
+		}
+	}
+	return nil, errNumbers
+}
+
+// firstSession starts the session of a new account in a step of its own, for the rare case that its number was taken.
+func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) error {
+	if !due {
+		return nil
+	}
+	started, err := d.Login(ctx, &Attempt{User: *u}, s)
+	if err == nil && !started {
+		err = errNumbers
+	}
+	return err
+}
+
+var taken = statement{
+	reads: true,
+	postgres: `SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = $1) AS email,
+EXISTS (SELECT 1 FROM users WHERE username_canonical = $2) AS username`,
+	sqlite: []string{`SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = ?1) AS email,
+EXISTS (SELECT 1 FROM users WHERE username_canonical = ?2) AS username`},
+}
+
+func (d *DB) taken(ctx context.Context, u *User) (*Taken, error) {
+	var t Taken
+	_, err := d.get(ctx, &taken, &t, u.EmailCanonical, u.UsernameCanonical)
+	return &t, err
+}
+
+// NewUser makes the row of a new account with nothing in it but its id and its dates.
+func NewUser(now time.Time) *User {
+	return &User{ID: NewUserID(), Role: "user", Status: UserActive, CreatedAt: now, UpdatedAt: now}
+}

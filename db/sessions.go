@@ -1,0 +1,125 @@
+package db
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// Session is a signed-in device: a row of sessions, and the GraphQL type Session.
+//
+// A refresh writes Generation, RotatedAt, LastUsedAt, UserAgent and IP, and all of these stay out of every index, so
+// that on Postgres each refresh is a heap-only update.
+type Session struct {
+	bun.BaseModel `bun:"table:sessions,alias:s"`
+
+	ID            SessionID    `bun:"id,pk"`
+	Number        int          `bun:"number"` // random, below 2^31, for callers that expect an integer id
+	UserID        UserID       `bun:"user_id"`
+	Generation    int64        `bun:"generation"` // how often the refresh token was rotated
+	Methods       []AuthMethod `bun:"methods,type:jsonb"`
+	UserAgent     *string      `bun:"user_agent"`
+	IP            *string      `bun:"ip"`
+	Dialect       string       `bun:"dialect"`
+	CreatedAt     time.Time    `bun:"created_at"`
+	AuthAt        time.Time    `bun:"authenticated_at"` // when the person last proved themselves
+	RotatedAt     *time.Time   `bun:"rotated_at"`
+	LastUsedAt    time.Time    `bun:"last_used_at"`
+	AbsoluteEnd   time.Time    `bun:"expires_at"`
+	IdleSeconds   int          `bun:"idle_seconds"`
+	RevokedAt     *time.Time   `bun:"revoked_at"`
+	RevokedReason *string      `bun:"revoked_reason"`
+}
+
+// IsNode marks a GraphQL Node.
+func (Session) IsNode() {}
+
+// ExpiresAt is when the session ends unless it is used: the idle limit, or the absolute one if that comes first.
+func (s Session) ExpiresAt() time.Time {
+	idle := s.LastUsedAt.Add(time.Duration(s.IdleSeconds) * time.Second)
+	if idle.Before(s.AbsoluteEnd) {
+		return idle
+	}
+	return s.AbsoluteEnd
+}
+
+// The condition of a session that may be used at the time that is parameter 2: neither ended, nor past its absolute end,
+// nor idle for too long (SE-16). A session is used up to its limits and not at them.
+const (
+	alivePostgres = `revoked_at IS NULL AND expires_at > $2 AND last_used_at + make_interval(secs => idle_seconds) > $2`
+	aliveSQLite   = `revoked_at IS NULL AND expires_at > ?2
+AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?2, 'subsec')`
+)
+
+const insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
+created_at, authenticated_at, last_used_at, expires_at, idle_seconds)`
+
+// NewSession makes the session of a person who just proved themselves by the given ways, for the device of this visit. It
+// lives for life in all, and for idle without being used.
+func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod) *Session {
+	v := visit.From(ctx)
+	return &Session{
+		ID: NewSessionID(), Number: randomNumber(), UserID: user, Methods: methods,
+		UserAgent: text(v.UserAgent), IP: ip(v), Dialect: v.Dialect,
+		CreatedAt: now, AuthAt: now, LastUsedAt: now,
+		AbsoluteEnd: now.Add(life), IdleSeconds: int(idle / time.Second),
+	}
+}
+
+// args are the parameters of insertSession: id, number, user, methods, user agent, ip, dialect, now, end, idle seconds.
+func (s *Session) args() []any {
+	return []any{
+		s.ID, s.Number, s.UserID, list[AuthMethod](s.Methods), s.UserAgent, s.IP, s.Dialect,
+		s.CreatedAt, s.AbsoluteEnd, s.IdleSeconds,
+	}
+}
+
+// drawNumber is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
+const drawNumber = 4
+
+// randomNumber is between 1 and 2^31-1. It is never a counter: a counter tells how many there are (SE-19).
+func randomNumber() int {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return max(1, int(binary.BigEndian.Uint32(b[:])>>1))
+}
+
+// maxListed bounds the plain lists of sessions and keys.
+const maxListed = 100
+
+// Sessions lists the live sessions of a person, newest first.
+func (d *DB) Sessions(ctx context.Context, user UserID, now time.Time) ([]*Session, error) {
+	sessions := []*Session{}
+	err := d.live(&sessions, user, now).Order("s.created_at DESC", "s.id DESC").Limit(maxListed).Scan(ctx)
+	return sessions, wrap(err, "sessions")
+}
+
+// SessionOf finds one live session of a person, by id or, where that is zero, by number; nil when there is none or when
+// it is somebody else's (SE-18).
+func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (*Session, error) {
+	var s []*Session
+	q := d.live(&s, user, now).Limit(1)
+	if id.IsZero() {
+		q = q.Where("s.number = ?", number)
+	} else {
+		q = q.Where("s.id = ?", id)
+	}
+	if err := q.Scan(ctx); err != nil || len(s) == 0 {
+		return nil, wrap(err, "session")
+	}
+	return s[0], nil
+}
+
+func (d *DB) live(dest *[]*Session, user UserID, now time.Time) *bun.SelectQuery {
+	q := d.r.NewSelect().Model(dest).
+		Where("s.user_id = ?", user).Where("s.revoked_at IS NULL").Where("s.expires_at > ?", now)
+	if d.Postgres() {
+		return q.Where("s.last_used_at + make_interval(secs => s.idle_seconds) > ?", now)
+	}
+	return q.Where("unixepoch(s.last_used_at, 'subsec') + s.idle_seconds > unixepoch(?, 'subsec')", now)
+}

@@ -1,0 +1,154 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite" // the driver named sqlite
+)
+
+// statement is one hot operation as SQL for each database, with one list of numbered parameters for both: $1 and ?1.
+//
+// Postgres does a whole operation in one statement (WITH … INSERT … UPDATE …). SQLite has no writes inside WITH, so there
+// an operation is a short script in one transaction, whose last step gives the answer; each step carries its own
+// condition. A script of one step that only reads runs on the readers.
+type statement struct {
+	postgres string
+	sqlite   []string
+	reads    bool
+}
+
+// get runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
+func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("db: %w", err)
+		}
+	}()
+	if d.Postgres() {
+		// pgx takes the mode as first argument; bun's own QueryContext does not pass it on.
+		rows, err := d.w.DB.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+		if err != nil {
+			return false, err
+		}
+		return d.scanRow(ctx, rows, dest)
+	}
+	if st.reads {
+		prepared, err := d.prepared.get(ctx, d.r.DB, st.sqlite[0])
+		if err != nil {
+			return false, err
+		}
+		rows, err := prepared.QueryContext(ctx, args...)
+		if err != nil {
+			return false, err
+		}
+		return d.scanRow(ctx, rows, dest)
+	}
+	return d.script(ctx, st.sqlite, dest, args)
+}
+
+// count runs an operation that answers with the number of rows it changed.
+func (d *DB) count(ctx context.Context, st *statement, args ...any) (int, error) {
+	var answer struct {
+		N int `bun:"n"`
+	}
+	found, err := d.get(ctx, st, &answer, args...)
+	if err == nil && !found {
+		err = errors.New("db: the statement gave no count")
+	}
+	return answer.N, err
+}
+
+func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (found bool, err error) {
+	// Prepared before the transaction takes the one connection there is.
+	stmts := make([]*sql.Stmt, len(steps))
+	for i, step := range steps {
+		if stmts[i], err = d.prepared.get(ctx, d.w.DB, step); err != nil {
+			return false, err
+		}
+	}
+	tx, err := d.w.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback()
+			return
+		}
+		err = tx.Commit()
+	}()
+	last := len(steps) - 1
+	for _, stmt := range stmts[:last] {
+		if _, err := tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
+			return false, err
+		}
+	}
+	rows, err := tx.StmtContext(ctx, stmts[last]).QueryContext(ctx, args...)
+	if err != nil {
+		return false, err
+	}
+	return d.scanRow(ctx, rows, dest)
+}
+
+func (d *DB) scanRow(ctx context.Context, rows *sql.Rows, dest any) (found bool, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		return false, rows.Err()
+	}
+	if err := d.w.ScanRow(ctx, rows, dest); err != nil {
+		return false, err
+	}
+	return true, rows.Err()
+}
+
+// prepared keeps the statements of SQLite; database/sql prepares each anew on every connection that needs it.
+type prepared struct {
+	mu    sync.Mutex
+	stmts map[string]*sql.Stmt
+}
+
+func (p *prepared) get(ctx context.Context, pool *sql.DB, text string) (*sql.Stmt, error) {
+	p.mu.Lock()
+	stmt, ok := p.stmts[text]
+	p.mu.Unlock()
+	if ok {
+		return stmt, nil
+	}
+	// Outside the lock: on the one writer connection this waits for the transaction that holds it.
+	stmt, err := pool.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first, ok := p.stmts[text]; ok {
+		return first, stmt.Close()
+	}
+	if p.stmts == nil {
+		p.stmts = map[string]*sql.Stmt{}
+	}
+	p.stmts[text] = stmt
+	return stmt, nil
+}
+
+func (p *prepared) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, stmt := range p.stmts {
+		_ = stmt.Close()
+	}
+	p.stmts = nil
+}
+
+// wrap names the query that failed.
+func wrap(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("db: %s: %w", what, err)
+}

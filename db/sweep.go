@@ -1,0 +1,70 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	sweepBatch     = 1000
+	keepEnded      = 24 * time.Hour      // an ended session or key, so that its end can be looked into
+	keepAudit      = 90 * 24 * time.Hour // the event of anything else
+	keepRefreshes  = 7 * 24 * time.Hour  // the event of a refresh: one every few minutes for each session
+	maxSweepRounds = 100
+)
+
+// sweeps are the deletes of Sweep. Each removes at most one batch of rows that are older than its argument, so that no
+// lock is held for long; rows that another instance is deleting are found gone.
+var sweeps = []struct {
+	what, sql string
+	keep      time.Duration
+	events    bool // older than is told by the id, which is ordered by time, and needs no index of its own
+}{
+	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)`, keepEnded, false},
+	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ?)`, keepEnded, false},
+	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ?)`, keepEnded, false},
+	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ?)`, keepEnded, false},
+	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
+(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ?)`, forget, false},
+	{"audit events", `DELETE FROM audit_events WHERE id IN
+(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ?)`, keepAudit, true},
+	{"refresh events", `DELETE FROM audit_events WHERE id IN
+(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ?)`, keepRefreshes, true},
+}
+
+// Sweep deletes what nobody needs any more, in batches, and counts the rows.
+func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
+	total := 0
+	for _, s := range sweeps {
+		var before any = now.Add(-s.keep)
+		if s.events {
+			before = firstEventID(now.Add(-s.keep))
+		}
+		n, err := d.sweep(ctx, s.sql, before)
+		total += n
+		if err != nil {
+			return total, wrap(err, "sweep "+s.what)
+		}
+	}
+	if !d.Postgres() {
+		return total, nil
+	}
+	n, err := d.sweep(ctx, `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ?)`, now)
+	return total + n, wrap(err, "sweep rate limits")
+}
+
+func (d *DB) sweep(ctx context.Context, sql string, before any) (int, error) {
+	total := 0
+	for range maxSweepRounds {
+		done, err := d.w.ExecContext(ctx, sql, before, sweepBatch)
+		if err != nil {
+			return total, err
+		}
+		n, err := done.RowsAffected()
+		total += int(n)
+		if err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,35 @@
+package db
+
+import (
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// User is a person with an account: a row of users, and the GraphQL type User. What the schema does not name, such as
+// the password hash, never reaches generated code.
+type User struct {
+	bun.BaseModel `bun:"table:users,alias:u"`
+
+	ID                UserID     `bun:"id,pk"`
+	Number            int        `bun:"number"` // random, below 2^31, for callers that expect an integer id
+	Email             *string    `bun:"email"`  // as it was given
+	EmailCanonical    string     `bun:"email_canonical"`
+	EmailVerifiedAt   *time.Time `bun:"email_verified_at"`
+	Username          *string    `bun:"username"` // as it was given
+	UsernameCanonical *string    `bun:"username_canonical"`
+	Name              *string    `bun:"name"`
+	Metadata          JSONObject `bun:"metadata"`
+	Role              string     `bun:"role"` // user or admin; the roles claim of access tokens
+	Status            UserStatus `bun:"status"`
+	PasswordHash      string     `bun:"password_hash,nullzero"` // PHC string, argon2id
+	CreatedAt         time.Time  `bun:"created_at"`
+	UpdatedAt         time.Time  `bun:"updated_at"`
+	LastLoginAt       *time.Time `bun:"last_login_at"`
+}
+
+// IsNode marks a GraphQL Node.
+func (User) IsNode() {}
+
+// EmailVerified tells whether the address was confirmed.
+func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
