@@ -1,0 +1,131 @@
+package gqlhttp
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.post(`mutation{` + login + `}`)
+	k.post(`mutation A{...F} mutation B{` + login + `} fragment F on Mutation{x:` + login + `}`)
+	if got := k.post(`{me{id}}`); got.Errors != nil || !slices.Equal(k.admits, []string{"login"}) || k.runs != 1 {
+		t.Errorf("admitted %v, ran %d times, %s", k.admits, k.runs, got.text)
+	}
+	tests := map[string]struct {
+		err        error
+		status     int
+		code, wait string
+	}{
+		"limited":      {fault.Wait(fault.RateLimited, "Wait.", 2*time.Second), 429, "RATE_LIMITED", "2"},
+		"busy":         {fault.Wait(fault.Unavailable, "Busy.", time.Second), 503, "RATE_LIMITED", "1"},
+		"without time": {fault.New(fault.Unavailable, "Busy."), 503, "RATE_LIMITED", "1"},
+		"internal":     {errors.New("the counter is gone"), 500, "INTERNAL_SERVER_ERROR", ""},
+	}
+	for name, tt := range tests {
+		for _, accept := range []string{plainJSON, graphqlResponse} {
+			k.refuse = tt.err
+			body := `{"query":` + quote(`mutation{`+login+` revokeOtherSessions{revokedCount}}`) + `}`
+			got := k.send("POST", "/", body, "Content-Type", "application/json", "Accept", accept)
+			if got.StatusCode != tt.status || got.code() != tt.code || got.Header.Get("Retry-After") != tt.wait || strings.Contains(got.text, `"data"`) {
+				t.Errorf("%s: %d %v %s", name, got.StatusCode, got.Header, got.text)
+			}
+		}
+	}
+	if k.runs != 1 {
+		t.Errorf("ran %d times", k.runs)
+	}
+}
+
+func TestDo(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	doc, err := k.handler.Document(`mutation($e:String!,$p:String!){a:login(input:{email:$e,password:$p}){userErrors{code}} b:login(input:{email:$e,password:$p}){userErrors{code}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		A struct {
+			UserErrors []struct{ Code string } `json:"userErrors"`
+		} `json:"a"`
+	}
+	variables := map[string]any{"e": "a", "p": "b"}
+	if err := k.handler.Do(t.Context(), doc, variables, &out); err != nil || out.A.UserErrors == nil {
+		t.Errorf("%v %+v", err, out)
+	}
+	if !slices.Equal(k.admits, []string{"login", "login"}) || k.runs != 2 {
+		t.Errorf("admitted %v, ran %d times", k.admits, k.runs)
+	}
+
+	k.refuse = fault.Wait(fault.RateLimited, "Wait.", time.Second)
+	err = k.handler.Do(t.Context(), doc, variables, &out)
+	if f := fault.From(err); f == nil || f.Code != fault.RateLimited || f.RetrySeconds() != 1 {
+		t.Errorf("Admit: %v", err)
+	}
+	k.refuse = nil
+	for name, bad := range map[string]map[string]any{
+		"type": {"e": 1, "p": "b"}, "missing": {"e": "a"}, "NUL": {"e": "a\x00", "p": "b"}, "channel": {"e": make(chan int), "p": "b"},
+	} {
+		if err := k.handler.Do(t.Context(), doc, bad, &out); err == nil || fault.Is(err, fault.BadUserInput) == (name == "channel") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDoKeepsTheCause(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	cause := errors.New("no such row")
+	k.stub.keys = keysFailing(cause)
+	doc, err := k.handler.Document(`{keys{id} serverInfo{version}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw map[string]any
+	err = k.handler.Do(t.Context(), doc, nil, &raw)
+	if !errors.Is(err, cause) || fault.From(err) != nil || strings.Contains(err.Error(), "row") {
+		t.Errorf("internal: %v", err)
+	}
+	if raw["serverInfo"] == nil || raw["keys"] != nil {
+		t.Errorf("partial data: %v", raw)
+	}
+	k.stub.keys = keysFailing(fault.New(fault.Unauthenticated, "Sign in."))
+	if err := k.handler.Do(t.Context(), doc, nil, nil); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("refusal: %v", err)
+	}
+}
+
+func keysFailing(err error) func(context.Context) ([]*db.ApiKey, error) {
+	return func(context.Context) ([]*db.ApiKey, error) { return nil, err }
+}
+
+func TestStoredDocumentsAreValidated(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for text, position := range map[string]string{
+		"{me{id":                          "1:",
+		"{\n  nothing }":                  "2:3",
+		"query A{me{id}} query B{me{id}}": "one operation",
+		"fragment A on User{id}":          "one operation",
+		"{me{id ...@defer{name}}}":        "1:",
+	} {
+		if _, err := k.handler.Document(text); err == nil || !strings.Contains(err.Error(), position) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestNewWantsEverything(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Config{Admit: func(context.Context, string) error { return nil }}); err == nil {
+		t.Error("made a handler without a schema")
+	}
+}

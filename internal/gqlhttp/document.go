@@ -1,0 +1,141 @@
+package gqlhttp
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// Document is a parsed and validated document. It is never changed afterwards, so one serves many requests at once.
+type Document struct {
+	syntax     *ast.QueryDocument
+	operations []*operation
+}
+
+// operation is what is known about one operation of a document before any request.
+type operation struct {
+	definition  *ast.OperationDefinition
+	credentials []string        // the @credential fields, once for every place where one is selected
+	paged       bool            // whether any field takes first or last
+	notNull     map[string]bool // nullable variables that stand where null is not allowed
+}
+
+// Document prepares a stored document: one operation, as deep and as long as its author likes. The error names the
+// position of what is wrong with it.
+func (h *Handler) Document(text string) (*Document, error) {
+	syntax, err := parser.ParseQuery(&ast.Source{Input: text})
+	if err != nil {
+		return nil, fmt.Errorf("gqlhttp: %w", err)
+	}
+	if len(syntax.Operations) != 1 {
+		return nil, fmt.Errorf("gqlhttp: a stored document holds one operation, not %d", len(syntax.Operations))
+	}
+	doc, errs := h.validate(syntax, true)
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("gqlhttp: %w", errs)
+	}
+	return doc, nil
+}
+
+// document prepares a document from outside, or finds it among those that were prepared before.
+func (h *Handler) document(text string) (*Document, gqlerror.List) {
+	if doc, ok := h.documents.Get(text); ok {
+		return doc, nil
+	}
+	if !utf8.ValidString(text) || loneSurrogate(text) {
+		return nil, refuse("The document holds a character that is not valid Unicode.")
+	}
+	syntax, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxTokens)
+	if err != nil {
+		return nil, syntaxErrors(err)
+	}
+	if len(syntax.Operations) == 0 {
+		return nil, refuse("The document holds no operation.")
+	}
+	if f := measure(syntax); f != nil {
+		return nil, presented(f)
+	}
+	literals := &literalCheck{}
+	if f := literals.document(syntax); f != nil {
+		return nil, presented(f)
+	}
+	doc, errs := h.validate(syntax, h.introspection)
+	if len(errs) > 0 {
+		return nil, validationErrors(errs)
+	}
+	if len(text) <= maxCachedText && !(literals.strings && doc.checksSecret()) {
+		// The key may point into a larger buffer, which the cache would keep alive.
+		h.documents.Add(strings.Clone(text), doc)
+	}
+	return doc, nil
+}
+
+// validate applies the rules of the schema and gathers what requests will need to know.
+func (h *Handler) validate(syntax *ast.QueryDocument, introspection bool) (*Document, gqlerror.List) {
+	doc := &Document{syntax: syntax}
+	byDefinition := map[*ast.OperationDefinition]*operation{}
+	for _, def := range syntax.Operations {
+		op := &operation{definition: def, notNull: map[string]bool{}}
+		byDefinition[def] = op
+		doc.operations = append(doc.operations, op)
+	}
+	errs := validator.ValidateWithRules(h.schema.Schema(), syntax, ruleSet(introspection, byDefinition))
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	for _, op := range doc.operations {
+		op.survey(op.definition.SelectionSet)
+	}
+	return doc, nil
+}
+
+// survey finds the @credential fields and the pages of a validated selection, through its fragments.
+func (op *operation) survey(set ast.SelectionSet) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if s.Definition.Directives.ForName("credential") != nil {
+				op.credentials = append(op.credentials, s.Name)
+			}
+			op.paged = op.paged || isPaged(s.Definition)
+			op.survey(s.SelectionSet)
+		case *ast.InlineFragment:
+			op.survey(s.SelectionSet)
+		case *ast.FragmentSpread:
+			op.survey(s.Definition.SelectionSet)
+		}
+	}
+}
+
+// checksSecret tells whether any operation of the document has a @credential field.
+func (d *Document) checksSecret() bool {
+	for _, op := range d.operations {
+		if len(op.credentials) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// operation selects by name; the name may be left out while there is only one (GraphQL specification, section 6.1).
+func (d *Document) operation(name string) (*operation, *fault.Error) {
+	if name == "" {
+		if len(d.operations) > 1 {
+			return nil, fault.New(fault.BadUserInput, "The document holds several operations: say which in operationName.")
+		}
+		return d.operations[0], nil
+	}
+	for _, op := range d.operations {
+		if op.definition.Name == name {
+			return op, nil
+		}
+	}
+	return nil, fault.New(fault.BadUserInput, "The document holds no operation of the name in operationName.")
+}

@@ -1,0 +1,41 @@
+package gqlhttp
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// enter asks for admission once for every @credential field of the operation. Nothing has run when it fails.
+func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
+	for _, field := range op.credentials {
+		if err := h.admit(ctx, field); err != nil {
+			return h.list(ctx, err)
+		}
+	}
+	return nil
+}
+
+// execute runs an operation through the generated code, which wants an operation context, a response context and
+// nothing else of its usual server.
+func (h *Handler) execute(ctx context.Context, doc *Document, op *operation, variables map[string]any) ([]byte, gqlerror.List) {
+	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
+		Doc:                  doc.syntax,
+		Operation:            op.definition,
+		OperationName:        op.definition.Name,
+		Variables:            variables,
+		DisableIntrospection: !h.introspection,
+		RecoverFunc:          recovered,
+		ResolverMiddleware: func(ctx context.Context, next graphql.Resolver) (any, error) {
+			return next(ctx)
+		},
+		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+			return next(ctx)
+		},
+	})
+	ctx = graphql.WithResponseContext(ctx, h.present, recovered)
+	response := h.schema.Exec(ctx)(ctx)
+	errs := append(response.Errors, graphql.GetErrors(ctx)...)
+	return response.Data, errs[:min(len(errs), maxErrors)]
+}

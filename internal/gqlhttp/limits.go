@@ -1,0 +1,33 @@
+package gqlhttp
+
+// The limits of a document from outside. Introspection as graphql-js asks for it has about 70 fields written, 230
+// expanded, and a depth of 15; a tab of GraphiQL is sent whole, with every operation in it.
+const (
+	maxTokens      = 1000 // of a document, comments included
+	maxOperations  = 20   // of a document
+	maxWritten     = 200  // fields of an operation as they are written, each fragment once
+	maxExpanded    = 500  // fields of an operation, fragments expanded wherever they are spread
+	maxSpreads     = 40   // of an operation, expanded
+	maxDepth       = 20   // of fields within fields
+	maxAliases     = 30   // of an operation, expanded
+	maxDirectives  = 20   // of an operation, expanded
+	maxInlineDepth = 5    // of inline fragments on one path
+	maxMeta        = 2    // fields __schema and __type of an operation: few words there fetch the whole schema
+	maxValueDepth  = 32   // of lists and objects in a literal
+	maxCost        = 2000 // fields, those below a list times the length of its page
+	maxPage        = 100  // of first and last
+)
+
+// The limits of a request.
+const (
+	maxBody      = 128 << 10 // bytes; more is 413
+	maxURL       = 8 << 10   // bytes; more is 414
+	maxJSONDepth = 32        // of objects and arrays in the body
+	maxErrors    = 10        // in an answer
+)
+
+// The cache of documents. Its keys are whole documents: 500 of 8 KiB are 4 MiB.
+const (
+	cachedDocuments = 500
+	maxCachedText   = 8 << 10 // bytes
+)

@@ -1,0 +1,106 @@
+package gqlhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+const internalMessage = "Something went wrong on our side."
+
+// present is the one way by which an error of a resolver reaches a caller. A *fault.Error shows its message and its
+// code. What the arguments of a field were refused for is BAD_USER_INPUT. All else is logged here, once, and shown
+// as internal. The error itself stays in the chain for callers in this process.
+func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
+	shown := &gqlerror.Error{Err: err}
+	if outer, ok := errors.AsType[*gqlerror.Error](err); ok {
+		shown.Path, shown.Locations = outer.Path, outer.Locations
+	}
+	f := fault.From(err)
+	_, panicked := errors.AsType[*panicError](err)
+	switch fc := graphql.GetFieldContext(ctx); {
+	case !panicked && fc != nil && refusedArguments(fc):
+		shown.Message = argumentMessage(fc, shown.Path, f)
+		shown.Path = fc.Path()
+		shown.Extensions = map[string]any{"code": fault.BadUserInput}
+	case f != nil:
+		shown.Message = f.Message
+		shown.Extensions = extensions(f)
+	default:
+		id := visit.From(ctx).RequestID
+		h.report(ctx, id, shown.Path, err)
+		shown.Message = internalMessage
+		shown.Extensions = map[string]any{"code": fault.Internal, "requestId": id}
+	}
+	return shown
+}
+
+// extensions are the machine-readable part of a refusal. A server that is too busy and a caller who asks too often
+// are told apart by the status of the answer, not by the code.
+func extensions(f *fault.Error) map[string]any {
+	m := map[string]any{"code": f.Code}
+	if f.Code == fault.Unavailable {
+		m["code"] = fault.RateLimited
+	}
+	if s := f.RetrySeconds(); s > 0 {
+		m["retryAfterSeconds"] = s
+	}
+	return m
+}
+
+// refusedArguments tells whether the field's arguments did not become Go values: its resolver has not run then. The
+// generated code sets Args once they all did.
+func refusedArguments(fc *graphql.FieldContext) bool {
+	return fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil && len(fc.Field.Definition.Arguments) > 0
+}
+
+// argumentMessage names the argument by its path below the field, and gives the reason where a scalar of ours gave one.
+func argumentMessage(fc *graphql.FieldContext, path ast.Path, f *fault.Error) string {
+	reason := "It does not have the form that the schema asks for."
+	if f != nil {
+		reason = f.Message
+	}
+	if below := len(fc.Path()); below < len(path) {
+		return fmt.Sprintf("The argument %q is refused: %s", clip(path[below:].String()), reason)
+	}
+	return "An argument is refused: " + reason
+}
+
+// report logs an internal error. A caller who hung up is no error of ours.
+func (h *Handler) report(ctx context.Context, id string, path ast.Path, err error) {
+	level := slog.LevelError
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{slog.String("request_id", id), slog.String("path", path.String()), slog.Any("error", err)}
+	if p, ok := errors.AsType[*panicError](err); ok {
+		attrs = append(attrs, slog.String("stack", p.stack))
+	}
+	h.log.LogAttrs(ctx, level, "graphql: internal error", attrs...)
+}
+
+// list presents one error that belongs to no field.
+func (h *Handler) list(ctx context.Context, err error) gqlerror.List {
+	return gqlerror.List{h.present(ctx, err)}
+}
+
+// panicError is a panic on its way to the presenter.
+type panicError struct {
+	value any
+	stack string
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+func recovered(_ context.Context, value any) error {
+	return &panicError{value: value, stack: string(debug.Stack())}
+}

@@ -1,0 +1,65 @@
+package gqlhttp
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// refuse makes the one error of a document that is refused.
+func refuse(message string) gqlerror.List { return presented(fault.New(fault.BadUserInput, message)) }
+
+// presented makes the one error of a request out of a refusal.
+func presented(f *fault.Error) gqlerror.List {
+	return gqlerror.List{{Err: f, Message: f.Message, Extensions: extensions(f)}}
+}
+
+// syntaxErrors tells where a document is malformed, and not with what: the parser would quote the text there.
+func syntaxErrors(err error) gqlerror.List {
+	found, ok := errors.AsType[*gqlerror.Error](err)
+	if ok && strings.HasPrefix(found.Message, "exceeded token limit") {
+		return presented(tooMuch("tokens", maxTokens))
+	}
+	list := refuse("Syntax error: the document is not valid GraphQL here.")
+	if ok {
+		list[0].Locations = found.Locations
+	}
+	return list
+}
+
+// validationErrors shows the first errors of validation. The texts of the rules quote names of the document and of
+// the schema; the one rule that quotes values is given a text of ours.
+func validationErrors(errs gqlerror.List) gqlerror.List {
+	var list gqlerror.List
+	for _, e := range errs[:min(len(errs), maxErrors)] {
+		one := refuse(clip(ruleText(e)))
+		one[0].Locations = e.Locations
+		list = append(list, one...)
+	}
+	return list
+}
+
+func ruleText(e *gqlerror.Error) string {
+	// These two texts of the rule for values begin with a name of a type or of a field; all others hold the value.
+	namesOnly := strings.HasPrefix(e.Message, `Field "`) || strings.HasPrefix(e.Message, `OneOf Input Object "`)
+	switch {
+	case e.Rule == "":
+		return "The document is not valid."
+	case e.Rule == rules.ValuesOfCorrectTypeRuleWithoutSuggestions.Name && !namesOnly:
+		return "A value does not have the type that the schema asks for here."
+	}
+	return e.Message
+}
+
+// clip shortens what is made of names that the caller chose.
+func clip(s string) string {
+	const most = 300 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,0 +1,157 @@
+package gqlhttp
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// request is the parameters of a GraphQL request (GraphQL over HTTP, section 5.1).
+type request struct {
+	query         string
+	operationName string
+	variables     map[string]any
+}
+
+// problem is a request that never became a document.
+type problem struct {
+	status int    // 0: whatever a request error is in the media type of the answer
+	allow  string // for 405
+	err    *fault.Error
+}
+
+func bad(status int, message string) *problem {
+	return &problem{status: status, err: fault.New(fault.BadUserInput, message)}
+}
+
+// read takes the request apart. It reads at most maxBody bytes.
+func read(w http.ResponseWriter, r *http.Request) (request, *problem) {
+	if len(r.URL.Path)+len(r.URL.RawQuery) > maxURL {
+		return request{}, bad(http.StatusRequestURITooLong, "The URL is too long.")
+	}
+	switch r.Method {
+	case http.MethodPost:
+		return readPost(w, r)
+	case http.MethodGet:
+		return readGet(r)
+	}
+	p := bad(http.StatusMethodNotAllowed, "The method must be POST, or GET for a query.")
+	p.allow = "GET, POST"
+	return request{}, p
+}
+
+func readPost(w http.ResponseWriter, r *http.Request) (request, *problem) {
+	if !isJSON(r.Header) {
+		return request{}, bad(http.StatusUnsupportedMediaType, "The Content-Type must be application/json in UTF-8.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return request{}, bad(http.StatusRequestEntityTooLarge, "The body is too large.")
+	}
+	if err != nil {
+		return request{}, bad(http.StatusBadRequest, "The body could not be read.")
+	}
+	value, p := decodeParameter(body)
+	if p != nil {
+		return request{}, p
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return request{}, bad(http.StatusBadRequest, "The body must be one JSON object.")
+	}
+	return parameters(object)
+}
+
+// isJSON accepts one Content-Type, application/json, whose charset is absent or UTF-8, and no compression.
+func isJSON(h http.Header) bool {
+	types := h.Values("Content-Type")
+	if len(types) != 1 || h.Get("Content-Encoding") != "" {
+		return false
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, ok := params["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// readGet wants a header that a page of another origin cannot send without asking first (a preflight request).
+func readGet(r *http.Request) (request, *problem) {
+	if r.Header.Get("Apollo-Require-Preflight") == "" && r.Header.Get("X-Apollo-Operation-Name") == "" {
+		return request{}, bad(http.StatusBadRequest, "A GET request needs the header Apollo-Require-Preflight.")
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return request{}, bad(http.StatusBadRequest, "The query string is malformed.")
+	}
+	object := map[string]any{}
+	for name, list := range values {
+		if len(list) > 1 {
+			return request{}, bad(http.StatusBadRequest, "A parameter of the query string is given twice.")
+		}
+		switch name {
+		case "variables", "extensions":
+			var p *problem
+			if object[name], p = decodeParameter([]byte(list[0])); p != nil {
+				return request{}, p
+			}
+		default:
+			object[name] = list[0]
+		}
+	}
+	return parameters(object)
+}
+
+// decodeParameter maps what is not JSON to 400, and JSON that holds what we refuse to a request error.
+func decodeParameter(text []byte) (any, *problem) {
+	value, err := decodeJSON(text)
+	if err == nil {
+		return value, nil
+	}
+	if f := fault.From(err); f != nil {
+		return nil, &problem{err: f}
+	}
+	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, valid UTF-8.")
+}
+
+// parameters checks the types of the four parameters. Other members are ignored, as the specification asks, except
+// those that differ from the four in case alone: some parser along the way may have read them as the real ones.
+func parameters(object map[string]any) (request, *problem) {
+	for name := range object {
+		for _, known := range []string{"query", "operationName", "variables", "extensions"} {
+			if name != known && strings.EqualFold(name, known) {
+				return request{}, bad(http.StatusBadRequest, "A parameter is spelled with the wrong case: it must be "+known+".")
+			}
+		}
+	}
+	req := request{}
+	var wellTyped [4]bool
+	req.query, wellTyped[0] = optional[string](object, "query")
+	req.operationName, wellTyped[1] = optional[string](object, "operationName")
+	req.variables, wellTyped[2] = optional[map[string]any](object, "variables")
+	extensions, ok := optional[map[string]any](object, "extensions")
+	wellTyped[3] = ok
+	if wellTyped != [4]bool{true, true, true, true} {
+		return request{}, bad(http.StatusBadRequest, "query and operationName must be strings, variables and extensions objects.")
+	}
+	if req.query != "" {
+		return req, nil
+	}
+	if extensions["persistedQuery"] != nil {
+		err := fault.New("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+		return request{}, &problem{err: err}
+	}
+	return request{}, bad(http.StatusBadRequest, "The parameter query is missing.")
+}
+
+// optional reads a member that may be absent or null.
+func optional[T any](object map[string]any, name string) (T, bool) {
+	value, ok := object[name].(T)
+	return value, ok || object[name] == nil
+}

@@ -1,0 +1,94 @@
+package gqlhttp
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// ServeHTTP answers POST, and GET for queries, by the GraphQL-over-HTTP specification. The visit must be in the
+// context of the request already; the headers that resolvers set there go out with the answer.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	media := negotiate(r.Header)
+	a, allow := h.answer(w, r, media)
+	if media == "" {
+		media = plainJSON
+	}
+	visit.From(ctx).CopyHeaders(w.Header())
+	if allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	if err := a.write(w, media); err != nil {
+		_ = answerTo(media, nil, h.list(ctx, err)).write(w, media)
+	}
+}
+
+// answer does everything but the writing. A panic that no resolver's guard caught ends here.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (a answer, allow string) {
+	ctx := r.Context()
+	defer func() {
+		if p := recover(); p != nil {
+			a = answerTo(media, nil, h.list(ctx, recovered(ctx, p)))
+		}
+	}()
+	if media == "" {
+		return failed(media, bad(http.StatusNotAcceptable, "The answer is application/graphql-response+json or application/json."))
+	}
+	req, p := read(w, r)
+	if p != nil {
+		return failed(media, p)
+	}
+	doc, errs := h.document(req.query)
+	if errs != nil {
+		return answerTo(media, nil, errs), ""
+	}
+	op, f := doc.operation(req.operationName)
+	if f != nil {
+		return answerTo(media, nil, presented(f)), ""
+	}
+	if r.Method == http.MethodGet && op.definition.Operation != ast.Query {
+		p := bad(http.StatusMethodNotAllowed, "A GET request can hold a query and nothing else.")
+		p.allow = http.MethodPost
+		return failed(media, p)
+	}
+	data, errs := h.outside(ctx, doc, op, req.variables)
+	return answerTo(media, data, errs), ""
+}
+
+// outside runs an operation that came over the network, held to the limits of such.
+func (h *Handler) outside(ctx context.Context, doc *Document, op *operation, given map[string]any) ([]byte, gqlerror.List) {
+	if len(op.credentials) > 1 {
+		return nil, refuse("One request can hold one field that checks a secret.")
+	}
+	variables, f := coerce(h.schema.Schema(), op, given)
+	if f == nil {
+		f = op.afford(variables)
+	}
+	if f != nil {
+		return nil, presented(f)
+	}
+	return h.run(ctx, doc, op, variables)
+}
+
+// run executes once admission is granted. Without data nothing ran.
+func (h *Handler) run(ctx context.Context, doc *Document, op *operation, variables map[string]any) ([]byte, gqlerror.List) {
+	if errs := h.enter(ctx, op); errs != nil {
+		return nil, errs
+	}
+	return h.execute(ctx, doc, op, variables)
+}
+
+func failed(media string, p *problem) (answer, string) {
+	a := answerTo(media, nil, presented(p.err))
+	if p.status != 0 {
+		a.status = p.status
+	}
+	return a, p.allow
+}
+
+var _ http.Handler = (*Handler)(nil)

@@ -1,0 +1,181 @@
+package gqlhttp
+
+import (
+	stdjson "encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// coercion brings the variables of a request to the types of the schema (GraphQL specification, section 6.1.2). The
+// library's own takes numbers for strings, strings for numbers and enums of any case, and repeats the value in its
+// errors; this one is strict and names paths alone. It never changes what it was given.
+type coercion struct {
+	schema *ast.Schema
+	path   string
+}
+
+// coerce gives the values of the variables that op declares, defaults included. Others are ignored.
+func coerce(schema *ast.Schema, op *operation, given map[string]any) (map[string]any, *fault.Error) {
+	values := map[string]any{}
+	for _, def := range op.definition.VariableDefinitions {
+		c := coercion{schema: schema, path: def.Variable}
+		value, ok := given[def.Variable]
+		switch {
+		case !ok && def.DefaultValue != nil:
+			literal, err := def.DefaultValue.Value(nil)
+			if err != nil {
+				return nil, c.refuse("has a default that is out of range")
+			}
+			values[def.Variable] = literal
+		case !ok && def.Type.NonNull:
+			return nil, c.refuse("is required")
+		case !ok:
+		case value == nil && op.notNull[def.Variable]:
+			return nil, c.refuse("must not be null")
+		default:
+			coerced, err := c.value(def.Type, value)
+			if err != nil {
+				return nil, err
+			}
+			values[def.Variable] = coerced
+		}
+	}
+	return values, nil
+}
+
+func (c coercion) refuse(what string) *fault.Error {
+	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.", clip(c.path), what))
+}
+
+func (c coercion) mustBe(t *ast.Type) *fault.Error {
+	return c.refuse("does not fit the type " + strconv.Quote(t.String()))
+}
+
+func (c coercion) at(step string) coercion {
+	c.path += step
+	return c
+}
+
+func (c coercion) value(t *ast.Type, value any) (any, *fault.Error) {
+	if value == nil {
+		if t.NonNull {
+			return nil, c.refuse("must not be null")
+		}
+		return nil, nil
+	}
+	if t.Elem != nil {
+		return c.list(t, value)
+	}
+	def := c.schema.Types[t.NamedType]
+	switch def.Kind {
+	case ast.InputObject:
+		return c.object(t, def, value)
+	case ast.Enum:
+		name, ok := value.(string)
+		if !ok || def.EnumValues.ForName(name) == nil {
+			return nil, c.mustBe(t)
+		}
+		return name, nil
+	}
+	coerced, ok := scalar(t.NamedType, value)
+	if !ok {
+		return nil, c.mustBe(t)
+	}
+	return coerced, nil
+}
+
+// list takes a single value for a list of one.
+func (c coercion) list(t *ast.Type, value any) (any, *fault.Error) {
+	items, ok := value.([]any)
+	if !ok {
+		items = []any{value}
+	}
+	coerced := make([]any, len(items))
+	for i, item := range items {
+		var err *fault.Error
+		if coerced[i], err = c.at("["+strconv.Itoa(i)+"]").value(t.Elem, item); err != nil {
+			return nil, err
+		}
+	}
+	return coerced, nil
+}
+
+// object leaves out what is absent; the generated code fills in the defaults of fields.
+func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fault.Error) {
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, c.mustBe(t)
+	}
+	for name := range members {
+		if def.Fields.ForName(name) == nil {
+			return nil, c.refuse("has a member that the type " + strconv.Quote(def.Name) + " does not have")
+		}
+	}
+	coerced := make(map[string]any, len(members))
+	for _, field := range def.Fields {
+		inner := c.at("." + field.Name)
+		member, ok := members[field.Name]
+		if !ok {
+			if field.Type.NonNull && field.DefaultValue == nil {
+				return nil, inner.refuse("is required")
+			}
+			continue
+		}
+		var err *fault.Error
+		if coerced[field.Name], err = inner.value(field.Type, member); err != nil {
+			return nil, err
+		}
+	}
+	if def.Directives.ForName("oneOf") != nil && !exactlyOne(coerced) {
+		return nil, c.refuse("must have exactly one member, which is not null")
+	}
+	return coerced, nil
+}
+
+func exactlyOne(members map[string]any) bool {
+	for _, value := range members {
+		return len(members) == 1 && value != nil
+	}
+	return false
+}
+
+// scalar takes a JSON value for a scalar: those of the specification strictly, custom ones as they are, because the
+// code behind them checks.
+func scalar(name string, value any) (any, bool) {
+	number, isNumber := value.(stdjson.Number)
+	switch name {
+	case "String":
+		s, ok := value.(string)
+		return s, ok
+	case "Boolean":
+		b, ok := value.(bool)
+		return b, ok
+	case "Int":
+		n, ok := whole(number)
+		return n, isNumber && ok && n >= math.MinInt32 && n <= math.MaxInt32
+	case "Float":
+		f, err := number.Float64()
+		return f, isNumber && err == nil
+	case "ID":
+		if s, ok := value.(string); ok {
+			return s, true
+		}
+		n, err := number.Int64()
+		return strconv.FormatInt(n, 10), isNumber && err == nil
+	}
+	return value, true
+}
+
+// whole reads an integer; 1.0 and 1e3 are integers too.
+func whole(number stdjson.Number) (int64, bool) {
+	if n, err := number.Int64(); err == nil {
+		return n, true
+	}
+	f, err := number.Float64()
+	return int64(f), err == nil && f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32+1
+}
