@@ -48,7 +48,8 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Ready(ctx); err != nil {
+	// The writer first: it makes the file of SQLite.
+	if err := ping(ctx, d.w); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))
 	}
 	return d, nil
@@ -109,9 +110,11 @@ func (d *DB) openSQLite(path string) error {
 func (d *DB) Postgres() bool { return d.pg != nil }
 
 // Ready asks the database for an answer: nil when it gives one.
-func (d *DB) Ready(ctx context.Context) error {
+func (d *DB) Ready(ctx context.Context) error { return ping(ctx, d.r) }
+
+func ping(ctx context.Context, pool *bun.DB) error {
 	var one int
-	if err := d.w.DB.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := pool.DB.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("db: not ready: %w", err)
 	}
 	return nil

@@ -42,9 +42,9 @@ FROM sessions WHERE user_id = ?1 AND (id = ?3 OR number = ?4) AND changes() = 1`
 	},
 }
 
-// RevokeSession ends one live session of a person, by id or, where that is zero, by number, and gives its id; the zero id
-// when there is none, or when it is somebody else's (SE-18).
-func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, number *int, now time.Time) (SessionID, error) {
+// RevokeSession ends one live session of a person, by id or by number, and gives its id. The one that is not meant is
+// zero, which no session has. The zero id comes back when there is none, or when it is somebody else's (SE-18).
+func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (SessionID, error) {
 	var ended struct {
 		ID SessionID `bun:"id"`
 	}
