@@ -1,0 +1,99 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+const maxKeyName = 100 // code points
+
+// Keys is Query.keys.
+func (r *resolver) Keys(ctx context.Context) ([]*db.ApiKey, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.DB.Keys(ctx, c.User.ID, r.now())
+}
+
+// CreateAPIKey is Mutation.createApiKey. No API key passes its directive, so no key makes another (AK-04, AK-05).
+func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+	payload, err := r.createKey(ctx, input)
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
+	}
+	return payload, nil
+}
+
+func (r *resolver) createKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, err := identity.Text(input.Name, maxKeyName)
+	if err != nil {
+		return nil, at(err, "name")
+	}
+	now, expires := r.now(), input.ExpiresAt.Value()
+	if expires != nil {
+		end := db.Clock(*expires)
+		if !end.After(now) {
+			return nil, fault.New(fault.InvalidInput, "The key would have ended already.", "input", "expiresAt")
+		}
+		expires = &end
+	}
+	made, err := r.Codec.NewAPIKey()
+	if err != nil {
+		return nil, err
+	}
+	key := &db.ApiKey{
+		ID: db.NewKeyID(), UserID: c.User.ID, Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix,
+		Name: name, Scopes: unique(input.Scopes), CreatedAt: now, ExpiresAt: expires,
+	}
+	stored, err := r.DB.CreateKey(ctx, key, c.Session.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !stored {
+		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
+	}
+	text := made.Text.Reveal()
+	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: accepted()}, nil
+}
+
+func unique(scopes []db.Permission) []db.Permission {
+	seen, out := map[db.Permission]bool{}, []db.Permission{}
+	for _, s := range scopes {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// DeleteAPIKey is Mutation.deleteApiKey.
+func (r *resolver) DeleteAPIKey(ctx context.Context, input graph.DeleteAPIKeyInput) (*graph.DeleteAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var id db.KeyID
+	deleted := false
+	if id.UnmarshalText([]byte(input.ID)) == nil {
+		if deleted, err = r.DB.DeleteKey(ctx, c.User.ID, id, c.Session.ID, r.now()); err != nil {
+			return nil, err
+		}
+	}
+	if !deleted {
+		// The same for a key that is somebody else's and for one that never was (AK-07).
+		errs, err := refused(fault.New(fault.NotFound, "There is no such API key.", "input", "id"))
+		return &graph.DeleteAPIKeyPayload{UserErrors: errs}, err
+	}
+	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: accepted()}, nil
+}

@@ -1,0 +1,173 @@
+package resolvers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// caller is who stands behind the credential of a request.
+type caller struct {
+	*db.Caller
+	kind    graph.CredentialKind
+	expires *time.Time // when the credential itself ends, nil for never
+}
+
+// may tells whether the caller holds a permission: a person all of those that there are for their own account, an API
+// key what its scopes say.
+func (c *caller) may(p db.Permission) bool {
+	if c.kind != graph.CredentialKindAPIKey {
+		return true
+	}
+	for _, scope := range c.Key.Scopes {
+		if scope == p {
+			return true
+		}
+	}
+	return false
+}
+
+// callerSchema gives every operation a slot for its caller, so that the credential is looked up once, when a field first
+// asks for it, and not at all for a sign-in.
+type callerSchema struct{ graphql.ExecutableSchema }
+
+type callerKey struct{}
+
+type callerSlot struct {
+	mu   sync.Mutex
+	done bool
+	is   *caller
+	err  error
+}
+
+// Exec is graphql.ExecutableSchema.
+func (s callerSchema) Exec(ctx context.Context) graphql.ResponseHandler {
+	next := s.ExecutableSchema.Exec(ctx)
+	slot := &callerSlot{}
+	return func(ctx context.Context) *graphql.Response {
+		return next(context.WithValue(ctx, callerKey{}, slot))
+	}
+}
+
+// caller finds out who is calling: nil for nobody. A credential that is broken, stale or revoked counts as none, and the
+// answer says so in WWW-Authenticate (RFC 6750 section 3); a database that does not answer is an error and never nobody.
+func (r *resolver) caller(ctx context.Context) (*caller, error) {
+	slot, ok := ctx.Value(callerKey{}).(*callerSlot)
+	if !ok {
+		slot = &callerSlot{}
+	}
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	if !slot.done {
+		slot.is, slot.err = r.lookUp(ctx)
+		slot.done = true
+		v := visit.From(ctx)
+		if slot.err == nil && slot.is == nil && (v.Credential != "" || v.Ambiguous) {
+			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
+	}
+	return slot.is, slot.err
+}
+
+// forget makes the next field of this operation look the caller up anew: what ran just now may have ended the session.
+func forget(ctx context.Context) {
+	if slot, ok := ctx.Value(callerKey{}).(*callerSlot); ok {
+		slot.mu.Lock()
+		slot.done = false
+		slot.mu.Unlock()
+	}
+}
+
+func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
+	now := r.now()
+	c, found, err := &caller{}, (*db.Caller)(nil), error(nil)
+	text := visit.From(ctx).Credential
+	switch token.Kind(text) {
+	case token.KindAccess, token.KindSession:
+		id, expires := r.sessionOf(text)
+		if id.IsZero() {
+			return nil, nil
+		}
+		c.kind, c.expires = graph.CredentialKindSessionToken, expires
+		if expires != nil {
+			c.kind = graph.CredentialKindAccessToken
+		}
+		found, err = r.DB.CallerBySession(ctx, id, now)
+	case token.KindAPIKey:
+		handle, hash, malformed := r.Codec.ParseAPIKey(text)
+		if malformed != nil {
+			return nil, nil
+		}
+		c.kind = graph.CredentialKindAPIKey
+		found, err = r.DB.CallerByKey(ctx, handle, hash, now)
+	case token.KindRefresh, token.KindNone: // a refresh token authenticates nothing (SE-14, SE-15)
+	}
+	if err != nil || found == nil {
+		return nil, err
+	}
+	c.Caller = found
+	switch c.kind {
+	case graph.CredentialKindAPIKey:
+		c.expires = found.Key.ExpiresAt
+	case graph.CredentialKindSessionToken:
+		end := found.Session.ExpiresAt()
+		c.expires = &end
+	case graph.CredentialKindAccessToken:
+	}
+	return c, r.DB.Touch(ctx, found, now)
+}
+
+// sessionOf reads the session that an access or session token names, without asking the database; the zero id when the
+// token is not a good one. expires is the end of an access token, nil for a session token.
+func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time) {
+	switch token.Kind(text) {
+	case token.KindSession:
+		if u, err := r.Codec.ParseSession(text); err == nil {
+			id = db.SessionIDFrom(u)
+		}
+	case token.KindAccess:
+		access, err := r.Issuer.Verify(text)
+		if err == nil && id.UnmarshalText([]byte(access.Session)) == nil {
+			return id, &access.ExpiresAt
+		}
+	case token.KindNone, token.KindRefresh, token.KindAPIKey:
+	}
+	return id, nil
+}
+
+// requiresAuth is the directive @requiresAuth.
+func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolver, scope *db.Permission) (any, error) {
+	c, err := r.caller(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case c == nil:
+		return nil, errSignIn()
+	case c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)):
+		return nil, errForbidden()
+	}
+	return next(ctx)
+}
+
+// person is the caller of a field that requiresAuth guards.
+func (r *resolver) person(ctx context.Context) (*caller, error) {
+	c, err := r.caller(ctx)
+	if err == nil && c == nil {
+		err = errSignIn()
+	}
+	return c, err
+}
+
+func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
+
+func errForbidden() error {
+	return fault.New(fault.Forbidden, "This API key may not do that.")
+}

@@ -1,0 +1,48 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/password"
+)
+
+// Me is Query.me: null for nobody, FORBIDDEN for an API key that may not read the account.
+func (r *resolver) Me(ctx context.Context) (*db.User, error) {
+	c, err := r.caller(ctx)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	if !c.may(db.ProfileRead) {
+		return nil, errForbidden()
+	}
+	return &c.User, nil
+}
+
+// CurrentCredential is Query.currentCredential.
+func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, error) {
+	c, err := r.caller(ctx)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	credential := &graph.Credential{Kind: c.kind, ExpiresAt: c.expires}
+	if c.kind == graph.CredentialKindAPIKey {
+		credential.APIKey, credential.Permissions = &c.Key, c.Key.Scopes
+	} else {
+		credential.Session, credential.Permissions = &c.Caller.Session, []db.Permission{db.ProfileRead}
+	}
+	return credential, nil
+}
+
+// ServerInfo is Query.serverInfo.
+func (r *resolver) ServerInfo(context.Context) (*graph.ServerInfo, error) {
+	return &graph.ServerInfo{
+		Version:     r.Version,
+		AuthMethods: []db.AuthMethod{db.AuthPassword, db.AuthAPIKey},
+		PasswordPolicy: &graph.PasswordPolicy{
+			MinLength: r.Policy.MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes, ChecksBreaches: true,
+		},
+		RegistrationOpen: r.RegistrationOpen,
+	}, nil
+}

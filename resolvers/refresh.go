@@ -1,0 +1,67 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// Refresh is Mutation.refresh.
+func (r *resolver) Refresh(ctx context.Context, input graph.RefreshInput) (*graph.LoginPayload, error) {
+	payload, err := r.refresh(ctx, input.RefreshToken)
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.LoginPayload{UserErrors: errs}, err
+	}
+	return payload, nil
+}
+
+func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayload, error) {
+	// The MAC is checked before the database is asked: a session id stands in every access token.
+	id, generation, err := r.Codec.ParseRefresh(text)
+	if err != nil {
+		return nil, errRefreshToken()
+	}
+	session, now := db.SessionIDFrom(id), r.now()
+	c, err := r.DB.Rotate(ctx, session, generation, now)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		if c, err = r.replay(ctx, session, generation); err != nil {
+			return nil, err
+		}
+	}
+	tokens, err := r.tokens(&c.User, &c.Session, graph.TokenDeliveryBody)
+	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: accepted()}, err
+}
+
+// replay handles a token that is not the one in force: see db.Replay for what it decides.
+func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Caller, error) {
+	now := r.now()
+	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case seen != nil && seen.Ended:
+		forget(ctx)
+		return nil, fault.New(fault.TokenReused, "This refresh token was used before. The session was ended: sign in again.",
+			"input", "refreshToken")
+	case seen != nil && seen.Alive(now) && seen.Session.Generation == generation+1:
+		return &seen.Caller, nil
+	}
+	failed := db.Event{Action: "refresh", Reason: "session_over", Sess: session}
+	if seen != nil {
+		failed.User = seen.User.ID
+	}
+	if err := r.DB.Record(ctx, failed, now); err != nil {
+		return nil, err
+	}
+	return nil, errRefreshToken()
+}
+
+func errRefreshToken() error {
+	return fault.New(fault.InvalidToken, "This refresh token is not valid, or its session is over.", "input", "refreshToken")
+}

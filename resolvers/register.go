@@ -1,0 +1,94 @@
+package resolvers
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+const (
+	maxName     = 200  // code points of a display name
+	maxMetadata = 1024 // bytes of JSON (JW-11)
+)
+
+// Register is Mutation.register.
+func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
+	payload, err := r.register(ctx, input)
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.RegisterPayload{UserErrors: errs}, err
+	}
+	return payload, nil
+}
+
+func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
+	if !r.RegistrationOpen {
+		return nil, fault.New(fault.FeatureDisabled, "This server does not take new accounts.")
+	}
+	user, err := r.newUser(input)
+	if err != nil {
+		return nil, err
+	}
+	// Hashing comes before the database is asked, and holds no connection.
+	if user.PasswordHash, err = r.Hasher.Hash(ctx, input.Password); err != nil {
+		return nil, err
+	}
+	var session *db.Session
+	if input.SignIn {
+		session = db.NewSession(ctx, user.ID, r.SessionTTL, r.SessionIdle, user.CreatedAt, db.AuthPassword)
+		user.LastLoginAt = &session.CreatedAt
+	}
+	taken, err := r.DB.Register(ctx, user, session)
+	if err != nil {
+		return nil, err
+	}
+	if taken != nil {
+		return nil, alreadyExists(taken)
+	}
+	payload := &graph.RegisterPayload{User: user, Session: session, UserErrors: accepted()}
+	if session != nil {
+		payload.Tokens, err = r.tokens(user, session, input.TokenDelivery)
+	}
+	return payload, err
+}
+
+// newUser checks what the person asked for.
+func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
+	u := db.NewUser(r.now())
+	email, canonical, err := identity.Email(input.Email)
+	if err != nil {
+		return nil, at(err, "email")
+	}
+	u.Email, u.EmailCanonical = &email, canonical
+	if text := input.Username.Value(); text != nil {
+		username, canonical, err := identity.Username(*text)
+		if err != nil {
+			return nil, at(err, "username")
+		}
+		u.Username, u.UsernameCanonical = &username, &canonical
+	}
+	if text := input.Name.Value(); text != nil {
+		name, err := identity.Text(*text, maxName)
+		if err != nil {
+			return nil, at(err, "name")
+		}
+		u.Name = &name
+	}
+	if u.Metadata = input.Metadata.Value(); u.Metadata != nil {
+		if b, err := json.Marshal(u.Metadata); err != nil || len(b) > maxMetadata {
+			return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
+		}
+	}
+	return u, at(r.Policy.Check(input.Password, identifiers(u)...), "password")
+}
+
+func alreadyExists(taken *db.Taken) error {
+	if taken.Email {
+		return fault.New(fault.AlreadyExists, "There is an account with this email address already.", "input", "email")
+	}
+	return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")
+}

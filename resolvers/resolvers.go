@@ -1,0 +1,103 @@
+// Package resolvers holds the use cases, one file per flow. It is the one door: every transport reaches them by running a
+// GraphQL document, and the directives of the schema say who may.
+package resolvers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// Deps is what the use cases work with and the settings that they follow.
+type Deps struct {
+	DB     *db.DB
+	Codec  *token.Codec  // refresh tokens, session tokens, API keys
+	Issuer *token.Issuer // access tokens
+	Hasher *password.Hasher
+	Policy password.Policy
+	Master *secret.Master // only keys derived from it are used
+	Now    func() time.Time
+
+	AccessTTL    time.Duration // of an access token
+	SessionTTL   time.Duration // of a session in all
+	SessionIdle  time.Duration // of a session without use
+	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
+
+	Throttle         bool // whether failures slow an account down
+	RevealAccounts   bool // whether login tells an unknown account from a wrong password
+	RegistrationOpen bool
+	Version          string
+}
+
+// resolver serves the root fields and what rows can not answer themselves.
+type resolver struct {
+	Deps
+	turns   limit.Turns // one password check at a time for each account
+	standIn secret.Key  // for accounts that do not exist
+}
+
+// New makes the executable schema. It fails when a root field does not say who may call it.
+func New(deps Deps) (graphql.ExecutableSchema, error) {
+	r := &resolver{Deps: deps, standIn: deps.Master.Key("login stand-in")}
+	schema := graph.NewExecutableSchema(graph.Config{
+		Resolvers: root{r},
+		Directives: graph.DirectiveRoot{
+			Public:       public,
+			RequiresAuth: r.requiresAuth,
+			Credential:   pass, // internal/gqlhttp counts and admits these before anything runs
+		},
+	})
+	if err := accessIsStated(schema.Schema()); err != nil {
+		return nil, err
+	}
+	return callerSchema{schema}, nil
+}
+
+// accessIsStated walks the root fields: one that carries none of the access directives would be open to everyone.
+func accessIsStated(schema *ast.Schema) error {
+	for _, root := range []*ast.Definition{schema.Query, schema.Mutation, schema.Subscription} {
+		if root == nil {
+			continue
+		}
+		for _, field := range root.Fields {
+			if strings.HasPrefix(field.Name, "__") {
+				continue
+			}
+			open := field.Directives.ForName("public") != nil
+			closed := field.Directives.ForName("requiresAuth") != nil
+			if open == closed {
+				return fmt.Errorf("%s.%s does not say who may call it: give it @public or @requiresAuth, one of them",
+					root.Name, field.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func public(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
+
+func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
+
+// root tells the generated code where the fields of each type are answered.
+type root struct{ *resolver }
+
+func (r root) Query() graph.QueryResolver       { return queries{r.resolver} }
+func (r root) Mutation() graph.MutationResolver { return r.resolver }
+func (r root) Session() graph.SessionResolver   { return sessionFields{r.resolver} }
+
+// queries serves Query.
+type queries struct{ *resolver }
+
+// now is the time of this moment as databases hold it.
+func (r *resolver) now() time.Time { return db.Clock(r.Now()) }

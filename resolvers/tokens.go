@@ -1,0 +1,54 @@
+package resolvers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// amr is how an access token names the ways of a sign-in (RFC 8176 section 2).
+var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd"}
+
+// tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it is
+// a function of: asking twice gives the same.
+func (r *resolver) tokens(u *db.User, s *db.Session, delivery graph.TokenDelivery) (*graph.AuthTokens, error) {
+	var methods []string
+	for _, m := range s.Methods {
+		methods = append(methods, amr[m])
+	}
+	ttl := min(r.AccessTTL, s.AbsoluteEnd.Sub(r.now())) // a token does not promise more than its session
+	access, claims, err := r.Issuer.Issue(token.Access{
+		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
+	}, ttl)
+	if err != nil {
+		return nil, err
+	}
+	t := &graph.AuthTokens{
+		AccessToken: access.Reveal(),
+		TokenType:   "Bearer",
+		ExpiresIn:   int(claims.ExpiresAt.Sub(claims.IssuedAt).Seconds()),
+		ExpiresAt:   claims.ExpiresAt,
+	}
+	if delivery == graph.TokenDeliverySessionToken {
+		text := r.Codec.Session(s.ID.UUID).Reveal()
+		t.SessionToken = &text
+	} else {
+		text := r.Codec.Refresh(s.ID.UUID, s.Generation).Reveal()
+		t.RefreshToken = &text
+	}
+	return t, nil
+}
+
+// identifiers are what nobody may take as password: the names of the account.
+func identifiers(u *db.User) []string {
+	var own []string
+	for _, p := range []*string{u.Email, u.Username, u.Name} {
+		if p != nil {
+			own = append(own, strings.TrimSpace(*p))
+		}
+	}
+	return slices.Compact(own)
+}

@@ -1,0 +1,35 @@
+package resolvers
+
+import (
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// accepted is the userErrors of a mutation that took effect.
+func accepted() []*graph.UserError { return []*graph.UserError{} }
+
+// refused turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors; those,
+// and everything unexpected, come back as the error that they are.
+func refused(err error) ([]*graph.UserError, error) {
+	f := fault.From(err)
+	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
+		return nil, err
+	}
+	e := &graph.UserError{Code: graph.ErrorCode(f.Code), Message: f.Message, Field: f.Field}
+	if f.RetryAfter > 0 {
+		seconds := f.RetrySeconds()
+		e.RetryAfterSeconds = &seconds
+	}
+	return []*graph.UserError{e}, nil
+}
+
+// at names the field that a refusal is about, where it names none itself.
+func at(err error, field string) error {
+	f := fault.From(err)
+	if f == nil || f.Field != nil {
+		return err
+	}
+	named := *f
+	named.Field = []string{"input", field}
+	return &named
+}
