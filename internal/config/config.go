@@ -1,0 +1,121 @@
+// Package config is what an operator can set. One table lists every setting with its default, its meaning and what a
+// right value looks like; `--help` prints it, and Load reads the environment by it. Secrets have a second form, NAME_FILE,
+// that names a file to read. There are no flags for settings: a flag shows in the process list.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+// Settings is the configuration of a server, checked.
+type Settings struct {
+	Listen    []string // addresses host:port; the first one is what the banner and the default public URL show
+	PublicURL string   // without a trailing slash; "" for the default, which is made from the listener
+
+	DatabaseURL secret.Text // postgres://…; "" for SQLite in DataDir
+	DataDir     string
+	Secret      secret.Text // "" for the one in DataDir
+	Migrate     bool
+
+	Issuer       string // "" for the public URL
+	Audience     string // "" for the public URL
+	AccessTTL    time.Duration
+	SessionTTL   time.Duration
+	SessionIdle  time.Duration
+	RefreshGrace time.Duration
+
+	PasswordMinLength int
+	RateLimits        bool
+	TrustedProxies    []netip.Prefix
+	RevealAccounts    bool
+	Registration      bool
+
+	Playground    Switch
+	Introspection Switch
+	LogLevel      slog.Level
+}
+
+// Switch is a setting that decides for itself unless told.
+type Switch string
+
+// The positions of a Switch. Auto is on where every listener is a loopback address.
+const (
+	Auto Switch = "auto"
+	On   Switch = "on"
+	Off  Switch = "off"
+)
+
+// Is tells whether the switch is on, given what auto means here.
+func (s Switch) Is(auto bool) bool { return s == On || (s == Auto && auto) }
+
+// Error is a setting that can not be used.
+type Error struct {
+	Name  string
+	Value string // "" for a secret
+	Want  string
+}
+
+func (e *Error) Error() string {
+	if e.Value == "" {
+		return fmt.Sprintf("%s: the value is not usable; expected %s", e.Name, e.Want)
+	}
+	return fmt.Sprintf("%s=%q is not usable; expected %s", e.Name, e.Value, e.Want)
+}
+
+// Load reads every setting through getenv. An empty value counts as none. The error is an *Error.
+func Load(getenv func(string) string) (*Settings, error) {
+	s := &Settings{}
+	for _, k := range keys {
+		value, err := k.value(getenv)
+		if err != nil {
+			return nil, err
+		}
+		if !k.parse(s, value) {
+			e := &Error{Name: k.name, Value: value, Want: k.want}
+			if k.secret {
+				e.Value = ""
+			}
+			return nil, e
+		}
+	}
+	if s.SessionIdle > s.SessionTTL {
+		return nil, &Error{Name: "DRAGOMAN_SESSION_IDLE", Value: s.SessionIdle.String(), Want: "at most DRAGOMAN_SESSION_TTL"}
+	}
+	if s.AccessTTL > s.SessionTTL {
+		return nil, &Error{Name: "DRAGOMAN_ACCESS_TTL", Value: s.AccessTTL.String(), Want: "at most DRAGOMAN_SESSION_TTL"}
+	}
+	return s, nil
+}
+
+// value is what the environment says, or the default.
+func (k key) value(getenv func(string) string) (string, error) {
+	value := getenv(k.name)
+	if k.secret {
+		if path := getenv(k.name + "_FILE"); path != "" {
+			if value != "" {
+				return "", &Error{Name: k.name + "_FILE", Value: path, Want: "either this or " + k.name + ", not both"}
+			}
+			b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+			if err != nil {
+				return "", &Error{Name: k.name + "_FILE", Value: path, Want: "a file that can be read"}
+			}
+			if value = strings.TrimRight(string(b), "\r\n"); value == "" {
+				return "", &Error{Name: k.name + "_FILE", Value: path, Want: "a file that is not empty"}
+			}
+		}
+	}
+	if value == "" && k.name == "DRAGOMAN_LISTEN" {
+		return listenOnPort(getenv("PORT"))
+	}
+	if value == "" {
+		return k.standard, nil
+	}
+	return value, nil
+}

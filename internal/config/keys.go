@@ -1,0 +1,192 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+// key is one row of the table of settings.
+type key struct {
+	name     string
+	standard string // the default, "" for none
+	meaning  string
+	want     string // what a right value looks like
+	secret   bool   // never echoed; may come from a file named by NAME_FILE
+	parse    func(s *Settings, value string) bool
+}
+
+const standardListen = "localhost:8080"
+
+var keys = []key{
+	{"DRAGOMAN_LISTEN", standardListen, "Addresses to listen on, comma-separated. Wins over PORT, which means that port on all interfaces.",
+		"host:port, for example localhost:8080 or :8080", false, parseListen},
+	{"DRAGOMAN_PUBLIC_URL", "", "The address under which callers reach the server. Default: made from the listener.",
+		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com", false, parsePublicURL},
+	{"DATABASE_URL", "", "Postgres database. Default: an SQLite file in the data directory.",
+		"postgres://user:password@host:5432/name", true, parseDatabase},
+	{"DRAGOMAN_DATA_DIR", "./data", "Where the SQLite file and the generated secret live.", "a path", false,
+		func(s *Settings, v string) bool { s.DataDir = v; return true }},
+	{"DRAGOMAN_SECRET", "", "Server secret from which every key is derived. Default: made once, kept in the data directory.",
+		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret},
+	{"DRAGOMAN_MIGRATE", "on", "Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.Migrate })},
+	{"DRAGOMAN_ISSUER", "", "The claim iss of access tokens. Default: the public URL.", "one word without spaces", false,
+		word(func(s *Settings) *string { return &s.Issuer })},
+	{"DRAGOMAN_AUDIENCE", "", "The claim aud of access tokens. Default: the public URL.", "one word without spaces", false,
+		word(func(s *Settings) *string { return &s.Audience })},
+	{"DRAGOMAN_ACCESS_TTL", "10m", "How long an access token is valid.", "a duration from 10s to 24h, for example 10m", false,
+		between(10*time.Second, 24*time.Hour, func(s *Settings) *time.Duration { return &s.AccessTTL })},
+	{"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 1m to 8760h, for example 720h", false,
+		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL })},
+	{"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 1m to 8760h, for example 336h", false,
+		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle })},
+	{"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
+		"a duration from 0s to 60s, for example 10s", false,
+		between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace })},
+	{"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.", "a whole number from 8 to 64", false,
+		parseMinLength},
+	{"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.RateLimits })},
+	{"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.", "CIDRs, for example 10.0.0.0/8,fd00::/8",
+		false, parseProxies},
+	{"DRAGOMAN_REVEAL_ACCOUNTS", "off", "Whether login says that an account does not exist.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.RevealAccounts })},
+	{"DRAGOMAN_REGISTRATION", "on", "Whether register is open to the public.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.Registration })},
+	{"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener is a loopback address.", autoOnOff, false,
+		position(func(s *Settings) *Switch { return &s.Playground })},
+	{"DRAGOMAN_INTROSPECTION", "auto", "Introspection of the schema. auto: as for the playground.", autoOnOff, false,
+		position(func(s *Settings) *Switch { return &s.Introspection })},
+	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
+}
+
+const (
+	onOff     = "on or off"
+	autoOnOff = "auto, on or off"
+)
+
+// Print writes the table of settings for people.
+func Print(w io.Writer) {
+	fmt.Fprintln(w, "Settings, read from the environment (secrets also from a file named by NAME_FILE):")
+	for _, k := range keys {
+		name := k.name
+		if k.secret {
+			name += ", " + k.name + "_FILE"
+		}
+		fmt.Fprintf(w, "\n  %s\n      %s\n      Expected: %s.", name, k.meaning, k.want)
+		if k.standard != "" {
+			fmt.Fprintf(w, " Default: %s.", k.standard)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func boolean(field func(*Settings) *bool) func(*Settings, string) bool {
+	return func(s *Settings, v string) bool {
+		*field(s) = v == "on" || v == "true"
+		return v == "on" || v == "off" || v == "true" || v == "false"
+	}
+}
+
+func position(field func(*Settings) *Switch) func(*Settings, string) bool {
+	return func(s *Settings, v string) bool {
+		*field(s) = Switch(v)
+		return v == string(Auto) || v == string(On) || v == string(Off)
+	}
+}
+
+func between(least, most time.Duration, field func(*Settings) *time.Duration) func(*Settings, string) bool {
+	return func(s *Settings, v string) bool {
+		d, err := time.ParseDuration(v)
+		*field(s) = d
+		return err == nil && d >= least && d <= most
+	}
+}
+
+func word(field func(*Settings) *string) func(*Settings, string) bool {
+	return func(s *Settings, v string) bool {
+		*field(s) = v
+		return !strings.ContainsAny(v, " \t\r\n")
+	}
+}
+
+func listenOnPort(port string) (string, error) {
+	if port == "" {
+		return standardListen, nil
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", &Error{Name: "PORT", Value: port, Want: "a port number from 1 to 65535"}
+	}
+	return ":" + port, nil
+}
+
+func parseListen(s *Settings, v string) bool {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		_, port, err := net.SplitHostPort(part)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+			return false
+		}
+		s.Listen = append(s.Listen, part)
+	}
+	return true
+}
+
+func parsePublicURL(s *Settings, v string) bool {
+	s.PublicURL = strings.TrimSuffix(v, "/")
+	u, err := url.Parse(s.PublicURL)
+	return v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" &&
+		u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+}
+
+func parseDatabase(s *Settings, v string) bool {
+	s.DatabaseURL = secret.Text(v)
+	return v == "" || strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://")
+}
+
+func parseSecret(s *Settings, v string) bool {
+	s.Secret = secret.Text(v)
+	if v == "" {
+		return true
+	}
+	_, err := secret.New([]byte(v))
+	return err == nil
+}
+
+func parseMinLength(s *Settings, v string) bool {
+	n, err := strconv.Atoi(v)
+	s.PasswordMinLength = n
+	return err == nil && n >= 8 && n <= 64
+}
+
+func parseProxies(s *Settings, v string) bool {
+	if v == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(v, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(part))
+		if err != nil {
+			return false
+		}
+		s.TrustedProxies = append(s.TrustedProxies, prefix.Masked())
+	}
+	return true
+}
+
+func parseLevel(s *Settings, v string) bool {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level, ok := levels[v]
+	s.LogLevel = level
+	return ok
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+// Loopback tells whether nobody but this machine can reach the server.
+func (s *Settings) Loopback() bool {
+	for _, address := range s.Listen {
+		host, _, _ := net.SplitHostPort(address)
+		if host == "localhost" {
+			continue
+		}
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// URL is the address under which callers reach the server, without a trailing slash. It comes from the settings and
+// never from a request (HT-14).
+func (s *Settings) URL() string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	host, port, _ := net.SplitHostPort(s.Listen[0])
+	if ip, err := netip.ParseAddr(host); host == "" || (err == nil && ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// HTTPS tells whether callers come over TLS, which a proxy ends.
+func (s *Settings) HTTPS() bool { return strings.HasPrefix(s.URL(), "https://") }
+
+// DSN is the database: the Postgres that is set, else the file in the data directory, which it makes (0700).
+func (s *Settings) DSN() (string, error) {
+	if dsn := s.DatabaseURL.Reveal(); dsn != "" {
+		return dsn, nil
+	}
+	if err := s.makeDataDir(); err != nil {
+		return "", err
+	}
+	path := filepath.Join(s.DataDir, "dragoman.db")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the folder
+	if err != nil {
+		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
+	}
+	return "sqlite:" + path, f.Close()
+}
+
+// Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03).
+func (s *Settings) Master() (*secret.Master, error) {
+	if text := s.Secret.Reveal(); text != "" {
+		return secret.New([]byte(text))
+	}
+	if s.DatabaseURL != "" && !s.Loopback() {
+		return nil, errors.New("DRAGOMAN_SECRET is not set: servers that share a Postgres need the same secret, and this one " +
+			"listens to others than this machine. Make one with: openssl rand -base64 32")
+	}
+	if err := s.makeDataDir(); err != nil {
+		return nil, err
+	}
+	b, err := secret.LoadOrCreate(filepath.Join(s.DataDir, "secret"))
+	if err != nil {
+		return nil, fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
+	}
+	return secret.New(b)
+}
+
+func (s *Settings) makeDataDir() error {
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
+	}
+	return nil
+}
+
+// Open opens every address to listen on. localhost means both address families; a machine may lack one of them.
+func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
+	var lc net.ListenConfig
+	for _, address := range s.Listen {
+		host, port, _ := net.SplitHostPort(address)
+		candidates := []string{address}
+		if host == "localhost" {
+			candidates = []string{"127.0.0.1:" + port, "[::1]:" + port}
+		}
+		for i, candidate := range candidates {
+			l, err := lc.Listen(ctx, "tcp", candidate)
+			if err == nil {
+				all = append(all, l)
+				continue
+			}
+			if i == 0 || !noIPv6(err) {
+				for _, open := range all {
+					_ = open.Close()
+				}
+				return nil, fmt.Errorf("DRAGOMAN_LISTEN: %w", err)
+			}
+		}
+	}
+	return all, nil
+}
+
+// noIPv6 tells a machine without IPv6 from an address that is in use.
+func noIPv6(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "cannot assign requested address") || strings.Contains(text, "not supported")
+}

@@ -1,0 +1,139 @@
+// Package edge is what every request passes first and last: a request id, the client's address, the credential that it
+// presents, the headers that every answer carries, one line in the log, and a net below a panic.
+package edge
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// MaxURL is the greatest length of a request target in bytes; a longer one is answered 414.
+const MaxURL = 8 << 10
+
+// Config is what the edge has to know.
+type Config struct {
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts (HT-13)
+	HTTPS          bool           // whether the public URL is https: answers then carry HSTS (HT-08)
+	Log            *slog.Logger
+	Now            func() time.Time
+}
+
+// Handler puts the edge around next.
+func Handler(cfg Config, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := cfg.Now()
+		v := &visit.Visit{
+			RequestID: rand.Text(),
+			IP:        clientIP(r, cfg.TrustedProxies),
+			UserAgent: userAgent(r.UserAgent()),
+			Dialect:   "graphql",
+		}
+		v.Credential, v.Ambiguous = credential(r.Header)
+		out := &recorder{ResponseWriter: w}
+		headers(out.Header(), v.RequestID, cfg.HTTPS)
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way
+					panic(p)
+				}
+				cfg.Log.Error("panic", "request_id", v.RequestID, "panic", p, "path", r.URL.Path)
+				if out.status == 0 {
+					Problem(out, http.StatusInternalServerError, "Something went wrong on our side.")
+				}
+			}
+			cfg.Log.Debug("request", "request_id", v.RequestID, "method", r.Method, "path", r.URL.Path,
+				"status", out.status, "ip", v.IP.String(), "duration", cfg.Now().Sub(start))
+		}()
+		switch {
+		case len(r.RequestURI) > MaxURL:
+			Problem(out, http.StatusRequestURITooLong, "The URL is too long.")
+		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
+			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
+		default:
+			next.ServeHTTP(out, r.WithContext(visit.With(r.Context(), v)))
+		}
+	})
+}
+
+// headers are those of every answer (HT-07, HT-08). Pages and assets loosen what they must.
+func headers(h http.Header, requestID string, https bool) {
+	h.Set("X-Request-Id", requestID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if https {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+}
+
+// credential reads what the request presents: Authorization: Bearer, or X-API-Key. More than one, or any other scheme,
+// is ambiguous: nothing is guessed.
+func credential(h http.Header) (text string, ambiguous bool) {
+	authorization, keys := h.Values("Authorization"), h.Values("X-Api-Key")
+	if len(authorization)+len(keys) == 0 {
+		return "", false
+	}
+	if len(authorization)+len(keys) > 1 {
+		return "", true
+	}
+	if len(keys) == 1 {
+		return keys[0], keys[0] == ""
+	}
+	scheme, text, found := strings.Cut(authorization[0], " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || text == "" {
+		return "", true
+	}
+	return text, false
+}
+
+// userAgent cuts the header to what is worth keeping and can not break a line of anybody's log (AU-03).
+func userAgent(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	for len(s) > 512 {
+		s = strings.ToValidUTF8(s[:512], "")
+	}
+	return s
+}
+
+// Problem answers with a sentence as JSON.
+func Problem(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
+}
+
+// recorder remembers whether and with what status the answer began.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,52 @@
+package edge
+
+import (
+	"io"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// ExactPaths answers 404 where ServeMux would redirect a path to its clean form, and for percent-encoded slashes and dots:
+// a path has one spelling, so that nothing that counts by path can be walked around (LG-17).
+func ExactPaths(mux http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; r.URL.RawPath != "" || (p != "/" && path.Clean(p)+trailing(p) != p) || !strings.HasPrefix(p, "/") {
+			NotFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// trailing is the slash that path.Clean takes away.
+func trailing(p string) string {
+	if strings.HasSuffix(p, "/") {
+		return "/"
+	}
+	return ""
+}
+
+// NotFound answers in JSON that nothing is at this path.
+func NotFound(w http.ResponseWriter, _ *http.Request) {
+	Problem(w, http.StatusNotFound, "There is nothing here.")
+}
+
+// Get serves a path that is only read: GET and HEAD.
+func Get(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
+			return
+		}
+		h(w, r)
+	})
+}
+
+// Text answers with one line of plain text.
+func Text(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
