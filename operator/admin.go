@@ -1,0 +1,57 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// CreateAdmin is `dragoman admin create`: the only way to the first account with the role admin (AZ-04). The password is
+// made here, 130 bits of randomness, and printed this once.
+func CreateAdmin(ctx context.Context, settings *config.Settings, log *slog.Logger, stdout io.Writer, email, username string) error {
+	u := db.NewUser(db.Clock(time.Now()))
+	u.Role = "admin"
+	original, canonical, err := identity.Email(email)
+	if err != nil {
+		return err
+	}
+	u.Email, u.EmailCanonical = &original, canonical
+	if username != "" {
+		original, canonical, err := identity.Username(username)
+		if err != nil {
+			return err
+		}
+		u.Username, u.UsernameCanonical = &original, &canonical
+	}
+	chosen := rand.Text()
+	if u.PasswordHash, err = password.NewHasher(1).Hash(ctx, chosen); err != nil {
+		return err
+	}
+	database, err := OpenDB(ctx, settings, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close(ctx)) }()
+	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
+	taken, err := database.Register(ctx, u, nil)
+	switch {
+	case err != nil:
+		return err
+	case taken != nil && taken.Email:
+		return fmt.Errorf("there is an account with the email address %s already", original)
+	case taken != nil:
+		return fmt.Errorf("the username %s is taken", username)
+	}
+	_, err = fmt.Fprintf(stdout, "Made the administrator %s (%s).\nPassword, shown this once: %s\n", original, u.ID, chosen)
+	return err
+}
