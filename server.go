@@ -1,0 +1,346 @@
+// Command dragoman is a self-hosted auth server. This file reads top to bottom: settings, database, schema, transports,
+// serve, drain. See README.md.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/operator"
+	"github.com/dragoman-auth/dragoman/resolvers"
+	"github.com/dragoman-auth/dragoman/web"
+)
+
+//go:generate go tool gqlgen generate
+
+const (
+	version     = "0.1.0"
+	drainFor    = 25 * time.Second // in which requests under way finish
+	drainNotice = time.Second      // in which readiness is false and the listener still open
+	sweepEvery  = 15 * time.Minute
+	touchEvery  = 5 * time.Second
+	readyWithin = 2 * time.Second
+)
+
+func main() {
+	ctx, stop := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if <-signals == syscall.SIGTERM {
+			stop(errDrain)
+		}
+		stop(nil)
+		signal.Stop(signals) // a second one ends the process at once
+	}()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// Each password check leaves 19 MiB of garbage, which would pile up to several times what is in use.
+		debug.SetMemoryLimit(int64(64+40*runtime.GOMAXPROCS(0)) << 20)
+	}
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "dragoman:", err)
+		os.Exit(1)
+	}
+}
+
+var errDrain = errors.New("told to stop by the system")
+
+// commands is the command line.
+type commands struct {
+	Serve   struct{} `cmd:"" default:"1" help:"Run the server. This is what happens without a command."`
+	Migrate struct{} `cmd:"" help:"Bring the schema of the database up to date, then exit."`
+	Version struct{} `cmd:"" help:"Print the version."`
+	Admin   struct {
+		Create struct {
+			Email    string `arg:"" help:"The email address of the account."`
+			Username string `help:"A unique handle."`
+		} `cmd:"" help:"Make an account with the role admin and print its password, this once."`
+	} `cmd:"" help:"Administration from the terminal."`
+}
+
+// run is the program without its process: tests call it too.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	var cli commands
+	exited := false
+	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr),
+		kong.Description("A self-hosted auth server that speaks GraphQL. Without settings it runs at http://localhost:8080 on an SQLite file."),
+		kong.Exit(func(int) { exited = true }),
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
+			err := kong.DefaultHelpPrinter(options, ctx)
+			fmt.Fprintln(stdout)
+			config.Print(stdout)
+			return err
+		}))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if command.Command() == "version" {
+		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	settings, err := config.Load(getenv)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
+	switch command.Command() {
+	case "migrate":
+		return operator.Migrate(ctx, settings, log, stdout)
+	case "admin create <email>":
+		return operator.CreateAdmin(ctx, settings, log, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
+	}
+	return serve(ctx, settings, log, stdout)
+}
+
+// serve runs the server until ctx ends, then drains it.
+func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, stdout io.Writer) (err error) {
+	listeners, err := settings.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close() // again, after a failure on the way; Shutdown has closed them otherwise
+		}
+	}()
+	a, err := open(ctx, settings, time.Now, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	server := a.server(log)
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
+	go a.housekeeping(ctx, log)
+	banner(stdout, settings, a)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	a.draining.Store(true)
+	if errors.Is(context.Cause(ctx), errDrain) {
+		time.Sleep(drainNotice)
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	return server.Shutdown(end)
+}
+
+// banner tells a newcomer where everything is.
+func banner(w io.Writer, settings *config.Settings, a *app) {
+	fmt.Fprintf(w, "\nDragoman %s is up.\n\n", version)
+	row := func(name, value string) { fmt.Fprintf(w, "  %-12s %s\n", name, value) }
+	if settings.Playground.Is(settings.Loopback()) {
+		row("Playground", a.publicURL+"/")
+	}
+	row("GraphQL", a.publicURL+"/graphql")
+	row("JWKS", a.publicURL+"/.well-known/jwks.json")
+	if a.db.Postgres() {
+		row("Database", "Postgres")
+	} else {
+		row("Data", settings.DataDir+" (SQLite; for Postgres set DATABASE_URL=postgres://user:password@host:5432/name)")
+	}
+	row("First admin", "dragoman admin create you@example.com")
+	row("Settings", "dragoman --help")
+	fmt.Fprintln(w)
+}
+
+// housekeeping writes down last uses and deletes what is over, until ctx ends.
+func (a *app) housekeeping(ctx context.Context, log *slog.Logger) {
+	touch, sweep := time.NewTicker(touchEvery), time.NewTicker(sweepEvery)
+	defer touch.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-touch.C:
+			err = a.db.FlushTouches(ctx)
+		case <-sweep.C:
+			_, err = a.db.Sweep(ctx, db.Clock(a.now()))
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Error("housekeeping", "error", err)
+		}
+	}
+}
+
+// close writes what is still to be written.
+func (a *app) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	return a.db.Close(ctx)
+}
+
+// app is the server without its listeners.
+type app struct {
+	db        *db.DB
+	handler   http.Handler
+	publicURL string
+	draining  atomic.Bool
+	now       func() time.Time
+}
+
+// open puts the parts together.
+func open(ctx context.Context, settings *config.Settings, now func() time.Time, log *slog.Logger) (a *app, err error) {
+	master, err := settings.Master()
+	if err != nil {
+		return nil, err
+	}
+	database, err := operator.OpenDB(ctx, settings, log)
+	if err != nil {
+		return nil, err
+	}
+	a = &app{db: database, publicURL: settings.URL(), now: now}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	keys, err := operator.SigningKeys(ctx, database, master, now)
+	if err != nil {
+		return nil, err
+	}
+	jwks, err := token.JWKS(keys...)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := token.NewIssuer(cmp.Or(settings.Issuer, a.publicURL), cmp.Or(settings.Audience, a.publicURL), keys[0], keys[1:], now)
+	if err != nil {
+		return nil, err
+	}
+	hasher := password.NewHasher(runtime.GOMAXPROCS(0))
+	schema, err := resolvers.New(resolvers.Deps{
+		DB: database, Codec: token.NewCodec(master), Issuer: issuer, Master: master, Now: now,
+		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
+		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
+		RefreshGrace: settings.RefreshGrace, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
+		RegistrationOpen: settings.Registration, Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	admit, err := admission(settings, database, hasher, now)
+	if err != nil {
+		return nil, err
+	}
+	loopback := settings.Loopback()
+	graphql, err := gqlhttp.New(gqlhttp.Config{
+		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: admit, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.handler = edge.Handler(edge.Config{
+		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
+	}, a.routes(graphql, jwks, settings.Playground.Is(loopback)))
+	return a, nil
+}
+
+// routes is the whole surface of the server.
+func (a *app) routes(graphql http.Handler, jwks []byte, playground bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", graphql)
+	mux.Handle("/query", graphql) // where gqlgen servers are by habit
+	mux.Handle("/.well-known/jwks.json", edge.Get(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(jwks)
+	}))
+	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
+	mux.Handle("/readyz", edge.Get(a.ready))
+	if playground {
+		page := web.Playground("/graphql")
+		mux.Handle("/{$}", page)
+		mux.Handle("/playground", page)
+		mux.Handle("/playground/", page)
+	}
+	mux.HandleFunc("/", edge.NotFound)
+	return edge.ExactPaths(mux)
+}
+
+// ready is false while the server drains and while the database does not answer (AV-04).
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+	defer cancel()
+	switch {
+	case a.draining.Load():
+		edge.Text(w, http.StatusServiceUnavailable, "draining")
+	case a.db.Ready(ctx) != nil:
+		edge.Text(w, http.StatusServiceUnavailable, "the database does not answer")
+	default:
+		edge.Text(w, http.StatusOK, "ready")
+	}
+}
+
+// server sets the bounds of HT-10: what a slow or large request may take.
+func (a *app) server(log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
+// what would wait too long is sent away. A refresh token costs no hash.
+func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, now func() time.Time) (
+	func(context.Context, string) error, error,
+) {
+	hash := func(_ context.Context, field string) error {
+		if field == "refresh" {
+			return nil
+		}
+		return hasher.Admit()
+	}
+	if !settings.RateLimits {
+		return hash, nil
+	}
+	var store limit.Store = limit.NewMemory(limit.DefaultSize)
+	if database.Postgres() {
+		store = database // all instances count together
+	}
+	limiter, err := limit.New(store, limit.Defaults(), now)
+	return func(ctx context.Context, field string) error {
+		if err := limiter.Admit(ctx, field); err != nil {
+			return err
+		}
+		return hash(ctx, field)
+	}, err
+}
