@@ -135,7 +135,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close()) }()
+	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx))) }()
 	server := a.server(log)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -198,8 +198,8 @@ func (a *app) housekeeping(ctx context.Context, log *slog.Logger) {
 }
 
 // close writes what is still to be written.
-func (a *app) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+func (a *app) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	return a.db.Close(ctx)
 }
@@ -226,7 +226,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	a = &app{db: database, publicURL: settings.URL(), now: now}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.close())
+			err = errors.Join(err, a.close(context.WithoutCancel(ctx)))
 		}
 	}()
 	keys, err := operator.SigningKeys(ctx, database, master, now)

@@ -8,7 +8,7 @@ import (
 )
 
 // ApiKey is a long-lived credential for servers: a row of api_keys, and the GraphQL type ApiKey, whose name it bears.
-type ApiKey struct { //nolint:revive // the name is the GraphQL type's
+type ApiKey struct {
 	bun.BaseModel `bun:"table:api_keys,alias:k"`
 
 	ID         KeyID        `bun:"id,pk"`

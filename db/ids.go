@@ -132,7 +132,7 @@ func newEventID() EventID { return EventID{id[eventKind]{token.NewID()}} }
 // firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds first).
 func firstEventID(t time.Time) EventID {
 	var u uuid.UUID
-	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16)
 	u[6], u[8] = 0x70, 0x80
 	return EventID{id[eventKind]{u}}
 }

@@ -92,9 +92,9 @@ func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) { retu
 // root tells the generated code where the fields of each type are answered.
 type root struct{ *resolver }
 
-func (r root) Query() graph.QueryResolver       { return queries{r.resolver} }
+func (r root) Query() graph.QueryResolver       { return queries(r) }
 func (r root) Mutation() graph.MutationResolver { return r.resolver }
-func (r root) Session() graph.SessionResolver   { return sessionFields{r.resolver} }
+func (r root) Session() graph.SessionResolver   { return sessionFields(r) }
 
 // queries serves Query.
 type queries struct{ *resolver }

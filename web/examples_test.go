@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 func contract(t *testing.T) *ast.Schema {
@@ -40,7 +41,7 @@ func TestExamplesAreValid(t *testing.T) {
 	schema := contract(t)
 	var names []string
 	for _, tab := range loadExamples() {
-		doc, err := gqlparser.LoadQuery(schema, tab.Query)
+		doc, err := gqlparser.LoadQueryWithRules(schema, tab.Query, rules.NewDefaultRules())
 		if err != nil {
 			t.Errorf("%v in\n%s", err, tab.Query)
 			continue

@@ -102,7 +102,7 @@ func (k key) value(getenv func(string) string) (string, error) {
 			if value != "" {
 				return "", &Error{Name: k.name + "_FILE", Value: path, Want: "either this or " + k.name + ", not both"}
 			}
-			b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+			b, err := os.ReadFile(path)
 			if err != nil {
 				return "", &Error{Name: k.name + "_FILE", Value: path, Want: "a file that can be read"}
 			}

@@ -27,45 +27,83 @@ type key struct {
 const standardListen = "localhost:8080"
 
 var keys = []key{
-	{"DRAGOMAN_LISTEN", standardListen, "Addresses to listen on, comma-separated. Wins over PORT, which means that port on all interfaces.",
-		"host:port, for example localhost:8080 or :8080", false, parseListen},
-	{"DRAGOMAN_PUBLIC_URL", "", "The address under which callers reach the server. Default: made from the listener.",
-		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com", false, parsePublicURL},
-	{"DATABASE_URL", "", "Postgres database. Default: an SQLite file in the data directory.",
-		"postgres://user:password@host:5432/name", true, parseDatabase},
-	{"DRAGOMAN_DATA_DIR", "./data", "Where the SQLite file and the generated secret live.", "a path", false,
-		func(s *Settings, v string) bool { s.DataDir = v; return true }},
-	{"DRAGOMAN_SECRET", "", "Server secret from which every key is derived. Default: made once, kept in the data directory.",
-		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret},
-	{"DRAGOMAN_MIGRATE", "on", "Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
-		boolean(func(s *Settings) *bool { return &s.Migrate })},
-	{"DRAGOMAN_ISSUER", "", "The claim iss of access tokens. Default: the public URL.", "one word without spaces", false,
-		word(func(s *Settings) *string { return &s.Issuer })},
-	{"DRAGOMAN_AUDIENCE", "", "The claim aud of access tokens. Default: the public URL.", "one word without spaces", false,
-		word(func(s *Settings) *string { return &s.Audience })},
-	{"DRAGOMAN_ACCESS_TTL", "10m", "How long an access token is valid.", "a duration from 10s to 24h, for example 10m", false,
-		between(10*time.Second, 24*time.Hour, func(s *Settings) *time.Duration { return &s.AccessTTL })},
-	{"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 1m to 8760h, for example 720h", false,
-		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL })},
-	{"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 1m to 8760h, for example 336h", false,
-		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle })},
-	{"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
+	{
+		"DRAGOMAN_LISTEN", standardListen, "Addresses to listen on, comma-separated. Wins over PORT, which means that port on all interfaces.",
+		"host:port, for example localhost:8080 or :8080", false, parseListen,
+	},
+	{
+		"DRAGOMAN_PUBLIC_URL", "", "The address under which callers reach the server. Default: made from the listener.",
+		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com", false, parsePublicURL,
+	},
+	{
+		"DATABASE_URL", "", "Postgres database. Default: an SQLite file in the data directory.",
+		"postgres://user:password@host:5432/name", true, parseDatabase,
+	},
+	{
+		"DRAGOMAN_DATA_DIR", "./data", "Where the SQLite file and the generated secret live.", "a path", false,
+		func(s *Settings, v string) bool { s.DataDir = v; return true },
+	},
+	{
+		"DRAGOMAN_SECRET", "", "Server secret from which every key is derived. Default: made once, kept in the data directory.",
+		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret,
+	},
+	{
+		"DRAGOMAN_MIGRATE", "on", "Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.Migrate }),
+	},
+	{
+		"DRAGOMAN_ISSUER", "", "The claim iss of access tokens. Default: the public URL.", "one word without spaces", false,
+		word(func(s *Settings) *string { return &s.Issuer }),
+	},
+	{
+		"DRAGOMAN_AUDIENCE", "", "The claim aud of access tokens. Default: the public URL.", "one word without spaces", false,
+		word(func(s *Settings) *string { return &s.Audience }),
+	},
+	{
+		"DRAGOMAN_ACCESS_TTL", "10m", "How long an access token is valid.", "a duration from 10s to 24h, for example 10m", false,
+		between(10*time.Second, 24*time.Hour, func(s *Settings) *time.Duration { return &s.AccessTTL }),
+	},
+	{
+		"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 1m to 8760h, for example 720h", false,
+		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL }),
+	},
+	{
+		"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 1m to 8760h, for example 336h", false,
+		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle }),
+	},
+	{
+		"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
 		"a duration from 0s to 60s, for example 10s", false,
-		between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace })},
-	{"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.", "a whole number from 8 to 64", false,
-		parseMinLength},
-	{"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
-		boolean(func(s *Settings) *bool { return &s.RateLimits })},
-	{"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.", "CIDRs, for example 10.0.0.0/8,fd00::/8",
-		false, parseProxies},
-	{"DRAGOMAN_REVEAL_ACCOUNTS", "off", "Whether login says that an account does not exist.", onOff, false,
-		boolean(func(s *Settings) *bool { return &s.RevealAccounts })},
-	{"DRAGOMAN_REGISTRATION", "on", "Whether register is open to the public.", onOff, false,
-		boolean(func(s *Settings) *bool { return &s.Registration })},
-	{"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener is a loopback address.", autoOnOff, false,
-		position(func(s *Settings) *Switch { return &s.Playground })},
-	{"DRAGOMAN_INTROSPECTION", "auto", "Introspection of the schema. auto: as for the playground.", autoOnOff, false,
-		position(func(s *Settings) *Switch { return &s.Introspection })},
+		between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace }),
+	},
+	{
+		"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.", "a whole number from 8 to 64", false,
+		parseMinLength,
+	},
+	{
+		"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.RateLimits }),
+	},
+	{
+		"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.", "CIDRs, for example 10.0.0.0/8,fd00::/8",
+		false, parseProxies,
+	},
+	{
+		"DRAGOMAN_REVEAL_ACCOUNTS", "off", "Whether login says that an account does not exist.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.RevealAccounts }),
+	},
+	{
+		"DRAGOMAN_REGISTRATION", "on", "Whether register is open to the public.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.Registration }),
+	},
+	{
+		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener is a loopback address.", autoOnOff, false,
+		position(func(s *Settings) *Switch { return &s.Playground }),
+	},
+	{
+		"DRAGOMAN_INTROSPECTION", "auto", "Introspection of the schema. auto: as for the playground.", autoOnOff, false,
+		position(func(s *Settings) *Switch { return &s.Introspection }),
+	},
 	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
 }
 

@@ -52,7 +52,7 @@ func (s *Settings) DSN() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(s.DataDir, "dragoman.db")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the folder
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -97,7 +98,7 @@ func credential(h http.Header) (text string, ambiguous bool) {
 // userAgent cuts the header to what is worth keeping and can not break a line of anybody's log (AU-03).
 func userAgent(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return -1
 		}
 		return r

@@ -11,7 +11,7 @@ import (
 // a path has one spelling, so that nothing that counts by path can be walked around (LG-17).
 func ExactPaths(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := r.URL.Path; r.URL.RawPath != "" || (p != "/" && path.Clean(p)+trailing(p) != p) || !strings.HasPrefix(p, "/") {
+		if p := r.URL.Path; r.URL.RawPath != "" || strings.TrimSuffix(path.Clean(p), "/")+trailing(p) != p || !strings.HasPrefix(p, "/") {
 			NotFound(w, r)
 			return
 		}

@@ -2,6 +2,7 @@ package gqlhttp
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -36,6 +37,6 @@ func (h *Handler) execute(ctx context.Context, doc *Document, op *operation, var
 	})
 	ctx = graphql.WithResponseContext(ctx, h.present, recovered)
 	response := h.schema.Exec(ctx)(ctx)
-	errs := append(response.Errors, graphql.GetErrors(ctx)...)
+	errs := slices.Concat(response.Errors, graphql.GetErrors(ctx))
 	return response.Data, errs[:min(len(errs), maxErrors)]
 }

@@ -27,8 +27,10 @@ func TestPresenter(t *testing.T) {
 		status int
 		log    string // a part of it
 	}{
-		"unauthenticated": {fault.New(fault.Unauthenticated, "Sign in first."),
-			`{"errors":[{"message":"Sign in first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, ""},
+		"unauthenticated": {
+			fault.New(fault.Unauthenticated, "Sign in first."),
+			`{"errors":[{"message":"Sign in first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, "",
+		},
 		"wrapped":          {fmt.Errorf("me: %w", fault.New(fault.Forbidden, "Not yours.")), `"extensions":{"code":"FORBIDDEN"}`, 200, ""},
 		"limited":          {fault.Wait(fault.RateLimited, "Slow down.", 1500*time.Millisecond), `"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":2}}]}`, 429, ""},
 		"busy":             {fault.Wait(fault.Unavailable, "Busy.", time.Second), `"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":1}}]}`, 503, ""},

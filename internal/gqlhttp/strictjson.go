@@ -24,7 +24,7 @@ func decodeJSON(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errNotJSON
 	}
 	return value, nil

@@ -155,8 +155,15 @@ func TestAllow_FailsClosed(t *testing.T) {
 func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 	t.Parallel()
 	for _, r := range []Rule{
-		{"x", 0, time.Minute}, {"x", -1, time.Minute}, {"x", 1, 0}, {"x", 1, -time.Second}, {"x", 10, time.Microsecond},
-		{"", 1, time.Minute}, {"a b", 1, time.Minute}, {`x"`, 1, time.Minute}, {"x:y", 1, time.Minute},
+		{"x", 0, time.Minute},
+		{"x", -1, time.Minute},
+		{"x", 1, 0},
+		{"x", 1, -time.Second},
+		{"x", 10, time.Microsecond},
+		{"", 1, time.Minute},
+		{"a b", 1, time.Minute},
+		{`x"`, 1, time.Minute},
+		{"x:y", 1, time.Minute},
 	} {
 		if _, err := New(NewMemory(1), map[string]Rule{"x": r}, time.Now); err == nil {
 			t.Errorf("%+v was accepted", r)

@@ -32,7 +32,8 @@ func NewMemory(size int) *Memory {
 
 // Take is Store.Take. It tells the time on a denial too, and never fails.
 func (m *Memory) Take(_ context.Context, key string, interval, capacity time.Duration, now time.Time) (
-	time.Time, bool, error) {
+	time.Time, bool, error,
+) {
 	at, step, room := now.UnixMicro(), interval.Microseconds(), capacity.Microseconds()
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -26,7 +26,7 @@ func LoadOrCreate(path string) ([]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s can be read by others than its owner; run: chmod 600 %s", path, path)
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names the folder
+	b, err := os.ReadFile(path)
 	return bytes.TrimRight(b, "\r\n"), err
 }
 

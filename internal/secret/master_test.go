@@ -131,8 +131,16 @@ func TestMAC_PartsAreFramed(t *testing.T) {
 	t.Parallel()
 	key := newMaster(t).Key("test")
 	lists := [][]string{
-		{}, {""}, {"", ""}, {"abc"}, {"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"},
-		{"a\x00\x00\x00\x00\x00\x00\x00\x01b"}, {"a", "b"},
+		{},
+		{""},
+		{"", ""},
+		{"abc"},
+		{"ab", "c"},
+		{"a", "bc"},
+		{"abc", ""},
+		{"", "abc"},
+		{"a\x00\x00\x00\x00\x00\x00\x00\x01b"},
+		{"a", "b"},
 	}
 	seen := map[string][]string{}
 	for _, list := range lists {
