@@ -166,10 +166,13 @@ func banner(w io.Writer, settings *config.Settings, a *app) {
 	}
 	row("GraphQL", a.publicURL+"/graphql")
 	row("JWKS", a.publicURL+"/.well-known/jwks.json")
-	if a.db.Postgres() {
-		row("Database", "Postgres")
-	} else {
+	switch {
+	case !a.db.Postgres():
 		row("Data", settings.DataDir+" (SQLite; for Postgres set DATABASE_URL=postgres://user:password@host:5432/name)")
+	case settings.Secret == "":
+		row("Data", "Postgres, and the server secret in "+settings.DataDir)
+	default:
+		row("Data", "Postgres")
 	}
 	row("First admin", "dragoman admin create you@example.com")
 	row("Settings", "dragoman --help")

@@ -69,7 +69,7 @@ AND (?3 IS NULL OR id <> ?3) AND ` + aliveSQLite,
 		insertEvent + ` SELECT ?5, ?6, ?7, ?8, ?9, coalesce(?10, user_id), ?11, ?12, ?13, ?14, ?15, ?16, ?17
 FROM sessions WHERE id = ?1 AND changes() > 0`,
 		`SELECT count(*) AS n FROM sessions
-WHERE user_id = (SELECT user_id FROM sessions WHERE id = ?1) AND revoked_at = ?2 AND revoked_reason = ?4`,
+WHERE user_id = (SELECT user_id FROM sessions WHERE id = ?1) AND revoked_at = ?2 AND revoked_reason = ?4 AND changes() = 1`,
 	},
 }
 

@@ -20,10 +20,24 @@ var server struct {
 	url     string
 	err     error
 	last    atomic.Int64
+	said    sync.Once
 	clone   sync.Mutex // CREATE DATABASE … TEMPLATE wants the template to itself
 }
 
 const template = "dragoman_template"
+
+const skipped = "SKIPPED THE POSTGRES HALF OF THE TESTS: no Postgres programs found. Install the package postgresql " +
+	"(15 or later), or set TEST_DATABASE_URL=postgres://… to a server that may create databases."
+
+// aloud reaches the person at the terminal: go test hides what a package that passes prints.
+func aloud(message string) {
+	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	_, _ = fmt.Fprintln(tty, message)
+	_ = tty.Close()
+}
 
 // Run runs the tests of a program and stops the throw-away cluster after them: use it in TestMain.
 func Run(m *testing.M) int {
@@ -90,8 +104,8 @@ func start(t *testing.T) {
 	case server.url == "" && os.Getenv("CI") == "true":
 		t.Fatal("no Postgres programs found, and CI=true wants the whole suite: install the package postgresql")
 	case server.url == "":
-		t.Skip("SKIPPED THE POSTGRES HALF: no Postgres programs found. " +
-			"Install the package postgresql (15 or later), or set TEST_DATABASE_URL=postgres://… to a server that may create databases.")
+		server.said.Do(func() { aloud(skipped) })
+		t.Skip(skipped)
 	}
 }
 
