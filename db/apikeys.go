@@ -54,8 +54,11 @@ func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, erro
 	args := []any{
 		k.ID, k.UserID, k.Handle, k.Hash, k.Prefix, k.Name, list[Permission](k.Scopes), k.CreatedAt, k.ExpiresAt, MaxKeys,
 	}
-	n, err := d.count(ctx, &createKey, append(args, eventArgs(ctx, e, k.CreatedAt)...)...)
-	return n == 1, err
+	var answer struct {
+		N int `bun:"n"`
+	}
+	_, err := d.getLocked(ctx, k.UserID, &createKey, &answer, append(args, eventArgs(ctx, e, k.CreatedAt)...)...)
+	return answer.N == 1, err
 }
 
 var deleteKey = statement{

@@ -12,7 +12,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strconv"
 	"strings"
@@ -33,12 +32,11 @@ type DB struct {
 	pg       *pgx.ConnConfig // Postgres only
 	prepared prepared        // SQLite only
 	touches  touches
-	log      *slog.Logger
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.
-func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
-	d := &DB{log: log}
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	d := &DB{}
 	var err error
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		err = d.openSQLite(path)
@@ -50,7 +48,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	}
 	// The writer first: it makes the file of SQLite.
 	if err := ping(ctx, d.w); err != nil {
-		return nil, errors.Join(err, d.Close(ctx))
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
@@ -87,6 +85,7 @@ func (d *DB) openPostgres(dsn string) error {
 // openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock at
 // its start, so two writers wait for one another and never fail half-way.
 func (d *DB) openSQLite(path string) error {
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) // it becomes a part of a URI
 	params := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_time_format=sqlite"
 	w, err := sql.Open("sqlite", "file:"+path+params+"&_txlock=immediate")
@@ -120,11 +119,10 @@ func ping(ctx context.Context, pool *bun.DB) error {
 	return nil
 }
 
-// Close writes what is still to be written and closes every connection.
-func (d *DB) Close(ctx context.Context) error {
-	err := d.FlushTouches(ctx)
+// Close closes every connection. See FlushTouches for what should be written before.
+func (d *DB) Close() error {
 	d.prepared.close()
-	err = errors.Join(err, d.w.Close())
+	err := d.w.Close()
 	if !d.Postgres() {
 		err = errors.Join(err, d.r.Close())
 	}

@@ -25,40 +25,39 @@ type bucket struct {
 	address string
 }
 
-// Account tells which account failures are counted for: its id, or the stand-in.
-func (a *Attempt) Account() uuid.UUID { return a.bucket.subject }
+// Bucket names where failures are counted: an account or its stand-in, and the address of a known device.
+func (a *Attempt) Bucket() string { return a.bucket.subject.String() + " " + a.bucket.address }
+
+// The statement of an attempt, up to and from the condition that finds the account.
+const (
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one LEFT JOIN users u ON `
+	attemptPostgresEnd = `
+LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`
+
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+FROM (SELECT 1) one LEFT JOIN (
+  SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known FROM users WHERE `
+	attemptSQLiteEnd = `) u ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END`
+)
 
 var attemptByEmail = statement{
-	reads: true,
-	postgres: `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
-FROM (SELECT 1) one
-LEFT JOIN users u ON u.email_canonical = $1
-LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`,
-	sqlite: []string{`SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
-FROM (SELECT 1) one
-LEFT JOIN (SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known
-  FROM users WHERE email_canonical = ?1) u ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END`},
+	reads:    true,
+	postgres: attemptPostgres + `u.email_canonical = $1` + attemptPostgresEnd,
+	sqlite:   []string{attemptSQLite + `email_canonical = ?1` + attemptSQLiteEnd},
 }
 
 var attemptByUsername = statement{
-	reads: true,
-	postgres: `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
-FROM (SELECT 1) one
-LEFT JOIN users u ON u.username_canonical = $1
-LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`,
-	sqlite: []string{`SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
-FROM (SELECT 1) one
-LEFT JOIN (SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known
-  FROM users WHERE username_canonical = ?1) u ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END`},
+	reads:    true,
+	postgres: attemptPostgres + `u.username_canonical = $1` + attemptPostgresEnd,
+	sqlite:   []string{attemptSQLite + `username_canonical = ?1` + attemptSQLiteEnd},
 }
 
 // Identifier says whose password is about to be checked.
 type Identifier struct {
-	Canonical string    // canonical email or username
+	Canonical string    // canonical email or username; "" for what can be nobody's
 	Username  bool      // which of the two
 	StandIn   uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
 	Address   string    // the client's address, "" when unknown
@@ -84,8 +83,8 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	return &a, nil
 }
 
-// forget is how long a row of failures stays without a further one.
-const forget = 24 * time.Hour
+// forgetAfter is how long a row of failures stays without a further one.
+const forgetAfter = 24 * time.Hour
 
 var loginFailed = statement{
 	postgres: `WITH t AS (
@@ -106,8 +105,28 @@ ON CONFLICT (subject, address) DO UPDATE SET failed_at = ?3,
 // LoginFailed writes the failure down: the event, and where counted is true one more for the bucket.
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
 	e := Event{Action: "login", Reason: reason, User: a.User.ID}
-	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forget), counted}
+	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forgetAfter), counted}
 	_, err := d.count(ctx, &loginFailed, append(args, eventArgs(ctx, e, now)...)...)
+	return err
+}
+
+var loginThrottled = statement{
+	postgres: `WITH t AS (
+  UPDATE throttles SET noted_at = $3 WHERE subject = $1 AND address = $2 AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
+), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM t
+) SELECT count(*) AS n FROM t`,
+	sqlite: []string{
+		`UPDATE throttles SET noted_at = ?3 WHERE subject = ?1 AND address = ?2 AND (noted_at IS NULL OR noted_at < failed_at)`,
+		insertEvent + ` SELECT ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE changes() = 1`,
+		`SELECT changes() AS n`,
+	},
+}
+
+// LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
+// hammers at an account can not fill the log with it.
+func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
+	e := Event{Action: "login", Reason: "throttled", User: a.User.ID}
+	_, err := d.count(ctx, &loginThrottled, append([]any{a.bucket.subject[:], a.bucket.address, now}, eventArgs(ctx, e, now)...)...)
 	return err
 }
 

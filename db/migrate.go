@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun/migrate"
@@ -52,8 +53,10 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 	}
 	known, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
-		// No table of migrations: the schema was never made.
-		return 1, nil //nolint:nilerr // an unreachable database shows at the next statement
+		if text := err.Error(); strings.Contains(text, "SQLSTATE 42P01") || strings.Contains(text, "no such table") {
+			return 1, nil // the schema was never made
+		}
+		return 0, wrap(err, "migrations")
 	}
 	return len(known.Unapplied()), nil
 }

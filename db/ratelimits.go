@@ -7,8 +7,10 @@ import (
 
 var takeTry = statement{
 	postgres: `INSERT INTO rate_limits (key, tat) VALUES ($1, $2::timestamptz + $3::bigint * interval '1 microsecond')
-ON CONFLICT (key) DO UPDATE SET tat = greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond'
-WHERE greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond' <= $2 + $4::bigint * interval '1 microsecond'
+ON CONFLICT (key) DO UPDATE
+SET tat = least(greatest(rate_limits.tat, $2), $2 + $4::bigint * interval '1 microsecond') + $3::bigint * interval '1 microsecond'
+WHERE least(greatest(rate_limits.tat, $2), $2 + $4::bigint * interval '1 microsecond') + $3::bigint * interval '1 microsecond'
+  <= $2 + $4::bigint * interval '1 microsecond'
 RETURNING tat`,
 }
 

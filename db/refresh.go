@@ -38,30 +38,43 @@ func (d *DB) Rotate(ctx context.Context, id SessionID, generation int64, now tim
 // Replayed is a session as a refresh token found it that is not the one in force.
 type Replayed struct {
 	Caller
-	Ended bool `bun:"ended"` // whether this use of the token ended the session
+	Ended   bool `bun:"ended"`   // this use of the token ended the session
+	Allowed bool `bun:"allowed"` // the token is the last predecessor, within its grace: the successor may be given again
 }
 
 var replay = statement{
 	postgres: `WITH x AS (
-  UPDATE sessions SET revoked_at = $2, revoked_reason = 'token reused' WHERE id = $1 AND ` + alivePostgres + `
-  AND generation <> $3 AND NOT (generation = $3 + 1 AND rotated_at >= $4) RETURNING user_id
-), a AS (` + insertEvent + ` SELECT $5, $6, $7, $8, $9, coalesce($10, user_id), $11, $12, $13, $14, $15, $16, $17 FROM x
-) SELECT ` + sessionColumns + `, ` + userColumns + `, EXISTS (SELECT 1 FROM x) AS ended
-FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1`,
+  UPDATE sessions SET revoked_at = $2, revoked_reason = 'token_reused' WHERE id = $1 AND ` + alivePostgres + `
+  AND generation <> $3 AND NOT (generation = $3 + 1 AND rotated_at >= $4) RETURNING id
+), o AS (
+  SELECT s.user_id, EXISTS (SELECT 1 FROM x) AS ended, NOT EXISTS (SELECT 1 FROM x) AND ` + alivePostgres + `
+    AND generation = $3 + 1 AND rotated_at >= $4 AND status = 'ACTIVE' AS allowed
+  FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = $1
+), a AS (` + insertEvent + ` SELECT $5, $6, $7, CASE WHEN allowed THEN 'ok' ELSE $8 END,
+  CASE WHEN ended THEN $9 WHEN allowed THEN 'within_grace' ELSE 'session_over' END,
+  coalesce($10, user_id), $11, $12, $13, $14, $15, $16, $17 FROM (SELECT 1) one LEFT JOIN o ON true
+) SELECT ` + sessionColumns + `, ` + userColumns + `, o.ended, o.allowed
+FROM sessions s JOIN users u ON u.id = s.user_id CROSS JOIN o WHERE s.id = $1`,
 	sqlite: []string{
-		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'token reused' WHERE id = ?1 AND ` + aliveSQLite + `
+		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'token_reused' WHERE id = ?1 AND ` + aliveSQLite + `
 AND generation <> ?3 AND NOT (generation = ?3 + 1 AND rotated_at >= ?4)`,
-		insertEvent + ` SELECT ?5, ?6, ?7, ?8, ?9, coalesce(?10, user_id), ?11, ?12, ?13, ?14, ?15, ?16, ?17
-FROM sessions WHERE id = ?1 AND changes() = 1`,
-		`SELECT ` + sessionColumns + `, ` + userColumns + `, changes() AS ended
+		insertEvent + ` SELECT ?5, ?6, ?7, CASE WHEN allowed THEN 'ok' ELSE ?8 END,
+CASE WHEN changes() = 1 THEN ?9 WHEN allowed THEN 'within_grace' ELSE 'session_over' END,
+coalesce(?10, user_id), ?11, ?12, ?13, ?14, ?15, ?16, ?17
+FROM (SELECT 1) one LEFT JOIN (SELECT s.user_id, ` + aliveSQLite + `
+  AND generation = ?3 + 1 AND rotated_at >= ?4 AND status = 'ACTIVE' AS allowed
+  FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = ?1) o ON true`,
+		`SELECT ` + sessionColumns + `, ` + userColumns + `, 
+(SELECT reason = 'token_reused' FROM audit_events WHERE id = ?5) AS ended,
+` + aliveSQLite + ` AND generation = ?3 + 1 AND rotated_at >= ?4 AND status = 'ACTIVE' AS allowed
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?1`,
 	},
 }
 
-// Replay judges a refresh token that Rotate did not take. The immediate predecessor of the token in force, used again
-// within grace of the rotation, changes nothing: the caller gets the same successor (SE-10). Any other generation of a
-// live session ends that session (SE-11, SE-12), in the same statement that finds it out. Nil when there is no such
-// session; a session that is over comes back as it is, not Ended by this.
+// Replay judges a refresh token that Rotate did not take, in one statement with its event. The immediate predecessor of the
+// token in force, used again within grace of the rotation, changes nothing: the caller gets the same successor (SE-10).
+// Any other generation of a live session ends that session (SE-11, SE-12). Nil when there is no such session; one that
+// is over comes back neither Ended nor Allowed.
 func (d *DB) Replay(ctx context.Context, id SessionID, generation int64, grace time.Duration, now time.Time) (*Replayed, error) {
 	var r Replayed
 	args := []any{id, now, generation, now.Add(-grace)}
@@ -71,9 +84,4 @@ func (d *DB) Replay(ctx context.Context, id SessionID, generation int64, grace t
 		return nil, err
 	}
 	return &r, nil
-}
-
-// Alive tells whether a session, with its account, may be used at now.
-func (c *Caller) Alive(now time.Time) bool {
-	return c.User.Status == UserActive && c.Session.RevokedAt == nil && c.Session.ExpiresAt().After(now)
 }

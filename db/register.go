@@ -38,7 +38,7 @@ type Taken struct {
 }
 
 // Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
-// (ID-02). When a name is taken nothing is made, the failure is on record, and the answer says which.
+// (ID-02). When a name is taken nothing is made, and the answer says which.
 func (d *DB) Register(ctx context.Context, u *User, s *Session) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
@@ -61,8 +61,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session) (*Taken, error) 
 			return nil, err
 		}
 		if *taken != (Taken{}) {
-			failed := Event{Action: "register", Reason: "taken"}
-			return taken, d.Record(ctx, failed, u.CreatedAt)
+			return taken, nil
 		}
 	}
 	return nil, errNumbers

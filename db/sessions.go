@@ -59,12 +59,12 @@ AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?2, 'subsec')`
 const insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
 created_at, authenticated_at, last_used_at, expires_at, idle_seconds)`
 
-// NewSession makes the session of a person who just proved themselves by the given ways, for the device of this visit. It
-// lives for life in all, and for idle without being used.
+// NewSession describes the session of a person who just proved themselves by the given ways, for the device of this visit. It
+// lives for life in all, and for idle without being used. Its number is drawn when it is stored.
 func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod) *Session {
 	v := visit.From(ctx)
 	return &Session{
-		ID: NewSessionID(), Number: randomNumber(), UserID: user, Methods: methods,
+		ID: NewSessionID(), UserID: user, Methods: methods,
 		UserAgent: text(v.UserAgent), IP: ip(v), Dialect: v.Dialect,
 		CreatedAt: now, AuthAt: now, LastUsedAt: now,
 		AbsoluteEnd: now.Add(life), IdleSeconds: int(idle / time.Second),

@@ -21,7 +21,7 @@ type SigningKey struct {
 // SigningKeys lists the keys that sign or verify, the active one first.
 func (d *DB) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	var keys []SigningKey
-	err := d.r.NewSelect().Model(&keys).Order("state", "created_at").Scan(ctx)
+	err := d.r.NewSelect().Model(&keys).OrderExpr("state = 'active' DESC, created_at").Scan(ctx)
 	return keys, wrap(err, "signing keys")
 }
 

@@ -51,6 +51,34 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 	return d.script(ctx, st.sqlite, dest, args)
 }
 
+// getLocked is get while nobody else does so for the same account: for the rare condition that looks at several rows,
+// which a statement's own snapshot can not hold against a statement beside it. SQLite has one writer in any case.
+func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
+	if !d.Postgres() {
+		return d.get(ctx, st, dest, args...)
+	}
+	defer func() { err = wrap(err, "locked") }()
+	tx, err := d.w.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback()
+			return
+		}
+		err = tx.Commit()
+	}()
+	if _, err := tx.Tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
+		return false, err
+	}
+	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+	if err != nil {
+		return false, err
+	}
+	return d.scanRow(ctx, rows, dest)
+}
+
 // count runs an operation that answers with the number of rows it changed.
 func (d *DB) count(ctx context.Context, st *statement, args ...any) (int, error) {
 	var answer struct {

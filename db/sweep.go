@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	sweepBatch     = 1000
-	keepEnded      = 24 * time.Hour      // an ended session or key, so that its end can be looked into
-	keepAudit      = 90 * 24 * time.Hour // the event of anything else
-	keepRefreshes  = 7 * 24 * time.Hour  // the event of a refresh: one every few minutes for each session
-	maxSweepRounds = 100
+	sweepBatch    = 1000
+	keepEnded     = 24 * time.Hour        // an ended session or key, so that its end can be looked into
+	keepAudit     = 90 * 24 * time.Hour   // the event of anything else
+	keepRefreshes = 7 * 24 * time.Hour    // the event of a refresh: one every few minutes for each session
+	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
 
 // sweeps are the deletes of Sweep. Each removes at most one batch of rows that are older than its argument, so that no
@@ -25,7 +25,7 @@ var sweeps = []struct {
 	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ?)`, keepEnded, false},
 	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ?)`, keepEnded, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
-(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ?)`, forget, false},
+(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ?)`, forgetAfter, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ?)`, keepAudit, true},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN
@@ -54,8 +54,7 @@ func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
 }
 
 func (d *DB) sweep(ctx context.Context, sql string, before any) (int, error) {
-	total := 0
-	for range maxSweepRounds {
+	for total := 0; ; {
 		done, err := d.w.ExecContext(ctx, sql, before, sweepBatch)
 		if err != nil {
 			return total, err
@@ -65,6 +64,10 @@ func (d *DB) sweep(ctx context.Context, sql string, before any) (int, error) {
 		if err != nil || n < sweepBatch {
 			return total, err
 		}
+		select {
+		case <-time.After(sweepPause):
+		case <-ctx.Done():
+			return total, ctx.Err()
+		}
 	}
-	return total, nil
 }

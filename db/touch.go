@@ -2,10 +2,11 @@ package db
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // touchEvery is how exact "last used" is: a session or key that is used all day long is written once a minute.
@@ -32,8 +33,7 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 			d.touches.sessions[c.Session.ID] = now
 		}
 	case c.Key.LastUsedAt == nil:
-		_, err := d.count(ctx, &touchKey, c.Key.ID, now)
-		return err
+		return d.touch(ctx, &touchKeys, []touched{{c.Key.ID.UUID, now.Format(touchFormat)}})
 	case now.Sub(*c.Key.LastUsedAt) >= touchEvery:
 		d.touches.mu.Lock()
 		defer d.touches.mu.Unlock()
@@ -45,36 +45,73 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 	return nil
 }
 
-var touchSession = statement{
-	postgres: `WITH s AS (UPDATE sessions SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2 RETURNING 1)
-SELECT count(*) AS n FROM s`,
-	sqlite: []string{`UPDATE sessions SET last_used_at = ?2 WHERE id = ?1 AND last_used_at < ?2`, `SELECT changes() AS n`},
+// touched is one row of a batch, as both databases read it from JSON.
+type touched struct {
+	ID uuid.UUID `json:"id"`
+	At string    `json:"at"`
 }
 
-var touchKey = statement{
-	postgres: `WITH k AS (UPDATE api_keys SET last_used_at = $2
-WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2) RETURNING 1) SELECT count(*) AS n FROM k`,
-	sqlite: []string{`UPDATE api_keys SET last_used_at = ?2
-WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)`, `SELECT changes() AS n`},
+const (
+	touchFormat = "2006-01-02 15:04:05.999999-07:00"
+	touchBatch  = 1000
+)
+
+var touchSessions = statement{
+	postgres: `WITH s AS (
+  UPDATE sessions SET last_used_at = v.at FROM jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz)
+  WHERE sessions.id = v.id AND last_used_at < v.at RETURNING 1
+) SELECT count(*) AS n FROM s`,
+	sqlite: []string{
+		`UPDATE sessions SET last_used_at = v.at FROM (
+  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)
+) v WHERE sessions.id = v.id AND last_used_at < v.at`,
+		`SELECT changes() AS n`,
+	},
 }
 
-// FlushTouches writes what was gathered. What fails to be written is dropped: the next use notes it anew.
+var touchKeys = statement{
+	postgres: `WITH k AS (
+  UPDATE api_keys SET last_used_at = v.at FROM jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz)
+  WHERE api_keys.id = v.id AND (last_used_at IS NULL OR last_used_at < v.at) RETURNING 1
+) SELECT count(*) AS n FROM k`,
+	sqlite: []string{
+		`UPDATE api_keys SET last_used_at = v.at FROM (
+  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)
+) v WHERE api_keys.id = v.id AND (last_used_at IS NULL OR last_used_at < v.at)`,
+		`SELECT changes() AS n`,
+	},
+}
+
+func (d *DB) touch(ctx context.Context, st *statement, batch []touched) error {
+	text, err := jsonText(batch)
+	if err != nil {
+		return err
+	}
+	_, err = d.count(ctx, st, text)
+	return err
+}
+
+// FlushTouches writes what was gathered, in batches. What fails to be written is dropped: the next use notes it anew.
 func (d *DB) FlushTouches(ctx context.Context) error {
 	d.touches.mu.Lock()
-	sessions, keys := d.touches.sessions, d.touches.keys
+	var sessions, keys []touched
+	for id, at := range d.touches.sessions {
+		sessions = append(sessions, touched{id.UUID, at.Format(touchFormat)})
+	}
+	for id, at := range d.touches.keys {
+		keys = append(keys, touched{id.UUID, at.Format(touchFormat)})
+	}
 	d.touches.sessions, d.touches.keys = nil, nil
 	d.touches.mu.Unlock()
-	var failures []error
-	for id, at := range sessions {
-		_, err := d.count(ctx, &touchSession, id, at)
-		failures = append(failures, err)
+	for batch := range slices.Chunk(sessions, touchBatch) {
+		if err := d.touch(ctx, &touchSessions, batch); err != nil {
+			return wrap(err, "last use of sessions")
+		}
 	}
-	for id, at := range keys {
-		_, err := d.count(ctx, &touchKey, id, at)
-		failures = append(failures, err)
-	}
-	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("db: last use: %w", err)
+	for batch := range slices.Chunk(keys, touchBatch) {
+		if err := d.touch(ctx, &touchKeys, batch); err != nil {
+			return wrap(err, "last use of keys")
+		}
 	}
 	return nil
 }

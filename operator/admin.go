@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -18,18 +18,18 @@ import (
 
 // CreateAdmin is `dragoman admin create`: the only way to the first account with the role admin (AZ-04). The password is
 // made here, 130 bits of randomness, and printed this once.
-func CreateAdmin(ctx context.Context, settings *config.Settings, log *slog.Logger, stdout io.Writer, email, username string) error {
+func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Writer, email, username string) (err error) {
 	u := db.NewUser(db.Clock(time.Now()))
 	u.Role = "admin"
 	original, canonical, err := identity.Email(email)
 	if err != nil {
-		return err
+		return errors.New(fault.From(err).Message)
 	}
 	u.Email, u.EmailCanonical = &original, canonical
 	if username != "" {
 		original, canonical, err := identity.Username(username)
 		if err != nil {
-			return err
+			return errors.New(fault.From(err).Message)
 		}
 		u.Username, u.UsernameCanonical = &original, &canonical
 	}
@@ -37,11 +37,11 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, log *slog.Logge
 	if u.PasswordHash, err = password.NewHasher(1).Hash(ctx, chosen); err != nil {
 		return err
 	}
-	database, err := OpenDB(ctx, settings, log)
+	database, err := OpenDB(ctx, settings)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, database.Close(ctx)) }()
+	defer func() { err = errors.Join(err, database.Close()) }()
 	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
 	taken, err := database.Register(ctx, u, nil)
 	switch {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
@@ -15,12 +14,12 @@ import (
 
 // OpenDB opens the database of the settings and sees to its schema: brings it up to date, or, where that is switched off,
 // refuses one that is not.
-func OpenDB(ctx context.Context, settings *config.Settings, log *slog.Logger) (*db.DB, error) {
+func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	dsn, err := settings.DSN()
 	if err != nil {
 		return nil, err
 	}
-	database, err := db.Open(ctx, dsn, log)
+	database, err := db.Open(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -31,19 +30,19 @@ func OpenDB(ctx context.Context, settings *config.Settings, log *slog.Logger) (*
 			"Run: dragoman migrate"))
 	}
 	if err != nil {
-		return nil, errors.Join(err, database.Close(ctx))
+		return nil, errors.Join(err, database.Close())
 	}
 	return database, nil
 }
 
 // Migrate is `dragoman migrate`: it brings the schema up to date, whatever DRAGOMAN_MIGRATE says.
-func Migrate(ctx context.Context, settings *config.Settings, log *slog.Logger, stdout io.Writer) error {
+func Migrate(ctx context.Context, settings *config.Settings, stdout io.Writer) error {
 	on := *settings
 	on.Migrate = true
-	database, err := OpenDB(ctx, &on, log)
+	database, err := OpenDB(ctx, &on)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, "The schema is up to date.")
-	return errors.Join(err, database.Close(ctx))
+	return errors.Join(err, database.Close())
 }

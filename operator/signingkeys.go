@@ -23,6 +23,9 @@ func SigningKeys(ctx context.Context, database *db.DB, master *secret.Master, no
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == 0 || rows[0].State != "active" {
+		return nil, errors.New("the database has no active signing key")
+	}
 	var keys []token.SigningKey
 	for _, row := range rows {
 		der, err := seal.Open(row.Sealed, sealedAt(row.KID))

@@ -8,8 +8,6 @@ package dbtest
 
 import (
 	"context"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -40,12 +38,12 @@ func SQLite(t *testing.T) string {
 // Open opens a database for the length of a test.
 func Open(t *testing.T, dsn string) *db.DB {
 	t.Helper()
-	d, err := db.Open(context.Background(), dsn, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	d, err := db.Open(context.Background(), dsn)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := d.Close(context.Background()); err != nil {
+		if err := d.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -55,14 +53,14 @@ func Open(t *testing.T, dsn string) *db.DB {
 func migrate(t *testing.T, dsn string) {
 	t.Helper()
 	ctx := context.Background()
-	d, err := db.Open(ctx, dsn, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	d, err := db.Open(ctx, dsn)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
 	if err := d.Migrate(ctx); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
-	if err := d.Close(ctx); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
 }

@@ -24,7 +24,8 @@ var server struct {
 	clone   sync.Mutex // CREATE DATABASE … TEMPLATE wants the template to itself
 }
 
-const template = "dragoman_template"
+// template is a name of this process: several test programs may share the server of TEST_DATABASE_URL.
+var template = fmt.Sprintf("dragoman_template_%d", os.Getpid())
 
 const skipped = "SKIPPED THE POSTGRES HALF OF THE TESTS: no Postgres programs found. Install the package postgresql " +
 	"(15 or later), or set TEST_DATABASE_URL=postgres://… to a server that may create databases."
@@ -42,8 +43,11 @@ func aloud(message string) {
 // Run runs the tests of a program and stops the throw-away cluster after them: use it in TestMain.
 func Run(m *testing.M) int {
 	defer func() {
-		if server.cluster != nil {
+		switch {
+		case server.cluster != nil:
 			server.cluster.stop()
+		case server.url != "":
+			_ = admin("DROP DATABASE IF EXISTS " + template + " WITH (FORCE)")
 		}
 	}()
 	return m.Run()

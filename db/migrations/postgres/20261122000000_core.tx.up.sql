@@ -71,6 +71,9 @@ CREATE TABLE IF NOT EXISTS audit_events (
   request_id text        NOT NULL
 );
 
+-- Refreshes are by far the most events, and the first to be deleted.
+CREATE INDEX IF NOT EXISTS audit_events_refreshes ON audit_events (id) WHERE action = 'refresh' AND outcome = 'ok';
+
 -- Consecutive failures by account, or by what stands for an account that does not exist; address is '' but for devices
 -- that signed in before, which have a bucket of their own.
 CREATE TABLE IF NOT EXISTS throttles (
@@ -78,6 +81,7 @@ CREATE TABLE IF NOT EXISTS throttles (
   address   text        NOT NULL,
   failures  integer     NOT NULL,
   failed_at timestamptz NOT NULL,
+  noted_at  timestamptz, -- when an attempt was last refused unseen
   PRIMARY KEY (subject, address)
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS throttles_failed_at ON throttles (failed_at);

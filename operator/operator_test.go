@@ -1,0 +1,219 @@
+package operator_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/operator"
+)
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }
+
+const (
+	oneSecret   = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
+	otherSecret = "Qm7Zt2Lw9Xc4Vb6Nk1Jh8Gf3Ds5Ap0Ou-Yi"
+)
+
+func master(t *testing.T, text string) *secret.Master {
+	t.Helper()
+	m, err := secret.New([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// settingsFor are settings for the database of dsn.
+func settingsFor(t *testing.T, dsn string, more ...string) *config.Settings {
+	t.Helper()
+	env := map[string]string{"DRAGOMAN_SECRET": oneSecret, "DATABASE_URL": dsn}
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		env["DRAGOMAN_DATA_DIR"], env["DATABASE_URL"] = strings.TrimSuffix(path, "/dragoman.db"), ""
+	}
+	for _, e := range more {
+		name, value, _ := strings.Cut(e, "=")
+		env[name] = value
+	}
+	s, err := config.Load(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sideways(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	driver, source := "pgx", dsn
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
+	}
+	pool, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
+
+// Several servers that start at once on an empty database end up with one key.
+func TestSigningKeys_MadeOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, m := dbtest.Open(t, dsn), master(t, oneSecret)
+		var mu sync.Mutex
+		ids := map[string]int{}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				keys, err := operator.SigningKeys(context.Background(), d, m, time.Now)
+				if err != nil || len(keys) != 1 {
+					t.Errorf("%d keys, %v", len(keys), err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				ids[keys[0].KID]++
+			})
+		}
+		wg.Wait()
+		if len(ids) != 1 {
+			t.Errorf("keys %v", ids)
+		}
+	})
+}
+
+// KE-01: a key is sealed under the server secret and bound to its row. Under another secret, in another row, or changed in
+// one bit, it does not open, and the database does not hold it in the clear.
+func TestSigningKeys_KE01(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, d := context.Background(), dbtest.Open(t, dsn)
+		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := keys[0].MarshalPrivate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := d.SigningKeys(ctx)
+		if err != nil || len(rows) != 1 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
+			t.Fatalf("stored as %+v, %v", rows, err)
+		}
+		refused := func(what, secret string) {
+			t.Helper()
+			got, err := operator.SigningKeys(ctx, d, master(t, secret), time.Now)
+			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") || strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %v, %v", what, got, err)
+			}
+		}
+		refused("another secret", otherSecret)
+		conn := sideways(t, dsn)
+		exec := func(statement string, args ...any) {
+			t.Helper()
+			if _, err := conn.Exec(statement, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The swap of two ciphertexts: the second key is the first one's row under another name.
+		exec(`UPDATE signing_keys SET kid = 'other'`)
+		refused("another row", oneSecret)
+		exec(`UPDATE signing_keys SET kid = $1`, keys[0].KID)
+		changed := bytes.Clone(rows[0].Sealed)
+		changed[len(changed)/2] ^= 1
+		exec(`UPDATE signing_keys SET private_key = $1`, changed)
+		refused("one bit", oneSecret)
+		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed[:8])
+		refused("cut", oneSecret)
+		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed)
+		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now); err != nil || again[0].KID != keys[0].KID {
+			t.Errorf("mended: %v", err)
+		}
+	})
+}
+
+func TestOpenDB_Migrate(t *testing.T) {
+	t.Parallel()
+	for name, dsn := range map[string]func(*testing.T) string{
+		"sqlite":   func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/dragoman.db" },
+		"postgres": dbtest.EmptyPostgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			off := settingsFor(t, dsn(t), "DRAGOMAN_MIGRATE=off")
+			if d, err := operator.OpenDB(ctx, off); err == nil || d != nil || !strings.Contains(err.Error(), "dragoman migrate") {
+				t.Errorf("an empty database: %v", err)
+			}
+			var out bytes.Buffer
+			for range 2 {
+				if err := operator.Migrate(ctx, off, &out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if off.Migrate || out.String() != strings.Repeat("The schema is up to date.\n", 2) {
+				t.Errorf("migrate said %s", out.String())
+			}
+			d, err := operator.OpenDB(ctx, off)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// AZ-04: the operator's command makes an account with the role admin, whose password is strong and shown once.
+func TestCreateAdmin(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		var out bytes.Buffer
+		if err := operator.CreateAdmin(ctx, settingsFor(t, dsn), &out, " Root@Example.com ", "The.Root"); err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`^Made the administrator Root@Example\.com \(user_[0-9a-z]{26}\)\.\nPassword, shown this once: ([A-Z2-7]{26})\n$`).
+			FindStringSubmatch(out.String())
+		if m == nil {
+			t.Fatalf("said %q", out.String())
+		}
+		a, err := dbtest.Open(t, dsn).Attempt(ctx, db.Identifier{Canonical: "root@example.com"})
+		if err != nil || a.User.Role != "admin" || *a.User.UsernameCanonical != "the.root" || a.User.LastLoginAt != nil {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if ok, err := password.NewHasher(1).Verify(ctx, a.User.PasswordHash, m[1]); err != nil || !ok {
+			t.Errorf("the password does not fit: %v", err)
+		}
+		for _, c := range []struct{ email, username, says string }{
+			{"root@EXAMPLE.com", "", "there is an account"}, {"x@example.com", "the.ROOT", "is taken"},
+			{"nonsense", "", "Please enter a valid email"}, {"x@example.com", "admin", "reserved"},
+		} {
+			out.Reset()
+			err := operator.CreateAdmin(ctx, settingsFor(t, dsn), &out, c.email, c.username)
+			if err == nil || !strings.Contains(err.Error(), c.says) || out.Len() != 0 || strings.Contains(err.Error(), "INVALID_INPUT") {
+				t.Errorf("%s %s: %v %s", c.email, c.username, err, out.String())
+			}
+		}
+		var n int
+		if err := sideways(t, dsn).QueryRow("SELECT count(*) FROM users").Scan(&n); err != nil || n != 1 {
+			t.Errorf("%d accounts, %v", n, err)
+		}
+	})
+}
