@@ -22,19 +22,19 @@ func (r *resolver) Keys(ctx context.Context) ([]*db.ApiKey, error) {
 
 // CreateAPIKey is Mutation.createApiKey. No API key passes its directive, so no key makes another (AK-04, AK-05).
 func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
-	payload, err := r.createKey(ctx, input)
+	c, err := r.person(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		return nil, err
+	}
+	payload, err := r.createKey(ctx, c, input)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
-func (r *resolver) createKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
-	c, err := r.person(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
 	name, err := identity.Text(input.Name, maxKeyName)
 	if err != nil {
 		return nil, at(err, "name")
@@ -42,8 +42,8 @@ func (r *resolver) createKey(ctx context.Context, input graph.CreateAPIKeyInput)
 	now, expires := r.now(), input.ExpiresAt.Value()
 	if expires != nil {
 		end := db.Clock(*expires)
-		if !end.After(now) {
-			return nil, fault.New(fault.InvalidInput, "The key would have ended already.", "input", "expiresAt")
+		if !end.After(now) || end.Year() > 9999 { // the last year of RFC 3339
+			return nil, fault.New(fault.InvalidInput, "A key ends in the future, and before the year 10000.", "input", "expiresAt")
 		}
 		expires = &end
 	}
@@ -92,7 +92,8 @@ func (r *resolver) DeleteAPIKey(ctx context.Context, input graph.DeleteAPIKeyInp
 	}
 	if !deleted {
 		// The same for a key that is somebody else's and for one that never was (AK-07).
-		errs, err := refused(fault.New(fault.NotFound, "There is no such API key.", "input", "id"))
+		missing := fault.New(fault.NotFound, "There is no such API key.", "input", "id")
+		errs, err := refused(r.record(ctx, missing, db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.DeleteAPIKeyPayload{UserErrors: errs}, err
 	}
 	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: accepted()}, nil

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -16,8 +14,10 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// turnWait is how long an attempt waits for the attempts at the same account before it.
-const turnWait = 2 * time.Second
+const (
+	turnWait     = 2 * time.Second // how long an attempt waits for those at the same account before it
+	failedWithin = 5 * time.Second // in which a failure has to be written down
+)
 
 // Login is Mutation.login.
 func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
@@ -61,13 +61,21 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 			return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: accepted()}, err
 		}
 	}
-	if err := r.DB.LoginFailed(ctx, attempt, whyFailed(attempt, right), r.Throttle, now); err != nil {
+	if err := r.failed(ctx, attempt, whyFailed(attempt, right), now); err != nil {
 		return nil, err
 	}
 	if r.RevealAccounts && user.ID.IsZero() {
 		return nil, fault.New(fault.NotFound, "There is no such account.")
 	}
 	return nil, fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
+}
+
+// failed counts the failure and writes it down, also for a caller who hung up during the check: guesses are not free for
+// those who do not wait for the answer.
+func (r *resolver) failed(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWithin)
+	defer cancel()
+	return r.DB.LoginFailed(ctx, a, reason, r.Throttle, now)
 }
 
 // whyFailed is for the audit log and never for the caller.
@@ -88,46 +96,54 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	if (email == nil) == (username == nil) {
 		return who, fault.New(fault.InvalidInput, "Give the email or the username, one of them.", "input")
 	}
+	// What register would refuse is nobody's, however close it looks (ID-03); failures are counted for it all the same.
 	text := email
 	if who.Username = username != nil; who.Username {
 		text = username
+		if _, canonical, err := identity.Username(*text); err == nil {
+			who.Canonical = canonical
+		}
+	} else if _, canonical, err := identity.Email(*text); err == nil {
+		who.Canonical = canonical
 	}
-	who.Canonical = identity.LoginKey(*text)
-	copy(who.StandIn[:], r.standIn.MAC([]byte(who.Canonical)))
+	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
 	if ip := visit.From(ctx).IP; ip.IsValid() {
 		who.Address = ip.Unmap().String()
 	}
 	return who, nil
 }
 
-// attempt reads the account and waits for the account's turn. While throttling is on, the passwords of one account are
-// checked one at a time in this process, so that a volley of guesses meets the delay that its first ones earned (LG-10).
+// attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked one at a
+// time in this process, so that a volley of guesses meets the delay that its first ones earned (LG-10). What comes too
+// soon is sent away before it stands in the way of others.
 func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt, func(), error) {
 	a, err := r.DB.Attempt(ctx, who)
 	if err != nil || !r.Throttle {
 		return a, func() {}, err
 	}
-	leave, waited, err := r.enter(ctx, a.Account())
+	if err := r.throttled(ctx, a); err != nil {
+		return nil, nil, err
+	}
+	leave, waited, err := r.enter(ctx, a.Bucket())
 	if err != nil {
 		return nil, nil, err
 	}
 	if waited { // what was read is out of date
-		if a, err = r.DB.Attempt(ctx, who); err != nil {
+		if a, err = r.DB.Attempt(ctx, who); err == nil {
+			err = r.throttled(ctx, a)
+		}
+		if err != nil {
 			leave()
 			return nil, nil, err
 		}
 	}
-	if err := r.throttled(ctx, a); err != nil {
-		leave()
-		return nil, nil, err
-	}
 	return a, leave, nil
 }
 
-func (r *resolver) enter(ctx context.Context, account uuid.UUID) (leave func(), waited bool, err error) {
+func (r *resolver) enter(ctx context.Context, bucket string) (leave func(), waited bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
-	leave, waited, err = r.turns.Enter(wait, account.String())
+	leave, waited, err = r.turns.Enter(wait, bucket)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = fault.Wait(fault.Unavailable, "Too many sign-ins for this account at once.", turnWait)
 	}
@@ -139,12 +155,12 @@ func (r *resolver) throttled(ctx context.Context, a *db.Attempt) error {
 	if a.FailedAt == nil {
 		return nil
 	}
-	now := r.now()
-	left := a.FailedAt.Add(limit.Delay(a.Failures)).Sub(now)
+	now, delay := r.now(), limit.Delay(a.Failures)
+	left := min(a.FailedAt.Add(delay).Sub(now), delay) // a clock that was put back locks nobody for longer
 	if left <= 0 {
 		return nil
 	}
-	if err := r.DB.LoginFailed(ctx, a, "throttled", false, now); err != nil {
+	if err := r.DB.LoginThrottled(ctx, a, now); err != nil {
 		return err
 	}
 	return fault.Wait(fault.AccountLocked, "Too many failed sign-ins. Wait a moment, then try again.", left)

@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -11,54 +12,66 @@ import (
 
 // Logout is Mutation.logout. One statement finds the session and ends it, so there is no moment between the two.
 func (r *resolver) Logout(ctx context.Context, input *graph.LogoutInput) (*graph.BasicPayload, error) {
-	id, err := r.toEnd(ctx, input)
+	err := r.logout(ctx, input)
+	forget(ctx)
 	if err != nil {
 		errs, err := refused(err)
 		return &graph.BasicPayload{UserErrors: errs}, err
 	}
-	ended := false
-	if input != nil && input.Everywhere {
-		var n int
-		n, err = r.DB.LogoutEverywhere(ctx, id, r.now())
-		ended = n > 0
-	} else {
-		ended, err = r.DB.Logout(ctx, id, r.now())
-	}
-	forget(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !ended {
-		if input != nil && input.RefreshToken.Value() != nil {
-			errs, err := refused(errRefreshToken())
-			return &graph.BasicPayload{UserErrors: errs}, err
-		}
-		_, err := r.person(ctx)
-		return nil, err
-	}
 	return &graph.BasicPayload{UserErrors: accepted()}, nil
 }
 
+func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
+	end, err := r.toEnd(ctx, input)
+	if err != nil {
+		return err
+	}
+	n := 0
+	if input != nil && input.Everywhere {
+		n, err = r.DB.LogoutEverywhere(ctx, end, r.now())
+	} else {
+		var ended bool
+		if ended, err = r.DB.Logout(ctx, end, r.now()); ended {
+			n = 1
+		}
+	}
+	switch {
+	case err != nil || n > 0:
+		return err
+	case end.Generation == nil:
+		forget(ctx)
+		_, err := r.person(ctx) // nobody any more; the answer says that the credential is stale
+		return cmp.Or(err, errSignIn())
+	}
+	// A refresh token that ended nothing is judged as it would be in a refresh: a spent one ends its session.
+	if _, err := r.replay(ctx, end.Session, *end.Generation); err != nil {
+		return err
+	}
+	return errRefreshToken()
+}
+
 // toEnd names the session that is meant: that of the refresh token where one is given, else that of the request.
-func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (db.SessionID, error) {
+func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (end db.Ending, err error) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {
-			id, _, err := r.Codec.ParseRefresh(*text)
+			id, generation, err := r.Codec.ParseRefresh(*text)
 			if err != nil {
-				return db.SessionID{}, errRefreshToken()
+				return end, errRefreshToken()
 			}
-			return db.SessionIDFrom(id), nil
+			return db.Ending{
+				Session: db.SessionIDFrom(id), Generation: &generation, NotBefore: r.now().Add(-r.RefreshGrace),
+			}, nil
 		}
 	}
 	text := visit.From(ctx).Credential
-	if id, _ := r.sessionOf(text); !id.IsZero() {
-		return id, nil
+	if end.Session, _ = r.sessionOf(text); !end.Session.IsZero() {
+		return end, nil
 	}
 	if _, err := r.person(ctx); err != nil { // nobody
-		return db.SessionID{}, err
+		return end, err
 	}
 	if token.Kind(text) == token.KindAPIKey {
-		return db.SessionID{}, errForbidden()
+		return end, errForbidden()
 	}
-	return db.SessionID{}, errSignIn()
+	return end, errSignIn()
 }

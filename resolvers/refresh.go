@@ -40,8 +40,7 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 
 // replay handles a token that is not the one in force: see db.Replay for what it decides.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Caller, error) {
-	now := r.now()
-	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, now)
+	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.now())
 	switch {
 	case err != nil:
 		return nil, err
@@ -49,15 +48,8 @@ func (r *resolver) replay(ctx context.Context, session db.SessionID, generation 
 		forget(ctx)
 		return nil, fault.New(fault.TokenReused, "This refresh token was used before. The session was ended: sign in again.",
 			"input", "refreshToken")
-	case seen != nil && seen.Alive(now) && seen.Session.Generation == generation+1:
+	case seen != nil && seen.Allowed:
 		return &seen.Caller, nil
-	}
-	failed := db.Event{Action: "refresh", Reason: "session_over", Sess: session}
-	if seen != nil {
-		failed.User = seen.User.ID
-	}
-	if err := r.DB.Record(ctx, failed, now); err != nil {
-		return nil, err
 	}
 	return nil, errRefreshToken()
 }

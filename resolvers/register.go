@@ -19,7 +19,7 @@ const (
 func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	payload, err := r.register(ctx, input)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "register"}))
 		return &graph.RegisterPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -78,12 +78,30 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 		}
 		u.Name = &name
 	}
-	if u.Metadata = input.Metadata.Value(); u.Metadata != nil {
-		if b, err := json.Marshal(u.Metadata); err != nil || len(b) > maxMetadata {
-			return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
-		}
+	if u.Metadata, err = metadata(input.Metadata.Value()); err != nil {
+		return nil, err
 	}
 	return u, at(r.Policy.Check(input.Password, identifiers(u)...), "password")
+}
+
+// metadata brings free data to the form that the database will give back, so that a token holds the same numbers today
+// and after the next sign-in, and measures that form.
+func metadata(given db.JSONObject) (db.JSONObject, error) {
+	if given == nil {
+		return nil, nil
+	}
+	var kept map[string]any
+	b, err := json.Marshal(given)
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err == nil {
+		b, err = json.Marshal(kept)
+	}
+	if err != nil || len(b) > maxMetadata {
+		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
+	}
+	return kept, nil
 }
 
 func alreadyExists(taken *db.Taken) error {

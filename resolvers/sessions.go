@@ -66,7 +66,7 @@ func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionI
 	id, err := r.revokeSession(ctx, c, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID}))
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
 	text := id.String()
@@ -92,6 +92,10 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 		return nil, err
 	}
 	n, err := r.DB.LogoutOthers(ctx, c.Caller.Session.ID, r.now())
+	if err == nil && n == 0 { // there was nothing to change, and it was asked for all the same
+		e := db.Event{Action: "revoke_other_sessions", User: c.User.ID, Sess: c.Caller.Session.ID}
+		err = r.DB.Record(ctx, e, r.now())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package resolvers
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -19,7 +20,8 @@ func (r *resolver) tokens(u *db.User, s *db.Session, delivery graph.TokenDeliver
 	for _, m := range s.Methods {
 		methods = append(methods, amr[m])
 	}
-	ttl := min(r.AccessTTL, s.AbsoluteEnd.Sub(r.now())) // a token does not promise more than its session
+	// A token does not promise more than its session, but for the second that is the least a token can say.
+	ttl := max(min(r.AccessTTL, s.AbsoluteEnd.Sub(r.now())), time.Second)
 	access, claims, err := r.Issuer.Issue(token.Access{
 		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
 	}, ttl)

@@ -1,6 +1,10 @@
 package resolvers
 
 import (
+	"context"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
@@ -21,6 +25,20 @@ func refused(err error) ([]*graph.UserError, error) {
 		e.RetryAfterSeconds = &seconds
 	}
 	return []*graph.UserError{e}, nil
+}
+
+// record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not an
+// expected refusal is in the log already or will be.
+func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
+	f := fault.From(refusal)
+	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
+		return refusal
+	}
+	e.Reason = strings.ToLower(string(f.Code))
+	if err := r.DB.Record(ctx, e, r.now()); err != nil {
+		return err
+	}
+	return refusal
 }
 
 // at names the field that a refusal is about, where it names none itself.

@@ -1,0 +1,97 @@
+package resolvers
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+func schemaOf(t *testing.T, text string) *ast.Schema {
+	t.Helper()
+	schema, err := gqlparser.LoadSchema(&ast.Source{Input: `
+directive @public on FIELD_DEFINITION
+directive @requiresAuth on FIELD_DEFINITION
+directive @credential on FIELD_DEFINITION
+` + text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// A root field says who may call it, in exactly one way, or the server does not start.
+func TestAccessIsStated(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, schema, field string }{
+		{"all stated", `type Query { a: Int @public b: Int @requiresAuth } type Mutation { c: Int @public @credential }`, ""},
+		{"a bare query", `type Query { a: Int @public version: Int }`, "Query.version"},
+		{"a bare mutation", `type Query { a: Int @public } type Mutation { c: Int }`, "Mutation.c"},
+		{"only that it checks a secret", `type Query { a: Int @public } type Mutation { c: Int @credential }`, "Mutation.c"},
+		{"a bare subscription", `type Query { a: Int @public } type Subscription { s: Int }`, "Subscription.s"},
+		{"both", `type Query { a: Int @public @requiresAuth }`, "Query.a"},
+		{"in an extension", `type Query { a: Int @public } extend type Query { b: Int }`, "Query.b"},
+		{"under another name", `schema { query: Q } type Q { a: Int }`, "Q.a"},
+		{"below the root", `type Query { a: T @public } type T { b: Int }`, ""},
+	}
+	for _, c := range cases {
+		err := accessIsStated(schemaOf(t, c.schema))
+		if (err == nil) != (c.field == "") || err != nil && !strings.HasPrefix(err.Error(), c.field+" does not say who may call it") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// New takes the schema that we ship, and every directive of it is implemented.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	master, err := secret.New([]byte("Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := New(Deps{Master: master})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := map[string]bool{}
+	for _, root := range []*ast.Definition{schema.Schema().Query, schema.Schema().Mutation} {
+		for _, field := range root.Fields {
+			if field.Directives.ForName("public") != nil {
+				open[field.Name] = true
+			}
+		}
+	}
+	// What is open to everybody is written down here too: one more is a decision, and never an accident.
+	for _, name := range strings.Fields("serverInfo me currentCredential register login refresh logout") {
+		if !open[name] {
+			t.Errorf("%s is not open", name)
+		}
+		delete(open, name)
+	}
+	if len(open) > 0 {
+		t.Errorf("open as well: %v", open)
+	}
+	// One credential field a request: each that checks a secret is marked.
+	for _, name := range []string{"register", "login", "refresh"} {
+		if schema.Schema().Mutation.Fields.ForName(name).Directives.ForName("credential") == nil {
+			t.Errorf("%s is not marked @credential", name)
+		}
+	}
+}
+
+// The codes of refusals that callers see are members of the enum; others stay errors.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	if errs, err := refused(errRefreshToken()); err != nil || len(errs) != 1 || errs[0].Code != graph.ErrorCodeInvalidToken {
+		t.Errorf("%v, %v", errs, err)
+	}
+	for _, e := range []error{errSignIn(), errForbidden(), nil} {
+		if errs, err := refused(e); errs != nil || err != e {
+			t.Errorf("%v became %v, %v", e, errs, err)
+		}
+	}
+}
