@@ -36,9 +36,9 @@ import (
 
 const (
 	version     = "0.1.0"
-	drainFor    = 25 * time.Second // in which requests under way finish
 	drainNotice = time.Second      // in which readiness is false and the listener still open
-	sweepEvery  = 15 * time.Minute
+	drainFor    = 22 * time.Second // in which requests under way finish; with the rest at most 25 s
+	sweepEvery  = time.Minute
 	touchEvery  = 5 * time.Second
 	readyWithin = 2 * time.Second
 )
@@ -113,9 +113,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
 	switch command.Command() {
 	case "migrate":
-		return operator.Migrate(ctx, settings, log, stdout)
+		return operator.Migrate(ctx, settings, stdout)
 	case "admin create <email>":
-		return operator.CreateAdmin(ctx, settings, log, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
+		return operator.CreateAdmin(ctx, settings, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
 	}
 	return serve(ctx, settings, log, stdout)
 }
@@ -135,13 +135,17 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx), log)) }()
 	server := a.server(log)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
-	go a.housekeeping(ctx, log)
+	go every(ctx, touchEvery, log, a.db.FlushTouches)
+	go every(ctx, sweepEvery, log, func(ctx context.Context) error {
+		_, err := a.db.Sweep(ctx, db.Clock(a.now()))
+		return err
+	})
 	banner(stdout, settings, a)
 	select {
 	case err := <-failed:
@@ -179,32 +183,30 @@ func banner(w io.Writer, settings *config.Settings, a *app) {
 	fmt.Fprintln(w)
 }
 
-// housekeeping writes down last uses and deletes what is over, until ctx ends.
-func (a *app) housekeeping(ctx context.Context, log *slog.Logger) {
-	touch, sweep := time.NewTicker(touchEvery), time.NewTicker(sweepEvery)
-	defer touch.Stop()
-	defer sweep.Stop()
+// every does a piece of housekeeping again and again, until ctx ends.
+func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(context.Context) error) {
+	ticks := time.NewTicker(period)
+	defer ticks.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-touch.C:
-			err = a.db.FlushTouches(ctx)
-		case <-sweep.C:
-			_, err = a.db.Sweep(ctx, db.Clock(a.now()))
+		case <-ticks.C:
 		}
-		if err != nil && ctx.Err() == nil {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
 			log.Error("housekeeping", "error", err)
 		}
 	}
 }
 
-// close writes what is still to be written.
-func (a *app) close(ctx context.Context) error {
+// close writes what is still to be written. Last uses that can not be written any more are not worth a failed exit.
+func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	return a.db.Close(ctx)
+	if err := a.db.FlushTouches(ctx); err != nil {
+		log.Warn("last uses were not written", "error", err)
+	}
+	return a.db.Close()
 }
 
 // app is the server without its listeners.
@@ -222,14 +224,14 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	database, err := operator.OpenDB(ctx, settings, log)
+	database, err := operator.OpenDB(ctx, settings)
 	if err != nil {
 		return nil, err
 	}
 	a = &app{db: database, publicURL: settings.URL(), now: now}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.close(context.WithoutCancel(ctx)))
+			err = errors.Join(err, database.Close())
 		}
 	}()
 	keys, err := operator.SigningKeys(ctx, database, master, now)
@@ -317,7 +319,7 @@ func (a *app) server(log *slog.Logger) *http.Server {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 

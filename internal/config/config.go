@@ -85,6 +85,13 @@ func Load(getenv func(string) string) (*Settings, error) {
 			return nil, e
 		}
 	}
+	// A default gives way to a shorter session; what the operator set does not.
+	if getenv("DRAGOMAN_SESSION_IDLE") == "" {
+		s.SessionIdle = min(s.SessionIdle, s.SessionTTL)
+	}
+	if getenv("DRAGOMAN_ACCESS_TTL") == "" {
+		s.AccessTTL = min(s.AccessTTL, s.SessionTTL)
+	}
 	if s.SessionIdle > s.SessionTTL {
 		return nil, &Error{Name: "DRAGOMAN_SESSION_IDLE", Value: s.SessionIdle.String(), Want: "at most DRAGOMAN_SESSION_TTL"}
 	}

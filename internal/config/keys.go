@@ -64,12 +64,12 @@ var keys = []key{
 		between(10*time.Second, 24*time.Hour, func(s *Settings) *time.Duration { return &s.AccessTTL }),
 	},
 	{
-		"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 1m to 8760h, for example 720h", false,
-		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL }),
+		"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 5m to 8760h, for example 720h", false,
+		between(5*time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL }),
 	},
 	{
-		"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 1m to 8760h, for example 336h", false,
-		between(time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle }),
+		"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 5m to 8760h, for example 336h", false,
+		between(5*time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle }),
 	},
 	{
 		"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
@@ -180,10 +180,15 @@ func parseListen(s *Settings, v string) bool {
 }
 
 func parsePublicURL(s *Settings, v string) bool {
-	s.PublicURL = strings.TrimSuffix(v, "/")
-	u, err := url.Parse(s.PublicURL)
-	return v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" &&
-		u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	if v == "" {
+		return true
+	}
+	u, err := url.Parse(strings.TrimSuffix(v, "/"))
+	if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil || strings.ContainsAny(v, "?#") {
+		return false
+	}
+	s.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host)
+	return u.Scheme == "http" || u.Scheme == "https"
 }
 
 func parseDatabase(s *Settings, v string) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,18 +14,23 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// Loopback tells whether nobody but this machine can reach the server.
+// Loopback tells whether nobody but this machine can reach the server: every listener is a loopback address, and no
+// public URL says that a proxy on this machine lets others in.
 func (s *Settings) Loopback() bool {
+	if u, err := url.Parse(s.PublicURL); s.PublicURL != "" && (err != nil || !loopback(u.Hostname())) {
+		return false
+	}
 	for _, address := range s.Listen {
-		host, _, _ := net.SplitHostPort(address)
-		if host == "localhost" {
-			continue
-		}
-		if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		if host, _, _ := net.SplitHostPort(address); !loopback(host) {
 			return false
 		}
 	}
 	return true
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
 // URL is the address under which callers reach the server, without a trailing slash. It comes from the settings and
@@ -56,7 +62,8 @@ func (s *Settings) DSN() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
 	}
-	return "sqlite:" + path, f.Close()
+	// A file that was there before may be open to others.
+	return "sqlite:" + path, errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03).
@@ -85,28 +92,36 @@ func (s *Settings) makeDataDir() error {
 	return nil
 }
 
-// Open opens every address to listen on. localhost means both address families; a machine may lack one of them.
+// Open opens every address to listen on. localhost means both address families; a machine may lack one of them. Port 0 is
+// any free port, and stands as such in s afterwards.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, open := range all {
+				_ = open.Close()
+			}
+			err = fmt.Errorf("DRAGOMAN_LISTEN: %w", err)
+		}
+	}()
 	var lc net.ListenConfig
-	for _, address := range s.Listen {
+	for i, address := range s.Listen {
 		host, port, _ := net.SplitHostPort(address)
-		candidates := []string{address}
+		hosts := []string{host}
 		if host == "localhost" {
-			candidates = []string{"127.0.0.1:" + port, "[::1]:" + port}
+			hosts = []string{"127.0.0.1", "::1"}
 		}
-		for i, candidate := range candidates {
-			l, err := lc.Listen(ctx, "tcp", candidate)
-			if err == nil {
-				all = append(all, l)
-				continue
-			}
-			if i == 0 || !noIPv6(err) {
-				for _, open := range all {
-					_ = open.Close()
+		for n, h := range hosts {
+			l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(h, port))
+			if err != nil {
+				if n > 0 && noIPv6(err) {
+					continue
 				}
-				return nil, fmt.Errorf("DRAGOMAN_LISTEN: %w", err)
+				return all, err
 			}
+			all = append(all, l)
+			_, port, _ = net.SplitHostPort(l.Addr().String())
 		}
+		s.Listen[i] = net.JoinHostPort(host, port)
 	}
 	return all, nil
 }

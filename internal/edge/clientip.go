@@ -14,15 +14,16 @@ func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	client := peer.Addr().Unmap().WithZone("")
-	if !contains(trusted, client) {
-		return client
+	socket := peer.Addr().Unmap().WithZone("")
+	if !contains(trusted, socket) {
+		return socket
 	}
+	client := socket
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, ok := hopAddr(strings.TrimSpace(hops[i]))
 		if !ok {
-			return client
+			return socket
 		}
 		client = hop
 		if !contains(trusted, hop) {

@@ -3,20 +3,26 @@
 package edge
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // MaxURL is the greatest length of a request target in bytes; a longer one is answered 414.
 const MaxURL = 8 << 10
+
+// maxTime is how long a request may take: after it a database that does not answer is an error.
+const maxTime = 15 * time.Second
 
 // Config is what the edge has to know.
 type Config struct {
@@ -44,7 +50,8 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way
 					panic(p)
 				}
-				cfg.Log.Error("panic", "request_id", v.RequestID, "panic", p, "path", r.URL.Path)
+				cfg.Log.Error("panic", "request_id", v.RequestID, "panic", p, "path", r.URL.Path,
+					"stack", string(debug.Stack()))
 				if out.status == 0 {
 					Problem(out, http.StatusInternalServerError, "Something went wrong on our side.")
 				}
@@ -58,7 +65,9 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
-			next.ServeHTTP(out, r.WithContext(visit.With(r.Context(), v)))
+			ctx, cancel := context.WithTimeout(visit.With(r.Context(), v), maxTime)
+			defer cancel()
+			next.ServeHTTP(out, r.WithContext(ctx))
 		}
 	})
 }
@@ -86,7 +95,7 @@ func credential(h http.Header) (text string, ambiguous bool) {
 		return "", true
 	}
 	if len(keys) == 1 {
-		return keys[0], keys[0] == ""
+		return keys[0], token.Kind(keys[0]) != token.KindAPIKey
 	}
 	scheme, text, found := strings.Cut(authorization[0], " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") || text == "" {

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -15,10 +16,11 @@ func (l *Limiter) Admit(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if d.Rule.Name != "" {
-		v.SetHeader("RateLimit-Policy", d.PolicyField())
-		v.SetHeader("RateLimit", d.LimitField())
+	if d.Rule.Name == "" {
+		return fmt.Errorf("limit: there is no rule for %s", name) // what checks a secret is never unlimited by oversight
 	}
+	v.SetHeader("RateLimit-Policy", d.PolicyField())
+	v.SetHeader("RateLimit", d.LimitField())
 	if !d.Allowed {
 		return fault.Wait(fault.RateLimited, "Too many requests. Wait a moment, then try again.", d.RetryAfter)
 	}

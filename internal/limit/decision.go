@@ -47,11 +47,6 @@ func (d Decision) LimitField() string {
 	return fmt.Sprintf(`"%s";r=%d;t=%d`, d.Rule.Name, d.Remaining, seconds(d.Reset))
 }
 
-// RetryAfterField is the value of the field Retry-After in seconds, rounded up (RFC 9110 section 10.2.3).
-func (d Decision) RetryAfterField() string {
-	return fmt.Sprint(seconds(d.RetryAfter))
-}
-
 func seconds(d time.Duration) int64 {
 	return int64((d + time.Second - 1) / time.Second)
 }

@@ -66,13 +66,6 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok bool,
 	return subtle.ConstantTimeCompare(sum, p.sum) == 1 && known, nil
 }
 
-// Outdated tells whether encoded was made with other parameters than the current ones, so that the next successful
-// login should store a new hash (security rule PW-12). It is false for text that is no PHC string of argon2id.
-func Outdated(encoded string) bool {
-	p, err := parsePHC(encoded)
-	return err == nil && !p.isCurrent()
-}
-
 // run derives the sum of a password with p's parameters and salt, when it is the caller's turn.
 func (h *Hasher) run(ctx context.Context, password string, p phc) ([]byte, error) {
 	if err := CheckForm(password); err != nil {

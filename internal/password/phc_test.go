@@ -53,21 +53,6 @@ func TestPW12_OnlyOneSpellingWithinTheBounds(t *testing.T) {
 	}
 }
 
-func TestPW12_Outdated(t *testing.T) {
-	t.Parallel()
-	for encoded, want := range map[string]bool{
-		goodPHC: false,
-		strings.Replace(goodPHC, "t=2", "t=3", 1):         true,
-		strings.Replace(goodPHC, "m=19456", "m=12288", 1): true,
-		"":                              false,
-		"$2b$12$abcdefghijklmnopqrstuv": false,
-	} {
-		if Outdated(encoded) != want {
-			t.Errorf("Outdated(%q) = %v", encoded, !want)
-		}
-	}
-}
-
 // What is accepted is bounded and has one spelling; nothing panics.
 func FuzzParsePHC(f *testing.F) {
 	for _, seed := range []string{goodPHC, "", "$argon2id$v=19$m=4294967295,t=1,p=255$$", "$2b$12$x", goodPHC + "\n"} {
