@@ -202,9 +202,13 @@ func TestAK06_LastUsed(t *testing.T) {
 			after, want time.Duration
 			flush       bool
 		}{
-			{0, 0, false}, {30 * time.Second, 0, true}, {29 * time.Second, 0, true},
-			{2 * time.Second, 0, false}, {0, 61 * time.Second, true},
-			{59 * time.Second, 61 * time.Second, true}, {time.Hour, time.Hour + 2*time.Minute, true},
+			{0, 0, false},
+			{30 * time.Second, 0, true},
+			{29 * time.Second, 0, true},
+			{2 * time.Second, 0, false},
+			{0, 61 * time.Second, true},
+			{59 * time.Second, 61 * time.Second, true},
+			{time.Hour, time.Hour + 2*time.Minute, true},
 		} {
 			s.clock.add(step.after)
 			if !s.is(t, key, ada) {

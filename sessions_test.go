@@ -710,11 +710,13 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 			extra    []string
 		}{
 			"register": {
-				registerDoc, map[string]any{"email": "eve@example.com", "password": goodPass},
+				registerDoc,
+				map[string]any{"email": "eve@example.com", "password": goodPass},
 				[]string{"id", "number", "role", "roles", "status", "emailVerified", "emailVerifiedAt", "createdAt", "passwordHash", "sessionId", "expiresAt"},
 			},
 			"login": {
-				loginDoc, map[string]any{"email": ada.Email, "password": goodPass},
+				loginDoc,
+				map[string]any{"email": ada.Email, "password": goodPass},
 				[]string{"id", "sessionId", "sid", "expiresAt", "createdAt", "token", "remember", "EMAIL"},
 			},
 			"logout": {logoutDoc, map[string]any{"everywhere": false}, []string{"id", "userId", "sessionId"}},
@@ -722,7 +724,8 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 				revokeSessionDoc, map[string]any{"id": ada.Session}, []string{"userId", "expiresAt", "revokedAt"},
 			},
 			"createApiKey": {
-				createKey, map[string]any{"name": "k"},
+				createKey,
+				map[string]any{"name": "k"},
 				[]string{"userId", "user", "id", "secret", "prefix", "handle", "hash", "createdAt", "lastUsedAt", "revokedAt"},
 			},
 		}
@@ -767,10 +770,18 @@ func TestSE18_ForeignSessionIsAbsent(t *testing.T) {
 			t.Fatalf("the own session by number: %q", got)
 		}
 		absent := []map[string]any{
-			{"id": db.NewSessionID().String()}, {"id": ada.ID}, {"id": "sess_"}, {"id": "nonsense"}, {"id": ""},
-			{"id": "sess_00000000000000000000000000"}, {"id": strings.ToUpper(ada.Session)},
-			{"number": 1}, {"number": 0}, {"number": -1},
-			{"id": ada.Session}, {"number": int(number)}, // the last two exist, and are somebody else's
+			{"id": db.NewSessionID().String()},
+			{"id": ada.ID},
+			{"id": "sess_"},
+			{"id": "nonsense"},
+			{"id": ""},
+			{"id": "sess_00000000000000000000000000"},
+			{"id": strings.ToUpper(ada.Session)},
+			{"number": 1},
+			{"number": 0},
+			{"number": -1},
+			{"id": ada.Session},
+			{"number": int(number)}, // the last two exist, and are somebody else's
 		}
 		_, key := s.newKey(t, bob.Access, nil)
 		for _, document := range []string{oneSessionDoc, revokeSessionDoc} {

@@ -202,8 +202,10 @@ func TestCreateAdmin(t *testing.T) {
 			t.Errorf("the password does not fit: %v", err)
 		}
 		for _, c := range []struct{ email, username, says string }{
-			{"root@EXAMPLE.com", "", "there is an account"}, {"x@example.com", "the.ROOT", "is taken"},
-			{"nonsense", "", "Please enter a valid email"}, {"x@example.com", "admin", "reserved"},
+			{"root@EXAMPLE.com", "", "there is an account"},
+			{"x@example.com", "the.ROOT", "is taken"},
+			{"nonsense", "", "Please enter a valid email"},
+			{"x@example.com", "admin", "reserved"},
 		} {
 			out.Reset()
 			err := operator.CreateAdmin(ctx, settingsFor(t, dsn), &out, c.email, c.username)

@@ -116,8 +116,10 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v", env, err)
 		}
 	}
-	for _, env := range []string{"DRAGOMAN_ACCESS_TTL=10s", "DRAGOMAN_ACCESS_TTL=24h", "DRAGOMAN_REFRESH_GRACE=0s", "DRAGOMAN_PASSWORD_MIN_LENGTH=64",
-		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "DATABASE_URL=postgresql://h/d", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_RATE_LIMITS=false"} {
+	for _, env := range []string{
+		"DRAGOMAN_ACCESS_TTL=10s", "DRAGOMAN_ACCESS_TTL=24h", "DRAGOMAN_REFRESH_GRACE=0s", "DRAGOMAN_PASSWORD_MIN_LENGTH=64",
+		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "DATABASE_URL=postgresql://h/d", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_RATE_LIMITS=false",
+	} {
 		if _, err := load(env); err != nil {
 			t.Errorf("%s: %v", env, err)
 		}
@@ -156,7 +158,9 @@ func TestSecretFiles(t *testing.T) {
 		t.Errorf("the log holds a secret: %s", text)
 	}
 	for _, env := range [][]string{
-		{"DRAGOMAN_SECRET_FILE=" + empty}, {"DRAGOMAN_SECRET_FILE=" + dir + "/none"}, {"DRAGOMAN_SECRET_FILE=" + dir},
+		{"DRAGOMAN_SECRET_FILE=" + empty},
+		{"DRAGOMAN_SECRET_FILE=" + dir + "/none"},
+		{"DRAGOMAN_SECRET_FILE=" + dir},
 		{"DRAGOMAN_SECRET_FILE=" + good, "DRAGOMAN_SECRET=" + goodSecret},
 	} {
 		_, err := load(env...)

@@ -78,11 +78,16 @@ func (s *Settings) Master() (*secret.Master, error) {
 	if err := s.makeDataDir(); err != nil {
 		return nil, err
 	}
-	b, err := secret.LoadOrCreate(filepath.Join(s.DataDir, "secret"))
+	path := filepath.Join(s.DataDir, "secret")
+	b, err := secret.LoadOrCreate(path)
 	if err != nil {
 		return nil, fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
 	}
-	return secret.New(b)
+	m, err := secret.New(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }
 
 func (s *Settings) makeDataDir() error {

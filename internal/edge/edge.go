@@ -63,6 +63,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		case len(r.RequestURI) > MaxURL:
 			Problem(out, http.StatusRequestURITooLong, "The URL is too long.")
 		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
+			out.Header().Set("Allow", "GET, HEAD, POST")
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
 			ctx, cancel := context.WithTimeout(visit.With(r.Context(), v), maxTime)

@@ -212,8 +212,12 @@ func TestHandler(t *testing.T) {
 		method, target string
 		status         int
 	}{
-		{"GET", "/", 202}, {"POST", "/", 202}, {"TRACE", "/", 405}, {"CONNECT", "/", 405},
-		{"GET", "/" + strings.Repeat("a", MaxURL-1), 202}, {"GET", "/" + strings.Repeat("a", MaxURL), 414},
+		{"GET", "/", 202},
+		{"POST", "/", 202},
+		{"TRACE", "/", 405},
+		{"CONNECT", "/", 405},
+		{"GET", "/" + strings.Repeat("a", MaxURL-1), 202},
+		{"GET", "/" + strings.Repeat("a", MaxURL), 414},
 	} {
 		r := httptest.NewRequest("GET", c.target, nil)
 		r.Method, r.RequestURI = c.method, c.target

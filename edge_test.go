@@ -1,0 +1,747 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+)
+
+// heard is what came back over a raw socket; status 0 where nothing did.
+type heard struct {
+	status int
+	header http.Header
+	body   string
+	closed bool // whether the server closed the connection after it
+	rest   string
+}
+
+// talk writes text to a connection of its own, byte for byte, and reads one answer and what follows it.
+func talk(t testing.TB, address, text string) heard {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	go func() { _, _ = io.WriteString(conn, text) }()
+	reader := bufio.NewReader(conn)
+	res, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return heard{closed: true}
+	}
+	body, _ := io.ReadAll(res.Body)
+	h := heard{status: res.StatusCode, header: res.Header, body: string(body)}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	rest, err := io.ReadAll(reader)
+	h.rest, h.closed = string(rest), err == nil
+	return h
+}
+
+// rawPost is the text of a POST with a JSON body.
+func rawPost(target, body string, header ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", target, len(body))
+	for i := 0; i+1 < len(header); i += 2 {
+		fmt.Fprintf(&b, "%s: %s\r\n", header[i], header[i+1])
+	}
+	return b.String() + "\r\n" + body
+}
+
+// fetched sends one request.
+func fetched(t testing.TB, method, address, contentType, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(b)
+}
+
+const meBody = `{"query":"{ me { id } }"}`
+
+// TestHT07_HT08_HT09_Answers is every kind of answer: its status, its type with charset, and the headers of all.
+func TestHT07_HT08_HT09_Answers(t *testing.T) {
+	t.Parallel()
+	const js = "application/json"
+	cases := []struct {
+		method, path, contentType, body string
+		status                          int
+		header                          []string
+	}{
+		{"POST", "/graphql", js, meBody, 200, nil},
+		{"POST", "/query", js, meBody, 200, nil},
+		{"POST", "/graphql", js + "; charset=utf-8", meBody, 200, nil},
+		{"POST", "/graphql", js, meBody, 200, []string{"Accept", "application/graphql-response+json"}},
+		{"POST", "/graphql", js, `{"query":"{ nothing }"}`, 400, []string{"Accept", "application/graphql-response+json"}},
+		{"POST", "/graphql", js, `{"query":"{ nothing }"}`, 200, nil},
+		{"POST", "/graphql", js, meBody, 200, []string{"Authorization", "Bearer junk"}},
+		{"POST", "/graphql", js, meBody, 406, []string{"Accept", "text/html"}},
+		{"POST", "/graphql", js, `{"query":`, 400, nil},
+		{"POST", "/graphql", js, `[` + meBody + `,` + meBody + `]`, 400, nil}, // GQ-02
+		{"POST", "/graphql", js, "", 400, nil},
+		{"POST", "/graphql", "", meBody, 415, nil},
+		{"POST", "/graphql", "text/plain", meBody, 415, nil}, // GQ-05
+		{"POST", "/graphql", "application/x-www-form-urlencoded", "query=%7Bme%7Bid%7D%7D", 415, nil},
+		{"POST", "/graphql", "multipart/form-data; boundary=x", "--x--", 415, nil},
+		{"POST", "/graphql", "application/graphql", "{ me { id } }", 415, nil},
+		{"POST", "/graphql", js + "; charset=utf-16", meBody, 415, nil},
+		{"POST", "/graphql", js, meBody, 415, []string{"Content-Encoding", "gzip"}},
+		{"PUT", "/graphql", js, meBody, 405, nil},
+		{"PATCH", "/graphql", js, meBody, 405, nil},
+		{"DELETE", "/graphql", "", "", 405, nil},
+		{"HEAD", "/graphql", "", "", 405, nil},
+		{"OPTIONS", "/graphql", "", "", 405, []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
+		{"PROPFIND", "/graphql", "", "", 405, nil},
+		{"TRACE", "/graphql", "", "", 405, nil},
+		{"TRACE", "/healthz", "", "", 405, nil},
+		{"TRACE", "/", "", "", 405, nil},
+		{"GET", "/graphql?query=%7Bme%7Bid%7D%7D", "", "", 400, nil},
+		{"GET", "/graphql?query=%7Bme%7Bid%7D%7D", "", "", 200, []string{"Apollo-Require-Preflight", "1"}},
+		{"GET", "/graphql?query=mutation%7Blogout%7BuserErrors%7Bcode%7D%7D%7D", "", "", 405, []string{"Apollo-Require-Preflight", "1"}},
+		{"GET", "/healthz", "", "", 200, nil},
+		{"HEAD", "/healthz", "", "", 200, nil},
+		{"POST", "/healthz", "", "", 405, nil},
+		{"GET", "/readyz", "", "", 200, nil},
+		{"DELETE", "/readyz", "", "", 405, nil},
+		{"GET", "/.well-known/jwks.json", "", "", 200, nil},
+		{"HEAD", "/.well-known/jwks.json", "", "", 200, nil},
+		{"POST", "/.well-known/jwks.json", "", "", 405, nil},
+		{"GET", "/", "", "", 200, nil},
+		{"POST", "/", "", "", 405, nil},
+		{"GET", "/playground", "", "", 200, nil},
+		{"GET", "/playground/assets/none.js", "", "", 404, nil},
+		{"GET", "/nothing", "", "", 404, nil},
+		{"POST", "/nothing", js, meBody, 404, nil},
+		{"GET", "/.env", "", "", 404, nil},
+		{"GET", "/debug/pprof/", "", "", 404, nil}, // SC-06
+		{"GET", "/" + strings.Repeat("a", 9<<10), "", "", 414, nil},
+		{"POST", "/graphql?" + strings.Repeat("a", 9<<10), js, meBody, 414, nil},
+		{"POST", "/graphql", js, strings.Repeat(" ", 128<<10+1), 413, nil},
+	}
+	plain := start(t, dbtest.SQLite(t))
+	secure := start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "DRAGOMAN_PLAYGROUND=on")
+	seen := map[string]bool{}
+	for _, c := range cases {
+		name := fmt.Sprintf("%s %.60s %s %v", c.method, c.path, c.contentType, c.header)
+		for _, s := range []*instance{plain, secure} {
+			res, body := fetched(t, c.method, s.URL+c.path, c.contentType, c.body, c.header...)
+			h := res.Header
+			if res.StatusCode != c.status {
+				t.Errorf("%s: status %d, want %d: %.200s", name, res.StatusCode, c.status, body)
+			}
+			if len(body) > 0 && !strings.HasSuffix(h.Get("Content-Type"), "; charset=utf-8") {
+				t.Errorf("%s: Content-Type %q", name, h.Get("Content-Type"))
+			}
+			if c.status == 405 && c.method != "TRACE" && h.Get("Allow") == "" {
+				t.Errorf("%s: no Allow", name)
+			}
+			if id := h.Get("X-Request-Id"); len(id) < 20 || seen[id] {
+				t.Errorf("%s: X-Request-Id %q", name, id)
+			} else {
+				seen[id] = true
+			}
+			csp := h.Get("Content-Security-Policy")
+			if !strings.HasPrefix(csp, "default-src 'none';") || !strings.Contains(csp, "frame-ancestors 'none'") {
+				t.Errorf("%s: CSP %q", name, csp)
+			}
+			cache := "no-store"
+			if strings.HasPrefix(c.path, "/.well-known/jwks.json") && c.status == 200 {
+				cache = "public, max-age=300"
+			}
+			if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
+				h.Get("Cache-Control") != cache {
+				t.Errorf("%s: headers %v", name, h)
+			}
+			hsts := h.Get("Strict-Transport-Security")
+			if (s == secure) != strings.HasPrefix(hsts, "max-age=31536000") {
+				t.Errorf("%s: HSTS %q", name, hsts)
+			}
+			for field := range h { // HT-06: nobody else's page may read anything
+				if strings.HasPrefix(field, "Access-Control-") {
+					t.Errorf("%s: %s", name, field)
+				}
+			}
+			if h.Get("Set-Cookie") != "" || h.Get("Server") != "" || h.Get("X-Powered-By") != "" || h.Get("Location") != "" {
+				t.Errorf("%s: headers %v", name, h)
+			}
+		}
+	}
+}
+
+// TestHT06_Origins asks from pages of other origins.
+func TestHT06_Origins(t *testing.T) {
+	t.Parallel()
+	s := start(t, dbtest.SQLite(t))
+	for _, origin := range []string{"https://evil.example", "null", "http://localhost.evil.example", s.URL, "*"} {
+		for _, method := range []string{"POST", "OPTIONS"} {
+			res, _ := fetched(t, method, s.URL+"/graphql", "application/json", meBody, "Origin", origin,
+				"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type,authorization")
+			for field, values := range res.Header {
+				if strings.HasPrefix(field, "Access-Control-") {
+					t.Errorf("%s from %s: %s: %s", method, origin, field, values)
+				}
+			}
+		}
+	}
+}
+
+// TestHT10_Sizes is the bounds of a request, a step below and above each.
+func TestHT10_Sizes(t *testing.T) {
+	t.Parallel()
+	s := start(t, dbtest.SQLite(t))
+	sized := func(n int) string { return meBody + strings.Repeat(" ", n-len(meBody)) }
+	for n, want := range map[int]int{128 << 10: 200, 128<<10 + 1: 413, 1 << 20: 413} {
+		if res, body := fetched(t, "POST", s.URL+"/graphql", "application/json", sized(n)); res.StatusCode != want {
+			t.Errorf("a body of %d bytes: %d %.100s, want %d", n, res.StatusCode, body, want)
+		}
+	}
+	// Without a Content-Length the body is counted as it comes.
+	chunk := sized(128<<10 + 1)
+	if got := talk(t, s.URL, fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(chunk), chunk)); got.status != 413 {
+		t.Errorf("a chunked body beyond the cap: %d", got.status)
+	}
+	for n, want := range map[int]int{8 << 10: 404, 8<<10 + 1: 414} {
+		if got := talk(t, s.URL, "GET /"+strings.Repeat("a", n-1)+" HTTP/1.1\r\nHost: x\r\n\r\n"); got.status != want {
+			t.Errorf("a target of %d bytes: %d, want %d", n, got.status, want)
+		}
+	}
+	for n, want := range map[int]int{8 << 10: 200, 32 << 10: 431} {
+		if got := talk(t, s.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("a", n)+"\r\n\r\n"); got.status != want {
+			t.Errorf("a header of %d bytes: %d, want %d", n, got.status, want)
+		}
+	}
+	v := s.app.server(slog.New(slog.DiscardHandler))
+	if v.ReadHeaderTimeout != 5*time.Second || v.ReadTimeout != 10*time.Second || v.IdleTimeout != time.Minute ||
+		v.MaxHeaderBytes != 16<<10 || v.WriteTimeout <= v.ReadTimeout {
+		t.Errorf("the bounds of the server are %+v", v)
+	}
+}
+
+// TestHT10_Slowloris holds connections open with requests that never end. In full it is 500 of them.
+func TestHT10_Slowloris(t *testing.T) {
+	t.Parallel()
+	if !fullRun {
+		t.Skip("takes eleven seconds; DRAGOMAN_TEST_FULL=1 runs it")
+	}
+	s := start(t, dbtest.SQLite(t))
+	host := strings.TrimPrefix(s.URL, "http://")
+	began := time.Now()
+	var conns []net.Conn
+	for i := range 500 {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		text := "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
+		if i%2 == 1 {
+			text = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+		}
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for range 20 {
+		asked := time.Now()
+		if res, _ := fetched(t, "GET", s.URL+"/healthz", "", ""); res.StatusCode != 200 || time.Since(asked) > time.Second {
+			t.Errorf("healthz took %v and said %d", time.Since(asked), res.StatusCode)
+		}
+	}
+	var wg sync.WaitGroup
+	for i, conn := range conns {
+		limit := 5 * time.Second
+		if i%2 == 1 {
+			limit = 10 * time.Second
+		}
+		_ = conn.SetReadDeadline(began.Add(limit + 3*time.Second))
+		wg.Go(func() {
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Errorf("connection %d is open after %v: %v", i, time.Since(began), err)
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("all 500 were closed within %v", time.Since(began).Round(time.Millisecond))
+}
+
+// addressOf finds in the log which client address a request with these headers counted as.
+func addressOf(t *testing.T, s *instance, header ...string) string {
+	t.Helper()
+	res, _ := fetched(t, "GET", s.URL+"/healthz", "", "", header...)
+	return loggedAddress(t, s, res.Header.Get("X-Request-Id"))
+}
+
+func loggedAddress(t *testing.T, s *instance, id string) string {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for line := range strings.SplitSeq(s.log.String(), "\n") {
+			var entry struct {
+				Msg, IP string
+				ID      string `json:"request_id"`
+			}
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "request" && entry.ID == id {
+				return entry.IP
+			}
+		}
+	}
+	t.Fatalf("request %s is not in the log", id)
+	return ""
+}
+
+// TestHT13_ClientAddress spoofs X-Forwarded-For in every way that there is.
+func TestHT13_ClientAddress(t *testing.T) {
+	t.Parallel()
+	direct := start(t, dbtest.SQLite(t))
+	behind := start(t, dbtest.SQLite(t), "DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8,10.0.0.0/8,fd00::/8")
+	const self = "127.0.0.1"
+	cases := []struct{ name, forwarded, want string }{
+		{"none", "", self},
+		{"one", "203.0.113.9", "203.0.113.9"},
+		{"the right-most counts", "1.1.1.1, 203.0.113.9", "203.0.113.9"},
+		{"proxies on the way", "1.1.1.1, 203.0.113.9, 10.1.2.3, 127.0.0.9", "203.0.113.9"},
+		{"nothing but proxies", "10.9.9.9, 10.1.2.3", "10.9.9.9"},
+		{"a claim behind a proxy's own address", "8.8.8.8, 10.1.2.3", "8.8.8.8"},
+		{"IPv6", "2001:db8::1", "2001:db8::1"},
+		{"IPv6 in brackets", "[2001:db8::1]", "2001:db8::1"},
+		{"IPv6 with port", "[2001:db8::1]:443", "2001:db8::1"},
+		{"IPv4 with port", "203.0.113.9:4711", "203.0.113.9"},
+		{"IPv4 in IPv6", "::ffff:203.0.113.9", "203.0.113.9"},
+		{"a proxy as IPv4 in IPv6", "203.0.113.9, ::ffff:10.1.2.3", "203.0.113.9"},
+		{"an IPv6 proxy", "2001:db8::1, fd00::1", "2001:db8::1"},
+		{"a zone", "fe80::1%eth0", "fe80::1"},
+		{"upper case", "2001:DB8::A", "2001:db8::a"},
+		{"a word", "a", self},
+		{"unknown", "unknown", self},
+		{"garbage at the end", "203.0.113.9, garbage", self},
+		{"garbage at the start", "garbage, 203.0.113.9", "203.0.113.9"},
+		{"empty hops", "203.0.113.9,,", self},
+		{"only a comma", ",", self},
+		{"spaces", "   203.0.113.9   ", "203.0.113.9"},
+		{"an octet too large", "203.0.113.999", self},
+		{"leading zeros", "203.0.113.009", self},
+		{"injection", "203.0.113.9' OR 1=1", self},
+		{"long", strings.Repeat("1.1.1.1, ", 500) + "203.0.113.9", "203.0.113.9"},
+	}
+	for _, c := range cases {
+		var header []string
+		if c.forwarded != "" {
+			header = []string{"X-Forwarded-For", c.forwarded}
+		}
+		if got := addressOf(t, behind, header...); got != c.want {
+			t.Errorf("%s: behind a proxy the address is %q, want %q", c.name, got, c.want)
+		}
+		if got := addressOf(t, direct, header...); got != self {
+			t.Errorf("%s: without proxies the address is %q", c.name, got)
+		}
+	}
+	for _, name := range []string{"X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-Forwarded-For"} {
+		if got := addressOf(t, behind, name, "for=203.0.113.9"); got != self {
+			t.Errorf("%s moved the address to %q", name, got)
+		}
+	}
+	two := talk(t, behind.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
+	if got := loggedAddress(t, behind, two.header.Get("X-Request-Id")); got != "203.0.113.9" {
+		t.Errorf("two fields: %q", got)
+	}
+	// The address that is kept is the same one.
+	a := asked(t, behind.URL, "", registerDoc, inputOf("email", "ada@example.com", "password", goodPass), "X-Forwarded-For", "6.6.6.6, 203.0.113.9")
+	sessions := asked(t, behind.URL, a.text("register", "tokens", "accessToken"), sessionsDoc, nil).at("sessions").([]any)
+	if got := sessions[0].(map[string]any)["ipAddress"]; got != "203.0.113.9" {
+		t.Errorf("the session was made from %v", got)
+	}
+}
+
+// TestHT14_HostIsNotBelieved sends forged hosts and schemes: nothing that the server says depends on them.
+func TestHT14_HostIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8")
+		forged := []string{
+			"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https",
+			"Forwarded", "host=evil.example;proto=https", "X-Forwarded-Port", "1", "X-Forwarded-Prefix", "/evil",
+			"Origin", "https://evil.example", "X-Original-URL", "/evil", "X-Rewrite-URL", "/evil", "X-HTTP-Method-Override", "DELETE",
+		}
+		for _, path := range []string{"/", "/playground", "/.well-known/jwks.json", "/healthz", "/nothing", "/graphql/", "//"} {
+			plain, want := fetched(t, "GET", s.URL+path, "", "")
+			res, body := fetched(t, "GET", s.URL+path, "", "", forged...)
+			if body != want || res.StatusCode != plain.StatusCode || res.Header.Get("Location") != "" ||
+				res.Header.Get("Strict-Transport-Security") != "" {
+				t.Errorf("%s: %d %v %.200s", path, res.StatusCode, res.Header, body)
+			}
+		}
+		a := asked(t, s.URL, "", registerDoc, inputOf("email", "ada@example.com", "password", goodPass), forged...)
+		claims := readClaims(t, a.text("register", "tokens", "accessToken"))
+		if claims["iss"] != s.URL || claims["aud"] != s.URL {
+			t.Errorf("iss %v, aud %v, want %s", claims["iss"], claims["aud"], s.URL)
+		}
+		if strings.Contains(a.Raw+s.log.String(), "evil") || strings.Contains(openSide(t, dsn).dump(t, dsn), "evil") {
+			t.Error("the forged host was kept")
+		}
+	})
+}
+
+// readClaims reads an access token without checking it.
+func readClaims(t testing.TB, access string) map[string]any {
+	t.Helper()
+	parts := strings.Split(access, ".")
+	if len(parts) != 3 {
+		t.Fatalf("not a token: %q", access)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	claims := map[string]any{}
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
+		t.Fatalf("not a token: %q", access)
+	}
+	return claims
+}
+
+// TestHT18_Smuggling shows what net/http makes of requests whose length can be read in two ways: it refuses them, or
+// takes Transfer-Encoding alone and closes the connection or reads on after the chunks.
+func TestHT18_Smuggling(t *testing.T) {
+	t.Parallel()
+	s := start(t, dbtest.SQLite(t))
+	const head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(meBody), meBody)
+	hidden := "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	cases := []struct {
+		name, text string
+		status     int
+	}{
+		{"two lengths", head + "Content-Length: 25\r\nContent-Length: 3\r\n\r\n" + meBody, 400},
+		{"a list of lengths", head + "Content-Length: 25, 3\r\n\r\n" + meBody, 400},
+		{"a signed length", head + "Content-Length: +25\r\n\r\n" + meBody, 400},
+		{"a negative length", head + "Content-Length: -1\r\n\r\n" + meBody, 400},
+		{"another coding", head + "Transfer-Encoding: gzip, chunked\r\n\r\n" + chunked, 501},
+		{"a coding that is none", head + "Transfer-Encoding: xchunked\r\n\r\n" + chunked, 501},
+		{"two codings", head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n" + chunked, 501},
+		{"a space before the colon", head + "Transfer-Encoding : chunked\r\n\r\n" + chunked, 400},
+		{"a space before the first name", "GET /healthz HTTP/1.1\r\n X: y\r\nHost: x\r\n\r\n", 400},
+		{"a bad chunk size", head + "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", 400},
+		{"no Host", "GET /healthz HTTP/1.1\r\n\r\n", 400},
+		{"two Hosts", "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+		{"NUL in a header", "GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n", 400},
+		{"chunked with a shorter length", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked, 200},
+		{"chunked with a longer length", head + fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n", len(chunked)+len(hidden)) + chunked, 200},
+	}
+	for _, c := range cases {
+		got := talk(t, s.URL, c.text)
+		if got.status != c.status {
+			t.Errorf("%s: %d %.100s, want %d", c.name, got.status, got.body, c.status)
+		}
+		if got.status >= 400 && !got.closed {
+			t.Errorf("%s: the connection stays open after %d", c.name, got.status)
+		}
+		if got.rest != "" {
+			t.Errorf("%s: a second answer: %q", c.name, got.rest)
+		}
+	}
+	// In every reading the bytes of the length's body that follow the last chunk must not be hidden from the log.
+	got := talk(t, s.URL, head+"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"+chunked+hidden)
+	t.Logf("TE and CL with a request behind it: %d, closed %t, then %.20q", got.status, got.closed, got.rest)
+	if got.status == 200 && got.rest != "" && !strings.Contains(s.log.String(), "/smuggled") {
+		t.Error("a request was answered that is not in the log")
+	}
+}
+
+// TestLG17_PathShapes uses the limit for sign-ins up and looks for a spelling of the path that gets around it.
+func TestLG17_PathShapes(t *testing.T) {
+	t.Parallel()
+	s := start(t, dbtest.SQLite(t), "DRAGOMAN_RATE_LIMITS=on")
+	body, _ := json.Marshal(map[string]any{"query": loginDoc, "variables": inputOf("email", "a@b.example", "password", strings.Repeat("x", 300))})
+	for range 60 {
+		if got := asked(t, s.URL, "", loginDoc, inputOf("email", "a@b.example", "password", strings.Repeat("x", 300))); got.Status != 200 {
+			t.Fatalf("%d %s", got.Status, got.Raw)
+		}
+	}
+	paths := map[string]int{
+		"/graphql": 429, "/query": 429, "/graphql?": 429, "/graphql?x=/y": 429, "http://x/graphql": 429, "/graphql#x": 0,
+		"//graphql": 404, "///graphql": 404, "/graphql/": 404, "/graphql//": 404, "/GraphQL": 404, "/GRAPHQL": 404,
+		"/%67raphql": 404, "/graphql%2f": 404, "/graphql%2F": 404, "/%2fgraphql": 404, "/./graphql": 404, "/graphql/.": 404,
+		"/x/../graphql": 404, "/graphql/../graphql": 404, "/x/%2e%2e/graphql": 404, "/graphql%00": 404, "/graphql%20": 404,
+		"/graphql;x=1": 404, "/graphql\\": 404, "/\\graphql": 404, "/graphql.": 404, "/%2567raphql": 404, "/Query": 404, "/query/": 404,
+		"http://x//graphql": 404, "graphql": 400, "*": 0,
+	}
+	for path, want := range paths {
+		got := talk(t, s.URL, rawPost(path, string(body), "Connection", "close"))
+		if want != 0 && got.status != want {
+			t.Errorf("%s: %d %.100s, want %d", path, got.status, got.body, want)
+		}
+		if got.status < 400 {
+			t.Errorf("%s got around the limit: %d %.100s", path, got.status, got.body)
+		}
+	}
+	for _, header := range []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Forwarded-For"} {
+		if got := talk(t, s.URL, rawPost("/graphql", string(body), header, "1.2.3.4", "Connection", "close")); got.status != 429 {
+			t.Errorf("%s got around the limit: %d", header, got.status)
+		}
+	}
+}
+
+// leaks is what no answer may hold.
+var leaks = regexp.MustCompile(`(?i)sqlite|sqlstate|postgres|pgx|\bsql\b|relation |no such (table|column)|select |insert |update |no_longer|constraint|` +
+	`syntax error at|fatal|dial |connect|refused|/tmp/|/var/|/work/|\.go\b|goroutine|panic|runtime|argon2|nil pointer`)
+
+// TestHT16_AV01_BrokenDatabase takes a table away and asks for everything: no answer tells why it fails, and none says that
+// somebody is signed in, or that nobody is.
+func TestHT16_AV01_BrokenDatabase(t *testing.T) {
+	t.Parallel()
+	// What still works without the table is left out: an API key needs no session, and a logout no account.
+	for table, works := range map[string][]string{
+		"sessions": {"me by key", "keys by key", "credential by key"},
+		"users":    {"out by token", "out by key", "logout by token", "logout by key"},
+		"audit_events": {
+			"me by token", "me by key", "sessions by token", "sessions by key", "keys by token", "keys by key",
+			"credential by token", "credential by key",
+		},
+	} {
+		t.Run("without "+table, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, dsn string) {
+				s := start(t, dsn)
+				ada := s.register(t, "ada@example.com")
+				key := s.graphql(t, ada.Access, createKey, nil).text("createApiKey", "secret")
+				openSide(t, dsn).exec(t, "ALTER TABLE "+table+" RENAME TO no_longer_"+table)
+				everythingFails(t, s, ada, key, works...)
+			})
+		})
+	}
+}
+
+// TestAV01_AV04_PostgresGone takes the whole database away, and gives it back.
+func TestAV01_AV04_PostgresGone(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.Postgres(t)
+	s := start(t, dsn, "DRAGOMAN_RATE_LIMITS=on")
+	ada := s.register(t, "ada@example.com")
+	key := s.graphql(t, ada.Access, createKey, nil).text("createApiKey", "secret")
+	if res, _ := fetched(t, "GET", s.URL+"/readyz", "", ""); res.StatusCode != 200 {
+		t.Fatalf("readyz at the start: %d", res.StatusCode)
+	}
+	u, _ := url.Parse(dsn)
+	name := strings.TrimPrefix(u.Path, "/")
+	u.Path = "/postgres"
+	admin := openSide(t, u.String())
+	admin.exec(t, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS false`)
+	admin.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`'`)
+
+	everythingFails(t, s, ada, key)
+	for range 3 {
+		ready, body := fetched(t, "GET", s.URL+"/readyz", "", "")
+		if ready.StatusCode != http.StatusServiceUnavailable || leaks.MatchString(body) {
+			t.Errorf("readyz: %d %s", ready.StatusCode, body)
+		}
+		if alive, _ := fetched(t, "GET", s.URL+"/healthz", "", ""); alive.StatusCode != 200 {
+			t.Errorf("healthz: %d", alive.StatusCode)
+		}
+		if jwks, _ := fetched(t, "GET", s.URL+"/.well-known/jwks.json", "", ""); jwks.StatusCode != 200 {
+			t.Errorf("JWKS: %d", jwks.StatusCode)
+		}
+	}
+	if a := s.graphql(t, ada.Access, `{ serverInfo { version } }`, nil); a.text("serverInfo", "version") == "" {
+		t.Errorf("serverInfo needs no database: %s", a.Raw)
+	}
+	admin.exec(t, `ALTER DATABASE `+name+` ALLOW_CONNECTIONS true`)
+	for deadline := time.Now().Add(2 * time.Second); !s.is(t, ada.Access, ada); {
+		if time.Now().After(deadline) {
+			t.Fatal("not healed within two seconds")
+		}
+	}
+	if res, _ := fetched(t, "GET", s.URL+"/readyz", "", ""); res.StatusCode != 200 {
+		t.Errorf("readyz after healing: %d", res.StatusCode)
+	}
+	if !s.is(t, key, ada) || s.refresh(t, ada.Refresh).code() != "" {
+		t.Error("the key or the refresh token did not come through")
+	}
+}
+
+// everythingFails sends every document with every credential to a server whose database is broken.
+func everythingFails(t *testing.T, s *instance, ada account, key string, but ...string) {
+	t.Helper()
+	documents := map[string]struct {
+		document  string
+		variables map[string]any
+	}{
+		"login":    {loginDoc, inputOf("email", ada.Email, "password", goodPass)},
+		"wrong":    {loginDoc, inputOf("email", ada.Email, "password", "wrong wrong wrong")},
+		"nobody":   {loginDoc, inputOf("email", "nobody@example.com", "password", "wrong wrong wrong")},
+		"register": {registerDoc, inputOf("email", "eve@example.com", "password", goodPass)},
+		"refresh":  {refreshDoc, map[string]any{"token": ada.Refresh}},
+		"create":   {createKey, nil},
+		"logout":   {logoutDoc, inputOf("refreshToken", ada.Refresh)},
+		"me":       {meDoc, nil}, "sessions": {sessionsDoc, nil}, "keys": {keysDoc, nil}, "others": {endOthersDoc, nil},
+		"credential": {`{ currentCredential { kind } }`, nil}, "out": {logoutDoc, nil},
+	}
+	for name, d := range documents {
+		for by, credential := range map[string]string{"token": ada.Access, "key": key} {
+			name := name + " by " + by
+			if slices.Contains(but, name) {
+				continue
+			}
+			a := s.graphql(t, credential, d.document, d.variables)
+			if strings.Contains(a.Raw, ada.ID) || strings.Contains(a.Raw, `"accessToken":"`) || strings.Contains(a.Raw, `"userErrors"`) {
+				t.Errorf("%s: the answer has data: %s", name, a.Raw)
+			}
+			if len(a.Errors) == 0 || a.code() == "UNAUTHENTICATED" {
+				t.Errorf("%s: %d %s", name, a.Status, a.Raw)
+			}
+			shown := strings.NewReplacer(a.Header.Get("X-Request-Id"), "").Replace(a.Raw)
+			if found := leaks.FindString(shown); found != "" {
+				t.Errorf("%s: the answer tells %q: %s", name, found, a.Raw)
+			}
+			for field, values := range a.Header {
+				if field != "X-Request-Id" && leaks.MatchString(strings.Join(values, " ")) {
+					t.Errorf("%s: the header tells %s: %s", name, field, values)
+				}
+			}
+		}
+	}
+}
+
+// TestHT16_InvalidInputTellsNothing greps the answers to malformed requests.
+func TestHT16_InvalidInputTellsNothing(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		ada := s.register(t, "ada@example.com")
+		hostile := []string{"'", `\`, "'; DROP TABLE users; --", "%00", "../../etc/passwd", "{{7*7}}", "${jndi:x}", "?", "$1", "?1", ":a", "😀", ""}
+		for _, text := range hostile {
+			for _, a := range []*answer{
+				s.graphql(t, ada.Access, `query($id: ID) { session(id: $id) { id } }`, map[string]any{"id": text}),
+				s.graphql(t, ada.Access, endSessionDoc, inputOf("id", text)),
+				s.graphql(t, ada.Access, dropKeyDoc, inputOf("id", text)),
+				s.graphql(t, ada.Access, createKey, inputOf("name", text)),
+				s.graphql(t, text, meDoc, nil),
+				s.graphql(t, "sk_live_"+text, meDoc, nil),
+				s.refresh(t, text),
+				s.graphql(t, "", logoutDoc, inputOf("refreshToken", text)),
+				s.graphql(t, "", text, nil),
+			} {
+				if a.Status >= 500 || strings.Contains(a.Raw, "INTERNAL") || leaks.MatchString(strings.ReplaceAll(a.Raw, a.Header.Get("X-Request-Id"), "")) {
+					t.Errorf("%q: %d %s", text, a.Status, a.Raw)
+				}
+			}
+		}
+	})
+}
+
+// TestKE06_HostileTextIsKeptAsItIs writes SQL into every free field and reads it back.
+func TestKE06_HostileTextIsKeptAsItIs(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		const text = `Robert'); DROP TABLE users;-- ? ?0 ?1 $1 \' \\ " {} %s`
+		a := s.graphql(t, "", registerDoc, inputOf("email", "o'neil+$1?@example.com", "password", goodPass, "name", text,
+			"metadata", map[string]any{text: text}))
+		if a.text("register", "user", "name") != text || a.text("register", "user", "metadata", text) != text {
+			t.Fatalf("registered %s", a.Raw)
+		}
+		access := a.text("register", "tokens", "accessToken")
+		s.graphql(t, access, createKey, inputOf("name", text))
+		keys, _ := s.graphql(t, access, keysDoc, nil).at("keys").([]any)
+		if len(keys) != 1 || keys[0].(map[string]any)["name"] != text {
+			t.Errorf("keys %v", keys)
+		}
+		asked(t, s.URL, "", loginDoc, inputOf("email", "o'neil+$1?@example.com", "password", goodPass), "User-Agent", text)
+		sessions := s.graphql(t, access, sessionsDoc, nil)
+		if list, _ := sessions.at("sessions").([]any); len(list) != 2 || list[0].(map[string]any)["userAgent"] != text {
+			t.Errorf("sessions %s", sessions.Raw)
+		}
+	})
+}
+
+// TestGQ01_GQ02_OneSecretARequest tries to guess many passwords in one request.
+func TestGQ01_GQ02_OneSecretARequest(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		var aliases, literals strings.Builder
+		for i := range 20 {
+			fmt.Fprintf(&aliases, `a%d: login(input: {email: "a@b.example", password: "guess %d"}) { userErrors { code } } `, i, i)
+		}
+		fmt.Fprintf(&literals, `fragment f on Mutation { login(input: {email: "a@b.example", password: "x"}) { userErrors { code } } } mutation { ...f b: refresh(input: {refreshToken: "x"}) { userErrors { code } } }`)
+		for _, document := range []string{"mutation {" + aliases.String() + "}", literals.String()} {
+			if a := s.graphql(t, "", document, nil); a.Data != nil || len(a.Errors) == 0 {
+				t.Errorf("%.60s: %s", document, a.Raw)
+			}
+		}
+		one, _ := json.Marshal(map[string]any{"query": loginDoc, "variables": inputOf("email", "a@b.example", "password", "guess guess")})
+		batch := bytes.Join([][]byte{one, one, one}, []byte(","))
+		if res, body := fetched(t, "POST", s.URL+"/graphql", "application/json", "["+string(batch)+"]"); res.StatusCode != 400 {
+			t.Errorf("a batch: %d %s", res.StatusCode, body)
+		}
+		if rows := openSide(t, dsn).audit(t); len(rows) != 0 {
+			t.Errorf("%d attempts were judged", len(rows))
+		}
+	})
+}
+
+// TestGQ04_PublicListener is what auto means where others can reach the server: no schema, no playground.
+func TestGQ04_PublicListener(t *testing.T) {
+	t.Parallel()
+	local := start(t, dbtest.SQLite(t))
+	public := start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=0.0.0.0:8080", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
+	proxied := start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com") // loopback, and a proxy before it
+	opened := start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_PLAYGROUND=on", "DRAGOMAN_INTROSPECTION=on")
+	closed := start(t, dbtest.SQLite(t), "DRAGOMAN_PLAYGROUND=off", "DRAGOMAN_INTROSPECTION=off")
+	for s, want := range map[*instance]bool{local: true, public: false, proxied: false, opened: true, closed: false} {
+		a := s.graphql(t, "", `{ __schema { queryType { name } } }`, nil)
+		if (a.text("__schema", "queryType", "name") == "Query") != want {
+			t.Errorf("introspection, want %t: %s", want, a.Raw)
+		}
+		for _, path := range []string{"/", "/playground"} {
+			if res, _ := fetched(t, "GET", s.URL+path, "", ""); (res.StatusCode == 200) != want {
+				t.Errorf("%s: %d, want open %t", path, res.StatusCode, want)
+			}
+		}
+		if a := s.graphql(t, "", `{ meh { id } }`, nil); strings.Contains(a.Raw, "mean") {
+			t.Errorf("a name is suggested: %s", a.Raw)
+		}
+	}
+	// GQ-08: nothing in the schema is named like what must not leave the database.
+	names := local.graphql(t, "", `{ __schema { types { name fields { name } inputFields { name } } } }`, nil).Raw
+	for _, name := range []string{"hash", "sealed", "private", "generation", "idleSeconds", "role", "revoked_reason", "canonical"} {
+		if strings.Contains(strings.ToLower(names), `"`+name) {
+			t.Errorf("the schema has a field named like %s", name)
+		}
+	}
+}
