@@ -257,7 +257,7 @@ func TestAU01_EventMatrix(t *testing.T) {
 		want = ok("login")
 		want.user, want.session, want.methods = user, "*", `["PASSWORD"]`
 		in := a.do(t, want, "", loginDoc, ada)
-		session, access := in.text("login", "session", "id"), in.text("login", "tokens", "accessToken")
+		session := in.text("login", "session", "id")
 
 		want = failed("login", "wrong_password")
 		want.user = user
@@ -286,7 +286,8 @@ func TestAU01_EventMatrix(t *testing.T) {
 
 		want.outcome, want.reason, want.session, want.methods = "ok", "", "*", `["PASSWORD"]`
 		in = a.do(t, want, "", loginDoc, ada)
-		session, access = in.text("login", "session", "id"), in.text("login", "tokens", "accessToken")
+		session = in.text("login", "session", "id")
+		access := in.text("login", "tokens", "accessToken")
 		want = of(ok("create_api_key"), session)
 		want.key = "*"
 		key := a.do(t, want, access, createKey, nil).text("createApiKey", "apiKey", "id")
