@@ -256,12 +256,9 @@ func TestHT10_Sizes(t *testing.T) {
 	}
 }
 
-// TestHT10_Slowloris holds connections open with requests that never end. In full it is 500 of them.
+// TestHT10_Slowloris holds 500 connections open with requests that never end.
 func TestHT10_Slowloris(t *testing.T) {
 	t.Parallel()
-	if !fullRun {
-		t.Skip("takes eleven seconds; DRAGOMAN_TEST_FULL=1 runs it")
-	}
 	s := start(t, dbtest.SQLite(t))
 	host := strings.TrimPrefix(s.URL, "http://")
 	began := time.Now()
