@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,69 +15,6 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
-
-// fullRun tells whether the experiments run at their full size.
-var fullRun = os.Getenv("DRAGOMAN_TEST_FULL") == "1"
-
-// side is a connection of the test's own to the database of a server.
-type side struct {
-	*sql.DB
-	postgres bool
-}
-
-func openSide(t testing.TB, dsn string) *side {
-	t.Helper()
-	driver, source := "pgx", dsn
-	path, lite := strings.CutPrefix(dsn, "sqlite:")
-	if lite {
-		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
-	}
-	pool, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool.SetMaxOpenConns(2)
-	t.Cleanup(func() { _ = pool.Close() })
-	return &side{DB: pool, postgres: !lite}
-}
-
-func (s *side) exec(t testing.TB, statement string) {
-	t.Helper()
-	if _, err := s.Exec(statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
-}
-
-// count reads one number.
-func (s *side) count(t testing.TB, query string) (n int) {
-	t.Helper()
-	if err := s.QueryRow(query).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return n
-}
-
-// texts reads one column.
-func (s *side) texts(t testing.TB, query string) []string {
-	t.Helper()
-	rows, err := s.Query(query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var text sql.NullString
-		if err := rows.Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, text.String)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
 
 // auditRow is a row of audit_events as text, "" for NULL.
 type auditRow struct {
@@ -123,57 +59,14 @@ request_id FROM audit_events ORDER BY id`)
 	return all
 }
 
-// dump is everything that the database holds, as bytes.
-func (s *side) dump(t testing.TB, dsn string) string {
-	t.Helper()
-	if !s.postgres {
-		s.exec(t, "PRAGMA wal_checkpoint(TRUNCATE)")
-		b, err := os.ReadFile(strings.TrimPrefix(dsn, "sqlite:"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	var all strings.Builder
-	for _, table := range s.texts(t, `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`) {
-		for _, row := range s.texts(t, `SELECT x::text FROM "`+table+`" x`) {
-			all.WriteString(row + "\n")
-		}
-	}
-	return all.String()
-}
-
 // asked sends a document with more header fields: name, value, name, value …
 func asked(t testing.TB, url, credential, document string, variables map[string]any, header ...string) *answer {
 	t.Helper()
-	a, err := tryAsked(url, credential, document, variables, header...)
+	a, err := send(url, credential, document, variables, header...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
-}
-
-// tryAsked is asked for goroutines.
-func tryAsked(url, credential, document string, variables map[string]any, header ...string) (*answer, error) {
-	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
-	if err != nil {
-		return nil, err
-	}
-	r, err := http.NewRequest(http.MethodPost, url+"/graphql", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	switch {
-	case strings.HasPrefix(credential, "sk_"):
-		r.Header.Set("X-API-Key", credential)
-	case credential != "":
-		r.Header.Set("Authorization", "Bearer "+credential)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	return receive(r)
 }
 
 func inputOf(fields ...any) map[string]any {
@@ -443,8 +336,7 @@ func TestAU02_CanarySecrets(t *testing.T) {
 		s.refresh(t, refresh) // reuse: ends the session
 		s.graphql(t, token, logoutDoc, inputOf("everywhere", true))
 
-		sideways := openSide(t, dsn)
-		stored := sideways.dump(t, dsn)
+		stored := dump(t, dsn)
 		if !strings.Contains(stored, "ada@example.com") || !strings.Contains(s.log.String(), "/graphql") {
 			t.Fatal("the places to look at are empty")
 		}

@@ -149,8 +149,8 @@ func (i *instance) graphql(t testing.TB, credential, document string, variables 
 	return a
 }
 
-// send is graphql for goroutines, which may not end a test.
-func send(url, credential, document string, variables map[string]any) (*answer, error) {
+// send is graphql for goroutines, which may not end a test, with more header fields: name, value, name, value …
+func send(url, credential, document string, variables map[string]any, header ...string) (*answer, error) {
 	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 	if err != nil {
 		return nil, err
@@ -165,6 +165,9 @@ func send(url, credential, document string, variables map[string]any) (*answer, 
 		r.Header.Set("X-API-Key", credential)
 	case credential != "":
 		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	return receive(r)
 }

@@ -437,7 +437,7 @@ func TestAZ04_NobodyRegistersAsAdmin(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				} else if access := a.text("register", "tokens", "accessToken"); access != "" {
-					if claims := readClaims(t, access); fmt.Sprint(claims["roles"]) != "[user]" || claims["sub"] == "x" {
+					if claims := claimsOf(t, access); fmt.Sprint(claims["roles"]) != "[user]" || claims["sub"] == "x" {
 						t.Errorf("claims %v", claims)
 					}
 				}

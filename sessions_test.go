@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,47 +27,7 @@ const (
 	deleteKeyDoc     = `mutation Delete($id: ID!) { deleteApiKey(input: {id: $id}) { deletedApiKeyId userErrors { code message field } } }`
 )
 
-// amount is small unless DRAGOMAN_TEST_FULL asks for the full experiment.
-func amount(small, full int) int {
-	if os.Getenv("DRAGOMAN_TEST_FULL") == "1" {
-		return full
-	}
-	return small
-}
-
-// beside opens a connection to the server's database that is not the server's.
-func beside(t *testing.T, dsn string) *sql.DB {
-	t.Helper()
-	driver, source := "pgx", dsn
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)+"?_pragma=busy_timeout(5000)"
-	}
-	conn, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
-func mustExec(t *testing.T, conn *sql.DB, statements ...string) {
-	t.Helper()
-	for _, s := range statements {
-		if _, err := conn.ExecContext(t.Context(), s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-}
-
 // mustCount runs a query that gives one number.
-func mustCount(t *testing.T, conn *sql.DB, query string) int {
-	t.Helper()
-	var n int
-	if err := conn.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return n
-}
 
 // loginAs signs in again and gives the new session's tokens; with SESSION_TOKEN the session token is in Refresh.
 func (i *instance) loginAs(t testing.TB, who account, delivery string) account {
@@ -192,67 +151,6 @@ func TestSE01_EveryLoginIsANewSession(t *testing.T) {
 			t.Errorf("sessions: %v", got)
 		}
 	})
-}
-
-// dump gives every value of every table, and of SQLite the bytes of the files too.
-func dump(t *testing.T, dsn string) string {
-	t.Helper()
-	conn := beside(t, dsn)
-	list := `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables
-WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`
-	var out strings.Builder
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		list = `SELECT name FROM sqlite_master WHERE type = 'table'`
-		for _, name := range []string{path, path + "-wal"} {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out.Write(raw)
-		}
-	}
-	for _, row := range values(t, conn, list) {
-		for _, r := range values(t, conn, "SELECT * FROM "+row[0]) {
-			out.WriteString(strings.Join(r, "\n") + "\n")
-		}
-	}
-	return out.String()
-}
-
-// values reads a query as raw text, bytes as they are.
-func values(t *testing.T, conn *sql.DB, query string) (all [][]string) {
-	t.Helper()
-	rows, err := conn.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for rows.Next() {
-		cells, into := make([]any, len(columns)), make([]any, len(columns))
-		for i := range cells {
-			into[i] = &cells[i]
-		}
-		if err := rows.Scan(into...); err != nil {
-			t.Fatal(err)
-		}
-		var row []string
-		for _, cell := range cells {
-			if b, ok := cell.([]byte); ok {
-				row = append(row, string(b))
-			} else {
-				row = append(row, fmt.Sprint(cell))
-			}
-		}
-		all = append(all, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // SE-03 and AK-02: the database holds nothing that could be presented, in no spelling.

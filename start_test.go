@@ -572,7 +572,7 @@ func TestAZ04_AdminCreate(t *testing.T) {
 			inputOf("email", "second@example.com", "password", m2[1]),
 		} {
 			a, err := send(p.URL, "", loginDoc, variables)
-			if err != nil || fmt.Sprint(readClaims(t, a.text("login", "tokens", "accessToken"))["roles"]) != "[admin]" {
+			if err != nil || fmt.Sprint(claimsOf(t, a.text("login", "tokens", "accessToken"))["roles"]) != "[admin]" {
 				t.Errorf("%v %+v", err, a)
 			}
 		}

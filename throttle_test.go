@@ -194,7 +194,7 @@ func TestLG10_Volley(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
-				a, err := tryAsked(instances[i%len(instances)].URL, "", loginDoc,
+				a, err := send(instances[i%len(instances)].URL, "", loginDoc,
 					inputOf("email", "ada@example.com", "password", fmt.Sprintf("guess number %d", i)), "X-Forwarded-For", fmt.Sprintf("10.%d.0.1", i))
 				if err != nil || a.at("login", "tokens") != nil {
 					t.Errorf("%v %+v", err, a)

@@ -36,6 +36,7 @@ func segment(t testing.TB, text string, n int) map[string]any {
 	return m
 }
 
+// claimsOf reads the claims of an access token without checking it.
 func claimsOf(t testing.TB, text string) map[string]any { t.Helper(); return segment(t, text, 1) }
 
 // SE-15: the four kinds of credential in the four places that take one.
