@@ -153,7 +153,7 @@ func TestAV03_PoolOfOne(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			one := mustCount(t, beside(t, dsn), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dragoman'`)
+			one := mustCount(t, dbtest.Beside(t, dsn), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dragoman'`)
 			if one != 1 {
 				t.Errorf("%d connections", one)
 			}
@@ -355,7 +355,7 @@ func TestRefreshIsHeapOnly(t *testing.T) {
 	if err := s.app.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	conn := beside(t, dsn)
+	conn := dbtest.Beside(t, dsn)
 	conn.SetMaxOpenConns(1)
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		updates, hot := updatesOf(t, conn)

@@ -62,7 +62,7 @@ func TestSE09_ConcurrentRefreshHasOneSuccessor(t *testing.T) {
 				}
 			}
 		}
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		if n := mustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND outcome = 'failed'`); n > 0 {
 			t.Errorf("%d failures on record", n)
 		}
@@ -139,7 +139,7 @@ func TestSE10_GraceIsNotProlonged(t *testing.T) {
 		if code := s.refresh(t, ada.Refresh).code(); code != "TOKEN_REUSED" {
 			t.Errorf("11 s after the rotation, 1 s after the last replay: %q", code)
 		}
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		if n := mustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND reason = 'token_reused'
 AND outcome = 'failed' AND user_id IS NOT NULL AND session_id IS NOT NULL`); n != 1 {
 			t.Errorf("%d events of the reuse", n)
@@ -243,7 +243,7 @@ func TestSE14_NothingElseRefreshes(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		st := s.loginAs(t, ada, "SESSION_TOKEN")
 		keyID, key := s.newKey(t, ada.Access, nil)

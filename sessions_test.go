@@ -277,7 +277,7 @@ func TestSE06_FailedRevocationIsAnError(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		other := s.loginAs(t, ada, "BODY")
 		keyID, key := s.newKey(t, ada.Access, nil)
@@ -363,7 +363,7 @@ func TestSE07_SuspendedAccount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ada, bob := s.register(t, "ada@example.com"), s.register(t, "bob@example.com")
 		st := s.loginAs(t, ada, "SESSION_TOKEN")
 		_, key := s.newKey(t, ada.Access, nil)
@@ -408,7 +408,7 @@ func TestSE07_DeletedAccount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		_, key := s.newKey(t, ada.Access, nil)
 		mustExec(t, conn, `DELETE FROM api_keys`, `DELETE FROM sessions`, `DELETE FROM users`)
@@ -592,7 +592,7 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		counts := func() string {
 			var all []string

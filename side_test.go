@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
 // fullRun tells whether the experiments run at their full size.
@@ -19,7 +21,7 @@ type side struct {
 
 func openSide(t testing.TB, dsn string) *side {
 	t.Helper()
-	return &side{DB: beside(t, dsn), postgres: !strings.HasPrefix(dsn, "sqlite:")}
+	return &side{DB: dbtest.Beside(t, dsn), postgres: !strings.HasPrefix(dsn, "sqlite:")}
 }
 
 func (s *side) exec(t testing.TB, statement string) {
@@ -68,21 +70,6 @@ func amount(small, full int) int {
 	return small
 }
 
-// beside opens a connection to the server's database that is not the server's.
-func beside(t testing.TB, dsn string) *sql.DB {
-	t.Helper()
-	driver, source := "pgx", dsn
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)+"?_pragma=busy_timeout(5000)"
-	}
-	conn, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
 func mustExec(t testing.TB, conn *sql.DB, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
@@ -104,7 +91,7 @@ func mustCount(t testing.TB, conn *sql.DB, query string) int {
 // dump gives every value of every table, and of SQLite the bytes of the files too.
 func dump(t testing.TB, dsn string) string {
 	t.Helper()
-	conn := beside(t, dsn)
+	conn := dbtest.Beside(t, dsn)
 	list := `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables
 WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`
 	var out strings.Builder

@@ -583,7 +583,7 @@ func TestAZ04_AdminCreate(t *testing.T) {
 			"a taken email":    {[]string{"ROOT@example.com"}, "already"},
 			"a taken username": {[]string{"third@example.com", "--username=the.ROOT"}, "taken"},
 			"no email":         {[]string{"nonsense"}, "email"},
-			"a bad username":   {[]string{"third@example.com", "--username=x"}, "user name"},
+			"a bad username":   {[]string{"third@example.com", "--username=x"}, "username"},
 		} {
 			got := command(t, dir, env, append([]string{"admin", "create"}, c.args...)...)
 			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, c.says) || strings.Contains(got.stderr, "INVALID_INPUT") {

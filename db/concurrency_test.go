@@ -18,7 +18,7 @@ func TestKE07_ParallelWriters(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		const writers, rounds = 64, 4
 		both := []*db.DB{dbtest.Open(t, dsn), dbtest.Open(t, dsn)}
-		conn := beside(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		ctx := from(t, "192.0.2.1")
 		var wg sync.WaitGroup
 		for n := range writers {
@@ -85,7 +85,7 @@ func TestID02_UniqueNames(t *testing.T) {
 		},
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		d, conn := dbtest.Open(t, dsn), beside(t, dsn)
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		ctx := from(t, "")
 		for name, row := range rows {
 			before := count(t, conn, "users")
@@ -182,7 +182,7 @@ func TestMigrate_Simultaneous(t *testing.T) {
 			wg.Wait()
 			d := dbtest.Open(t, dsn)
 			join(t, d, "ada@example.com")
-			if n := count(t, beside(t, dsn), "bun_migrations"); n != 1 {
+			if n := count(t, dbtest.Beside(t, dsn), "bun_migrations"); n != 1 {
 				t.Errorf("%d migrations are marked", n)
 			}
 		})

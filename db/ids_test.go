@@ -86,7 +86,7 @@ func TestIDs_Value(t *testing.T) {
 func TestIDs_InTheDatabase(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), beside(t, dsn)
+		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		u := join(t, d, "ada@example.com")
 		// Bytes that a careless literal would spoil.
 		s := db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword)

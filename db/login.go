@@ -14,6 +14,7 @@ type Attempt struct {
 	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
 	Failures int        `bun:"failures"`
 	FailedAt *time.Time `bun:"failed_at"`
+	NotedAt  *time.Time `bun:"noted_at"` // when an attempt was last refused unseen
 
 	bucket bucket
 }
@@ -30,13 +31,13 @@ func (a *Attempt) Bucket() string { return a.bucket.subject.String() + " " + a.b
 
 // The statement of an attempt, up to and from the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
 LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
 LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at
 FROM (SELECT 1) one LEFT JOIN (
   SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known FROM users WHERE `
 	attemptSQLiteEnd = `) u ON true
@@ -112,11 +113,11 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 
 var loginThrottled = statement{
 	postgres: `WITH t AS (
-  UPDATE throttles SET noted_at = $3 WHERE subject = $1 AND address = $2 AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
+  UPDATE throttles SET noted_at = greatest($3, failed_at) WHERE subject = $1 AND address = $2 AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
 ), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM t
 ) SELECT count(*) AS n FROM t`,
 	sqlite: []string{
-		`UPDATE throttles SET noted_at = ?3 WHERE subject = ?1 AND address = ?2 AND (noted_at IS NULL OR noted_at < failed_at)`,
+		`UPDATE throttles SET noted_at = max(?3, failed_at) WHERE subject = ?1 AND address = ?2 AND (noted_at IS NULL OR noted_at < failed_at)`,
 		insertEvent + ` SELECT ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE changes() = 1`,
 		`SELECT changes() AS n`,
 	},
@@ -125,6 +126,9 @@ var loginThrottled = statement{
 // LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
 // hammers at an account can not fill the log with it.
 func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
+	if a.NotedAt != nil && !a.NotedAt.Before(*a.FailedAt) {
+		return nil
+	}
 	e := Event{Action: "login", Reason: "throttled", User: a.User.ID}
 	_, err := d.count(ctx, &loginThrottled, append([]any{a.bucket.subject[:], a.bucket.address, now}, eventArgs(ctx, e, now)...)...)
 	return err
@@ -138,14 +142,15 @@ var login = statement{
 ), t AS (
   DELETE FROM throttles WHERE subject = $3 AND address = $12 AND EXISTS (SELECT 1 FROM u)
 ), a AS (` + insertEvent + ` SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM s
-) SELECT count(*) AS n FROM s`,
+) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	sqlite: []string{
 		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11`,
 		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
 		`DELETE FROM throttles WHERE subject = ?3 AND address = ?12 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
 		insertEvent + ` SELECT ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25 FROM sessions WHERE id = ?1`,
-		`SELECT changes() AS n`,
+		`SELECT changes() AS sessions,
+(SELECT count(*) FROM users WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11) AS users`,
 	},
 }
 
@@ -158,10 +163,11 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session) (bool, error) {
 	for range drawNumber {
 		s.Number = randomNumber()
 		args := append(s.args(), a.User.PasswordHash, a.bucket.address)
-		n, err := d.count(ctx, &login, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
-		if err != nil || n == 1 {
-			return n == 1, err
+		var made struct{ Users, Sessions int }
+		_, err := d.get(ctx, &login, &made, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
+		if err != nil || made.Sessions == 1 || made.Users == 0 {
+			return made.Sessions == 1, err
 		}
 	}
-	return false, nil
+	return false, errNumbers
 }

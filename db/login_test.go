@@ -52,7 +52,7 @@ func TestAttempt_Buckets(t *testing.T) {
 				t.Errorf("%s: an account: %v", name, a.User.ID)
 			}
 		}
-		if n := count(t, beside(t, dsn), "audit_events WHERE action = 'login' AND outcome = 'failed'"); n != 8 {
+		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'login' AND outcome = 'failed'"); n != 8 {
 			t.Errorf("%d events", n)
 		}
 	})
@@ -127,7 +127,7 @@ func TestLoginFailed_Forgets(t *testing.T) {
 func TestLogin_AccountChanged(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		d, conn := dbtest.Open(t, dsn), beside(t, dsn)
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		u := join(t, d, "ada@example.com")
 		who := db.Identifier{Canonical: "ada@example.com"}
 		fail(t, d, who, noon())

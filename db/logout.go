@@ -72,8 +72,11 @@ func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, numbe
 var endAll = statement{
 	postgres: `WITH s AS (
   UPDATE sessions SET revoked_at = $2, revoked_reason = $3
-  WHERE user_id = (SELECT user_id FROM sessions WHERE id = $1 AND ` + alivePostgres + inForcePostgres + `)
-  AND ($6::uuid IS NULL OR id <> $6) AND ` + alivePostgres + ` RETURNING user_id
+  WHERE id IN (
+    SELECT id FROM sessions
+    WHERE user_id = (SELECT user_id FROM sessions WHERE id = $1 AND ` + alivePostgres + inForcePostgres + `)
+    AND ($6::uuid IS NULL OR id <> $6) AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
+  ) RETURNING user_id
 ), a AS (` + insertEvent + ` SELECT $7, $8, $9, $10, $11, coalesce($12, user_id), $13, $14, $15, $16, $17, $18, $19
   FROM s LIMIT 1
 ) SELECT count(*) AS n FROM s`,

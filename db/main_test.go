@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,21 +61,6 @@ func addKey(t *testing.T, d *db.DB, u *db.User, handle string, now time.Time, en
 		t.Fatalf("key: %v %v", stored, err)
 	}
 	return k
-}
-
-// beside opens a connection that is not the package's own.
-func beside(t *testing.T, dsn string) *sql.DB {
-	t.Helper()
-	driver, source := "pgx", dsn
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)+"?_pragma=busy_timeout(5000)"
-	}
-	conn, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
 
 func count(t *testing.T, conn *sql.DB, from string) (n int) {

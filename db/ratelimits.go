@@ -7,18 +7,22 @@ import (
 
 var takeTry = statement{
 	postgres: `INSERT INTO rate_limits (key, tat) VALUES ($1, $2::timestamptz + $3::bigint * interval '1 microsecond')
-ON CONFLICT (key) DO UPDATE
-SET tat = least(greatest(rate_limits.tat, $2), $2 + $4::bigint * interval '1 microsecond') + $3::bigint * interval '1 microsecond'
-WHERE least(greatest(rate_limits.tat, $2), $2 + $4::bigint * interval '1 microsecond') + $3::bigint * interval '1 microsecond'
-  <= $2 + $4::bigint * interval '1 microsecond'
+ON CONFLICT (key) DO UPDATE SET tat = CASE
+  WHEN rate_limits.tat > $2 + $4::bigint * interval '1 microsecond' THEN $2 + ($4::bigint + 1) * interval '1 microsecond'
+  ELSE greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond' END
+WHERE rate_limits.tat > $2 + ($4::bigint + 1) * interval '1 microsecond'
+OR greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond' <= $2 + $4::bigint * interval '1 microsecond'
 RETURNING tat`,
 }
 
-// Take is limit.Store on Postgres, so that all instances count together: one atomic upsert for each try.
+// Take is limit.Store on Postgres, so that all instances count together: one atomic upsert for each try. A stored time that
+// lies further ahead than a full bucket comes from a clock that was put back since; it is cut down, so that the wait is not
+// the difference of the clocks, and by one microsecond too little, which tells that try from an allowed one.
 func (d *DB) Take(ctx context.Context, key string, interval, capacity time.Duration, now time.Time) (time.Time, bool, error) {
 	var row struct {
 		TAT time.Time `bun:"tat"`
 	}
-	allowed, err := d.get(ctx, &takeTry, &row, key, Clock(now), interval.Microseconds(), capacity.Microseconds())
-	return row.TAT, allowed, err
+	now = Clock(now)
+	found, err := d.get(ctx, &takeTry, &row, key, now, interval.Microseconds(), capacity.Microseconds())
+	return row.TAT, found && !row.TAT.After(now.Add(capacity)), err
 }

@@ -69,7 +69,7 @@ func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any
 		}
 		err = tx.Commit()
 	}()
-	if _, err := tx.Tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
+	if _, err := tx.Tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
 		return false, err
 	}
 	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -35,6 +36,7 @@ var sweeps = []struct {
 // Sweep deletes what nobody needs any more, in batches, and counts the rows.
 func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
 	total := 0
+	var failures []error // one table that can not be swept does not keep the others from it
 	for _, s := range sweeps {
 		var before any = now.Add(-s.keep)
 		if s.events {
@@ -42,15 +44,13 @@ func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
 		}
 		n, err := d.sweep(ctx, s.sql, before)
 		total += n
-		if err != nil {
-			return total, wrap(err, "sweep "+s.what)
-		}
+		failures = append(failures, wrap(err, "sweep "+s.what))
 	}
 	if !d.Postgres() {
-		return total, nil
+		return total, errors.Join(failures...)
 	}
 	n, err := d.sweep(ctx, `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ?)`, now)
-	return total + n, wrap(err, "sweep rate limits")
+	return total + n, errors.Join(append(failures, wrap(err, "sweep rate limits"))...)
 }
 
 func (d *DB) sweep(ctx context.Context, sql string, before any) (int, error) {

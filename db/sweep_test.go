@@ -50,7 +50,7 @@ func sweep(t *testing.T, d *db.DB, now time.Time, want int) {
 func TestSweep_SessionsKeysFailures(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), beside(t, dsn)
+		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		now := noon()
 		begin := now.Add(-400 * day)
 		u := join(t, d, "ada@example.com")
@@ -129,7 +129,7 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 func TestSweep_Events(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), beside(t, dsn)
+		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		now := db.Clock(time.Now())
 		u := join(t, d, "ada@example.com")                                 // register
 		s := enter(t, d, u, "", 1000*day, 1000*day, now)                   // login
@@ -161,7 +161,7 @@ func TestSweep_Events(t *testing.T) {
 func TestSweep_Batches(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		d, conn := dbtest.Open(t, dsn), beside(t, dsn)
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		id, cast := `unhex(printf('%032x', n))`, ""
 		if d.Postgres() {
 			id, cast = `lpad(to_hex(n), 32, '0')::uuid`, `::timestamptz`
@@ -180,7 +180,7 @@ CASE WHEN n <= 3200 THEN '2026-01-01 00:00:00+00:00' ELSE '2026-01-31 11:00:00+0
 func TestSweep_RateLimits(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.Postgres(t)
-	d, conn := dbtest.Open(t, dsn), beside(t, dsn)
+	d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 	if _, ok, err := d.Take(t.Context(), "login:192.0.2.1", 15*time.Second, 15*time.Minute, noon()); err != nil || !ok {
 		t.Fatalf("take: %v %v", ok, err)
 	}

@@ -45,7 +45,8 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 	return nil
 }
 
-// touched is one row of a batch, as both databases read it from JSON.
+// touched is one row of a batch, as both databases read it from JSON. On Postgres a batch passes over the rows that somebody
+// is changing: it would wait in an order of its own, into a deadlock with whoever ends several sessions at once.
 type touched struct {
 	ID uuid.UUID `json:"id"`
 	At string    `json:"at"`
@@ -57,10 +58,12 @@ const (
 )
 
 var touchSessions = statement{
-	postgres: `WITH s AS (
-  UPDATE sessions SET last_used_at = v.at FROM jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz)
-  WHERE sessions.id = v.id AND last_used_at < v.at RETURNING 1
-) SELECT count(*) AS n FROM s`,
+	postgres: `WITH l AS (
+  SELECT s.id, v.at FROM sessions s JOIN jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz) USING (id)
+  WHERE last_used_at < v.at FOR UPDATE OF s SKIP LOCKED
+), t AS (
+  UPDATE sessions SET last_used_at = l.at FROM l WHERE sessions.id = l.id RETURNING 1
+) SELECT count(*) AS n FROM t`,
 	sqlite: []string{
 		`UPDATE sessions SET last_used_at = v.at FROM (
   SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)
@@ -70,10 +73,12 @@ var touchSessions = statement{
 }
 
 var touchKeys = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET last_used_at = v.at FROM jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz)
-  WHERE api_keys.id = v.id AND (last_used_at IS NULL OR last_used_at < v.at) RETURNING 1
-) SELECT count(*) AS n FROM k`,
+	postgres: `WITH l AS (
+  SELECT k.id, v.at FROM api_keys k JOIN jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz) USING (id)
+  WHERE (last_used_at IS NULL OR last_used_at < v.at) FOR UPDATE OF k SKIP LOCKED
+), t AS (
+  UPDATE api_keys SET last_used_at = l.at FROM l WHERE api_keys.id = l.id RETURNING 1
+) SELECT count(*) AS n FROM t`,
 	sqlite: []string{
 		`UPDATE api_keys SET last_used_at = v.at FROM (
   SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)

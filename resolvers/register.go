@@ -96,12 +96,29 @@ func metadata(given db.JSONObject) (db.JSONObject, error) {
 		err = json.Unmarshal(b, &kept)
 	}
 	if err == nil {
-		b, err = json.Marshal(kept)
+		b, err = json.Marshal(unsigned(kept))
 	}
 	if err != nil || len(b) > maxMetadata {
 		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
 	}
 	return kept, nil
+}
+
+// unsigned takes the sign from every zero, as Postgres does.
+func unsigned(v any) any {
+	switch v := v.(type) {
+	case float64:
+		return v + 0
+	case []any:
+		for i := range v {
+			v[i] = unsigned(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = unsigned(v[k])
+		}
+	}
+	return v
 }
 
 func alreadyExists(taken *db.Taken) error {

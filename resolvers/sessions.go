@@ -66,7 +66,7 @@ func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionI
 	id, err := r.revokeSession(ctx, c, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID}))
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
 	text := id.String()
@@ -80,7 +80,7 @@ func (r *resolver) revokeSession(ctx context.Context, c *caller, input graph.Rev
 	}
 	id, err := r.DB.RevokeSession(ctx, c.User.ID, want.id, want.number, r.now())
 	if err == nil && id.IsZero() {
-		err = fault.New(fault.NotFound, "There is no such session.")
+		err = fault.New(fault.NotFound, "There is no such session.", "input")
 	}
 	return id, err
 }
@@ -92,7 +92,11 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 		return nil, err
 	}
 	n, err := r.DB.LogoutOthers(ctx, c.Caller.Session.ID, r.now())
-	if err == nil && n == 0 { // there was nothing to change, and it was asked for all the same
+	if err == nil && n == 0 {
+		forget(ctx)
+		if _, err := r.person(ctx); err != nil {
+			return nil, err // the session that asked is over itself, since a moment ago
+		}
 		e := db.Event{Action: "revoke_other_sessions", User: c.User.ID, Sess: c.Caller.Session.ID}
 		err = r.DB.Record(ctx, e, r.now())
 	}

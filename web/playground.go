@@ -10,6 +10,8 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
 // contentSecurityPolicy lets a page load its own files and talk to its own server, and nothing else. Fonts may be data:
@@ -59,10 +61,10 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	file, found := p.assets[name]
 	switch {
 	case r.URL.Path != "/" && r.URL.Path != "/playground" && !(isAsset && found):
-		http.Error(w, "not found", http.StatusNotFound)
+		edge.NotFound(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		edge.Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
 	case isAsset:
 		file.serve(w, r)
 	default:

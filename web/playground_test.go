@@ -27,6 +27,7 @@ func TestPlaygroundAnswers(t *testing.T) {
 	t.Parallel()
 	script := loadAssets().paths["playground.js"]
 	const html, text = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+	const problem = "application/json; charset=utf-8"
 	cases := []struct {
 		method, path string
 		status       int
@@ -36,18 +37,18 @@ func TestPlaygroundAnswers(t *testing.T) {
 		{"GET", "/", 200, html, "no-store"},
 		{"GET", "/playground", 200, html, "no-store"},
 		{"HEAD", "/playground", 200, html, "no-store"},
-		{"GET", "/playground/", 404, text, "no-store"},
-		{"GET", "/elsewhere", 404, text, "no-store"},
-		{"POST", "/elsewhere", 404, text, "no-store"},
-		{"POST", "/", 405, text, "no-store"},
-		{"OPTIONS", "/playground", 405, text, "no-store"},
+		{"GET", "/playground/", 404, problem, "no-store"},
+		{"GET", "/elsewhere", 404, problem, "no-store"},
+		{"POST", "/elsewhere", 404, problem, "no-store"},
+		{"POST", "/", 405, problem, "no-store"},
+		{"OPTIONS", "/playground", 405, problem, "no-store"},
 		{"GET", script, 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
 		{"HEAD", script, 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
-		{"DELETE", script, 405, text, "no-store"},
-		{"GET", "/playground/assets/", 404, text, "no-store"},
-		{"GET", "/playground/assets/playground.js", 404, text, "no-store"},
-		{"GET", "/playground/assets/../index.html", 404, text, "no-store"},
-		{"GET", script + "/", 404, text, "no-store"},
+		{"DELETE", script, 405, problem, "no-store"},
+		{"GET", "/playground/assets/", 404, problem, "no-store"},
+		{"GET", "/playground/assets/playground.js", 404, problem, "no-store"},
+		{"GET", "/playground/assets/../index.html", 404, problem, "no-store"},
+		{"GET", script + "/", 404, problem, "no-store"},
 	}
 	for _, c := range cases {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {

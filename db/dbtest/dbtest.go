@@ -8,7 +8,9 @@ package dbtest
 
 import (
 	"context"
+	"database/sql"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -48,6 +50,22 @@ func Open(t *testing.T, dsn string) *db.DB {
 		}
 	})
 	return d
+}
+
+// Beside opens a connection to a database that is the test's own and not the server's.
+func Beside(t testing.TB, dsn string) *sql.DB {
+	t.Helper()
+	driver, source := "pgx", dsn
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+		driver, source = "sqlite", "file:"+escaped+"?_pragma=busy_timeout(10000)"
+	}
+	conn, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func migrate(t *testing.T, dsn string) {

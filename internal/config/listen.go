@@ -105,7 +105,7 @@ func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 			for _, open := range all {
 				_ = open.Close()
 			}
-			err = fmt.Errorf("DRAGOMAN_LISTEN: %w", err)
+			err = fmt.Errorf("DRAGOMAN_LISTEN: %w; stop what listens there, or choose another address, such as localhost:8081", err)
 		}
 	}()
 	var lc net.ListenConfig

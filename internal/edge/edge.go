@@ -96,7 +96,10 @@ func credential(h http.Header) (text string, ambiguous bool) {
 		return "", true
 	}
 	if len(keys) == 1 {
-		return keys[0], token.Kind(keys[0]) != token.KindAPIKey
+		if token.Kind(keys[0]) != token.KindAPIKey {
+			return "", true
+		}
+		return keys[0], false
 	}
 	scheme, text, found := strings.Cut(authorization[0], " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") || text == "" {

@@ -117,7 +117,7 @@ func decodeParameter(text []byte) (any, *problem) {
 	if f := fault.From(err); f != nil {
 		return nil, &problem{err: f}
 	}
-	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, valid UTF-8.")
+	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
 }
 
 // parameters checks the types of the four parameters. Other members are ignored, as the specification asks, except
