@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 const (
@@ -15,22 +17,22 @@ const (
 )
 
 // sweeps are the deletes of Sweep. Each removes at most one batch of rows that are older than its argument, so that no
-// lock is held for long; rows that another instance is deleting are found gone.
+// lock is held for long, and passes over rows that another instance is at.
 var sweeps = []struct {
 	what, sql string
 	keep      time.Duration
 	events    bool // older than is told by the id, which is ordered by time, and needs no index of its own
 }{
-	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)`, keepEnded, false},
-	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ?)`, keepEnded, false},
-	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ?)`, keepEnded, false},
-	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ?)`, keepEnded, false},
+	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false},
+	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
+	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false},
+	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
-(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ?)`, forgetAfter, false},
+(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ?)`, keepAudit, true},
+(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ?)`, keepRefreshes, true},
+(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true},
 }
 
 // Sweep deletes what nobody needs any more, in batches, and counts the rows.
@@ -49,13 +51,17 @@ func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
 	if !d.Postgres() {
 		return total, errors.Join(failures...)
 	}
-	n, err := d.sweep(ctx, `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ?)`, now)
+	n, err := d.sweep(ctx, `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ? ?)`, now)
 	return total + n, errors.Join(append(failures, wrap(err, "sweep rate limits"))...)
 }
 
 func (d *DB) sweep(ctx context.Context, sql string, before any) (int, error) {
+	var skip bun.Safe // SQLite has one writer, and nobody to pass over
+	if d.Postgres() {
+		skip = "FOR UPDATE SKIP LOCKED"
+	}
 	for total := 0; ; {
-		done, err := d.w.ExecContext(ctx, sql, before, sweepBatch)
+		done, err := d.w.ExecContext(ctx, sql, before, sweepBatch, skip)
 		if err != nil {
 			return total, err
 		}

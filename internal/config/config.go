@@ -45,7 +45,7 @@ type Settings struct {
 // Switch is a setting that decides for itself unless told.
 type Switch string
 
-// The positions of a Switch. Auto is on where every listener is a loopback address.
+// The positions of a Switch. Auto is on where nobody but this machine can reach the server: see Loopback.
 const (
 	Auto Switch = "auto"
 	On   Switch = "on"

@@ -97,7 +97,7 @@ var keys = []key{
 		boolean(func(s *Settings) *bool { return &s.Registration }),
 	},
 	{
-		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener is a loopback address.", autoOnOff, false,
+		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is a loopback address.", autoOnOff, false,
 		position(func(s *Settings) *Switch { return &s.Playground }),
 	},
 	{

@@ -11,13 +11,15 @@ import (
 // I.371), the moment at which the key's bucket will be full again. A key that is not stored has a full bucket.
 type Store interface {
 	// Take takes one try, as one atomic step: with next = max(tat, now) + interval it stores and returns next when
-	// next <= now + capacity, and changes nothing otherwise. In SQL:
+	// next <= now + capacity, and changes nothing otherwise. In SQL, but for the clock:
 	//
 	//	INSERT INTO … (key, tat) VALUES (key, now + interval)
 	//	ON CONFLICT (key) DO UPDATE SET tat = greatest(tat, now) + interval
 	//	WHERE greatest(tat, now) + interval <= now + capacity RETURNING tat
 	//
-	// where no row means that the try is denied. All times are whole microseconds, and capacity >= interval. On a
+	// where no row means that the try is denied. A tat beyond now + capacity comes from a clock that was put back since:
+	// it is cut to now + capacity, so that the wait is one interval and not the difference of the clocks (AV-05).
+	// All times are whole microseconds, and capacity >= interval. On a
 	// denial tat is the stored time, or the zero time from a store that does not tell it. An error means that nobody
 	// knows whether there was a try left.
 	Take(ctx context.Context, key string, interval, capacity time.Duration, now time.Time) (
