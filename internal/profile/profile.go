@@ -1,0 +1,51 @@
+// Package profile says what a dialect changes about the tokens and the passwords that are made through it. The zero
+// Profile changes nothing: it is that of GraphQL.
+package profile
+
+import (
+	"context"
+	"time"
+)
+
+// Profile belongs to one dialect. It never changes after the server has started.
+type Profile struct {
+	Access   Access
+	Refresh  Refresh
+	Password Password
+
+	// SessionTTL is how long a session lives in all; zero for the setting of the server.
+	SessionTTL time.Duration
+}
+
+// Access is the form of access tokens.
+type Access struct {
+	// TTL is how long a token is valid; zero for the setting of the server.
+	TTL time.Duration
+
+	// HS256 signs by HMAC-SHA-256 with the header {"alg":"HS256","typ":"JWT"}, as older APIs document it, under a key
+	// derived from the server secret. Otherwise ES256 with typ at+jwt.
+	HS256 bool
+
+	// Claims gives further claims from {user: {…}, session: {…}}, whose fields are named as in the GraphQL types User and
+	// Session. It never gives one that the server sets itself. Nil for none.
+	Claims func(ctx context.Context, subject map[string]any) (map[string]any, error)
+}
+
+// Refresh is the life of refresh tokens.
+type Refresh struct {
+	// TTL is how long a session lives without being used; zero for the setting of the server.
+	TTL time.Duration
+
+	// SingleUse refuses the predecessor of the token in force also within the grace, in which its successor would be
+	// given again otherwise. The session lives on.
+	SingleUse bool
+}
+
+// Password is what a new password must pass.
+type Password struct {
+	// MinLength in Unicode code points; zero for the setting of the server.
+	MinLength int
+
+	// FlagGuessable lets a common password, or one close to the account's own names, pass with a mark in the audit log.
+	FlagGuessable bool
+}
