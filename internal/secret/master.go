@@ -60,6 +60,11 @@ func (m *Master) Key(purpose string) Key {
 	return Key{in: func() *keyMaterial { return &material }}
 }
 
+// HMACKey derives a plain HMAC key of a purpose, 32 bytes, for what another standard signs in its own form, such as a JWT
+// (RFC 7515); everything else takes Key, which frames its input. The same purpose given to Key is another key. The bytes
+// do not redact themselves: keep them where nothing prints them.
+func (m *Master) HMACKey(purpose string) []byte { return m.derive("hmac", purpose) }
+
 // derive makes 32 bytes for one use of one purpose. A use holds no slash, so no two pairs read the same.
 func (m *Master) derive(use, purpose string) []byte {
 	key, err := hkdf.Expand(sha256.New, m.prk(), use+"/"+purpose, sha256.Size)

@@ -2,7 +2,9 @@ package secret_test
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -124,6 +126,31 @@ func TestKey_DependsOnSecretAndPurpose(t *testing.T) {
 	}
 	if bytes.Equal(other.Key("refresh").MAC(msg), want) || other.Key("refresh").ID() == a.Key("refresh").ID() {
 		t.Error("another secret gave the same key")
+	}
+}
+
+func TestHMACKey_DependsOnSecretAndPurpose(t *testing.T) {
+	t.Parallel()
+	raw := secret.Generate()
+	a, err := secret.New(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := secret.New(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := a.HMACKey("tokens")
+	if len(key) != 32 || !bytes.Equal(again.HMACKey("tokens"), key) {
+		t.Error("the same secret and purpose gave another key")
+	}
+	if bytes.Equal(a.HMACKey("other"), key) || bytes.Equal(newMaster(t).HMACKey("tokens"), key) {
+		t.Error("another purpose or secret gave the same key")
+	}
+	plain := hmac.New(sha256.New, key)
+	plain.Write([]byte{0, 0, 0, 0, 0, 0, 0, 1, 'x'}) // the frame that MAC puts around x
+	if bytes.Equal(a.Key("tokens").MAC([]byte("x")), plain.Sum(nil)) {
+		t.Error("Key of the same purpose is the same key")
 	}
 }
 

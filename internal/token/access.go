@@ -21,6 +21,9 @@ const leeway = 5 * time.Second
 // maxMetadata is the most that the encoded metadata of a token may take, in bytes.
 const maxMetadata = 1024
 
+// minHMACKey is the least that an HS256 key has, in bytes (RFC 7518, section 3.2).
+const minHMACKey = 32
+
 // ErrTooLarge says that an access token cannot be issued because its metadata take more than 1 KiB encoded, or the
 // whole of it more than the 4 KiB that are accepted.
 var ErrTooLarge = errors.New("token: too much for an access token")
@@ -35,24 +38,38 @@ type Access struct {
 	Metadata  map[string]any // the claim metadata, at most 1 KiB; it lies one level down and overwrites no other claim
 	IssuedAt  time.Time      // the claim iat, whole seconds in UTC; set by Issue
 	ExpiresAt time.Time      // the claim exp, whole seconds in UTC; set by Issue
+
+	// HS256 is the older of the two forms: HMAC-SHA-256 under the header {"alg":"HS256","typ":"JWT"}.
+	HS256 bool
+
+	// Extra holds further claims of the top level, as values of JSON. None may be a ReservedClaim; metadata, an object or
+	// null, stands in for Metadata. Verify skips them.
+	Extra map[string]any
 }
 
-// Issuer signs and verifies access tokens: JWTs signed by ES256. It never changes, so a rotation of keys makes a new one;
-// it is safe for concurrent use and never fetches anything.
+// Issuer signs and verifies access tokens: JWTs signed by ES256, or by HS256 where that was asked for. It never changes,
+// so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
 type Issuer struct {
 	issuer, audience string
 	active           SigningKey
 	keys             map[string]SigningKey
-	parser           *jwt.Parser
+	hmac             func() []byte // a function, because fmt prints only the address of one
+	es256, hs256     *jwt.Parser   // each takes its one algorithm
 	now              func() time.Time
 }
 
 // NewIssuer signs by active, and verifies by active and the others: the next key, and the retired ones until their last
-// token ends. Issuer and audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or
-// key, because the check that goes with it would be off.
-func NewIssuer(issuer, audience string, active SigningKey, others []SigningKey, now func() time.Time) (*Issuer, error) {
+// token ends. The HMAC key, at least 32 bytes, belongs to the HS256 tokens of this issuer and to nothing else. Issuer and
+// audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or key, because the check
+// that goes with it would be off.
+func NewIssuer(
+	issuer, audience string, active SigningKey, others []SigningKey, hmac []byte, now func() time.Time,
+) (*Issuer, error) {
 	if issuer == "" || audience == "" || now == nil {
 		return nil, errors.New("token: an issuer needs a name, an audience and a clock")
+	}
+	if len(hmac) < minHMACKey {
+		return nil, errors.New("token: the HS256 key has fewer than 32 bytes")
 	}
 	keys := map[string]SigningKey{}
 	for _, k := range slices.Concat(others, []SigningKey{active}) {
@@ -61,42 +78,42 @@ func NewIssuer(issuer, audience string, active SigningKey, others []SigningKey, 
 		}
 		keys[k.KID] = k
 	}
-	return &Issuer{
-		issuer: issuer, audience: audience, active: active, keys: keys, now: now,
+	own := slices.Clone(hmac)
+	parser := func(alg string) *jwt.Parser {
 		// Each of these checks is off in golang-jwt until its option is set.
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{AlgES256}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
+		return jwt.NewParser(
+			jwt.WithValidMethods([]string{alg}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
 			jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 			jwt.WithTimeFunc(now),
-		),
+		)
+	}
+	return &Issuer{
+		issuer: issuer, audience: audience, active: active, keys: keys, hmac: func() []byte { return own },
+		es256: parser(AlgES256), hs256: parser(algHS256), now: now,
 	}, nil
 }
 
 // Issue signs a token that ends ttl from now, both cut to whole seconds; ttl is at least a second. It returns the token
-// and a with ID, IssuedAt and ExpiresAt set. ErrTooLarge is the one expected error; a missing user or session is a
-// mistake of the caller.
+// and a with ID, IssuedAt and ExpiresAt set. ErrTooLarge is the one expected error; a missing user or session, and a
+// further claim that is reserved or no JSON, are mistakes of the caller.
 func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error) {
 	if a.User == "" || a.Session == "" || ttl < time.Second {
 		return "", Access{}, errors.New("token: an access token needs a user, a session and a lifetime")
 	}
-	if len(a.Metadata) > 0 {
-		metadata, err := encodeJSON(a.Metadata)
-		if err != nil {
-			return "", Access{}, fmt.Errorf("token: encoding metadata: %w", err)
-		}
-		if len(metadata) > maxMetadata {
-			return "", Access{}, ErrTooLarge
-		}
+	if err := a.checkExtra(); err != nil {
+		return "", Access{}, err
 	}
 	iat := i.now().Unix()
 	exp := iat + int64(ttl/time.Second)
 	a.ID, a.IssuedAt, a.ExpiresAt = rand.Text(), time.Unix(iat, 0).UTC(), time.Unix(exp, 0).UTC()
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, &claims{
+	c := &claims{
 		Issuer: i.issuer, Audience: i.audience, Subject: a.User, Session: a.Session, IssuedAt: &iat, ExpiresAt: &exp,
-		ID: a.ID, Roles: a.Roles, Methods: a.Methods, Metadata: a.Metadata,
-	})
-	t.Header["typ"], t.Header["kid"] = accessType, i.active.KID
-	text, err := t.SignedString(i.active.private)
+		ID: a.ID, Roles: a.Roles, Methods: a.Methods, Metadata: a.Metadata, Extra: a.Extra,
+	}
+	if _, theirs := a.Extra["metadata"]; theirs {
+		c.Metadata = nil // theirs is written, as it is
+	}
+	text, err := i.sign(c, a.HS256)
 	if err != nil {
 		return "", Access{}, fmt.Errorf("token: signing an access token: %w", err)
 	}
@@ -104,4 +121,41 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 		return "", Access{}, ErrTooLarge
 	}
 	return secret.Text(text), a, nil
+}
+
+// checkExtra holds the further claims and the metadata to their bounds, and brings metadata among the former to its place
+// in a.
+func (a *Access) checkExtra() error {
+	for name := range a.Extra {
+		if ReservedClaim(name) {
+			return fmt.Errorf("token: the claim %q is set by the server alone", name)
+		}
+	}
+	if given, ok := a.Extra["metadata"]; ok {
+		object, isObject := given.(map[string]any)
+		if given != nil && !isObject {
+			return errors.New("token: the claim metadata is neither an object nor null")
+		}
+		a.Metadata = object
+	}
+	if len(a.Metadata) == 0 {
+		return nil
+	}
+	metadata, err := encodeJSON(a.Metadata)
+	if err != nil {
+		return fmt.Errorf("token: encoding metadata: %w", err)
+	}
+	if len(metadata) > maxMetadata {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+func (i *Issuer) sign(c *claims, hs256 bool) (string, error) {
+	if hs256 {
+		return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(i.hmac())
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
+	t.Header["typ"], t.Header["kid"] = accessType, i.active.KID
+	return t.SignedString(i.active.private)
 }

@@ -106,19 +106,25 @@ func TestNewIssuer_RefusesWhatTurnsACheckOff(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	for name, make := range map[string]func() (*token.Issuer, error){
-		"no issuer":   func() (*token.Issuer, error) { return token.NewIssuer("", audience, key, nil, noon) },
-		"no audience": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, "", key, nil, noon) },
+		"no issuer":   func() (*token.Issuer, error) { return token.NewIssuer("", audience, key, nil, hmacKey(), noon) },
+		"no audience": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, "", key, nil, hmacKey(), noon) },
 		"no key": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, audience, token.SigningKey{}, nil, noon)
+			return token.NewIssuer(issuerName, audience, token.SigningKey{}, nil, hmacKey(), noon)
 		},
-		"no clock": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, audience, key, nil, nil) },
+		"no HMAC key": func() (*token.Issuer, error) {
+			return token.NewIssuer(issuerName, audience, key, nil, nil, noon)
+		},
+		"short HMAC key": func() (*token.Issuer, error) { // JW-07
+			return token.NewIssuer(issuerName, audience, key, nil, hmacKey()[:31], noon)
+		},
+		"no clock": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, audience, key, nil, hmacKey(), nil) },
 		"empty other key": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, audience, key, []token.SigningKey{{KID: "x", Alg: "ES256"}}, noon)
+			return token.NewIssuer(issuerName, audience, key, []token.SigningKey{{KID: "x", Alg: "ES256"}}, hmacKey(), noon)
 		},
 		"other algorithm": func() (*token.Issuer, error) {
 			odd := key
 			odd.Alg = "none"
-			return token.NewIssuer(issuerName, audience, odd, nil, noon)
+			return token.NewIssuer(issuerName, audience, odd, nil, hmacKey(), noon)
 		},
 	} {
 		if i, err := make(); err == nil || i != nil {

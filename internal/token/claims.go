@@ -1,7 +1,10 @@
 package token
 
 import (
+	stdjson "encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -24,13 +27,28 @@ type claims struct {
 	Roles     []string       `json:"roles,omitempty"`
 	Methods   []string       `json:"amr,omitempty"`
 	Metadata  map[string]any `json:"metadata,omitempty"`
+
+	Extra map[string]any `json:"-"` // written beside the others, never read
 }
 
-// MarshalJSON writes the claims by the same rules.
-func (c *claims) MarshalJSON() ([]byte, error) { return encodeJSON((*plainClaims)(c)) }
+// MarshalJSON writes the claims by the same rules. A further claim under the name of one of ours would be a member that
+// stands twice, which the codec refuses.
+func (c *claims) MarshalJSON() ([]byte, error) {
+	return encodeJSON(struct {
+		Ours  *plainClaims   `json:",embed"`
+		Extra map[string]any `json:",embed"`
+	}{(*plainClaims)(c), c.Extra})
+}
 
 // UnmarshalJSON reads the claims strictly; golang-jwt itself would not.
 func (c *claims) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*plainClaims)(c)) }
+
+// ReservedClaim tells whether the server itself sets the claim of this name in an access token, or checks it there, so
+// that nobody else may. Case does not count: many readers of JSON take SUB for sub. The claim metadata is not reserved.
+func ReservedClaim(name string) bool {
+	reserved := []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"}
+	return slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) })
+}
 
 // maxSeconds is the latest time that a claim may hold: the largest integer that every JSON reader takes exactly. Far
 // beyond it the arithmetic of package time wraps around.
@@ -39,10 +57,15 @@ const maxSeconds = 1 << 53
 // plainClaims has no methods, so that the codec does not call itself.
 type plainClaims claims
 
+// numbers keeps a json.Number, in which jq gives numbers of many digits, a number; the codec would write a string.
+var numbers = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, n stdjson.Number) error {
+	return e.WriteValue(jsontext.Value(n))
+}))
+
 // encodeJSON writes the same bytes for the same value, with the escapes that encoding/json would add to them, so that a
 // size taken from it is the size in the token.
 func encodeJSON(v any) ([]byte, error) {
-	return json.Marshal(v, json.Deterministic(true), jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true))
+	return json.Marshal(v, json.Deterministic(true), jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), numbers)
 }
 
 // Validate makes every member required that each token of ours has. golang-jwt calls it after its own checks.

@@ -37,6 +37,15 @@ func TestSE15_CrossUseMatrix(t *testing.T) {
 		token.KindAccess: issue(t, i), token.KindSession: c.Session(id).Reveal(),
 		token.KindRefresh: c.Refresh(id, 0).Reveal(), token.KindAPIKey: newAPIKey(t, c).Text.Reveal(),
 	}
+	older := issueHS256(t, i)
+	if got := token.Kind(older); got != token.KindAccess {
+		t.Errorf("an HS256 access token looks like a %s", got)
+	}
+	for checked, check := range checks(c, i) {
+		if err := check(older); (err == nil) != (checked == token.KindAccess) {
+			t.Errorf("an HS256 access token as a %s: %v", checked, err)
+		}
+	}
 	for made, text := range credentials {
 		if got := token.Kind(text); got != made {
 			t.Errorf("a %s looks like a %s", made, got)
@@ -91,7 +100,11 @@ func TestSE04_AccessToken_EveryMutationRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, mutant := range mutants(text.Reveal()) {
+	older, _, err := i.Issue(token.Access{User: "u", Session: "s", HS256: true}, 3600e9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mutant := range append(mutants(text.Reveal()), mutants(older.Reveal())...) {
 		if got, err := i.Verify(mutant); !errors.Is(err, token.ErrMalformed) || got.User != "" {
 			t.Fatalf("%q accepted: %+v, %v", mutant, got, err)
 		}
@@ -116,6 +129,7 @@ func FuzzVerify(f *testing.F) {
 	key := newKey(f)
 	i := newIssuer(f, key)
 	f.Add(issue(f, i))
+	f.Add(issueHS256(f, i))
 	f.Add(forge(f, key, goodHeader(key), goodClaims()))
 	f.Add(b64(`{"alg":"none","typ":"at+jwt","kid":"x"}`) + "." + b64(goodClaims()) + ".AA")
 	f.Add("..")
@@ -145,6 +159,7 @@ func FuzzVerifySigned(f *testing.F) {
 	key := newKey(f)
 	i := newIssuer(f, key)
 	f.Add(goodHeader(key), goodClaims())
+	f.Add(goodHMACHeader, goodClaims())
 	f.Add(goodHeader(key), goodClaims(`"exp":1800000600`, `"exp":1e999`))
 	f.Fuzz(func(t *testing.T, header, claims string) {
 		if header == "" || claims == "" {
@@ -153,6 +168,9 @@ func FuzzVerifySigned(f *testing.F) {
 		got, err := i.Verify(forge(t, key, header, claims))
 		if err == nil && (got.User == "" || got.Session == "" || got.ExpiresAt.Before(noon().Add(-5e9)) || got.IssuedAt.After(noon().Add(5e9))) {
 			t.Errorf("accepted: %+v", got)
+		}
+		if got, err := i.Verify(forgeHMAC(hmacKey(), header, claims)); err == nil && (header != goodHMACHeader || got.User == "" || got.Session == "") {
+			t.Errorf("accepted under %q: %+v", header, got)
 		}
 	})
 }

@@ -72,19 +72,21 @@ func TestJW15_SpareBitTwinRefused(t *testing.T) {
 	i := newIssuer(t, key)
 	twins := 0
 	for _, filler := range []string{"j", "jj", "jjj"} { // a length of claims for each number of spare bits
-		good := forge(t, key, goodHeader(key), goodClaims(`"jti":"j"`, `"jti":"`+filler+`"`))
-		part := strings.Split(good, ".")
-		for n, segment := range part {
-			last := strings.IndexByte(alphabet, segment[len(segment)-1])
-			for bits := 1; bits < []int{1, 1, 16, 4}[len(segment)%4]; bits++ {
-				twin := append([]string{}, part...)
-				twin[n] = segment[:len(segment)-1] + alphabet[last|bits:last|bits+1]
-				refuses(t, i, strings.Join(twin, "."))
-				twins++
+		claims := goodClaims(`"jti":"j"`, `"jti":"`+filler+`"`)
+		for _, good := range []string{forge(t, key, goodHeader(key), claims), forgeHMAC(hmacKey(), goodHMACHeader, claims)} {
+			part := strings.Split(good, ".")
+			for n, segment := range part {
+				last := strings.IndexByte(alphabet, segment[len(segment)-1])
+				for bits := 1; bits < []int{1, 1, 16, 4}[len(segment)%4]; bits++ {
+					twin := append([]string{}, part...)
+					twin[n] = segment[:len(segment)-1] + alphabet[last|bits:last|bits+1]
+					refuses(t, i, strings.Join(twin, "."))
+					twins++
+				}
 			}
 		}
 	}
-	if twins < 3*15 {
+	if twins < 3*(15+3) {
 		t.Errorf("only %d twins were tried", twins)
 	}
 }

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -34,6 +35,9 @@ func newCodec(t testing.TB) *token.Codec {
 // noon is the time of every test that does not move the clock.
 func noon() time.Time { return time.Unix(1_800_000_000, 0) }
 
+// hmacKey is the HS256 key of every test that needs no other.
+func hmacKey() []byte { return []byte("0123456789abcdef0123456789abcdef") }
+
 func newKey(t testing.TB) token.SigningKey {
 	t.Helper()
 	key, err := token.GenerateKey()
@@ -45,7 +49,7 @@ func newKey(t testing.TB) token.SigningKey {
 
 func newIssuer(t testing.TB, key token.SigningKey, others ...token.SigningKey) *token.Issuer {
 	t.Helper()
-	i, err := token.NewIssuer(issuerName, audience, key, others, noon)
+	i, err := token.NewIssuer(issuerName, audience, key, others, hmacKey(), noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +107,28 @@ func goodHeader(key token.SigningKey) string {
 	return fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":%q}`, key.KID)
 }
 
+// goodHMACHeader is that of every HS256 token of ours.
+const goodHMACHeader = `{"alg":"HS256","typ":"JWT"}`
+
+// forgeHMAC is forge by HMAC-SHA-256.
+func forgeHMAC(key []byte, header, claims string) string {
+	input := b64(header) + "." + b64(claims)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(input))
+	return input + "." + b64(string(mac.Sum(nil)))
+}
+
+func issueHS256(t testing.TB, i *token.Issuer) string {
+	t.Helper()
+	a := someone()
+	a.HS256 = true
+	text, _, err := i.Issue(a, 10*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text.Reveal()
+}
+
 // goodClaims are valid at noon; each pair replaces an old text by a new one.
 func goodClaims(pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(`{"iss":"https://auth.example","aud":"https://api.example",` +
@@ -122,6 +148,13 @@ func refuses(t *testing.T, i *token.Issuer, text string) {
 			t.Errorf("the error shows the token: %v", err)
 		}
 	}
+}
+
+// refusesBoth is refuses for both forms of an access token with these claims.
+func refusesBoth(t *testing.T, i *token.Issuer, key token.SigningKey, claims string) {
+	t.Helper()
+	refuses(t, i, forge(t, key, goodHeader(key), claims))
+	refuses(t, i, forgeHMAC(hmacKey(), goodHMACHeader, claims))
 }
 
 // samples is how often a test draws: DRAGOMAN_TEST_FULL=1 asks for the number that the security rules name.

@@ -15,7 +15,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// AlgES256 is ECDSA over P-256 with SHA-256 (RFC 7518, section 3.4), the one algorithm of access tokens.
+// AlgES256 is ECDSA over P-256 with SHA-256 (RFC 7518, section 3.4), the algorithm of access tokens unless HS256 is asked for,
+// and the one of key pairs.
 const AlgES256 = "ES256"
 
 // SigningKey is a key pair for access tokens. It is made by GenerateKey or ParseKey, never changes, and shows only its

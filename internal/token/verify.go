@@ -11,7 +11,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// joseHeader is the only header that our tokens have. Every other member is refused, above all those by which a token
+// algHS256 is HMAC with SHA-256 (RFC 7518, section 3.2).
+const algHS256 = "HS256"
+
+// headerHS256 is the first segment of every HS256 token of ours: {"alg":"HS256","typ":"JWT"}. It is compared as text, so
+// that a token which spells or says it in any other way can not reach the HMAC key.
+const headerHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+
+// joseHeader is the only header that our ES256 tokens have. Every other member is refused, above all those by which a token
 // would bring or point to its own key (jku, jwk, x5u, x5c) or ask for rules of its own (crit, RFC 7515, section 4.1.11).
 type joseHeader struct {
 	Alg string `json:"alg"`
@@ -20,8 +27,9 @@ type joseHeader struct {
 }
 
 // Verify checks an access token and returns what it says. It is valid when all of these hold, checked in this order: the
-// compact form, the header, a kid of our own set and the algorithm of that key, the signature, issuer and audience, the
-// times, and a user, a session and an id. Times may be 5 seconds off.
+// compact form, the header, which alone chooses the key: that of HS256 tokens, or one of our own set by its kid with the
+// algorithm of that key; then the signature, issuer and audience, the times, and a user, a session and an id. Times may
+// be 5 seconds off.
 //
 // Its error is always ErrMalformed, with a reason for the log that holds nothing of the token. Whether the session still
 // lives is for the caller to ask, by Access.Session and never by the text: ECDSA lets anybody turn one valid signature
@@ -30,12 +38,12 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	if !isCompact(text) {
 		return Access{}, refusal("its form is not that of a JWT")
 	}
-	key, err := i.keyFor(text)
+	parser, key, err := i.keyFor(text)
 	if err != nil {
 		return Access{}, err
 	}
 	var c claims
-	token, err := i.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return &key.private.PublicKey, nil })
+	token, err := parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
 	// Any error refuses, even one that comes with a token.
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
@@ -49,34 +57,37 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}
 	return Access{
 		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
-		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
+		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(), HS256: parser == i.hs256,
 	}, nil
 }
 
-// keyFor reads the header of a token in compact form and finds the key that its kid names. A kid is a name in our own
-// set and nothing else: no path, no query, no address.
-func (i *Issuer) keyFor(text string) (SigningKey, error) {
+// keyFor reads the header of a token in compact form and finds its key, and the parser that takes no other algorithm
+// than that key's. A kid is a name in our own set and nothing else: no path, no query, no address.
+func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	segment, _, _ := strings.Cut(text, ".")
+	if segment == headerHS256 {
+		return i.hs256, i.hmac(), nil
+	}
 	raw, err := base64.RawURLEncoding.DecodeString(segment)
 	if err != nil {
-		return SigningKey{}, refusal("its header cannot be read")
+		return nil, nil, refusal("its header cannot be read")
 	}
 	var header joseHeader
 	// The codec also refuses members in another case, members that stand twice, and invalid UTF-8.
 	if err := json.Unmarshal(raw, &header, json.RejectUnknownMembers(true)); err != nil {
-		return SigningKey{}, refusal("its header cannot be read")
+		return nil, nil, refusal("its header cannot be read")
 	}
 	if header.Typ != accessType {
-		return SigningKey{}, refusal("it is not an access token")
+		return nil, nil, refusal("it is not an access token")
 	}
 	key, ok := i.keys[header.Kid]
 	if !ok {
-		return SigningKey{}, refusal("its key is unknown")
+		return nil, nil, refusal("its key is unknown")
 	}
 	if header.Alg != key.Alg {
-		return SigningKey{}, refusal("its algorithm is not that of its key")
+		return nil, nil, refusal("its algorithm is not that of its key")
 	}
-	return key, nil
+	return i.es256, &key.private.PublicKey, nil
 }
 
 // refusal takes fixed words only: the errors of the parsers quote what they were given.

@@ -15,6 +15,9 @@ func TestVerify_ForgedGoodTokenAccepted(t *testing.T) {
 	if got, err := newIssuer(t, key).Verify(forge(t, key, goodHeader(key), goodClaims())); err != nil || got.User != "user_x" {
 		t.Fatalf("%+v, %v", got, err)
 	}
+	if got, err := newIssuer(t, key).Verify(forgeHMAC(hmacKey(), goodHMACHeader, goodClaims())); err != nil || got.User != "user_x" {
+		t.Fatalf("%+v, %v", got, err)
+	}
 }
 
 func TestJW03_TimeTable(t *testing.T) {
@@ -37,14 +40,16 @@ func TestJW03_TimeTable(t *testing.T) {
 		bad["exp "+number] = goodClaims(exp, `"exp":`+number)
 	}
 	for name, claims := range bad {
-		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, forge(t, key, goodHeader(key), claims)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
 	for name, claims := range map[string]string{ // within the leeway of 5 seconds
 		"just expired": goodClaims(exp, `"exp":1799999996`), "a clock ahead": goodClaims(iat, `"iat":1800000005`),
 		"nbf now": goodClaims(iat, iat+`,"nbf":1800000000`),
 	} {
-		if _, err := i.Verify(forge(t, key, goodHeader(key), claims)); err != nil {
-			t.Errorf("%s: %v", name, err)
+		for _, text := range []string{forge(t, key, goodHeader(key), claims), forgeHMAC(hmacKey(), goodHMACHeader, claims)} {
+			if _, err := i.Verify(text); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }
@@ -52,18 +57,20 @@ func TestJW03_TimeTable(t *testing.T) {
 func TestJW03_TokenEnds(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	i, err := token.NewIssuer(issuerName, audience, newKey(t), nil, func() time.Time { return now })
+	i, err := token.NewIssuer(issuerName, audience, newKey(t), nil, hmacKey(), func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := issue(t, i)
+	text, older := issue(t, i), issueHS256(t, i)
 	for _, row := range []struct {
 		after time.Duration
 		valid bool
 	}{{-6 * time.Second, false}, {0, true}, {599 * time.Second, true}, {604 * time.Second, true}, {605 * time.Second, false}, {1e6 * time.Hour, false}} {
 		now = noon().Add(row.after)
-		if _, err := i.Verify(text); (err == nil) != row.valid {
-			t.Errorf("after %s: %v", row.after, err)
+		for _, text := range []string{text, older} {
+			if _, err := i.Verify(text); (err == nil) != row.valid {
+				t.Errorf("after %s: %v", row.after, err)
+			}
 		}
 	}
 }
@@ -82,16 +89,18 @@ func TestJW04_IssuerAndAudienceTable(t *testing.T) {
 		"aud list of two": goodClaims(aud, `"aud":["https://api.example","https://other.example"]`), "aud empty list": goodClaims(aud, `"aud":[]`),
 		"aud longer": goodClaims(aud, `"aud":"https://api.example.evil"`), "aud capitals": goodClaims(aud, `"AUD":"https://api.example"`),
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, forge(t, key, goodHeader(key), claims)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
 	// Another deployment that was restored from the same backup, and so has the same key.
 	for _, names := range [][2]string{{issuerName, "https://api2.example"}, {"https://auth2.example", audience}} {
-		twin, err := token.NewIssuer(names[0], names[1], key, nil, noon)
+		twin, err := token.NewIssuer(names[0], names[1], key, nil, hmacKey(), noon)
 		if err != nil {
 			t.Fatal(err)
 		}
 		refuses(t, i, issue(t, twin))
 		refuses(t, twin, issue(t, i))
+		refuses(t, i, issueHS256(t, twin))
+		refuses(t, twin, issueHS256(t, i))
 	}
 }
 
@@ -111,7 +120,7 @@ func TestJW09_AnyErrorRefuses(t *testing.T) {
 		"null": `null`, "list": `[]`, "string": `"x"`, "nothing in it": `{}`, "cut": goodClaims()[:50], "text behind": goodClaims() + "x",
 		"invalid UTF-8": goodClaims("user_x", "user_\xff"), "lone surrogate": goodClaims("user_x", `user_\ud800`), "deep": `{"x":` + strings.Repeat("[", 2500),
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, forge(t, key, goodHeader(key), claims)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
 }
 
@@ -125,7 +134,7 @@ func TestJW10_DuplicateClaimsRefused(t *testing.T) {
 		"exp": goodClaims(sub, sub+`,"exp":1800000601`), "unknown": goodClaims(sub, sub+`,"x":1,"x":1`), "inside unknown": goodClaims(sub, sub+`,"x":{"y":1,"y":2}`),
 		"inside metadata": goodClaims(sub, sub+`,"metadata":{"y":1,"y":2}`),
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, forge(t, key, goodHeader(key), claims)) })
+		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
 	// A member in other case is another member: it is skipped and never taken for the right one.
 	got, err := i.Verify(forge(t, key, goodHeader(key), goodClaims(sub, sub+`,"SUB":"user_y","Sub":"user_z"`)))
