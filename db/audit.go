@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type Event struct {
 	Action  string       // for example login; the list is in SECURITY.md
 	Reason  string       // why it failed; "" for success
+	Note    string       // what is remarkable about a success; "" for nothing
 	User    UserID       // zero when nobody is known
 	Sess    SessionID    // zero when there is none
 	Key     KeyID        // zero when there is none
@@ -34,7 +36,7 @@ func eventArgs(ctx context.Context, e Event, now time.Time) []any {
 		methods = list[AuthMethod](e.Methods)
 	}
 	return []any{
-		newEventID(), now, e.Action, outcome, text(e.Reason), e.User, e.Sess, e.Key, methods, v.Dialect, ip(v),
+		newEventID(), now, e.Action, outcome, text(cmp.Or(e.Reason, e.Note)), e.User, e.Sess, e.Key, methods, v.Dialect, ip(v),
 		text(v.UserAgent), v.RequestID,
 	}
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -38,13 +39,14 @@ type Taken struct {
 }
 
 // Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
-// (ID-02). When a name is taken nothing is made, and the answer says which.
-func (d *DB) Register(ctx context.Context, u *User, s *Session) (*Taken, error) {
+// (ID-02). When a name is taken nothing is made, and the answer says which. Notes say in the event of a success what is
+// remarkable about the account, each in one word_like_this.
+func (d *DB) Register(ctx context.Context, u *User, s *Session, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
 	}
-	e := Event{Action: "register", User: u.ID, Sess: s.ID, Methods: s.Methods}
+	e := Event{Action: "register", Note: strings.Join(notes, " "), User: u.ID, Sess: s.ID, Methods: s.Methods}
 	for range drawNumber {
 		u.Number, s.Number = randomNumber(), randomNumber()
 		args := append(s.args(), signIn, u.Number, u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical,

@@ -50,14 +50,17 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	user, now := &attempt.User, r.now()
 	if right && user.Status == db.UserActive {
-		session := db.NewSession(ctx, user.ID, r.SessionTTL, r.SessionIdle, now, db.AuthPassword)
+		session := r.newSession(ctx, user.ID, now)
+		if err := r.rehearse(ctx, user, session); err != nil {
+			return nil, err
+		}
 		started, err := r.DB.Login(ctx, attempt, session)
 		if err != nil {
 			return nil, err
 		}
 		if started {
 			user.LastLoginAt = &session.CreatedAt
-			tokens, err := r.tokens(user, session, input.TokenDelivery)
+			tokens, err := r.tokens(ctx, user, session, input.TokenDelivery)
 			return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: accepted()}, err
 		}
 	}

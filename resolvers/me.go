@@ -36,12 +36,13 @@ func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, er
 }
 
 // ServerInfo is Query.serverInfo.
-func (r *resolver) ServerInfo(context.Context) (*graph.ServerInfo, error) {
+func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
 	return &graph.ServerInfo{
 		Version:     r.Version,
 		AuthMethods: []db.AuthMethod{db.AuthPassword, db.AuthAPIKey},
 		PasswordPolicy: &graph.PasswordPolicy{
-			MinLength: r.Policy.MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes, ChecksBreaches: true,
+			MinLength: r.policy(ctx).MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes,
+			ChecksBreaches: !r.profile(ctx).Password.FlagGuessable,
 		},
 		RegistrationOpen: r.RegistrationOpen,
 	}, nil

@@ -34,13 +34,13 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 			return nil, err
 		}
 	}
-	tokens, err := r.tokens(&c.User, &c.Session, graph.TokenDeliveryBody)
+	tokens, err := r.tokens(ctx, &c.User, &c.Session, graph.TokenDeliveryBody)
 	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: accepted()}, err
 }
 
 // replay handles a token that is not the one in force: see db.Replay for what it decides.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Caller, error) {
-	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.now())
+	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.profile(ctx).Refresh.SingleUse, r.now())
 	switch {
 	case err != nil:
 		return nil, err

@@ -33,16 +33,27 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
+	guessable, err := r.checkPassword(ctx, input.Password, identifiers(user)...)
+	if err != nil {
+		return nil, at(err, "password")
+	}
 	// Hashing comes before the database is asked, and holds no connection.
 	if user.PasswordHash, err = r.Hasher.Hash(ctx, input.Password); err != nil {
 		return nil, err
 	}
 	var session *db.Session
 	if input.SignIn {
-		session = db.NewSession(ctx, user.ID, r.SessionTTL, r.SessionIdle, user.CreatedAt, db.AuthPassword)
+		session = r.newSession(ctx, user.ID, user.CreatedAt)
 		user.LastLoginAt = &session.CreatedAt
+		if err := r.rehearse(ctx, user, session); err != nil {
+			return nil, err
+		}
 	}
-	taken, err := r.DB.Register(ctx, user, session)
+	var notes []string
+	if guessable {
+		notes = append(notes, "guessable_password")
+	}
+	taken, err := r.DB.Register(ctx, user, session, notes...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +62,12 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	}
 	payload := &graph.RegisterPayload{User: user, Session: session, UserErrors: accepted()}
 	if session != nil {
-		payload.Tokens, err = r.tokens(user, session, input.TokenDelivery)
+		payload.Tokens, err = r.tokens(ctx, user, session, input.TokenDelivery)
 	}
 	return payload, err
 }
 
-// newUser checks what the person asked for.
+// newUser checks what the person asked for, but for the password.
 func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 	u := db.NewUser(r.now())
 	email, canonical, err := identity.Email(input.Email)
@@ -78,10 +89,8 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 		}
 		u.Name = &name
 	}
-	if u.Metadata, err = metadata(input.Metadata.Value()); err != nil {
-		return nil, err
-	}
-	return u, at(r.Policy.Check(input.Password, identifiers(u)...), "password")
+	u.Metadata, err = metadata(input.Metadata.Value())
+	return u, err
 }
 
 // metadata brings free data to the form that the database will give back, so that a token holds the same numbers today

@@ -15,6 +15,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/profile"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
@@ -33,6 +34,9 @@ type Deps struct {
 	SessionTTL   time.Duration // of a session in all
 	SessionIdle  time.Duration // of a session without use
 	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
+
+	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings above.
+	Profiles map[string]*profile.Profile
 
 	Throttle         bool // whether failures slow an account down
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password

@@ -1,12 +1,15 @@
 package resolvers
 
 import (
+	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
@@ -15,16 +18,10 @@ var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd"}
 
 // tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it is
 // a function of: asking twice gives the same.
-func (r *resolver) tokens(u *db.User, s *db.Session, delivery graph.TokenDelivery) (*graph.AuthTokens, error) {
-	var methods []string
-	for _, m := range s.Methods {
-		methods = append(methods, amr[m])
-	}
-	// A token does not promise more than its session, but for the second that is the least a token can say.
-	ttl := max(min(r.AccessTTL, s.AbsoluteEnd.Sub(r.now())), time.Second)
-	access, claims, err := r.Issuer.Issue(token.Access{
-		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
-	}, ttl)
+func (r *resolver) tokens(
+	ctx context.Context, u *db.User, s *db.Session, delivery graph.TokenDelivery,
+) (*graph.AuthTokens, error) {
+	access, claims, err := r.accessToken(ctx, u, s)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +39,35 @@ func (r *resolver) tokens(u *db.User, s *db.Session, delivery graph.TokenDeliver
 		t.RefreshToken = &text
 	}
 	return t, nil
+}
+
+// accessToken makes the access token in the form of the present dialect.
+func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (secret.Text, token.Access, error) {
+	extra, err := r.furtherClaims(ctx, u, s)
+	if err != nil {
+		return "", token.Access{}, err
+	}
+	var methods []string
+	for _, m := range s.Methods {
+		methods = append(methods, amr[m])
+	}
+	form := r.profile(ctx).Access
+	// A token does not promise more than its session, but for the second that is the least a token can say.
+	ttl := max(min(cmp.Or(form.TTL, r.AccessTTL), s.AbsoluteEnd.Sub(r.now())), time.Second)
+	return r.Issuer.Issue(token.Access{
+		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
+		HS256: form.HS256, Extra: extra,
+	}, ttl)
+}
+
+// rehearse makes an access token in vain before a session is written, where the claims of a dialect may fail: an error
+// then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
+func (r *resolver) rehearse(ctx context.Context, u *db.User, s *db.Session) error {
+	if r.profile(ctx).Access.Claims == nil {
+		return nil
+	}
+	_, _, err := r.accessToken(ctx, u, s)
+	return err
 }
 
 // identifiers are what nobody may take as password: the names of the account.

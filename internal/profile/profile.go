@@ -27,7 +27,10 @@ type Access struct {
 	HS256 bool
 
 	// Claims gives further claims from {user: {…}, session: {…}}, whose fields are named as in the GraphQL types User and
-	// Session. It never gives one that the server sets itself. Nil for none.
+	// Session; all are plain values of JSON, times as text, and are not to be changed. They are asked for at each making of
+	// a token, and once more before an account or a session is written, with 0 for the numbers that are not drawn by then.
+	// It never gives one that the server sets itself (token.ReservedClaim); metadata, an object of at most 1 KiB or null,
+	// stands in for that of the user. An error is internal: the caller learns only that something went wrong. Nil for none.
 	Claims func(ctx context.Context, subject map[string]any) (map[string]any, error)
 }
 
@@ -37,7 +40,7 @@ type Refresh struct {
 	TTL time.Duration
 
 	// SingleUse refuses the predecessor of the token in force also within the grace, in which its successor would be
-	// given again otherwise. The session lives on.
+	// given again otherwise. The session lives on. A logout by the predecessor still ends the session, as anywhere.
 	SingleUse bool
 }
 
