@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -76,13 +77,13 @@ func (s *logSink) String() string {
 
 // start runs a server on the database of dsn with settings NAME=value. Limits are off unless a setting says otherwise,
 // so that tests of other things are not slowed down.
-func start(t *testing.T, dsn string, env ...string) *instance {
+func start(t testing.TB, dsn string, env ...string) *instance {
 	t.Helper()
 	return startWithClock(t, newClock(), dsn, env...)
 }
 
 // startWithClock is start for several instances that share a clock.
-func startWithClock(t *testing.T, c *clock, dsn string, env ...string) *instance {
+func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -184,6 +185,9 @@ func receive(r *http.Request) (*answer, error) {
 	}
 	a := &answer{Status: res.StatusCode, Header: res.Header, Raw: string(raw)}
 	_ = json.Unmarshal(raw, a) // an answer that is not JSON has Raw
+	if err := undeclared(r, a); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, raw)
+	}
 	return a, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 const pagedSchema = `
@@ -98,7 +100,7 @@ func TestCoercionOfOtherTypes(t *testing.T) {
 		`{"b":"true"}`:                 "",
 	}
 	for given, want := range tests {
-		value, err := decodeJSON([]byte(given))
+		value, err := strictjson.Decode([]byte(given))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,7 @@
 package gqlhttp
 
 import (
-	"fmt"
+	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -27,23 +27,6 @@ type operation struct {
 	notNull     map[string]bool // nullable variables that stand where null is not allowed
 }
 
-// Document prepares a stored document: one operation, as deep and as long as its author likes. The error names the
-// position of what is wrong with it.
-func (h *Handler) Document(text string) (*Document, error) {
-	syntax, err := parser.ParseQuery(&ast.Source{Input: text})
-	if err != nil {
-		return nil, fmt.Errorf("gqlhttp: %w", err)
-	}
-	if len(syntax.Operations) != 1 {
-		return nil, fmt.Errorf("gqlhttp: a stored document holds one operation, not %d", len(syntax.Operations))
-	}
-	doc, errs := h.validate(syntax, true)
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("gqlhttp: %w", errs)
-	}
-	return doc, nil
-}
-
 // document prepares a document from outside, or finds it among those that were prepared before.
 func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	if doc, ok := h.documents.Get(text); ok {
@@ -66,7 +49,7 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	if f := literals.document(syntax); f != nil {
 		return nil, presented(f)
 	}
-	doc, errs := h.validate(syntax, h.introspection)
+	doc, errs := h.validate(syntax, false)
 	if len(errs) > 0 {
 		return nil, validationErrors(errs)
 	}
@@ -77,8 +60,8 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	return doc, nil
 }
 
-// validate applies the rules of the schema and gathers what requests will need to know.
-func (h *Handler) validate(syntax *ast.QueryDocument, introspection bool) (*Document, gqlerror.List) {
+// validate applies the rules of the schema and gathers what requests will need to know. A stored document is the operator's.
+func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, gqlerror.List) {
 	doc := &Document{syntax: syntax}
 	byDefinition := map[*ast.OperationDefinition]*operation{}
 	for _, def := range syntax.Operations {
@@ -86,7 +69,7 @@ func (h *Handler) validate(syntax *ast.QueryDocument, introspection bool) (*Docu
 		byDefinition[def] = op
 		doc.operations = append(doc.operations, op)
 	}
-	errs := validator.ValidateWithRules(h.schema.Schema(), syntax, ruleSet(introspection, byDefinition))
+	errs := validator.ValidateWithRules(h.schema.Schema(), syntax, ruleSet(stored, stored || h.introspection, byDefinition))
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -96,22 +79,40 @@ func (h *Handler) validate(syntax *ast.QueryDocument, introspection bool) (*Docu
 	return doc, nil
 }
 
-// survey finds the @credential fields and the pages of a validated selection, through its fragments.
+// survey finds the @credential fields and the pages of a validated selection.
 func (op *operation) survey(set ast.SelectionSet) {
+	for field := range everyField(set) {
+		if field.Definition.Directives.ForName("credential") != nil {
+			op.credentials = append(op.credentials, field.Name)
+		}
+		op.paged = op.paged || isPaged(field.Definition)
+	}
+}
+
+// everyField walks a validated selection, through its fragments, to the last leaf.
+func everyField(set ast.SelectionSet) iter.Seq[*ast.Field] {
+	return func(yield func(*ast.Field) bool) { walkFields(set, yield) }
+}
+
+func walkFields(set ast.SelectionSet, yield func(*ast.Field) bool) bool {
 	for _, selection := range set {
+		var below ast.SelectionSet
 		switch s := selection.(type) {
 		case *ast.Field:
-			if s.Definition.Directives.ForName("credential") != nil {
-				op.credentials = append(op.credentials, s.Name)
+			if !yield(s) {
+				return false
 			}
-			op.paged = op.paged || isPaged(s.Definition)
-			op.survey(s.SelectionSet)
+			below = s.SelectionSet
 		case *ast.InlineFragment:
-			op.survey(s.SelectionSet)
+			below = s.SelectionSet
 		case *ast.FragmentSpread:
-			op.survey(s.Definition.SelectionSet)
+			below = s.Definition.SelectionSet
+		}
+		if !walkFields(below, yield) {
+			return false
 		}
 	}
+	return true
 }
 
 // checksSecret tells whether any operation of the document has a @credential field.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 // FuzzGuard sends documents: never a panic, never long, never an internal error.
@@ -68,7 +70,7 @@ func FuzzBody(f *testing.F) {
 		if w.Code == 500 || w.Body.Len() == 0 {
 			t.Errorf("got %d %s", w.Code, w.Body)
 		}
-		if _, err := decodeJSON(w.Body.Bytes()); err != nil {
+		if _, err := strictjson.Decode(w.Body.Bytes()); err != nil {
 			t.Errorf("the answer is not strict JSON: %s", w.Body)
 		}
 	})

@@ -40,10 +40,14 @@ type Handler struct {
 	documents     *lru.Cache[string, *Document]
 }
 
-// New makes a handler. It fails when a required field of cfg is missing.
+// New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses what
+// its mutations are refused with.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Schema == nil || cfg.Admit == nil || cfg.Log == nil {
 		return nil, errors.New("gqlhttp: Schema, Admit and Log are required")
+	}
+	if err := refusalsAreStated(cfg.Schema.Schema()); err != nil {
+		return nil, err
 	}
 	documents, err := lru.New[string, *Document](cachedDocuments)
 	if err != nil {

@@ -20,10 +20,9 @@ const (
 
 // The limits of a request.
 const (
-	maxBody      = 128 << 10 // bytes; more is 413
-	maxURL       = 8 << 10   // bytes; more is 414
-	maxJSONDepth = 32        // of objects and arrays in the body
-	maxErrors    = 10        // in an answer
+	maxBody   = 128 << 10 // bytes; more is 413
+	maxURL    = 8 << 10   // bytes; more is 414
+	maxErrors = 10        // in an answer
 )
 
 // The cache of documents. Its keys are whole documents: 500 of 8 KiB are 4 MiB.

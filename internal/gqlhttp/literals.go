@@ -8,6 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 // literalCheck walks the values that are written in a document, before validation does.
@@ -102,15 +103,15 @@ func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	case ast.StringValue, ast.BlockValue:
 		c.strings = true
 		if strings.ContainsRune(v.Raw, 0) {
-			return fault.New(fault.BadUserInput, nulMessage)
+			return fault.New(fault.BadUserInput, strictjson.NULMessage)
 		}
 	case ast.IntValue:
 		if _, err := strconv.ParseInt(v.Raw, 10, 64); err != nil {
-			return fault.New(fault.BadUserInput, numberMessage)
+			return fault.New(fault.BadUserInput, strictjson.NumberMessage)
 		}
 	case ast.FloatValue:
 		if _, err := strconv.ParseFloat(v.Raw, 64); err != nil {
-			return fault.New(fault.BadUserInput, numberMessage)
+			return fault.New(fault.BadUserInput, strictjson.NumberMessage)
 		}
 	}
 	for _, child := range v.Children {
@@ -120,11 +121,6 @@ func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	}
 	return nil
 }
-
-const (
-	nulMessage    = "A string holds the character U+0000, which is not allowed."
-	numberMessage = "A number is too large."
-)
 
 // loneSurrogate tells whether the text of a document escapes half of a surrogate pair, which the parser would turn
 // into a replacement character (GraphQL specification, section 2.9.4, calls it a syntax error).

@@ -32,6 +32,9 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 		shown.Message = argumentMessage(fc, shown.Path, f)
 		shown.Path = fc.Path()
 		shown.Extensions = map[string]any{"code": fault.BadUserInput}
+		if f == nil {
+			shown.Err = errors.Join(fault.New(fault.BadUserInput, shown.Message), err)
+		}
 	case f != nil:
 		shown.Message = f.Message
 		shown.Extensions = extensions(f)

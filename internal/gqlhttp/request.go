@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 // request is the parameters of a GraphQL request (GraphQL over HTTP, section 5.1).
@@ -110,7 +111,7 @@ func readGet(r *http.Request) (request, *problem) {
 
 // decodeParameter maps what is not JSON to 400, and JSON that holds what we refuse to a request error.
 func decodeParameter(text []byte) (any, *problem) {
-	value, err := decodeJSON(text)
+	value, err := strictjson.Decode(text)
 	if err == nil {
 		return value, nil
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// ruleSet is the rules of the GraphQL specification, section 5, and our own. None of them suggests names: to whom
-// introspection is closed they would open it again, and each costs a comparison with every name of the schema.
-func ruleSet(introspection bool, operations map[*ast.OperationDefinition]*operation) *rules.Rules {
+// ruleSet is the rules of the GraphQL specification, section 5, and our own. They suggest names to the author of a stored
+// document and to nobody else: to whom introspection is closed they would open it again, and each costs a comparison with
+// every name of the schema.
+func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefinition]*operation) *rules.Rules {
 	set := rules.NewDefaultRules()
 	for loud, quiet := range map[string]core.Rule{
 		rules.FieldsOnCorrectTypeRule.Name: rules.FieldsOnCorrectTypeRuleWithoutSuggestions,
@@ -19,8 +20,10 @@ func ruleSet(introspection bool, operations map[*ast.OperationDefinition]*operat
 		rules.ScalarLeafsRule.Name:         rules.ScalarLeafsRuleWithoutSuggestions,
 		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
 	} {
-		set.RemoveRule(loud)
-		set.AddRule(quiet.Name, quiet.RuleFunc)
+		if !suggestions {
+			set.RemoveRule(loud)
+			set.AddRule(quiet.Name, quiet.RuleFunc)
+		}
 	}
 	set.AddRule("NoDefer", noDefer)
 	set.AddRule("Int32", int32Literals)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -49,7 +50,8 @@ func coerce(schema *ast.Schema, op *operation, given map[string]any) (map[string
 }
 
 func (c coercion) refuse(what string) *fault.Error {
-	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.", clip(c.path), what))
+	steps := strings.FieldsFunc(c.path, func(r rune) bool { return strings.ContainsRune(".[]", r) })
+	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.", clip(c.path), what), steps...)
 }
 
 func (c coercion) mustBe(t *ast.Type) *fault.Error {
@@ -147,7 +149,7 @@ func exactlyOne(members map[string]any) bool {
 // scalar takes a JSON value for a scalar: those of the specification strictly, custom ones as they are, because the
 // code behind them checks.
 func scalar(name string, value any) (any, bool) {
-	number, isNumber := value.(stdjson.Number)
+	number, isNumber := asNumber(value)
 	switch name {
 	case "String":
 		s, ok := value.(string)
@@ -169,6 +171,20 @@ func scalar(name string, value any) (any, bool) {
 		return strconv.FormatInt(n, 10), isNumber && err == nil
 	}
 	return value, true
+}
+
+// asNumber gives a number of this process the form that it has in JSON.
+func asNumber(value any) (stdjson.Number, bool) {
+	switch n := value.(type) {
+	case stdjson.Number:
+		return n, true
+	case int:
+		return stdjson.Number(strconv.Itoa(n)), true
+	case float64:
+		text, err := stdjson.Marshal(n)
+		return stdjson.Number(text), err == nil
+	}
+	return "", false
 }
 
 // whole reads an integer; 1.0 and 1e3 are integers too.

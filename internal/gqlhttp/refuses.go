@@ -1,0 +1,90 @@
+package gqlhttp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// topLevel is the codes of top-level errors, as extensions writes them.
+var topLevel = []fault.Code{fault.Unauthenticated, fault.Forbidden, fault.RateLimited, fault.BadUserInput, fault.Internal}
+
+// Refusals gives every code that a *fault.Error of Do can carry for this stored document, sorted, and
+// INTERNAL_SERVER_ERROR, which stands for all other errors. It reads the directives of the schema.
+func (d *Document) Refusals() []fault.Code {
+	op := d.operations[0]
+	codes := map[fault.Code]bool{fault.Internal: true}
+	if len(op.definition.VariableDefinitions) > 0 {
+		codes[fault.BadUserInput] = true // one that does not have its type
+	}
+	for field := range everyField(op.definition.SelectionSet) {
+		for _, code := range refusesOf(field.Definition) {
+			codes[code] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(codes))
+}
+
+// refusesOf gives the codes that the directives of a field bring.
+func refusesOf(field *ast.FieldDefinition) []fault.Code {
+	codes := declared(field)
+	if field.Directives.ForName("requiresAuth") != nil {
+		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
+	}
+	if field.Directives.ForName("credential") != nil {
+		codes = append(codes, fault.RateLimited, fault.Unavailable)
+	}
+	return codes
+}
+
+// declared gives the codes of @refuses.
+func declared(field *ast.FieldDefinition) (codes []fault.Code) {
+	d := field.Directives.ForName("refuses")
+	if d == nil {
+		return nil
+	}
+	list := d.Arguments.ForName("codes")
+	if list == nil {
+		return nil
+	}
+	if list.Value.Kind != ast.ListValue { // one value stands for a list of one
+		return []fault.Code{fault.Code(list.Value.Raw)}
+	}
+	for _, code := range list.Value.Children {
+		codes = append(codes, fault.Code(code.Value.Raw))
+	}
+	return codes
+}
+
+// refusalsAreStated holds a schema to its directive @refuses: every field of Mutation has it, and it names codes that there
+// are.
+func refusalsAreStated(schema *ast.Schema) error {
+	if schema.Mutation != nil {
+		for _, field := range schema.Mutation.Fields {
+			if field.Directives.ForName("refuses") == nil {
+				return fmt.Errorf("gqlhttp: Mutation.%s does not say which refusals it gives: give it @refuses", field.Name)
+			}
+		}
+	}
+	known := slices.Clone(topLevel)
+	if codes := schema.Types["ErrorCode"]; codes != nil {
+		for _, code := range codes.EnumValues {
+			known = append(known, fault.Code(code.Name))
+		}
+	}
+	for _, def := range schema.Types {
+		for _, field := range def.Fields {
+			for _, code := range declared(field) {
+				if !slices.Contains(known, code) {
+					return fmt.Errorf("gqlhttp: %s.%s refuses with %q, which is neither in ErrorCode nor a code of top-level errors",
+						def.Name, field.Name, code)
+				}
+			}
+		}
+	}
+	return nil
+}

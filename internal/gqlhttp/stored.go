@@ -1,0 +1,165 @@
+package gqlhttp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// DocumentError is one thing that is wrong with a stored document.
+type DocumentError struct {
+	Line, Column int // within the text of the document, from 1
+	Message      string
+}
+
+func (e *DocumentError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
+
+// Document prepares a stored document: one operation, as deep and as long as its author likes, a query or a mutation of one
+// field. Whatever refuses in userErrors must be asked for them, else a refusal would pass for a success.
+//
+// The error holds a *DocumentError for everything that was found, which errors.As finds one of: the first.
+func (h *Handler) Document(text string) (*Document, error) {
+	syntax, err := parser.ParseQuery(&ast.Source{Input: text})
+	if found, ok := errors.AsType[*gqlerror.Error](err); ok {
+		return nil, documentErrors(gqlerror.List{found})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gqlhttp: %w", err)
+	}
+	if err := oneOperation(syntax); err != nil {
+		return nil, fmt.Errorf("gqlhttp: %w", err)
+	}
+	doc, errs := h.validate(syntax, true)
+	if len(errs) > 0 {
+		return nil, documentErrors(errs)
+	}
+	if err := soundRoot(h.schema.Schema(), doc.operations[0]); err != nil {
+		return nil, fmt.Errorf("gqlhttp: %w", err)
+	}
+	return doc, nil
+}
+
+func documentErrors(errs gqlerror.List) error {
+	list := make([]error, len(errs))
+	for i, e := range errs {
+		one := &DocumentError{Line: 1, Column: 1, Message: e.Message}
+		if len(e.Locations) > 0 {
+			one.Line, one.Column = e.Locations[0].Line, e.Locations[0].Column
+		}
+		list[i] = one
+	}
+	return fmt.Errorf("gqlhttp: %w", errors.Join(list...))
+}
+
+func oneOperation(syntax *ast.QueryDocument) error {
+	switch len(syntax.Operations) {
+	case 1:
+		if op := syntax.Operations[0]; op.Operation == ast.Subscription {
+			return wrong(op.Position, "A stored document can not be a subscription: it is answered once.")
+		}
+		return nil
+	case 0:
+		return &DocumentError{Line: 1, Column: 1, Message: "A stored document holds one operation, and this one none."}
+	}
+	return wrong(syntax.Operations[1].Position, "A stored document holds one operation: this is the second.")
+}
+
+// soundRoot looks at the root fields of a validated operation.
+func soundRoot(schema *ast.Schema, op *operation) error {
+	fields := rootFields(op.definition.SelectionSet)
+	if op.definition.Operation == ast.Mutation && len(fields) > 1 {
+		return wrong(fields[1].Position, "A stored mutation has one field: where several things change, that field changes them.")
+	}
+	payload := schema.PossibleTypes["Payload"]
+	for _, field := range fields {
+		if !slices.Contains(payload, schema.Types[field.Definition.Type.Name()]) {
+			continue
+		}
+		if !tellsRefusals(field) {
+			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { code message }, under these names and "+
+				"unconditionally: a refusal would pass for a success.", field.Name))
+		}
+	}
+	return nil
+}
+
+func tellsRefusals(field *ast.Field) bool {
+	var below ast.SelectionSet
+	for _, userErrors := range always(field.SelectionSet, "userErrors") {
+		below = append(below, userErrors.SelectionSet...)
+	}
+	return len(always(below, "code")) > 0 && len(always(below, "message")) > 0
+}
+
+// always finds the fields of a name that nothing renames and no @skip or @include can leave out.
+func always(set ast.SelectionSet, name string) (fields []*ast.Field) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if s.Name == name && s.Alias == name && len(s.Directives) == 0 {
+				fields = append(fields, s)
+			}
+		case *ast.InlineFragment:
+			if len(s.Directives) == 0 {
+				fields = append(fields, always(s.SelectionSet, name)...)
+			}
+		case *ast.FragmentSpread:
+			if len(s.Directives) == 0 {
+				fields = append(fields, always(s.Definition.SelectionSet, name)...)
+			}
+		}
+	}
+	return fields
+}
+
+func wrong(at *ast.Position, message string) *DocumentError {
+	return &DocumentError{Line: at.Line, Column: at.Column, Message: message}
+}
+
+// rootFields gives the fields of a selection in their order, through fragments, twice where they stand twice.
+func rootFields(set ast.SelectionSet) (fields []*ast.Field) {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			fields = append(fields, s)
+		case *ast.InlineFragment:
+			fields = append(fields, rootFields(s.SelectionSet)...)
+		case *ast.FragmentSpread:
+			fields = append(fields, rootFields(s.Definition.SelectionSet)...)
+		}
+	}
+	return fields
+}
+
+// Fields gives the names under which the root fields stand in the data, in the order of the document.
+func (d *Document) Fields() []string {
+	var names []string
+	for _, field := range rootFields(d.operations[0].definition.SelectionSet) {
+		if !slices.Contains(names, field.Alias) {
+			names = append(names, field.Alias)
+		}
+	}
+	return names
+}
+
+// Mutates tells whether the document changes anything: whether it is a mutation.
+func (d *Document) Mutates() bool { return d.operations[0].definition.Operation == ast.Mutation }
+
+// Variables gives the names of the variables that the document declares, in its order.
+func (d *Document) Variables() []string {
+	var names []string
+	for _, v := range d.operations[0].definition.VariableDefinitions {
+		names = append(names, v.Variable)
+	}
+	return names
+}
+
+// Requires tells whether the document does not run without this variable: it has no default and must not be null.
+func (d *Document) Requires(variable string) bool {
+	v := d.operations[0].definition.VariableDefinitions.ForName(variable)
+	return v != nil && v.Type.NonNull && v.DefaultValue == nil
+}

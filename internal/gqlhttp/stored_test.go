@@ -1,0 +1,206 @@
+package gqlhttp
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// What a stored document is refused for, and where.
+func TestStoredDocumentsAreValidated(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	const args = `(input:{password:"x"})`
+	for text, want := range map[string]string{
+		"{me{id":                             "1:7: ",
+		"":                                   "1:1: A stored document holds one operation, and this one none",
+		"fragment A on User{id}":             "1:1: A stored document holds one operation, and this one none",
+		"query A{me{id}}\nquery B{me{id}}":   "2:1: A stored document holds one operation: this is the second",
+		"subscription{me{id}}":               "1:1: A stored document can not be a subscription",
+		"{\n  nothing }":                     "2:3: Cannot query field",
+		"{\n me {\n  idd } }":                `3:3: Cannot query field "idd" on type "User". Did you mean "id"?`,
+		"{me{id ...@defer{name}}}":           "1:12: Unknown directive",
+		"query($v:Int){me{id}}":              `1:7: Variable "$v" is never used.`,
+		"query($v:Int!){session(id:$v){id}}": "1:27: ",
+		"mutation{\n logout{userErrors{code message}}\n revokeOtherSessions{userErrors{code message}}}":                "3:2: A stored mutation has one field",
+		"mutation{...A} fragment A on Mutation{a:logout{userErrors{code message}} b:logout{userErrors{code message}}}": "1:74: A stored mutation has one field",
+		"mutation{logout{userErrors{code message}} logout{userErrors{code message}}}":                                  "1:43: A stored mutation has one field",
+		"mutation{\n  login" + args + "{user{id}}}":                                                                    "2:3: Ask login for userErrors { code message }",
+		"mutation{login" + args + "{userErrors{code}}}":                                                                "1:10: Ask login",
+		"mutation{login" + args + "{userErrors{message field}}}":                                                       "1:10: Ask login",
+		"mutation{login" + args + "{errors:userErrors{code message}}}":                                                 "1:10: Ask login",
+		"mutation{login" + args + "{userErrors{c:code message}}}":                                                      "1:10: Ask login",
+		"mutation{login" + args + "{userErrors{code:message message:code}}}":                                           "1:10: Ask login",
+		"mutation($b:Boolean!){login" + args + "{userErrors @skip(if:$b){code message}}}":                              "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args + "{userErrors{code message @include(if:$b)}}}":                           "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args + "{... @include(if:$b){userErrors{code message}}}}":                      "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args + "{...A @skip(if:$b)}} fragment A on Payload{userErrors{code message}}":  "1:23: Ask login",
+	} {
+		_, err := k.handler.Document(text)
+		first, ok := errors.AsType[*DocumentError](err)
+		if !ok || !strings.HasPrefix(first.Error(), want) || !strings.Contains(err.Error(), first.Error()) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	_, err := k.handler.Document("{\n  me { a }\n  b }")
+	if err == nil || !strings.Contains(err.Error(), "2:8: ") || !strings.Contains(err.Error(), "3:3: ") {
+		t.Errorf("of two errors only %v", err)
+	}
+}
+
+// What a dialect asks of a document before it runs it.
+func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for _, c := range []struct{ text, fields, variables, required, refusals string }{
+		{`{serverInfo{version}}`, "serverInfo", "", "", "INTERNAL_SERVER_ERROR"},
+		{`{me{id}}`, "me", "", "", "FORBIDDEN INTERNAL_SERVER_ERROR"},
+		{`{b:me{id} ...A} fragment A on Query{a:keys{id} b:me{name} ...{sessions{id}}}`, "b a sessions", "", "", "FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{`query($n:Int $i:ID="a"){session(number:$n id:$i){id}}`, "session", "n i", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{`{session(number:1){id}}`, "session", "", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{`mutation{revokeOtherSessions{...A}} fragment A on Payload{userErrors{code} userErrors{message}}`, "revokeOtherSessions", "", "", "FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{
+			`mutation($r:RefreshInput!){x:refresh(input:$r){userErrors{code message}}}`, "x", "r", "r",
+			"BAD_USER_INPUT INTERNAL_SERVER_ERROR INVALID_TOKEN RATE_LIMITED SERVICE_UNAVAILABLE TOKEN_REUSED",
+		},
+		{
+			`mutation($p:String!,$e:String!="a"){login(input:{password:$p,email:$e}){...{userErrors{code message}}}}`, "login", "p e", "p",
+			"ACCOUNT_LOCKED BAD_USER_INPUT INTERNAL_SERVER_ERROR INVALID_CREDENTIALS INVALID_INPUT NOT_FOUND RATE_LIMITED SERVICE_UNAVAILABLE",
+		},
+	} {
+		doc, err := k.handler.Document(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		required := slices.DeleteFunc(doc.Variables(), func(name string) bool { return !doc.Requires(name) })
+		refusals := strings.Trim(fmt.Sprint(doc.Refusals()), "[]")
+		got := [4]string{strings.Join(doc.Fields(), " "), strings.Join(doc.Variables(), " "), strings.Join(required, " "), refusals}
+		if got != [4]string{c.fields, c.variables, c.required, c.refusals} {
+			t.Errorf("%s: %q", c.text, got)
+		}
+		if doc.Mutates() != strings.HasPrefix(c.text, "mutation") || doc.Requires("nothing") {
+			t.Errorf("%s: mutates %t", c.text, doc.Mutates())
+		}
+	}
+}
+
+// A schema says with what its mutations are refused, in words that there are.
+func TestNewWantsRefusals(t *testing.T) {
+	t.Parallel()
+	const rest = ` enum ErrorCode { NOT_FOUND } directive @refuses(codes: [String!]!) on FIELD_DEFINITION type Query { a: Int `
+	for text, want := range map[string]string{
+		rest + `}`: "",
+		rest + `} type Mutation { b: Int @refuses(codes: []) }`:                                  "",
+		rest + `} type Mutation { b: Int @refuses(codes: "NOT_FOUND") }`:                         "",
+		rest + `@refuses(codes: ["BAD_USER_INPUT" "NOT_FOUND" "UNAUTHENTICATED" "FORBIDDEN"]) }`: "",
+		rest + `} type Mutation { b: Int }`:                                                      "Mutation.b does not say",
+		rest + `} type Mutation { b: Int @refuses(codes: ["GONE"]) }`:                            `Mutation.b refuses with "GONE"`,
+		rest + `} type Mutation { b: Int @refuses(codes: "GONE") }`:                              `Mutation.b refuses with "GONE"`,
+		rest + `c: Int @refuses(codes: ["FORBIDDEN", "SERVICE_UNAVAILABLE"]) }`:                  `Query.c refuses with "SERVICE_UNAVAILABLE"`,
+	} {
+		schema := gqlparser.MustLoadSchema(&ast.Source{Input: text})
+		_, err := New(Config{
+			Schema: &graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return schema }},
+			Admit:  func(context.Context, string) error { return nil }, Log: slog.New(slog.DiscardHandler),
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// Variables of this process have the same worth as those of a request, and are not touched.
+func TestDoTakesVariablesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	var got graph.CreateAPIKeyInput
+	k.stub.key = func(_ context.Context, in graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+		got = in
+		return &graph.CreateAPIKeyPayload{UserErrors: []*graph.UserError{}}, nil
+	}
+	doc, err := k.handler.Document(`mutation($v:CreateApiKeyInput!){createApiKey(input:$v){userErrors{code message}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type own struct {
+		Name   string          `json:"name"`
+		Scopes []db.Permission `json:"scopes"`
+	}
+	for _, v := range []any{
+		map[string]any{"name": "x", "scopes": []any{"PROFILE_READ"}},
+		map[string]any{"name": "x", "scopes": "PROFILE_READ"},
+		map[string]any{"name": "x", "scopes": []string{"PROFILE_READ"}},
+		map[string]string{"name": "x"},
+		own{"x", []db.Permission{db.ProfileRead}},
+	} {
+		before := fmt.Sprintf("%#v", v)
+		if err := k.handler.Do(t.Context(), doc, map[string]any{"v": v}, nil); err != nil || got.Name != "x" || len(got.Scopes) != 1 {
+			t.Errorf("%#v: %v %+v", v, err, got)
+		}
+		if after := fmt.Sprintf("%#v", v); after != before {
+			t.Errorf("%s became %s", before, after)
+		}
+	}
+	for _, v := range []any{nil, "x", map[string]any{"name": 1}, map[string]any{"nam": "x"}, map[string]any{"scopes": []any{"X"}}, own{"x\x00", nil}} {
+		if err := k.handler.Do(t.Context(), doc, map[string]any{"v": v}, nil); !fault.Is(err, fault.BadUserInput) {
+			t.Errorf("%#v: %v", v, err)
+		}
+	}
+}
+
+// Numbers of Go fit where the same numbers in JSON do.
+func TestNumbersOfThisProcess(t *testing.T) {
+	t.Parallel()
+	h := pagedHandler(t)
+	for _, number := range []any{0, 1, -1, 1 << 31, 1<<31 - 1, -1 << 31, 1 << 53, 1 << 62, 0.0, 1.0, 1.5, -2147483648.0, 1e9, 1e15, 1e21, 1e300, 5e-324} {
+		text, err := stdjson.Marshal(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"Int", "Float", "ID", "String", "Boolean"} {
+			c := coercion{schema: h.schema.Schema(), path: "v"}
+			here, refused := c.value(ast.NamedType(name, nil), number)
+			there, refusedToo := c.value(ast.NamedType(name, nil), stdjson.Number(text))
+			if here != there || (refused == nil) != (refusedToo == nil) {
+				t.Errorf("%T %v as %s: %v %v, from JSON %v %v", number, number, name, here, refused, there, refusedToo)
+			}
+		}
+	}
+}
+
+// Nothing below needs a visit: not an internal error, not a header of the answer, not a panic.
+func TestDoWithoutAVisit(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	doc, err := k.handler.Document(`{me{id}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, me := range map[string]func(context.Context) (*db.User, error){
+		"error":  func(context.Context) (*db.User, error) { return nil, io.ErrUnexpectedEOF },
+		"panic":  func(context.Context) (*db.User, error) { panic("x") },
+		"header": func(ctx context.Context) (*db.User, error) { visit.From(ctx).SetHeader("A", "b"); return nil, nil },
+	} {
+		k.stub.me = me
+		err := k.handler.Do(context.Background(), doc, nil, nil)
+		if (err == nil) != (name == "header") || err != nil && fault.From(err) != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
