@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -32,6 +32,9 @@ type Config struct {
 	Now            func() time.Time
 }
 
+// sources is where a request may present its credential: what visit.Visit holds until a transport with other places looks.
+var sources = []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}}
+
 // Handler puts the edge around next.
 func Handler(cfg Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +45,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			UserAgent: userAgent(r.UserAgent()),
 			Dialect:   "graphql",
 		}
-		v.Credential, v.Ambiguous = credential(r.Header)
+		v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
 		out := &recorder{ResponseWriter: w}
 		headers(out.Header(), v.RequestID, cfg.HTTPS)
 		defer func() {
@@ -83,29 +86,6 @@ func headers(h http.Header, requestID string, https bool) {
 	if https {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
-}
-
-// credential reads what the request presents: Authorization: Bearer, or X-API-Key. More than one, or any other scheme,
-// is ambiguous: nothing is guessed.
-func credential(h http.Header) (text string, ambiguous bool) {
-	authorization, keys := h.Values("Authorization"), h.Values("X-Api-Key")
-	if len(authorization)+len(keys) == 0 {
-		return "", false
-	}
-	if len(authorization)+len(keys) > 1 {
-		return "", true
-	}
-	if len(keys) == 1 {
-		if token.Kind(keys[0]) != token.KindAPIKey {
-			return "", true
-		}
-		return keys[0], false
-	}
-	scheme, text, found := strings.Cut(authorization[0], " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") || text == "" {
-		return "", true
-	}
-	return text, false
 }
 
 // userAgent cuts the header to what is worth keeping and can not break a line of anybody's log (AU-03).

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// ExactPaths answers 404 where ServeMux would redirect a path to its clean form, and for percent-encoded slashes and dots:
-// a path has one spelling, so that nothing that counts by path can be walked around (LG-17).
-func ExactPaths(mux http.Handler) http.Handler {
+// ExactPaths lets notFound answer where ServeMux would redirect a path to its clean form, and for percent-encoded slashes,
+// dots and letters: a path has one spelling, so that nothing that counts by path can be walked around (LG-17).
+func ExactPaths(mux, notFound http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := r.URL.Path; r.URL.RawPath != "" || strings.TrimSuffix(path.Clean(p), "/")+trailing(p) != p || !strings.HasPrefix(p, "/") {
-			NotFound(w, r)
+			notFound.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -1,0 +1,146 @@
+package credential
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+const (
+	authorization = "Authorization"
+	apiKey        = "X-Api-Key"
+)
+
+// Read gives the credential that a request presents in one of the sources, as it stands there: "" when it presents none.
+//
+// The same text in two places counts once. Two different ones are ambiguous, and so are a header that is sent twice, an
+// Authorization header in a form that none of the sources has, and an X-API-Key that is no API key. Then text is "".
+// A header of Authorization or of a source's name counts as absent when it is blank, a cookie when it is empty: that is
+// how clients that have nothing to say often say it.
+func Read(h http.Header, sources []Source) (text string, ambiguous bool) {
+	var f find
+	f.authorization(h, sources)
+	for _, s := range sources {
+		switch s.Kind {
+		case APIKey:
+			f.apiKey(h)
+		case Header:
+			f.headers(h, s.Names)
+		case Cookie:
+			f.cookies(h, s.Names)
+		case Bearer, Token, Bare: // are in the one header
+		}
+	}
+	if f.ambiguous {
+		return "", true
+	}
+	return f.text, false
+}
+
+// find is what was found so far.
+type find struct {
+	text      string
+	ambiguous bool
+}
+
+func (f *find) add(text string) {
+	f.ambiguous = f.ambiguous || f.text != "" && f.text != text
+	f.text = text
+}
+
+// one gives the value of a header that is sent once at most; "" when it is absent or blank.
+func (f *find) one(h http.Header, name string) string {
+	values := slices.DeleteFunc(slices.Clone(h.Values(name)), blank)
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return values[0]
+	}
+	f.ambiguous = true
+	return ""
+}
+
+func (f *find) headers(h http.Header, names []string) {
+	for _, name := range names {
+		if text := f.one(h, name); text != "" {
+			f.add(text)
+		}
+	}
+}
+
+func (f *find) apiKey(h http.Header) {
+	values := h.Values(apiKey)
+	switch {
+	case len(values) == 0:
+	case len(values) > 1 || token.Kind(values[0]) != token.KindAPIKey:
+		f.ambiguous = true
+	default:
+		f.add(values[0])
+	}
+}
+
+// cookies takes cookies as a request of net/http reads them: a malformed one is none. http.ParseCookie would give up at it,
+// and any script of the same site can set one.
+func (f *find) cookies(h http.Header, names []string) {
+	r := http.Request{Header: http.Header{"Cookie": h["Cookie"]}}
+	for _, c := range r.Cookies() {
+		if slices.Contains(names, c.Name) && c.Value != "" {
+			f.add(c.Value)
+		}
+	}
+}
+
+// authorization reads the header by the schemes that the sources name.
+func (f *find) authorization(h http.Header, sources []Source) {
+	value := f.one(h, authorization)
+	if value == "" {
+		return
+	}
+	scheme, rest, _ := strings.Cut(value, " ")
+	has := func(k Kind) bool { return slices.ContainsFunc(sources, func(s Source) bool { return s.Kind == k }) }
+	text := ""
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		if has(Bearer) {
+			text = rest
+		}
+	case strings.EqualFold(scheme, "Token"):
+		if has(Token) {
+			text = tokenScheme(rest)
+		}
+	case has(Bare) && !strings.ContainsAny(value, " \t"):
+		text = value
+	}
+	if blank(text) {
+		f.ambiguous = true
+		return
+	}
+	f.add(text)
+}
+
+// tokenScheme reads what follows the scheme Token: a token, or parameters of which the first is the token and the others
+// say nothing about who is calling. "" when it is neither.
+func tokenScheme(rest string) string {
+	const name = "token="
+	first, others, _ := strings.Cut(rest, ",")
+	for other := range strings.SplitSeq(others, ",") {
+		if strings.HasPrefix(strings.TrimSpace(other), name) {
+			return "" // a second token
+		}
+	}
+	first = strings.TrimPrefix(strings.TrimSpace(first), name)
+	if inner, ok := strings.CutPrefix(first, `"`); ok {
+		if first, ok = strings.CutSuffix(inner, `"`); !ok {
+			return ""
+		}
+	}
+	if strings.ContainsAny(first, " \t\"") {
+		return ""
+	}
+	return first
+}
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
