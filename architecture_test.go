@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dragoman-auth/dragoman/rest"
 )
 
 const module = "github.com/dragoman-auth/dragoman"
@@ -43,7 +45,7 @@ func packages(t *testing.T) map[string]listed {
 		}
 		all[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
 	}
-	for _, name := range []string{"", "db", "graph", "resolvers", "web", "operator", "internal/gqlhttp"} {
+	for _, name := range []string{"", "db", "graph", "resolvers", "web", "operator", "rest", "internal/gqlhttp"} {
 		if _, ok := all[name]; !ok {
 			t.Fatalf("there is no package %q", name)
 		}
@@ -61,7 +63,9 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(``), inside(`.*`)},
 		{inside(`resolvers`), inside(`graph`, `db`, `internal/[a-z]+`)},
 		{inside(`graph`), inside(`db`, `internal/fault`)},
-		{inside(`operator`), inside(`db`, `internal/[a-z]+`)},
+		{inside(`operator`), inside(`db`, `rest`, `internal/[a-z]+`)},
+		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`, `internal/identity`, `internal/profile`,
+			`internal/credential`, `internal/strictjson`)},
 		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`web`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`)},
@@ -79,6 +83,7 @@ func TestArchitecture_Imports(t *testing.T) {
 		{regexp.MustCompile(`^golang\.org/x/crypto/argon2`), inside(`internal/password`)},
 		{regexp.MustCompile(`^github\.com/alecthomas/kong|^os/signal`), inside(``)},
 		{regexp.MustCompile(`^github\.com/chromedp`), inside(`web/webtest`)},
+		{regexp.MustCompile(`^github\.com/(itchyny/gojq|goccy/go-yaml)`), inside(`rest`)},
 		{regexp.MustCompile(`^testing$`), inside(`web/webtest`, `db/dbtest`)},
 		{regexp.MustCompile(`^(math/rand|math/rand/v2|net/http/pprof|expvar|log|unsafe|plugin|github\.com/99designs/gqlgen/graphql/handler.*|` +
 			`github\.com/uptrace/bun/driver/pgdriver)$`), inside(`nobody`)}, // KE-04, KE-06, SC-06
@@ -130,6 +135,24 @@ func sources(t *testing.T) map[string][]byte {
 		t.Fatalf("the sources were not found: %v", err)
 	}
 	return all
+}
+
+// TestArchitecture_DialectsAreData demands that the engine knows no dialect: neither by name nor by mount.
+func TestArchitecture_DialectsAreData(t *testing.T) {
+	t.Parallel()
+	dialects, err := rest.Load("", nil)
+	if err != nil || len(dialects) == 0 {
+		t.Fatalf("%d dialects, %v", len(dialects), err)
+	}
+	for name, text := range sources(t) {
+		for _, d := range dialects {
+			for _, word := range append([]string{d.Name, d.Title}, d.Mounts...) {
+				if len(word) > 1 && name != "server.go" && bytes.Contains(bytes.ToLower(text), bytes.ToLower([]byte(word))) {
+					t.Errorf("%s names %q of the dialect %s", name, word, d.Name)
+				}
+			}
+		}
+	}
 }
 
 // TestArchitecture_Sizes bounds files by 400 lines and functions by 60.

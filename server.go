@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -26,9 +27,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/resolvers"
+	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/web"
 )
 
@@ -77,6 +80,15 @@ type commands struct {
 			Username string `help:"A unique handle."`
 		} `cmd:"" help:"Make an account with the role admin and print its password, this once."`
 	} `cmd:"" help:"Administration from the terminal."`
+	Dialect struct {
+		List struct{} `cmd:"" help:"List the REST APIs that there are."`
+		Show struct {
+			Name string `arg:"" help:"The name of a dialect."`
+		} `cmd:"" help:"Print the file of a dialect."`
+		Check struct {
+			File string `arg:"" help:"A dialect file." type:"existingfile"`
+		} `cmd:"" help:"Check a dialect file and run its examples."`
+	} `cmd:"" help:"The REST APIs that the server speaks."`
 }
 
 // run is the program without its process: tests call it too.
@@ -116,6 +128,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return operator.Migrate(ctx, settings, stdout)
 	case "admin create <email>":
 		return operator.CreateAdmin(ctx, settings, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
+	case "dialect list":
+		return operator.ListDialects(settings, stdout)
+	case "dialect show <name>":
+		return operator.ShowDialect(settings, stdout, cli.Dialect.Show.Name)
+	case "dialect check <file>":
+		return operator.CheckDialect(ctx, settings, stdout, cli.Dialect.Check.File, serveCheck)
 	}
 	return serve(ctx, settings, log, stdout)
 }
@@ -146,7 +164,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 		_, err := a.db.Sweep(ctx, db.Clock(a.now()))
 		return err
 	})
-	banner(stdout, settings, a)
+	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects)
 	select {
 	case err := <-failed:
 		return err
@@ -159,28 +177,6 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
 	return server.Shutdown(end)
-}
-
-// banner tells a newcomer where everything is.
-func banner(w io.Writer, settings *config.Settings, a *app) {
-	fmt.Fprintf(w, "\nDragoman %s is up.\n\n", version)
-	row := func(name, value string) { fmt.Fprintf(w, "  %-12s %s\n", name, value) }
-	if settings.Playground.Is(settings.Loopback()) {
-		row("Playground", a.publicURL+"/")
-	}
-	row("GraphQL", a.publicURL+"/graphql")
-	row("JWKS", a.publicURL+"/.well-known/jwks.json")
-	switch {
-	case !a.db.Postgres():
-		row("Data", settings.DataDir+" (SQLite; for Postgres set DATABASE_URL=postgres://user:password@host:5432/name)")
-	case settings.Secret == "":
-		row("Data", "Postgres, and the server secret in "+settings.DataDir)
-	default:
-		row("Data", "Postgres")
-	}
-	row("First admin", "dragoman admin create you@example.com")
-	row("Settings", "dragoman --help")
-	fmt.Fprintln(w)
 }
 
 // every does a piece of housekeeping again and again, until ctx ends.
@@ -214,12 +210,29 @@ type app struct {
 	db        *db.DB
 	handler   http.Handler
 	publicURL string
+	dialects  []*rest.Dialect
 	draining  atomic.Bool
 	now       func() time.Time
 }
 
-// open puts the parts together.
-func open(ctx context.Context, settings *config.Settings, now func() time.Time, log *slog.Logger) (a *app, err error) {
+// serveCheck is the server of an example of a dialect file.
+func serveCheck(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, d *rest.Dialect) (func(), error) {
+	log := slog.New(slog.DiscardHandler)
+	a, err := open(ctx, settings, now, log, d)
+	if err != nil {
+		return nil, err
+	}
+	server := a.server(log)
+	go func() { _ = server.Serve(l) }()
+	return func() { _ = errors.Join(server.Close(), a.close(ctx, log)) }, nil
+}
+
+// open puts the parts together. Further dialects come on top of those that the settings name.
+func open(ctx context.Context, settings *config.Settings, now func() time.Time, log *slog.Logger, further ...*rest.Dialect) (a *app, err error) {
+	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
+	if err != nil {
+		return nil, err
+	}
 	master, err := settings.Master()
 	if err != nil {
 		return nil, err
@@ -228,21 +241,13 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	a = &app{db: database, publicURL: settings.URL(), now: now}
+	a = &app{db: database, publicURL: settings.URL(), dialects: dialects, now: now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, database.Close())
 		}
 	}()
-	keys, err := operator.SigningKeys(ctx, database, master, now)
-	if err != nil {
-		return nil, err
-	}
-	jwks, err := token.JWKS(keys...)
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := token.NewIssuer(cmp.Or(settings.Issuer, a.publicURL), cmp.Or(settings.Audience, a.publicURL), keys[0], keys[1:], now)
+	issuer, jwks, err := a.signing(ctx, settings, master)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +257,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
 		RefreshGrace: settings.RefreshGrace, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, Version: version,
+		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
 	})
 	if err != nil {
 		return nil, err
@@ -268,14 +273,38 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
+	engine, err := rest.New(ctx, rest.Config{
+		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.handler = edge.Handler(edge.Config{
 		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
-	}, a.routes(graphql, jwks, settings.Playground.Is(loopback)))
+	}, a.routes(graphql, engine, jwks, settings.Playground.Is(loopback)))
 	return a, nil
 }
 
+// signing is what makes access tokens, and the public keys to check them by.
+func (a *app) signing(ctx context.Context, settings *config.Settings, master *secret.Master) (*token.Issuer, []byte, error) {
+	keys, err := operator.SigningKeys(ctx, a.db, master, a.now)
+	if err != nil {
+		return nil, nil, err
+	}
+	jwks, err := token.JWKS(keys...)
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := token.NewIssuer(cmp.Or(settings.Issuer, a.publicURL), cmp.Or(settings.Audience, a.publicURL),
+		keys[0], keys[1:], master.HMACKey("access tokens"), a.now)
+	return issuer, jwks, err
+}
+
+// ownPaths are no dialect's.
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
+
 // routes is the whole surface of the server.
-func (a *app) routes(graphql http.Handler, jwks []byte, playground bool) http.Handler {
+func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, playground bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
 	mux.Handle("/query", graphql) // where gqlgen servers are by habit
@@ -292,8 +321,8 @@ func (a *app) routes(graphql http.Handler, jwks []byte, playground bool) http.Ha
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)
 	}
-	mux.HandleFunc("/", edge.NotFound)
-	return edge.ExactPaths(mux)
+	mux.Handle("/", engine)
+	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
 }
 
 // ready is false while the server drains and while the database does not answer (AV-04).

@@ -37,6 +37,10 @@ type Settings struct {
 	RevealAccounts    bool
 	Registration      bool
 
+	Dialects        []string // names; nil for all, empty for none
+	DialectsDir     string   // "" for none
+	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
+
 	Playground    Switch
 	Introspection Switch
 	LogLevel      slog.Level

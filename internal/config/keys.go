@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +96,22 @@ var keys = []key{
 	{
 		"DRAGOMAN_REGISTRATION", "on", "Whether register is open to the public.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.Registration }),
+	},
+	{
+		"DRAGOMAN_DIALECTS", "all", "The REST APIs that are served: `dragoman dialect list` shows them.",
+		"all, none, or names with commas between, for example my-api,another", false, parseDialects,
+	},
+	{
+		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml) of your own; one replaces a shipped one of the same name.", "a path", false,
+		func(s *Settings, v string) bool { s.DialectsDir = v; return true },
+	},
+	{
+		"DRAGOMAN_DIALECT_PASSWORDS", "documented", "The rules for new passwords in dialects: as each API documents them, or strict as in GraphQL.",
+		"documented or strict", false,
+		func(s *Settings, v string) bool {
+			s.StrictPasswords = v == "strict"
+			return v == "strict" || v == "documented"
+		},
 	},
 	{
 		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is a loopback address.", autoOnOff, false,
@@ -203,6 +220,24 @@ func parseSecret(s *Settings, v string) bool {
 	}
 	_, err := secret.New([]byte(v))
 	return err == nil
+}
+
+func parseDialects(s *Settings, v string) bool {
+	switch v {
+	case "all":
+		return true
+	case "none":
+		s.Dialects = []string{}
+		return true
+	}
+	for part := range strings.SplitSeq(v, ",") {
+		name := strings.TrimSpace(part)
+		if name == "" || slices.Contains(s.Dialects, name) {
+			return false
+		}
+		s.Dialects = append(s.Dialects, name)
+	}
+	return true
 }
 
 func parseMinLength(s *Settings, v string) bool {

@@ -41,6 +41,14 @@ const (
 	Unavailable Code = "SERVICE_UNAVAILABLE"
 )
 
+// Codes are all of them.
+func Codes() []Code {
+	return []Code{
+		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, InvalidToken, TokenReused, AlreadyExists, NotFound,
+		AccountLocked, Conflict, FeatureDisabled, Unauthenticated, Forbidden, RateLimited, BadUserInput, Internal, Unavailable,
+	}
+}
+
 // Error is an expected refusal.
 type Error struct {
 	Code       Code

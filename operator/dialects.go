@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/rest"
+)
+
+// ListDialects prints the dialects that there are, and which of them are served.
+func ListDialects(settings *config.Settings, stdout io.Writer) error {
+	all, err := rest.Load(settings.DialectsDir, nil)
+	if err != nil {
+		return err
+	}
+	served, err := rest.Load(settings.DialectsDir, settings.Dialects)
+	if err != nil {
+		return err
+	}
+	on := map[string]string{}
+	for _, d := range served {
+		on[d.Name] = "yes"
+	}
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tSERVED\tMOUNTS\tROUTES\tFILE\tTITLE")
+	for _, d := range all {
+		if on[d.Name] == "" {
+			on[d.Name] = "no"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", d.Name, on[d.Name], strings.Join(d.Mounts, " "), d.Routes(), d.File, d.Title)
+	}
+	return table.Flush()
+}
+
+// ShowDialect prints the file of a dialect, from which one of your own can start.
+func ShowDialect(settings *config.Settings, stdout io.Writer, name string) error {
+	found, err := rest.Load(settings.DialectsDir, []string{name})
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(found[0].Text)
+	return err
+}
+
+// Serve starts a server with these settings on a listener, for one dialect beside the ones that are served anyway.
+type Serve func(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, d *rest.Dialect) (stop func(), err error)
+
+var errDialect = errors.New("the dialect does not do what its file says")
+
+// CheckDialect reads a dialect file as the server would at start, beside the dialects that are served, and runs its
+// examples, each on a server and a database of its own that are gone afterwards.
+func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writer, file string, serve Serve) error {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if _, err := rest.Parse(file, source); err != nil {
+		return err
+	}
+	start := func(own map[string]string) (*rest.Server, error) {
+		d, err := rest.Parse(file, source) // an engine keeps what it is given
+		if err != nil {
+			return nil, err
+		}
+		return throwAway(ctx, settings, own, d, serve)
+	}
+	probe, err := start(nil) // says what is wrong with a file that has no example
+	if err != nil {
+		return err
+	}
+	probe.Stop()
+	d, _ := rest.Parse(file, source)
+	results, failed := d.Run(ctx, start), 0
+	for _, r := range results {
+		if r.Err == nil {
+			fmt.Fprintf(stdout, "ok    %s: %s\n", r.Route, r.Example)
+			continue
+		}
+		failed++
+		fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", r.Route, r.Example, file, r.Line, strings.ReplaceAll(r.Err.Error(), "\n", "\n      "))
+	}
+	fmt.Fprintf(stdout, "%s: %d routes, %d examples, %d failed\n", d.Name, d.Routes(), len(results), failed)
+	if failed > 0 {
+		return errDialect
+	}
+	return nil
+}
+
+// throwAway starts a server on a new SQLite database; its clock moves when it is told to wait.
+func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, d *rest.Dialect, serve Serve) (_ *rest.Server, err error) {
+	dir, err := os.MkdirTemp("", "dragoman-check-")
+	if err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	clean := func() {
+		_ = l.Close()
+		_ = os.RemoveAll(dir)
+	}
+	values := map[string]string{
+		"DRAGOMAN_DATA_DIR": filepath.Join(dir, "data"), "DRAGOMAN_LISTEN": l.Addr().String(),
+		"DRAGOMAN_DIALECTS_DIR": settings.DialectsDir,
+	}
+	for name, value := range own {
+		values[name] = value
+	}
+	temporary, err := config.Load(func(name string) string { return values[name] })
+	if err != nil {
+		clean()
+		return nil, err
+	}
+	temporary.Dialects = settings.Dialects
+	var ahead atomic.Int64
+	stop, err := serve(ctx, temporary, l, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, d)
+	if err != nil {
+		clean()
+		return nil, err
+	}
+	return &rest.Server{
+		URL: "http://" + l.Addr().String(), Wait: func(by time.Duration) { ahead.Add(int64(by)) }, Stop: func() { stop(); clean() },
+	}, nil
+}

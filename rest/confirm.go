@@ -1,0 +1,120 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// Some documented APIs change state by GET: links in mails, mostly. A program that calls such a route is served like any
+// other caller. A browser that opens it in a tab, or fetches it ahead of its user, gets a page with a button instead,
+// and only the button does it; everything else that a page can make a browser fetch is refused (HT-04).
+
+// confirmation is the parameter by which the page's own POST is known.
+const confirmation = "_confirm"
+
+type judgement int
+
+const (
+	direct   judgement = iota // a program, or a page of ours by fetch
+	asksPage                  // a navigation or a prefetch
+	foreign                   // a page of another site, or an image, a frame, a script …
+)
+
+func judge(req *http.Request) judgement {
+	h := req.Header
+	site, dest := h.Get("Sec-Fetch-Site"), h.Get("Sec-Fetch-Dest")
+	switch {
+	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")), "prefetch"),
+		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
+		return asksPage
+	case site == "cross-site", site == "same-site", dest != "" && dest != "empty":
+		return foreign
+	}
+	return direct
+}
+
+// isConfirmation tells whether the button was pressed. That the page was ours is for the check of the origin.
+func isConfirmation(req *http.Request) bool { return req.URL.Query().Has(confirmation) }
+
+// page is one of the two that the engine shows.
+type page struct {
+	Title, Text, Action string
+}
+
+const pageStyle = `
+:root { color-scheme: light dark; font: 1.0625rem/1.5 system-ui, sans-serif }
+body { max-width: 28rem; margin: 15vh auto 0; padding: 0 1.5rem }
+button { font: inherit; padding: .5rem 1.25rem; border-radius: .375rem; border: 1px solid; cursor: pointer }
+`
+
+var pages = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{{.Title}}</title>
+<style>` + pageStyle + `</style>
+<h1>{{.Title}}</h1>
+{{with .Text}}<p>{{.}}</p>{{end}}
+{{with .Action}}<form method="post" action="{{.}}"><button autofocus>Continue</button></form>{{end}}
+</html>
+`))
+
+// pagePolicy lets the page have its one style and its one form.
+func pagePolicy() string {
+	style := sha256.Sum256([]byte(pageStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
+		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
+
+func writePage(w http.ResponseWriter, status int, p page) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy())
+	w.WriteHeader(status)
+	_ = pages.Execute(w, p) // the caller may have hung up
+}
+
+// confirm shows the button.
+func (x *exchange) confirm() {
+	x.written = true
+	target := *x.req.URL
+	query := target.Query()
+	query.Set(confirmation, "1")
+	target.RawQuery = query.Encode()
+	title := x.route.title
+	if title == "" {
+		title = x.dialect.Title
+	}
+	visit.From(x.req.Context()).CopyHeaders(x.w.Header())
+	writePage(x.w, http.StatusOK, page{Title: title, Text: x.route.about, Action: target.RequestURI()})
+}
+
+// writeOutcome tells the person who pressed the button what came of it, with the cookies and headers of the answer.
+func writeOutcome(w http.ResponseWriter, d *Dialect, out *reply) {
+	if out.location != "" {
+		out.write(w)
+		return
+	}
+	h := w.Header()
+	for _, pair := range out.headers {
+		h.Set(pair[0], pair[1])
+	}
+	for _, c := range out.cookies {
+		http.SetCookie(w, c)
+	}
+	p := page{Title: "Done", Text: d.Title}
+	if out.status >= http.StatusBadRequest {
+		p.Title, p.Text = "That did not work", out.message
+	}
+	status := out.status
+	if status == http.StatusNoContent {
+		status = http.StatusOK
+	}
+	writePage(w, status, p)
+}

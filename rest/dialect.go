@@ -1,0 +1,247 @@
+// Package rest lets the server speak REST APIs that are described in files: dialects.
+//
+// A dialect is data. A route of it names a GraphQL document, how a request becomes the document's variables, and how the
+// result becomes the answer; docs/dialects.md teaches the format, dialect.schema.json describes it for editors. This
+// package reads the files, refuses what cannot work before the server starts, and serves the routes. It knows no dialect
+// by name, and reaches the use cases through stored documents alone, like any other caller.
+package rest
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/profile"
+)
+
+// Dialect is one file, read and checked as far as that goes without the schema.
+type Dialect struct {
+	Name   string // in lower case, also the name that sessions and audit events carry
+	Title  string // what the API calls itself
+	About  string // a few sentences for people, "" for none
+	File   string // where it was read, for messages
+	Text   []byte // the file
+	Mounts []string
+	Links  map[string]string // what mails made through the dialect link to, by their kind
+
+	Profile  *profile.Profile
+	Fixtures map[string]*Step
+
+	credentials []credential.Source
+	cookies     []*cookie
+	jsonType    string // Content-Type of JSON answers
+	redirects   []string
+	errors      *errorTable
+	routes      []*route
+}
+
+// route is one method and path of a dialect.
+type route struct {
+	at           *node
+	method       string
+	path         string // below each mount, with {name} for a parameter
+	mounts       []string
+	title, about string
+	accepts      accepts
+	changesState bool // a GET that does more than read
+	params       map[string]string
+	fields       []*field
+	checks       []*check
+	variables    []pairTree
+	document     string
+	documentAt   *node
+	outcomes     []*outcome
+	answer       *answer
+	errors       *errorTable
+	examples     []*Example
+}
+
+// accepts is where a route takes its parameters from, beside its path.
+type accepts struct{ json, form, query bool }
+
+// pairTree is a named value whose leaves may be expressions.
+type pairTree struct {
+	key   string
+	value *tree
+}
+
+// check refuses a request before anything runs.
+type check struct {
+	at     *node
+	when   *expr
+	all    []*finding // instead of when: everything that is found is reported at once, as $found
+	code   string     // answer by this row of the errors table …
+	answer *answer    // … or by this
+	says   *tree      // in place of the row's message
+}
+
+// finding is one part of a check that reports several things at once.
+type finding struct {
+	when *expr
+	add  *tree
+}
+
+// outcome is an answer for a result that is not the plain one.
+type outcome struct {
+	when   *expr
+	code   string
+	answer *answer
+}
+
+var (
+	dialectName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
+	mountPath   = regexp.MustCompile(`^/([a-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$`)
+)
+
+// Parse reads a dialect file. Its error is a *Fault.
+func Parse(file string, source []byte) (*Dialect, error) {
+	root, err := parseYAML(file, source)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dialect{
+		File: file, Text: source, Profile: &profile.Profile{}, Links: map[string]string{}, Fixtures: map[string]*Step{},
+		jsonType: "application/json; charset=utf-8", errors: &errorTable{rows: map[string]*row{}},
+		credentials: []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}},
+	}
+	if err := d.decode(root); err != nil {
+		return nil, err
+	}
+	return d, d.complete(root)
+}
+
+func (d *Dialect) decode(root *node) error {
+	return root.decode("a dialect", keys{
+		"dialect":     text(&d.Name),
+		"title":       text(&d.Title),
+		"about":       text(&d.About),
+		"mounts":      d.decodeMounts(&d.Mounts),
+		"credentials": d.decodeCredentials,
+		"tokens":      d.decodeTokens,
+		"password":    d.decodePassword,
+		"links":       d.decodeLinks,
+		"cookies":     entries(d.decodeCookie),
+		"contentType": d.decodeContentType,
+		"redirects":   texts(&d.redirects),
+		"errors":      d.errors.decode,
+		"fixtures":    entries(d.decodeFixture),
+		"routes":      items(d.decodeRoute),
+	})
+}
+
+func (d *Dialect) complete(root *node) error {
+	if err := root.require("a dialect", "dialect", "title", "mounts", "errors", "routes"); err != nil {
+		return err
+	}
+	if !dialectName.MatchString(d.Name) || d.Name == "graphql" {
+		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.", "%q is not possible as a name", d.Name)
+	}
+	for _, r := range d.routes {
+		if r.mounts == nil {
+			r.mounts = d.Mounts
+		}
+		if err := d.completeRoute(r); err != nil {
+			return err
+		}
+	}
+	return d.completeSteps()
+}
+
+func (d *Dialect) decodeMounts(to *[]string) func(*node) error {
+	return func(n *node) error {
+		if err := texts(to)(n); err != nil {
+			return err
+		}
+		for i, m := range *to {
+			if !mountPath.MatchString(m) {
+				return n.items[i].fault("Write it like /api/v1, or / for the root.", "%q is not possible as a mount", m)
+			}
+		}
+		if len(*to) == 0 {
+			return n.fault("Name at least one, for example [/api/v1].", "there is no mount")
+		}
+		return nil
+	}
+}
+
+func (d *Dialect) decodeCredentials(n *node) error {
+	d.credentials = nil
+	return items(func(item *node) error {
+		var s string
+		if err := text(&s)(item); err != nil {
+			return err
+		}
+		source, err := credential.Parse(s)
+		if err != nil {
+			return item.fault("Write bearer, token, bare, api-key, header NAME or cookie NAME.", "%q is no place where a credential can be", s)
+		}
+		if source.Kind == credential.Cookie {
+			c := d.cookie(source.Names[0])
+			if c == nil {
+				return item.fault("Describe it under cookies: first.", "there is no cookie %q", source.Names[0])
+			}
+			source.Names = c.names
+		}
+		d.credentials = append(d.credentials, source)
+		return nil
+	})(n)
+}
+
+func (d *Dialect) decodeTokens(n *node) error {
+	p := d.Profile
+	return n.decode("tokens", keys{
+		"access": func(n *node) error {
+			return n.decode("tokens.access", keys{
+				"alg":    oneOf(func(s string) { p.Access.HS256 = s == "HS256" }, "ES256", "HS256"),
+				"ttl":    duration(&p.Access.TTL, 10*time.Second, 24*time.Hour),
+				"claims": d.decodeClaims,
+			})
+		},
+		"refresh": func(n *node) error {
+			return n.decode("tokens.refresh", keys{
+				"ttl":   duration(&p.Refresh.TTL, 5*time.Minute, 8760*time.Hour),
+				"reuse": oneOf(func(s string) { p.Refresh.SingleUse = s == "refuse" }, "grace", "refuse"),
+			})
+		},
+		"session": func(n *node) error {
+			return n.decode("tokens.session", keys{"ttl": duration(&p.SessionTTL, 5*time.Minute, 8760*time.Hour)})
+		},
+	})
+}
+
+func (d *Dialect) decodePassword(n *node) error {
+	p := &d.Profile.Password
+	return n.decode("password", keys{
+		"minLength": whole(&p.MinLength, 1, 64),
+		"blocklist": oneOf(func(s string) { p.FlagGuessable = s == "flag" }, "refuse", "flag"),
+	})
+}
+
+// links are the kinds of mail that carry a link.
+var links = []string{"verifyEmail", "resetPassword", "signIn", "changeEmail"}
+
+func (d *Dialect) decodeLinks(n *node) error {
+	table := keys{}
+	for _, kind := range links {
+		table[kind] = func(n *node) error {
+			var s string
+			if err := text(&s)(n); err != nil {
+				return err
+			}
+			if !strings.HasPrefix(s, "{publicUrl}/") || !strings.Contains(s, "{token}") {
+				return n.fault("Write it like {publicUrl}/reset?token={token}; {email} may stand there too.", "a link begins with {publicUrl}/ and holds {token}")
+			}
+			d.Links[kind] = s
+			return nil
+		}
+	}
+	return n.decode("links", table)
+}
+
+func (d *Dialect) decodeContentType(n *node) error {
+	return oneOf(func(s string) { d.jsonType = s }, "application/json; charset=utf-8", "application/json", "application/vnd.api+json")(n)
+}
+
+// Routes is how many routes there are, each method for itself.
+func (d *Dialect) Routes() int { return len(d.routes) }

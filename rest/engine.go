@@ -1,0 +1,200 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/profile"
+)
+
+// Config is what an Engine needs.
+type Config struct {
+	Dialects  []*Dialect
+	GraphQL   *gqlhttp.Handler
+	PublicURL string
+	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
+	NotFound  http.HandlerFunc
+	Log       *slog.Logger
+}
+
+// Engine serves the routes of all dialects. It is safe for concurrent use.
+type Engine struct {
+	dialects []*Dialect
+	graphql  *gqlhttp.Handler
+	origins  *http.CrossOriginProtection
+	mux      *http.ServeMux
+	notFound http.HandlerFunc
+	log      *slog.Logger
+}
+
+// New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
+// and that no route stands in the way of another. Its error is a *Fault for everything that a file says.
+func New(ctx context.Context, cfg Config) (*Engine, error) {
+	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Log == nil {
+		return nil, errors.New("rest: GraphQL, NotFound and Log are required")
+	}
+	public, err := url.Parse(cfg.PublicURL)
+	if err != nil || public.Host == "" {
+		return nil, errors.New("rest: the public URL is not absolute")
+	}
+	e := &Engine{
+		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
+		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+	}
+	if err := e.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+		return nil, err
+	}
+	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
+		return nil, err
+	}
+	for _, d := range cfg.Dialects {
+		for _, c := range d.cookies {
+			c.secure = public.Scheme == "https"
+		}
+	}
+	e.mux.HandleFunc("/", cfg.NotFound)
+	return e, e.mount(ctx)
+}
+
+// place is one path and what the dialects do there, by method.
+type place struct {
+	dialect *Dialect // whose form an answer has that is none of a route's
+	routes  map[string]*mounted
+}
+
+// mounted is a route that is ready to serve.
+type mounted struct {
+	*route
+	dialect  *Dialect
+	document *gqlhttp.Document
+}
+
+func (e *Engine) mount(ctx context.Context) error {
+	places := map[string]*place{}
+	prefixes := map[string]*Dialect{}
+	for _, d := range e.dialects {
+		for _, r := range d.routes {
+			m, err := e.prepare(ctx, d, r)
+			if err != nil {
+				return err
+			}
+			for _, prefix := range r.mounts {
+				pattern := pattern(prefix, r.path)
+				if places[pattern] == nil {
+					places[pattern] = &place{dialect: d, routes: map[string]*mounted{}}
+				}
+				places[pattern].routes[r.method] = m
+			}
+		}
+		for _, prefix := range d.Mounts {
+			if prefix != "/" && prefixes[prefix] == nil {
+				prefixes[prefix] = d
+			}
+		}
+	}
+	for pattern, at := range places {
+		e.mux.Handle(pattern, e.at(at))
+	}
+	for prefix, d := range prefixes {
+		e.mux.Handle(prefix+"/", e.lost(d))
+		if places[prefix] == nil {
+			e.mux.Handle(prefix, e.lost(d)) // ServeMux would redirect to the one with the slash
+		}
+	}
+	return nil
+}
+
+// pattern is the path of a route for ServeMux, which wants the same names of parameters wherever two paths are the same.
+func pattern(prefix, path string) string {
+	i := -1
+	return strings.TrimSuffix(prefix, "/") + parameter.ReplaceAllStringFunc(path, func(string) string {
+		i++
+		return "{p" + strconv.Itoa(i) + "}"
+	})
+}
+
+// ServeHTTP answers the routes of dialects, and what lies below their prefixes.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, req *http.Request) { e.mux.ServeHTTP(w, req) }
+
+// Lost answers for a path that is not in its one spelling: in the form of the dialect that it lies below, if any.
+func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
+	for _, d := range e.dialects {
+		for _, prefix := range d.Mounts {
+			if prefix != "/" && strings.HasPrefix(req.URL.Path, prefix+"/") {
+				e.lost(d).ServeHTTP(w, req)
+				return
+			}
+		}
+	}
+	e.notFound(w, req)
+}
+
+// lost answers below a prefix where no route is.
+func (e *Engine) lost(d *Dialect) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		x := e.exchange(w, req, d, nil)
+		defer x.recover()
+		x.refuse(refuse(unknownRoute, ""))
+	})
+}
+
+// at serves one path.
+func (e *Engine) at(p *place) http.Handler {
+	var allowed []string
+	for method, m := range p.routes {
+		allowed = append(allowed, method)
+		if method == http.MethodGet && !m.changesState {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(allowed, ", ")
+	get := p.routes[http.MethodGet]
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		m := p.routes[req.Method]
+		confirmed := false
+		switch {
+		case get == nil:
+		case req.Method == http.MethodHead && !get.changesState:
+			m = get
+		case req.Method == http.MethodPost && get.changesState && isConfirmation(req):
+			m, confirmed = get, true
+		}
+		if m == nil {
+			x := e.exchange(w, req, p.dialect, nil)
+			defer x.recover()
+			w.Header().Set("Allow", allow)
+			x.refuse(refuse(methodNotAllowed, ""))
+			return
+		}
+		x := e.exchange(w, req, m.dialect, m.route)
+		defer x.recover()
+		x.serve(m, confirmed)
+	})
+}
+
+// Profiles are those of these dialects, by name. strict holds new passwords to the rules of the server where the dialect's
+// ask for less; least is the server's minimum of characters.
+func Profiles(dialects []*Dialect, strict bool, least int) map[string]*profile.Profile {
+	out := map[string]*profile.Profile{}
+	for _, d := range dialects {
+		p := *d.Profile
+		if strict {
+			p.Password = profile.Password{MinLength: max(p.Password.MinLength, least)}
+		}
+		out[d.Name] = &p
+	}
+	return out
+}
+
+// bound gives the time of one phase of evaluation. A request that took too long is still answered in the dialect's form.
+func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), maxEval)
+}

@@ -1,0 +1,202 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// The codes of what the engine refuses itself. They have rows in a table of errors like those of the schema; where a file
+// gives none, the row here holds, in the form of the table's body.
+const (
+	malformedRequest = "MALFORMED_REQUEST"
+	unsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
+	bodyTooLarge     = "BODY_TOO_LARGE"
+	unknownRoute     = "UNKNOWN_ROUTE"
+	methodNotAllowed = "METHOD_NOT_ALLOWED"
+	crossSite        = "CROSS_SITE"
+)
+
+type standard struct {
+	status  int
+	message string
+}
+
+var standards = map[string]standard{
+	malformedRequest:          {http.StatusBadRequest, "The request is malformed."},
+	unsupportedMedia:          {http.StatusUnsupportedMediaType, "This Content-Type is not supported here."},
+	bodyTooLarge:              {http.StatusRequestEntityTooLarge, "The body is too large."},
+	unknownRoute:              {http.StatusNotFound, "There is nothing here."},
+	methodNotAllowed:          {http.StatusMethodNotAllowed, "This method is not allowed here."},
+	crossSite:                 {http.StatusForbidden, "Requests of other sites are refused here."},
+	string(fault.RateLimited): {http.StatusTooManyRequests, "Too many requests. Wait a moment, then try again."},
+	string(fault.Unavailable): {http.StatusServiceUnavailable, "The server is busy. Wait a moment, then try again."},
+	string(fault.Internal):    {http.StatusInternalServerError, "Something went wrong on our side."},
+}
+
+// errorTable says how refusals are answered, by their code. A route may have one too, which comes first.
+type errorTable struct {
+	body *tree
+	rows map[string]*row
+}
+
+// row is the answer for one code.
+type row struct {
+	at      *node
+	message *tree // in place of the server's own sentence
+	answer  *answer
+}
+
+// refusal is what a caller gets instead of an answer: `.` of the expressions in a row.
+type refusal struct {
+	code    string
+	message string
+	field   []string // the path of the input at fault
+	problem string   // for MALFORMED_REQUEST and BAD_USER_INPUT: what exactly
+	retry   int      // seconds, 0 when time does not help
+	found   any      // what a check with all: found
+	answer  *answer  // in place of a row: that of a check
+}
+
+func refuse(code, message string) *refusal { return &refusal{code: code, message: message} }
+
+func (t *errorTable) decode(n *node) error {
+	known := knownCodes()
+	table := keys{"body": treeOf(&t.body)}
+	for _, code := range known {
+		table[code] = func(n *node) (err error) {
+			t.rows[code], err = decodeRow(n)
+			return err
+		}
+	}
+	return n.decode("errors", table)
+}
+
+func decodeRow(n *node) (*row, error) {
+	r := &row{at: n, answer: &answer{at: n}}
+	table := r.answer.keys()
+	table["message"] = treeOf(&r.message)
+	return r, n.decode("a row of errors", table)
+}
+
+// knownCodes are all that a table may have rows for.
+func knownCodes() []string {
+	codes := []string{}
+	for code := range standards {
+		codes = append(codes, code)
+	}
+	for _, code := range fault.Codes() {
+		if !slices.Contains(codes, string(code)) {
+			codes = append(codes, string(code))
+		}
+	}
+	return codes
+}
+
+// rowFor finds the answer for a code: in the route's own table, in the dialect's, or the engine's standard. Nil when
+// nobody has one.
+func (d *Dialect) rowFor(r *route, code string) (*row, *tree) {
+	body := d.errors.body
+	if r != nil && r.errors != nil {
+		if r.errors.body != nil {
+			body = r.errors.body
+		}
+		if found := r.errors.rows[code]; found != nil {
+			return found, body
+		}
+	}
+	if found := d.errors.rows[code]; found != nil {
+		return found, body
+	}
+	if _, ok := standards[code]; ok {
+		return &row{answer: &answer{}}, body
+	}
+	return nil, body
+}
+
+// checkRow refuses a code that cannot be answered: no row, or one without status or body.
+func (d *Dialect) checkRow(at *node, r *route, code string) error {
+	found, body := d.rowFor(r, code)
+	if found == nil {
+		return at.fault("Add it under errors: of the route or of the dialect, for example: "+code+": {status: 400, message: ...}.",
+			"%s %s can end with %s, and no row of errors says how that is answered", r.method, r.path, code)
+	}
+	place := at
+	if found.at != nil {
+		place = found.at
+	}
+	if _, ok := standards[code]; !ok && found.answer.status == nil {
+		return place.fault("Add status: to the row.", "the row %s has no status", code)
+	}
+	if !found.answer.hasBody() && body == nil {
+		return place.fault("Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: true to the row.", "the row %s has no body", code)
+	}
+	return nil
+}
+
+// dot is what the expressions of a row see.
+func (f *refusal) dot(status int) map[string]any {
+	field, name := make([]any, len(f.field)), any(nil)
+	for i, step := range f.field {
+		field[i], name = step, step
+	}
+	dot := map[string]any{
+		"status": status, "code": f.code, "message": f.message, "field": field, "name": name,
+		"problem": nil, "retryAfter": nil, "found": f.found,
+	}
+	if f.problem != "" {
+		dot["problem"] = f.problem
+	}
+	if f.retry > 0 {
+		dot["retryAfter"] = f.retry
+	}
+	return dot
+}
+
+// render makes the answer to a refusal.
+func (d *Dialect) render(ctx context.Context, r *route, f *refusal, request any) (*reply, error) {
+	found, body := d.rowFor(r, f.code)
+	shown, status := *f, standards[f.code].status
+	if f.answer != nil {
+		found, status = &row{answer: f.answer}, http.StatusBadRequest
+	}
+	if found == nil {
+		return nil, errNoRow(f.code)
+	}
+	if shown.message == "" {
+		shown.message = standards[f.code].message
+	}
+	s := scope{ctx: ctx, dot: shown.dot(status), request: request}
+	if found.message != nil {
+		message, _, err := found.message.text(s)
+		if err != nil {
+			return nil, err
+		}
+		shown.message = message
+		s.dot = shown.dot(status)
+	}
+	if found.answer.status != nil {
+		var err error
+		if status, err = found.answer.statusOf(s); err != nil {
+			return nil, err
+		}
+		s.dot = shown.dot(status)
+	}
+	out, err := d.reply(found.answer, s, status, body)
+	if err == nil && f.retry > 0 {
+		out.retry = f.retry
+	}
+	if out != nil {
+		out.message = shown.message
+	}
+	return out, err
+}
+
+type errNoRow string
+
+func (e errNoRow) Error() string {
+	return "no row of errors answers " + strings.ToUpper(string(e))
+}

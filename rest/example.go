@@ -1,0 +1,201 @@
+package rest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Step is one thing that happens on the way to an example: a call of a route, a GraphQL document, or time that passes.
+// In its texts {name} stands for what an earlier step kept.
+type Step struct {
+	at      *node
+	Name    string
+	Given   []string // the fixtures that come before it
+	GraphQL string
+	Call    string // POST /login; of an example, its route
+	Params  map[string]string
+	Query   map[string]string
+	Headers map[string]string
+	JSON    any // object, list or scalar; nil for none
+	Form    map[string]string
+	Raw     string // a body as it is, with its Content-Type among the headers
+	Wait    time.Duration
+	keep    []pairTree // names and what they hold, from the answer
+}
+
+// Example is a request and its answer as the document of the API shows them. It is run against a server, and shown to
+// people.
+type Example struct {
+	Step
+	Title    string
+	Settings map[string]string // settings of the server that this example needs
+	Want     Want
+}
+
+// Want is the answer. Everything in it must come back as it stands here, and no other member; Varies names the members
+// whose value is different each time: of those the type counts, and of timestamps the form.
+type Want struct {
+	Status  int
+	Headers map[string]string
+	JSON    any
+	HasJSON bool
+	Text    *string
+	Varies  []string
+}
+
+// keys of a step; GraphQL and call are for fixtures alone, because an example calls its route.
+func (s *Step) keys() keys {
+	return keys{
+		"given":   texts(&s.Given),
+		"params":  stringMap(&s.Params),
+		"query":   stringMap(&s.Query),
+		"headers": stringMap(&s.Headers),
+		"json":    func(n *node) error { return literal(&s.JSON)(n) },
+		"form":    stringMap(&s.Form),
+		"raw":     rawText(&s.Raw),
+		"keep":    pairsOf(&s.keep),
+	}
+}
+
+func (d *Dialect) decodeFixture(m member) error {
+	s := &Step{at: m.at, Name: m.key}
+	table := s.keys()
+	table["graphql"] = text(&s.GraphQL)
+	table["call"] = text(&s.Call)
+	table["wait"] = duration(&s.Wait, time.Second, 10_000*time.Hour)
+	d.Fixtures[m.key] = s
+	return m.value.decode("a fixture", table)
+}
+
+func (r *route) decodeExample(n *node) error {
+	e := &Example{Step: Step{at: n}}
+	table := e.Step.keys()
+	table["title"] = text(&e.Title)
+	table["settings"] = stringMap(&e.Settings)
+	table["wait"] = duration(&e.Wait, time.Second, 10_000*time.Hour)
+	table["answer"] = func(n *node) error { return e.Want.decode(n) }
+	if err := n.decode("an example", table); err != nil {
+		return err
+	}
+	e.Name = e.Title
+	r.examples = append(r.examples, e)
+	return n.require("an example", "title", "answer")
+}
+
+func (w *Want) decode(n *node) error {
+	w.Status = 200
+	err := n.decode("the answer of an example", keys{
+		"status":  whole(&w.Status, 200, 599),
+		"headers": stringMap(&w.Headers),
+		"json":    func(n *node) error { w.HasJSON = true; return literal(&w.JSON)(n) },
+		"text": func(n *node) error {
+			w.Text = new(string)
+			return rawText(w.Text)(n)
+		},
+		"varies": texts(&w.Varies),
+	})
+	if err == nil && w.HasJSON && w.Text != nil {
+		return n.fault("Keep one of json and text.", "an answer cannot be several things at once")
+	}
+	return err
+}
+
+// literal takes a value as it stands: in an example nothing is an expression.
+func literal(to *any) func(*node) error {
+	return func(n *node) error {
+		*to = literalOf(n)
+		return nil
+	}
+}
+
+func literalOf(n *node) any {
+	switch n.kind {
+	case isList:
+		list := make([]any, len(n.items))
+		for i, item := range n.items {
+			list[i] = literalOf(item)
+		}
+		return list
+	case isMapping:
+		o := make(object, len(n.members))
+		for i, m := range n.members {
+			o[i] = pair{m.key, literalOf(m.value)}
+		}
+		return o
+	case isScalar:
+	}
+	return plainScalar(n.scalar)
+}
+
+func stringMap(to *map[string]string) func(*node) error {
+	return func(n *node) error {
+		*to = map[string]string{}
+		return entries(func(m member) error {
+			if m.value.kind != isScalar || m.value.scalar == nil {
+				return m.value.fault("Write a text, a number, true or false.", "%s must be one value", m.key)
+			}
+			(*to)[m.key] = fmt.Sprint(m.value.scalar)
+			return nil
+		})(n)
+	}
+}
+
+func rawText(to *string) func(*node) error {
+	return func(n *node) error {
+		s, ok := n.text()
+		if !ok {
+			return n.fault("Quote it.", "this must be text")
+		}
+		*to = s
+		return nil
+	}
+}
+
+// completeSteps finds what each step refers to.
+func (d *Dialect) completeSteps() error {
+	for _, r := range d.routes {
+		for _, e := range r.examples {
+			e.Call = r.method + " " + r.path
+			if err := d.checkGiven(&e.Step, nil); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Fixtures)) {
+		s := d.Fixtures[name]
+		if err := d.checkGiven(s, nil); err != nil {
+			return err
+		}
+		if s.Call != "" && !d.has(s.Call) {
+			return s.at.fault("Write call: as the route: has it, for example POST /login.", "the fixture %s calls %q, which no route is", name, s.Call)
+		}
+		if s.Call != "" && s.GraphQL != "" {
+			return s.at.fault("Keep one of call and graphql.", "the fixture %s does two things", name)
+		}
+	}
+	return nil
+}
+
+func (d *Dialect) has(call string) bool {
+	method, path, _ := strings.Cut(call, " ")
+	return slices.ContainsFunc(d.routes, func(r *route) bool { return r.method == method && r.path == path })
+}
+
+func (d *Dialect) checkGiven(s *Step, under []string) error {
+	for _, name := range s.Given {
+		inner := d.Fixtures[name]
+		if inner == nil {
+			return s.at.fault("Describe it under fixtures:.", "there is no fixture %q", name)
+		}
+		if slices.Contains(under, name) {
+			return s.at.fault("Break the circle.", "the fixture %q is given by itself", name)
+		}
+		if err := d.checkGiven(inner, append(slices.Clone(under), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+// maxEval bounds what the expressions of one phase of a request may take in all.
+const maxEval = 200 * time.Millisecond
+
+// expr is a compiled jq expression. It is safe for concurrent use.
+type expr struct {
+	at   *node
+	text string
+	code *gojq.Code
+}
+
+// scope is what expressions see: dot is `.`, request is `$request`.
+type scope struct {
+	ctx     context.Context //nolint:containedctx // one phase of one request, to bound its expressions
+	dot     any
+	request any
+}
+
+func compile(at *node, text string) (*expr, error) {
+	query, err := gojq.Parse(text)
+	if err == nil {
+		var code *gojq.Code
+		code, err = gojq.Compile(query, options...)
+		if err == nil {
+			return &expr{at: at, text: text, code: code}, nil
+		}
+	}
+	return nil, at.fault("It must be jq; try it with: jq '"+strings.TrimSpace(text)+"'", "the expression does not compile: %v", err)
+}
+
+// options are the words that expressions have beside those of jq itself.
+var options = []gojq.CompilerOption{
+	gojq.WithVariables([]string{"$request"}),
+	gojq.WithFunction("blank", 0, 0, func(v any, _ []any) any { return blank(v) }),
+	gojq.WithFunction("epoch", 0, 0, func(v any, _ []any) any {
+		return onTime("epoch", v, func(t time.Time) any { return int(t.Unix()) })
+	}),
+	gojq.WithFunction("seconds", 0, 0, func(v any, _ []any) any {
+		return onTime("seconds", v, func(t time.Time) any { return t.UTC().Format("2006-01-02T15:04:05Z") })
+	}),
+	gojq.WithFunction("is_email", 0, 0, func(v any, _ []any) any {
+		s, ok := v.(string)
+		if !ok {
+			return false
+		}
+		_, _, err := identity.Email(s)
+		return err == nil
+	}),
+}
+
+// blank is true for null, for an empty list or object, and for text of white space.
+func blank(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return strings.TrimSpace(v) == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+func onTime(name string, v any, do func(time.Time) any) any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return do(t)
+		}
+	}
+	return fmt.Errorf("%s takes a timestamp of RFC 3339", name)
+}
+
+// first runs the expression and gives its first value. present is false when it gives none, as jq's `empty` does.
+func (e *expr) first(s scope) (value any, present bool, err error) {
+	value, present = e.code.RunWithContext(s.ctx, s.dot, s.request).Next()
+	if failure, ok := value.(error); ok {
+		if errors.Is(failure, context.DeadlineExceeded) {
+			failure = fmt.Errorf("it took longer than %v", maxEval)
+		}
+		// The text of a jq error may quote the value that it failed on, which can be a secret.
+		return nil, false, &evalError{at: e.at, cause: failure}
+	}
+	return value, present, nil
+}
+
+// holds runs a condition: null, false and no value at all do not hold.
+func (e *expr) holds(s scope) (bool, error) {
+	value, present, err := e.first(s)
+	return present && value != nil && value != false, err
+}
+
+// evalError is an expression that failed on a request.
+type evalError struct {
+	at    *node
+	cause error
+}
+
+func (e *evalError) Error() string {
+	return fmt.Sprintf("%s:%d: an expression failed: %s", e.at.file, e.at.line, describe(e.cause))
+}
+
+// describe says what kind of mistake it was, without the values in it.
+func describe(err error) string {
+	var value gojq.ValueError
+	if errors.As(err, &value) {
+		return "it called error()"
+	}
+	text := err.Error()
+	if i := strings.IndexAny(text, ":("); i > 0 {
+		return strings.TrimSpace(text[:i])
+	}
+	return text
+}

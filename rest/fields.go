@@ -1,0 +1,165 @@
+package rest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	stdjson "encoding/json"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// field is a parameter that a route reads: its place, its type, and whether it has to be there.
+type field struct {
+	at       *node
+	path     []string // data, attributes, email
+	kind     string   // string, integer, number, boolean, object, array, any
+	required bool
+}
+
+var fieldPath = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$-]*(\.[A-Za-z_$][A-Za-z0-9_$-]*)*$`)
+
+var fieldKinds = []string{"string", "integer", "number", "boolean", "object", "array", "any"}
+
+func (r *route) decodeField(m member) error {
+	s, _ := m.value.text()
+	f := &field{at: m.at, path: strings.Split(m.key, ".")}
+	f.kind, f.required = strings.CutSuffix(s, "!")
+	if !fieldPath.MatchString(m.key) || len(f.path) > 8 {
+		return m.at.fault("Write it like email, or data.attributes.email for one inside objects.", "%q is no name of a field", m.key)
+	}
+	if !slices.Contains(fieldKinds, f.kind) {
+		return m.value.fault("Write one of "+strings.Join(fieldKinds, ", ")+", with ! behind it when it is required.", "%q is no type of a field", s)
+	}
+	r.fields = append(r.fields, f)
+	return nil
+}
+
+// checkFields refuses fields that no request could bring.
+func (d *Dialect) checkFields(r *route) error {
+	if len(r.fields) > 0 && r.accepts == (accepts{}) {
+		return r.fields[0].at.fault("Say in accepts: where they are.", "the route has fields and accepts nothing")
+	}
+	for _, f := range r.fields {
+		if len(f.path) > 1 && !r.accepts.json {
+			return f.at.fault("Add json to accepts:, or take the dots away.", "only JSON has fields inside of objects")
+		}
+		if r.params[f.path[0]] != "" {
+			return f.at.fault("Take it away: params: says of what type it is.", "%q is a parameter of the path", f.path[0])
+		}
+	}
+	return nil
+}
+
+// typed checks the fields that are there, in the order of the file, and gives the values of forms and query strings the
+// type that is asked for. A member that differs from a field in case alone is refused: some parser on the way may have
+// read it as the field (HT-11).
+func (r *route) typed(params map[string]any, textual bool) *refusal {
+	for _, f := range r.fields {
+		parent := f.parent(params)
+		if parent == nil {
+			continue
+		}
+		name := f.path[len(f.path)-1]
+		for given := range parent {
+			if given != name && strings.EqualFold(given, name) && !r.declares(f, given) {
+				return &refusal{
+					code: malformedRequest, problem: "case", field: f.path,
+					message: fmt.Sprintf("A field is spelled in the wrong case: it must be %s.", strings.Join(f.path, ".")),
+				}
+			}
+		}
+		value := parent[name]
+		if value == nil {
+			continue
+		}
+		if s, ok := value.(string); ok && textual {
+			value = fromText(s, f.kind)
+			parent[name] = value
+		}
+		if !fits(value, f.kind) {
+			return f.refuse("type", "must be of type "+f.kind)
+		}
+	}
+	return nil
+}
+
+// missing finds the first required field that is not there; an empty text counts as none.
+func (r *route) missing(params map[string]any) *refusal {
+	for _, f := range r.fields {
+		if !f.required {
+			continue
+		}
+		parent := f.parent(params)
+		if value := parent[f.path[len(f.path)-1]]; value == nil || value == "" {
+			return f.refuse("missing", "is required")
+		}
+	}
+	return nil
+}
+
+func (f *field) refuse(problem, what string) *refusal {
+	return &refusal{
+		code: string(fault.BadUserInput), problem: problem, field: f.path,
+		message: strings.Join(f.path, ".") + " " + what + ".",
+	}
+}
+
+// parent is the object that holds the field; nil when there is none.
+func (f *field) parent(params map[string]any) map[string]any {
+	for _, step := range f.path[:len(f.path)-1] {
+		params, _ = params[step].(map[string]any)
+	}
+	return params
+}
+
+func (r *route) declares(f *field, name string) bool {
+	path := append(slices.Clone(f.path[:len(f.path)-1]), name)
+	return slices.ContainsFunc(r.fields, func(other *field) bool { return slices.Equal(other.path, path) })
+}
+
+func fits(value any, kind string) bool {
+	switch kind {
+	case "string":
+		_, ok := value.(string)
+		return ok
+	case "integer":
+		n, ok := value.(stdjson.Number)
+		_, err := n.Int64()
+		return ok && err == nil
+	case "number":
+		_, ok := value.(stdjson.Number)
+		return ok
+	case "boolean":
+		_, ok := value.(bool)
+		return ok
+	case "object":
+		_, ok := value.(map[string]any)
+		return ok
+	case "array":
+		_, ok := value.([]any)
+		return ok
+	}
+	return true
+}
+
+// fromText reads a value of a form; what does not fit stays text, and is refused for that.
+func fromText(s, kind string) any {
+	switch kind {
+	case "integer", "number":
+		if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.-") == "" {
+			return stdjson.Number(s)
+		}
+	case "boolean":
+		switch s {
+		case "true", "1", "on":
+			return true
+		case "false", "0", "off":
+			return false
+		}
+	}
+	return s
+}

@@ -1,0 +1,176 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
+)
+
+// maxBody is how long a body may be (HT-10).
+const maxBody = 64 << 10
+
+// read takes a request apart into what expressions see of it. The parameters of the path, the query string and the body
+// lie in one object; one name in two of these places is refused, but for the path, which wins: it chose the route.
+func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
+	given := map[string]any{"method": req.Method, "path": req.URL.Path, "headers": headersOf(req.Header), "cookies": d.cookiesOf(req)}
+	params, textual, refused := r.body(w, req, d.jsonType)
+	if refused != nil {
+		return given, refused
+	}
+	if r.accepts.query {
+		query, refused := parseForm(req.URL.RawQuery)
+		if refused != nil {
+			return given, refused
+		}
+		for name, value := range query {
+			if _, twice := params[name]; twice {
+				return given, malformed("duplicate", "A parameter is given in the query string and in the body.")
+			}
+			params[name] = value
+		}
+		textual = textual || len(query) > 0
+	}
+	if refused := r.typed(params, textual); refused != nil {
+		return given, refused
+	}
+	r.fromPath(req, params)
+	given["params"] = params
+	return given, nil
+}
+
+// headersOf is what expressions may see: each header once, by its name in lower case. Credentials are read by the engine
+// alone.
+func headersOf(h http.Header) map[string]any {
+	out := make(map[string]any, len(h))
+	for name, values := range h {
+		if name != "Authorization" && name != "Cookie" && len(values) == 1 && utf8.ValidString(values[0]) {
+			out[strings.ToLower(name)] = values[0]
+		}
+	}
+	return out
+}
+
+func (d *Dialect) cookiesOf(req *http.Request) map[string]any {
+	out := map[string]any{}
+	if len(d.cookies) == 0 {
+		return out
+	}
+	sent := req.Cookies()
+	for _, c := range d.cookies {
+		if value := c.read(sent); value != "" && utf8.ValidString(value) {
+			out[c.name] = value
+		}
+	}
+	return out
+}
+
+// body reads the parameters of the body. textual says that all of them came as text.
+func (r *route) body(w http.ResponseWriter, req *http.Request, jsonType string) (params map[string]any, textual bool, refused *refusal) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, false, refuse(bodyTooLarge, "")
+	}
+	if err != nil {
+		return nil, false, malformed("unreadable", "The body could not be read.")
+	}
+	if len(text) == 0 || !r.accepts.json && !r.accepts.form {
+		return map[string]any{}, false, nil
+	}
+	switch form, ok := contentType(req.Header, jsonType); {
+	case ok && form && r.accepts.form:
+		params, refused = parseForm(string(text))
+		return params, true, refused
+	case ok && !form && r.accepts.json:
+		params, refused = parseJSON(text)
+		return params, false, refused
+	}
+	return nil, false, refuse(unsupportedMedia, "")
+}
+
+// contentType tells a form from JSON, which has the name of its own media type or that in which the dialect answers; ok is
+// false for everything else, and for any charset but UTF-8.
+func contentType(h http.Header, jsonType string) (form, ok bool) {
+	types := h.Values("Content-Type")
+	if len(types) != 1 || h.Get("Content-Encoding") != "" {
+		return false, false
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if charset, given := params["charset"]; err != nil || given && !strings.EqualFold(charset, "utf-8") {
+		return false, false
+	}
+	switch media {
+	case "application/x-www-form-urlencoded":
+		return true, true
+	case "application/json", jsonType:
+		return false, true
+	}
+	return false, false
+}
+
+func malformed(problem, message string) *refusal {
+	return &refusal{code: malformedRequest, problem: problem, message: message}
+}
+
+func parseJSON(text []byte) (map[string]any, *refusal) {
+	value, err := strictjson.Decode(text)
+	if f := fault.From(err); f != nil {
+		return nil, malformed("value", f.Message)
+	}
+	if err != nil {
+		return nil, malformed("syntax", "The body is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
+	}
+	params, ok := value.(map[string]any)
+	if !ok {
+		return nil, malformed("not-object", "The body must be a JSON object.")
+	}
+	return params, nil
+}
+
+// parseForm reads application/x-www-form-urlencoded, of a body or a query string; a name that stands there twice is
+// refused (HT-12).
+func parseForm(text string) (map[string]any, *refusal) {
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, malformed("syntax", "The form or query string is malformed.")
+	}
+	params := make(map[string]any, len(values))
+	for name, list := range values {
+		switch {
+		case len(list) > 1:
+			return nil, malformed("duplicate", "A parameter is given twice.")
+		case !utf8.ValidString(name) || !utf8.ValidString(list[0]) || strings.ContainsRune(name+list[0], 0):
+			return nil, malformed("value", "A parameter holds a character that is not allowed.")
+		}
+		params[name] = list[0]
+	}
+	return params, nil
+}
+
+// fromPath adds the parameters of the path. What cannot be (an integer that is none or more than 2^31-1, text that is not
+// UTF-8 or holds a NUL) becomes 0 or "", which nothing has: the answer is then the one for what does not exist, to those
+// who may ask (SE-18).
+func (r *route) fromPath(req *http.Request, params map[string]any) {
+	for i, m := range parameter.FindAllStringSubmatch(r.path, -1) {
+		value := req.PathValue("p" + strconv.Itoa(i))
+		if r.params[m[1]] == "integer" {
+			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil || n < 0 || strconv.FormatInt(n, 10) != value {
+				n = 0
+			}
+			params[m[1]] = int(n)
+			continue
+		}
+		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			value = ""
+		}
+		params[m[1]] = value
+	}
+}

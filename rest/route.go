@@ -1,0 +1,202 @@
+package rest
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+var (
+	methods   = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	routePath = regexp.MustCompile(`^(/([A-Za-z0-9._~-]+|\{[A-Za-z][A-Za-z0-9_]*\}))+$`)
+	parameter = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_]*)\}`)
+)
+
+// decodeRoute reads a route; `POST, PUT /path` makes one for each method.
+func (d *Dialect) decodeRoute(n *node) error {
+	r := &route{at: n, params: map[string]string{}, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
+	var line string
+	table := r.answer.keys()
+	for key, set := range (keys{
+		"route":        text(&line),
+		"title":        text(&r.title),
+		"about":        text(&r.about),
+		"mounts":       d.decodeMounts(&r.mounts),
+		"accepts":      r.decodeAccepts,
+		"changesState": boolean(&r.changesState),
+		"params":       entries(r.decodeParam),
+		"fields":       entries(r.decodeField),
+		"checks":       items(r.decodeCheck),
+		"variables":    pairsOf(&r.variables),
+		"document":     func(n *node) error { r.documentAt = n; return text(&r.document)(n) },
+		"outcomes":     items(r.decodeOutcome),
+		"errors":       r.errors.decode,
+		"examples":     items(r.decodeExample),
+	}) {
+		table[key] = set
+	}
+	if err := n.decode("a route", table); err != nil {
+		return err
+	}
+	if err := n.require("a route", "route"); err != nil {
+		return err
+	}
+	verbs, path, ok := cutLast(line)
+	if !ok || !routePath.MatchString(path) {
+		return n.get("route").fault("Write it like POST /login or GET /keys/{id}.", "%q is no route", line)
+	}
+	for _, method := range strings.FieldsFunc(verbs, func(c rune) bool { return c == ',' || c == ' ' }) {
+		if !slices.Contains(methods, method) {
+			return n.get("route").fault("The methods are "+strings.Join(methods, ", ")+".", "the method %q is not possible", method)
+		}
+		one := *r
+		one.method, one.path = method, path
+		d.routes = append(d.routes, &one)
+	}
+	return nil
+}
+
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, ' ')
+	if i < 0 {
+		return "", "", false
+	}
+	return strings.TrimSpace(s[:i]), s[i+1:], true
+}
+
+func (r *route) decodeAccepts(n *node) error {
+	r.accepts = accepts{}
+	return items(oneOf(func(s string) {
+		switch s {
+		case "json":
+			r.accepts.json = true
+		case "form":
+			r.accepts.form = true
+		case "query":
+			r.accepts.query = true
+		}
+	}, "json", "form", "query"))(n)
+}
+
+func (r *route) decodeParam(m member) error {
+	return oneOf(func(s string) { r.params[m.key] = s }, "string", "integer")(m.value)
+}
+
+func (r *route) decodeCheck(n *node) error {
+	c := &check{at: n, answer: &answer{at: n}}
+	table := c.answer.keys()
+	table["when"] = condition(&c.when)
+	table["error"] = oneOf(func(s string) { c.code = s }, knownCodes()...)
+	table["message"] = treeOf(&c.says)
+	table["all"] = items(func(n *node) error {
+		f := &finding{}
+		if err := n.decode("a part of a check", keys{"when": condition(&f.when), "add": treeOf(&f.add)}); err != nil {
+			return err
+		}
+		c.all = append(c.all, f)
+		return n.require("a part of a check", "when", "add")
+	})
+	if err := n.decode("a check", table); err != nil {
+		return err
+	}
+	r.checks = append(r.checks, c)
+	if (c.when == nil) == (c.all == nil) {
+		return n.fault("Give when: a condition, or all: a list of {when, add}.", "a check needs one of when and all")
+	}
+	return oneAnswer(n, c.code, c.answer)
+}
+
+func (r *route) decodeOutcome(n *node) error {
+	o := &outcome{answer: &answer{at: n}}
+	table := o.answer.keys()
+	table["when"] = condition(&o.when)
+	table["error"] = oneOf(func(s string) { o.code = s }, knownCodes()...)
+	if err := n.decode("an outcome", table); err != nil {
+		return err
+	}
+	if err := n.require("an outcome", "when"); err != nil {
+		return err
+	}
+	r.outcomes = append(r.outcomes, o)
+	return oneAnswer(n, o.code, o.answer)
+}
+
+func oneAnswer(n *node, code string, a *answer) error {
+	if (code == "") == !a.hasBody() {
+		return n.fault("Give error: a code of the table of errors, or status: with body:, text: or empty:.", "it must be clear how this is answered")
+	}
+	return nil
+}
+
+// completeRoute checks what a route says as a whole.
+func (d *Dialect) completeRoute(r *route) error {
+	at := r.at.get("route")
+	if r.at.get("accepts") == nil {
+		if r.method != http.MethodGet && r.method != http.MethodDelete {
+			return at.fault("Add accepts: with json, form and query as it applies, or accepts: [] when nothing but the path and the headers count.",
+				"it is not said where %s %s takes its parameters from", r.method, r.path)
+		}
+		r.accepts.query = true
+	}
+	if (r.method == http.MethodGet) && (r.accepts.json || r.accepts.form) {
+		return at.fault("Take json and form away.", "a GET request has no body")
+	}
+	if r.changesState && r.method != http.MethodGet {
+		return at.fault("Take it away.", "changesState is for GET; every other method changes state anyway")
+	}
+	for name := range r.params {
+		if !strings.Contains(r.path, "{"+name+"}") {
+			return r.at.get("params").fault("Use the names in {…} of the route.", "the path has no parameter %q", name)
+		}
+	}
+	for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
+		if r.params[found[1]] == "" {
+			r.params[found[1]] = "string"
+		}
+	}
+	if r.document == "" && !r.answer.hasBody() {
+		return at.fault("Add document:, or an answer.", "the route does nothing")
+	}
+	if r.answer.status == nil && !r.answer.hasBody() {
+		return at.fault("Add body:, or status: 204 where the answer is empty.", "it is not said what %s %s answers", r.method, r.path)
+	}
+	for _, a := range r.answers() {
+		if err := a.check(d); err != nil {
+			return err
+		}
+	}
+	return d.checkFields(r)
+}
+
+// answers are all that a route can give.
+func (r *route) answers() []*answer {
+	list := []*answer{r.answer}
+	for _, c := range r.checks {
+		list = append(list, c.answer)
+	}
+	for _, o := range r.outcomes {
+		list = append(list, o.answer)
+	}
+	for _, row := range r.errors.rows {
+		list = append(list, row.answer)
+	}
+	return list
+}
+
+// decodeClaims reads the further claims of access tokens.
+func (d *Dialect) decodeClaims(n *node) error {
+	var claims []pairTree
+	if err := pairsOf(&claims)(n); err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if token.ReservedClaim(c.key) {
+			return c.value.at.fault("Take it away: every token has it.", "the claim %q is set by the server", c.key)
+		}
+	}
+	d.Profile.Access.Claims = evalClaims(claims)
+	return nil
+}
