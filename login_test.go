@@ -94,7 +94,7 @@ func TestLG03_Timing(t *testing.T) {
 	} else {
 		t.Parallel()
 	}
-	for name, dsn := range map[string]func(*testing.T) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+	for name, dsn := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			dsn := dsn(t)
 			s := start(t, dsn)
@@ -140,7 +140,7 @@ func TestPW14_LoginStorm(t *testing.T) {
 	} else {
 		t.Parallel()
 	}
-	for name, dsn := range map[string]func(*testing.T) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+	for name, dsn := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			p := spawn(t, append(processEnv(dsn(t)), "DRAGOMAN_RATE_LIMITS=off", env)...)
 			if a, err := send(p.URL, "", registerDoc, inputOf("email", "ada@example.com", "password", goodPass)); err != nil || a.code() != "" {

@@ -30,7 +30,7 @@ func Each(t *testing.T, test func(t *testing.T, dsn string)) {
 }
 
 // SQLite gives the DSN of a fresh migrated database file.
-func SQLite(t *testing.T) string {
+func SQLite(t testing.TB) string {
 	t.Helper()
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "dragoman.db")
 	migrate(t, dsn)
@@ -68,7 +68,7 @@ func Beside(t testing.TB, dsn string) *sql.DB {
 	return conn
 }
 
-func migrate(t *testing.T, dsn string) {
+func migrate(t testing.TB, dsn string) {
 	t.Helper()
 	ctx := context.Background()
 	d, err := db.Open(ctx, dsn)

@@ -54,7 +54,7 @@ func Run(m *testing.M) int {
 }
 
 // Postgres gives the DSN of a fresh migrated database.
-func Postgres(t *testing.T) string { return clone(t, template) }
+func Postgres(t testing.TB) string { return clone(t, template) }
 
 // EmptyPostgres gives the DSN of a fresh database without any table.
 func EmptyPostgres(t *testing.T) string { return clone(t, "template0") }
@@ -69,7 +69,7 @@ func PostgresLog(t *testing.T) string {
 	return server.cluster.log
 }
 
-func clone(t *testing.T, from string) string {
+func clone(t testing.TB, from string) string {
 	t.Helper()
 	start(t)
 	name := fmt.Sprintf("dragoman_test_%d_%d", os.Getpid(), server.last.Add(1))
@@ -87,7 +87,7 @@ func clone(t *testing.T, from string) string {
 	return dsn(name)
 }
 
-func start(t *testing.T) {
+func start(t testing.TB) {
 	t.Helper()
 	server.once.Do(func() {
 		if server.url = os.Getenv("TEST_DATABASE_URL"); server.url == "" {
