@@ -103,6 +103,7 @@ func TestErrors(t *testing.T) {
 		"DRAGOMAN_TRUSTED_PROXIES=10.0.0.1": false, "DRAGOMAN_PLAYGROUND=yes": false, "DRAGOMAN_LOG_LEVEL=all": false, "DRAGOMAN_RATE_LIMITS=1": false,
 		"DRAGOMAN_PUBLIC_URL=example.com": false, "DRAGOMAN_PUBLIC_URL=https://x.example/y": false, "DRAGOMAN_ISSUER=a b": false, "PORT=0": false,
 		"PORT=65536": false, "DRAGOMAN_LISTEN=:70000": false, "DRAGOMAN_LISTEN=,": false,
+		"DRAGOMAN_DIALECTS=a,,b": false, "DRAGOMAN_DIALECTS=a,a": false, "DRAGOMAN_DIALECT_PASSWORDS=on": false,
 		"DRAGOMAN_SECRET=hunter2hunter2": true, "DATABASE_URL=mysql://u:hunter2@h": true,
 	} {
 		name, value, _ := strings.Cut(env, "=")
@@ -269,5 +270,19 @@ func TestPrint(t *testing.T) {
 			k.secret != strings.Contains(out.String(), k.name+"_FILE") {
 			t.Errorf("the row of %s is not whole", k.name)
 		}
+	}
+}
+
+func TestDialects(t *testing.T) {
+	t.Parallel()
+	if s := mustLoad(t); s.Dialects != nil || s.StrictPasswords || s.DialectsDir != "" {
+		t.Errorf("by default %v, %v, %q", s.Dialects, s.StrictPasswords, s.DialectsDir)
+	}
+	if s := mustLoad(t, "DRAGOMAN_DIALECTS=none"); s.Dialects == nil || len(s.Dialects) != 0 {
+		t.Errorf("none: %v", s.Dialects)
+	}
+	s := mustLoad(t, "DRAGOMAN_DIALECTS=b, a", "DRAGOMAN_DIALECT_PASSWORDS=strict", "DRAGOMAN_DIALECTS_DIR=/x")
+	if strings.Join(s.Dialects, " ") != "b a" || !s.StrictPasswords || s.DialectsDir != "/x" {
+		t.Errorf("%v, %v, %q", s.Dialects, s.StrictPasswords, s.DialectsDir)
 	}
 }
