@@ -86,7 +86,7 @@ type commands struct {
 			Name string `arg:"" help:"The name of a dialect."`
 		} `cmd:"" help:"Print the file of a dialect."`
 		Check struct {
-			File string `arg:"" help:"A dialect file." type:"existingfile"`
+			File string `arg:"" help:"A dialect file."`
 		} `cmd:"" help:"Check a dialect file and run its examples."`
 	} `cmd:"" help:"The REST APIs that the server speaks."`
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"text/tabwriter"
@@ -80,16 +81,16 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 	}
 	probe.Stop()
 	d, _ := rest.Parse(file, source)
-	results, failed := d.Run(ctx, start), 0
-	for _, r := range results {
-		if r.Err == nil {
-			fmt.Fprintf(stdout, "ok    %s: %s\n", r.Route, r.Example)
+	failed := 0
+	for _, e := range d.Examples() {
+		if err := d.Run(ctx, e, start); err != nil {
+			failed++
+			fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(), strings.ReplaceAll(err.Error(), "\n", "\n      "))
 			continue
 		}
-		failed++
-		fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", r.Route, r.Example, file, r.Line, strings.ReplaceAll(r.Err.Error(), "\n", "\n      "))
+		fmt.Fprintf(stdout, "ok    %s: %s\n", e.Call, e.Title)
 	}
-	fmt.Fprintf(stdout, "%s: %d routes, %d examples, %d failed\n", d.Name, d.Routes(), len(results), failed)
+	fmt.Fprintf(stdout, "%s: %s, %s, %d failed\n", d.Name, several(d.Routes(), "route"), several(len(d.Examples()), "example"), failed)
 	if failed > 0 {
 		return errDialect
 	}
@@ -132,4 +133,11 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	return &rest.Server{
 		URL: "http://" + l.Addr().String(), Wait: func(by time.Duration) { ahead.Add(int64(by)) }, Stop: func() { stop(); clean() },
 	}, nil
+}
+
+func several(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }

@@ -17,7 +17,10 @@ type cookie struct {
 	secure   bool // set when the public URL is known
 }
 
-var cookieName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+var (
+	cookieName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	cookiePath = regexp.MustCompile(`^/[A-Za-z0-9_./~-]*$`)
+)
 
 func (d *Dialect) decodeCookie(m member) error {
 	c := &cookie{name: m.key, names: []string{m.key}, path: "/", sameSite: http.SameSiteLaxMode}
@@ -37,6 +40,9 @@ func (d *Dialect) decodeCookie(m member) error {
 	}
 	if len(c.names) == 0 {
 		return m.at.fault("Leave names: out, or name at least one.", "the cookie %q has no name", m.key)
+	}
+	if !cookiePath.MatchString(c.path) {
+		return m.value.fault("Write it like / or /api.", "%q is not possible as the path of a cookie", c.path)
 	}
 	for _, name := range c.names {
 		if !cookieName.MatchString(name) {

@@ -7,6 +7,7 @@
 package rest
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -117,13 +118,13 @@ func (d *Dialect) decode(root *node) error {
 		"title":       text(&d.Title),
 		"about":       text(&d.About),
 		"mounts":      d.decodeMounts(&d.Mounts),
-		"credentials": d.decodeCredentials,
+		"credentials": func(*node) error { return nil }, // when the cookies are known
 		"tokens":      d.decodeTokens,
 		"password":    d.decodePassword,
 		"links":       d.decodeLinks,
 		"cookies":     entries(d.decodeCookie),
 		"contentType": d.decodeContentType,
-		"redirects":   texts(&d.redirects),
+		"redirects":   d.decodeRedirects,
 		"errors":      d.errors.decode,
 		"fixtures":    entries(d.decodeFixture),
 		"routes":      items(d.decodeRoute),
@@ -136,6 +137,16 @@ func (d *Dialect) complete(root *node) error {
 	}
 	if !dialectName.MatchString(d.Name) || d.Name == "graphql" {
 		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.", "%q is not possible as a name", d.Name)
+	}
+	if n := root.get("credentials"); n != nil {
+		if err := d.decodeCredentials(n); err != nil {
+			return err
+		}
+	}
+	for _, row := range d.errors.rows {
+		if err := row.answer.check(d); err != nil {
+			return err
+		}
 	}
 	for _, r := range d.routes {
 		if r.mounts == nil {
@@ -179,7 +190,7 @@ func (d *Dialect) decodeCredentials(n *node) error {
 		if source.Kind == credential.Cookie {
 			c := d.cookie(source.Names[0])
 			if c == nil {
-				return item.fault("Describe it under cookies: first.", "there is no cookie %q", source.Names[0])
+				return item.fault("Describe it under cookies:.", "there is no cookie %q", source.Names[0])
 			}
 			source.Names = c.names
 		}
@@ -237,6 +248,19 @@ func (d *Dialect) decodeLinks(n *node) error {
 		}
 	}
 	return n.decode("links", table)
+}
+
+func (d *Dialect) decodeRedirects(n *node) error {
+	if err := texts(&d.redirects)(n); err != nil {
+		return err
+	}
+	for i, origin := range d.redirects {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return n.items[i].fault("Write it like https://app.example.com, without a slash at its end.", "%q is no origin", origin)
+		}
+	}
+	return nil
 }
 
 func (d *Dialect) decodeContentType(n *node) error {

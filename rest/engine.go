@@ -59,7 +59,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 			c.secure = public.Scheme == "https"
 		}
 	}
-	e.mux.HandleFunc("/", cfg.NotFound)
+	e.mux.HandleFunc("/", e.Lost)
 	return e, e.mount(ctx)
 }
 
@@ -78,7 +78,6 @@ type mounted struct {
 
 func (e *Engine) mount(ctx context.Context) error {
 	places := map[string]*place{}
-	prefixes := map[string]*Dialect{}
 	for _, d := range e.dialects {
 		for _, r := range d.routes {
 			m, err := e.prepare(ctx, d, r)
@@ -93,20 +92,9 @@ func (e *Engine) mount(ctx context.Context) error {
 				places[pattern].routes[r.method] = m
 			}
 		}
-		for _, prefix := range d.Mounts {
-			if prefix != "/" && prefixes[prefix] == nil {
-				prefixes[prefix] = d
-			}
-		}
 	}
 	for pattern, at := range places {
 		e.mux.Handle(pattern, e.at(at))
-	}
-	for prefix, d := range prefixes {
-		e.mux.Handle(prefix+"/", e.lost(d))
-		if places[prefix] == nil {
-			e.mux.Handle(prefix, e.lost(d)) // ServeMux would redirect to the one with the slash
-		}
 	}
 	return nil
 }
@@ -123,26 +111,25 @@ func pattern(prefix, path string) string {
 // ServeHTTP answers the routes of dialects, and what lies below their prefixes.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, req *http.Request) { e.mux.ServeHTTP(w, req) }
 
-// Lost answers for a path that is not in its one spelling: in the form of the dialect that it lies below, if any.
+// Lost answers where no route is, and for a path that is not in its one spelling: in the form of the dialect below whose
+// mount it lies, the innermost one, if any.
 func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
+	var owner *Dialect
+	longest := 1 // the root is nobody's alone
 	for _, d := range e.dialects {
 		for _, prefix := range d.Mounts {
-			if prefix != "/" && strings.HasPrefix(req.URL.Path, prefix+"/") {
-				e.lost(d).ServeHTTP(w, req)
-				return
+			if len(prefix) > longest && (req.URL.Path == prefix || strings.HasPrefix(req.URL.Path, prefix+"/")) {
+				owner, longest = d, len(prefix)
 			}
 		}
 	}
-	e.notFound(w, req)
-}
-
-// lost answers below a prefix where no route is.
-func (e *Engine) lost(d *Dialect) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		x := e.exchange(w, req, d, nil)
-		defer x.recover()
-		x.refuse(refuse(unknownRoute, ""))
-	})
+	if owner == nil {
+		e.notFound(w, req)
+		return
+	}
+	x := e.exchange(w, req, owner, nil)
+	defer x.recover()
+	x.refuse(refuse(unknownRoute, ""))
 }
 
 // at serves one path.

@@ -59,6 +59,7 @@ type refusal struct {
 	retry   int      // seconds, 0 when time does not help
 	found   any      // what a check with all: found
 	answer  *answer  // in place of a row: that of a check
+	said    bool     // whether message is the dialect's own already, which a row does not change
 }
 
 func refuse(code, message string) *refusal { return &refusal{code: code, message: message} }
@@ -93,6 +94,7 @@ func knownCodes() []string {
 			codes = append(codes, string(code))
 		}
 	}
+	slices.Sort(codes)
 	return codes
 }
 
@@ -170,7 +172,7 @@ func (d *Dialect) render(ctx context.Context, r *route, f *refusal, request any)
 		shown.message = standards[f.code].message
 	}
 	s := scope{ctx: ctx, dot: shown.dot(status), request: request}
-	if found.message != nil {
+	if found.message != nil && !f.said {
 		message, _, err := found.message.text(s)
 		if err != nil {
 			return nil, err

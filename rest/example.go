@@ -26,6 +26,9 @@ type Step struct {
 	keep    []pairTree // names and what they hold, from the answer
 }
 
+// Line is where the step stands in its file.
+func (s *Step) Line() int { return s.at.line }
+
 // Example is a request and its answer as the document of the API shows them. It is run against a server, and shown to
 // people.
 type Example struct {
@@ -46,7 +49,7 @@ type Want struct {
 	Varies  []string
 }
 
-// keys of a step; GraphQL and call are for fixtures alone, because an example calls its route.
+// keys of a step; graphql, call and keep are for fixtures alone, because an example calls its route and is the last.
 func (s *Step) keys() keys {
 	return keys{
 		"given":   texts(&s.Given),
@@ -56,13 +59,13 @@ func (s *Step) keys() keys {
 		"json":    func(n *node) error { return literal(&s.JSON)(n) },
 		"form":    stringMap(&s.Form),
 		"raw":     rawText(&s.Raw),
-		"keep":    pairsOf(&s.keep),
 	}
 }
 
 func (d *Dialect) decodeFixture(m member) error {
 	s := &Step{at: m.at, Name: m.key}
 	table := s.keys()
+	table["keep"] = pairsOf(&s.keep)
 	table["graphql"] = text(&s.GraphQL)
 	table["call"] = text(&s.Call)
 	table["wait"] = duration(&s.Wait, time.Second, 10_000*time.Hour)
@@ -158,7 +161,6 @@ func rawText(to *string) func(*node) error {
 func (d *Dialect) completeSteps() error {
 	for _, r := range d.routes {
 		for _, e := range r.examples {
-			e.Call = r.method + " " + r.path
 			if err := d.checkGiven(&e.Step, nil); err != nil {
 				return err
 			}
@@ -171,6 +173,9 @@ func (d *Dialect) completeSteps() error {
 		}
 		if s.Call != "" && !d.has(s.Call) {
 			return s.at.fault("Write call: as the route: has it, for example POST /login.", "the fixture %s calls %q, which no route is", name, s.Call)
+		}
+		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" {
+			return s.at.fault("Add call: or graphql:, or take keep: away.", "the fixture %s has no answer of which to keep anything", name)
 		}
 		if s.Call != "" && s.GraphQL != "" {
 			return s.at.fault("Keep one of call and graphql.", "the fixture %s does two things", name)

@@ -128,6 +128,7 @@ func (c *check) try(s scope) (*refusal, error) {
 	}
 	if c.says != nil {
 		var err error
+		refused.said = true
 		if refused.message, _, err = c.says.text(s); err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 
 // maxEval bounds what the expressions of one phase of a request may take in all.
 const maxEval = 200 * time.Millisecond
+
+var errTooLong = errors.New("it took longer than it may")
 
 // expr is a compiled jq expression. It is safe for concurrent use.
 type expr struct {
@@ -93,7 +96,7 @@ func (e *expr) first(s scope) (value any, present bool, err error) {
 	value, present = e.code.RunWithContext(s.ctx, s.dot, s.request).Next()
 	if failure, ok := value.(error); ok {
 		if errors.Is(failure, context.DeadlineExceeded) {
-			failure = fmt.Errorf("it took longer than %v", maxEval)
+			failure = errTooLong
 		}
 		// The text of a jq error may quote the value that it failed on, which can be a secret.
 		return nil, false, &evalError{at: e.at, cause: failure}
@@ -117,15 +120,13 @@ func (e *evalError) Error() string {
 	return fmt.Sprintf("%s:%d: an expression failed: %s", e.at.file, e.at.line, describe(e.cause))
 }
 
-// describe says what kind of mistake it was, without the values in it.
+// describe says what kind of mistake it was: the words of jq up to where a value begins, which may be a secret.
 func describe(err error) string {
 	var value gojq.ValueError
 	if errors.As(err, &value) {
 		return "it called error()"
 	}
-	text := err.Error()
-	if i := strings.IndexAny(text, ":("); i > 0 {
-		return strings.TrimSpace(text[:i])
-	}
-	return text
+	return strings.TrimSpace(ownWords.FindString(err.Error()))
 }
+
+var ownWords = regexp.MustCompile(`^[a-z_@ ]*`)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	stdjson "encoding/json"
@@ -19,6 +18,9 @@ type field struct {
 	kind     string   // string, integer, number, boolean, object, array, any
 	required bool
 }
+
+// numeral is a number as JSON writes it, but for exponents and hundreds of digits.
+var numeral = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?$`)
 
 var fieldPath = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$-]*(\.[A-Za-z_$][A-Za-z0-9_$-]*)*$`)
 
@@ -55,23 +57,15 @@ func (d *Dialect) checkFields(r *route) error {
 }
 
 // typed checks the fields that are there, in the order of the file, and gives the values of forms and query strings the
-// type that is asked for. A member that differs from a field in case alone is refused: some parser on the way may have
-// read it as the field (HT-11).
+// type that is asked for. What differs from a field in case alone is refused: some parser on the way may have read it as
+// the field (HT-11).
 func (r *route) typed(params map[string]any, textual bool) *refusal {
 	for _, f := range r.fields {
-		parent := f.parent(params)
-		if parent == nil {
-			continue
+		parent, refused := r.walk(f, params)
+		if refused != nil {
+			return refused
 		}
 		name := f.path[len(f.path)-1]
-		for given := range parent {
-			if given != name && strings.EqualFold(given, name) && !r.declares(f, given) {
-				return &refusal{
-					code: malformedRequest, problem: "case", field: f.path,
-					message: fmt.Sprintf("A field is spelled in the wrong case: it must be %s.", strings.Join(f.path, ".")),
-				}
-			}
-		}
 		value := parent[name]
 		if value == nil {
 			continue
@@ -85,6 +79,30 @@ func (r *route) typed(params map[string]any, textual bool) *refusal {
 		}
 	}
 	return nil
+}
+
+// walk goes down to the object that holds the field; nil when there is none. What is on the way is an object.
+func (r *route) walk(f *field, params map[string]any) (map[string]any, *refusal) {
+	for i, step := range f.path {
+		above := field{path: f.path[:i+1]}
+		for given := range params {
+			if given != step && strings.EqualFold(given, step) && !r.declares(above.path, given) {
+				return nil, &refusal{
+					code: malformedRequest, problem: "case", field: above.path,
+					message: fmt.Sprintf("A field is spelled in the wrong case: it must be %s.", strings.Join(above.path, ".")),
+				}
+			}
+		}
+		if i == len(f.path)-1 {
+			break
+		}
+		inner, ok := params[step].(map[string]any)
+		if !ok && params[step] != nil {
+			return nil, above.refuse("type", "must be of type object")
+		}
+		params = inner
+	}
+	return params, nil
 }
 
 // missing finds the first required field that is not there; an empty text counts as none.
@@ -116,9 +134,12 @@ func (f *field) parent(params map[string]any) map[string]any {
 	return params
 }
 
-func (r *route) declares(f *field, name string) bool {
-	path := append(slices.Clone(f.path[:len(f.path)-1]), name)
-	return slices.ContainsFunc(r.fields, func(other *field) bool { return slices.Equal(other.path, path) })
+// declares tells whether another field, or one on the way to it, is spelled like this beside the last step of path.
+func (r *route) declares(path []string, name string) bool {
+	sibling := append(slices.Clone(path[:len(path)-1]), name)
+	return slices.ContainsFunc(r.fields, func(other *field) bool {
+		return len(other.path) >= len(sibling) && slices.Equal(other.path[:len(sibling)], sibling)
+	})
 }
 
 func fits(value any, kind string) bool {
@@ -150,7 +171,7 @@ func fits(value any, kind string) bool {
 func fromText(s, kind string) any {
 	switch kind {
 	case "integer", "number":
-		if _, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.-") == "" {
+		if numeral.MatchString(s) {
 			return stdjson.Number(s)
 		}
 	case "boolean":

@@ -84,7 +84,7 @@ func clash(a, b spot) error {
 		other = b.dialect.File + ":" + itoa(b.route.at.get("route").line)
 	}
 	switch {
-	case a.route.method == b.route.method && (a.dialect != b.dialect || aWins == bWins):
+	case a.dialect != b.dialect && (aWins || bWins), a.route.method == b.route.method && (a.dialect != b.dialect || aWins == bWins):
 		return at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.route.method, a.whole, b.route.method, b.whole, other)
 	case aWins && bWins:
 		return at.fault("Make one of them exact where the other is.", "%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)

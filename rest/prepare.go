@@ -60,9 +60,7 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 	if err != nil {
 		at := *r.documentAt
 		if inside, ok := errors.AsType[*gqlhttp.DocumentError](err); ok {
-			if inside.Line > 0 {
-				at.line += inside.Line - 1
-			}
+			at.line = at.begins + inside.Line - 1
 			return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %s", inside.Message)
 		}
 		return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %v", err)
@@ -88,17 +86,23 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	sample := refusal{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}}
+	samples := []refusal{
+		{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}, retry: 1},
+		{code: code, message: "A message."},
+	}
 	request := map[string]any{
 		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
 	}
-	if _, err := d.render(ctx, r, &sample, request); err != nil {
+	for _, sample := range samples {
+		_, err := d.render(ctx, r, &sample, request)
+		if err == nil {
+			continue
+		}
 		at := r.at
 		if failed, ok := errors.AsType[*evalError](err); ok {
-			at = failed.at
-			err = failed.cause
+			at, err = failed.at, errors.New(describe(failed.cause))
 		}
-		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .retryAfter, .found and $request.",
+		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .retryAfter, .found and $request, of which some may be null.",
 			"the row %s fails on a sample: %v", code, err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
@@ -20,7 +21,7 @@ const maxBody = 64 << 10
 // read takes a request apart into what expressions see of it. The parameters of the path, the query string and the body
 // lie in one object; one name in two of these places is refused, but for the path, which wins: it chose the route.
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
-	given := map[string]any{"method": req.Method, "path": req.URL.Path, "headers": headersOf(req.Header), "cookies": d.cookiesOf(req)}
+	given := map[string]any{"method": req.Method, "path": req.URL.Path, "headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req)}
 	params, textual, refused := r.body(w, req, d.jsonType)
 	if refused != nil {
 		return given, refused
@@ -46,12 +47,25 @@ func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[
 	return given, nil
 }
 
-// headersOf is what expressions may see: each header once, by its name in lower case. Credentials are read by the engine
-// alone.
-func headersOf(h http.Header) map[string]any {
+// visibleHeaders is what expressions may see: each header once, by its name in lower case. Where a credential may stand is read
+// by the engine alone.
+func (d *Dialect) visibleHeaders(h http.Header) map[string]any {
+	seen := headerMap(h)
+	for _, name := range []string{"authorization", "cookie", "x-api-key"} {
+		delete(seen, name)
+	}
+	for _, source := range d.credentials {
+		if source.Kind == credential.Header {
+			delete(seen, strings.ToLower(source.Names[0]))
+		}
+	}
+	return seen
+}
+
+func headerMap(h http.Header) map[string]any {
 	out := make(map[string]any, len(h))
 	for name, values := range h {
-		if name != "Authorization" && name != "Cookie" && len(values) == 1 && utf8.ValidString(values[0]) {
+		if len(values) == 1 && utf8.ValidString(values[0]) {
 			out[strings.ToLower(name)] = values[0]
 		}
 	}

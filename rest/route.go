@@ -31,7 +31,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 		"fields":       entries(r.decodeField),
 		"checks":       items(r.decodeCheck),
 		"variables":    pairsOf(&r.variables),
-		"document":     func(n *node) error { r.documentAt = n; return text(&r.document)(n) },
+		"document":     r.decodeDocument,
 		"outcomes":     items(r.decodeOutcome),
 		"errors":       r.errors.decode,
 		"examples":     items(r.decodeExample),
@@ -48,12 +48,21 @@ func (d *Dialect) decodeRoute(n *node) error {
 	if !ok || !routePath.MatchString(path) {
 		return n.get("route").fault("Write it like POST /login or GET /keys/{id}.", "%q is no route", line)
 	}
-	for _, method := range strings.FieldsFunc(verbs, func(c rune) bool { return c == ',' || c == ' ' }) {
+	verb := strings.FieldsFunc(verbs, func(c rune) bool { return c == ',' || c == ' ' })
+	if len(verb) == 0 {
+		return n.get("route").fault("Write it like POST /login.", "%q has no method", line)
+	}
+	for _, method := range verb {
 		if !slices.Contains(methods, method) {
 			return n.get("route").fault("The methods are "+strings.Join(methods, ", ")+".", "the method %q is not possible", method)
 		}
 		one := *r
-		one.method, one.path = method, path
+		one.method, one.path, one.examples = method, path, nil
+		for _, e := range r.examples {
+			own := *e
+			own.Call = method + " " + path
+			one.examples = append(one.examples, &own)
+		}
 		d.routes = append(d.routes, &one)
 	}
 	return nil
@@ -65,6 +74,15 @@ func cutLast(s string) (before, after string, ok bool) {
 		return "", "", false
 	}
 	return strings.TrimSpace(s[:i]), s[i+1:], true
+}
+
+func (r *route) decodeDocument(n *node) error {
+	r.documentAt = n
+	if err := text(&r.document)(n); err != nil {
+		return err
+	}
+	r.document, _ = n.text() // with the empty lines in front, so that positions in it are right
+	return nil
 }
 
 func (r *route) decodeAccepts(n *node) error {
@@ -153,6 +171,9 @@ func (d *Dialect) completeRoute(r *route) error {
 		}
 	}
 	for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
+		if strings.Count(r.path, found[0]) > 1 {
+			return at.fault("Give each its own name.", "the parameter %q stands in the path twice", found[1])
+		}
 		if r.params[found[1]] == "" {
 			r.params[found[1]] = "string"
 		}

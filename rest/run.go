@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 // Server is a fresh one, of its own, on which an example is run.
@@ -22,26 +24,18 @@ type Server struct {
 	Stop func()
 }
 
-// Result is what came of an example.
-type Result struct {
-	Route   string
-	Example string
-	Line    int
-	Err     error // nil when the answer was as the file has it
-}
-
-// Run runs every example of a dialect, each on a server of its own, which start makes with the settings that it is given.
-func (d *Dialect) Run(ctx context.Context, start func(settings map[string]string) (*Server, error)) []Result {
-	var results []Result
+// Examples are those of all routes, in the order of the file.
+func (d *Dialect) Examples() []*Example {
+	var all []*Example
 	for _, r := range d.routes {
-		for _, e := range r.examples {
-			results = append(results, Result{Route: e.Call, Example: e.Title, Line: e.at.line, Err: d.run(ctx, e, start)})
-		}
+		all = append(all, r.examples...)
 	}
-	return results
+	return all
 }
 
-func (d *Dialect) run(ctx context.Context, e *Example, start func(map[string]string) (*Server, error)) error {
+// Run runs an example on a server of its own, which start makes with the settings that it needs. It gives nil when the answer is
+// as the file has it, else everything that is different.
+func (d *Dialect) Run(ctx context.Context, e *Example, start func(settings map[string]string) (*Server, error)) error {
 	server, err := start(e.Settings)
 	if err != nil {
 		return err
@@ -112,7 +106,7 @@ func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	for _, k := range s.keep {
-		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: map[string]any{"headers": headersOf(answer.header)}})
+		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: map[string]any{"headers": headerMap(answer.header)}})
 		if err != nil {
 			return err
 		}
@@ -208,7 +202,7 @@ func (p *player) body(s *Step) (body, media string, err error) {
 	case s.Form != nil:
 		return p.form(s.Form), "application/x-www-form-urlencoded", nil
 	}
-	return s.Raw, "", nil
+	return p.fill(s.Raw), "", nil
 }
 
 func (p *player) form(given map[string]string) string {
@@ -276,7 +270,7 @@ func (w *Want) compare(got *played, kept map[string]string) error {
 		}
 	case w.HasJSON:
 		var value any
-		if err := json.Unmarshal(got.body, &value); err != nil {
+		if _, err := strictjson.Decode(got.body); err != nil || json.Unmarshal(got.body, &value) != nil {
 			problems = append(problems, errors.New("the answer is not JSON"))
 		} else {
 			problems = append(problems, w.differ("", fillAll(w.JSON, kept), value)...)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,6 +31,7 @@ func (f *Fault) Error() string {
 type node struct {
 	file    string
 	line    int
+	begins  int // the line on which the text of a scalar begins: below the | of a block
 	kind    kind
 	scalar  any // string, bool, int64, uint64, float64 or nil
 	members []member
@@ -76,7 +78,7 @@ func (n *node) get(key string) *node {
 
 // parseYAML reads a file of one document. Anchors and aliases work; merge keys, tags and further documents are refused.
 func parseYAML(file string, text []byte) (*node, error) {
-	parsed, err := parser.ParseBytes(text, 0)
+	parsed, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
 		f := &Fault{File: file, Reason: "this is not YAML", Mend: "Mind the indentation, and quote what holds : or #."}
 		var syntax yaml.Error
@@ -145,7 +147,10 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 	if !ok {
 		return nil, out.fault("Write it out in plain YAML.", "tags and other special forms of YAML have no meaning here")
 	}
-	out.scalar = scalar
+	out.scalar, out.begins = scalar, out.line
+	if block, ok := in.(*ast.LiteralNode); ok {
+		out.begins = block.Start.Position.Line + 1
+	}
 	return out, nil
 }
 

@@ -171,9 +171,15 @@ func (t *tree) text(s scope) (text string, present bool, err error) {
 	return string(encoded), true, err
 }
 
-// plain turns ordered objects into maps.
+// plain turns ordered objects into maps, all of them new: jq shares its constants between requests.
 func plain(v any) any {
 	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			m[key] = plain(value)
+		}
+		return m
 	case object:
 		m := make(map[string]any, len(v))
 		for _, p := range v {

@@ -1,0 +1,391 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// schemaPlace is one kind of mapping in a file: how the schema finds it, how the page names it, and the rest of a file around
+// it, with % where a member of it goes.
+type schemaPlace struct {
+	pointer string // below #, to an object with properties
+	heading string // in docs/dialects.md
+	also    string // a further heading whose table counts here
+	prefix  string // of its keys in the table; "" for none
+	file    string
+}
+
+const (
+	fileHead  = "dialect: some-api\ntitle: Some\nmounts: [/some]\n"
+	fileRows  = "errors: {body: {e: =.message}}\n"
+	fileRoute = "routes:\n- {route: GET /x, status: 200, body: {}"
+	fileTail  = "routes: [{route: GET /x, body: {}}]\n"
+	anAnswer  = "An answer"
+)
+
+var schemaPlaces = []schemaPlace{
+	{"", "A dialect", "", "", "%\n" + fileHead + fileRows + fileTail},
+	{"/properties/tokens", "`tokens`", "", "", fileHead + "tokens: {%}\n" + fileRows + fileTail},
+	{"/properties/tokens/properties/access", "`tokens`", "", "access.", fileHead + "tokens: {access: {%}}\n" + fileRows + fileTail},
+	{"/properties/tokens/properties/refresh", "`tokens`", "", "refresh.", fileHead + "tokens: {refresh: {%}}\n" + fileRows + fileTail},
+	{"/properties/tokens/properties/session", "`tokens`", "", "session.", fileHead + "tokens: {session: {%}}\n" + fileRows + fileTail},
+	{"/properties/password", "`password`", "", "", fileHead + "password: {%}\n" + fileRows + fileTail},
+	{"/properties/links", "`links`", "", "", fileHead + "links: {%}\n" + fileRows + fileTail},
+	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows + fileTail},
+	{"/properties/fixtures/additionalProperties", "A fixture", "", "", fileHead + "fixtures: {f: {%}}\n" + fileRows + fileTail},
+	{"/$defs/errors", "Codes", "", "", fileHead + "errors: {body: {}, %}\n" + fileTail},
+	{"/$defs/row", "`errors`", anAnswer, "", fileHead + "errors: {body: {}, CONFLICT: {%}}\n" + fileTail},
+	{"/$defs/route", "A route", anAnswer, "", fileHead + fileRows + "routes: [{route: GET /x, %}]\n"},
+	{"/$defs/check", "A check", anAnswer, "", fileHead + fileRows + fileRoute + ", checks: [{when: '1', %}]}\n"},
+	{"/$defs/check/properties/all/items", "A part of `all`", "", "", fileHead + fileRows + fileRoute + ", checks: [{all: [{%}], body: {}}]}\n"},
+	{"/$defs/outcome", "An outcome", anAnswer, "", fileHead + fileRows + fileRoute + ", outcomes: [{when: '1', %}]}\n"},
+	{"/$defs/example", "An example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {}, %}]}\n"},
+	{"/$defs/example/properties/answer", "The answer of an example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {%}}]}\n"},
+}
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(Schema)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AddResource("dialect.schema.json", value); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("dialect.schema.json") // holds it against the metaschema
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// asJSON is what an editor gives to a schema.
+func asJSON(t *testing.T, file string) any {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal([]byte(file), &value); err != nil {
+		t.Fatalf("%v\n%s", err, file)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err = jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// at follows a pointer into the schema.
+func at(t *testing.T, pointer string) map[string]any {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(Schema, &value); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		value = value.(map[string]any)[step]
+	}
+	found, ok := value.(map[string]any)
+	if !ok {
+		t.Fatalf("the schema has no %s", pointer)
+	}
+	return found
+}
+
+func sortedKeys(m map[string]any) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The dialects that there are pass the schema.
+func TestSchema_TakesDialects(t *testing.T) {
+	t.Parallel()
+	schema := compiled(t)
+	var files []string
+	for _, pattern := range []string{"dialects/*.yaml", "../docs/examples/*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatal(pattern, err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(asJSON(t, string(text))); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+var keysHere = regexp.MustCompile(`The keys here are (.*)\.`)
+
+// The loader, the schema and the page know the same keys everywhere.
+func TestSchema_Keys(t *testing.T) {
+	t.Parallel()
+	schema := compiled(t)
+	tables := tablesOf(t)
+	for _, p := range schemaPlaces {
+		object := at(t, p.pointer)
+		properties, _ := object["properties"].(map[string]any)
+		want := sortedKeys(properties)
+		if object["additionalProperties"] != false {
+			t.Errorf("%s is open to other keys", p.pointer)
+		}
+		file := strings.Replace(p.file, "%", "zzz: 1", 1)
+		_, err := Parse("x.yaml", []byte(file))
+		found := keysHere.FindStringSubmatch(fmt.Sprint(err))
+		if found == nil || strings.Join(want, ", ") != found[1] {
+			t.Errorf("%s: the schema has %v, and the loader says %v", p.pointer, want, err)
+		}
+		if schema.Validate(asJSON(t, file)) == nil {
+			t.Errorf("%s: the schema takes the key zzz", p.pointer)
+		}
+		if shown := documented(tables, p); !slices.Equal(shown, want) {
+			t.Errorf("%s: the schema has %v, and the page %v", p.pointer, want, shown)
+		}
+	}
+}
+
+// documented gives the keys of a place that the page has.
+func documented(tables map[string][]string, p schemaPlace) (shown []string) {
+	for _, key := range slices.Concat(tables[p.heading], tables[p.also]) {
+		first, last, nested := strings.Cut(key, ".")
+		switch {
+		case p.prefix == first+".":
+			shown = append(shown, last)
+		case p.prefix == "" && !(nested && slices.Contains(shown, first)):
+			shown = append(shown, first)
+		}
+	}
+	if p.heading == "Codes" {
+		shown = append(shown, "body") // described in a sentence
+	}
+	slices.Sort(shown)
+	return shown
+}
+
+var firstColumn = regexp.MustCompile("^\\| `([^`]+)` \\|")
+
+// tablesOf reads the first columns of the page's tables, by the heading above.
+func tablesOf(t *testing.T) map[string][]string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/dialects.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, heading := map[string][]string{}, ""
+	for line := range strings.SplitSeq(string(page), "\n") {
+		if strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "### ") {
+			heading = strings.TrimSpace(strings.TrimLeft(line, "#"))
+		}
+		if found := firstColumn.FindStringSubmatch(line); found != nil && heading != "" {
+			tables[heading] = append(tables[heading], found[1])
+		}
+	}
+	return tables
+}
+
+// Every object of the schema that names its keys is among the places above, so that none is forgotten.
+func TestSchema_Places(t *testing.T) {
+	t.Parallel()
+	var walk func(pointer string, value any)
+	walk = func(pointer string, value any) {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return
+		}
+		if object["additionalProperties"] == false && !strings.HasPrefix(pointer, "/$defs/tree/") {
+			if !slices.ContainsFunc(schemaPlaces, func(p schemaPlace) bool { return p.pointer == pointer }) {
+				t.Errorf("nothing compares %s with the loader", pointer)
+			}
+		}
+		for name, inner := range object {
+			walk(pointer+"/"+name, inner)
+		}
+	}
+	walk("", at(t, ""))
+}
+
+// words are the places where one of several words stands.
+var words = []struct{ pointer, file string }{
+	{"/properties/tokens/properties/access/properties/alg", fileHead + "tokens: {access: {alg: zzz}}\n"},
+	{"/properties/tokens/properties/refresh/properties/reuse", fileHead + "tokens: {refresh: {reuse: zzz}}\n"},
+	{"/properties/password/properties/blocklist", fileHead + "password: {blocklist: zzz}\n"},
+	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},
+	{"/properties/contentType", fileHead + "contentType: zzz\n"},
+	{"/$defs/route/properties/accepts/items", "routes: [{route: GET /x, accepts: [zzz]}]\n"},
+	{"/$defs/route/properties/params/additionalProperties", "routes: [{route: 'GET /{a}', params: {a: zzz}}]\n"},
+	{"/$defs/code", "routes: [{route: GET /x, checks: [{when: '1', error: zzz}]}]\n"},
+	{"/$defs/code", "routes: [{route: GET /x, outcomes: [{when: '1', error: zzz}]}]\n"},
+}
+
+var wordsHere = regexp.MustCompile(`Write one of (.*)\.`)
+
+// The loader and the schema know the same words.
+func TestSchema_Words(t *testing.T) {
+	t.Parallel()
+	compare := func(place string, got []any, want []string) {
+		t.Helper()
+		var known []string
+		for _, word := range got {
+			known = append(known, word.(string))
+		}
+		slices.Sort(known)
+		slices.Sort(want)
+		if !slices.Equal(known, want) {
+			t.Errorf("%s: the schema has %v, and the loader %v", place, known, want)
+		}
+	}
+	for _, w := range words {
+		_, err := Parse("x.yaml", []byte(w.file))
+		found := wordsHere.FindStringSubmatch(fmt.Sprint(err))
+		if found == nil {
+			t.Errorf("%s: %v", w.pointer, err)
+			continue
+		}
+		enum, _ := at(t, w.pointer)["enum"].([]any)
+		compare(w.pointer, enum, strings.Split(found[1], ", "))
+	}
+	codes := []string{malformedRequest, unsupportedMedia, bodyTooLarge, unknownRoute, methodNotAllowed, crossSite}
+	for _, code := range fault.Codes() {
+		codes = append(codes, string(code))
+	}
+	enum, _ := at(t, "/$defs/code")["enum"].([]any)
+	compare("the codes", enum, codes)
+	kinds := at(t, "/$defs/route/properties/fields/additionalProperties")["pattern"]
+	if kinds != "^("+strings.Join(fieldKinds, "|")+")!?$" {
+		t.Errorf("the types of fields are %v", kinds)
+	}
+}
+
+// The page has the standard answers and the further words of jq as they are.
+func TestSchema_PageOfCodes(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/dialects.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range knownCodes() {
+		answer := ""
+		if s, ok := standards[code]; ok {
+			answer = strconv.Itoa(s.status) + " " + s.message
+		}
+		line := strings.TrimRight("| `"+code+"` | "+answer, " ") + " |"
+		if strings.Count(string(page), "\n"+line) != 1 {
+			t.Errorf("the page has no line %q", line)
+		}
+	}
+	for _, word := range []string{"blank", "epoch", "seconds", "is_email"} {
+		if _, err := compile(&node{}, word); err != nil || !strings.Contains(string(page), "\n| `"+word+"` |") {
+			t.Errorf("%s: %v", word, err)
+		}
+	}
+}
+
+// wrongFiles are refused by the loader and by the schema.
+var wrongFiles = map[string]string{
+	"nothing in it":                   "{}",
+	"a list":                          "[]",
+	"no name":                         "title: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"a name in capitals":              "dialect: Some\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"a name of one letter":            "dialect: s\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"the name of GraphQL":             "dialect: graphql\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"no title":                        "dialect: some-api\nmounts: [/some]\n" + fileRows + fileTail,
+	"a number for a title":            "dialect: some-api\ntitle: 7\nmounts: [/some]\n" + fileRows + fileTail,
+	"no mounts":                       "dialect: some-api\ntitle: Some\n" + fileRows + fileTail,
+	"an empty list of mounts":         "dialect: some-api\ntitle: Some\nmounts: []\n" + fileRows + fileTail,
+	"one mount without a list":        "dialect: some-api\ntitle: Some\nmounts: /some\n" + fileRows + fileTail,
+	"a mount without a slash":         "dialect: some-api\ntitle: Some\nmounts: [some]\n" + fileRows + fileTail,
+	"a mount with a slash behind":     "dialect: some-api\ntitle: Some\nmounts: [/some/]\n" + fileRows + fileTail,
+	"a mount with a parameter":        "dialect: some-api\ntitle: Some\nmounts: ['/{a}']\n" + fileRows + fileTail,
+	"no errors":                       fileHead + fileTail,
+	"no routes":                       fileHead + fileRows,
+	"routes that are no list":         fileHead + fileRows + "routes: {route: GET /x}\n",
+	"an unknown credential":           fileHead + "credentials: [basic]\n" + fileRows + fileTail,
+	"a header without a name":         fileHead + "credentials: [header]\n" + fileRows + fileTail,
+	"tokens that live for a word":     fileHead + "tokens: {access: {ttl: soon}}\n" + fileRows + fileTail,
+	"tokens that live for a number":   fileHead + "tokens: {access: {ttl: 60}}\n" + fileRows + fileTail,
+	"an unknown algorithm":            fileHead + "tokens: {access: {alg: none}}\n" + fileRows + fileTail,
+	"the subject as a further claim":  fileHead + "tokens: {access: {claims: {sub: x}}}\n" + fileRows + fileTail,
+	"passwords of no length":          fileHead + "password: {minLength: 0}\n" + fileRows + fileTail,
+	"passwords too long":              fileHead + "password: {minLength: 65}\n" + fileRows + fileTail,
+	"a length as a text":              fileHead + "password: {minLength: '8'}\n" + fileRows + fileTail,
+	"a link without the token":        fileHead + "links: {signIn: '{publicUrl}/in'}\n" + fileRows + fileTail,
+	"a link to elsewhere":             fileHead + "links: {signIn: 'https://a.example/{token}'}\n" + fileRows + fileTail,
+	"an unknown link":                 fileHead + "links: {welcome: '{publicUrl}/{token}'}\n" + fileRows + fileTail,
+	"a cookie without a mapping":      fileHead + "cookies: {c: x}\n" + fileRows + fileTail,
+	"a cookie of no name":             fileHead + "cookies: {c: {names: []}}\n" + fileRows + fileTail,
+	"a cookie of an impossible name":  fileHead + "cookies: {c: {names: ['a b']}}\n" + fileRows + fileTail,
+	"httpOnly as a text":              fileHead + "cookies: {c: {httpOnly: 'no'}}\n" + fileRows + fileTail,
+	"an unknown code":                 fileHead + "errors: {body: {}, TEAPOT: {status: 418}}\n" + fileTail,
+	"a row that is a number":          fileHead + "errors: {body: {}, CONFLICT: 409}\n" + fileTail,
+	"a status that is a text":         fileHead + fileRows + "routes: [{route: GET /x, status: ok, body: {}}]\n",
+	"a status below 200":              fileHead + fileRows + "routes: [{route: GET /x, status: 101, body: {}}]\n",
+	"a status above 599":              fileHead + fileRows + "routes: [{route: GET /x, status: 600, body: {}}]\n",
+	"two bodies":                      fileHead + fileRows + "routes: [{route: GET /x, body: {}, text: x}]\n",
+	"a header of the server":          fileHead + fileRows + "routes: [{route: GET /x, body: {}, headers: {content-length: 1}}]\n",
+	"a route without a route":         fileHead + fileRows + "routes: [{body: {}}]\n",
+	"a route without a method":        fileHead + fileRows + "routes: [{route: /x, body: {}}]\n",
+	"a route of an unknown method":    fileHead + fileRows + "routes: [{route: FETCH /x, body: {}}]\n",
+	"a route without a slash":         fileHead + fileRows + "routes: [{route: GET x, body: {}}]\n",
+	"a field of an unknown type":      fileHead + fileRows + "routes: [{route: GET /x, fields: {a: date}, body: {}}]\n",
+	"a field of an impossible name":   fileHead + fileRows + "routes: [{route: GET /x, fields: {a b: string}, body: {}}]\n",
+	"a check without a condition":     fileHead + fileRows + fileRoute + ", checks: [{error: CONFLICT}]}\n",
+	"a check with two conditions":     fileHead + fileRows + fileRoute + ", checks: [{when: '1', all: [{when: '1', add: 1}], error: CONFLICT}]}\n",
+	"a check without an answer":       fileHead + fileRows + fileRoute + ", checks: [{when: '1'}]}\n",
+	"a check with two answers":        fileHead + fileRows + fileRoute + ", checks: [{when: '1', error: CONFLICT, body: {}}]}\n",
+	"a part that adds nothing":        fileHead + fileRows + fileRoute + ", checks: [{all: [{when: '1'}], body: {}}]}\n",
+	"an outcome without a condition":  fileHead + fileRows + fileRoute + ", outcomes: [{error: CONFLICT}]}\n",
+	"an outcome without an answer":    fileHead + fileRows + fileRoute + ", outcomes: [{when: '1'}]}\n",
+	"a condition that is no text":     fileHead + fileRows + fileRoute + ", outcomes: [{when: true, error: CONFLICT}]}\n",
+	"an example without a title":      fileHead + fileRows + fileRoute + ", examples: [{answer: {}}]}\n",
+	"an example without an answer":    fileHead + fileRows + fileRoute + ", examples: [{title: t}]}\n",
+	"an answer that is two things":    fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {json: {}, text: x}}]}\n",
+	"a form of objects":               fileHead + fileRows + fileRoute + ", examples: [{title: t, form: {a: {}}, answer: {}}]}\n",
+	"a header of nothing":             fileHead + fileRows + fileRoute + ", examples: [{title: t, headers: {a: null}, answer: {}}]}\n",
+	"a fixture that does two things":  fileHead + "fixtures: {f: {call: GET /x, graphql: '{ me { id } }'}}\n" + fileRows + fileTail,
+	"a fixture that waits for a word": fileHead + "fixtures: {f: {wait: long}}\n" + fileRows + fileTail,
+	"=each without =item":             fileHead + fileRows + "routes: [{route: GET /x, body: {=each: .a}}]\n",
+	"an unknown key with =":           fileHead + fileRows + "routes: [{route: GET /x, body: {=all: .a}}]\n",
+}
+
+func TestSchema_WrongFiles(t *testing.T) {
+	t.Parallel()
+	schema := compiled(t)
+	for _, good := range []string{fileHead + fileRows + fileTail, fileHead + fileRows + fileRoute + "}\n"} {
+		if _, err := Parse("x.yaml", []byte(good)); err != nil || schema.Validate(asJSON(t, good)) != nil {
+			t.Fatalf("not even the file around is right: %v\n%s", err, good)
+		}
+	}
+	for name, file := range wrongFiles {
+		if _, err := Parse("x.yaml", []byte(file)); err == nil {
+			t.Errorf("the loader takes %s", name)
+		}
+		if schema.Validate(asJSON(t, file)) == nil {
+			t.Errorf("the schema takes %s", name)
+		}
+	}
+}
