@@ -117,15 +117,12 @@ func (a *answer) statusOf(s scope) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	switch v := value.(type) {
-	case int:
-		if v >= 200 && v <= 599 {
-			return v, nil
-		}
-	case float64:
-		if v >= 200 && v <= 599 {
-			return int(v), nil
-		}
+	text, err := encode(value) // which is one form for int, float64 and json.Number
+	if err != nil {
+		return 0, err
+	}
+	if status, err := strconv.Atoi(string(text)); err == nil && status >= 200 && status <= 599 {
+		return status, nil
 	}
 	return 0, fmt.Errorf("%s:%d: the status is not a number from 200 to 599", a.status.at.file, a.status.at.line)
 }
@@ -159,6 +156,9 @@ func (d *Dialect) reply(a *answer, s scope, status int, body *tree) (*reply, err
 			out.media = d.jsonType
 			out.body, err = encode(value)
 		}
+	}
+	if out.status == http.StatusNoContent || out.status == http.StatusNotModified {
+		out.media, out.body = "", nil // where an expression gave the status
 	}
 	return out, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -25,14 +26,16 @@ const (
 	foreign                   // a page of another site, or an image, a frame, a script …
 )
 
-func judge(req *http.Request) judgement {
-	h := req.Header
-	site, dest := h.Get("Sec-Fetch-Site"), h.Get("Sec-Fetch-Dest")
+func (x *exchange) judge() judgement {
+	h := x.req.Header
+	dest := h.Get("Sec-Fetch-Dest")
+	changing := *x.req
+	changing.Method = http.MethodPost // the check lets every GET pass
 	switch {
 	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")), "prefetch"),
 		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
 		return asksPage
-	case site == "cross-site", site == "same-site", dest != "" && dest != "empty":
+	case x.engine.origins.Check(&changing) != nil, dest != "" && dest != "empty":
 		return foreign
 	}
 	return direct
@@ -65,17 +68,18 @@ var pages = template.Must(template.New("page").Parse(`<!doctype html>
 </html>
 `))
 
-// pagePolicy lets the page have its one style and its one form.
-func pagePolicy() string {
+// pagePolicy lets the page have its one style and its one form, which browsers hold to this wherever it is led on to.
+func pagePolicy(redirects []string) string {
 	style := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
-		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"'; form-action " + strings.Join(append([]string{"'self'"}, redirects...), " ") + "; frame-ancestors 'none'; base-uri 'none'"
 }
 
-func writePage(w http.ResponseWriter, status int, p page) {
+func writePage(w http.ResponseWriter, d *Dialect, status int, p page) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy())
+	h.Set("Content-Security-Policy", pagePolicy(d.redirects))
+	h.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends the form with Origin: null
 	w.WriteHeader(status)
 	_ = pages.Execute(w, p) // the caller may have hung up
 }
@@ -92,7 +96,7 @@ func (x *exchange) confirm() {
 		title = x.dialect.Title
 	}
 	visit.From(x.req.Context()).CopyHeaders(x.w.Header())
-	writePage(x.w, http.StatusOK, page{Title: title, Text: x.route.about, Action: target.RequestURI()})
+	writePage(x.w, x.dialect, http.StatusOK, page{Title: title, Text: x.route.about, Action: target.RequestURI()})
 }
 
 // writeOutcome tells the person who pressed the button what came of it, with the cookies and headers of the answer.
@@ -116,5 +120,8 @@ func writeOutcome(w http.ResponseWriter, d *Dialect, out *reply) {
 	if status == http.StatusNoContent {
 		status = http.StatusOK
 	}
-	writePage(w, status, p)
+	if out.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(out.retry))
+	}
+	writePage(w, d, status, p)
 }

@@ -26,6 +26,8 @@ type Dialect struct {
 	Mounts []string
 	Links  map[string]string // what mails made through the dialect link to, by their kind
 
+	at *node // of its errors
+
 	Profile  *profile.Profile
 	Fixtures map[string]*Step
 
@@ -135,6 +137,7 @@ func (d *Dialect) complete(root *node) error {
 	if err := root.require("a dialect", "dialect", "title", "mounts", "errors", "routes"); err != nil {
 		return err
 	}
+	d.at = root.get("errors")
 	if !dialectName.MatchString(d.Name) || d.Name == "graphql" {
 		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.", "%q is not possible as a name", d.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/profile"
 )
@@ -79,6 +80,11 @@ type mounted struct {
 func (e *Engine) mount(ctx context.Context) error {
 	places := map[string]*place{}
 	for _, d := range e.dialects {
+		for _, code := range []string{unknownRoute, methodNotAllowed, string(fault.Internal)} { // where no route is
+			if err := d.checkRow(d.at, nil, code); err != nil {
+				return err
+			}
+		}
 		for _, r := range d.routes {
 			m, err := e.prepare(ctx, d, r)
 			if err != nil {

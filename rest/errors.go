@@ -122,9 +122,13 @@ func (d *Dialect) rowFor(r *route, code string) (*row, *tree) {
 // checkRow refuses a code that cannot be answered: no row, or one without status or body.
 func (d *Dialect) checkRow(at *node, r *route, code string) error {
 	found, body := d.rowFor(r, code)
+	who := "a request to no route"
+	if r != nil {
+		who = r.method + " " + r.path
+	}
 	if found == nil {
 		return at.fault("Add it under errors: of the route or of the dialect, for example: "+code+": {status: 400, message: ...}.",
-			"%s %s can end with %s, and no row of errors says how that is answered", r.method, r.path, code)
+			"%s can end with %s, and no row of errors says how that is answered", who, code)
 	}
 	place := at
 	if found.at != nil {
@@ -185,6 +189,10 @@ func (d *Dialect) render(ctx context.Context, r *route, f *refusal, request any)
 		if status, err = found.answer.statusOf(s); err != nil {
 			return nil, err
 		}
+		s.dot = shown.dot(status)
+	}
+	if shown.message == "" { // an outcome that names a code says nothing more
+		shown.message = http.StatusText(status) + "."
 		s.dot = shown.dot(status)
 	}
 	out, err := d.reply(found.answer, s, status, body)

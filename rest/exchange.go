@@ -42,7 +42,7 @@ func (x *exchange) serve(m *mounted, confirmed bool) {
 		return
 	}
 	if m.changesState && !confirmed {
-		switch judge(x.req) {
+		switch x.judge() {
 		case asksPage:
 			x.confirm()
 			return

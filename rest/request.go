@@ -23,11 +23,18 @@ const maxBody = 64 << 10
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
 	given := map[string]any{"method": req.Method, "path": req.URL.Path, "headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req)}
 	params, textual, refused := r.body(w, req, d.jsonType)
+	if refused == nil {
+		refused = r.typed(params, textual)
+	}
 	if refused != nil {
 		return given, refused
 	}
 	if r.accepts.query {
 		query, refused := parseForm(req.URL.RawQuery)
+		delete(query, confirmation)
+		if refused == nil {
+			refused = r.typed(query, true)
+		}
 		if refused != nil {
 			return given, refused
 		}
@@ -37,10 +44,6 @@ func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[
 			}
 			params[name] = value
 		}
-		textual = textual || len(query) > 0
-	}
-	if refused := r.typed(params, textual); refused != nil {
-		return given, refused
 	}
 	r.fromPath(req, params)
 	given["params"] = params

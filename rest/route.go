@@ -143,6 +143,9 @@ func (r *route) decodeOutcome(n *node) error {
 }
 
 func oneAnswer(n *node, code string, a *answer) error {
+	if code != "" && (a.status != nil || len(a.headers)+len(a.cookies) > 0) {
+		return n.fault("Put them into the row of the code.", "with error: the status, the headers and the cookies are those of the row")
+	}
 	if (code == "") == !a.hasBody() {
 		return n.fault("Give error: a code of the table of errors, or status: with body:, text: or empty:.", "it must be clear how this is answered")
 	}

@@ -78,6 +78,9 @@ func (n *node) get(key string) *node {
 
 // parseYAML reads a file of one document. Anchors and aliases work; merge keys, tags and further documents are refused.
 func parseYAML(file string, text []byte) (*node, error) {
+	if len(text) > maxFile {
+		return nil, &Fault{File: file, Reason: "the file is too large", Mend: "Split it into several dialects of at most 256 KiB."}
+	}
 	parsed, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
 		f := &Fault{File: file, Reason: "this is not YAML", Mend: "Mind the indentation, and quote what holds : or #."}
@@ -106,6 +109,7 @@ type converter struct {
 
 // The bounds of a file: aliases could make a small one grow without end.
 const (
+	maxFile  = 256 << 10 // bytes
 	maxDepth = 64
 	maxNodes = 50_000
 )

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"math"
 	"strings"
 
 	"github.com/itchyny/gojq"
@@ -65,6 +66,9 @@ func compileTree(n *node) (*tree, error) {
 func plainScalar(v any) any {
 	switch v := v.(type) {
 	case uint64:
+		if v > math.MaxInt64 {
+			return float64(v)
+		}
 		return int(v)
 	case int64:
 		return int(v)

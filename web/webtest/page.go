@@ -45,16 +45,19 @@ func Eval[T any](p *Page, expression string) T {
 }
 
 // WaitFor waits until the JavaScript expression is true, at most 30 seconds; the test ends when it never is. An expression
-// that throws is not true yet.
+// that throws is not true yet, and neither is one that is asked while the page goes elsewhere.
 func (p *Page) WaitFor(expression string) {
 	p.t.Helper()
 	held := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
-	poll := chromedp.Poll[chromedp.Void](held, chromedp.WithPollingInterval(50*time.Millisecond),
-		chromedp.WithPollingTimeout(stepTime))
-	if _, err := chromedp.Run(p.ctx, poll); err != nil {
-		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-		p.t.Fatalf("waiting for %s: %v\nthe page complained of: %q\nthe page reads: %.2000s", expression, err, p.Problems(), text)
+	var err error
+	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) && p.ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		var holds bool
+		if holds, err = chromedp.Run(p.ctx, chromedp.Evaluate[bool](held)); holds {
+			return
+		}
 	}
+	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	p.t.Fatalf("waiting for %s: %v\nthe page complained of: %q\nthe page reads: %.2000s", expression, err, p.Problems(), text)
 }
 
 // do carries out one action in time.

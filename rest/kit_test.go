@@ -1,0 +1,139 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+)
+
+// handler has the real schema, and nothing that answers it: enough to hold documents against it.
+var handler = sync.OnceValue(func() *gqlhttp.Handler {
+	h, err := gqlhttp.New(gqlhttp.Config{
+		Schema: graph.NewExecutableSchema(graph.Config{}), Log: slog.New(slog.DiscardHandler),
+		Admit: func(context.Context, string) error { return nil },
+	})
+	if err != nil {
+		panic(err)
+	}
+	return h
+})
+
+var reserved = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
+
+// engine mounts dialects as the server does at start. A panic is an error that is no *Fault.
+func engine(dialects ...*Dialect) (e *Engine, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a panic at start: %v", p)
+		}
+	}()
+	return New(context.Background(), Config{
+		Dialects: dialects, GraphQL: handler(), PublicURL: "http://localhost:8080", Reserved: reserved,
+		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// load reads a file and mounts it.
+func load(name, text string) (*Dialect, error) {
+	d, err := Parse(name, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	_, err = engine(d)
+	return d, err
+}
+
+// mustParse reads a file that is right.
+func mustParse(t testing.TB, text string) *Dialect {
+	t.Helper()
+	d, err := load("shelf.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// shelf is a small dialect that is right. Tests break it.
+const shelf = `dialect: shelf
+title: Shelf API
+mounts: [/shelf]
+tokens: {access: {ttl: 1h}}
+cookies: {session: {path: /}}
+errors:
+  body: {error: =.message}
+  UNAUTHENTICATED: {status: 401}
+  FORBIDDEN: {status: 403}
+  BAD_USER_INPUT: {status: 400}
+  INVALID_INPUT: {status: 400}
+  NOT_FOUND: {status: 404}
+fixtures: {}
+routes:
+  - route: GET /me
+    document: |
+      query Me {
+        me { id email }
+      }
+    body: {id: =.me.id}
+  - route: POST /loans/{number}/end
+    accepts: [json]
+    params: {number: integer}
+    fields: {reason: string}
+    variables: {number: =.params.number}
+    document: |
+      mutation End($number: Int!) {
+        revokeSession(input: {number: $number}) {
+          userErrors { code message }
+        }
+      }
+    status: 204
+`
+
+// broken is a change of the shelf. In the text that comes in, "#!" marks the line that the message must name.
+type broken struct {
+	name     string
+	old, new string // "" for old: the whole file
+	reason   string // what the message must hold
+	mend     string
+}
+
+// text is the broken file without its mark, and the line where the mark was; 0 for none.
+func (b broken) text(t testing.TB) (text string, line int) {
+	t.Helper()
+	text = b.new
+	if b.old != "" {
+		if strings.Count(shelf, b.old) != 1 {
+			t.Fatalf("%q stands %d times in the file", b.old, strings.Count(shelf, b.old))
+		}
+		text = strings.Replace(shelf, b.old, b.new, 1)
+	}
+	before, _, marked := strings.Cut(text, "#!")
+	if marked {
+		line = 1 + strings.Count(before, "\n")
+	}
+	return strings.Replace(text, "#!", "", 1), line
+}
+
+// check demands the fault.
+func (b broken) check(t *testing.T) {
+	t.Helper()
+	text, line := b.text(t)
+	_, err := load("shelf.yaml", text)
+	f, ok := errors.AsType[*Fault](err)
+	if !ok {
+		t.Fatalf("it is taken, or refused without a place: %v", err)
+	}
+	if f.File != "shelf.yaml" || f.Line != line {
+		t.Errorf("it names %s:%d, want line %d: %v", f.File, f.Line, line, err)
+	}
+	if !strings.Contains(f.Reason, b.reason) || !strings.Contains(f.Mend, b.mend) || f.Mend == "" {
+		t.Errorf("it says %q, %q\nwant %q, %q", f.Reason, f.Mend, b.reason, b.mend)
+	}
+}
