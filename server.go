@@ -229,7 +229,7 @@ func serveCheck(ctx context.Context, settings *config.Settings, l net.Listener, 
 
 // open puts the parts together. Further dialects come on top of those that the settings name.
 func open(ctx context.Context, settings *config.Settings, now func() time.Time, log *slog.Logger, further ...*rest.Dialect) (a *app, err error) {
-	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
+	dialects, err := operator.LoadDialects(settings, further...)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,28 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
+// LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting is a
+// *config.Error, what is wrong with a file a *rest.Fault.
+func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, error) {
+	if dir := settings.DialectsDir; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, &config.Error{Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory"}
+		}
+	}
+	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
+	if unknown, ok := errors.AsType[*rest.UnknownError](err); ok {
+		return nil, &config.Error{Name: "DRAGOMAN_DIALECTS", Value: unknown.Name, Want: "all, none, or some of " + strings.Join(unknown.Known, ",")}
+	}
+	return dialects, err
+}
+
 // ListDialects prints the dialects that there are, and which of them are served.
 func ListDialects(settings *config.Settings, stdout io.Writer) error {
-	all, err := rest.Load(settings.DialectsDir, nil)
+	served, err := LoadDialects(settings)
 	if err != nil {
 		return err
 	}
-	served, err := rest.Load(settings.DialectsDir, settings.Dialects)
+	all, err := rest.Load(settings.DialectsDir, nil)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -84,6 +83,16 @@ func replace(all, own []*Dialect) ([]*Dialect, error) {
 	return all, nil
 }
 
+// UnknownError is a name that no dialect has.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("there is no dialect %q; there are %s", e.Name, strings.Join(e.Known, ", "))
+}
+
 // choose keeps the selected ones.
 func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 	if selected == nil {
@@ -97,7 +106,7 @@ func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 			for _, d := range all {
 				names = append(names, d.Name)
 			}
-			return nil, errors.New("there is no dialect " + strconv.Quote(name) + "; there are " + strings.Join(names, ", "))
+			return nil, &UnknownError{Name: name, Known: names}
 		}
 		kept = append(kept, all[i])
 	}
