@@ -293,7 +293,7 @@ type process struct {
 }
 
 // spawn starts the server as a process with only these settings and waits until it is ready.
-func spawn(t *testing.T, env ...string) *process {
+func spawn(t testing.TB, env ...string) *process {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

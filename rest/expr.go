@@ -23,7 +23,10 @@ type expr struct {
 	at   *node
 	text string
 	code *gojq.Code
+	path []string // of an expression that is nothing but a path, such as .user.id, which needs no interpreter
 }
+
+var plainPath = regexp.MustCompile(`^\s*(\.[A-Za-z_][A-Za-z0-9_]*)+\s*$`)
 
 // scope is what expressions see: dot is `.`, request is `$request`.
 type scope struct {
@@ -38,7 +41,11 @@ func compile(at *node, text string) (*expr, error) {
 		var code *gojq.Code
 		code, err = gojq.Compile(query, options...)
 		if err == nil {
-			return &expr{at: at, text: text, code: code}, nil
+			e := &expr{at: at, text: text, code: code}
+			if plainPath.MatchString(text) {
+				e.path = strings.Split(strings.TrimSpace(text)[1:], ".")
+			}
+			return e, nil
 		}
 	}
 	return nil, at.fault("It must be jq; try it with: jq '"+strings.TrimSpace(text)+"'", "the expression does not compile: %v", err)
@@ -93,6 +100,11 @@ func onTime(name string, v any, do func(time.Time) any) any {
 
 // first runs the expression and gives its first value. present is false when it gives none, as jq's `empty` does.
 func (e *expr) first(s scope) (value any, present bool, err error) {
+	if e.path != nil {
+		if value, ok := along(e.path, s.dot); ok {
+			return value, true, nil
+		}
+	}
 	value, present = e.code.RunWithContext(s.ctx, s.dot, s.request).Next()
 	if failure, ok := value.(error); ok {
 		if errors.Is(failure, context.DeadlineExceeded) {
@@ -102,6 +114,21 @@ func (e *expr) first(s scope) (value any, present bool, err error) {
 		return nil, false, &evalError{at: e.at, cause: failure}
 	}
 	return value, present, nil
+}
+
+// along follows a path through objects; ok is false where jq would have something to say.
+func along(path []string, v any) (value any, ok bool) {
+	for _, step := range path {
+		if v == nil {
+			return nil, true
+		}
+		object, isObject := v.(map[string]any)
+		if !isObject {
+			return nil, false
+		}
+		v = object[step]
+	}
+	return v, true
 }
 
 // holds runs a condition: null, false and no value at all do not hold.

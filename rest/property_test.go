@@ -460,3 +460,27 @@ func TestMessagesAreStable(t *testing.T) {
 		t.Errorf("%s\nor\n%s", seen[0], seen[len(seen)-1])
 	}
 }
+
+// A plain path gives what jq gives for it.
+func TestPlainPaths(t *testing.T) {
+	t.Parallel()
+	dot := map[string]any{"a": map[string]any{"b": map[string]any{"c": 1, "n": nil}, "t": "x"}, "l": []any{1}, "_x1": true}
+	for _, text := range []string{".a", ".a.b", ".a.b.c", ".a.b.n", ".a.b.n.m", ".a.none.c", ".a.t.c", ".l.a", "._x1", ".none", " .a.b.c ", ".a.b.c.d"} {
+		e, err := compile(&node{file: "f.yaml", line: 3}, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := &expr{at: e.at, text: e.text, code: e.code}
+		s := scope{ctx: context.Background(), dot: dot}
+		got, _, gotErr := e.first(s)
+		want, _, wantErr := slow.first(s)
+		if e.path == nil || !reflect.DeepEqual(got, want) || (gotErr == nil) != (wantErr == nil) {
+			t.Errorf("%s: %v, %v; jq says %v, %v", text, got, gotErr, want, wantErr)
+		}
+	}
+	for _, text := range []string{".", "..", ".a[]", ".a?", ".a | .b", `."a"`, ".a.b, .a", "$request.a", ".a-b"} {
+		if plainPath.MatchString(text) {
+			t.Errorf("%q passes for a plain path", text)
+		}
+	}
+}
