@@ -216,8 +216,9 @@ type app struct {
 }
 
 // serveCheck is the server of an example of a dialect file.
-func serveCheck(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, d *rest.Dialect) (func(), error) {
-	log := slog.New(slog.DiscardHandler)
+func serveCheck(
+	ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, log *slog.Logger, d *rest.Dialect,
+) (func(), error) {
 	a, err := open(ctx, settings, now, log, d)
 	if err != nil {
 		return nil, err
@@ -320,7 +321,11 @@ func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, pla
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)
+	} else {
+		mux.HandleFunc("/playground", edge.NotFound)
+		mux.HandleFunc("/playground/", edge.NotFound)
 	}
+	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
 }

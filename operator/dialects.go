@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
@@ -21,16 +23,27 @@ import (
 // LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting is a
 // *config.Error, what is wrong with a file a *rest.Fault.
 func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, error) {
-	if dir := settings.DialectsDir; dir != "" {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, &config.Error{Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory"}
-		}
+	if err := checkDir(settings.DialectsDir); err != nil {
+		return nil, err
 	}
 	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
 	if unknown, ok := errors.AsType[*rest.UnknownError](err); ok {
 		return nil, &config.Error{Name: "DRAGOMAN_DIALECTS", Value: unknown.Name, Want: "all, none, or some of " + strings.Join(unknown.Known, ",")}
 	}
 	return dialects, err
+}
+
+func checkDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".yml" {
+			return nil
+		}
+	}
+	return &config.Error{Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory with dialect files (*.yaml, *.yml)"}
 }
 
 // ListDialects prints the dialects that there are, and which of them are served.
@@ -60,6 +73,9 @@ func ListDialects(settings *config.Settings, stdout io.Writer) error {
 
 // ShowDialect prints the file of a dialect, from which one of your own can start.
 func ShowDialect(settings *config.Settings, stdout io.Writer, name string) error {
+	if err := checkDir(settings.DialectsDir); err != nil {
+		return err
+	}
 	found, err := rest.Load(settings.DialectsDir, []string{name})
 	if err != nil {
 		return err
@@ -69,7 +85,8 @@ func ShowDialect(settings *config.Settings, stdout io.Writer, name string) error
 }
 
 // Serve starts a server with these settings on a listener, for one dialect beside the ones that are served anyway.
-type Serve func(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, d *rest.Dialect) (stop func(), err error)
+type Serve func(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, log *slog.Logger, d *rest.Dialect) (
+	stop func(), err error)
 
 var errDialect = errors.New("the dialect does not do what its file says")
 
@@ -83,12 +100,13 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if _, err := rest.Parse(file, source); err != nil {
 		return err
 	}
+	seen := &mistakes{}
 	start := func(own map[string]string) (*rest.Server, error) {
 		d, err := rest.Parse(file, source) // an engine keeps what it is given
 		if err != nil {
 			return nil, err
 		}
-		return throwAway(ctx, settings, own, d, serve)
+		return throwAway(ctx, settings, own, slog.New(seen), d, serve)
 	}
 	probe, err := start(nil) // says what is wrong with a file that has no example
 	if err != nil {
@@ -100,7 +118,8 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 	for _, e := range d.Examples() {
 		if err := d.Run(ctx, e, start); err != nil {
 			failed++
-			fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(), strings.ReplaceAll(err.Error(), "\n", "\n      "))
+			lines := append(strings.Split(err.Error(), "\n"), seen.take()...)
+			fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(), strings.Join(lines, "\n      "))
 			continue
 		}
 		fmt.Fprintf(stdout, "ok    %s: %s\n", e.Call, e.Title)
@@ -113,7 +132,9 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 }
 
 // throwAway starts a server on a new SQLite database; its clock moves when it is told to wait.
-func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, d *rest.Dialect, serve Serve) (_ *rest.Server, err error) {
+func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, log *slog.Logger, d *rest.Dialect, serve Serve) (
+	_ *rest.Server, err error,
+) {
 	dir, err := os.MkdirTemp("", "dragoman-check-")
 	if err != nil {
 		return nil, err
@@ -140,7 +161,7 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	}
 	temporary.Dialects = settings.Dialects
 	var ahead atomic.Int64
-	stop, err := serve(ctx, temporary, l, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, d)
+	stop, err := serve(ctx, temporary, l, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, log, d)
 	if err != nil {
 		clean()
 		return nil, err
@@ -155,4 +176,41 @@ func several(n int, what string) string {
 		return "1 " + what
 	}
 	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// mistakes is a log that keeps what a server says of its errors, for the person who writes the file.
+type mistakes struct {
+	mu   sync.Mutex
+	said []string
+}
+
+// Enabled is slog.Handler.
+func (m *mistakes) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+// Handle is slog.Handler.
+func (m *mistakes) Handle(_ context.Context, r slog.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "error" {
+			m.said = append(m.said, a.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+// WithAttrs is slog.Handler.
+func (m *mistakes) WithAttrs([]slog.Attr) slog.Handler { return m }
+
+// WithGroup is slog.Handler.
+func (m *mistakes) WithGroup(string) slog.Handler { return m }
+
+// take gives what was said since it was last asked.
+func (m *mistakes) take() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	said := m.said
+	m.said = nil
+	return said
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -59,6 +60,11 @@ func (a *answer) check(d *Dialect) error {
 	if n > 1 {
 		return a.at.fault("Keep one of body, text, empty and redirect.", "an answer cannot be several things at once")
 	}
+	if a.redirect != nil && a.redirect.expr == nil {
+		if _, err := d.target(fmt.Sprint(a.redirect.literal)); err != nil {
+			return a.redirect.at.fault("Name its origin under redirects:, or lead to a path of this server.", "%v", err)
+		}
+	}
 	if a.status != nil && a.status.expr == nil {
 		status, ok := a.status.literal.(int)
 		if !ok || status < 200 || status > 599 {
@@ -83,7 +89,9 @@ func (a *answer) check(d *Dialect) error {
 
 // framing are the headers that the engine or net/http sets itself.
 var framing = []string{
-	"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Set-Cookie", "Location", "Retry-After", "Date", "X-Request-Id",
+	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Date",
+	"Set-Cookie", "Location", "Retry-After", "Allow", "RateLimit", "RateLimit-Policy", "X-Request-Id", "Cache-Control",
+	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security",
 }
 
 func checkHeader(h pairTree) error {
@@ -93,8 +101,8 @@ func checkHeader(h pairTree) error {
 		}
 	}
 	for _, own := range framing {
-		if strings.EqualFold(own, h.key) {
-			return h.value.at.fault("Use contentType:, cookies: or redirect:, or leave it to the server.", "the header %s is set by the server itself", own)
+		if strings.EqualFold(own, h.key) || strings.HasPrefix(strings.ToLower(h.key), "access-control-") {
+			return h.value.at.fault("Use contentType:, cookies: or redirect:, or leave it to the server.", "the header %s is set by the server itself", h.key)
 		}
 	}
 	return nil
@@ -178,8 +186,14 @@ func (d *Dialect) headersOf(a *answer, s scope, out *reply) error {
 		if err != nil {
 			return err
 		}
-		if present {
-			out.cookies = append(out.cookies, d.cookie(c.key).set(value)...)
+		if !present {
+			continue
+		}
+		for _, one := range d.cookie(c.key).set(value) {
+			if one.Valid() != nil { // net/http would leave bytes out
+				return fmt.Errorf("%s:%d: the value of the cookie %s cannot stand in a cookie: use @uri", c.value.at.file, c.value.at.line, c.key)
+			}
+			out.cookies = append(out.cookies, one)
 		}
 	}
 	return nil
@@ -195,27 +209,37 @@ func headerText(s string) string {
 	}, s)
 }
 
-// redirectTo allows paths of this server, and the origins that the file names: an expression must not become an open
-// redirect.
 func (d *Dialect) redirectTo(a *answer, s scope, out *reply) error {
-	target, _, err := a.redirect.text(s)
+	text, _, err := a.redirect.text(s)
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(target)
-	own := err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(target, "//") && !strings.Contains(target, `\`)
-	allowed := own
-	for _, origin := range d.redirects {
-		allowed = allowed || err == nil && u.User == nil && u.Scheme+"://"+u.Host == origin
+	if out.location, err = d.target(text); err != nil {
+		return fmt.Errorf("%s:%d: %w", a.redirect.at.file, a.redirect.at.line, err)
 	}
-	if !allowed {
-		return fmt.Errorf("%s:%d: the redirect leads to a place that is not among redirects", a.redirect.at.file, a.redirect.at.line)
-	}
-	out.location = u.String()
 	if out.status == http.StatusOK {
 		out.status = http.StatusSeeOther
 	}
 	return nil
+}
+
+var errTarget = errors.New("the redirect leads to a place that is not among redirects")
+
+// target allows paths of this server, and the origins that the file names: an expression must not become an open redirect.
+func (d *Dialect) target(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", errTarget
+	}
+	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(text, "//") && !strings.Contains(text, `\`) {
+		return u.String(), nil
+	}
+	for _, origin := range d.redirects {
+		if u.User == nil && u.Scheme+"://"+u.Host == origin {
+			return u.String(), nil
+		}
+	}
+	return "", errTarget
 }
 
 // write sends a reply.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -32,13 +33,25 @@ func (x *exchange) judge() judgement {
 	changing := *x.req
 	changing.Method = http.MethodPost // the check lets every GET pass
 	switch {
-	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")), "prefetch"),
+	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")+h.Get("X-Moz")), "prefetch"),
 		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
 		return asksPage
-	case x.engine.origins.Check(&changing) != nil, dest != "" && dest != "empty":
+	case x.engine.origins.Check(&changing) != nil, dest != "" && dest != "empty", dest == "" && embedded(x.req):
 		return foreign
 	}
 	return direct
+}
+
+// embedded looks at what browsers send without Sec-Fetch headers, to plain http: what an element of a page asks for, and
+// where the page is.
+func embedded(req *http.Request) bool {
+	for _, kind := range []string{"image/", "text/css", "video/", "audio/"} {
+		if strings.HasPrefix(req.Header.Get("Accept"), kind) {
+			return true
+		}
+	}
+	page, err := url.Parse(req.Referer())
+	return err != nil || page.Host != "" && page.Host != req.Host
 }
 
 // isConfirmation tells whether the button was pressed. That the page was ours is for the check of the origin.
@@ -88,9 +101,7 @@ func writePage(w http.ResponseWriter, d *Dialect, status int, p page) {
 func (x *exchange) confirm() {
 	x.written = true
 	target := *x.req.URL
-	query := target.Query()
-	query.Set(confirmation, "1")
-	target.RawQuery = query.Encode()
+	target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+confirmation+"=1", "&")
 	title := x.route.title
 	if title == "" {
 		title = x.dialect.Title

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,9 @@ func (d *Dialect) decodeCookie(m member) error {
 		return m.value.fault("Write it like / or /api.", "%q is not possible as the path of a cookie", c.path)
 	}
 	for _, name := range c.names {
+		if strings.HasPrefix(name, "__Host-") && c.path != "/" {
+			return m.value.fault("Leave path: out.", "browsers take a cookie %s for the path / alone", name)
+		}
 		if !cookieName.MatchString(name) {
 			return m.at.fault("Use letters, digits, _, . and -.", "%q is not possible as the name of a cookie", name)
 		}

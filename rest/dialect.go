@@ -8,6 +8,7 @@ package rest
 
 import (
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ type pairTree struct {
 type check struct {
 	at     *node
 	when   *expr
-	all    []*finding // instead of when: everything that is found is reported at once, as $found
+	all    []*finding // instead of when: everything that is found is reported at once, as .found
 	code   string     // answer by this row of the errors table …
 	answer *answer    // … or by this
 	says   *tree      // in place of the row's message
@@ -146,6 +147,9 @@ func (d *Dialect) complete(root *node) error {
 			return err
 		}
 	}
+	if len(d.routes) == 0 {
+		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.", "there is no route")
+	}
 	for _, row := range d.errors.rows {
 		if err := row.answer.check(d); err != nil {
 			return err
@@ -168,7 +172,7 @@ func (d *Dialect) decodeMounts(to *[]string) func(*node) error {
 			return err
 		}
 		for i, m := range *to {
-			if !mountPath.MatchString(m) {
+			if !mountPath.MatchString(m) || path.Clean(m) != m {
 				return n.items[i].fault("Write it like /api/v1, or / for the root.", "%q is not possible as a mount", m)
 			}
 		}

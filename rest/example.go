@@ -77,7 +77,7 @@ func (r *route) decodeExample(n *node) error {
 	e := &Example{Step: Step{at: n}}
 	table := e.Step.keys()
 	table["title"] = text(&e.Title)
-	table["settings"] = stringMap(&e.Settings)
+	table["settings"] = e.decodeSettings
 	table["wait"] = duration(&e.Wait, time.Second, 10_000*time.Hour)
 	table["answer"] = func(n *node) error { return e.Want.decode(n) }
 	if err := n.decode("an example", table); err != nil {
@@ -86,6 +86,22 @@ func (r *route) decodeExample(n *node) error {
 	e.Name = e.Title
 	r.examples = append(r.examples, e)
 	return n.require("an example", "title", "answer")
+}
+
+// exampleSettings are those that an example may ask for: how a server behaves, never where its data and its keys are.
+var exampleSettings = []string{
+	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER", "DRAGOMAN_PASSWORD_MIN_LENGTH",
+	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION", "DRAGOMAN_REVEAL_ACCOUNTS",
+	"DRAGOMAN_SESSION_IDLE", "DRAGOMAN_SESSION_TTL",
+}
+
+func (e *Example) decodeSettings(n *node) error {
+	for _, m := range n.members {
+		if !slices.Contains(exampleSettings, m.key) {
+			return m.at.fault("Those are "+strings.Join(exampleSettings, ", ")+".", "%s is no setting that an example may ask for", m.key)
+		}
+	}
+	return stringMap(&e.Settings)(n)
 }
 
 func (w *Want) decode(n *node) error {

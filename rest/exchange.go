@@ -30,7 +30,9 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
-		given: map[string]any{"method": req.Method, "path": req.URL.Path},
+		given: map[string]any{
+			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
+		},
 	}
 }
 
@@ -204,8 +206,11 @@ func refusalOf(err error) *refusal {
 		return refuse(string(fault.Internal), "")
 	}
 	refused := &refusal{code: string(f.Code), message: f.Message, field: inputPath(f.Field), retry: f.RetrySeconds()}
-	if f.Code == fault.BadUserInput && len(refused.field) > 0 { // its message speaks of variables, which callers do not know
-		refused.problem, refused.message = "type", strings.Join(refused.field, ".")+" is not valid."
+	if f.Code == fault.BadUserInput && len(f.Field) > 0 { // it speaks of variables, which callers do not know
+		refused.problem, refused.field, refused.message = "type", f.Field[1:], "A parameter is not valid."
+		if len(refused.field) > 0 {
+			refused.message = strings.Join(refused.field, ".") + " is not valid."
+		}
 	}
 	return refused
 }
@@ -248,7 +253,6 @@ func userError(data map[string]any) *refusal {
 // end answers with a reply, a refusal, or for an error of our own.
 func (x *exchange) end(out *reply, refused *refusal, err error) {
 	switch {
-	case x.written:
 	case err != nil:
 		x.fail(err)
 	case refused != nil:

@@ -30,7 +30,7 @@ func (r *route) decodeField(m member) error {
 	s, _ := m.value.text()
 	f := &field{at: m.at, path: strings.Split(m.key, ".")}
 	f.kind, f.required = strings.CutSuffix(s, "!")
-	if !fieldPath.MatchString(m.key) || len(f.path) > 8 {
+	if m.key == confirmation || !fieldPath.MatchString(m.key) || len(f.path) > 8 {
 		return m.at.fault("Write it like email, or data.attributes.email for one inside objects.", "%q is no name of a field", m.key)
 	}
 	if !slices.Contains(fieldKinds, f.kind) {

@@ -14,11 +14,6 @@ import (
 //go:embed dialects/*.yaml
 var shipped embed.FS
 
-// Schema describes a dialect file for editors (JSON Schema 2020-12).
-//
-//go:embed dialect.schema.json
-var Schema []byte
-
 // Load reads the dialects that come with the server, and those of a directory (*.yaml and *.yml; "" for none), of which
 // one replaces a shipped one of the same name. selected names the ones to keep, nil for all; further ones come on top.
 func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error) {

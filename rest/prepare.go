@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -61,7 +62,11 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 		at := *r.documentAt
 		if inside, ok := errors.AsType[*gqlhttp.DocumentError](err); ok {
 			at.line = at.begins + inside.Line - 1
-			return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %s", inside.Message)
+			mend := "Compare it with the schema; the playground shows it at /."
+			if strings.HasPrefix(inside.Message, "Ask ") {
+				mend = "For example: userErrors { code message field retryAfterSeconds }."
+			}
+			return nil, at.fault(mend, "the schema refuses the document: %s", inside.Message)
 		}
 		return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %v", err)
 	}

@@ -21,7 +21,10 @@ const maxBody = 64 << 10
 // read takes a request apart into what expressions see of it. The parameters of the path, the query string and the body
 // lie in one object; one name in two of these places is refused, but for the path, which wins: it chose the route.
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
-	given := map[string]any{"method": req.Method, "path": req.URL.Path, "headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req)}
+	given := map[string]any{
+		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
+		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req),
+	}
 	params, textual, refused := r.body(w, req, d.jsonType)
 	if refused == nil {
 		refused = r.typed(params, textual)

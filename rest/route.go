@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	pathpkg "path"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 		return err
 	}
 	verbs, path, ok := cutLast(line)
-	if !ok || !routePath.MatchString(path) {
+	if !ok || !routePath.MatchString(path) || pathpkg.Clean(path) != path {
 		return n.get("route").fault("Write it like POST /login or GET /keys/{id}.", "%q is no route", line)
 	}
 	verb := strings.FieldsFunc(verbs, func(c rune) bool { return c == ',' || c == ' ' })
@@ -182,7 +183,7 @@ func (d *Dialect) completeRoute(r *route) error {
 		}
 	}
 	if r.document == "" && !r.answer.hasBody() {
-		return at.fault("Add document:, or an answer.", "the route does nothing")
+		return at.fault("Add document:, or an answer: body:, text:, redirect: or empty: true.", "the route does nothing")
 	}
 	if r.answer.status == nil && !r.answer.hasBody() {
 		return at.fault("Add body:, or status: 204 where the answer is empty.", "it is not said what %s %s answers", r.method, r.path)

@@ -55,11 +55,20 @@ var schemaPlaces = []schemaPlace{
 	{"/$defs/example/properties/answer", "The answer of an example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {%}}]}\n"},
 }
 
+func schemaText(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("dialect.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func compiled(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(Schema)))
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schemaText(t))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +104,7 @@ func asJSON(t *testing.T, file string) any {
 func at(t *testing.T, pointer string) map[string]any {
 	t.Helper()
 	var value any
-	if err := json.Unmarshal(Schema, &value); err != nil {
+	if err := json.Unmarshal(schemaText(t), &value); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range strings.Split(pointer, "/")[1:] {

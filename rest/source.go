@@ -87,13 +87,16 @@ func parseYAML(file string, text []byte) (*node, error) {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) {
 			f.Reason = strings.TrimSpace(syntax.GetMessage())
+			if strings.Contains(f.Reason, "already defined") {
+				f.Mend = "Keep one of them."
+			}
 			if t := syntax.GetToken(); t != nil {
 				f.Line = t.Position.Line
 			}
 		}
 		return nil, f
 	}
-	c := &converter{file: file, anchors: map[string]ast.Node{}}
+	c := &converter{file: file, anchors: map[string]ast.Node{}, within: map[string]bool{}}
 	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
 		return nil, &Fault{File: file, Reason: "a dialect file holds one YAML document", Mend: "Begin it with dialect: and the name."}
 	}
@@ -104,6 +107,7 @@ func parseYAML(file string, text []byte) (*node, error) {
 type converter struct {
 	file    string
 	anchors map[string]ast.Node
+	within  map[string]bool // the anchors whose value is being read
 	count   int
 }
 
@@ -121,11 +125,16 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 	}
 	switch in := in.(type) {
 	case *ast.AnchorNode:
-		c.anchors[in.Name.GetToken().Value] = in.Value
+		name := in.Name.GetToken().Value
+		c.anchors[name], c.within[name] = in.Value, true
+		defer delete(c.within, name)
 		return c.node(in.Value, depth+1)
 	case *ast.AliasNode:
 		name := in.Value.GetToken().Value
 		anchored, ok := c.anchors[name]
+		if c.within[name] {
+			return nil, out.fault("Write the value out.", "*%s stands within what it stands for", name)
+		}
 		if !ok {
 			return nil, out.fault("Write &"+name+" in front of the value that is meant, above this line.", "there is no anchor &%s", name)
 		}

@@ -102,7 +102,7 @@ var keys = []key{
 		"all, none, or names with commas between, for example my-api,another", false, parseDialects,
 	},
 	{
-		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml) of your own; one replaces a shipped one of the same name.", "a path", false,
+		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml, *.yml) of your own; one replaces a shipped one of the same name.", "a path", false,
 		func(s *Settings, v string) bool { s.DialectsDir = v; return true },
 	},
 	{

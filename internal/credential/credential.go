@@ -77,8 +77,3 @@ func checkHeader(name string) error {
 	}
 	return nil
 }
-
-// String is the form that Parse reads.
-func (s Source) String() string {
-	return strings.Join(append([]string{string(s.Kind)}, s.Names...), " ")
-}

@@ -8,6 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
 // DocumentError is one thing that is wrong with a stored document.
@@ -79,20 +81,25 @@ func soundRoot(schema *ast.Schema, op *operation) error {
 		if !slices.Contains(payload, schema.Types[field.Definition.Type.Name()]) {
 			continue
 		}
-		if !tellsRefusals(field) {
+		if !tells(field, "code") || !tells(field, "message") {
 			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { code message }, under these names and "+
 				"unconditionally: a refusal would pass for a success.", field.Name))
+		}
+		if slices.Contains(refusesOf(field.Definition), fault.AccountLocked) && !tells(field, "retryAfterSeconds") {
+			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { retryAfterSeconds } too: it can end with "+
+				"ACCOUNT_LOCKED, and callers would not learn for how long.", field.Name))
 		}
 	}
 	return nil
 }
 
-func tellsRefusals(field *ast.Field) bool {
+// tells whether the field is asked for this member of its userErrors.
+func tells(field *ast.Field, member string) bool {
 	var below ast.SelectionSet
 	for _, userErrors := range always(field.SelectionSet, "userErrors") {
 		below = append(below, userErrors.SelectionSet...)
 	}
-	return len(always(below, "code")) > 0 && len(always(below, "message")) > 0
+	return len(always(below, member)) > 0
 }
 
 // always finds the fields of a name that nothing renames and no @skip or @include can leave out.
@@ -133,17 +140,6 @@ func rootFields(set ast.SelectionSet) (fields []*ast.Field) {
 		}
 	}
 	return fields
-}
-
-// Fields gives the names under which the root fields stand in the data, in the order of the document.
-func (d *Document) Fields() []string {
-	var names []string
-	for _, field := range rootFields(d.operations[0].definition.SelectionSet) {
-		if !slices.Contains(names, field.Alias) {
-			names = append(names, field.Alias)
-		}
-	}
-	return names
 }
 
 // Mutates tells whether the document changes anything: whether it is a mutation.
