@@ -106,6 +106,12 @@ func (e *expr) first(s scope) (value any, present bool, err error) {
 		}
 	}
 	value, present = e.code.RunWithContext(s.ctx, s.dot, s.request).Next()
+	if failure, _ := value.(error); errors.Is(failure, context.DeadlineExceeded) {
+		// Perhaps the machine stood still for that long. Nothing changes by asking again.
+		again, cancel := bound(s.ctx)
+		defer cancel()
+		value, present = e.code.RunWithContext(again, s.dot, s.request).Next()
+	}
 	if failure, ok := value.(error); ok {
 		if errors.Is(failure, context.DeadlineExceeded) {
 			failure = errTooLong
