@@ -109,11 +109,18 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
+	who.Event.Action = "login"
 	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
-	if ip := visit.From(ctx).IP; ip.IsValid() {
-		who.Address = ip.Unmap().String()
-	}
+	who.Address = address(ctx)
 	return who, nil
+}
+
+// address is that of the caller, "" when unknown.
+func address(ctx context.Context) string {
+	if ip := visit.From(ctx).IP; ip.IsValid() {
+		return ip.Unmap().String()
+	}
+	return ""
 }
 
 // attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked one at a
