@@ -76,7 +76,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("open as well: %v", open)
 	}
 	// One credential field a request: each that checks a secret is marked.
-	for _, name := range []string{"register", "login", "refresh"} {
+	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe"} {
 		if schema.Schema().Mutation.Fields.ForName(name).Directives.ForName("credential") == nil {
 			t.Errorf("%s is not marked @credential", name)
 		}
