@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,36 +16,40 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 )
 
-// proofs are the operations that ask for the password of who is signed in; each changes nothing that the next one needs.
-var proofs = []struct {
+// proof is an operation that asks for the password of who is signed in.
+type proof struct {
 	name, document string
-	input          map[string]any
-}{
-	{"changePassword", changePasswordDoc, map[string]any{"newPassword": goodPass, "revokeOtherSessions": false}},
-	{"changeEmail", changeEmailDoc, map[string]any{"email": "ada@example.com"}},
-	{"updateMe email", updateMeDoc, map[string]any{}}, // see with
-	{"updateMe password", updateMeDoc, map[string]any{"password": goodPass}},
+	input          func() map[string]any
 }
 
-// spellings counts the spellings of one address.
-var spellings atomic.Int64
+// proofs are all of them; each changes nothing that the next one needs.
+func proofs() []proof {
+	always := func(name string, value any) func() map[string]any {
+		return func() map[string]any { return map[string]any{name: value} }
+	}
+	spelling := 0
+	return []proof{
+		{"changePassword", changePasswordDoc, func() map[string]any {
+			return map[string]any{"newPassword": goodPass, "revokeOtherSessions": false}
+		}},
+		{"changeEmail", changeEmailDoc, always("email", "ada@example.com")},
+		{"updateMe email", updateMeDoc, func() map[string]any { // the address in use would be no change
+			email := []byte("ada@example.com")
+			spelling++
+			for bit := range 7 {
+				email[4+bit] -= byte('a'-'A') * byte(spelling>>bit&1)
+			}
+			return map[string]any{"email": string(email)}
+		}},
+		{"updateMe password", updateMeDoc, always("password", goodPass)},
+	}
+}
 
-// with gives the variables of an input and one more member of it; for an empty input also an address that was not in use
-// up to now, but in another spelling.
-func with(input map[string]any, name string, value any) map[string]any {
-	in := map[string]any{name: value}
-	for k, v := range input {
-		in[k] = v
-	}
-	if len(input) == 0 {
-		email := []byte("ada@example.com")
-		for bit, n := 0, spellings.Add(1)%1023+1; bit < 10; bit++ {
-			at := bit + min(bit/3, 1) // the ten letters around the @
-			email[at] = email[at] - byte('a'-'A')*byte(n>>bit&1)
-		}
-		in["email"] = string(email)
-	}
-	return map[string]any{"input": in}
+// with gives the variables that prove it by this password, nil for none.
+func (p proof) with(current any) map[string]any {
+	input := p.input()
+	input["currentPassword"] = current
+	return map[string]any{"input": input}
 }
 
 // PW-09: a change of what one signs in with needs the password, or a proof of the last ten minutes; a wrong one is wrong
@@ -57,16 +60,17 @@ func TestPW09_CurrentPassword(t *testing.T) {
 		s := start(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		conn := openSide(t, dsn)
+		all := proofs()
 		for _, window := range []string{"open", "closed"} {
-			for _, p := range proofs {
-				a := s.graphql(t, ada.Access, p.document, with(p.input, "currentPassword", nil))
+			for _, p := range all {
+				a := s.graphql(t, ada.Access, p.document, p.with(nil))
 				want := map[string]string{"open": "", "closed": "SUDO_REQUIRED"}[window]
 				if a.code() != want || want != "" && len(a.Errors) != 1 {
 					t.Errorf("%s, window %s, no password: %s", p.name, window, a.Raw)
 				}
 				for _, wrong := range []string{wrongPass, "", strings.ToUpper(goodPass), goodPass + " "} {
 					before := conn.count(t, `SELECT count(*) FROM audit_events WHERE outcome = 'failed'`)
-					a := s.graphql(t, ada.Access, p.document, with(p.input, "currentPassword", wrong))
+					a := s.graphql(t, ada.Access, p.document, p.with(wrong))
 					if a.code() != "INVALID_CURRENT_PASSWORD" || !strings.Contains(a.Raw, `["input","currentPassword"]`) {
 						t.Errorf("%s, window %s, %q: %s", p.name, window, wrong, a.Raw)
 					}
@@ -74,7 +78,7 @@ func TestPW09_CurrentPassword(t *testing.T) {
 						t.Errorf("%s: %d events of a failure", p.name, n-before)
 					}
 				}
-				if a := s.graphql(t, ada.Access, p.document, with(p.input, "currentPassword", goodPass)); a.code() != "" {
+				if a := s.graphql(t, ada.Access, p.document, p.with(goodPass)); a.code() != "" {
 					t.Errorf("%s, window %s, right: %s", p.name, window, a.Raw)
 				}
 			}
@@ -96,21 +100,22 @@ func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := limited(t, newClock(), dsn)
 		ada := s.register(t, "ada@example.com")
+		ways := proofs()
 		wrong := func() []*answer {
 			all := []*answer{
 				s.graphql(t, ada.Access, sudoDoc, inputOf("password", wrongPass)),
 				s.login(t, ada.Email, wrongPass),
 			}
-			for _, p := range proofs[:3] {
-				all = append(all, s.graphql(t, ada.Access, p.document, with(p.input, "currentPassword", wrongPass)))
+			for _, p := range ways[:3] {
+				all = append(all, s.graphql(t, ada.Access, p.document, p.with(wrongPass)))
 			}
 			return all
 		}
 		everywhere := func(code string) {
 			t.Helper()
 			all := []*answer{s.graphql(t, ada.Access, sudoDoc, inputOf("password", goodPass)), s.login(t, ada.Email, goodPass)}
-			for _, p := range proofs {
-				all = append(all, s.graphql(t, ada.Access, p.document, with(p.input, "currentPassword", goodPass)))
+			for _, p := range ways {
+				all = append(all, s.graphql(t, ada.Access, p.document, p.with(goodPass)))
 			}
 			for n, a := range all {
 				if a.code() != code || code != "" && !strings.Contains(a.Raw, `"retryAfterSeconds":2`) {
@@ -237,9 +242,11 @@ func TestSE23_Window(t *testing.T) {
 			t.Errorf("delete: %s", a.Raw)
 		}
 		for _, document := range []string{deleteAccountDoc, sudoDoc, changeEmailDoc, changePasswordDoc, updateMeDoc, rotateKeyDoc, updateKeyDoc} {
-			input := map[string]any{sudoDoc: inputOf("password", goodPass), changeEmailDoc: inputOf("email", ada.Email, "currentPassword", goodPass),
+			input := map[string]any{
+				sudoDoc: inputOf("password", goodPass), changeEmailDoc: inputOf("email", ada.Email, "currentPassword", goodPass),
 				changePasswordDoc: inputOf("newPassword", newPass, "currentPassword", goodPass), updateMeDoc: inputOf("name", "x"),
-				rotateKeyDoc: inputOf("id", "key_x"), updateKeyDoc: inputOf("id", "key_x")}[document]
+				rotateKeyDoc: inputOf("id", "key_x"), updateKeyDoc: inputOf("id", "key_x"),
+			}[document]
 			variables, _ := input.(map[string]any)
 			if a := s.graphql(t, key, document, variables); a.code() != "FORBIDDEN" { // AK-05
 				t.Errorf("by a key: %s", a.Raw)
@@ -341,4 +348,64 @@ func TestPW15_AbortedProofs(t *testing.T) {
 			t.Errorf("the queue was empty after %v", took)
 		}
 	})
+}
+
+// LG-13: what asks for the password of who is signed in has one limit by address together, before anything runs.
+func TestLG13_AccountLimit(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := limited(t, newClock(), dsn)
+		calls := []struct {
+			document  string
+			variables map[string]any
+		}{
+			{sudoDoc, inputOf("password", "x")}, {changePasswordDoc, inputOf("newPassword", "x")},
+			{changeEmailDoc, inputOf("email", "x")}, {updateMeDoc, inputOf("name", "x")},
+		}
+		for n := range 60 {
+			call := calls[n%len(calls)]
+			a := s.graphql(t, "", call.document, call.variables) // nobody costs no hash, and is counted all the same
+			if a.code() != "UNAUTHENTICATED" || !strings.HasPrefix(a.Header.Get("RateLimit"), fmt.Sprintf(`"account";r=%d;`, 59-n)) {
+				t.Fatalf("%d: %s %v", n, a.Raw, a.Header)
+			}
+		}
+		for _, call := range calls {
+			if a := s.graphql(t, "", call.document, call.variables); a.Status != http.StatusTooManyRequests || a.code() != "RATE_LIMITED" || a.Data != nil {
+				t.Errorf("%d %s", a.Status, a.Raw)
+			}
+		}
+		s.register(t, "ada@example.com") // has a limit of its own
+	})
+}
+
+// What the operations on the account cost: the session, the account with its failures, and the step itself; where the step
+// looks at several rows it is a transaction that waits for its turn.
+func TestStatements_Account(t *testing.T) {
+	t.Parallel()
+	s, dsn := budgetServer(t)
+	for round := range 2 {
+		ada := s.register(t, fmt.Sprintf("ada%d@example.com", round))
+		keyID, _ := s.newKey(t, ada.Access, nil)
+		for _, op := range []struct {
+			name, document string
+			variables      map[string]any
+			want           int
+		}{
+			{"node", nodeDoc, map[string]any{"id": ada.ID}, 1},
+			{"nodes", nodesDoc, map[string]any{"ids": []string{ada.ID, ada.Session, keyID, ada.Session, keyID}}, 3},
+			{"sudo", sudoDoc, inputOf("password", goodPass), 3},
+			{"updateMe", updateMeDoc, inputOf("name", "Ada"), 5},
+			{"changeEmail by the window", changeEmailDoc, inputOf("email", ada.Email), 5},
+			{"changePassword", changePasswordDoc, inputOf("newPassword", goodPass, "currentPassword", goodPass), 6},
+			{"updateApiKey", updateKeyDoc, inputOf("id", keyID, "name", "x"), 2},
+			{"rotateApiKey", rotateKeyDoc, inputOf("id", keyID), 2},
+			{"deleteAccount", deleteAccountDoc, nil, 6},
+		} {
+			var a *answer
+			n, lines := statements(t, dsn, func() { a = s.graphql(t, ada.Access, op.document, op.variables) })
+			if a.code() != "" || round > 0 && n != op.want {
+				t.Errorf("%s: %d statements, not %d: %s\n  %s", op.name, n, op.want, a.Raw, strings.Join(lines, "\n  "))
+			}
+		}
+	}
 }

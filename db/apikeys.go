@@ -154,7 +154,7 @@ func (d *DB) Keys(ctx context.Context, user UserID, now time.Time) ([]*ApiKey, e
 // KeysOf finds working API keys of a person by their ids, in any order; those of others are absent (AK-07).
 func (d *DB) KeysOf(ctx context.Context, user UserID, ids []KeyID, now time.Time) ([]*ApiKey, error) {
 	keys := []*ApiKey{}
-	err := d.working(&keys, user, now).Where("k.id IN (?)", bun.In(ids)).Scan(ctx)
+	err := d.working(&keys, user, now).Where("k.id IN (?)", bun.List(ids)).Scan(ctx)
 	return keys, wrap(err, "keys by id")
 }
 

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -66,7 +67,7 @@ var attemptByID = statement{
 // Identifier says whose password is about to be checked.
 type Identifier struct {
 	Account UserID // the person who is signed in already; zero in a sign-in, where the next three say who
-	Event   Event  // the action, user and session of the events of failures
+	Event   Event  // the action, user and session of the events of failures; login where it names no action
 
 	Canonical string    // canonical email or username; "" for what can be nobody's
 	Username  bool      // which of the two
@@ -87,7 +88,7 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	if _, err := d.get(ctx, st, &a, name, who.StandIn[:], who.Address); err != nil {
 		return nil, err
 	}
-	a.event.User = a.User.ID
+	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
 	a.bucket.subject = who.StandIn
 	if !a.User.ID.IsZero() {
 		a.bucket.subject = a.User.ID.UUID

@@ -118,7 +118,7 @@ func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number in
 // SessionsOf finds live sessions of a person by their ids, in any order; those of others are absent (SE-18).
 func (d *DB) SessionsOf(ctx context.Context, user UserID, ids []SessionID, now time.Time) ([]*Session, error) {
 	sessions := []*Session{}
-	err := d.live(&sessions, user, now).Where("s.id IN (?)", bun.In(ids)).Scan(ctx)
+	err := d.live(&sessions, user, now).Where("s.id IN (?)", bun.List(ids)).Scan(ctx)
 	return sessions, wrap(err, "sessions by id")
 }
 

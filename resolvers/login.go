@@ -109,7 +109,6 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
-	who.Event.Action = "login"
 	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
 	who.Address = address(ctx)
 	return who, nil
