@@ -359,8 +359,10 @@ func TestLG13_AccountLimit(t *testing.T) {
 			document  string
 			variables map[string]any
 		}{
-			{sudoDoc, inputOf("password", "x")}, {changePasswordDoc, inputOf("newPassword", "x")},
-			{changeEmailDoc, inputOf("email", "x")}, {updateMeDoc, inputOf("name", "x")},
+			{sudoDoc, inputOf("password", "x")},
+			{changePasswordDoc, inputOf("newPassword", "x")},
+			{changeEmailDoc, inputOf("email", "x")},
+			{updateMeDoc, inputOf("name", "x")},
 		}
 		for n := range 60 {
 			call := calls[n%len(calls)]

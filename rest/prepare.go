@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -82,9 +83,13 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 	return doc, nil
 }
 
+// sampleTime is what a row may take at the start: far more than in a request, so that a busy machine does not keep a server
+// from coming up.
+const sampleTime = 10 * time.Second
+
 // tryRow evaluates a row once with what it would get, so that a mistake in it shows now and not in the face of a caller.
 func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
-	ctx, cancel := bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
 	samples := []refusal{
 		{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}, retry: 1},
