@@ -401,7 +401,7 @@ func TestStatements_Account(t *testing.T) {
 			{"changePassword", changePasswordDoc, inputOf("newPassword", goodPass, "currentPassword", goodPass), 6},
 			{"updateApiKey", updateKeyDoc, inputOf("id", keyID, "name", "x"), 2},
 			{"rotateApiKey", rotateKeyDoc, inputOf("id", keyID), 2},
-			{"deleteAccount", deleteAccountDoc, nil, 6},
+			{"deleteAccount", deleteAccountDoc, nil, 5},
 		} {
 			var a *answer
 			n, lines := statements(t, dsn, func() { a = s.graphql(t, ada.Access, op.document, op.variables) })

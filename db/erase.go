@@ -5,11 +5,9 @@ import (
 	"time"
 )
 
-// adminsLock is an arbitrary number that all instances agree on. Whatever takes an administrator away holds it, so that the
-// last two do not both see the other one (AZ-06).
-const adminsLock = migrationLock + 1
-
-func lockAdmins() lock { return lock{`SELECT pg_advisory_xact_lock($1)`, adminsLock} }
+// lockAdmins locks the account that is $1 and all active administrators, so that of several who are about to go at the same
+// moment the last one sees that it is the last (AZ-06).
+const lockAdmins = `SELECT 1 FROM users WHERE id = $1 OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`
 
 // Sessions go before their user does, in the order in which everybody else locks them.
 var eraseAccount = statement{
@@ -55,7 +53,7 @@ func (d *DB) EraseAccount(ctx context.Context, by *Caller, now time.Time) (Erase
 	var answer struct {
 		May bool `bun:"may"`
 	}
-	found, err := d.getBehind(ctx, []lock{lockAdmins(), lockUser(by.User.ID)}, &eraseAccount, &answer, args)
+	found, err := d.getBehind(ctx, lockAdmins, by.User.ID, &eraseAccount, &answer, args...)
 	switch {
 	case err != nil || !found:
 		return NotAlive, err

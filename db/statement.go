@@ -54,19 +54,12 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 // getLocked is get while nobody else does so for the same account: for the rare condition that looks at several rows,
 // which a statement's own snapshot can not hold against a statement beside it. SQLite has one writer in any case.
 func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
-	return d.getBehind(ctx, []lock{lockUser(user)}, st, dest, args)
+	return d.getBehind(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, user, st, dest, args...)
 }
 
-// lock is a statement of Postgres, with its one parameter, that waits for others.
-type lock struct {
-	sql string
-	arg any
-}
-
-func lockUser(id UserID) lock { return lock{`SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, id} }
-
-// getBehind is get once the locks are held, in their order, until the statement is committed.
-func (d *DB) getBehind(ctx context.Context, locks []lock, st *statement, dest any, args []any) (found bool, err error) {
+// getBehind is getLocked behind a lock of the caller's choice, with the account as its one parameter. Whoever locks several
+// accounts does so in the order of their ids, and before sessions and keys: then nobody waits in a circle.
+func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
 	if !d.Postgres() {
 		return d.get(ctx, st, dest, args...)
 	}
@@ -82,10 +75,8 @@ func (d *DB) getBehind(ctx context.Context, locks []lock, st *statement, dest an
 		}
 		err = tx.Commit()
 	}()
-	for _, l := range locks {
-		if _, err := tx.Tx.ExecContext(ctx, l.sql, pgx.QueryExecModeCacheStatement, l.arg); err != nil {
-			return false, err
-		}
+	if _, err := tx.Tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user); err != nil {
+		return false, err
 	}
 	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
 	if err != nil {
