@@ -71,6 +71,9 @@ func refusalsOf(f *ast.FieldDefinition) (codes []string) {
 	if f.Directives.ForName("requiresAuth") != nil {
 		codes = append(codes, "UNAUTHENTICATED", "FORBIDDEN")
 	}
+	if f.Directives.ForName("sudo") != nil {
+		codes = append(codes, "SUDO_REQUIRED")
+	}
 	if f.Directives.ForName("credential") != nil {
 		codes = append(codes, "RATE_LIMITED") // SERVICE_UNAVAILABLE too goes by this name
 	}

@@ -61,6 +61,66 @@ func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, erro
 	return answer.N == 1, err
 }
 
+var updateKey = statement{
+	postgres: `WITH k AS (
+  UPDATE api_keys SET name = coalesce($4, name), scopes = coalesce($5, scopes)
+  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING *
+), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM k
+) SELECT * FROM k`,
+	sqlite: []string{
+		`UPDATE api_keys SET name = coalesce(?4, name), scopes = coalesce(?5, scopes)
+WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
+		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
+FROM api_keys WHERE id = ?1 AND changes() = 1`,
+		`SELECT * FROM api_keys WHERE id = ?1 AND changes() = 1`,
+	},
+}
+
+// UpdateKey changes a working key of a person; nil for what stays as it is. The key is nil when there is none, and a foreign
+// one is none (AK-07). by is the session that asked.
+func (d *DB) UpdateKey(
+	ctx context.Context, user UserID, id KeyID, name *string, scopes []Permission, by SessionID, now time.Time,
+) (*ApiKey, error) {
+	var set any
+	if scopes != nil {
+		set = list[Permission](scopes)
+	}
+	e := Event{Action: "update_api_key", User: user, Sess: by, Key: id}
+	return d.changedKey(ctx, &updateKey, append([]any{id, user, now, name, set}, eventArgs(ctx, e, now)...))
+}
+
+var rotateKey = statement{
+	postgres: `WITH k AS (
+  UPDATE api_keys SET handle = $4, hash = $5, prefix = $6
+  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING *
+), a AS (` + insertEvent + ` SELECT $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM k
+) SELECT * FROM k`,
+	sqlite: []string{
+		`UPDATE api_keys SET handle = ?4, hash = ?5, prefix = ?6
+WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
+		insertEvent + ` SELECT ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
+FROM api_keys WHERE id = ?1 AND changes() = 1`,
+		`SELECT * FROM api_keys WHERE id = ?1 AND changes() = 1`,
+	},
+}
+
+// RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix), and the old one is dead. Of two
+// at once the later one counts. Nil is as in UpdateKey.
+func (d *DB) RotateKey(ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time) (*ApiKey, error) {
+	e := Event{Action: "rotate_api_key", User: user, Sess: by, Key: id}
+	args := []any{id, user, now, made.Handle, made.Hash, made.Prefix}
+	return d.changedKey(ctx, &rotateKey, append(args, eventArgs(ctx, e, now)...))
+}
+
+func (d *DB) changedKey(ctx context.Context, st *statement, args []any) (*ApiKey, error) {
+	var key ApiKey
+	found, err := d.get(ctx, st, &key, args...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &key, nil
+}
+
 var deleteKey = statement{
 	postgres: `WITH k AS (
   UPDATE api_keys SET revoked_at = $3
@@ -87,9 +147,19 @@ func (d *DB) DeleteKey(ctx context.Context, user UserID, id KeyID, by SessionID,
 // Keys lists the working API keys of a person, newest first.
 func (d *DB) Keys(ctx context.Context, user UserID, now time.Time) ([]*ApiKey, error) {
 	keys := []*ApiKey{}
-	err := d.r.NewSelect().Model(&keys).
-		Where("k.user_id = ?", user).Where("k.revoked_at IS NULL").
-		Where("k.expires_at IS NULL OR k.expires_at > ?", now).
-		Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
+	err := d.working(&keys, user, now).Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
 	return keys, wrap(err, "keys")
+}
+
+// KeysOf finds working API keys of a person by their ids, in any order; those of others are absent (AK-07).
+func (d *DB) KeysOf(ctx context.Context, user UserID, ids []KeyID, now time.Time) ([]*ApiKey, error) {
+	keys := []*ApiKey{}
+	err := d.working(&keys, user, now).Where("k.id IN (?)", bun.List(ids)).Scan(ctx)
+	return keys, wrap(err, "keys by id")
+}
+
+func (d *DB) working(dest *[]*ApiKey, user UserID, now time.Time) *bun.SelectQuery {
+	return d.r.NewSelect().Model(dest).
+		Where("k.user_id = ?", user).Where("k.revoked_at IS NULL").
+		Where("k.expires_at IS NULL OR k.expires_at > ?", now)
 }

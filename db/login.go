@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -17,6 +18,7 @@ type Attempt struct {
 	NotedAt  *time.Time `bun:"noted_at"` // when an attempt was last refused unseen
 
 	bucket bucket
+	event  Event // what the events of its failures have in common
 }
 
 // bucket is where failures are counted: by account and not by what was typed (LG-06), by a stand-in for an account that
@@ -56,8 +58,17 @@ var attemptByUsername = statement{
 	sqlite:   []string{attemptSQLite + `username_canonical = ?1` + attemptSQLiteEnd},
 }
 
+var attemptByID = statement{
+	reads:    true,
+	postgres: attemptPostgres + `u.id = $1` + attemptPostgresEnd,
+	sqlite:   []string{attemptSQLite + `id = ?1` + attemptSQLiteEnd},
+}
+
 // Identifier says whose password is about to be checked.
 type Identifier struct {
+	Account UserID // the person who is signed in already; zero in a sign-in, where the next three say who
+	Event   Event  // the action, user and session of the events of failures; login where it names no action
+
 	Canonical string    // canonical email or username; "" for what can be nobody's
 	Username  bool      // which of the two
 	StandIn   uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
@@ -66,14 +77,18 @@ type Identifier struct {
 
 // Attempt reads the account and its failures in one statement. It never fails for an account that does not exist.
 func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
-	st := &attemptByEmail
-	if who.Username {
+	st, name := &attemptByEmail, any(who.Canonical)
+	switch {
+	case !who.Account.IsZero():
+		st, name = &attemptByID, who.Account
+	case who.Username:
 		st = &attemptByUsername
 	}
-	var a Attempt
-	if _, err := d.get(ctx, st, &a, who.Canonical, who.StandIn[:], who.Address); err != nil {
+	a := Attempt{event: who.Event}
+	if _, err := d.get(ctx, st, &a, name, who.StandIn[:], who.Address); err != nil {
 		return nil, err
 	}
+	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
 	a.bucket.subject = who.StandIn
 	if !a.User.ID.IsZero() {
 		a.bucket.subject = a.User.ID.UUID
@@ -105,7 +120,8 @@ ON CONFLICT (subject, address) DO UPDATE SET failed_at = ?3,
 
 // LoginFailed writes the failure down: the event, and where counted is true one more for the bucket.
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
-	e := Event{Action: "login", Reason: reason, User: a.User.ID}
+	e := a.event
+	e.Reason = reason
 	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forgetAfter), counted}
 	_, err := d.count(ctx, &loginFailed, append(args, eventArgs(ctx, e, now)...)...)
 	return err
@@ -129,7 +145,8 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 	if a.NotedAt != nil && !a.NotedAt.Before(*a.FailedAt) {
 		return nil
 	}
-	e := Event{Action: "login", Reason: "throttled", User: a.User.ID}
+	e := a.event
+	e.Reason = "throttled"
 	_, err := d.count(ctx, &loginThrottled, append([]any{a.bucket.subject[:], a.bucket.address, now}, eventArgs(ctx, e, now)...)...)
 	return err
 }

@@ -115,6 +115,13 @@ func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number in
 	return s[0], nil
 }
 
+// SessionsOf finds live sessions of a person by their ids, in any order; those of others are absent (SE-18).
+func (d *DB) SessionsOf(ctx context.Context, user UserID, ids []SessionID, now time.Time) ([]*Session, error) {
+	sessions := []*Session{}
+	err := d.live(&sessions, user, now).Where("s.id IN (?)", bun.List(ids)).Scan(ctx)
+	return sessions, wrap(err, "sessions by id")
+}
+
 func (d *DB) live(dest *[]*Session, user UserID, now time.Time) *bun.SelectQuery {
 	q := d.r.NewSelect().Model(dest).
 		Where("s.user_id = ?", user).Where("s.revoked_at IS NULL").Where("s.expires_at > ?", now)

@@ -47,6 +47,24 @@ type BasicPayload struct {
 
 func (BasicPayload) IsPayload() {}
 
+// Changes the email address. The new one counts at once, and is not confirmed.
+type ChangeEmailInput struct {
+	// The new address.
+	Email string `json:"email"`
+	// The password in use now. It may be left out while the session is in its sudo window; what is given must be right.
+	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
+}
+
+// Changes the password of a signed-in person.
+type ChangePasswordInput struct {
+	// The password in use now. It may be left out while the session is in its sudo window; what is given must be right.
+	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
+	// The new password.
+	NewPassword string `json:"newPassword"`
+	// Whether all other sessions end.
+	RevokeOtherSessions bool `json:"revokeOtherSessions"`
+}
+
 // Makes an API key.
 type CreateAPIKeyInput struct {
 	// A name to recognise it by, at most 100 characters.
@@ -57,7 +75,7 @@ type CreateAPIKeyInput struct {
 	ExpiresAt graphql.Omittable[*time.Time] `json:"expiresAt,omitempty"`
 }
 
-// The answer of `createApiKey`.
+// The answer of `createApiKey` and of `rotateApiKey`.
 type CreateAPIKeyPayload struct {
 	// The key, null when refused.
 	APIKey *db.ApiKey `json:"apiKey,omitempty"`
@@ -232,6 +250,12 @@ type RevokeSessionPayload struct {
 
 func (RevokeSessionPayload) IsPayload() {}
 
+// Swaps the secret of an API key for a new one.
+type RotateAPIKeyInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
+
 // What a deployment offers.
 type ServerInfo struct {
 	// The version of the server.
@@ -244,6 +268,71 @@ type ServerInfo struct {
 	RegistrationOpen bool `json:"registrationOpen"`
 }
 
+// The proof of `sudo`.
+type SudoInput struct {
+	// The password.
+	Password string `json:"password"`
+}
+
+// The answer of `sudo`.
+type SudoPayload struct {
+	// Until when sensitive operations are open to this session, null when refused.
+	SudoExpiresAt *time.Time `json:"sudoExpiresAt,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (SudoPayload) IsPayload() {}
+
+// Changes an API key. What is absent or null stays as it is.
+type UpdateAPIKeyInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+	// The new name, at most 100 characters.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// The new scopes, in place of the old.
+	Scopes graphql.Omittable[[]db.Permission] `json:"scopes,omitempty"`
+}
+
+// The answer of `updateApiKey`.
+type UpdateAPIKeyPayload struct {
+	// The key after the change, null when refused.
+	APIKey *db.ApiKey `json:"apiKey,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (UpdateAPIKeyPayload) IsPayload() {}
+
+// What the person may change about themselves. An absent field stays as it is; null clears it where it can be empty.
+type UpdateMeInput struct {
+	// The display name, at most 200 characters.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// The unique handle.
+	Username graphql.Omittable[*string] `json:"username,omitempty"`
+	// The free data of the application, at most 1 KiB as JSON; replaced as a whole.
+	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
+	// A new address, under the rules of `changeEmail`. The address in use may stand here without further ado.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// A new password, under the rules of `changePassword`. It ends all other sessions.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// The password in use now, where `email` or `password` asks for it.
+	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
+}
+
+// The answer of `updateMe`.
+type UpdateMePayload struct {
+	// The user after the change, null when refused.
+	User *db.User `json:"user,omitempty"`
+	// An access token with the changed claims for the present session, with the refresh token that is in force; null when refused.
+	// Who came with a session token keeps that, and gets no refresh token.
+	Tokens *AuthTokens `json:"tokens,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (UpdateMePayload) IsPayload() {}
+
 // An expected refusal of a mutation, as data, for people and for forms.
 type UserError struct {
 	// The machine-readable reason.
@@ -255,6 +344,16 @@ type UserError struct {
 	// After how many seconds a retry makes sense, for `ACCOUNT_LOCKED`.
 	RetryAfterSeconds *int `json:"retryAfterSeconds,omitempty"`
 }
+
+// The answer of a mutation that changes a user.
+type UserPayload struct {
+	// The user after the change, null when refused.
+	User *db.User `json:"user,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (UserPayload) IsPayload() {}
 
 // The kinds of credential.
 type CredentialKind string
@@ -330,6 +429,8 @@ const (
 	ErrorCodePasswordBreached ErrorCode = "PASSWORD_BREACHED"
 	// Email, username or password is wrong. The three are told apart only where the deployment reveals accounts.
 	ErrorCodeInvalidCredentials ErrorCode = "INVALID_CREDENTIALS"
+	// The current password is wrong.
+	ErrorCodeInvalidCurrentPassword ErrorCode = "INVALID_CURRENT_PASSWORD"
 	// A refresh token is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
 	// A refresh token was used twice; its whole session was revoked.
@@ -340,6 +441,8 @@ const (
 	ErrorCodeNotFound ErrorCode = "NOT_FOUND"
 	// Too many failures for this account: wait `retryAfterSeconds`.
 	ErrorCodeAccountLocked ErrorCode = "ACCOUNT_LOCKED"
+	// The caller may not grant more than the caller holds.
+	ErrorCodeScopeNotGrantable ErrorCode = "SCOPE_NOT_GRANTABLE"
 	// The object changed since it was read, or the step is not allowed in this state.
 	ErrorCodeConflict ErrorCode = "CONFLICT"
 	// The deployment has this feature switched off.
@@ -353,11 +456,13 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodePasswordTooWeak,
 	ErrorCodePasswordBreached,
 	ErrorCodeInvalidCredentials,
+	ErrorCodeInvalidCurrentPassword,
 	ErrorCodeInvalidToken,
 	ErrorCodeTokenReused,
 	ErrorCodeAlreadyExists,
 	ErrorCodeNotFound,
 	ErrorCodeAccountLocked,
+	ErrorCodeScopeNotGrantable,
 	ErrorCodeConflict,
 	ErrorCodeFeatureDisabled,
 	ErrorCodeUnknown,
@@ -365,7 +470,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidToken, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
+	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidCurrentPassword, ErrorCodeInvalidToken, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeScopeNotGrantable, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
 		return true
 	}
 	return false

@@ -32,6 +32,7 @@ type DirectiveRoot struct {
 	Credential   func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 	Public       func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 	RequiresAuth func(ctx context.Context, obj any, next graphql.Resolver, scope *db.Permission) (res any, err error)
+	Sudo         func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -92,14 +93,21 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		ChangeEmail         func(childComplexity int, input ChangeEmailInput) int
+		ChangePassword      func(childComplexity int, input ChangePasswordInput) int
 		CreateAPIKey        func(childComplexity int, input CreateAPIKeyInput) int
 		DeleteAPIKey        func(childComplexity int, input DeleteAPIKeyInput) int
+		DeleteAccount       func(childComplexity int) int
 		Login               func(childComplexity int, input LoginInput) int
 		Logout              func(childComplexity int, input *LogoutInput) int
 		Refresh             func(childComplexity int, input RefreshInput) int
 		Register            func(childComplexity int, input RegisterInput) int
 		RevokeOtherSessions func(childComplexity int) int
 		RevokeSession       func(childComplexity int, input RevokeSessionInput) int
+		RotateAPIKey        func(childComplexity int, input RotateAPIKeyInput) int
+		Sudo                func(childComplexity int, input SudoInput) int
+		UpdateAPIKey        func(childComplexity int, input UpdateAPIKeyInput) int
+		UpdateMe            func(childComplexity int, input UpdateMeInput) int
 	}
 
 	PasswordPolicy struct {
@@ -113,6 +121,8 @@ type ComplexityRoot struct {
 		CurrentCredential func(childComplexity int) int
 		Keys              func(childComplexity int) int
 		Me                func(childComplexity int) int
+		Node              func(childComplexity int, id string) int
+		Nodes             func(childComplexity int, ids []string) int
 		ServerInfo        func(childComplexity int) int
 		Session           func(childComplexity int, id *string, number *int) int
 		Sessions          func(childComplexity int) int
@@ -143,16 +153,33 @@ type ComplexityRoot struct {
 	}
 
 	Session struct {
-		CreatedAt  func(childComplexity int) int
-		Device     func(childComplexity int) int
-		ExpiresAt  func(childComplexity int) int
-		ID         func(childComplexity int) int
-		IP         func(childComplexity int) int
-		IsCurrent  func(childComplexity int) int
-		LastUsedAt func(childComplexity int) int
-		Methods    func(childComplexity int) int
-		Number     func(childComplexity int) int
-		UserAgent  func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		Device        func(childComplexity int) int
+		ExpiresAt     func(childComplexity int) int
+		ID            func(childComplexity int) int
+		IP            func(childComplexity int) int
+		IsCurrent     func(childComplexity int) int
+		LastUsedAt    func(childComplexity int) int
+		Methods       func(childComplexity int) int
+		Number        func(childComplexity int) int
+		SudoExpiresAt func(childComplexity int) int
+		UserAgent     func(childComplexity int) int
+	}
+
+	SudoPayload struct {
+		SudoExpiresAt func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
+	UpdateApiKeyPayload struct {
+		APIKey     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	UpdateMePayload struct {
+		Tokens     func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	User struct {
@@ -174,6 +201,11 @@ type ComplexityRoot struct {
 		Field             func(childComplexity int) int
 		Message           func(childComplexity int) int
 		RetryAfterSeconds func(childComplexity int) int
+	}
+
+	UserPayload struct {
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 }
 
@@ -391,6 +423,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LoginPayload.UserErrors(childComplexity), true
 
+	case "Mutation.changeEmail":
+		if e.ComplexityRoot.Mutation.ChangeEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeEmail(childComplexity, args["input"].(ChangeEmailInput)), true
+	case "Mutation.changePassword":
+		if e.ComplexityRoot.Mutation.ChangePassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changePassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(ChangePasswordInput)), true
 	case "Mutation.createApiKey":
 		if e.ComplexityRoot.Mutation.CreateAPIKey == nil {
 			break
@@ -413,6 +467,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAPIKey(childComplexity, args["input"].(DeleteAPIKeyInput)), true
+	case "Mutation.deleteAccount":
+		if e.ComplexityRoot.Mutation.DeleteAccount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAccount(childComplexity), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -474,6 +534,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RevokeSession(childComplexity, args["input"].(RevokeSessionInput)), true
+	case "Mutation.rotateApiKey":
+		if e.ComplexityRoot.Mutation.RotateAPIKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rotateApiKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RotateAPIKey(childComplexity, args["input"].(RotateAPIKeyInput)), true
+	case "Mutation.sudo":
+		if e.ComplexityRoot.Mutation.Sudo == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sudo_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Sudo(childComplexity, args["input"].(SudoInput)), true
+	case "Mutation.updateApiKey":
+		if e.ComplexityRoot.Mutation.UpdateAPIKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateApiKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAPIKey(childComplexity, args["input"].(UpdateAPIKeyInput)), true
+	case "Mutation.updateMe":
+		if e.ComplexityRoot.Mutation.UpdateMe == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateMe_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateMe(childComplexity, args["input"].(UpdateMeInput)), true
 
 	case "PasswordPolicy.checksBreaches":
 		if e.ComplexityRoot.PasswordPolicy.ChecksBreaches == nil {
@@ -519,6 +623,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Me(childComplexity), true
+	case "Query.node":
+		if e.ComplexityRoot.Query.Node == nil {
+			break
+		}
+
+		args, err := ec.field_Query_node_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Node(childComplexity, args["id"].(string)), true
+	case "Query.nodes":
+		if e.ComplexityRoot.Query.Nodes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_nodes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
 	case "Query.serverInfo":
 		if e.ComplexityRoot.Query.ServerInfo == nil {
 			break
@@ -673,12 +799,63 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.Number(childComplexity), true
+	case "Session.sudoExpiresAt":
+		if e.ComplexityRoot.Session.SudoExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.SudoExpiresAt(childComplexity), true
 	case "Session.userAgent":
 		if e.ComplexityRoot.Session.UserAgent == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
+
+	case "SudoPayload.sudoExpiresAt":
+		if e.ComplexityRoot.SudoPayload.SudoExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SudoPayload.SudoExpiresAt(childComplexity), true
+	case "SudoPayload.userErrors":
+		if e.ComplexityRoot.SudoPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SudoPayload.UserErrors(childComplexity), true
+
+	case "UpdateApiKeyPayload.apiKey":
+		if e.ComplexityRoot.UpdateApiKeyPayload.APIKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateApiKeyPayload.APIKey(childComplexity), true
+	case "UpdateApiKeyPayload.userErrors":
+		if e.ComplexityRoot.UpdateApiKeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateApiKeyPayload.UserErrors(childComplexity), true
+
+	case "UpdateMePayload.tokens":
+		if e.ComplexityRoot.UpdateMePayload.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMePayload.Tokens(childComplexity), true
+	case "UpdateMePayload.user":
+		if e.ComplexityRoot.UpdateMePayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMePayload.User(childComplexity), true
+	case "UpdateMePayload.userErrors":
+		if e.ComplexityRoot.UpdateMePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMePayload.UserErrors(childComplexity), true
 
 	case "User.createdAt":
 		if e.ComplexityRoot.User.CreatedAt == nil {
@@ -772,6 +949,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserError.RetryAfterSeconds(childComplexity), true
 
+	case "UserPayload.user":
+		if e.ComplexityRoot.UserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserPayload.User(childComplexity), true
+	case "UserPayload.userErrors":
+		if e.ComplexityRoot.UserPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserPayload.UserErrors(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -780,6 +970,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputChangeEmailInput,
+		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCreateApiKeyInput,
 		ec.unmarshalInputDeleteApiKeyInput,
 		ec.unmarshalInputLoginInput,
@@ -787,6 +979,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRefreshInput,
 		ec.unmarshalInputRegisterInput,
 		ec.unmarshalInputRevokeSessionInput,
+		ec.unmarshalInputRotateApiKeyInput,
+		ec.unmarshalInputSudoInput,
+		ec.unmarshalInputUpdateApiKeyInput,
+		ec.unmarshalInputUpdateMeInput,
 	)
 	first := true
 
@@ -861,7 +1057,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/20_auth.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -875,6 +1071,7 @@ func sourceData(filename string) string {
 var sources = []*ast.Source{
 	{Name: "schema/00_common.graphqls", Input: sourceData("schema/00_common.graphqls"), BuiltIn: false},
 	{Name: "schema/10_user.graphqls", Input: sourceData("schema/10_user.graphqls"), BuiltIn: false},
+	{Name: "schema/15_account.graphqls", Input: sourceData("schema/15_account.graphqls"), BuiltIn: false},
 	{Name: "schema/20_auth.graphqls", Input: sourceData("schema/20_auth.graphqls"), BuiltIn: false},
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
@@ -1081,8 +1278,42 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_updatedAt(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_Session_expiresAt(ctx, field)
+	case "sudoExpiresAt":
+		return ec.fieldContext_Session_sudoExpiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func (ec *executionContext) childFields_SudoPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sudoExpiresAt":
+		return ec.fieldContext_SudoPayload_sudoExpiresAt(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SudoPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SudoPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "apiKey":
+		return ec.fieldContext_UpdateApiKeyPayload_apiKey(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateApiKeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateApiKeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateMePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UpdateMePayload_user(ctx, field)
+	case "tokens":
+		return ec.fieldContext_UpdateMePayload_tokens(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateMePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateMePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1125,6 +1356,16 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_retryAfterSeconds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_UserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UserPayload_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UserPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -47,6 +47,9 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 		}
 		expires = &end
 	}
+	if err := c.grantable(input.Scopes); err != nil {
+		return nil, err
+	}
 	made, err := r.Codec.NewAPIKey()
 	if err != nil {
 		return nil, err
@@ -75,6 +78,82 @@ func unique(scopes []db.Permission) []db.Permission {
 		}
 	}
 	return out
+}
+
+// grantable refuses scopes beyond what the caller may do: nobody grants more than they have (AK-06).
+func (c *caller) grantable(scopes []db.Permission) error {
+	for _, s := range scopes {
+		if !c.may(s) {
+			return fault.New(fault.NotGrantable, "A key may not do more than you may.", "input", "scopes")
+		}
+	}
+	return nil
+}
+
+// UpdateAPIKey is Mutation.updateApiKey.
+func (r *resolver) UpdateAPIKey(ctx context.Context, input graph.UpdateAPIKeyInput) (*graph.UpdateAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, err := r.updateKey(ctx, c, input)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
+	}
+	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: accepted()}, nil
+}
+
+func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateAPIKeyInput) (*db.ApiKey, error) {
+	name, scopes := input.Name.Value(), input.Scopes.Value()
+	if name != nil {
+		text, err := identity.Text(*name, maxKeyName)
+		if err != nil {
+			return nil, at(err, "name")
+		}
+		name = &text
+	}
+	if scopes != nil {
+		if err := c.grantable(scopes); err != nil {
+			return nil, err
+		}
+		scopes = unique(scopes)
+	}
+	return found(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
+}
+
+// RotateAPIKey is Mutation.rotateApiKey. It needs no fresh sign-in, like the making of a key: see the deviations in README.
+func (r *resolver) RotateAPIKey(ctx context.Context, input graph.RotateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := r.Codec.NewAPIKey()
+	if err != nil {
+		return nil, err
+	}
+	swap := &db.ApiKey{Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix}
+	key, err := found(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
+	}
+	text := made.Text.Reveal()
+	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: accepted()}, nil
+}
+
+// keyID reads the id of a key; the zero id, which no key has, for anything else.
+func keyID(text string) (id db.KeyID) {
+	_ = id.UnmarshalText([]byte(text))
+	return id
+}
+
+// found refuses in the same words for a key that is somebody else's and for one that never was (AK-07).
+func found(key *db.ApiKey, err error) (*db.ApiKey, error) {
+	if err == nil && key == nil {
+		err = fault.New(fault.NotFound, "There is no such API key.", "input", "id")
+	}
+	return key, err
 }
 
 // DeleteAPIKey is Mutation.deleteApiKey.

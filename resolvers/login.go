@@ -110,10 +110,16 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 		who.Canonical = canonical
 	}
 	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
-	if ip := visit.From(ctx).IP; ip.IsValid() {
-		who.Address = ip.Unmap().String()
-	}
+	who.Address = address(ctx)
 	return who, nil
+}
+
+// address is that of the caller, "" when unknown.
+func address(ctx context.Context) string {
+	if ip := visit.From(ctx).IP; ip.IsValid() {
+		return ip.Unmap().String()
+	}
+	return ""
 }
 
 // attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked one at a

@@ -7,7 +7,6 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
-	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
 const (
@@ -70,25 +69,16 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 // newUser checks what the person asked for, but for the password.
 func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 	u := db.NewUser(r.now())
-	email, canonical, err := identity.Email(input.Email)
-	if err != nil {
-		return nil, at(err, "email")
+	if err := setEmail(u, input.Email); err != nil {
+		return nil, err
 	}
-	u.Email, u.EmailCanonical = &email, canonical
-	if text := input.Username.Value(); text != nil {
-		username, canonical, err := identity.Username(*text)
-		if err != nil {
-			return nil, at(err, "username")
-		}
-		u.Username, u.UsernameCanonical = &username, &canonical
+	if err := setUsername(u, input.Username.Value()); err != nil {
+		return nil, err
 	}
-	if text := input.Name.Value(); text != nil {
-		name, err := identity.Text(*text, maxName)
-		if err != nil {
-			return nil, at(err, "name")
-		}
-		u.Name = &name
+	if err := setName(u, input.Name.Value()); err != nil {
+		return nil, err
 	}
+	var err error
 	u.Metadata, err = metadata(input.Metadata.Value())
 	return u, err
 }

@@ -59,6 +59,7 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 		Directives: graph.DirectiveRoot{
 			Public:       public,
 			RequiresAuth: r.requiresAuth,
+			Sudo:         r.requiresSudo,
 			Credential:   pass, // internal/gqlhttp counts and admits these before anything runs
 		},
 	})

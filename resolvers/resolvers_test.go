@@ -7,7 +7,9 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
@@ -76,10 +78,27 @@ func TestNew(t *testing.T) {
 		t.Errorf("open as well: %v", open)
 	}
 	// One credential field a request: each that checks a secret is marked.
-	for _, name := range []string{"register", "login", "refresh"} {
+	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe"} {
 		if schema.Schema().Mutation.Fields.ForName(name).Directives.ForName("credential") == nil {
 			t.Errorf("%s is not marked @credential", name)
 		}
+	}
+}
+
+// AK-06: nobody grants more than they have. People have all that there is; the directive keeps keys from asking at all.
+func TestGrantable(t *testing.T) {
+	t.Parallel()
+	person := &caller{Caller: &db.Caller{}, kind: graph.CredentialKindAccessToken}
+	key := &caller{Caller: &db.Caller{}, kind: graph.CredentialKindAPIKey}
+	all := []db.Permission{db.ProfileRead}
+	if err := person.grantable(all); err != nil {
+		t.Error(err)
+	}
+	if err := key.grantable(all); !fault.Is(err, fault.NotGrantable) {
+		t.Error(err)
+	}
+	if err := key.grantable(nil); err != nil {
+		t.Error(err)
 	}
 }
 

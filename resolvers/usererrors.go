@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -27,11 +28,16 @@ func refused(err error) ([]*graph.UserError, error) {
 	return []*graph.UserError{e}, nil
 }
 
+// noted is a refusal that is written down already.
+type noted struct{ error }
+
+func (n noted) Unwrap() error { return n.error }
+
 // record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not an
 // expected refusal is in the log already or will be.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
-	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
+	if _, done := errors.AsType[noted](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {
 		return refusal
 	}
 	e.Reason = strings.ToLower(string(f.Code))

@@ -223,7 +223,10 @@ func (d *Dialect) decodeTokens(n *node) error {
 			})
 		},
 		"session": func(n *node) error {
-			return n.decode("tokens.session", keys{"ttl": duration(&p.SessionTTL, 5*time.Minute, 8760*time.Hour)})
+			return n.decode("tokens.session", keys{
+				"ttl":  duration(&p.SessionTTL, 5*time.Minute, 8760*time.Hour),
+				"sudo": duration(&p.Sudo, time.Minute, 24*time.Hour),
+			})
 		},
 	})
 }

@@ -20,11 +20,13 @@ const (
 	PasswordTooWeak    Code = "PASSWORD_TOO_WEAK"
 	PasswordBreached   Code = "PASSWORD_BREACHED"
 	InvalidCredentials Code = "INVALID_CREDENTIALS"
+	WrongPassword      Code = "INVALID_CURRENT_PASSWORD"
 	InvalidToken       Code = "INVALID_TOKEN"
 	TokenReused        Code = "TOKEN_REUSED"
 	AlreadyExists      Code = "ALREADY_EXISTS"
 	NotFound           Code = "NOT_FOUND"
 	AccountLocked      Code = "ACCOUNT_LOCKED"
+	NotGrantable       Code = "SCOPE_NOT_GRANTABLE"
 	Conflict           Code = "CONFLICT"
 	FeatureDisabled    Code = "FEATURE_DISABLED"
 )
@@ -33,6 +35,7 @@ const (
 const (
 	Unauthenticated Code = "UNAUTHENTICATED"
 	Forbidden       Code = "FORBIDDEN"
+	SudoRequired    Code = "SUDO_REQUIRED"
 	RateLimited     Code = "RATE_LIMITED"
 	BadUserInput    Code = "BAD_USER_INPUT"
 	Internal        Code = "INTERNAL_SERVER_ERROR"
@@ -44,8 +47,9 @@ const (
 // Codes are all of them.
 func Codes() []Code {
 	return []Code{
-		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, InvalidToken, TokenReused, AlreadyExists, NotFound,
-		AccountLocked, Conflict, FeatureDisabled, Unauthenticated, Forbidden, RateLimited, BadUserInput, Internal, Unavailable,
+		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, InvalidToken, TokenReused, AlreadyExists,
+		NotFound, AccountLocked, NotGrantable, Conflict, FeatureDisabled,
+		Unauthenticated, Forbidden, SudoRequired, RateLimited, BadUserInput, Internal, Unavailable,
 	}
 }
 

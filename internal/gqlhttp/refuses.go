@@ -11,7 +11,7 @@ import (
 )
 
 // topLevel is the codes of top-level errors, as extensions writes them.
-var topLevel = []fault.Code{fault.Unauthenticated, fault.Forbidden, fault.RateLimited, fault.BadUserInput, fault.Internal}
+var topLevel = []fault.Code{fault.Unauthenticated, fault.Forbidden, fault.SudoRequired, fault.RateLimited, fault.BadUserInput, fault.Internal}
 
 // Refusals gives every code that a *fault.Error of Do can carry for this stored document, sorted, and
 // INTERNAL_SERVER_ERROR, which stands for all other errors. It reads the directives of the schema.
@@ -34,6 +34,9 @@ func refusesOf(field *ast.FieldDefinition) []fault.Code {
 	codes := declared(field)
 	if field.Directives.ForName("requiresAuth") != nil {
 		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
+	}
+	if field.Directives.ForName("sudo") != nil {
+		codes = append(codes, fault.SudoRequired)
 	}
 	if field.Directives.ForName("credential") != nil {
 		codes = append(codes, fault.RateLimited, fault.Unavailable)

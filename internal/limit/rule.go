@@ -23,10 +23,14 @@ type Rule struct {
 // tries are those of one address block.
 func Defaults() map[string]Rule {
 	const quarter = 15 * time.Minute
+	account := Rule{Name: "account", Burst: 60, Window: quarter}
 	return map[string]Rule{
 		"login":    {Name: "login", Burst: 60, Window: quarter},
 		"register": {Name: "register", Burst: 60, Window: quarter},
 		"refresh":  {Name: "refresh", Burst: 150, Window: 5 * time.Minute},
+
+		// One bucket for all that ask for the password of who is signed in already.
+		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
 	}
 }
 

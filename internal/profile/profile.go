@@ -15,6 +15,9 @@ type Profile struct {
 
 	// SessionTTL is how long a session lives in all; zero for the setting of the server.
 	SessionTTL time.Duration
+
+	// Sudo is for how long after a proof by password what is sensitive stays open; zero for 10 minutes.
+	Sudo time.Duration
 }
 
 // Access is the form of access tokens.

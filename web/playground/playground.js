@@ -102,15 +102,18 @@
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withRefreshToken(inner)]));
   }
 
-  // learn keeps the slot in step with what an answer did: tokens fill it, a logout empties it. It looks at the shape of
+  // learn keeps the slot in step with what an answer did: tokens fill it, the end of the session empties it. It looks at the shape of
   // the payloads for tokens, so that aliases work too.
   function learn(data) {
     for (const payload of Object.values(data ?? {})) {
       const tokens = payload?.tokens;
       const token = tokens?.sessionToken || tokens?.accessToken;
+      // A change of the account gives to a session token an access token beside it, which does not replace it.
+      if (token && token === tokens.accessToken && !tokens.refreshToken && slotToken().startsWith("st1.")) return;
       if (token) return fillSlot(token, tokens.refreshToken ?? "");
     }
-    if (data?.logout?.userErrors?.length === 0) return fillSlot("", "");
+    const over = data?.logout ?? data?.deleteAccount;
+    if (over?.userErrors?.length === 0) return fillSlot("", "");
   }
 
   async function fetcher(request, { headers } = {}) {

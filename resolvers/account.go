@@ -1,0 +1,229 @@
+package resolvers
+
+import (
+	"context"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// edit is a change of the own account on its way.
+type edit struct {
+	db.Change
+	password *string // the new one, in clear
+	field    string  // the name of its input field
+	current  *string // the one in use, as the person gave it
+	reissued bool    // whether an access token is made afterwards
+}
+
+func (c *caller) edit(action string) *edit {
+	to := c.User
+	return &edit{Change: db.Change{By: c.Caller, To: &to, Action: action}}
+}
+
+// UpdateMe is Mutation.updateMe.
+func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*graph.UpdateMePayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := c.edit("update_me")
+	e.reissued = true
+	err = e.take(input)
+	after, err := r.apply(ctx, c, e, err)
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.UpdateMePayload{UserErrors: errs}, err
+	}
+	tokens, err := r.reissue(ctx, c, after)
+	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: accepted()}, err
+}
+
+// reissue makes an access token with what is true now for a session that is alive (SE-14). The refresh token is the one in
+// force. Who came with a session token keeps that alone: it may be in a cookie, where no page reads it.
+func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
+	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
+	if err == nil && c.kind != graph.CredentialKindAccessToken {
+		tokens.RefreshToken = nil
+	}
+	return tokens, err
+}
+
+// take reads what the person wants to change.
+func (e *edit) take(input graph.UpdateMeInput) (err error) {
+	e.current = input.CurrentPassword.Value()
+	if name, given := input.Name.ValueOK(); given {
+		e.Name = true
+		if err := setName(e.To, name); err != nil {
+			return err
+		}
+	}
+	if name, given := input.Username.ValueOK(); given {
+		e.Username = true
+		if err := setUsername(e.To, name); err != nil {
+			return err
+		}
+	}
+	if data, given := input.Metadata.ValueOK(); given {
+		e.Metadata = true
+		if e.To.Metadata, err = metadata(data); err != nil {
+			return err
+		}
+	}
+	if email, given := input.Email.ValueOK(); given {
+		if email == nil {
+			return fault.New(fault.InvalidInput, "An account keeps an email address.", "input", "email")
+		}
+		if err := e.takeEmail(*email); err != nil {
+			return err
+		}
+	}
+	if text, given := input.Password.ValueOK(); given {
+		if text == nil {
+			return fault.New(fault.InvalidInput, "An account keeps a password.", "input", "password")
+		}
+		e.takePassword(*text, "password", true)
+	}
+	return nil
+}
+
+// takeEmail lets the address in use pass as no change: a form that shows it sends it back.
+func (e *edit) takeEmail(text string) error {
+	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == "update_me" {
+		return nil
+	}
+	e.Email = true
+	return setEmail(e.To, text)
+}
+
+func (e *edit) takePassword(text, field string, endOthers bool) {
+	e.Password, e.password, e.field, e.EndOthers = true, &text, field, endOthers
+}
+
+// ChangePassword is Mutation.changePassword.
+func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswordInput) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := c.edit("change_password")
+	e.current = input.CurrentPassword.Value()
+	e.takePassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
+	return r.userPayload(r.apply(ctx, c, e, nil))
+}
+
+// ChangeEmail is Mutation.changeEmail.
+func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := c.edit("change_email")
+	e.current = input.CurrentPassword.Value()
+	err = e.takeEmail(input.Email)
+	return r.userPayload(r.apply(ctx, c, e, err))
+}
+
+func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload, error) {
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.UserPayload{UserErrors: errs}, err
+	}
+	return &graph.UserPayload{User: &after.User, UserErrors: accepted()}, nil
+}
+
+// apply takes the step unless its input was refused already, and writes a refusal down.
+func (r *resolver) apply(ctx context.Context, c *caller, e *edit, refusal error) (after *db.Caller, err error) {
+	if err = refusal; err == nil {
+		after, err = r.step(ctx, c, e)
+	}
+	forget(ctx)
+	if err != nil {
+		return nil, r.record(ctx, err, db.Event{Action: e.Action, User: c.User.ID, Sess: c.Caller.Session.ID})
+	}
+	return after, nil
+}
+
+// step does what is cheap before what costs a hash, and the proof before anything that tells of other accounts.
+func (r *resolver) step(ctx context.Context, c *caller, e *edit) (*db.Caller, error) {
+	notes := e.notes()
+	if e.Password {
+		guessable, err := r.checkPassword(ctx, *e.password, identifiers(e.To)...)
+		if err != nil {
+			return nil, at(err, e.field)
+		}
+		if guessable {
+			notes = append(notes, "guessable_password")
+		}
+	}
+	if e.Email || e.Password {
+		proof, leave, err := r.prove(ctx, c, e.current, e.Action)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		e.Proof = proof
+	}
+	if e.Password {
+		hash, err := r.Hasher.Hash(ctx, *e.password)
+		if err != nil {
+			return nil, err
+		}
+		e.To.PasswordHash = hash
+	}
+	if e.reissued {
+		if err := r.rehearse(ctx, e.To, &c.Caller.Session); err != nil {
+			return nil, err
+		}
+	}
+	e.Note = strings.Join(notes, " ")
+	after, taken, err := r.DB.ChangeAccount(ctx, &e.Change, r.now())
+	switch {
+	case err != nil:
+		return nil, err
+	case taken != nil:
+		return nil, alreadyExists(taken)
+	case after == nil:
+		return nil, r.overtaken(ctx, e.Proof, "currentPassword")
+	}
+	return after, nil
+}
+
+// notes name what of several things updateMe changed that matter to whoever reads the log.
+func (e *edit) notes() (notes []string) {
+	if e.Action != "update_me" {
+		return nil
+	}
+	if e.Email {
+		notes = append(notes, "email")
+	}
+	if e.Password {
+		notes = append(notes, "password")
+	}
+	return notes
+}
+
+// DeleteAccount is Mutation.deleteAccount.
+func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	erased, err := r.DB.EraseAccount(ctx, c.Caller, r.now())
+	forget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch erased {
+	case db.NotAlive:
+		return nil, r.overtaken(ctx, nil, "")
+	case db.LastAdmin:
+		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
+		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		return &graph.BasicPayload{UserErrors: errs}, err
+	case db.Gone:
+	}
+	return &graph.BasicPayload{UserErrors: accepted()}, nil
+}

@@ -1,0 +1,157 @@
+package resolvers
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/password"
+)
+
+// sudoWindow is for how long after a proof by password what is sensitive stays open (SE-23).
+const sudoWindow = 10 * time.Minute
+
+// sudoEnd is until when sensitive operations are open to a session, nil when they are not. It counts from the sign-in or from
+// sudo: a refresh moves nothing, and an API key has no session at all.
+func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
+	end := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow))
+	if !end.After(r.now()) {
+		return nil
+	}
+	return &end
+}
+
+// requiresSudo is the directive @sudo. It runs after @requiresAuth where the schema lists it before that.
+func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolver) (any, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
+		return nil, r.askSudo(ctx, c, action(graphql.GetFieldContext(ctx).Field.Name))
+	}
+	return next(ctx)
+}
+
+// askSudo writes down that an action was refused for want of a proof, and gives the refusal.
+func (r *resolver) askSudo(ctx context.Context, c *caller, action string) error {
+	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
+	if err := r.DB.Record(ctx, e, r.now()); err != nil {
+		return err
+	}
+	return noted{fault.New(fault.SudoRequired, "Show your password again first.")}
+}
+
+// action is how events name a mutation: deleteAccount is delete_account.
+func action(field string) string {
+	var b strings.Builder
+	for _, c := range field {
+		if unicode.IsUpper(c) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}
+
+// prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else by the
+// sudo window. The attempt is nil for the latter. What it refuses is written down. The caller has to call leave when what the
+// proof is for is done.
+func (r *resolver) prove(ctx context.Context, c *caller, given *string, action string) (a *db.Attempt, leave func(), err error) {
+	if given != nil {
+		return r.proveBy(ctx, c, *given, action, "currentPassword")
+	}
+	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
+		return nil, nil, r.askSudo(ctx, c, action)
+	}
+	return nil, func() {}, nil
+}
+
+// proveBy checks the password of a person who is signed in. A wrong one is a failure of the account like that of a sign-in:
+// it counts in the same place, is slowed down by the same delays and waits for the same turns (PW-09, LG-06).
+func (r *resolver) proveBy(
+	ctx context.Context, c *caller, given, action, field string,
+) (a *db.Attempt, leave func(), err error) {
+	if err := password.CheckForm(given); err != nil {
+		return nil, nil, at(err, field)
+	}
+	a, leave, err = r.attempt(ctx, db.Identifier{
+		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: address(ctx),
+		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
+	})
+	if err != nil {
+		return nil, nil, noted{err}
+	}
+	right, err := r.Hasher.Verify(ctx, a.User.PasswordHash, given)
+	if err == nil && !right {
+		err = r.wrongPassword(ctx, a, "wrong_password", field)
+	}
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return a, leave, nil
+}
+
+// wrongPassword counts the failure and gives the refusal.
+func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, field string) error {
+	if err := r.failed(ctx, a, reason, r.now()); err != nil {
+		return err
+	}
+	return noted{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
+}
+
+// Sudo is Mutation.sudo.
+func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.SudoPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session := c.Caller.Session
+	err = r.openSudo(ctx, c, &session, input.Password)
+	forget(ctx)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "sudo", User: c.User.ID, Sess: session.ID}))
+		return &graph.SudoPayload{UserErrors: errs}, err
+	}
+	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: accepted()}, nil
+}
+
+func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, given string) error {
+	a, leave, err := r.proveBy(ctx, c, given, "sudo", "password")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	session.AuthAt = r.now()
+	opened, err := r.DB.Sudo(ctx, session.ID, a, session.AuthAt)
+	if err == nil && !opened {
+		err = r.overtaken(ctx, a, "password")
+	}
+	return err
+}
+
+// overtaken says why a step that was due did not happen: the session is over since a moment ago, or the password that was
+// shown was changed.
+func (r *resolver) overtaken(ctx context.Context, a *db.Attempt, field string) error {
+	forget(ctx)
+	if _, err := r.person(ctx); err != nil {
+		return err
+	}
+	if a == nil {
+		return errSignIn()
+	}
+	return r.wrongPassword(ctx, a, "account_changed", field)
+}
+
+// SudoExpiresAt is Session.sudoExpiresAt.
+func (f sessionFields) SudoExpiresAt(ctx context.Context, s *db.Session) (*time.Time, error) {
+	return f.sudoEnd(ctx, s), nil
+}
