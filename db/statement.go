@@ -54,6 +54,12 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 // getLocked is get while nobody else does so for the same account: for the rare condition that looks at several rows,
 // which a statement's own snapshot can not hold against a statement beside it. SQLite has one writer in any case.
 func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
+	return d.getBehind(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, user, st, dest, args...)
+}
+
+// getBehind is getLocked behind a lock of the caller's choice, with the account as its one parameter. Whoever locks several
+// accounts does so in the order of their ids, and before sessions and keys: then nobody waits in a circle.
+func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
 	if !d.Postgres() {
 		return d.get(ctx, st, dest, args...)
 	}
@@ -69,7 +75,7 @@ func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any
 		}
 		err = tx.Commit()
 	}()
-	if _, err := tx.Tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
+	if _, err := tx.Tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user); err != nil {
 		return false, err
 	}
 	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)

@@ -39,6 +39,9 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 	if err != nil {
 		return nil, at(err, "name")
 	}
+	if !c.mayAll(input.Scopes) { // a key never holds more than who makes it (AZ-07)
+		return nil, r.forbidden(ctx, c)
+	}
 	now, expires := r.now(), input.ExpiresAt.Value()
 	if expires != nil {
 		end := db.Clock(*expires)

@@ -26,7 +26,9 @@ func Defaults() map[string]Rule {
 	return map[string]Rule{
 		"login":    {Name: "login", Burst: 60, Window: quarter},
 		"register": {Name: "register", Burst: 60, Window: quarter},
-		"refresh":  {Name: "refresh", Burst: 150, Window: 5 * time.Minute},
+		// What costs a hash counts before it is known who asks. Administrators may have a list of people to enter.
+		"createUser": {Name: "createUser", Burst: 600, Window: quarter},
+		"refresh":    {Name: "refresh", Burst: 150, Window: 5 * time.Minute},
 	}
 }
 
