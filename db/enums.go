@@ -52,7 +52,9 @@ func (m *AuthMethod) UnmarshalGQL(v any) error { return readEnum(v, m, AuthPassw
 func (p Permission) MarshalGQL(w io.Writer) { writeEnum(w, p) }
 
 // UnmarshalGQL reads the enum value.
-func (p *Permission) UnmarshalGQL(v any) error { return readEnum(v, p, ProfileRead, UsersRead, UsersWrite, SessionsWrite) }
+func (p *Permission) UnmarshalGQL(v any) error {
+	return readEnum(v, p, ProfileRead, UsersRead, UsersWrite, SessionsWrite)
+}
 
 func writeEnum[T ~string](w io.Writer, v T) { _, _ = io.WriteString(w, strconv.Quote(string(v))) }
 

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -19,7 +20,13 @@ func (c *caller) acted(action string) db.Event {
 // become one through them (AZ-07).
 func (c *caller) reach() bool {
 	admin, _ := db.RoleNamed(db.RoleAdmin)
-	return c.mayAll(admin.Permissions)
+	return c.covers(admin)
+}
+
+// covers tells whether the caller may all that a role allows, but for what everybody with an account may do with their own.
+func (c *caller) covers(role db.Role) bool {
+	own, _ := db.RoleNamed(db.RoleUser)
+	return c.mayAll(slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }))
 }
 
 // grantable checks the name of a role that the caller wants to give to an account.
@@ -28,7 +35,7 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	switch {
 	case !ok:
 		return fault.New(fault.InvalidInput, "There is no such role.", "input", "role")
-	case !c.mayAll(role.Permissions):
+	case !c.covers(role):
 		return r.forbidden(ctx, c)
 	}
 	return nil
