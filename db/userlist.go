@@ -26,11 +26,11 @@ func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
 	return &row.User, nil
 }
 
-// UserFilter says which accounts a list is about: all conditions that are not "" hold.
+// UserFilter says which accounts a list is about, and is the GraphQL input: all conditions that are given hold.
 type UserFilter struct {
-	Search string // part of an email, username or name; a to z match their capitals
-	Status UserStatus
-	Role   string
+	Search string      // part of an email, username or name; a to z match their capitals; "" for none
+	Status *UserStatus // nil for any
+	Role   string      // "" for any
 }
 
 // UserPage is a part of the list of accounts, which begins with the newest. A cursor that is zero bounds nothing.
@@ -76,8 +76,8 @@ func (d *DB) CountUsers(ctx context.Context, filter UserFilter) (int, error) {
 // matching adds the conditions of a filter. A search is for a plain substring and not for a pattern, so there is nothing in it
 // to escape; only a to z are lowered, which is what both databases do alike in every locale.
 func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
-	if filter.Status != "" {
-		q = q.Where("u.status = ?", string(filter.Status))
+	if filter.Status != nil {
+		q = q.Where("u.status = ?", string(*filter.Status))
 	}
 	if filter.Role != "" {
 		q = q.Where("u.role = ?", filter.Role)

@@ -604,13 +604,19 @@ func (ec *executionContext) marshalOUserPayload2ᚖgithubᚗcomᚋdragomanᚑaut
 	return ec._UserPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOUserStatus2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx context.Context, v any) (db.UserStatus, error) {
-	var res db.UserStatus
+func (ec *executionContext) unmarshalOUserStatus2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx context.Context, v any) (*db.UserStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(db.UserStatus)
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOUserStatus2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx context.Context, sel ast.SelectionSet, v db.UserStatus) graphql.Marshaler {
+func (ec *executionContext) marshalOUserStatus2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx context.Context, sel ast.SelectionSet, v *db.UserStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
 	return v
 }
 

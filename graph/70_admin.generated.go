@@ -647,7 +647,7 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 			it.Search = data
 		case "status":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
-			data, err := ec.unmarshalOUserStatus2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx, v)
+			data, err := ec.unmarshalOUserStatus2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐUserStatus(ctx, v)
 			if err != nil {
 				return it, err
 			}

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/google/uuid"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -118,13 +117,16 @@ func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
 }
 
 func (r *resolver) userCursorMAC(id db.UserID, filter *db.UserFilter) []byte {
-	return r.cursors.MAC([]byte("users, newest first"), id.UUID[:],
-		[]byte(filter.Search), []byte(filter.Status), []byte(filter.Role))[:macBytes]
+	status := ""
+	if filter.Status != nil {
+		status = string(*filter.Status)
+	}
+	return r.cursors.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status), []byte(filter.Role))[:macBytes]
 }
 
 func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != len(uuid.UUID{})+macBytes {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != len(id.UUID)+macBytes || base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
 		return id, false
 	}
 	copy(id.UUID[:], raw)
