@@ -236,8 +236,15 @@ func TestUsers_Filters(t *testing.T) {
 			}
 		}
 		for _, bad := range []any{
-			map[string]any{"search": strings.Repeat("x", 201)}, map[string]any{"search": "a\x00b"}, map[string]any{"search": "\ufffd"}, map[string]any{"search": " "},
-			map[string]any{"status": "PENDING"}, map[string]any{"email": "x"}, map[string]any{"search": 1}, map[string]any{"search": []string{"x"}}, "x",
+			map[string]any{"search": strings.Repeat("x", 201)},
+			map[string]any{"search": "a\x00b"},
+			map[string]any{"search": "\ufffd"},
+			map[string]any{"search": " "},
+			map[string]any{"status": "PENDING"},
+			map[string]any{"email": "x"},
+			map[string]any{"search": 1},
+			map[string]any{"search": []string{"x"}},
+			"x",
 		} {
 			s.expect(t, "BAD_USER_INPUT", root.Access, usersDoc, map[string]any{"filter": bad})
 		}

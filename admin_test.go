@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -110,7 +109,9 @@ func TestAdmin_UpdateUser(t *testing.T) {
 			t.Helper()
 			return s.expect(t, want, root.Access, updateUserDoc, inputOf(append(fields, "id", ada.ID)...))
 		}
-		get := func(part string) any { return s.expect(t, "", ada.Access, userDoc, map[string]any{"id": ada.ID}).at("user", part) }
+		get := func(part string) any {
+			return s.expect(t, "", ada.Access, userDoc, map[string]any{"id": ada.ID}).at("user", part)
+		}
 		update("", "email", "Ada@New.example", "username", "ada.l", "name", "Ada", "metadata", map[string]any{"a": "b"})
 		if get("email") != "Ada@New.example" || get("emailVerified") != true || get("username") != "ada.l" || get("name") != "Ada" ||
 			fmt.Sprint(get("metadata")) != "map[a:b]" {
@@ -226,9 +227,15 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			return secret
 		}
 		callers := []struct{ name, credential string }{
-			{"nobody", ""}, {"user", bob.Access}, {"user's session token", s.loginAs(t, bob, "SESSION_TOKEN").Refresh}, {"user's key", key(bob, "PROFILE_READ")},
-			{"admin", root.Access}, {"admin's key", key(root, "PROFILE_READ")}, {"admin's key to read", key(root, "PROFILE_READ", "USERS_READ")},
-			{"admin's key to write", key(root, "USERS_WRITE")}, {"admin's key for sessions", key(root, "SESSIONS_WRITE")},
+			{"nobody", ""},
+			{"user", bob.Access},
+			{"user's session token", s.loginAs(t, bob, "SESSION_TOKEN").Refresh},
+			{"user's key", key(bob, "PROFILE_READ")},
+			{"admin", root.Access},
+			{"admin's key", key(root, "PROFILE_READ")},
+			{"admin's key to read", key(root, "PROFILE_READ", "USERS_READ")},
+			{"admin's key to write", key(root, "USERS_WRITE")},
+			{"admin's key for sessions", key(root, "SESSIONS_WRITE")},
 			{"admin's key for all", key(root, "PROFILE_READ", "USERS_READ", "USERS_WRITE", "SESSIONS_WRITE")},
 		}
 		const u, f, x = "UNAUTHENTICATED", "FORBIDDEN", "null"
@@ -405,8 +412,11 @@ func TestAZ06_LastAdmin(t *testing.T) {
 			name, document string
 			fields         []any
 		}{
-			{"demote", updateUserDoc, []any{"role", "user"}}, {"deactivate", updateUserDoc, []any{"active", false}},
-			{"both", updateUserDoc, []any{"role", "user", "active", false}}, {"suspend", suspendDoc, nil}, {"delete", deleteUserDoc, nil},
+			{"demote", updateUserDoc, []any{"role", "user"}},
+			{"deactivate", updateUserDoc, []any{"active", false}},
+			{"both", updateUserDoc, []any{"role", "user", "active", false}},
+			{"suspend", suspendDoc, nil},
+			{"delete", deleteUserDoc, nil},
 		}
 		alone := func(what string) {
 			t.Helper()
@@ -445,11 +455,9 @@ func TestAZ06_LastAdminRaced(t *testing.T) {
 		instances := cluster(t, dsn, 2)
 		s, side := instances[0], openSide(t, dsn)
 		admins := make([]account, 16)
-		var wg sync.WaitGroup
 		for n := range admins {
-			wg.Go(func() { admins[n] = s.register(t, fmt.Sprintf("a%d@example.com", n)) })
+			admins[n] = s.register(t, fmt.Sprintf("a%d@example.com", n))
 		}
-		wg.Wait()
 		for round := range amount(6, 60) {
 			side.exec(t, `UPDATE users SET role = 'admin', status = 'ACTIVE'`)
 			for n := range admins {
@@ -501,6 +509,105 @@ func TestAZ06_LastAdminRaced(t *testing.T) {
 		}
 		if n := side.count(t, `SELECT count(*) FROM users`); n != 1 {
 			t.Errorf("%d left", n)
+		}
+	})
+}
+
+// ID-02: of many who are given one name at the same moment, one gets it, and nobody else's account changes.
+func TestAdmin_UniqueNamesRaced(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		root := s.admin(t, dsn, "root@example.com")
+		ids := make([]string, 16)
+		for n := range ids {
+			a := s.expect(t, "", root.Access, createUserDoc, inputOf("email", fmt.Sprintf("u%d@example.com", n)))
+			ids[n] = a.text("createUser", "user", "id")
+		}
+		for field, value := range map[string]string{"email": "one@example.com", "username": "the.one"} {
+			done := 0
+			for n, a := range together(len(ids), func(n int) (*answer, error) {
+				return send(s.URL, root.Access, updateUserDoc, inputOf("id", ids[n], field, value, "name", field))
+			}) {
+				switch {
+				case a != nil && a.code() == "":
+					done++
+				case a == nil || a.code() != "ALREADY_EXISTS" || !strings.Contains(a.Raw, `["input","`+field+`"]`):
+					t.Errorf("%s %d: %+v", field, n, a)
+				}
+			}
+			if n := openSide(t, dsn).count(t, `SELECT count(*) FROM users WHERE name = '`+field+`'`); done != 1 || n > 1 {
+				t.Errorf("%s: %d done, %d changed", field, done, n)
+			}
+		}
+		done := 0
+		for _, a := range together(16, func(n int) (*answer, error) {
+			return send(s.URL, root.Access, createUserDoc, inputOf("email", "NEW@example.com", "username", fmt.Sprint("new", n)))
+		}) {
+			if a != nil && a.code() == "" {
+				done++
+			} else if a == nil || a.code() != "ALREADY_EXISTS" {
+				t.Errorf("createUser: %+v", a)
+			}
+		}
+		if done != 1 {
+			t.Errorf("%d accounts of one address", done)
+		}
+	})
+}
+
+// An account is erased, suspended and signed out in the middle of everything that its owner does: nothing fails inside, and
+// nothing of it is left or alive.
+func TestAdmin_EndsUnderWay(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		instances := cluster(t, dsn, 2)
+		s, side := instances[0], openSide(t, dsn)
+		root := s.admin(t, dsn, "root@example.com")
+		for round := range amount(6, 60) {
+			ada := s.register(t, fmt.Sprintf("ada%d@example.com", round))
+			document := []string{deleteUserDoc, suspendDoc, endUserDoc}[round%3]
+			sessions := make([]account, 8)
+			for n := range sessions {
+				sessions[n] = s.cheapSession(t, ada)
+			}
+			for n, a := range together(28, func(n int) (*answer, error) {
+				url, one := instances[n%len(instances)].URL, sessions[n%8]
+				switch n % 7 {
+				case 0:
+					return send(url, "", refreshDoc, map[string]any{"token": one.Refresh})
+				case 1:
+					return send(url, one.Access, createKey, nil)
+				case 2:
+					return send(url, one.Access, logoutDoc, inputOf("everywhere", n%2 == 0))
+				case 3:
+					return send(url, one.Access, revokeOthersDoc, nil)
+				case 4:
+					return send(url, "", loginDoc, inputOf("email", ada.Email, "password", goodPass))
+				case 5:
+					return send(url, one.Access, meDoc, nil)
+				}
+				return send(url, root.Access, document, inputOf("id", ada.ID))
+			}) {
+				if a == nil || a.code() == "INTERNAL_SERVER_ERROR" {
+					t.Errorf("round %d, %d: %+v", round, n, a)
+				}
+			}
+			switch round % 3 {
+			case 0:
+				if n := side.count(t, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM api_keys k WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = k.user_id))`); n != 1+2*(round/3) {
+					t.Errorf("round %d: %d rows", round, n)
+				}
+			case 1:
+				if n := side.count(t, `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.status = 'SUSPENDED' AND s.revoked_at IS NULL`); n != 0 {
+					t.Errorf("round %d: %d sessions of suspended accounts", round, n)
+				}
+			}
+		}
+		for _, i := range instances {
+			if strings.Contains(i.log.String(), `"level":"ERROR"`) {
+				t.Errorf("log: %s", i.log)
+			}
 		}
 	})
 }

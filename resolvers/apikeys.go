@@ -63,6 +63,10 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 		return nil, err
 	}
 	if !stored {
+		forget(ctx)
+		if _, err := r.person(ctx); err != nil {
+			return nil, err // erased a moment ago
+		}
 		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
 	}
 	text := made.Text.Reveal()

@@ -15,7 +15,7 @@ import (
 // forbidden refuses what the caller may not do, and writes a sample of such refusals down (AU-09).
 func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 	now := r.now()
-	if r.denials.Take(c.User.ID.String(), now) {
+	if r.denials.Take(ctx, c.User.ID.String(), now) {
 		e := db.Event{
 			Action: fieldName(ctx), Reason: "forbidden", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID,
 		}

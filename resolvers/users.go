@@ -28,12 +28,11 @@ func (q queries) User(ctx context.Context, id string) (*db.User, error) {
 		return nil, err
 	}
 	var user db.UserID
+	known := user.UnmarshalText([]byte(id)) == nil
 	switch {
-	case user.UnmarshalText([]byte(id)) != nil:
-		return nil, nil
-	case user == c.User.ID:
+	case known && user == c.User.ID:
 		return &c.User, nil
-	case !c.may(db.UsersRead):
+	case !known || !c.may(db.UsersRead):
 		return nil, nil
 	}
 	return q.DB.User(ctx, user)

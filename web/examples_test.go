@@ -67,7 +67,8 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	want := []string{
 		"Register", "Login", "Me", "CurrentCredential", "Sessions", "Session", "RevokeSession", "RevokeOtherSessions",
-		"Keys", "CreateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
+		"Keys", "CreateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo", "Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser",
+		"RevokeUserSessions", "DeleteUser",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %q", names)

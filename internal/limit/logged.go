@@ -17,7 +17,7 @@ func Logged(admit func(ctx context.Context, name string) error, now func() time.
 		err := admit(ctx, name)
 		if f := fault.From(err); f != nil {
 			v := visit.From(ctx)
-			if sample.Take(v.Block(), now()) {
+			if sample.Take(ctx, v.Block(), now()) {
 				log.WarnContext(ctx, "request sent away", "code", f.Code, "field", name, "block", v.Block(), "dialect", v.Dialect,
 					"request_id", v.RequestID)
 			}

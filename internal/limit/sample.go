@@ -22,12 +22,12 @@ func NewSample() *Sample {
 }
 
 // Take tells whether what happened now under a key is one of those to write down.
-func (s *Sample) Take(key string, now time.Time) bool {
-	return s.take(s.each, key, now) && s.take(s.all, "", now)
+func (s *Sample) Take(ctx context.Context, key string, now time.Time) bool {
+	return s.take(ctx, s.each, key, now) && s.take(ctx, s.all, "", now)
 }
 
-func (s *Sample) take(r Rule, key string, now time.Time) bool {
+func (s *Sample) take(ctx context.Context, r Rule, key string, now time.Time) bool {
 	// A Memory never fails, and waits for nothing.
-	_, taken, _ := s.store.Take(context.Background(), r.Name+":"+key, r.interval(), r.capacity(), now)
+	_, taken, _ := s.store.Take(ctx, r.Name+":"+key, r.interval(), r.capacity(), now)
 	return taken
 }
