@@ -68,7 +68,7 @@ func refusalsOf(f *ast.FieldDefinition) (codes []string) {
 			codes = append(codes, code.Value.Raw)
 		}
 	}
-	if f.Directives.ForName("requiresAuth") != nil {
+	if f.Directives.ForName("requiresAuth") != nil || f.Directives.ForName("requiresPermission") != nil {
 		codes = append(codes, "UNAUTHENTICATED", "FORBIDDEN")
 	}
 	if f.Directives.ForName("sudo") != nil {

@@ -79,6 +79,8 @@ type commands struct {
 			Email    string `arg:"" help:"The email address of the account."`
 			Username string `help:"A unique handle."`
 		} `cmd:"" help:"Make an account with the role admin and print its password, this once."`
+		Promote operator.Named `cmd:"" help:"Give an account the role admin."`
+		Demote  operator.Named `cmd:"" help:"Take the role admin from an account."`
 	} `cmd:"" help:"Administration from the terminal."`
 	Dialect struct {
 		List struct{} `cmd:"" help:"List the REST APIs that there are."`
@@ -128,6 +130,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return operator.Migrate(ctx, settings, stdout)
 	case "admin create <email>":
 		return operator.CreateAdmin(ctx, settings, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
+	case "admin promote <who>":
+		return operator.SetRole(ctx, settings, stdout, cli.Admin.Promote.Who, db.RoleAdmin)
+	case "admin demote <who>":
+		return operator.SetRole(ctx, settings, stdout, cli.Admin.Demote.Who, db.RoleUser)
 	case "dialect list":
 		return operator.ListDialects(settings, stdout)
 	case "dialect show <name>":
@@ -269,7 +275,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	}
 	loopback := settings.Loopback()
 	graphql, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: admit, Log: log,
+		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: limit.Logged(admit, now, log), Log: log,
 	})
 	if err != nil {
 		return nil, err

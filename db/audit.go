@@ -18,12 +18,25 @@ type Event struct {
 	Sess    SessionID    // zero when there is none
 	Key     KeyID        // zero when there is none
 	Methods []AuthMethod // the factors that were shown; empty for none
+
+	// Actor is who did this to the account of User where that is somebody else's business: an administrator. Sess and Key then
+	// are those that the actor came with. Only statements that begin with insertActed write it.
+	Actor UserID
 }
 
 // insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04). Its values
 // are the last thirteen parameters of the statement, in the order of eventArgs.
 const insertEvent = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id)`
+
+// insertActed is insertEvent for what one person does to the account of another. It has one value more, at the end: see
+// actedArgs.
+const insertActed = `INSERT INTO audit_events
+(id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id, actor_id)`
+
+func actedArgs(ctx context.Context, e Event, now time.Time) []any {
+	return append(eventArgs(ctx, e, now), e.Actor)
+}
 
 func eventArgs(ctx context.Context, e Event, now time.Time) []any {
 	v := visit.From(ctx)
@@ -57,16 +70,16 @@ func ip(v *visit.Visit) *string {
 }
 
 var recordEvent = statement{
-	postgres: `WITH a AS (` + insertEvent + ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13))
+	postgres: `WITH a AS (` + insertActed + ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))
 SELECT 1 AS n`,
 	sqlite: []string{
-		insertEvent + ` VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
+		insertActed + ` VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
 		`SELECT 1 AS n`,
 	},
 }
 
 // Record writes an event that stands alone: the failure of an action that changed nothing.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
-	_, err := d.count(ctx, &recordEvent, eventArgs(ctx, e, now)...)
+	_, err := d.count(ctx, &recordEvent, actedArgs(ctx, e, now)...)
 	return err
 }

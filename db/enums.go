@@ -28,8 +28,13 @@ const (
 // Permission is something that a caller may do.
 type Permission string
 
-// ProfileRead is reading the own account, its sessions and its API keys.
-const ProfileRead Permission = "PROFILE_READ"
+// The permissions that there are.
+const (
+	ProfileRead   Permission = "PROFILE_READ"   // read the own account, its sessions and its API keys
+	UsersRead     Permission = "USERS_READ"     // read any account
+	UsersWrite    Permission = "USERS_WRITE"    // make, change, suspend and erase any account
+	SessionsWrite Permission = "SESSIONS_WRITE" // end the sessions of any account
+)
 
 // MarshalGQL writes the enum value.
 func (s UserStatus) MarshalGQL(w io.Writer) { writeEnum(w, s) }
@@ -47,7 +52,9 @@ func (m *AuthMethod) UnmarshalGQL(v any) error { return readEnum(v, m, AuthPassw
 func (p Permission) MarshalGQL(w io.Writer) { writeEnum(w, p) }
 
 // UnmarshalGQL reads the enum value.
-func (p *Permission) UnmarshalGQL(v any) error { return readEnum(v, p, ProfileRead) }
+func (p *Permission) UnmarshalGQL(v any) error {
+	return readEnum(v, p, ProfileRead, UsersRead, UsersWrite, SessionsWrite)
+}
 
 func writeEnum[T ~string](w io.Writer, v T) { _, _ = io.WriteString(w, strconv.Quote(string(v))) }
 

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// lockAdmins locks the account that is $1 and all active administrators, so that of several who are about to go at the same
-// moment the last one sees that it is the last (AZ-06).
-const lockAdmins = `SELECT 1 FROM users WHERE id = $1 OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`
-
 // Sessions go before their user does, in the order in which everybody else locks them.
 var eraseAccount = statement{
 	postgres: `WITH o AS (

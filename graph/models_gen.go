@@ -87,6 +87,24 @@ type CreateAPIKeyPayload struct {
 
 func (CreateAPIKeyPayload) IsPayload() {}
 
+// Makes an account on behalf of a person.
+type CreateUserInput struct {
+	// The email address.
+	Email string `json:"email"`
+	// A unique handle, as in `register`.
+	Username graphql.Omittable[*string] `json:"username,omitempty"`
+	// The display name, at most 200 characters.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// A first password. Without one nobody can sign in with a password until one is set.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// Whether the address counts as confirmed.
+	EmailVerified bool `json:"emailVerified"`
+	// The name of the account's role: never one that allows more than the caller may.
+	Role string `json:"role"`
+	// Free data of the application, at most 1 KiB as JSON.
+	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
+}
+
 // What the present request authenticated with.
 type Credential struct {
 	// Its kind.
@@ -116,6 +134,22 @@ type DeleteAPIKeyPayload struct {
 }
 
 func (DeleteAPIKeyPayload) IsPayload() {}
+
+// Erases an account.
+type DeleteUserInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
+
+// The answer of `deleteUser`.
+type DeleteUserPayload struct {
+	// The identifier of the erased account, null when refused.
+	DeletedUserID *string `json:"deletedUserId,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (DeleteUserPayload) IsPayload() {}
 
 // A device as its `User-Agent` presents it.
 type Device struct {
@@ -168,6 +202,18 @@ type LogoutInput struct {
 type Mutation struct {
 }
 
+// Where a page of a list stands.
+type PageInfo struct {
+	// Whether there is more behind this page.
+	HasNextPage bool `json:"hasNextPage"`
+	// Whether there is something before this page.
+	HasPreviousPage bool `json:"hasPreviousPage"`
+	// The cursor of the first entry, null on an empty page.
+	StartCursor *string `json:"startCursor,omitempty"`
+	// The cursor of the last entry, null on an empty page.
+	EndCursor *string `json:"endCursor,omitempty"`
+}
+
 // The rules for passwords.
 type PasswordPolicy struct {
 	// The least number of characters.
@@ -182,6 +228,12 @@ type PasswordPolicy struct {
 
 // Every read of the API.
 type Query struct {
+}
+
+// Lets a barred account in again.
+type ReactivateUserInput struct {
+	// The global identifier.
+	ID string `json:"id"`
 }
 
 // Swaps a refresh token for a new pair.
@@ -250,6 +302,12 @@ type RevokeSessionPayload struct {
 
 func (RevokeSessionPayload) IsPayload() {}
 
+// Ends every session of an account.
+type RevokeUserSessionsInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
+
 // Swaps the secret of an API key for a new one.
 type RotateAPIKeyInput struct {
 	// The global identifier.
@@ -283,6 +341,12 @@ type SudoPayload struct {
 }
 
 func (SudoPayload) IsPayload() {}
+
+// Bars an account and ends its sessions.
+type SuspendUserInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
 
 // Changes an API key. What is absent or null stays as it is.
 type UpdateAPIKeyInput struct {
@@ -332,6 +396,44 @@ type UpdateMePayload struct {
 }
 
 func (UpdateMePayload) IsPayload() {}
+
+// Changes an account. An absent field stays as it is; null clears it, where that is possible.
+type UpdateUserInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+	// The email address, confirmed by the administrator. It can not be cleared.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The username.
+	Username graphql.Omittable[*string] `json:"username,omitempty"`
+	// The display name.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// Free data of the application, replaced as a whole.
+	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
+	// Whether the account may sign in: false does what `suspendUser` does, true what `reactivateUser` does.
+	Active graphql.Omittable[*bool] `json:"active,omitempty"`
+	// The name of the account's role: never one that allows more than the caller may. It counts with the next request.
+	Role graphql.Omittable[*string] `json:"role,omitempty"`
+}
+
+// A page of users.
+type UserConnection struct {
+	// The users with their cursors.
+	Edges []*UserEdge `json:"edges"`
+	// The users alone.
+	Nodes []*db.User `json:"nodes"`
+	// Where this page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many users match in all.
+	TotalCount int `json:"totalCount"`
+}
+
+// One user in a page.
+type UserEdge struct {
+	// The opaque cursor of this edge. It is good for lists with the same filter only.
+	Cursor string `json:"cursor"`
+	// The user.
+	Node *db.User `json:"node"`
+}
 
 // An expected refusal of a mutation, as data, for people and for forms.
 type UserError struct {

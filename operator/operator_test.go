@@ -219,3 +219,55 @@ func TestCreateAdmin(t *testing.T) {
 		}
 	})
 }
+
+// AZ-04 and AZ-06: the operator gives and takes the role by email or username, hears what was done, and can not take it from
+// the last administrator.
+func TestSetRole(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, settings, d := context.Background(), settingsFor(t, dsn), dbtest.Open(t, dsn)
+		for email, username := range map[string]string{"ada@example.com": "ada.l", "bob@example.com": "bobby"} {
+			if err := operator.CreateAdmin(ctx, settings, &bytes.Buffer{}, email, username); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn := sideways(t, dsn)
+		for _, step := range []struct{ who, role, says, fails string }{
+			{" Ada@EXAMPLE.com", "admin", `^ Ada@EXAMPLE\.com \(user_[0-9a-z]{26}\) has the role admin already\. Nothing was changed\.\n$`, ""},
+			{"ada@example.com", "user", `^ada@example\.com \(user_[0-9a-z]{26}\) had the role admin and has the role user now\.\n$`, ""},
+			{"bobby", "user", "", "bobby is the last administrator who can sign in"},
+			{"ADA.L", "admin", `^ADA\.L \(user_[0-9a-z]{26}\) had the role user and has the role admin now\.\n$`, ""},
+			{"Bobby", "user", `has the role user now\.\n$`, ""},
+			{"nobody@example.com", "admin", "", "there is no account of the name nobody@example.com"},
+			{"nobody", "admin", "", "neither an email address nor a username"}, // a reserved name
+			{"a b", "user", "", "neither an email address nor a username"},
+			{"", "user", "", "neither an email address nor a username"},
+			{"x@", "admin", "", "neither an email address nor a username"},
+		} {
+			var out bytes.Buffer
+			err := operator.SetRole(ctx, settings, &out, step.who, step.role)
+			if (err == nil) != (step.fails == "") || err != nil && (!strings.Contains(err.Error(), step.fails) || out.Len() > 0) {
+				t.Errorf("%q to %s: %v %s", step.who, step.role, err, out.String())
+			}
+			if step.says != "" && !regexp.MustCompile(step.says).MatchString(out.String()) {
+				t.Errorf("%q to %s said %q", step.who, step.role, out.String())
+			}
+		}
+		if _, err := conn.Exec(`UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = 'bob@example.com'`); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := operator.SetRole(ctx, settings, &out, "bobby", "admin"); err != nil || !strings.Contains(out.String(), "is suspended, and stays so") {
+			t.Errorf("%v %s", err, out.String())
+		}
+		u, err := d.UserNamed(ctx, "bobby")
+		if err != nil || u == nil || u.Role != "admin" || u.Status != db.UserSuspended {
+			t.Errorf("%+v %v", u, err)
+		}
+		var n int
+		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'update_user' AND outcome = 'ok' AND dialect = 'terminal'
+AND actor_id IS NULL AND reason IN ('role_admin', 'role_user')`).Scan(&n); err != nil || n != 4 {
+			t.Errorf("%d events, %v", n, err)
+		}
+	})
+}

@@ -63,6 +63,10 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 		return nil, err
 	}
 	if !stored {
+		forget(ctx)
+		if _, err := r.person(ctx); err != nil {
+			return nil, err // erased a moment ago
+		}
 		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
 	}
 	text := made.Text.Reveal()
@@ -80,12 +84,10 @@ func unique(scopes []db.Permission) []db.Permission {
 	return out
 }
 
-// grantable refuses scopes beyond what the caller may do: nobody grants more than they have (AK-06).
+// grantable refuses scopes beyond what the caller may do: nobody grants more than they have (AK-06, AZ-07).
 func (c *caller) grantable(scopes []db.Permission) error {
-	for _, s := range scopes {
-		if !c.may(s) {
-			return fault.New(fault.NotGrantable, "A key may not do more than you may.", "input", "scopes")
-		}
+	if !c.mayAll(scopes) {
+		return fault.New(fault.NotGrantable, "A key may not do more than you may.", "input", "scopes")
 	}
 	return nil
 }

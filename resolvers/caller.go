@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,18 +22,22 @@ type caller struct {
 	expires *time.Time // when the credential itself ends, nil for never
 }
 
-// may tells whether the caller holds a permission: a person all of those that there are for their own account, an API
-// key what its scopes say.
-func (c *caller) may(p db.Permission) bool {
+// may tells whether the caller holds a permission: a person what their role grants at this moment, an API key what its scopes
+// say and its owner's role still grants (AK-05, AZ-03).
+func (c *caller) may(p db.Permission) bool { return slices.Contains(c.permissions(), p) }
+
+// mayAll tells whether the caller holds every one of these.
+func (c *caller) mayAll(list []db.Permission) bool {
+	return !slices.ContainsFunc(list, func(p db.Permission) bool { return !c.may(p) })
+}
+
+// permissions are what the caller may do.
+func (c *caller) permissions() []db.Permission {
+	granted := c.User.Permissions()
 	if c.kind != graph.CredentialKindAPIKey {
-		return true
+		return granted
 	}
-	for _, scope := range c.Key.Scopes {
-		if scope == p {
-			return true
-		}
-	}
-	return false
+	return slices.DeleteFunc(slices.Clone(c.Key.Scopes), func(p db.Permission) bool { return !slices.Contains(granted, p) })
 }
 
 // callerSchema gives every operation a slot for its caller, so that the credential is looked up once, when a field first
@@ -152,7 +157,21 @@ func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolve
 	case c == nil:
 		return nil, errSignIn()
 	case c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)):
-		return nil, errForbidden()
+		return nil, r.forbidden(ctx, c)
+	}
+	return next(ctx)
+}
+
+// requiresPermission is the directive @requiresPermission.
+func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.Resolver, p db.Permission) (any, error) {
+	c, err := r.caller(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case c == nil:
+		return nil, errSignIn()
+	case !c.may(p):
+		return nil, r.forbidden(ctx, c)
 	}
 	return next(ctx)
 }
@@ -167,7 +186,3 @@ func (r *resolver) person(ctx context.Context) (*caller, error) {
 }
 
 func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
-
-func errForbidden() error {
-	return fault.New(fault.Forbidden, "This API key may not do that.")
-}

@@ -67,11 +67,12 @@ func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (end db.
 	if end.Session, _ = r.sessionOf(text); !end.Session.IsZero() {
 		return end, nil
 	}
-	if _, err := r.person(ctx); err != nil { // nobody
+	c, err := r.person(ctx)
+	if err != nil { // nobody
 		return end, err
 	}
 	if token.Kind(text) == token.KindAPIKey {
-		return end, errForbidden()
+		return end, r.forbidden(ctx, c)
 	}
 	return end, errSignIn()
 }

@@ -15,7 +15,7 @@ func (r *resolver) Me(ctx context.Context) (*db.User, error) {
 		return nil, err
 	}
 	if !c.may(db.ProfileRead) {
-		return nil, errForbidden()
+		return nil, r.forbidden(ctx, c)
 	}
 	return &c.User, nil
 }
@@ -26,11 +26,11 @@ func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, er
 	if err != nil || c == nil {
 		return nil, err
 	}
-	credential := &graph.Credential{Kind: c.kind, ExpiresAt: c.expires}
+	credential := &graph.Credential{Kind: c.kind, ExpiresAt: c.expires, Permissions: c.permissions()}
 	if c.kind == graph.CredentialKindAPIKey {
-		credential.APIKey, credential.Permissions = &c.Key, c.Key.Scopes
+		credential.APIKey = &c.Key
 	} else {
-		credential.Session, credential.Permissions = &c.Caller.Session, []db.Permission{db.ProfileRead}
+		credential.Session = &c.Caller.Session
 	}
 	return credential, nil
 }

@@ -49,18 +49,23 @@ type resolver struct {
 	Deps
 	turns   limit.Turns // one password check at a time for each account
 	standIn secret.Key  // for accounts that do not exist
+	cursors secret.Key  // signs where a page of a list ends
+	denials *limit.Sample
 }
 
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
-	r := &resolver{Deps: deps, standIn: deps.Master.Key("login stand-in")}
+	r := &resolver{
+		Deps: deps, standIn: deps.Master.Key("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},
 		Directives: graph.DirectiveRoot{
-			Public:       public,
-			RequiresAuth: r.requiresAuth,
-			Sudo:         r.requiresSudo,
-			Credential:   pass, // internal/gqlhttp counts and admits these before anything runs
+			Public:             public,
+			RequiresAuth:       r.requiresAuth,
+			RequiresPermission: r.requiresPermission,
+			Sudo:               r.requiresSudo,
+			Credential:         pass, // internal/gqlhttp counts and admits these before anything runs
 		},
 	})
 	if err := accessIsStated(schema.Schema()); err != nil {
@@ -79,10 +84,12 @@ func accessIsStated(schema *ast.Schema) error {
 			if strings.HasPrefix(field.Name, "__") {
 				continue
 			}
-			open := field.Directives.ForName("public") != nil
-			closed := field.Directives.ForName("requiresAuth") != nil
-			if open == closed {
-				return fmt.Errorf("%s.%s does not say who may call it: give it @public or @requiresAuth, one of them",
+			said := 0
+			for _, name := range []string{"public", "requiresAuth", "requiresPermission"} {
+				said += len(field.Directives.ForNames(name))
+			}
+			if said != 1 {
+				return fmt.Errorf("%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one of them",
 					root.Name, field.Name)
 			}
 		}

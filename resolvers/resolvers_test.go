@@ -18,6 +18,7 @@ func schemaOf(t *testing.T, text string) *ast.Schema {
 	schema, err := gqlparser.LoadSchema(&ast.Source{Input: `
 directive @public on FIELD_DEFINITION
 directive @requiresAuth on FIELD_DEFINITION
+directive @requiresPermission on FIELD_DEFINITION
 directive @credential on FIELD_DEFINITION
 ` + text})
 	if err != nil {
@@ -36,6 +37,9 @@ func TestAccessIsStated(t *testing.T) {
 		{"only that it checks a secret", `type Query { a: Int @public } type Mutation { c: Int @credential }`, "Mutation.c"},
 		{"a bare subscription", `type Query { a: Int @public } type Subscription { s: Int }`, "Subscription.s"},
 		{"both", `type Query { a: Int @public @requiresAuth }`, "Query.a"},
+		{"a permission", `type Query { a: Int @requiresPermission }`, ""},
+		{"a permission and open", `type Query { a: Int @public @requiresPermission }`, "Query.a"},
+		{"a permission and auth", `type Query { a: Int @requiresAuth @requiresPermission }`, "Query.a"},
 		{"in an extension", `type Query { a: Int @public } extend type Query { b: Int }`, "Query.b"},
 		{"under another name", `schema { query: Q } type Q { a: Int }`, "Q.a"},
 		{"below the root", `type Query { a: T @public } type T { b: Int }`, ""},
@@ -78,7 +82,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("open as well: %v", open)
 	}
 	// One credential field a request: each that checks a secret is marked.
-	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe"} {
+	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe", "createUser"} {
 		if schema.Schema().Mutation.Fields.ForName(name).Directives.ForName("credential") == nil {
 			t.Errorf("%s is not marked @credential", name)
 		}
@@ -108,7 +112,7 @@ func TestRefused(t *testing.T) {
 	if errs, err := refused(errRefreshToken()); err != nil || len(errs) != 1 || errs[0].Code != graph.ErrorCodeInvalidToken {
 		t.Errorf("%v, %v", errs, err)
 	}
-	for _, e := range []error{errSignIn(), errForbidden(), nil} {
+	for _, e := range []error{errSignIn(), fault.New(fault.Forbidden, "No."), nil} {
 		if errs, err := refused(e); errs != nil || err != e {
 			t.Errorf("%v became %v, %v", e, errs, err)
 		}

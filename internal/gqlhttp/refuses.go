@@ -32,7 +32,7 @@ func (d *Document) Refusals() []fault.Code {
 // refusesOf gives the codes that the directives of a field bring.
 func refusesOf(field *ast.FieldDefinition) []fault.Code {
 	codes := declared(field)
-	if field.Directives.ForName("requiresAuth") != nil {
+	if field.Directives.ForName("requiresAuth") != nil || field.Directives.ForName("requiresPermission") != nil {
 		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
 	}
 	if field.Directives.ForName("sudo") != nil {

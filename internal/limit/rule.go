@@ -31,6 +31,9 @@ func Defaults() map[string]Rule {
 
 		// One bucket for all that ask for the password of who is signed in already.
 		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
+
+		// What costs a hash counts before it is known who asks. Administrators may have a list of people to enter.
+		"createUser": {Name: "createUser", Burst: 600, Window: quarter},
 	}
 }
 

@@ -1,0 +1,101 @@
+package db
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+)
+
+var userByID = statement{
+	reads:    true,
+	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`,
+	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.id = ?1`},
+}
+
+// User finds an account, whatever its state; nil when there is none.
+func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
+	var row struct {
+		User User `bun:"embed:u_"`
+	}
+	found, err := d.get(ctx, &userByID, &row, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &row.User, nil
+}
+
+// UserFilter says which accounts a list is about, and is the GraphQL input: all conditions that are given hold.
+type UserFilter struct {
+	Search string      // part of an email, username or name; a to z match their capitals; "" for none
+	Status *UserStatus // nil for any
+	Role   string      // "" for any
+}
+
+// UserPage is a part of the list of accounts, which begins with the newest. A cursor that is zero bounds nothing.
+type UserPage struct {
+	After, Before UserID // both exclusive
+	Limit         int
+	FromEnd       bool // take the last ones between the cursors, not the first
+}
+
+// Users lists accounts, newest first, without their password hashes, and tells whether there are more in the direction of the
+// page. The order is that of the ids: unique, never changed, and by the time of their making.
+func (d *DB) Users(ctx context.Context, filter UserFilter, page UserPage) (users []*User, more bool, err error) {
+	users = []*User{}
+	q := d.matching(d.r.NewSelect().Model(&users).ExcludeColumn("password_hash"), filter)
+	if !page.After.IsZero() {
+		q = q.Where("u.id < ?", page.After)
+	}
+	if !page.Before.IsZero() {
+		q = q.Where("u.id > ?", page.Before)
+	}
+	order := "u.id DESC"
+	if page.FromEnd {
+		order = "u.id"
+	}
+	if err := q.Order(order).Limit(int64(page.Limit) + 1).Scan(ctx); err != nil {
+		return nil, false, wrap(err, "users")
+	}
+	if more = len(users) > page.Limit; more {
+		users = users[:page.Limit]
+	}
+	if page.FromEnd {
+		slices.Reverse(users)
+	}
+	return users, more, nil
+}
+
+// CountUsers counts all accounts of a list.
+func (d *DB) CountUsers(ctx context.Context, filter UserFilter) (int, error) {
+	n, err := d.matching(d.r.NewSelect().Model((*User)(nil)), filter).Count(ctx)
+	return int(n), wrap(err, "count users")
+}
+
+// matching adds the conditions of a filter. A search is for a plain substring and not for a pattern, so there is nothing in it
+// to escape; only a to z are lowered, which is what both databases do alike in every locale.
+func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
+	if filter.Status != nil {
+		q = q.Where("u.status = ?", string(*filter.Status))
+	}
+	if filter.Role != "" {
+		q = q.Where("u.role = ?", filter.Role)
+	}
+	if filter.Search == "" {
+		return q
+	}
+	part := strings.Map(lowerASCII, filter.Search)
+	if d.Postgres() {
+		return q.Where(`(strpos(lower(u.email COLLATE "C"), ?0) > 0 OR strpos(lower(u.username COLLATE "C"), ?0) > 0
+OR strpos(lower(u.name COLLATE "C"), ?0) > 0)`, part)
+	}
+	return q.Where(`(instr(lower(u.email), ?0) > 0 OR instr(lower(u.username), ?0) > 0 OR instr(lower(u.name), ?0) > 0)`, part)
+}
+
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + ('a' - 'A')
+	}
+	return r
+}

@@ -1,0 +1,76 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// Named is an account on the command line.
+type Named struct {
+	Who string `arg:"" help:"The email address or the username of the account."`
+}
+
+// SetRole is `dragoman admin promote` and `dragoman admin demote`: it gives an account, named by its email address or
+// username, another role, and prints what it did. It counts with the account's next request, at every server.
+func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, who, role string) (err error) {
+	canonical, err := canonicalName(who)
+	if err != nil {
+		return err
+	}
+	database, err := OpenDB(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close()) }()
+	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
+	user, err := database.UserNamed(ctx, canonical)
+	if err != nil {
+		return err
+	}
+	if user == nil {
+		return fmt.Errorf("there is no account of the name %s", who)
+	}
+	if user.Role == role {
+		_, err = fmt.Fprintf(stdout, "%s (%s) has the role %s already. Nothing was changed.\n", who, user.ID, role)
+		return err
+	}
+	change := &db.UserChange{Role: &role}
+	changed, no, err := database.ChangeUser(ctx, user.ID, change, true, db.Event{Action: "update_user", Note: change.Note()}, db.Clock(time.Now()))
+	switch {
+	case err != nil:
+		return err
+	case no != nil && no.LastAdmin:
+		return fmt.Errorf("%s is the last administrator who can sign in: make another one first", who)
+	case no != nil:
+		return fmt.Errorf("the account %s is gone", who)
+	}
+	note := ""
+	if changed.Status != db.UserActive {
+		note = " The account is suspended, and stays so."
+	}
+	_, err = fmt.Fprintf(stdout, "%s (%s) had the role %s and has the role %s now.%s\n", who, changed.ID, user.Role, role, note)
+	return err
+}
+
+// canonicalName reads what can be an email address or a username. The two never look alike.
+func canonicalName(who string) (canonical string, err error) {
+	if strings.Contains(who, "@") {
+		_, canonical, err = identity.Email(who)
+	} else {
+		_, canonical, err = identity.Username(who)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%q is neither an email address nor a username", who)
+	}
+	return canonical, nil
+}

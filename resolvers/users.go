@@ -1,0 +1,133 @@
+package resolvers
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+const (
+	defaultPage = 20
+	maxPage     = 100
+	maxSearch   = 200 // code points
+)
+
+// User is Query.user. An account that is out of reach is absent, like one that never was (SE-18).
+func (q queries) User(ctx context.Context, id string) (*db.User, error) {
+	c, err := q.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var user db.UserID
+	known := user.UnmarshalText([]byte(id)) == nil
+	switch {
+	case known && user == c.User.ID:
+		return &c.User, nil
+	case !known || !c.may(db.UsersRead):
+		return nil, nil
+	}
+	return q.DB.User(ctx, user)
+}
+
+// Users is Query.users.
+func (r *resolver) Users(
+	ctx context.Context, first *int, after *string, last *int, before *string, filter *db.UserFilter,
+) (*graph.UserConnection, error) {
+	if filter == nil {
+		filter = &db.UserFilter{}
+	}
+	if filter.Search != "" {
+		search, err := identity.Text(filter.Search, maxSearch)
+		if err != nil {
+			return nil, fault.New(fault.BadUserInput, fault.From(err).Message, "filter", "search")
+		}
+		filter.Search = search
+	}
+	page, err := r.userPage(first, after, last, before, filter)
+	if err != nil {
+		return nil, err
+	}
+	users, more, err := r.DB.Users(ctx, *filter, page)
+	if err != nil {
+		return nil, err
+	}
+	c := &graph.UserConnection{Edges: []*graph.UserEdge{}, Nodes: users, PageInfo: &graph.PageInfo{
+		HasNextPage: more, HasPreviousPage: after != nil,
+	}}
+	if page.FromEnd {
+		c.PageInfo.HasNextPage, c.PageInfo.HasPreviousPage = before != nil, more
+	}
+	for _, u := range users {
+		c.Edges = append(c.Edges, &graph.UserEdge{Cursor: r.userCursor(u.ID, filter), Node: u})
+	}
+	if n := len(c.Edges); n > 0 {
+		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &c.Edges[0].Cursor, &c.Edges[n-1].Cursor
+	}
+	if slices.Contains(graphql.CollectAllFields(ctx), "totalCount") { // counting is work for as long as the list
+		c.TotalCount, err = r.DB.CountUsers(ctx, *filter)
+	}
+	return c, err
+}
+
+// userPage reads which part of the list is meant. The guard of documents from outside bounds the length too; stored ones do
+// not pass it.
+func (r *resolver) userPage(first *int, after *string, last *int, before *string, filter *db.UserFilter) (db.UserPage, error) {
+	page := db.UserPage{Limit: defaultPage, FromEnd: last != nil}
+	for _, n := range []*int{first, last} { // last counts where it is given
+		if n == nil {
+			continue
+		}
+		if *n < 0 || *n > maxPage {
+			return page, fault.New(fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage))
+		}
+		page.Limit = *n
+	}
+	for _, bound := range []struct {
+		text *string
+		id   *db.UserID
+	}{{after, &page.After}, {before, &page.Before}} {
+		if bound.text == nil {
+			continue
+		}
+		id, ok := r.readUserCursor(*bound.text, filter)
+		if !ok {
+			return page, fault.New(fault.BadUserInput, "This cursor is not one of this list and this filter. Begin again without it.")
+		}
+		*bound.id = id
+	}
+	return page, nil
+}
+
+const macBytes = 16 // of a cursor
+
+// userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order, and to
+// the filter (AZ-08).
+func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
+	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], r.userCursorMAC(id, filter)...))
+}
+
+func (r *resolver) userCursorMAC(id db.UserID, filter *db.UserFilter) []byte {
+	status := ""
+	if filter.Status != nil {
+		status = string(*filter.Status)
+	}
+	return r.cursors.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status), []byte(filter.Role))[:macBytes]
+}
+
+func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != len(id.UUID)+macBytes || base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
+		return id, false
+	}
+	copy(id.UUID[:], raw)
+	return id, hmac.Equal(raw[len(id.UUID):], r.userCursorMAC(id, filter))
+}
