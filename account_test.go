@@ -207,7 +207,7 @@ func TestID02_OneNameForSixtyFour(t *testing.T) {
 }
 
 // AZ-01: no column of an account is an input member that is not meant to be one.
-func TestAZ01_MassAssignment(t *testing.T) {
+func TestAZ01_AccountMassAssignment(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
