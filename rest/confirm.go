@@ -20,19 +20,19 @@ const confirmation = "_confirm"
 type judgement int
 
 const (
-	direct   judgement = iota // a program, or a page of ours by fetch
+	direct   judgement = iota // a program, or a page of ours or of a trusted origin by fetch
 	asksPage                  // a navigation or a prefetch
-	foreign                   // a page of another site, or an image, a frame, a script …
+	foreign                   // any other page, or an image, a frame, a script …
 )
 
-func judge(req *http.Request) judgement {
+func judge(req *http.Request, ofForeign bool) judgement {
 	h := req.Header
-	site, dest := h.Get("Sec-Fetch-Site"), h.Get("Sec-Fetch-Dest")
+	dest := h.Get("Sec-Fetch-Dest")
 	switch {
 	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")), "prefetch"),
 		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
 		return asksPage
-	case site == "cross-site", site == "same-site", dest != "" && dest != "empty":
+	case ofForeign, dest != "" && dest != "empty":
 		return foreign
 	}
 	return direct
