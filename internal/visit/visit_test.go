@@ -68,11 +68,20 @@ func TestCookies(t *testing.T) {
 		do   func(v *Visit)
 		want string
 	}{
-		"set":            {func(v *Visit) { v.SetCookie(&http.Cookie{Name: "a", Value: "1"}) }, "a=1"},
-		"set twice":      {func(v *Visit) { v.SetCookie(&http.Cookie{Name: "a", Value: "1"}); v.SetCookie(&http.Cookie{Name: "a", Value: "2"}) }, "a=2"},
-		"cleared":        {func(v *Visit) { v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1}) }, "a=; Max-Age=0"},
-		"set, cleared":   {func(v *Visit) { v.SetCookie(&http.Cookie{Name: "a", Value: "1"}); v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1}) }, "a=1"},
-		"cleared, set":   {func(v *Visit) { v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1}); v.SetCookie(&http.Cookie{Name: "a", Value: "1"}) }, "a=1"},
+		"set": {func(v *Visit) { v.SetCookie(&http.Cookie{Name: "a", Value: "1"}) }, "a=1"},
+		"set twice": {func(v *Visit) {
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+			v.SetCookie(&http.Cookie{Name: "a", Value: "2"})
+		}, "a=2"},
+		"cleared": {func(v *Visit) { v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1}) }, "a=; Max-Age=0"},
+		"set, cleared": {func(v *Visit) {
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+			v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1})
+		}, "a=1"},
+		"cleared, set": {func(v *Visit) {
+			v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1})
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+		}, "a=1"},
 		"nothing at all": {func(*Visit) {}, ""},
 	} {
 		v, h := &Visit{}, http.Header{}
