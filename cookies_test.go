@@ -152,10 +152,10 @@ func TestHT02_CookieEnds(t *testing.T) {
 					t.Errorf("%s: %s", name, me.Raw)
 				}
 			}
-			c, id := s.browserIn(t, email)
+			_, id := s.browserIn(t, email)
 			second, _ := s.browserIn(t, email)
 			stays("another session revoked", second, asked(t, s.URL, "", endSessionDoc, inputOf("id", id), carrying(second)...))
-			c, id = s.browserIn(t, email)
+			c, id := s.browserIn(t, email)
 			gone("revoked by itself", c, asked(t, s.URL, "", endSessionDoc, inputOf("id", id), carrying(c)...))
 			stays("logout of a refresh token", second, asked(t, s.URL, "", logoutDoc, inputOf("refreshToken", s.login(t, email, goodPass).text("login", "tokens", "refreshToken")), carrying(second)...))
 			stays("a logout that fails", second, asked(t, s.URL, "", logoutDoc, inputOf("refreshToken", "rt1.junk"), carrying(second)...))

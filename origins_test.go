@@ -136,8 +136,13 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 		for s, name := range all {
 			allowed := slices.Contains(may, s)
 			for _, c := range []struct{ method, path string }{
-				{"POST", "/graphql"}, {"GET", "/query"}, {"POST", "/sign_in"}, {"DELETE", "/sessions/1"}, {"POST", generic + "/login"},
-				{"GET", "/.well-known/jwks.json"}, {"GET", "/nothing"},
+				{"POST", "/graphql"},
+				{"GET", "/query"},
+				{"POST", "/sign_in"},
+				{"DELETE", "/sessions/1"},
+				{"POST", generic + "/login"},
+				{"GET", "/.well-known/jwks.json"},
+				{"GET", "/nothing"},
 			} {
 				var header []string
 				if origin != "" {
