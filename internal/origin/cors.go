@@ -14,6 +14,9 @@ const maxAge = "3600"
 // credential does not.
 func (p *Policy) CORS(exposed []string, next http.Handler) http.Handler {
 	expose := strings.Join(exposed, ", ")
+	methods := strings.Join([]string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	}, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Add("Vary", "Origin")
@@ -30,7 +33,7 @@ func (p *Policy) CORS(exposed []string, next http.Handler) http.Handler {
 			return
 		}
 		h.Add("Vary", "Access-Control-Request-Headers")
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+		h.Set("Access-Control-Allow-Methods", methods)
 		if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
 			h.Set("Access-Control-Allow-Headers", names)
 		}
