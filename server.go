@@ -23,6 +23,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
@@ -258,12 +259,12 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	hasher := password.NewHasher(runtime.GOMAXPROCS(0))
+	hasher, cookie := password.NewHasher(runtime.GOMAXPROCS(0)), credential.NewSessionCookie(a.publicURL)
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master), Issuer: issuer, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
-		RefreshGrace: settings.RefreshGrace, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
+		RefreshGrace: settings.RefreshGrace, Cookie: cookie, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
 		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
 	})
 	if err != nil {
@@ -288,6 +289,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	}
 	a.handler = edge.Handler(edge.Config{
 		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
+		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: cookie.Name,
 	}, a.routes(graphql, engine, jwks, settings.Playground.Is(loopback)))
 	return a, nil
 }

@@ -349,6 +349,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_PASSWORD_MIN_LENGTH": {"7", "65", "eight", "8.5", ""},
 		"DRAGOMAN_RATE_LIMITS":         {"no", "0"},
 		"DRAGOMAN_TRUSTED_PROXIES":     {"10.0.0.1", "10.0.0.0/33", "proxy.example.com", "10.0.0.0/8;fd00::/8"},
+		"DRAGOMAN_CORS_ORIGINS":        {"*", "null", "https://*.example.com", "app.example.com", "https://app.example.com/page", "https://a.example,", "none,auto"},
 		"DRAGOMAN_REVEAL_ACCOUNTS":     {"yes"},
 		"DRAGOMAN_REGISTRATION":        {"closed"},
 		"DRAGOMAN_DIALECTS":            {"generic", "generic-v1,,x", "generic-v1,generic-v1"},

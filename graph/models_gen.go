@@ -25,7 +25,7 @@ type Payload interface {
 
 // Fresh tokens.
 type AuthTokens struct {
-	// The JWT for the `Authorization: Bearer` header.
+	// The JWT for the `Authorization: Bearer` header. Pages that use the cookie need not ask for it.
 	AccessToken string `json:"accessToken"`
 	// The refresh token. Null unless the delivery is `BODY`.
 	RefreshToken *string `json:"refreshToken,omitempty"`
@@ -463,7 +463,7 @@ type CredentialKind string
 const (
 	// An access token (JWT).
 	CredentialKindAccessToken CredentialKind = "ACCESS_TOKEN"
-	// A session token.
+	// A session token, or the session cookie.
 	CredentialKindSessionToken CredentialKind = "SESSION_TOKEN"
 	// An API key.
 	CredentialKindAPIKey CredentialKind = "API_KEY"
@@ -621,16 +621,20 @@ const (
 	TokenDeliveryBody TokenDelivery = "BODY"
 	// One long-lived session token in the answer, which authenticates by itself and ends with its session.
 	TokenDeliverySessionToken TokenDelivery = "SESSION_TOKEN"
+	// The session token as an HttpOnly, SameSite cookie that authenticates by itself; nothing to keep in the page (browsers).
+	// `INVALID_INPUT` where the server can set none: over plain http beyond this machine, and for pages of an origin that is not trusted.
+	TokenDeliveryCookie TokenDelivery = "COOKIE"
 )
 
 var AllTokenDelivery = []TokenDelivery{
 	TokenDeliveryBody,
 	TokenDeliverySessionToken,
+	TokenDeliveryCookie,
 }
 
 func (e TokenDelivery) IsValid() bool {
 	switch e {
-	case TokenDeliveryBody, TokenDeliverySessionToken:
+	case TokenDeliveryBody, TokenDeliverySessionToken, TokenDeliveryCookie:
 		return true
 	}
 	return false

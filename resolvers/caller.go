@@ -77,6 +77,9 @@ func (r *resolver) caller(ctx context.Context) (*caller, error) {
 		v := visit.From(ctx)
 		if slot.err == nil && slot.is == nil && (v.Credential != "" || v.Ambiguous) {
 			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
+			if v.SessionCookie && !v.Ambiguous {
+				v.ClearCookie(r.Cookie.Clear())
+			}
 		}
 	}
 	return slot.is, slot.err

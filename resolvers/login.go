@@ -31,6 +31,9 @@ func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 
 // login takes the same steps, of the same cost, for an account that exists and for one that does not (LG-01, LG-03).
 func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
+	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+		return nil, err
+	}
 	who, err := r.identifier(ctx, input)
 	if err != nil {
 		return nil, err

@@ -36,8 +36,11 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 		}
 	}
 	switch {
-	case err != nil || n > 0:
+	case err != nil:
 		return err
+	case n > 0:
+		r.cookieEnded(ctx, end.Session, input != nil && input.Everywhere)
+		return nil
 	case end.Generation == nil:
 		forget(ctx)
 		_, err := r.person(ctx) // nobody any more; the answer says that the credential is stale

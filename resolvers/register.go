@@ -28,6 +28,9 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if !r.RegistrationOpen {
 		return nil, fault.New(fault.FeatureDisabled, "This server does not take new accounts.")
 	}
+	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+		return nil, err
+	}
 	user, err := r.newUser(input)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/profile"
@@ -34,6 +35,7 @@ type Deps struct {
 	SessionTTL   time.Duration // of a session in all
 	SessionIdle  time.Duration // of a session without use
 	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
+	Cookie       credential.SessionCookie
 
 	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings above.
 	Profiles map[string]*profile.Profile

@@ -69,6 +69,7 @@ func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionI
 		errs, err := refused(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
+	r.cookieEnded(ctx, id, false)
 	text := id.String()
 	return &graph.RevokeSessionPayload{RevokedSessionID: &text, UserErrors: accepted()}, nil
 }

@@ -31,10 +31,13 @@ func (r *resolver) tokens(
 		ExpiresIn:   int(claims.ExpiresAt.Sub(claims.IssuedAt).Seconds()),
 		ExpiresAt:   claims.ExpiresAt,
 	}
-	if delivery == graph.TokenDeliverySessionToken {
+	switch delivery {
+	case graph.TokenDeliverySessionToken:
 		text := r.Codec.Session(s.ID.UUID).Reveal()
 		t.SessionToken = &text
-	} else {
+	case graph.TokenDeliveryCookie:
+		r.setCookie(ctx, s)
+	case graph.TokenDeliveryBody:
 		text := r.Codec.Refresh(s.ID.UUID, s.Generation).Reveal()
 		t.RefreshToken = &text
 	}

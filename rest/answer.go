@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -265,4 +266,25 @@ func (out *reply) write(w http.ResponseWriter) {
 	if out.media != "" {
 		_, _ = w.Write(out.body) //nolint:gosec // JSON or plain text, by its Content-Type and nosniff; the caller may have hung up
 	}
+}
+
+// AnswerHeaders are the headers that the files of these dialects answer with, sorted: pages of trusted origins may read them.
+func AnswerHeaders(dialects []*Dialect) []string {
+	var names []string
+	for _, d := range dialects {
+		answers := []*answer{}
+		for _, row := range d.errors.rows {
+			answers = append(answers, row.answer)
+		}
+		for _, r := range d.routes {
+			answers = append(answers, r.answers()...)
+		}
+		for _, a := range answers {
+			for _, h := range a.headers {
+				names = append(names, http.CanonicalHeaderKey(h.key))
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -22,21 +22,19 @@ const confirmation = "_confirm"
 type judgement int
 
 const (
-	direct   judgement = iota // a program, or a page of ours by fetch
+	direct   judgement = iota // a program, or a page of ours or of a trusted origin by fetch
 	asksPage                  // a navigation or a prefetch
-	foreign                   // a page of another site, or an image, a frame, a script …
+	foreign                   // any other page, or an image, a frame, a script …
 )
 
-func (x *exchange) judge() judgement {
-	h := x.req.Header
+func judge(req *http.Request, ofForeign bool) judgement {
+	h := req.Header
 	dest := h.Get("Sec-Fetch-Dest")
-	changing := *x.req
-	changing.Method = http.MethodPost // the check lets every GET pass
 	switch {
 	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")+h.Get("X-Moz")), "prefetch"),
 		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
 		return asksPage
-	case x.engine.origins.Check(&changing) != nil, dest != "" && dest != "empty", dest == "" && embedded(x.req):
+	case ofForeign, dest != "" && dest != "empty", dest == "" && embedded(req):
 		return foreign
 	}
 	return direct

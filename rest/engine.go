@@ -29,7 +29,6 @@ type Config struct {
 type Engine struct {
 	dialects []*Dialect
 	graphql  *gqlhttp.Handler
-	origins  *http.CrossOriginProtection
 	mux      *http.ServeMux
 	notFound http.HandlerFunc
 	log      *slog.Logger
@@ -47,10 +46,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
-	}
-	if err := e.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
-		return nil, err
+		mux: http.NewServeMux(),
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	v := visit.From(req.Context())
 	v.Dialect = d.Name
 	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
+	v.SessionCookie = false // that of GraphQL is none of a dialect's
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
@@ -39,12 +40,12 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 // serve runs a route: who may ask, what was asked, what came of it.
 func (x *exchange) serve(m *mounted, confirmed bool) {
 	x.page = confirmed
-	if x.unsafe(confirmed) && x.engine.origins.Check(x.req) != nil {
+	if x.unsafe(confirmed) && x.visit.Foreign {
 		x.refuse(refuse(crossSite, ""))
 		return
 	}
 	if m.changesState && !confirmed {
-		switch x.judge() {
+		switch judge(x.req, x.visit.Foreign) {
 		case asksPage:
 			x.confirm()
 			return

@@ -34,6 +34,7 @@ type Settings struct {
 	PasswordMinLength int
 	RateLimits        bool
 	TrustedProxies    []netip.Prefix
+	CORSOrigins       []string // as browsers write them; nil for auto, empty for none
 	RevealAccounts    bool
 	Registration      bool
 

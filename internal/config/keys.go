@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/internal/origin"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
@@ -88,6 +89,12 @@ var keys = []key{
 	{
 		"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.", "CIDRs, for example 10.0.0.0/8,fd00::/8",
 		false, parseProxies,
+	},
+	{
+		"DRAGOMAN_CORS_ORIGINS", "auto",
+		"Origins of web pages that may use the server from there, cookies included. auto: those of this machine, while every listener, and " +
+			"the public URL if set, is a loopback address; else none.",
+		"auto, none, or exact origins with commas between, for example https://app.example.com,https://www.example.com", false, parseOrigins,
 	},
 	{
 		"DRAGOMAN_REVEAL_ACCOUNTS", "off", "Whether login says that an account does not exist.", onOff, false,
@@ -256,6 +263,24 @@ func parseProxies(s *Settings, v string) bool {
 			return false
 		}
 		s.TrustedProxies = append(s.TrustedProxies, prefix.Masked())
+	}
+	return true
+}
+
+func parseOrigins(s *Settings, v string) bool {
+	switch v {
+	case "auto":
+		return true
+	case "none":
+		s.CORSOrigins = []string{}
+		return true
+	}
+	for part := range strings.SplitSeq(v, ",") {
+		as, ok := origin.Parse(strings.TrimSpace(part))
+		if !ok {
+			return false
+		}
+		s.CORSOrigins = append(s.CORSOrigins, as)
 	}
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/dragoman-auth/dragoman/internal/origin"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
@@ -48,6 +49,11 @@ func (s *Settings) URL() string {
 
 // HTTPS tells whether callers come over TLS, which a proxy ends.
 func (s *Settings) HTTPS() bool { return strings.HasPrefix(s.URL(), "https://") }
+
+// Origins is which web pages of other origins may use the server.
+func (s *Settings) Origins() *origin.Policy {
+	return origin.New(s.URL(), s.CORSOrigins, s.CORSOrigins == nil && s.Loopback())
+}
 
 // DSN is the database: the Postgres that is set, else the file in the data directory, which it makes (0700).
 func (s *Settings) DSN() (string, error) {

@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/origin"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -28,15 +31,30 @@ const maxTime = 15 * time.Second
 type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts (HT-13)
 	HTTPS          bool           // whether the public URL is https: answers then carry HSTS (HT-08)
+	Origins        *origin.Policy // which pages of other origins are trusted; nil for none
+	Expose         []string       // headers of dialects that those pages may read
+	Cookie         string         // the name of the session cookie, "" where there is none
 	Log            *slog.Logger
 	Now            func() time.Time
 }
 
-// sources is where a request may present its credential: what visit.Visit holds until a transport with other places looks.
-var sources = []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}}
+// exposed is what pages of trusted origins may read: the headers of the server itself, and those of dialects.
+func exposed(further []string) []string {
+	all := []string{"X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"}
+	for _, name := range further {
+		if !slices.ContainsFunc(all, func(own string) bool { return strings.EqualFold(own, name) }) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
 
 // Handler puts the edge around next.
 func Handler(cfg Config, next http.Handler) http.Handler {
+	if cfg.Origins == nil {
+		cfg.Origins = origin.New("", nil, false)
+	}
+	next = cfg.Origins.CORS(exposed(cfg.Expose), next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := cfg.Now()
 		v := &visit.Visit{
@@ -44,8 +62,9 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			IP:        clientIP(r, cfg.TrustedProxies),
 			UserAgent: userAgent(r.UserAgent()),
 			Dialect:   "graphql",
+			Foreign:   cfg.Origins.Foreign(r),
 		}
-		v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
+		present(v, r, cfg.Cookie)
 		out := &recorder{ResponseWriter: w}
 		headers(out.Header(), v.RequestID, cfg.HTTPS)
 		defer func() {
@@ -69,11 +88,32 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			out.Header().Set("Allow", "GET, HEAD, POST")
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
+			if len(r.TransferEncoding) > 0 {
+				// net/http reads such a body by its chunks and hides whether there was a Content-Length too, by which a
+				// proxy may have read it. What follows on the connection is then not to be believed (HT-18, RFC 9112 section 6.1).
+				out.Header().Set("Connection", "close")
+			}
 			ctx, cancel := context.WithTimeout(visit.With(r.Context(), v), maxTime)
 			defer cancel()
 			next.ServeHTTP(out, r.WithContext(ctx))
 		}
 	})
+}
+
+// present notes the credential of a request: what visit.Visit holds until a transport with other places looks. The cookie is
+// for session tokens alone: anything else in it is in the wrong place, and nothing is guessed (HT-05, SE-15).
+func present(v *visit.Visit, r *http.Request, cookie string) {
+	sources := []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}}
+	if cookie != "" {
+		own := credential.Source{Kind: credential.Cookie, Names: []string{cookie}}
+		sources = append(sources, own)
+		text, ambiguous := credential.Read(http.Header{"Cookie": r.Header["Cookie"]}, []credential.Source{own})
+		v.SessionCookie = text != "" || ambiguous
+	}
+	v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
+	if v.SessionCookie && token.Kind(v.Credential) != token.KindSession {
+		v.Credential, v.Ambiguous = "", true
+	}
 }
 
 // headers are those of every answer (HT-07, HT-08). Pages and assets loosen what they must.

@@ -7,6 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -38,6 +39,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 	}()
 	if media == "" {
 		return failed(media, bad(http.StatusNotAcceptable, "The answer is application/graphql-response+json or application/json."))
+	}
+	if v := visit.From(ctx); v.SessionCookie && v.Foreign {
+		// A browser adds the cookie by itself: what this page asks for may not be what its user wants (HT-03).
+		err := fault.New(fault.Forbidden, "Pages of this origin may not use the session cookie here.")
+		return failed(media, &problem{status: http.StatusForbidden, err: err})
 	}
 	req, p := read(w, r)
 	if p != nil {

@@ -23,8 +23,14 @@ type Visit struct {
 	Credential string
 	Ambiguous  bool
 
-	mu     sync.Mutex
-	header http.Header
+	// SessionCookie tells whether the request carries the cookie of GraphQL sessions, which is then its Credential unless
+	// Ambiguous. Foreign tells whether a browser sent the request for a page of an origin that is not trusted (HT-03).
+	SessionCookie bool
+	Foreign       bool
+
+	mu      sync.Mutex
+	header  http.Header
+	cookies map[string]*http.Cookie
 }
 
 // SetHeader sets a header of the answer. Resolvers of one query run side by side, so it is safe for concurrent use.
@@ -37,12 +43,39 @@ func (v *Visit) SetHeader(key, value string) {
 	v.header.Set(key, value)
 }
 
-// CopyHeaders moves the headers that were set during the request into h.
+// SetCookie sets a cookie with the answer. It is safe for concurrent use.
+func (v *Visit) SetCookie(c *http.Cookie) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.setCookie(c)
+}
+
+// ClearCookie sets a cookie that clears another, unless the same request set that one anew: what is stale then is the one
+// that came with the request. It is safe for concurrent use.
+func (v *Visit) ClearCookie(c *http.Cookie) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.cookies[c.Name] == nil {
+		v.setCookie(c)
+	}
+}
+
+func (v *Visit) setCookie(c *http.Cookie) {
+	if v.cookies == nil {
+		v.cookies = map[string]*http.Cookie{}
+	}
+	v.cookies[c.Name] = c
+}
+
+// CopyHeaders moves the headers and cookies that were set during the request into h.
 func (v *Visit) CopyHeaders(h http.Header) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for k, values := range v.header {
 		h[k] = values
+	}
+	for _, c := range v.cookies {
+		h.Add("Set-Cookie", c.String())
 	}
 }
 

@@ -60,3 +60,35 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("headers %v", h)
 	}
 }
+
+// A cookie that is set wins over one that is cleared, in whatever order: the stale one came with the request.
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		do   func(v *Visit)
+		want string
+	}{
+		"set": {func(v *Visit) { v.SetCookie(&http.Cookie{Name: "a", Value: "1"}) }, "a=1"},
+		"set twice": {func(v *Visit) {
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+			v.SetCookie(&http.Cookie{Name: "a", Value: "2"})
+		}, "a=2"},
+		"cleared": {func(v *Visit) { v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1}) }, "a=; Max-Age=0"},
+		"set, cleared": {func(v *Visit) {
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+			v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1})
+		}, "a=1"},
+		"cleared, set": {func(v *Visit) {
+			v.ClearCookie(&http.Cookie{Name: "a", MaxAge: -1})
+			v.SetCookie(&http.Cookie{Name: "a", Value: "1"})
+		}, "a=1"},
+		"nothing at all": {func(*Visit) {}, ""},
+	} {
+		v, h := &Visit{}, http.Header{}
+		c.do(v)
+		v.CopyHeaders(h)
+		if got := h.Get("Set-Cookie"); got != c.want || len(h.Values("Set-Cookie")) > 1 {
+			t.Errorf("%s: %q, want %q", name, h.Values("Set-Cookie"), c.want)
+		}
+	}
+}
