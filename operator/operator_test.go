@@ -19,6 +19,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
 )
 
@@ -70,7 +71,7 @@ func sideways(t *testing.T, dsn string) *sql.DB {
 	return pool
 }
 
-// Several servers that start at once on an empty database end up with one key.
+// Several servers that start at once on an empty database end up with one active key and one next.
 func TestSigningKeys_MadeOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -80,14 +81,14 @@ func TestSigningKeys_MadeOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				keys, err := operator.SigningKeys(context.Background(), d, m, time.Now)
-				if err != nil || len(keys) != 1 {
+				keys, err := operator.SigningKeys(context.Background(), d, m, token.AlgES256, time.Now)
+				if err != nil || len(keys) != 2 {
 					t.Errorf("%d keys, %v", len(keys), err)
 					return
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				ids[keys[0].KID]++
+				ids[keys[0].KID+" "+keys[1].KID]++
 			})
 		}
 		wg.Wait()
@@ -103,7 +104,7 @@ func TestSigningKeys_KE01(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d := context.Background(), dbtest.Open(t, dsn)
-		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now)
+		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,12 +113,12 @@ func TestSigningKeys_KE01(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := d.SigningKeys(ctx)
-		if err != nil || len(rows) != 1 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
+		if err != nil || len(rows) != 2 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
 			t.Fatalf("stored as %+v, %v", rows, err)
 		}
 		refused := func(what, secret string) {
 			t.Helper()
-			got, err := operator.SigningKeys(ctx, d, master(t, secret), time.Now)
+			got, err := operator.SigningKeys(ctx, d, master(t, secret), token.AlgES256, time.Now)
 			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: %v, %v", what, got, err)
 			}
@@ -131,17 +132,17 @@ func TestSigningKeys_KE01(t *testing.T) {
 			}
 		}
 		// The swap of two ciphertexts: the second key is the first one's row under another name.
-		exec(`UPDATE signing_keys SET kid = 'other'`)
+		exec(`UPDATE signing_keys SET kid = 'other' WHERE state = 'active'`)
 		refused("another row", oneSecret)
-		exec(`UPDATE signing_keys SET kid = $1`, keys[0].KID)
+		exec(`UPDATE signing_keys SET kid = $1 WHERE state = 'active'`, keys[0].KID)
 		changed := bytes.Clone(rows[0].Sealed)
 		changed[len(changed)/2] ^= 1
-		exec(`UPDATE signing_keys SET private_key = $1`, changed)
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, changed)
 		refused("one bit", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed[:8])
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed[:8])
 		refused("cut", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed)
-		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now); err != nil || again[0].KID != keys[0].KID {
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed)
+		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil || again[0].KID != keys[0].KID {
 			t.Errorf("mended: %v", err)
 		}
 	})

@@ -64,8 +64,8 @@ func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (end db.
 		}
 	}
 	text := visit.From(ctx).Credential
-	if end.Session, _ = r.sessionOf(text); !end.Session.IsZero() {
-		return end, nil
+	if end.Session, _, err = r.sessionOf(text); err != nil || !end.Session.IsZero() {
+		return end, err
 	}
 	if _, err := r.person(ctx); err != nil { // nobody
 		return end, err
