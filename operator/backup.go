@@ -83,6 +83,13 @@ func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Wri
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
+	rows, err := database.SigningKeys(ctx)
+	if err == nil {
+		_, err = openKeys(master, rows, nil) // a terminal without the secret of the servers would leave keys that they can not open
+	}
+	if err != nil {
+		return err
+	}
 	now := db.Clock(time.Now())
 	active, err := newKey(master, settings.JWTAlg, db.KeyActive, now)
 	if err != nil {

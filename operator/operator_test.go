@@ -220,3 +220,64 @@ func TestCreateAdmin(t *testing.T) {
 		}
 	})
 }
+
+// KE-01, KE-02: a terminal that has another secret than the servers changes nothing, and says why.
+func TestCommands_AnotherSecret(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, d := context.Background(), dbtest.Open(t, dsn)
+		before, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := settingsFor(t, dsn, "DRAGOMAN_SECRET="+otherSecret)
+		for name, run := range map[string]func(*config.Settings, *bytes.Buffer) error{
+			"rotate":         func(s *config.Settings, out *bytes.Buffer) error { return operator.RotateKeys(ctx, s, out, true) },
+			"restore-finish": func(s *config.Settings, out *bytes.Buffer) error { return operator.FinishRestore(ctx, s, out) },
+		} {
+			var out bytes.Buffer
+			if err := run(wrong, &out); err == nil || !strings.Contains(err.Error(), "another secret") || out.Len() > 0 {
+				t.Errorf("%s: %v %s", name, err, out.String())
+			}
+		}
+		after, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		if err != nil || len(after) != 2 || after[0].KID != before[0].KID || after[1].KID != before[1].KID {
+			t.Errorf("the keys are others: %v", err)
+		}
+		// A key whose row says another algorithm is none (JW-01).
+		if _, err := sideways(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err == nil {
+			t.Error("a key of another algorithm than its row says was taken")
+		}
+	})
+}
+
+// JW-14: a next key may sign when it was published for as long as others may keep the key set, and not before.
+func TestRotateKeys_TooEarly(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, d, settings := context.Background(), dbtest.Open(t, dsn), settingsFor(t, dsn)
+		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil {
+			t.Fatal(err)
+		}
+		conn := sideways(t, dsn)
+		for _, step := range []struct {
+			ago  time.Duration
+			done bool
+		}{{0, false}, {295 * time.Second, false}, {303 * time.Second, false}, {307 * time.Second, true}, {0, false}} {
+			if step.ago > 0 {
+				at := time.Now().UTC().Add(-step.ago).Format("2006-01-02 15:04:05.999999-07:00")
+				if _, err := conn.Exec(`UPDATE signing_keys SET created_at = $1 WHERE state = 'next'`, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out bytes.Buffer
+			err := operator.RotateKeys(ctx, settings, &out, false)
+			if (err == nil) != step.done || err != nil && !strings.Contains(err.Error(), "--force") {
+				t.Errorf("published %s ago: %v %s", step.ago, err, out.String())
+			}
+		}
+	})
+}
