@@ -247,7 +247,7 @@ func TestJW08_NoStorm(t *testing.T) {
 	s, dsn := budgetServer(t)
 	ada := s.register(t, "ada@example.com")
 	forged := func(n int) string { return underNoKey(ada.Access, n) }
-	other := start(t, dsn, "DRAGOMAN_PUBLIC_URL="+s.URL)
+	other := startWithClock(t, s.clock, dsn, "DRAGOMAN_PUBLIC_URL="+s.URL)
 	rotate(t, settingsOf(t, dsn))
 	if err := other.app.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
@@ -317,7 +317,7 @@ func TestJWTAlg(t *testing.T) {
 					t.Errorf("an outside backend refuses the token: %v", err)
 				}
 				// Another setting makes other keys from now on; those that are there keep working.
-				again := start(t, dsn, "DRAGOMAN_JWT_ALG=ES256", "DRAGOMAN_PUBLIC_URL="+s.URL)
+				again := startWithClock(t, s.clock, dsn, "DRAGOMAN_JWT_ALG=ES256", "DRAGOMAN_PUBLIC_URL="+s.URL)
 				if !again.is(t, ada.Access, ada) {
 					t.Error("a key of another algorithm does not verify any more")
 				}
