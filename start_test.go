@@ -342,8 +342,6 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_SECRET_PREVIOUS":     {canarySecret, testSecret + "\n" + canarySecret, testSecret + "\n" + testSecret},
 		"DRAGOMAN_JWT_ALG":             {"HS256", "es256", "none", "ES384", "PS256"},
 		"DRAGOMAN_JWT_HS256_SECRET":    {canarySecret, "hunter2", strings.Repeat("a", 64)},
-		"DRAGOMAN_DIALECTS":            {"a,,b", "a,a"},
-		"DRAGOMAN_DIALECT_PASSWORDS":   {"on"},
 		"DRAGOMAN_MIGRATE":             {"maybe", "ON", "1"},
 		"DRAGOMAN_ISSUER":              {"two words"},
 		"DRAGOMAN_AUDIENCE":            {"two\tthings"},
@@ -362,7 +360,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		"PORT":                         {"http", "0", "65536", "-1"},
 	}
 	for _, name := range settingNames(t) {
-		if wrong[name] == nil && name != "DRAGOMAN_DATA_DIR" && name != "DRAGOMAN_DIALECTS_DIR" {
+		if wrong[name] == nil && name != "DRAGOMAN_DATA_DIR" {
 			t.Errorf("%s: no wrong value is tried", name)
 		}
 	}
