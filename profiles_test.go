@@ -42,7 +42,7 @@ func (i *instance) speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := operator.SigningKeys(t.Context(), i.app.db, master, i.clock.now)
+	keys, err := operator.SigningKeys(t.Context(), i.app.db, master, token.AlgES256, i.clock.now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,13 +21,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
-	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/resolvers"
@@ -75,6 +74,7 @@ type commands struct {
 	Serve   struct{} `cmd:"" default:"1" help:"Run the server. This is what happens without a command."`
 	Migrate struct{} `cmd:"" help:"Bring the schema of the database up to date, then exit."`
 	Version struct{} `cmd:"" help:"Print the version."`
+	Schema  struct{} `cmd:"" help:"Print the GraphQL schema."`
 	Admin   struct {
 		Create struct {
 			Email    string `arg:"" help:"The email address of the account."`
@@ -92,6 +92,7 @@ type commands struct {
 			File string `arg:"" help:"A dialect file."`
 		} `cmd:"" help:"Check a dialect file and run its examples."`
 	} `cmd:"" help:"The REST APIs that the server speaks."`
+	operator.Commands
 }
 
 // run is the program without its process: tests call it too.
@@ -121,6 +122,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	}
+	if command.Command() == "schema" {
+		_, err := io.WriteString(stdout, graph.SDL())
+		return err
+	}
 	settings, err := config.Load(getenv)
 	if err != nil {
 		return err
@@ -141,6 +146,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return operator.ShowDialect(settings, stdout, cli.Dialect.Show.Name)
 	case "dialect check <file>":
 		return operator.CheckDialect(ctx, settings, stdout, cli.Dialect.Check.File, serveCheck)
+	}
+	if done, err := cli.Run(ctx, command.Command(), settings, stdout); done {
+		return err
 	}
 	return serve(ctx, settings, log, stdout)
 }
@@ -167,6 +175,8 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 		go func() { failed <- server.Serve(l) }()
 	}
 	go every(ctx, touchEvery, log, a.db.FlushTouches)
+	go every(ctx, operator.KeysEvery, log, a.keys.Refresh)
+	go every(ctx, sweepEvery, log, a.keys.Renew)
 	go every(ctx, sweepEvery, log, func(ctx context.Context) error {
 		_, err := a.db.Sweep(ctx, db.Clock(a.now()))
 		return err
@@ -215,6 +225,7 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 // app is the server without its listeners.
 type app struct {
 	db        *db.DB
+	keys      *operator.Keyring
 	handler   http.Handler
 	publicURL string
 	dialects  []*rest.Dialect
@@ -255,13 +266,15 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 			err = errors.Join(err, database.Close())
 		}
 	}()
-	issuer, jwks, err := a.signing(ctx, settings, master)
-	if err != nil {
+	if master, err = operator.TakeUpSecret(ctx, database, master, now()); err != nil {
+		return nil, err
+	}
+	if a.keys, err = operator.OpenKeyring(ctx, database, master, settings, now); err != nil {
 		return nil, err
 	}
 	hasher, cookie := password.NewHasher(runtime.GOMAXPROCS(0)), credential.NewSessionCookie(a.publicURL)
 	schema, err := resolvers.New(resolvers.Deps{
-		DB: database, Codec: token.NewCodec(master), Issuer: issuer, Master: master, Now: now,
+		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
 		RefreshGrace: settings.RefreshGrace, Cookie: cookie, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
@@ -290,38 +303,19 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	a.handler = edge.Handler(edge.Config{
 		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
 		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: cookie.Name,
-	}, a.routes(graphql, engine, jwks, settings.Playground.Is(loopback)))
+	}, a.routes(graphql, engine, settings.Playground.Is(loopback)))
 	return a, nil
-}
-
-// signing is what makes access tokens, and the public keys to check them by.
-func (a *app) signing(ctx context.Context, settings *config.Settings, master *secret.Master) (*token.Issuer, []byte, error) {
-	keys, err := operator.SigningKeys(ctx, a.db, master, a.now)
-	if err != nil {
-		return nil, nil, err
-	}
-	jwks, err := token.JWKS(keys...)
-	if err != nil {
-		return nil, nil, err
-	}
-	issuer, err := token.NewIssuer(cmp.Or(settings.Issuer, a.publicURL), cmp.Or(settings.Audience, a.publicURL),
-		keys[0], keys[1:], master.HMACKey("access tokens"), a.now)
-	return issuer, jwks, err
 }
 
 // ownPaths are no dialect's.
 var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
 
 // routes is the whole surface of the server.
-func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, playground bool) http.Handler {
+func (a *app) routes(graphql http.Handler, engine *rest.Engine, playground bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
 	mux.Handle("/query", graphql) // where gqlgen servers are by habit
-	mux.Handle("/.well-known/jwks.json", edge.Get(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
-		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, _ = w.Write(jwks)
-	}))
+	mux.Handle("/.well-known/jwks.json", edge.Get(a.keys.ServeJWKS))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
 	if playground {

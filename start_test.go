@@ -321,7 +321,7 @@ func settingNames(t testing.TB) (names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^\t\t?\{?"(DRAGOMAN_[A-Z_]+|DATABASE_URL)", `).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\t\t?\{?"(DRAGOMAN_[A-Z0-9_]+|DATABASE_URL)", `).FindAllStringSubmatch(string(source), -1) {
 		names = append(names, m[1])
 	}
 	if len(names) < 20 {
@@ -339,6 +339,9 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_PUBLIC_URL":          {"auth.example.com", "ftp://auth.example.com", "https://auth.example.com/path", "https://u:p@x.example", "https://", "https://x.example?y"},
 		"DATABASE_URL":                 {"mysql://u:" + canarySecret + "@h/d", "sqlite:x", canarySecret},
 		"DRAGOMAN_SECRET":              {canarySecret, "secret", "changeme", strings.Repeat("a", 64), "canary-Secret-canary-Secret-canary-Secret", "0123456789abcdefghijklmnopqrstuvwxyz"},
+		"DRAGOMAN_SECRET_PREVIOUS":     {canarySecret, testSecret + "\n" + canarySecret, testSecret + "\n" + testSecret},
+		"DRAGOMAN_JWT_ALG":             {"HS256", "es256", "none", "ES384", "PS256"},
+		"DRAGOMAN_JWT_HS256_SECRET":    {canarySecret, "hunter2", strings.Repeat("a", 64)},
 		"DRAGOMAN_MIGRATE":             {"maybe", "ON", "1"},
 		"DRAGOMAN_ISSUER":              {"two words"},
 		"DRAGOMAN_AUDIENCE":            {"two\tthings"},
@@ -379,7 +382,7 @@ func TestKE03_WrongValues(t *testing.T) {
 				}
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
-				secret := name == "DATABASE_URL" || name == "DRAGOMAN_SECRET"
+				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET")
 				// A bound between two settings may be told at either of them.
 				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") || !strings.Contains(shown, "expected ") ||
 					!strings.Contains(shown, name) || strings.Count(shown, "\n") != 1 || len(shown) > 400 {

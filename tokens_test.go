@@ -261,8 +261,11 @@ func TestJW12_KeySet(t *testing.T) {
 			t.Fatalf("key set: %v %v", res, err)
 		}
 		var raw struct{ Keys []map[string]any }
-		if err := json.Unmarshal([]byte(res.Raw), &raw); err != nil || len(raw.Keys) != 1 {
+		if err := json.Unmarshal([]byte(res.Raw), &raw); err != nil || len(raw.Keys) != 2 { // one that signs, and the next (JW-14)
 			t.Fatalf("key set: %s %v", res.Raw, err)
+		}
+		if raw.Keys[0]["kid"] != segment(t, ada.Access, 0)["kid"] || raw.Keys[1]["kid"] == raw.Keys[0]["kid"] {
+			t.Errorf("keys %v", raw.Keys)
 		}
 		for _, key := range raw.Keys {
 			for _, private := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
@@ -270,7 +273,7 @@ func TestJW12_KeySet(t *testing.T) {
 					t.Errorf("the key set holds %q", private)
 				}
 			}
-			if key["kid"] != segment(t, ada.Access, 0)["kid"] || key["alg"] != "ES256" || key["use"] != "sig" || key["kty"] != "EC" || key["crv"] != "P-256" {
+			if key["alg"] != "ES256" || key["use"] != "sig" || key["kty"] != "EC" || key["crv"] != "P-256" {
 				t.Errorf("key %v", key)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -81,5 +83,11 @@ SELECT 1 AS n`,
 // Record writes an event that stands alone: the failure of an action that changed nothing.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
 	_, err := d.count(ctx, &recordEvent, actedArgs(ctx, e, now)...)
+	return err
+}
+
+// recordIn is Record as a part of a transaction.
+func recordIn(ctx context.Context, tx bun.Tx, e Event, now time.Time) error {
+	_, err := tx.ExecContext(ctx, insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...)
 	return err
 }

@@ -14,6 +14,6 @@ s.authenticated_at AS s_authenticated_at, s.rotated_at AS s_rotated_at, s.last_u
 s.expires_at AS s_expires_at, s.idle_seconds AS s_idle_seconds, s.revoked_at AS s_revoked_at,
 s.revoked_reason AS s_revoked_reason`
 
-	keyColumns = `k.id AS k_id, k.user_id AS k_user_id, k.handle AS k_handle, k.prefix AS k_prefix, k.name AS k_name,
+	keyColumns = `k.id AS k_id, k.user_id AS k_user_id, k.handle AS k_handle, k.hash AS k_hash, k.prefix AS k_prefix, k.name AS k_name,
 k.scopes AS k_scopes, k.created_at AS k_created_at, k.last_used_at AS k_last_used_at, k.expires_at AS k_expires_at`
 )

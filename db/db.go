@@ -85,7 +85,7 @@ func (d *DB) openPostgres(dsn string) error {
 // openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock at
 // its start, so two writers wait for one another and never fail half-way.
 func (d *DB) openSQLite(path string) error {
-	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) // it becomes a part of a URI
+	path = fileURI(path)
 	params := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_time_format=sqlite"
 	w, err := sql.Open("sqlite", "file:"+path+params+"&_txlock=immediate")
@@ -103,6 +103,11 @@ func (d *DB) openSQLite(path string) error {
 	d.w = bun.NewDB(w, sqlitedialect.New())
 	d.r = bun.NewDB(r, sqlitedialect.New())
 	return nil
+}
+
+// fileURI is a path as a part of a URI.
+func fileURI(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
 // Postgres tells which of the two databases this is.

@@ -57,13 +57,11 @@ func TestRows_RoundTrip(t *testing.T) {
 				same(t, "rotated session", r.Session, *s)
 				same(t, "user of a rotated session", r.User, *u)
 
-				byKey, err := d.CallerByKey(ctx, k.Handle, k.Hash, now)
+				byKey, err := d.CallerByKey(ctx, k.Handle, equals(k.Hash), now)
 				if err != nil || byKey == nil || !byKey.Session.ID.IsZero() {
 					t.Fatalf("by key: %+v %v", byKey, err)
 				}
-				bare := *k
-				bare.Hash = nil // is compared by the database and never read
-				same(t, "key", byKey.Key, bare)
+				same(t, "key", byKey.Key, *k)
 				keys, err := d.Keys(ctx, u.ID, now)
 				if err != nil || len(keys) != 1 {
 					t.Fatalf("keys: %v %v", keys, err)
@@ -132,7 +130,7 @@ func TestSE16_Bounds(t *testing.T) {
 			ends := begin.Add(time.Hour)
 			k := addKey(t, d, u, begin.Format(".000000"), begin, &ends)
 			for _, off := range []time.Duration{-time.Microsecond, 0, time.Microsecond} {
-				c, err := d.CallerByKey(ctx, k.Handle, k.Hash, ends.Add(off))
+				c, err := d.CallerByKey(ctx, k.Handle, equals(k.Hash), ends.Add(off))
 				if err != nil || (c != nil) != (off < 0) {
 					t.Errorf("key of .%06d, %s off: found %v, %v", part, off, c != nil, err)
 				}
@@ -160,7 +158,7 @@ func TestCallerByKey(t *testing.T) {
 			"empty hash": {one.Handle, []byte{}, false}, "cut": {one.Handle, one.Hash[:4], false}, "handle in capitals": {"ONE", one.Hash, false},
 			"no handle": {"", one.Hash, false}, "pattern": {"%", one.Hash, false},
 		} {
-			if c, err := d.CallerByKey(ctx, row.handle, row.hash, noon()); err != nil || (c != nil) != row.found {
+			if c, err := d.CallerByKey(ctx, row.handle, equals(row.hash), noon()); err != nil || (c != nil) != row.found {
 				t.Errorf("%s: %v %v", name, c, err)
 			}
 		}

@@ -123,8 +123,12 @@ func (d *DB) SessionsOf(ctx context.Context, user UserID, ids []SessionID, now t
 }
 
 func (d *DB) live(dest *[]*Session, user UserID, now time.Time) *bun.SelectQuery {
-	q := d.r.NewSelect().Model(dest).
-		Where("s.user_id = ?", user).Where("s.revoked_at IS NULL").Where("s.expires_at > ?", now)
+	return d.alive(d.r.NewSelect().Model(dest), now).Where("s.user_id = ?", user)
+}
+
+// alive adds to a query for sessions that they may be used at now.
+func (d *DB) alive(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
+	q = q.Where("s.revoked_at IS NULL").Where("s.expires_at > ?", now)
 	if d.Postgres() {
 		return q.Where("s.last_used_at + make_interval(secs => s.idle_seconds) > ?", now)
 	}

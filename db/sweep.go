@@ -13,6 +13,8 @@ const (
 	keepEnded     = 24 * time.Hour        // an ended session or key, so that its end can be looked into
 	keepAudit     = 90 * 24 * time.Hour   // the event of anything else
 	keepRefreshes = 7 * 24 * time.Hour    // the event of a refresh: one every few minutes for each session
+	keepRetired   = 25 * time.Hour        // a retired signing key: no token lives for more than 24 hours
+	keepSecrets   = 400 * 24 * time.Hour  // that a server secret was in use: no session lives for more than 365 days
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
 
@@ -27,6 +29,9 @@ var sweeps = []struct {
 	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
 	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false},
 	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
+	{"retired signing keys", `DELETE FROM signing_keys WHERE kid IN
+(SELECT kid FROM signing_keys WHERE state = 'retired' AND retired_at < ? LIMIT ? ?)`, keepRetired, false},
+	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
 (SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN

@@ -19,6 +19,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
 )
 
@@ -70,7 +71,7 @@ func sideways(t *testing.T, dsn string) *sql.DB {
 	return pool
 }
 
-// Several servers that start at once on an empty database end up with one key.
+// Several servers that start at once on an empty database end up with one active key and one next.
 func TestSigningKeys_MadeOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -80,14 +81,14 @@ func TestSigningKeys_MadeOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				keys, err := operator.SigningKeys(context.Background(), d, m, time.Now)
-				if err != nil || len(keys) != 1 {
+				keys, err := operator.SigningKeys(context.Background(), d, m, token.AlgES256, time.Now)
+				if err != nil || len(keys) != 2 {
 					t.Errorf("%d keys, %v", len(keys), err)
 					return
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				ids[keys[0].KID]++
+				ids[keys[0].KID+" "+keys[1].KID]++
 			})
 		}
 		wg.Wait()
@@ -103,7 +104,7 @@ func TestSigningKeys_KE01(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d := context.Background(), dbtest.Open(t, dsn)
-		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now)
+		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,12 +113,12 @@ func TestSigningKeys_KE01(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := d.SigningKeys(ctx)
-		if err != nil || len(rows) != 1 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
+		if err != nil || len(rows) != 2 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
 			t.Fatalf("stored as %+v, %v", rows, err)
 		}
 		refused := func(what, secret string) {
 			t.Helper()
-			got, err := operator.SigningKeys(ctx, d, master(t, secret), time.Now)
+			got, err := operator.SigningKeys(ctx, d, master(t, secret), token.AlgES256, time.Now)
 			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") || strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: %v, %v", what, got, err)
 			}
@@ -131,17 +132,17 @@ func TestSigningKeys_KE01(t *testing.T) {
 			}
 		}
 		// The swap of two ciphertexts: the second key is the first one's row under another name.
-		exec(`UPDATE signing_keys SET kid = 'other'`)
+		exec(`UPDATE signing_keys SET kid = 'other' WHERE state = 'active'`)
 		refused("another row", oneSecret)
-		exec(`UPDATE signing_keys SET kid = $1`, keys[0].KID)
+		exec(`UPDATE signing_keys SET kid = $1 WHERE state = 'active'`, keys[0].KID)
 		changed := bytes.Clone(rows[0].Sealed)
 		changed[len(changed)/2] ^= 1
-		exec(`UPDATE signing_keys SET private_key = $1`, changed)
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, changed)
 		refused("one bit", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed[:8])
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed[:8])
 		refused("cut", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1`, rows[0].Sealed)
-		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), time.Now); err != nil || again[0].KID != keys[0].KID {
+		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed)
+		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil || again[0].KID != keys[0].KID {
 			t.Errorf("mended: %v", err)
 		}
 	})
@@ -268,6 +269,67 @@ func TestSetRole(t *testing.T) {
 		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'update_user' AND outcome = 'ok' AND dialect = 'terminal'
 AND actor_id IS NULL AND reason IN ('role_admin', 'role_user')`).Scan(&n); err != nil || n != 4 {
 			t.Errorf("%d events, %v", n, err)
+		}
+	})
+}
+
+// KE-01, KE-02: a terminal that has another secret than the servers changes nothing, and says why.
+func TestCommands_AnotherSecret(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, d := context.Background(), dbtest.Open(t, dsn)
+		before, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := settingsFor(t, dsn, "DRAGOMAN_SECRET="+otherSecret)
+		for name, run := range map[string]func(*config.Settings, *bytes.Buffer) error{
+			"rotate":         func(s *config.Settings, out *bytes.Buffer) error { return operator.RotateKeys(ctx, s, out, true) },
+			"restore-finish": func(s *config.Settings, out *bytes.Buffer) error { return operator.FinishRestore(ctx, s, out) },
+		} {
+			var out bytes.Buffer
+			if err := run(wrong, &out); err == nil || !strings.Contains(err.Error(), "another secret") || out.Len() > 0 {
+				t.Errorf("%s: %v %s", name, err, out.String())
+			}
+		}
+		after, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		if err != nil || len(after) != 2 || after[0].KID != before[0].KID || after[1].KID != before[1].KID {
+			t.Errorf("the keys are others: %v", err)
+		}
+		// A key whose row says another algorithm is none (JW-01).
+		if _, err := sideways(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err == nil {
+			t.Error("a key of another algorithm than its row says was taken")
+		}
+	})
+}
+
+// JW-14: a next key may sign when it was published for as long as others may keep the key set, and not before.
+func TestRotateKeys_TooEarly(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		ctx, d, settings := context.Background(), dbtest.Open(t, dsn), settingsFor(t, dsn)
+		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil {
+			t.Fatal(err)
+		}
+		conn := sideways(t, dsn)
+		for _, step := range []struct {
+			ago  time.Duration
+			done bool
+		}{{0, false}, {295 * time.Second, false}, {303 * time.Second, false}, {307 * time.Second, true}, {0, false}} {
+			if step.ago > 0 {
+				at := time.Now().UTC().Add(-step.ago).Format("2006-01-02 15:04:05.999999-07:00")
+				if _, err := conn.Exec(`UPDATE signing_keys SET created_at = $1 WHERE state = 'next'`, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out bytes.Buffer
+			err := operator.RotateKeys(ctx, settings, &out, false)
+			if (err == nil) != step.done || err != nil && !strings.Contains(err.Error(), "--force") {
+				t.Errorf("published %s ago: %v %s", step.ago, err, out.String())
+			}
 		}
 	})
 }

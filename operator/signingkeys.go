@@ -10,53 +10,93 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// SigningKeys reads the keys of access tokens, the active one first, and makes one on a new database. It refuses a
-// database whose keys were sealed under another server secret.
-func SigningKeys(ctx context.Context, database *db.DB, master *secret.Master, now func() time.Time) ([]token.SigningKey, error) {
-	seal := master.Key("signing keys")
-	rows, err := database.SigningKeys(ctx)
-	if err == nil && len(rows) == 0 {
-		if err = addKey(ctx, database, seal, now()); err == nil {
-			rows, err = database.SigningKeys(ctx) // another server may have been first
-		}
-	}
+// SigningKeys reads the keys of access tokens, the active one first, and makes what lacks of an active and a next one, for
+// the algorithm alg: both on a new database. It refuses a database whose keys were sealed under another server secret.
+func SigningKeys(
+	ctx context.Context, database *db.DB, master *secret.Master, alg string, now func() time.Time,
+) ([]token.SigningKey, error) {
+	rows, err := signingRows(ctx, database, master, alg, now())
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 || rows[0].State != "active" {
-		return nil, errors.New("the database has no active signing key")
+	return openKeys(master, rows, nil)
+}
+
+// signingRows reads the rows of SigningKeys.
+func signingRows(ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time) ([]db.SigningKey, error) {
+	rows, err := database.SigningKeys(ctx)
+	made := false
+	for _, state := range []db.KeyState{db.KeyActive, db.KeyNext} {
+		if err != nil || has(rows, state) || state == db.KeyActive && len(rows) > 0 {
+			continue
+		}
+		var k db.SigningKey
+		if k, err = newKey(master, alg, state, now); err == nil {
+			made, err = true, database.AddSigningKey(ctx, k)
+		}
 	}
+	if err == nil && made {
+		rows, err = database.SigningKeys(ctx) // another server may have been first
+	}
+	if err == nil && !has(rows, db.KeyActive) {
+		err = errors.New("the database has no active signing key")
+	}
+	return rows, err
+}
+
+func has(rows []db.SigningKey, state db.KeyState) bool {
+	for _, row := range rows {
+		if row.State == state {
+			return true
+		}
+	}
+	return false
+}
+
+// openKeys opens what is sealed, but for keys that are known already.
+func openKeys(master *secret.Master, rows []db.SigningKey, known map[string]token.SigningKey) ([]token.SigningKey, error) {
+	seal := master.Key(sealing)
 	var keys []token.SigningKey
 	for _, row := range rows {
-		der, err := seal.Open(row.Sealed, sealedAt(row.KID))
-		if err != nil {
-			return nil, errors.New("the signing key in the database was sealed under another secret: " +
-				"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with")
-		}
-		key, err := token.ParseKey(der)
-		if err != nil {
-			return nil, err
+		key, ok := known[row.KID]
+		if !ok {
+			der, err := seal.Open(row.Sealed, sealedAt(row.KID))
+			if err != nil {
+				return nil, errors.New("the signing key in the database was sealed under another secret: " +
+					"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with, or add that secret to DRAGOMAN_SECRET_PREVIOUS")
+			}
+			if key, err = token.ParseKey(der); err != nil {
+				return nil, err
+			}
+			if key.KID != row.KID || key.Alg != row.Alg {
+				return nil, errors.New("a signing key in the database is not what its row says")
+			}
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
 
+// sealing is the purpose under which signing keys are sealed.
+const sealing = "signing keys"
+
 // sealedAt binds a sealed key to its row: moved to another one it does not open (KE-01).
 func sealedAt(kid string) string { return "signing_keys/" + kid + "/private_key" }
 
-func addKey(ctx context.Context, database *db.DB, seal secret.Key, now time.Time) error {
-	key, err := token.GenerateKey()
+func newKey(master *secret.Master, alg string, state db.KeyState, now time.Time) (db.SigningKey, error) {
+	key, err := token.GenerateKey(alg)
 	if err != nil {
-		return err
+		return db.SigningKey{}, err
 	}
 	der, err := key.MarshalPrivate()
 	if err != nil {
-		return err
+		return db.SigningKey{}, err
 	}
-	sealed, err := seal.Seal(der, sealedAt(key.KID))
-	if err != nil {
-		return err
+	sealed, err := master.Key(sealing).Seal(der, sealedAt(key.KID))
+	now = db.Clock(now)
+	row := db.SigningKey{KID: key.KID, Alg: key.Alg, State: state, Sealed: sealed, CreatedAt: now}
+	if state == db.KeyActive {
+		row.ActivatedAt = &now
 	}
-	return database.AddSigningKey(ctx, db.SigningKey{KID: key.KID, Alg: key.Alg, Sealed: sealed, CreatedAt: db.Clock(now)})
+	return row, err
 }

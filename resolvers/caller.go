@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -100,9 +101,9 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	text := visit.From(ctx).Credential
 	switch token.Kind(text) {
 	case token.KindAccess, token.KindSession:
-		id, expires := r.sessionOf(text)
-		if id.IsZero() {
-			return nil, nil
+		id, expires, failed := r.sessionOf(text)
+		if failed != nil || id.IsZero() {
+			return nil, failed
 		}
 		c.kind, c.expires = graph.CredentialKindSessionToken, expires
 		if expires != nil {
@@ -110,12 +111,8 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 		}
 		found, err = r.DB.CallerBySession(ctx, id, now)
 	case token.KindAPIKey:
-		handle, hash, malformed := r.Codec.ParseAPIKey(text)
-		if malformed != nil {
-			return nil, nil //nolint:nilerr // a broken credential is none; it costs no look-up (AK-03)
-		}
 		c.kind = graph.CredentialKindAPIKey
-		found, err = r.DB.CallerByKey(ctx, handle, hash, now)
+		found, err = r.callerByKey(ctx, text, now)
 	case token.KindRefresh, token.KindNone: // a refresh token authenticates nothing (SE-14, SE-15)
 	}
 	if err != nil || found == nil {
@@ -133,9 +130,9 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	return c, r.DB.Touch(ctx, found, now)
 }
 
-// sessionOf reads the session that an access or session token names, without asking the database; the zero id when the
-// token is not a good one. expires is the end of an access token, nil for a session token.
-func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time) {
+// sessionOf reads the session that an access or session token names; the zero id when the token is not a good one. It does
+// not ask whether the session lives. expires is the end of an access token, nil for a session token.
+func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time, err error) {
 	switch token.Kind(text) {
 	case token.KindSession:
 		if u, err := r.Codec.ParseSession(text); err == nil {
@@ -143,12 +140,15 @@ func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time) 
 		}
 	case token.KindAccess:
 		access, err := r.Issuer.Verify(text)
-		if err == nil && id.UnmarshalText([]byte(access.Session)) == nil {
-			return id, &access.ExpiresAt
+		switch {
+		case err != nil && !errors.Is(err, token.ErrMalformed):
+			return id, nil, err
+		case err == nil && id.UnmarshalText([]byte(access.Session)) == nil:
+			return id, &access.ExpiresAt, nil
 		}
 	case token.KindNone, token.KindRefresh, token.KindAPIKey:
 	}
-	return id, nil
+	return id, nil, nil
 }
 
 // requiresAuth is the directive @requiresAuth.

@@ -36,7 +36,8 @@ func (r *resolver) cookieEnded(ctx context.Context, ended db.SessionID, all bool
 	if !v.SessionCookie {
 		return
 	}
-	if id, _ := r.sessionOf(v.Credential); all || !id.IsZero() && id == ended {
+	// The cookie holds a session token, which asks nobody.
+	if id, _, _ := r.sessionOf(v.Credential); all || !id.IsZero() && id == ended {
 		v.ClearCookie(r.Cookie.Clear())
 	}
 }

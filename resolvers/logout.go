@@ -67,8 +67,8 @@ func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (end db.
 		}
 	}
 	text := visit.From(ctx).Credential
-	if end.Session, _ = r.sessionOf(text); !end.Session.IsZero() {
-		return end, nil
+	if end.Session, _, err = r.sessionOf(text); err != nil || !end.Session.IsZero() {
+		return end, err
 	}
 	c, err := r.person(ctx)
 	if err != nil { // nobody

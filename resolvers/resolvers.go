@@ -24,8 +24,8 @@ import (
 // Deps is what the use cases work with and the settings that they follow.
 type Deps struct {
 	DB     *db.DB
-	Codec  *token.Codec  // refresh tokens, session tokens, API keys
-	Issuer *token.Issuer // access tokens
+	Codec  *token.Codec // refresh tokens, session tokens, API keys
+	Issuer Issuer
 	Hasher *password.Hasher
 	Policy password.Policy
 	Master *secret.Master // only keys derived from it are used
@@ -46,6 +46,13 @@ type Deps struct {
 	Version          string
 }
 
+// Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any time; an
+// error of Verify that is not token.ErrMalformed says that it could not find out.
+type Issuer interface {
+	Issue(a token.Access, ttl time.Duration) (secret.Text, token.Access, error)
+	Verify(text string) (token.Access, error)
+}
+
 // resolver serves the root fields and what rows can not answer themselves.
 type resolver struct {
 	Deps
@@ -58,7 +65,7 @@ type resolver struct {
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
-		Deps: deps, standIn: deps.Master.Key("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+		Deps: deps, standIn: deps.Master.Stable("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},

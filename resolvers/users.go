@@ -13,6 +13,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
 const (
@@ -112,15 +113,15 @@ const macBytes = 16 // of a cursor
 // userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order, and to
 // the filter (AZ-08).
 func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
-	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], r.userCursorMAC(id, filter)...))
+	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], userCursorMAC(r.cursors, id, filter)...))
 }
 
-func (r *resolver) userCursorMAC(id db.UserID, filter *db.UserFilter) []byte {
+func userCursorMAC(key secret.Key, id db.UserID, filter *db.UserFilter) []byte {
 	status := ""
 	if filter.Status != nil {
 		status = string(*filter.Status)
 	}
-	return r.cursors.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status), []byte(filter.Role))[:macBytes]
+	return key.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status), []byte(filter.Role))[:macBytes]
 }
 
 func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {
@@ -129,5 +130,8 @@ func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.Use
 		return id, false
 	}
 	copy(id.UUID[:], raw)
-	return id, hmac.Equal(raw[len(id.UUID):], r.userCursorMAC(id, filter))
+	for _, key := range append([]secret.Key{r.cursors}, r.cursors.Previous()...) {
+		ok = ok || hmac.Equal(raw[len(id.UUID):], userCursorMAC(key, id, filter))
+	}
+	return id, ok
 }

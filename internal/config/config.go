@@ -24,6 +24,10 @@ type Settings struct {
 	Secret      secret.Text // "" for the one in DataDir
 	Migrate     bool
 
+	PreviousSecrets []secret.Text // accepted beside Secret
+	JWTAlg          string        // of signing keys that are made from now on: ES256, EdDSA or RS256
+	HS256Secret     secret.Text   // "" for a key derived from the server secret
+
 	Issuer       string // "" for the public URL
 	Audience     string // "" for the public URL
 	AccessTTL    time.Duration
@@ -89,6 +93,9 @@ func Load(getenv func(string) string) (*Settings, error) {
 			}
 			return nil, e
 		}
+	}
+	if err := s.checkSecrets(); err != nil {
+		return nil, err
 	}
 	// A default gives way to a shorter session; what the operator set does not.
 	if getenv("DRAGOMAN_SESSION_IDLE") == "" {

@@ -104,6 +104,8 @@ func TestErrors(t *testing.T) {
 		"DRAGOMAN_PUBLIC_URL=example.com": false, "DRAGOMAN_PUBLIC_URL=https://x.example/y": false, "DRAGOMAN_ISSUER=a b": false, "PORT=0": false,
 		"PORT=65536": false, "DRAGOMAN_LISTEN=:70000": false, "DRAGOMAN_LISTEN=,": false,
 		"DRAGOMAN_DIALECTS=a,,b": false, "DRAGOMAN_DIALECTS=a,a": false, "DRAGOMAN_DIALECT_PASSWORDS=on": false,
+		"DRAGOMAN_SECRET_PREVIOUS=hunter2": true, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret + "\nhunter2": true, "DRAGOMAN_JWT_ALG=HS256": false,
+		"DRAGOMAN_JWT_ALG=es256": false, "DRAGOMAN_JWT_HS256_SECRET=hunter2hunter2": true, // JW-07
 		"DRAGOMAN_SECRET=hunter2hunter2": true, "DATABASE_URL=mysql://u:hunter2@h": true,
 	} {
 		name, value, _ := strings.Cut(env, "=")
@@ -284,5 +286,50 @@ func TestDialects(t *testing.T) {
 	s := mustLoad(t, "DRAGOMAN_DIALECTS=b, a", "DRAGOMAN_DIALECT_PASSWORDS=strict", "DRAGOMAN_DIALECTS_DIR=/x")
 	if strings.Join(s.Dialects, " ") != "b a" || !s.StrictPasswords || s.DialectsDir != "/x" {
 		t.Errorf("%v, %v, %q", s.Dialects, s.StrictPasswords, s.DialectsDir)
+	}
+}
+
+// KE-02, JW-07: further secrets come one a line, and no secret stands in two places.
+func TestFurtherSecrets(t *testing.T) {
+	t.Parallel()
+	other := func(n int) string { return strings.ReplaceAll(goodSecret, "0", string(rune('a'+n))) }
+	s := mustLoad(t, "DRAGOMAN_SECRET="+goodSecret, "DRAGOMAN_SECRET_PREVIOUS="+other(1)+"\r\n\n"+other(2)+"\n", "DRAGOMAN_JWT_ALG=EdDSA",
+		"DRAGOMAN_JWT_HS256_SECRET="+other(3))
+	if len(s.PreviousSecrets) != 2 || s.PreviousSecrets[1].Reveal() != other(2) || s.JWTAlg != "EdDSA" || s.HS256Secret.Reveal() != other(3) {
+		t.Errorf("read %d secrets, %s", len(s.PreviousSecrets), s.JWTAlg)
+	}
+	if m, err := s.Master(); err != nil || len(m.IDs()) != 3 || len(m.Key("x").Previous()) != 2 {
+		t.Errorf("%v", err)
+	}
+	if s := mustLoad(t); s.JWTAlg != "ES256" || s.PreviousSecrets != nil || s.HS256Secret != "" {
+		t.Errorf("by default %s, %d secrets", s.JWTAlg, len(s.PreviousSecrets))
+	}
+	for _, env := range [][]string{
+		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret},
+		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET_PREVIOUS=" + strings.Join([]string{other(1), other(2), other(3), other(4)}, "\n")},
+		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret},
+		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret},
+	} {
+		_, err := load(env[1:]...)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Name != env[0] || strings.Contains(err.Error(), goodSecret) {
+			t.Errorf("%s: %v", env[0], err)
+		}
+	}
+	dir := t.TempDir()
+	made, err := mustLoad(t, "DRAGOMAN_DATA_DIR="+dir).Master()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The generated secret becomes the previous one.
+	s = mustLoad(t, "DRAGOMAN_DATA_DIR="+dir, "DRAGOMAN_SECRET_PREVIOUS_FILE="+dir+"/secret")
+	if _, err := s.Master(); err == nil || !strings.Contains(err.Error(), "DRAGOMAN_SECRET_PREVIOUS") {
+		t.Errorf("the present one as the previous: %v", err)
+	}
+	if err := os.Rename(dir+"/secret", dir+"/secret.previous"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := mustLoad(t, "DRAGOMAN_DATA_DIR="+dir, "DRAGOMAN_SECRET_PREVIOUS_FILE="+dir+"/secret.previous").Master()
+	if err != nil || m.IDs()[1] != made.IDs()[0] || m.IDs()[0] == made.IDs()[0] {
+		t.Errorf("after the change: %v", err)
 	}
 }

@@ -50,6 +50,18 @@ var keys = []key{
 		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret,
 	},
 	{
+		"DRAGOMAN_SECRET_PREVIOUS", "", "Server secrets that are accepted beside it: the last one after a rotation, the coming one before it. See docs/operations-keys.md.",
+		"up to three secrets of at least 32 random bytes, one a line, none of them DRAGOMAN_SECRET", true, parsePrevious,
+	},
+	{
+		"DRAGOMAN_JWT_ALG", "ES256", "The algorithm of signing keys that are made from now on; those that are there keep theirs.",
+		"ES256, EdDSA or RS256", false, parseAlg,
+	},
+	{
+		"DRAGOMAN_JWT_HS256_SECRET", "", "Key of the HS256 access tokens of dialects, to share with a backend that checks them. Default: derived from the server secret.",
+		"at least 32 random bytes that are not a server secret, for example the output of: openssl rand -base64 32", true, parseHS256,
+	},
+	{
 		"DRAGOMAN_MIGRATE", "on", "Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.Migrate }),
 	},

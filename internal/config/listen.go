@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/origin"
-	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
 // Loopback tells whether nobody but this machine can reach the server: every listener is a loopback address, and no
@@ -63,7 +62,7 @@ func (s *Settings) DSN() (string, error) {
 	if err := s.makeDataDir(); err != nil {
 		return "", err
 	}
-	path := filepath.Join(s.DataDir, "dragoman.db")
+	path := s.file()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
@@ -72,29 +71,18 @@ func (s *Settings) DSN() (string, error) {
 	return "sqlite:" + path, errors.Join(f.Chmod(0o600), f.Close())
 }
 
-// Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03).
-func (s *Settings) Master() (*secret.Master, error) {
-	if text := s.Secret.Reveal(); text != "" {
-		return secret.New([]byte(text))
+// PresentDSN is DSN without making anything: an error when there is no file.
+func (s *Settings) PresentDSN() (string, error) {
+	if dsn := s.DatabaseURL.Reveal(); dsn != "" {
+		return dsn, nil
 	}
-	if s.DatabaseURL != "" && !s.Loopback() {
-		return nil, errors.New("DRAGOMAN_SECRET is not set: servers that share a Postgres need the same secret, and this one " +
-			"listens to others than this machine. Make one with: openssl rand -base64 32")
+	if _, err := os.Stat(s.file()); err != nil {
+		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
 	}
-	if err := s.makeDataDir(); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(s.DataDir, "secret")
-	b, err := secret.LoadOrCreate(path)
-	if err != nil {
-		return nil, fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
-	}
-	m, err := secret.New(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return "sqlite:" + s.file(), nil
 }
+
+func (s *Settings) file() string { return filepath.Join(s.DataDir, "dragoman.db") }
 
 func (s *Settings) makeDataDir() error {
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {

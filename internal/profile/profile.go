@@ -25,8 +25,8 @@ type Access struct {
 	// TTL is how long a token is valid; zero for the setting of the server.
 	TTL time.Duration
 
-	// HS256 signs by HMAC-SHA-256 with the header {"alg":"HS256","typ":"JWT"}, as older APIs document it, under a key
-	// derived from the server secret. Otherwise ES256 with typ at+jwt.
+	// HS256 signs by HMAC-SHA-256 with the header {"alg":"HS256","typ":"JWT"}, as older APIs document it, under a key that
+	// is set for it or derived from the server secret. Otherwise the active signing key, with typ at+jwt.
 	HS256 bool
 
 	// Claims gives further claims from {user: {…}, session: {…}}, whose fields are named as in the GraphQL types User and

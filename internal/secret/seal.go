@@ -22,33 +22,39 @@ var ErrSealed = errors.New("secret: the sealed value does not open here")
 // longer. Where names the place as "table/id/column"; it is authenticated, so that a value copied to another row does
 // not open there. One key is good for 2^32 values, far more than a server keeps.
 func (k Key) Seal(plaintext []byte, where string) ([]byte, error) {
-	aead, err := k.aead()
+	present := k.in()[0]
+	aead, err := present.aead()
 	if err != nil {
 		return nil, err
 	}
-	header := k.header()
+	header := present.header()
 	return append(header, aead.Seal(nil, nil, plaintext, place(header, where))...), nil
 }
 
-// Open decrypts what Seal made under the same key for the same place. Its error is ErrSealed.
+// Open decrypts what Seal made under the same key for the same place, with the present secret or with a further one. Its
+// error is ErrSealed.
 func (k Key) Open(sealed []byte, where string) ([]byte, error) {
-	header := k.header()
-	if !bytes.HasPrefix(sealed, header) {
-		return nil, ErrSealed
+	for _, one := range k.in() {
+		header := one.header()
+		if !bytes.HasPrefix(sealed, header) {
+			continue
+		}
+		aead, err := one.aead()
+		if err != nil {
+			return nil, err
+		}
+		if plaintext, err := aead.Open(nil, nil, sealed[sealHeader:], place(header, where)); err == nil {
+			return plaintext, nil
+		}
 	}
-	aead, err := k.aead()
-	if err != nil {
-		return nil, err
-	}
-	plaintext, err := aead.Open(nil, nil, sealed[sealHeader:], place(header, where))
-	if err != nil {
-		return nil, ErrSealed
-	}
-	return plaintext, nil
+	return nil, ErrSealed
 }
 
-func (k Key) header() []byte {
-	return append([]byte{sealVersion}, k.in().id...)
+// Present tells whether a sealed value says of itself that it was made under the present secret.
+func (k Key) Present(sealed []byte) bool { return bytes.HasPrefix(sealed, k.in()[0].header()) }
+
+func (m *keyMaterial) header() []byte {
+	return append([]byte{sealVersion}, m.id...)
 }
 
 // place is the additional data. The header has a fixed length, so where cannot run into it.
@@ -57,8 +63,8 @@ func place(header []byte, where string) []byte {
 }
 
 // aead draws and prepends the nonce by itself: no caller can repeat one.
-func (k Key) aead() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.in().seal)
+func (m *keyMaterial) aead() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(m.seal)
 	if err != nil {
 		return nil, fmt.Errorf("secret: %w", err)
 	}

@@ -47,14 +47,14 @@ type Access struct {
 	Extra map[string]any
 }
 
-// Issuer signs and verifies access tokens: JWTs signed by ES256, or by HS256 where that was asked for. It never changes,
-// so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
+// Issuer signs and verifies access tokens: JWTs signed by the active key, or by HS256 where that was asked for. It never
+// changes, so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
 type Issuer struct {
 	issuer, audience string
 	active           SigningKey
 	keys             map[string]SigningKey
-	hmac             func() []byte // a function, because fmt prints only the address of one
-	es256, hs256     *jwt.Parser   // each takes its one algorithm
+	hmac             func() [][]byte        // the first one signs; a function, because fmt prints only the address of one
+	parsers          map[string]*jwt.Parser // by algorithm: each takes no other
 	now              func() time.Time
 }
 
@@ -68,29 +68,42 @@ func NewIssuer(
 	if issuer == "" || audience == "" || now == nil {
 		return nil, errors.New("token: an issuer needs a name, an audience and a clock")
 	}
-	if len(hmac) < minHMACKey {
-		return nil, errors.New("token: the HS256 key has fewer than 32 bytes")
+	i := &Issuer{
+		issuer: issuer, audience: audience, active: active, keys: map[string]SigningKey{}, parsers: map[string]*jwt.Parser{}, now: now,
 	}
-	keys := map[string]SigningKey{}
 	for _, k := range slices.Concat(others, []SigningKey{active}) {
-		if k.private == nil || k.KID == "" || k.Alg != AlgES256 {
-			return nil, errors.New("token: a signing key is empty or has an unknown algorithm")
+		if k.private == nil || k.KID == "" || k.Alg == "" || k.Alg != algorithm(k.private()) {
+			return nil, errors.New("token: a signing key is empty or not of its algorithm")
 		}
-		keys[k.KID] = k
+		i.keys[k.KID] = k
 	}
-	own := slices.Clone(hmac)
-	parser := func(alg string) *jwt.Parser {
+	for _, alg := range []string{AlgES256, AlgEdDSA, AlgRS256, algHS256} {
 		// Each of these checks is off in golang-jwt until its option is set.
-		return jwt.NewParser(
+		i.parsers[alg] = jwt.NewParser(
 			jwt.WithValidMethods([]string{alg}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
 			jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 			jwt.WithTimeFunc(now),
 		)
 	}
-	return &Issuer{
-		issuer: issuer, audience: audience, active: active, keys: keys, hmac: func() []byte { return own },
-		es256: parser(AlgES256), hs256: parser(algHS256), now: now,
-	}, nil
+	return i.withHMAC([][]byte{hmac})
+}
+
+// Accepting is i that takes HS256 tokens under further keys too, each of at least 32 bytes: those of earlier secrets.
+func (i *Issuer) Accepting(further ...[]byte) (*Issuer, error) {
+	return i.withHMAC(slices.Concat(i.hmac(), further))
+}
+
+func (i *Issuer) withHMAC(keys [][]byte) (*Issuer, error) {
+	own := make([][]byte, len(keys))
+	for n, key := range keys {
+		if len(key) < minHMACKey {
+			return nil, errors.New("token: the HS256 key has fewer than 32 bytes")
+		}
+		own[n] = slices.Clone(key)
+	}
+	with := *i
+	with.hmac = func() [][]byte { return own }
+	return &with, nil
 }
 
 // Issue signs a token that ends ttl from now, both cut to whole seconds; ttl is at least a second. It returns the token
@@ -153,9 +166,9 @@ func (a *Access) checkExtra() error {
 
 func (i *Issuer) sign(c *claims, hs256 bool) (string, error) {
 	if hs256 {
-		return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(i.hmac())
+		return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(i.hmac()[0])
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
+	t := jwt.NewWithClaims(jwt.GetSigningMethod(i.active.Alg), c)
 	t.Header["typ"], t.Header["kid"] = accessType, i.active.KID
-	return t.SignedString(i.active.private)
+	return t.SignedString(i.active.private())
 }

@@ -1,7 +1,9 @@
 package token
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -24,7 +26,7 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 type APIKey struct {
 	Handle string      // 8 characters of base62, under which the key is looked up; not secret
 	Text   secret.Text // the key as its owner gets it, once
-	Hash   []byte      // what is stored of it: 32 bytes, an HMAC over handle and secret
+	Hash   []byte      // what is stored of it: the id of the key that made it (3 bytes) and an HMAC over handle and secret (32)
 	Prefix string      // what a list may show: sk_live_ and the handle
 }
 
@@ -45,14 +47,14 @@ func (c *Codec) NewAPIKey() (APIKey, error) {
 	return APIKey{
 		Handle: handle,
 		Text:   secret.Text(body + checksum(body)),
-		Hash:   c.hashAPIKey(handle, key),
+		Hash:   hashAPIKey(c.apiKey, []byte(handle), []byte(key)),
 		Prefix: apiKeyPrefix + handle,
 	}, nil
 }
 
-// ParseAPIKey returns the handle to look a key up by, and the hash that the stored one must equal; compare them with
-// hmac.Equal. A wrong prefix, length, character or checksum is ErrMalformed. No error means that the key is well
-// formed, not that it exists: anybody can compute a checksum.
+// ParseAPIKey returns the handle to look a key up by, and the hash that a new key would be stored as; IsAPIKey tells
+// whether the stored one is the key's. A wrong prefix, length, character or checksum is ErrMalformed. No error means
+// that the key is well formed, not that it exists: anybody can compute a checksum.
 func (c *Codec) ParseAPIKey(text string) (handle string, hash []byte, err error) {
 	if len(text) != apiKeyLength || !strings.HasPrefix(text, apiKeyPrefix) {
 		return "", nil, ErrMalformed
@@ -66,11 +68,38 @@ func (c *Codec) ParseAPIKey(text string) (handle string, hash []byte, err error)
 	if checksum(text[:apiKeyLength-checksumLength]) != text[apiKeyLength-checksumLength:] {
 		return "", nil, ErrMalformed
 	}
-	return run[:handleLength], c.hashAPIKey(run[:handleLength], run[handleLength:]), nil
+	return run[:handleLength], hashAPIKey(c.apiKey, []byte(run[:handleLength]), []byte(run[handleLength:])), nil
 }
 
-func (c *Codec) hashAPIKey(handle, key string) []byte {
-	return c.apiKey.MAC([]byte(handle), []byte(key))
+// IsAPIKey tells in constant time whether stored is what is kept of the API key text, under the present server secret or a
+// further one. Stale says that it is kept in another form than a new key would be: store ParseAPIKey's hash instead.
+func (c *Codec) IsAPIKey(text string, stored []byte) (is, stale bool) {
+	handle, present, err := c.ParseAPIKey(text)
+	if err != nil {
+		return false, false
+	}
+	key := []byte(text[len(apiKeyPrefix)+handleLength : apiKeyLength-checksumLength])
+	for _, k := range append([]secret.Key{c.apiKey}, c.apiKey.Previous()...) {
+		hash := hashAPIKey(k, []byte(handle), key)
+		// Without the id in front: the form of keys that were made before hashes had one.
+		is = is || hmac.Equal(stored, hash) || hmac.Equal(stored, hash[hashLabel:])
+	}
+	return is, is && !hmac.Equal(stored, present)
+}
+
+// APIKeyLabel is how the hash of every key begins that was made under the present server secret.
+func (c *Codec) APIKeyLabel() []byte { return label(c.apiKey) }
+
+// hashLabel is the length of the label in front of a hash.
+const hashLabel = 3
+
+func hashAPIKey(k secret.Key, handle, key []byte) []byte {
+	return append(label(k), k.MAC(handle, key)...)
+}
+
+func label(k secret.Key) []byte {
+	id, _ := base64.RawURLEncoding.DecodeString(k.ID()) // four characters of that alphabet, always
+	return id
 }
 
 // checksum is the CRC-32 of body in base62, padded with zeros: 62^6 is more than 2^32.

@@ -44,7 +44,7 @@ func TestAK01_Shape(t *testing.T) {
 	for range 1000 {
 		key := newAPIKey(t, c)
 		text := key.Text.Reveal()
-		if !shape.MatchString(text) || key.Handle != text[8:16] || key.Prefix != text[:16] || len(key.Hash) != 32 {
+		if !shape.MatchString(text) || key.Handle != text[8:16] || key.Prefix != text[:16] || len(key.Hash) != 35 {
 			t.Fatalf("another shape: %d characters, handle %s, prefix %s", len(text), key.Handle, key.Prefix)
 		}
 		if text[46:] != crcText(text[:46]) {
@@ -166,7 +166,7 @@ func FuzzParseAPIKey(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(text) != 52 || text[8:16] != handle || text[46:] != crcText(text[:46]) || len(hash) != 32 {
+		if len(text) != 52 || text[8:16] != handle || text[46:] != crcText(text[:46]) || len(hash) != 35 {
 			t.Errorf("%q is a second spelling", text)
 		}
 	})

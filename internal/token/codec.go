@@ -45,7 +45,8 @@ type Codec struct {
 	refresh, session, apiKey secret.Key
 }
 
-// NewCodec derives the keys of every kind from the server secret. Another secret makes all earlier credentials invalid.
+// NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret, and
+// those that a further one of m made are accepted; another secret makes all earlier credentials invalid.
 func NewCodec(m *secret.Master) *Codec {
 	return &Codec{refresh: m.Key("refresh"), session: m.Key("session"), apiKey: m.Key("api-key")}
 }
@@ -57,10 +58,14 @@ func NewCodec(m *secret.Master) *Codec {
 // The same session and generation always give the same text, which is how a client that lost an answer gets its token
 // again. It is not stored; a generation out of range makes a token that ParseRefresh refuses.
 func (c *Codec) Refresh(session uuid.UUID, generation int64) secret.Text {
+	return refreshText(c.refresh, session, generation)
+}
+
+func refreshText(key secret.Key, session uuid.UUID, generation int64) secret.Text {
 	var number [8]byte
 	binary.BigEndian.PutUint64(number[:], uint64(generation))
 	return secret.Text(refreshPrefix + encodeID(session) + "." + strconv.FormatInt(generation, 10) + "." +
-		sign(c.refresh, session[:], number[:]))
+		sign(key, session[:], number[:]))
 }
 
 // ParseRefresh returns what a refresh token names, after checking its MAC in constant time; until then nothing of it
@@ -79,7 +84,7 @@ func (c *Codec) ParseRefresh(text string) (session uuid.UUID, generation int64, 
 	if err != nil || generation < 0 || generation > maxGeneration {
 		return uuid.Nil, 0, ErrMalformed
 	}
-	if !same(c.Refresh(session, generation), text) {
+	if !same(c.refresh, text, func(k secret.Key) secret.Text { return refreshText(k, session, generation) }) {
 		return uuid.Nil, 0, ErrMalformed
 	}
 	return session, generation, nil
@@ -91,7 +96,11 @@ func (c *Codec) ParseRefresh(text string) (session uuid.UUID, generation int64, 
 //
 // It is valid as long as its session. The same session always gives the same text, and it is not stored.
 func (c *Codec) Session(session uuid.UUID) secret.Text {
-	return secret.Text(sessionPrefix + encodeID(session) + "." + sign(c.session, session[:]))
+	return sessionText(c.session, session)
+}
+
+func sessionText(key secret.Key, session uuid.UUID) secret.Text {
+	return secret.Text(sessionPrefix + encodeID(session) + "." + sign(key, session[:]))
 }
 
 // ParseSession returns the session that a session token names, after checking its MAC in constant time. Its error is
@@ -102,7 +111,7 @@ func (c *Codec) ParseSession(text string) (uuid.UUID, error) {
 		return uuid.Nil, ErrMalformed
 	}
 	session, err := decodeID(rest[:idLength])
-	if err != nil || !same(c.Session(session), text) {
+	if err != nil || !same(c.session, text, func(k secret.Key) secret.Text { return sessionText(k, session) }) {
 		return uuid.Nil, ErrMalformed
 	}
 	return session, nil
@@ -113,8 +122,12 @@ func sign(key secret.Key, parts ...[]byte) string {
 	return key.ID() + base64.RawURLEncoding.EncodeToString(key.MAC(parts...))
 }
 
-// same compares the whole text with the one we would have written: that leaves no second spelling of anything in it, and
-// takes the same time wherever they differ.
-func same(want secret.Text, text string) bool {
-	return subtle.ConstantTimeCompare([]byte(want.Reveal()), []byte(text)) == 1
+// same compares the whole text with the one that we would have written, under the present secret or a further one: that
+// leaves no second spelling of anything in it, and takes the same time wherever they differ.
+func same(key secret.Key, text string, write func(secret.Key) secret.Text) bool {
+	found := 0
+	for _, k := range append([]secret.Key{key}, key.Previous()...) {
+		found |= subtle.ConstantTimeCompare([]byte(write(k).Reveal()), []byte(text))
+	}
+	return found == 1
 }

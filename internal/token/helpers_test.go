@@ -40,7 +40,7 @@ func hmacKey() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 
 func newKey(t testing.TB) token.SigningKey {
 	t.Helper()
-	key, err := token.GenerateKey()
+	key, err := token.GenerateKey(token.AlgES256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@ package token
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -15,48 +17,89 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// AlgES256 is ECDSA over P-256 with SHA-256 (RFC 7518, section 3.4), the algorithm of access tokens unless HS256 is asked for,
-// and the one of key pairs.
-const AlgES256 = "ES256"
+// The algorithms of key pairs, of which each key has exactly one (RFC 8725, section 3.1).
+const (
+	AlgES256 = "ES256" // ECDSA over P-256 with SHA-256 (RFC 7518, section 3.4)
+	AlgEdDSA = "EdDSA" // Ed25519 (RFC 8037, section 3.1)
+	AlgRS256 = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3), with 3072 bits
+)
+
+// The sizes of RSA keys in bits: what is drawn, and the least and the most that is read (security rule JW-07).
+const (
+	genRSA = 3072
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // SigningKey is a key pair for access tokens. It is made by GenerateKey or ParseKey, never changes, and shows only its
 // KID in fmt and slog.
 type SigningKey struct {
 	KID string // SHA-256 thumbprint of the public key (RFC 7638), 43 characters of base64url
-	Alg string // the one algorithm that the key is for; AlgES256
+	Alg string // the one algorithm that the key is for
 
-	private *ecdsa.PrivateKey
+	// A function, because fmt prints only the address of one: it would reach into a key behind a pointer or an interface.
+	private func() crypto.Signer
 }
 
-// GenerateKey draws a fresh key.
-func GenerateKey() (SigningKey, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// GenerateKey draws a fresh key for an algorithm, one of AlgES256, AlgEdDSA and AlgRS256.
+func GenerateKey(alg string) (SigningKey, error) {
+	var private crypto.Signer
+	var err error
+	switch alg {
+	case AlgES256:
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case AlgEdDSA:
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	case AlgRS256:
+		private, err = rsa.GenerateKey(rand.Reader, genRSA)
+	default:
+		return SigningKey{}, errors.New("token: there are no signing keys of this algorithm")
+	}
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("token: drawing a signing key: %w", err)
 	}
 	return newSigningKey(private)
 }
 
-// ParseKey reads what MarshalPrivate wrote. The error of anything that is not a P-256 key in PKCS #8 holds nothing of it.
+// ParseKey reads what MarshalPrivate wrote. The error of anything that is not a key of ours in PKCS #8 holds nothing of it.
 func ParseKey(der []byte) (SigningKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return SigningKey{}, errors.New("token: the signing key is not PKCS #8")
 	}
-	private, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || private.Curve != elliptic.P256() {
-		return SigningKey{}, errors.New("token: the signing key is not a P-256 key")
+	private, ok := parsed.(crypto.Signer)
+	if !ok || algorithm(private) == "" {
+		return SigningKey{}, errors.New("token: the signing key is neither P-256, nor Ed25519, nor RSA of 2048 to 8192 bits")
 	}
 	return newSigningKey(private)
 }
 
-func newSigningKey(private *ecdsa.PrivateKey) (SigningKey, error) {
-	public := jose.JSONWebKey{Key: &private.PublicKey}
+// algorithm is the one that a key is for, "" when there is none. A key says it by its kind, and nothing else says it.
+func algorithm(private crypto.Signer) string {
+	switch k := private.(type) {
+	case *ecdsa.PrivateKey:
+		if k.Curve == elliptic.P256() {
+			return AlgES256
+		}
+	case ed25519.PrivateKey:
+		return AlgEdDSA
+	case *rsa.PrivateKey:
+		if bits := k.N.BitLen(); bits >= minRSA && bits <= maxRSA {
+			return AlgRS256
+		}
+	}
+	return ""
+}
+
+func newSigningKey(private crypto.Signer) (SigningKey, error) {
+	public := jose.JSONWebKey{Key: private.Public()}
 	thumbprint, err := public.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("token: naming a signing key: %w", err)
 	}
-	return SigningKey{KID: base64.RawURLEncoding.EncodeToString(thumbprint), Alg: AlgES256, private: private}, nil
+	return SigningKey{
+		KID: base64.RawURLEncoding.EncodeToString(thumbprint), Alg: algorithm(private), private: func() crypto.Signer { return private },
+	}, nil
 }
 
 // MarshalPrivate is the private key in PKCS #8 DER (RFC 5958), in plain: seal it before it is stored.
@@ -64,7 +107,7 @@ func (k SigningKey) MarshalPrivate() ([]byte, error) {
 	if k.private == nil {
 		return nil, errors.New("token: the signing key is empty")
 	}
-	return x509.MarshalPKCS8PrivateKey(k.private)
+	return x509.MarshalPKCS8PrivateKey(k.private())
 }
 
 // JWKS is the JSON Web Key Set (RFC 7517, section 5) of the keys' public parts, in the given order. Each carries kid,
@@ -75,7 +118,7 @@ func JWKS(keys ...SigningKey) ([]byte, error) {
 		if k.private == nil {
 			return nil, errors.New("token: the signing key is empty")
 		}
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: &k.private.PublicKey, KeyID: k.KID, Algorithm: k.Alg, Use: "sig"})
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private().Public(), KeyID: k.KID, Algorithm: k.Alg, Use: "sig"})
 	}
 	return json.Marshal(set)
 }

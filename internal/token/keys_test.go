@@ -2,10 +2,11 @@ package token_test
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -56,11 +57,15 @@ func TestParseKey_OthersRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	small, err := rsa.GenerateKey(rand.Reader, 1024) // JW-07
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, key := range map[string]any{"P-384": p384, "Ed25519": ed} {
+	x, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]any{"P-384": p384, "RSA of 1024 bits": small, "X25519": x} {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,14 @@ const algHS256 = "HS256"
 // that a token which spells or says it in any other way can not reach the HMAC key.
 const headerHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
-// joseHeader is the only header that our ES256 tokens have. Every other member is refused, above all those by which a token
+// ErrUnknownKey is the ErrMalformed of a token whose form is right and whose key is none of the issuer's: it may have been
+// signed by a key that was made since.
+var ErrUnknownKey = fmt.Errorf("%w: its key is unknown", ErrMalformed)
+
+// kidLength is the length of every kid of ours.
+const kidLength = 43
+
+// joseHeader is the only header that our tokens under a key pair have. Every other member is refused, above all those by which a token
 // would bring or point to its own key (jku, jwk, x5u, x5c) or ask for rules of its own (crit, RFC 7515, section 4.1.11).
 type joseHeader struct {
 	Alg string `json:"alg"`
@@ -57,7 +64,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}
 	return Access{
 		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
-		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(), HS256: parser == i.hs256,
+		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(), HS256: parser == i.parsers[algHS256],
 	}, nil
 }
 
@@ -66,7 +73,11 @@ func (i *Issuer) Verify(text string) (Access, error) {
 func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	segment, _, _ := strings.Cut(text, ".")
 	if segment == headerHS256 {
-		return i.hs256, i.hmac(), nil
+		var set jwt.VerificationKeySet
+		for _, key := range i.hmac() {
+			set.Keys = append(set.Keys, key)
+		}
+		return i.parsers[algHS256], set, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(segment)
 	if err != nil {
@@ -82,12 +93,15 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	}
 	key, ok := i.keys[header.Kid]
 	if !ok {
-		return nil, nil, refusal("its key is unknown")
+		if len(header.Kid) == kidLength && isSegment(header.Kid) {
+			return nil, nil, ErrUnknownKey
+		}
+		return nil, nil, refusal("its key is none of ours")
 	}
 	if header.Alg != key.Alg {
 		return nil, nil, refusal("its algorithm is not that of its key")
 	}
-	return i.es256, &key.private.PublicKey, nil
+	return i.parsers[key.Alg], key.private().Public(), nil
 }
 
 // refusal takes fixed words only: the errors of the parsers quote what they were given.

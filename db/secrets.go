@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// ServerSecret is a row of server_secrets: when servers made things under a server secret, which is named by its public id.
+type ServerSecret struct {
+	bun.BaseModel `bun:"table:server_secrets"`
+
+	ID          string    `bun:"id,pk"`
+	FirstUsedAt time.Time `bun:"first_used_at"`
+	LastUsedAt  time.Time `bun:"last_used_at"`
+}
+
+// UseSecret notes that a server makes things under a secret at now.
+func (d *DB) UseSecret(ctx context.Context, id string, now time.Time) error {
+	_, err := d.w.ExecContext(ctx, `INSERT INTO server_secrets (id, first_used_at, last_used_at) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET last_used_at = excluded.last_used_at WHERE server_secrets.last_used_at < excluded.last_used_at`, id, now, now)
+	return wrap(err, "server secret")
+}
+
+// ServerSecrets lists the secrets that were ever used here, the eldest first.
+func (d *DB) ServerSecrets(ctx context.Context) ([]ServerSecret, error) {
+	var all []ServerSecret
+	err := d.r.NewSelect().Model(&all).Order("first_used_at", "id").Scan(ctx)
+	return all, wrap(err, "server secrets")
+}
+
+// Dependents is what was made under another server secret than the present one, and still counts.
+type Dependents struct {
+	Sessions    int       // whose tokens may be of that secret: they were not refreshed since
+	SessionsEnd time.Time // when the last of these ends at the latest; zero without any
+	Keys        int       // API keys
+}
+
+// Dependents counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
+// which it is.
+func (d *DB) Dependents(ctx context.Context, before time.Time, label []byte, now time.Time) (Dependents, error) {
+	var n Dependents
+	var last []*Session
+	// The latest end first, so that the one row which is read tells it.
+	q := d.alive(d.r.NewSelect().Model(&last), now).Where("coalesce(s.rotated_at, s.created_at) <= ?", before)
+	sessions, err := q.Order("s.expires_at DESC").Limit(1).ScanAndCount(ctx)
+	if err != nil {
+		return n, wrap(err, "sessions of a server secret")
+	}
+	n.Sessions = int(sessions)
+	if len(last) > 0 {
+		n.SessionsEnd = last[0].AbsoluteEnd
+	}
+	keys, err := d.r.NewSelect().Model((*ApiKey)(nil)).
+		Where("k.revoked_at IS NULL").Where("k.expires_at IS NULL OR k.expires_at > ?", now).
+		Where("substr(k.hash, 1, ?) <> ?", len(label), label).Count(ctx)
+	n.Keys = int(keys)
+	return n, wrap(err, "API keys of a server secret")
+}
+
+var rehashKey = statement{
+	postgres: `WITH k AS (
+  UPDATE api_keys SET hash = $3 WHERE id = $1 AND hash = $2 AND revoked_at IS NULL RETURNING 1
+) SELECT count(*) AS n FROM k`,
+	sqlite: []string{
+		`UPDATE api_keys SET hash = ?3 WHERE id = ?1 AND hash = ?2 AND revoked_at IS NULL`,
+		`SELECT changes() AS n`,
+	},
+}
+
+// RehashKey stores another hash of the same key, unless it was changed since k was read. A key in steady use is left alone
+// for a minute, like its last use: while servers go over to another secret one by one, each would write its own form.
+func (d *DB) RehashKey(ctx context.Context, k *ApiKey, hash []byte, now time.Time) error {
+	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < touchEvery {
+		return nil
+	}
+	_, err := d.count(ctx, &rehashKey, k.ID, k.Hash, hash)
+	return err
+}

@@ -1,0 +1,42 @@
+package operator
+
+import (
+	"context"
+	"io"
+
+	"github.com/dragoman-auth/dragoman/internal/config"
+)
+
+// Commands are those for keys, secrets and backups, as a part of the command line.
+type Commands struct {
+	Keys struct {
+		List   struct{} `cmd:"" help:"List the keys that sign access tokens."`
+		Rotate struct {
+			Force bool `help:"Also when the next key is not published for long enough."`
+		} `cmd:"" help:"Let the next key sign, retire the active one and make a new next one."`
+	} `cmd:"" help:"The keys of access tokens."`
+	Secret struct {
+		Status struct{} `cmd:"" help:"Show what still depends on a previous server secret."`
+	} `cmd:"" help:"The server secret."`
+	Backup struct {
+		File string `arg:"" help:"A file that does not exist yet."`
+	} `cmd:"" help:"Write the SQLite database into a file, while the server runs."`
+	RestoreFinish struct{} `cmd:"" help:"End what a restored backup may have brought back to life. Run it once after a restore."`
+}
+
+// Run runs the command of that name and tells whether it is one of these.
+func (c *Commands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool, error) {
+	switch name {
+	case "keys list":
+		return true, ListKeys(ctx, settings, stdout)
+	case "keys rotate":
+		return true, RotateKeys(ctx, settings, stdout, c.Keys.Rotate.Force)
+	case "secret status":
+		return true, SecretStatus(ctx, settings, stdout)
+	case "backup <file>":
+		return true, Backup(ctx, settings, stdout, c.Backup.File)
+	case "restore-finish":
+		return true, FinishRestore(ctx, settings, stdout)
+	}
+	return false, nil
+}

@@ -1,0 +1,128 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+const (
+	longestAccess = 24 * time.Hour  // of any access token; an HS256 one may be of a secret that is not used any more
+	noteSlack     = 2 * time.Minute // a server notes once a minute that it uses a secret
+)
+
+// TakeUpSecret notes that this server makes things under the present secret from now on, and finds out which of its secrets
+// this database was used with first.
+func TakeUpSecret(ctx context.Context, database *db.DB, master *secret.Master, now time.Time) (*secret.Master, error) {
+	ids := master.IDs()
+	if err := database.UseSecret(ctx, ids[0], db.Clock(now)); err != nil {
+		return nil, err
+	}
+	used, err := database.ServerSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range used {
+		if slices.Contains(ids, u.ID) {
+			return master.WithEldest(u.ID), nil
+		}
+	}
+	return master, nil
+}
+
+// SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the present
+// one, so that an operator sees when that can be taken away.
+func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
+	master, err := settings.Master()
+	if err != nil {
+		return err
+	}
+	database, err := OpenDB(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close()) }()
+	now := db.Clock(time.Now())
+	used, err := database.ServerSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	until := printSecrets(stdout, master.IDs(), used)
+	sealed := 0
+	keys, err := database.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if !master.Key(sealing).Present(k.Sealed) {
+			sealed++
+		}
+	}
+	var before time.Time
+	if !until.IsZero() {
+		before = until.Add(noteSlack)
+	}
+	n, err := database.Dependents(ctx, before, token.NewCodec(master).APIKeyLabel(), now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nMade under another secret than the present one, and still good with it:\n")
+	fmt.Fprintf(stdout, "  sessions      %d%s\n", n.Sessions, orUntil(n.SessionsEnd))
+	fmt.Fprintf(stdout, "  API keys      %d (each goes over with its next use)\n", n.Keys)
+	fmt.Fprintf(stdout, "  signing keys  %d (servers take them over within a minute)\n", sealed)
+	switch tokens := until.Add(longestAccess); {
+	case n.Sessions+n.Keys+sealed > 0:
+		_, err = fmt.Fprintln(stdout, "\nDo not take away the previous secret yet: these would end.")
+	case !until.IsZero() && now.Before(tokens):
+		_, err = fmt.Fprintf(stdout, "\nDo not take away the previous secret before %s: access tokens may be of it.\n", moment(tokens))
+	default:
+		_, err = fmt.Fprintln(stdout, "\nNothing depends on another secret than the present one.")
+	}
+	return err
+}
+
+func orUntil(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " (each goes over with its next refresh; the last ends at the latest at " + moment(t) + ")"
+}
+
+// printSecrets lists the secrets by their public ids, and gives the time at which another than the present one was last in
+// use; zero when none was.
+func printSecrets(stdout io.Writer, ids []string, used []db.ServerSecret) (until time.Time) {
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SECRET\tSTATE\tIN USE")
+	var seen []string
+	for _, u := range used {
+		seen = append(seen, u.ID)
+		state := "not set here"
+		switch slices.Index(ids, u.ID) {
+		case -1:
+		case 0:
+			state = "present"
+		default:
+			state = "previous"
+		}
+		if state != "present" && u.LastUsedAt.After(until) {
+			until = u.LastUsedAt
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s to %s\n", u.ID, state, moment(u.FirstUsedAt), moment(u.LastUsedAt))
+	}
+	for n, id := range ids {
+		if !slices.Contains(seen, id) {
+			fmt.Fprintf(w, "%s\t%s\tnot yet\n", id, []string{"present", "accepted"}[min(n, 1)])
+		}
+	}
+	_ = w.Flush() // a terminal that is gone takes the rest with it
+	return until
+}
