@@ -199,7 +199,10 @@ func TestBrowser_ForeignPages(t *testing.T) {
 		if refused() == 0 {
 			t.Error("no request with the cookie came from the foreign pages: this test proves nothing")
 		}
-		// A form needs no fetch. It takes the whole window along.
+		p.open(home)
+		p.waitForAccount("ada@example.com")
+
+		// A form needs no fetch. It takes the whole window along, which is why it comes last.
 		p.Run(chromedp.Navigate("http://127.0.0.1:" + foreign + "/blank"))
 		sent := refused()
 		webtest.Eval[chromedp.Void](p.Page, `(() => {
@@ -220,7 +223,5 @@ func TestBrowser_ForeignPages(t *testing.T) {
 		if after := conn.census(t); after != before {
 			t.Errorf("a form: something was done: %s, before %s", after, before)
 		}
-		p.open(home)
-		p.waitForAccount("ada@example.com")
 	})
 }
