@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the driver named sqlite
@@ -24,7 +25,13 @@ type statement struct {
 
 // get runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
 func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
+	start := time.Now() // a stopwatch, not a clock
 	defer func() {
+		if d.Postgres() {
+			d.tell(ctx, start, err, st.postgres)
+		} else {
+			d.tell(ctx, start, err, st.sqlite...)
+		}
 		if err != nil {
 			err = fmt.Errorf("db: %w", err)
 		}
@@ -57,8 +64,12 @@ func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any
 	if !d.Postgres() {
 		return d.get(ctx, st, dest, args...)
 	}
-	defer func() { err = wrap(err, "locked") }()
-	tx, err := d.w.BeginTx(ctx, nil)
+	start := time.Now()
+	defer func() {
+		d.tell(ctx, start, err, st.postgres)
+		err = wrap(err, "locked")
+	}()
+	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
@@ -69,10 +80,10 @@ func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any
 		}
 		err = tx.Commit()
 	}()
-	if _, err := tx.Tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
+	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, pgx.QueryExecModeCacheStatement, user); err != nil {
 		return false, err
 	}
-	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+	rows, err := tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -99,7 +110,7 @@ func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (
 			return false, err
 		}
 	}
-	tx, err := d.w.BeginTx(ctx, nil)
+	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
