@@ -26,6 +26,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/observe"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
@@ -61,7 +62,7 @@ func main() {
 		// Each password check leaves 19 MiB of garbage, which would pile up to several times what is in use.
 		debug.SetMemoryLimit(int64(64+40*runtime.GOMAXPROCS(0)) << 20)
 	}
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Getenv, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "dragoman:", err)
 		os.Exit(1)
 	}
@@ -92,7 +93,7 @@ type commands struct {
 }
 
 // run is the program without its process: tests call it too.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args, environ []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	var cli commands
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr),
@@ -116,6 +117,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	if command.Command() == "version" {
 		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	if err := config.CheckNames(environ); err != nil {
 		return err
 	}
 	settings, err := config.Load(getenv)
@@ -154,16 +158,19 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx), log)) }()
+	stop, err := operator.ServeMetrics(ctx, settings, a.observer, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	server := a.server(log)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
 	go every(ctx, touchEvery, log, a.db.FlushTouches)
-	go every(ctx, sweepEvery, log, func(ctx context.Context) error {
-		_, err := a.db.Sweep(ctx, db.Clock(a.now()))
-		return err
-	})
+	go every(ctx, sweepEvery, log, func(ctx context.Context) error { return operator.Sweep(ctx, a.db, a.observer, a.now()) })
+	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
 	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects)
 	select {
 	case err := <-failed:
@@ -202,12 +209,16 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	if err := a.db.FlushTouches(ctx); err != nil {
 		log.Warn("last uses were not written", "error", err)
 	}
+	if err := a.observer.Close(ctx); err != nil {
+		log.Warn("the last spans were not sent", "error", err)
+	}
 	return a.db.Close()
 }
 
 // app is the server without its listeners.
 type app struct {
 	db        *db.DB
+	observer  *observe.Observer
 	handler   http.Handler
 	publicURL string
 	dialects  []*rest.Dialect
@@ -248,11 +259,14 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 			err = errors.Join(err, database.Close())
 		}
 	}()
+	hasher := password.NewHasher(runtime.GOMAXPROCS(0))
+	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
+		return nil, err
+	}
 	issuer, jwks, err := a.signing(ctx, settings, master)
 	if err != nil {
 		return nil, err
 	}
-	hasher := password.NewHasher(runtime.GOMAXPROCS(0))
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master), Issuer: issuer, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
@@ -263,13 +277,13 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	admit, err := admission(settings, database, hasher, now)
+	admit, err := admission(settings, database, hasher, a.observer.Limited, now)
 	if err != nil {
 		return nil, err
 	}
 	loopback := settings.Loopback()
 	graphql, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: admit, Log: log,
+		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: admit, Observe: a.observer.Field, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -281,8 +295,8 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 		return nil, err
 	}
 	a.handler = edge.Handler(edge.Config{
-		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
-	}, a.routes(graphql, engine, jwks, settings.Playground.Is(loopback)))
+		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now, Observe: a.observer.Request,
+	}, a.routes(graphql, engine, jwks, settings))
 	return a, nil
 }
 
@@ -302,10 +316,10 @@ func (a *app) signing(ctx context.Context, settings *config.Settings, master *se
 }
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/"}
 
 // routes is the whole surface of the server.
-func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, playground bool) http.Handler {
+func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, settings *config.Settings) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
 	mux.Handle("/query", graphql) // where gqlgen servers are by habit
@@ -316,7 +330,10 @@ func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, pla
 	}))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
-	if playground {
+	if settings.MetricsOnMain() {
+		mux.Handle("/metrics", a.observer.Handler(settings.MetricsToken))
+	}
+	if settings.Playground.Is(settings.Loopback()) {
 		page := web.Playground("/graphql")
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
@@ -344,22 +361,11 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// server sets the bounds of HT-10: what a slow or large request may take.
-func (a *app) server(log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
+func (a *app) server(log *slog.Logger) *http.Server { return operator.HTTPServer(a.handler, log) }
 
 // admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
 // what would wait too long is sent away. A refresh token costs no hash.
-func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, now func() time.Time) (
+func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, refused func(string), now func() time.Time) (
 	func(context.Context, string) error, error,
 ) {
 	hash := func(_ context.Context, field string) error {
@@ -376,10 +382,14 @@ func admission(settings *config.Settings, database *db.DB, hasher *password.Hash
 		store = database // all instances count together
 	}
 	limiter, err := limit.New(store, limit.Defaults(), now)
+	if err != nil {
+		return nil, err
+	}
+	limiter.Refused = refused
 	return func(ctx context.Context, field string) error {
 		if err := limiter.Admit(ctx, field); err != nil {
 			return err
 		}
 		return hash(ctx, field)
-	}, err
+	}, nil
 }

@@ -30,6 +30,10 @@ type Config struct {
 	HTTPS          bool           // whether the public URL is https: answers then carry HSTS (HT-08)
 	Log            *slog.Logger
 	Now            func() time.Time
+
+	// Observe is told that a request begins. It gives the context to answer in, and is told of the end: with the dialect, the
+	// pattern of the route, "" where no route was looked for, and the status, 0 without an answer. Nil for nobody.
+	Observe func(r *http.Request, requestID string) (context.Context, func(dialect, pattern string, status int))
 }
 
 // sources is where a request may present its credential: what visit.Visit holds until a transport with other places looks.
@@ -47,6 +51,10 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		}
 		v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
 		out := &recorder{ResponseWriter: w}
+		ctx, ended := r.Context(), func(string, string, int) {}
+		if cfg.Observe != nil {
+			ctx, ended = cfg.Observe(r, v.RequestID)
+		}
 		headers(out.Header(), v.RequestID, cfg.HTTPS)
 		defer func() {
 			if p := recover(); p != nil {
@@ -61,6 +69,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			}
 			cfg.Log.Debug("request", "request_id", v.RequestID, "method", r.Method, "path", r.URL.Path,
 				"status", out.status, "ip", v.IP.String(), "duration", cfg.Now().Sub(start))
+			ended(v.Dialect, r.Pattern, out.status)
 		}()
 		switch {
 		case len(r.RequestURI) > MaxURL:
@@ -69,9 +78,10 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			out.Header().Set("Allow", "GET, HEAD, POST")
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
-			ctx, cancel := context.WithTimeout(visit.With(r.Context(), v), maxTime)
+			ctx, cancel := context.WithTimeout(visit.With(ctx, v), maxTime)
 			defer cancel()
-			next.ServeHTTP(out, r.WithContext(ctx))
+			r = r.WithContext(ctx) // the router notes its pattern there
+			next.ServeHTTP(out, r)
 		}
 	})
 }
