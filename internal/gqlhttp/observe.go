@@ -37,7 +37,7 @@ func (h *Handler) observeField(ctx context.Context, next graphql.RootResolver) g
 
 // observeResult stands around each resolver, and looks at those of root fields.
 func observeResult(ctx context.Context, next graphql.Resolver) (any, error) {
-	if fc := graphql.GetFieldContext(ctx); fc == nil || fc.Parent == nil || fc.Parent.Field.Field != nil {
+	if fc := graphql.GetFieldContext(ctx); fc == nil || fc.Parent == nil || fc.Parent.Parent != nil {
 		return next(ctx) // below the root
 	}
 	seen, ok := ctx.Value(outcomeKey{}).(*outcome)
