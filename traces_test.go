@@ -102,7 +102,9 @@ func TestTraces(t *testing.T) {
 			func() (*answer, error) {
 				return send(p.URL, "", loginDoc, inputOf("email", "canary@example.com", "password", "a canary of a password"), below...)
 			},
-			func() (*answer, error) { return send(p.URL, "", refreshDoc, map[string]any{"token": refresh}, below...) },
+			func() (*answer, error) {
+				return send(p.URL, "", refreshDoc, map[string]any{"token": refresh}, below...)
+			},
 		} {
 			if _, err := call(); err != nil {
 				t.Fatal(err)
