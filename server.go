@@ -75,6 +75,9 @@ type commands struct {
 	Serve   struct{} `cmd:"" default:"1" help:"Run the server. This is what happens without a command."`
 	Migrate struct{} `cmd:"" help:"Bring the schema of the database up to date, then exit."`
 	Version struct{} `cmd:"" help:"Print the version."`
+	Health  struct {
+		URL string `arg:"" optional:"" help:"Where the server is. Default: where the settings have it listen."`
+	} `cmd:"" help:"Ask a server whether it is ready; the exit code is 1 when it is not."`
 	Admin   struct {
 		Create struct {
 			Email    string `arg:"" help:"The email address of the account."`
@@ -128,6 +131,8 @@ func run(ctx context.Context, args, environ []string, getenv func(string) string
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
 	switch command.Command() {
+	case "health", "health <url>":
+		return operator.Health(ctx, settings, stdout, cli.Health.URL)
 	case "migrate":
 		return operator.Migrate(ctx, settings, stdout)
 	case "admin create <email>":
