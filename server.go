@@ -78,7 +78,7 @@ type commands struct {
 	Health  struct {
 		URL string `arg:"" optional:"" help:"Where the server is. Default: where the settings have it listen."`
 	} `cmd:"" help:"Ask a server whether it is ready; the exit code is 1 when it is not."`
-	Admin   struct {
+	Admin struct {
 		Create struct {
 			Email    string `arg:"" help:"The email address of the account."`
 			Username string `help:"A unique handle."`
