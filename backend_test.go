@@ -34,10 +34,18 @@ func TestBackendExamples(t *testing.T) {
 	mac.Write([]byte(confused))
 	changed := strings.Replace(string(mustDecode(t, parts[1])), "user", "admin", 1)
 	want := []struct{ token, answer string }{
-		{ada.Access, "ok: " + ada.ID}, {ada.Refresh, "refused"}, {session, "refused"}, {"", "refused"}, {"a.b.c", "refused"},
-		{over, "refused"}, {foreign.Access, "refused"}, {audience.register(t, "b@example.com").Access, "refused"},
-		{parts[0] + "." + encode([]byte(changed)) + "." + parts[2], "refused"}, {parts[0] + "." + parts[1] + ".", "refused"},
-		{encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".", "refused"}, {confused + "." + encode(mac.Sum(nil)), "refused"},
+		{ada.Access, "ok: " + ada.ID},
+		{ada.Refresh, "refused"},
+		{session, "refused"},
+		{"", "refused"},
+		{"a.b.c", "refused"},
+		{over, "refused"},
+		{foreign.Access, "refused"},
+		{audience.register(t, "b@example.com").Access, "refused"},
+		{parts[0] + "." + encode([]byte(changed)) + "." + parts[2], "refused"},
+		{parts[0] + "." + parts[1] + ".", "refused"},
+		{encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".", "refused"},
+		{confused + "." + encode(mac.Sum(nil)), "refused"},
 		{ada.Access, "ok: " + ada.ID},
 	}
 	var tokens strings.Builder

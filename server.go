@@ -62,7 +62,7 @@ func main() {
 		// Each password check leaves 19 MiB of garbage, which would pile up to several times what is in use.
 		debug.SetMemoryLimit(int64(64+40*runtime.GOMAXPROCS(0)) << 20)
 	}
-	if err := run(ctx, os.Args[1:], os.Environ(), os.Getenv, os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...); err != nil {
 		fmt.Fprintln(os.Stderr, "dragoman:", err)
 		os.Exit(1)
 	}
@@ -95,8 +95,8 @@ type commands struct {
 	} `cmd:"" help:"The REST APIs that the server speaks."`
 }
 
-// run is the program without its process: tests call it too.
-func run(ctx context.Context, args, environ []string, getenv func(string) string, stdout, stderr io.Writer) error {
+// run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are refused.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) error {
 	var cli commands
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr),
@@ -335,9 +335,7 @@ func (a *app) routes(graphql http.Handler, engine *rest.Engine, jwks []byte, set
 	}))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
-	if settings.MetricsOnMain() {
-		mux.Handle("/metrics", a.observer.Handler(settings.MetricsToken))
-	}
+	mux.Handle("/metrics", operator.MetricsPage(settings, a.observer))
 	if settings.Playground.Is(settings.Loopback()) {
 		page := web.Playground("/graphql")
 		mux.Handle("/{$}", page)

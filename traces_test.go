@@ -127,8 +127,10 @@ func TestTraces(t *testing.T) {
 				t.Errorf("%s is in the trace %s", span.GetName(), got)
 			}
 		}
-		for _, name := range []string{"POST /graphql 200", "mutation register OK", "mutation login INVALID_CREDENTIALS", "query me OK", "mutation refresh OK",
-			"GET / 404", "query keys OK", "db Register ", "db Rotate "} {
+		for _, name := range []string{
+			"POST /graphql 200", "mutation register OK", "mutation login INVALID_CREDENTIALS", "query me OK", "mutation refresh OK",
+			"GET / 404", "query keys OK", "db Register ", "db Rotate ",
+		} {
 			if names[name] == nil {
 				t.Errorf("there is no span %q", name)
 			}

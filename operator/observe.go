@@ -49,6 +49,14 @@ func Sweep(ctx context.Context, database *db.DB, o *observe.Observer, now time.T
 	return err
 }
 
+// MetricsPage is /metrics beside everything else: there for who presents the token, and nowhere unless the settings say so.
+func MetricsPage(settings *config.Settings, o *observe.Observer) http.Handler {
+	if !settings.MetricsOnMain() {
+		return http.HandlerFunc(edge.NotFound)
+	}
+	return o.Handler(settings.MetricsToken)
+}
+
 // ServeMetrics answers on the listener of /metrics, if it has one of its own, until stop. It is up while the server drains.
 func ServeMetrics(ctx context.Context, settings *config.Settings, o *observe.Observer, log *slog.Logger) (stop func(), err error) {
 	if settings.MetricsListen == "" {

@@ -14,8 +14,11 @@ func TestTraces(t *testing.T) {
 	t.Parallel()
 	const general, own = "OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="
 	for _, off := range [][]string{
-		nil, {"OTEL_TRACES_EXPORTER=none"}, {general + "http://x:1", "OTEL_TRACES_EXPORTER=none"},
-		{general + "http://x:1", "OTEL_SDK_DISABLED=true"}, {"OTEL_SERVICE_NAME=x", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
+		nil,
+		{"OTEL_TRACES_EXPORTER=none"},
+		{general + "http://x:1", "OTEL_TRACES_EXPORTER=none"},
+		{general + "http://x:1", "OTEL_SDK_DISABLED=true"},
+		{"OTEL_SERVICE_NAME=x", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
 	} {
 		if s := mustLoad(t, off...); s.Traces != nil {
 			t.Errorf("%s: %+v", off, s.Traces)

@@ -51,10 +51,12 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		}
 		v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
 		out := &recorder{ResponseWriter: w}
-		ctx, ended := r.Context(), func(string, string, int) {}
+		ctx := r.Context() //nolint:contextcheck // the one that Observe gives is made of it
+		ended := func(string, string, int) {}
 		if cfg.Observe != nil {
 			ctx, ended = cfg.Observe(r, v.RequestID)
 		}
+		defer func() { ended(v.Dialect, r.Pattern, out.status) }() // also when the connection is cut off below
 		headers(out.Header(), v.RequestID, cfg.HTTPS)
 		defer func() {
 			if p := recover(); p != nil {
@@ -69,7 +71,6 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			}
 			cfg.Log.Debug("request", "request_id", v.RequestID, "method", r.Method, "path", r.URL.Path,
 				"status", out.status, "ip", v.IP.String(), "duration", cfg.Now().Sub(start))
-			ended(v.Dialect, r.Pattern, out.status)
 		}()
 		switch {
 		case len(r.RequestURI) > MaxURL:
