@@ -23,6 +23,7 @@ import (
 // TestMain lets the test program be the server too: a test that needs a process of its own runs this program again.
 func TestMain(m *testing.M) {
 	if os.Getenv("DRAGOMAN_TEST_MAIN") == "1" {
+		_ = os.Unsetenv("DRAGOMAN_TEST_MAIN") // it is no setting, and the server refuses what is none
 		main()
 		return
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/observe"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
@@ -61,7 +62,7 @@ func main() {
 		// Each password check leaves 19 MiB of garbage, which would pile up to several times what is in use.
 		debug.SetMemoryLimit(int64(64+40*runtime.GOMAXPROCS(0)) << 20)
 	}
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...); err != nil {
 		fmt.Fprintln(os.Stderr, "dragoman:", err)
 		os.Exit(1)
 	}
@@ -75,7 +76,10 @@ type commands struct {
 	Migrate struct{} `cmd:"" help:"Bring the schema of the database up to date, then exit."`
 	Version struct{} `cmd:"" help:"Print the version."`
 	Schema  struct{} `cmd:"" help:"Print the GraphQL schema."`
-	Admin   struct {
+	Health  struct {
+		URL string `arg:"" optional:"" help:"Where the server is. Default: where the settings have it listen."`
+	} `cmd:"" help:"Ask a server whether it is ready; the exit code is 1 when it is not."`
+	Admin struct {
 		Create struct {
 			Email    string `arg:"" help:"The email address of the account."`
 			Username string `help:"A unique handle."`
@@ -95,8 +99,8 @@ type commands struct {
 	operator.Commands
 }
 
-// run is the program without its process: tests call it too.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+// run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are refused.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) error {
 	var cli commands
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr),
@@ -122,6 +126,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	}
+	if err := config.CheckNames(environ); err != nil {
+		return err
+	}
 	if command.Command() == "schema" {
 		_, err := io.WriteString(stdout, graph.SDL())
 		return err
@@ -132,6 +139,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: settings.LogLevel}))
 	switch command.Command() {
+	case "health", "health <url>":
+		return operator.Health(ctx, settings, stdout, cli.Health.URL)
 	case "migrate":
 		return operator.Migrate(ctx, settings, stdout)
 	case "admin create <email>":
@@ -169,6 +178,11 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx), log)) }()
+	stop, err := operator.ServeMetrics(ctx, settings, a.observer, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	server := a.server(log)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -177,10 +191,8 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, touchEvery, log, a.db.FlushTouches)
 	go every(ctx, operator.KeysEvery, log, a.keys.Refresh)
 	go every(ctx, sweepEvery, log, a.keys.Renew)
-	go every(ctx, sweepEvery, log, func(ctx context.Context) error {
-		_, err := a.db.Sweep(ctx, db.Clock(a.now()))
-		return err
-	})
+	go every(ctx, sweepEvery, log, func(ctx context.Context) error { return operator.Sweep(ctx, a.db, a.observer, a.now()) })
+	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
 	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects)
 	select {
 	case err := <-failed:
@@ -219,6 +231,9 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	if err := a.db.FlushTouches(ctx); err != nil {
 		log.Warn("last uses were not written", "error", err)
 	}
+	if err := a.observer.Close(ctx); err != nil {
+		log.Warn("the last spans were not sent", "error", err)
+	}
 	return a.db.Close()
 }
 
@@ -226,6 +241,7 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 type app struct {
 	db        *db.DB
 	keys      *operator.Keyring
+	observer  *observe.Observer
 	handler   http.Handler
 	publicURL string
 	dialects  []*rest.Dialect
@@ -273,6 +289,9 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 		return nil, err
 	}
 	hasher, cookie := password.NewHasher(runtime.GOMAXPROCS(0)), credential.NewSessionCookie(a.publicURL)
+	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
+		return nil, err
+	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
@@ -283,13 +302,13 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if err != nil {
 		return nil, err
 	}
-	admit, err := admission(settings, database, hasher, now)
+	admit, err := admission(settings, database, hasher, a.observer.Limited, now)
 	if err != nil {
 		return nil, err
 	}
 	loopback := settings.Loopback()
 	graphql, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: limit.Logged(admit, now, log), Log: log,
+		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: limit.Logged(admit, now, log), Observe: a.observer.Field, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -301,24 +320,25 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 		return nil, err
 	}
 	a.handler = edge.Handler(edge.Config{
-		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now,
+		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now, Observe: a.observer.Request,
 		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: cookie.Name,
-	}, a.routes(graphql, engine, settings.Playground.Is(loopback)))
+	}, a.routes(graphql, engine, settings))
 	return a, nil
 }
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/"}
 
 // routes is the whole surface of the server.
-func (a *app) routes(graphql http.Handler, engine *rest.Engine, playground bool) http.Handler {
+func (a *app) routes(graphql http.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
 	mux.Handle("/query", graphql) // where gqlgen servers are by habit
 	mux.Handle("/.well-known/jwks.json", edge.Get(a.keys.ServeJWKS))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
-	if playground {
+	mux.Handle("/metrics", operator.MetricsPage(settings, a.observer))
+	if settings.Playground.Is(settings.Loopback()) {
 		page := web.Playground("/graphql")
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
@@ -346,22 +366,11 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// server sets the bounds of HT-10: what a slow or large request may take.
-func (a *app) server(log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
+func (a *app) server(log *slog.Logger) *http.Server { return operator.HTTPServer(a.handler, log) }
 
 // admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
 // what would wait too long is sent away. A refresh token costs no hash.
-func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, now func() time.Time) (
+func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, refused func(string), now func() time.Time) (
 	func(context.Context, string) error, error,
 ) {
 	hash := func(_ context.Context, field string) error {
@@ -378,10 +387,14 @@ func admission(settings *config.Settings, database *db.DB, hasher *password.Hash
 		store = database // all instances count together
 	}
 	limiter, err := limit.New(store, limit.Defaults(), now)
+	if err != nil {
+		return nil, err
+	}
+	limiter.Refused = refused
 	return func(ctx context.Context, field string) error {
 		if err := limiter.Admit(ctx, field); err != nil {
 			return err
 		}
 		return hash(ctx, field)
-	}, err
+	}, nil
 }

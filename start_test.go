@@ -361,6 +361,9 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_PLAYGROUND":          {"true"},
 		"DRAGOMAN_INTROSPECTION":       {"true"},
 		"DRAGOMAN_LOG_LEVEL":           {"trace", "INFO"},
+		"DRAGOMAN_SLOW_STATEMENT":      {"500", "-1s", "2h", "slow"},
+		"DRAGOMAN_METRICS_LISTEN":      {"9090", "localhost", "localhost:99999", "localhost:http"},
+		"DRAGOMAN_METRICS_TOKEN":       {canarySecret, strings.Repeat("a", 64)},
 		"PORT":                         {"http", "0", "65536", "-1"},
 	}
 	for _, name := range settingNames(t) {
@@ -382,7 +385,7 @@ func TestKE03_WrongValues(t *testing.T) {
 				}
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
-				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET")
+				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") || name == "DRAGOMAN_METRICS_TOKEN"
 				// A bound between two settings may be told at either of them.
 				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") || !strings.Contains(shown, "expected ") ||
 					!strings.Contains(shown, name) || strings.Count(shown, "\n") != 1 || len(shown) > 400 {

@@ -32,6 +32,7 @@ type DB struct {
 	pg       *pgx.ConnConfig // Postgres only
 	prepared prepared        // SQLite only
 	touches  touches
+	seen     func(context.Context, Seen) // nil for nobody: see Observe
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.

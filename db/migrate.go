@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -39,13 +40,41 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 	if err := m.Init(ctx); err != nil {
 		return fmt.Errorf("db: migrate: %w", err)
 	}
+	if err := refuseNewer(ctx, m); err != nil {
+		return err
+	}
 	if _, err := m.Migrate(ctx); err != nil {
 		return fmt.Errorf("db: migrate: %w", err)
 	}
 	return nil
 }
 
-// Pending counts the migrations that the schema still lacks; for a role that may not change it.
+// refuseNewer fails on a schema that a later version has changed: this one does not know what its rows mean by now.
+func refuseNewer(ctx context.Context, m *migrate.Migrator) error {
+	known, err := m.MigrationsWithStatus(ctx)
+	if err != nil {
+		return wrap(err, "migrations")
+	}
+	applied, err := m.AppliedMigrations(ctx)
+	if err != nil {
+		return wrap(err, "migrations")
+	}
+	var newer []string
+	for _, a := range applied {
+		if !slices.ContainsFunc(known, func(k migrate.Migration) bool { return k.Name == a.Name }) {
+			newer = append(newer, a.Name)
+		}
+	}
+	if len(newer) == 0 {
+		return nil
+	}
+	slices.Sort(newer)
+	return fmt.Errorf("the schema of the database is newer than this server, which does not know the migrations %s: "+
+		"run the version of Dragoman that made them, or a later one", strings.Join(newer, ", "))
+}
+
+// Pending counts the migrations that the schema still lacks; for a role that may not change it. It fails on a schema that is
+// newer than this program.
 func (d *DB) Pending(ctx context.Context) (int, error) {
 	m, err := d.migrator()
 	if err != nil {
@@ -58,7 +87,7 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 		}
 		return 0, wrap(err, "migrations")
 	}
-	return len(known.Unapplied()), nil
+	return len(known.Unapplied()), refuseNewer(ctx, m)
 }
 
 func (d *DB) migrator() (*migrate.Migrator, error) {

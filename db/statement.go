@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // the driver named sqlite
@@ -24,7 +25,13 @@ type statement struct {
 
 // get runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
 func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
+	start := time.Now() // a stopwatch, not a clock
 	defer func() {
+		if d.Postgres() {
+			d.tell(ctx, start, err, st.postgres)
+		} else {
+			d.tell(ctx, start, err, st.sqlite...)
+		}
 		if err != nil {
 			err = fmt.Errorf("db: %w", err)
 		}
@@ -63,8 +70,12 @@ func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statem
 	if !d.Postgres() {
 		return d.get(ctx, st, dest, args...)
 	}
-	defer func() { err = wrap(err, "locked") }()
-	tx, err := d.w.BeginTx(ctx, nil)
+	start := time.Now()
+	defer func() {
+		d.tell(ctx, start, err, st.postgres)
+		err = wrap(err, "locked")
+	}()
+	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
@@ -75,10 +86,10 @@ func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statem
 		}
 		err = tx.Commit()
 	}()
-	if _, err := tx.Tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user); err != nil {
+	if _, err := tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user); err != nil {
 		return false, err
 	}
-	rows, err := tx.Tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+	rows, err := tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +116,7 @@ func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (
 			return false, err
 		}
 	}
-	tx, err := d.w.BeginTx(ctx, nil)
+	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}

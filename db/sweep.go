@@ -40,8 +40,9 @@ var sweeps = []struct {
 (SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true},
 }
 
-// Sweep deletes what nobody needs any more, in batches, and counts the rows.
-func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
+// Sweep deletes what nobody needs any more, in batches, and counts the rows. Each of told hears how many of each kind they
+// were, such as "audit events", also when there were none.
+func (d *DB) Sweep(ctx context.Context, now time.Time, told ...func(kind string, rows int)) (int, error) {
 	total := 0
 	var failures []error // one table that can not be swept does not keep the others from it
 	for _, s := range sweeps {
@@ -52,11 +53,17 @@ func (d *DB) Sweep(ctx context.Context, now time.Time) (int, error) {
 		n, err := d.sweep(ctx, s.sql, before)
 		total += n
 		failures = append(failures, wrap(err, "sweep "+s.what))
+		for _, tell := range told {
+			tell(s.what, n)
+		}
 	}
 	if !d.Postgres() {
 		return total, errors.Join(failures...)
 	}
 	n, err := d.sweep(ctx, `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ? ?)`, now)
+	for _, tell := range told {
+		tell("rate limits", n)
+	}
 	return total + n, errors.Join(append(failures, wrap(err, "sweep rate limits"))...)
 }
 

@@ -25,9 +25,11 @@ func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	}
 	if settings.Migrate {
 		err = database.Migrate(ctx)
-	} else if pending, failed := database.Pending(ctx); failed != nil || pending > 0 {
-		err = errors.Join(failed, errors.New("the schema of the database is older than this server, and DRAGOMAN_MIGRATE is off. "+
-			"Run: dragoman migrate"))
+	} else if pending, failed := database.Pending(ctx); failed != nil {
+		err = failed
+	} else if pending > 0 {
+		err = errors.New("the schema of the database is older than this server, and DRAGOMAN_MIGRATE is off. " +
+			"Run: dragoman migrate")
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close())

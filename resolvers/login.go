@@ -16,6 +16,7 @@ import (
 
 const (
 	turnWait     = 2 * time.Second // how long an attempt waits for those at the same account before it
+	clockSkew    = 5 * time.Second // how far the clocks of two instances may differ
 	failedWithin = 5 * time.Second // in which a failure has to be written down
 )
 
@@ -168,10 +169,11 @@ func (r *resolver) throttled(ctx context.Context, a *db.Attempt) error {
 		return nil
 	}
 	now, delay := r.now(), limit.Delay(a.Failures)
-	left := min(a.FailedAt.Add(delay).Sub(now), delay) // a clock that was put back locks nobody for longer
-	if left <= 0 {
-		return nil
+	left := a.FailedAt.Add(delay).Sub(now)
+	if left <= 0 || left > delay+clockSkew {
+		return nil // over; or the clock was put back since: nobody is locked out for the difference (AV-05), and a failure counts from now
 	}
+	left = min(left, delay)
 	if err := r.DB.LoginThrottled(ctx, a, now); err != nil {
 		return err
 	}

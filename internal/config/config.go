@@ -49,6 +49,11 @@ type Settings struct {
 	Playground    Switch
 	Introspection Switch
 	LogLevel      slog.Level
+
+	SlowStatement time.Duration // 0 for no log of slow statements
+	MetricsListen string        // host:port; "" for no listener of its own
+	MetricsToken  secret.Text   // "" for none
+	Traces        *Traces       // nil for none
 }
 
 // Switch is a setting that decides for itself unless told.
@@ -95,6 +100,10 @@ func Load(getenv func(string) string) (*Settings, error) {
 		}
 	}
 	if err := s.checkSecrets(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Traces, err = loadTraces(getenv); err != nil {
 		return nil, err
 	}
 	// A default gives way to a shorter session; what the operator set does not.

@@ -141,6 +141,18 @@ var keys = []key{
 		position(func(s *Settings) *Switch { return &s.Introspection }),
 	},
 	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
+	{
+		"DRAGOMAN_SLOW_STATEMENT", "500ms", "Statements of the database that take this long are logged, never with their arguments; 0 for none.",
+		"a duration from 0 to 1h, for example 500ms", false, between(0, time.Hour, func(s *Settings) *time.Duration { return &s.SlowStatement }),
+	},
+	{
+		"DRAGOMAN_METRICS_LISTEN", "", "An address of its own for /metrics, for Prometheus.", "host:port, for example localhost:9090", false,
+		parseMetricsListen,
+	},
+	{
+		"DRAGOMAN_METRICS_TOKEN", "", "The Bearer token that /metrics asks for. Without DRAGOMAN_METRICS_LISTEN it opens /metrics beside everything else.",
+		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseMetricsToken,
+	},
 }
 
 const (
@@ -162,6 +174,7 @@ func Print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
+	fmt.Fprintln(w, "\nTraces follow the standard variables OTEL_EXPORTER_OTLP_ENDPOINT and so on: see docs/operations.md.")
 }
 
 func boolean(field func(*Settings) *bool) func(*Settings, string) bool {

@@ -36,6 +36,10 @@ type Config struct {
 	Cookie         string         // the name of the session cookie, "" where there is none
 	Log            *slog.Logger
 	Now            func() time.Time
+
+	// Observe is told that a request begins. It gives the context to answer in, and is told of the end: with the dialect, the
+	// pattern of the route, "" where no route was looked for, and the status, 0 without an answer. Nil for nobody.
+	Observe func(r *http.Request, requestID string) (context.Context, func(dialect, pattern string, status int))
 }
 
 // exposed is what pages of trusted origins may read: the headers of the server itself, and those of dialects.
@@ -66,6 +70,12 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		}
 		present(v, r, cfg.Cookie)
 		out := &recorder{ResponseWriter: w}
+		ctx := r.Context() //nolint:contextcheck // the one that Observe gives is made of it
+		ended := func(string, string, int) {}
+		if cfg.Observe != nil {
+			ctx, ended = cfg.Observe(r, v.RequestID)
+		}
+		defer func() { ended(v.Dialect, r.Pattern, out.status) }() // also when the connection is cut off below
 		headers(out.Header(), v.RequestID, cfg.HTTPS)
 		defer func() {
 			if p := recover(); p != nil {
@@ -93,9 +103,10 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 				// proxy may have read it. What follows on the connection is then not to be believed (HT-18, RFC 9112 section 6.1).
 				out.Header().Set("Connection", "close")
 			}
-			ctx, cancel := context.WithTimeout(visit.With(r.Context(), v), maxTime)
+			ctx, cancel := context.WithTimeout(visit.With(ctx, v), maxTime)
 			defer cancel()
-			next.ServeHTTP(out, r.WithContext(ctx))
+			r = r.WithContext(ctx) // the router notes its pattern there
+			next.ServeHTTP(out, r)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
 	for _, field := range op.credentials {
 		if err := h.admit(ctx, field); err != nil {
+			h.observeRefusal(ctx, op, field, err)
 			return h.list(ctx, err)
 		}
 	}
@@ -22,18 +23,14 @@ func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
 // nothing else of its usual server.
 func (h *Handler) execute(ctx context.Context, doc *Document, op *operation, variables map[string]any) ([]byte, gqlerror.List) {
 	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
-		Doc:                  doc.syntax,
-		Operation:            op.definition,
-		OperationName:        op.definition.Name,
-		Variables:            variables,
-		DisableIntrospection: !h.introspection,
-		RecoverFunc:          recovered,
-		ResolverMiddleware: func(ctx context.Context, next graphql.Resolver) (any, error) {
-			return next(ctx)
-		},
-		RootResolverMiddleware: func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-			return next(ctx)
-		},
+		Doc:                    doc.syntax,
+		Operation:              op.definition,
+		OperationName:          op.definition.Name,
+		Variables:              variables,
+		DisableIntrospection:   !h.introspection,
+		RecoverFunc:            recovered,
+		ResolverMiddleware:     observeResult,
+		RootResolverMiddleware: h.observeField,
 	})
 	ctx = graphql.WithResponseContext(ctx, h.present, recovered)
 	response := h.schema.Exec(ctx)(ctx)

@@ -15,7 +15,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Config is what a Handler needs. Every field but Introspection is required.
+// Config is what a Handler needs. Every field but Introspection and Observe is required.
 type Config struct {
 	Schema graphql.ExecutableSchema
 
@@ -28,6 +28,10 @@ type Config struct {
 	// caller learns only that something went wrong.
 	Admit func(ctx context.Context, field string) error
 
+	// Observe is told of every root field that runs, and of every @credential field that Admit refuses. It gives the
+	// context to go on in, and is told the code at the end, OK where it was not refused. Nil for nobody.
+	Observe func(ctx context.Context, operation, field string) (context.Context, func(code string))
+
 	Log *slog.Logger
 }
 
@@ -36,6 +40,7 @@ type Handler struct {
 	schema        graphql.ExecutableSchema
 	introspection bool
 	admit         func(ctx context.Context, field string) error
+	observe       func(ctx context.Context, operation, field string) (context.Context, func(code string))
 	log           *slog.Logger
 	documents     *lru.Cache[string, *Document]
 }
@@ -57,6 +62,7 @@ func New(cfg Config) (*Handler, error) {
 		schema:        cfg.Schema,
 		introspection: cfg.Introspection,
 		admit:         cfg.Admit,
+		observe:       cfg.Observe,
 		log:           cfg.Log,
 		documents:     documents,
 	}, nil

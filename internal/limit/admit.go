@@ -22,6 +22,9 @@ func (l *Limiter) Admit(ctx context.Context, name string) error {
 	v.SetHeader("RateLimit-Policy", d.PolicyField())
 	v.SetHeader("RateLimit", d.LimitField())
 	if !d.Allowed {
+		if l.Refused != nil {
+			l.Refused(d.Rule.Name)
+		}
 		return fault.Wait(fault.RateLimited, "Too many requests. Wait a moment, then try again.", d.RetryAfter)
 	}
 	return nil

@@ -31,6 +31,9 @@ type Limiter struct {
 	store Store
 	rules map[string]Rule
 	now   func() time.Time
+
+	// Refused is told the rule by whose name Admit sends a caller away; nil for nobody. Set it before the limiter is used.
+	Refused func(rule string)
 }
 
 // New makes a limiter with a rule for each name of what callers do. It fails when a rule cannot be applied.

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -34,6 +35,12 @@ func NewHasher(slots int) *Hasher {
 // Admit is a cheap check to make before a request that will hash is executed. It answers a *fault.Error with the code
 // SERVICE_UNAVAILABLE when a newcomer would wait for more than two seconds. It reserves nothing.
 func (h *Hasher) Admit() error { return h.queue.admit() }
+
+// Load counts the derivations that are under way and the callers in line for one.
+func (h *Hasher) Load() (working, waiting int) { return h.queue.load() }
+
+// Observe has the wait of every caller told to waited, also of those who waited in vain. Call it before the hasher is used.
+func (h *Hasher) Observe(waited func(time.Duration)) { h.queue.waited = waited }
 
 // Hash makes the PHC string of a password with the current parameters and a fresh salt. It fails like CheckForm; with
 // a *fault.Error SERVICE_UNAVAILABLE when no slot is free within two seconds; and with ctx's error when ctx ends first,

@@ -23,6 +23,8 @@ type queue struct {
 	mu      sync.Mutex
 	waiting int
 	cost    time.Duration // moving average of how long a caller works
+
+	waited func(time.Duration) // told how long each stood in line, also in vain; nil for nobody
 }
 
 func newQueue(slots int) *queue {
@@ -39,6 +41,13 @@ func (q *queue) admit() error {
 	return nil
 }
 
+// load counts who works and who waits.
+func (q *queue) load() (working, waiting int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.slots), q.waiting
+}
+
 // overfull estimates a newcomer's wait. The caller holds the lock.
 func (q *queue) overfull() bool {
 	if len(q.slots) < cap(q.slots) {
@@ -53,7 +62,11 @@ func (q *queue) enter(ctx context.Context) (leave func(), err error) {
 	if err := q.join(); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	err = q.wait(ctx)
+	if q.waited != nil {
+		q.waited(time.Since(began))
+	}
 	q.mu.Lock()
 	q.waiting--
 	q.mu.Unlock()

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+)
+
+// TestBackendExamples runs the two programs of docs/examples/backend against a server: they take its access tokens, and refuse what
+// is none, what was changed, and what is for somebody else.
+func TestBackendExamples(t *testing.T) {
+	t.Parallel()
+	s := start(t, dbtest.SQLite(t))
+	ada := s.register(t, "ada@example.com")
+	session := s.graphql(t, "", loginDoc, inputOf("email", ada.Email, "password", goodPass, "tokenDelivery", "SESSION_TOKEN")).
+		text("login", "tokens", "sessionToken")
+	elsewhere := start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL="+s.URL) // the same names, other keys
+	foreign := elsewhere.register(t, "ada@example.com")
+	audience := start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL="+s.URL, "DRAGOMAN_AUDIENCE=another")
+	s.clock.add(-2 * time.Hour)
+	over := s.login(t, ada.Email, goodPass).text("login", "tokens", "accessToken")
+	parts := strings.Split(ada.Access, ".")
+	encode := base64.RawURLEncoding.EncodeToString
+	_, jwks := fetched(t, "GET", s.URL+"/.well-known/jwks.json", "", "")
+	confused := encode([]byte(`{"alg":"HS256","typ":"at+jwt"}`)) + "." + parts[1]
+	mac := hmac.New(sha256.New, []byte(jwks))
+	mac.Write([]byte(confused))
+	changed := strings.Replace(string(mustDecode(t, parts[1])), "user", "admin", 1)
+	want := []struct{ token, answer string }{
+		{ada.Access, "ok: " + ada.ID},
+		{ada.Refresh, "refused"},
+		{session, "refused"},
+		{"", "refused"},
+		{"a.b.c", "refused"},
+		{over, "refused"},
+		{foreign.Access, "refused"},
+		{audience.register(t, "b@example.com").Access, "refused"},
+		{parts[0] + "." + encode([]byte(changed)) + "." + parts[2], "refused"},
+		{parts[0] + "." + parts[1] + ".", "refused"},
+		{encode([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + parts[1] + ".", "refused"},
+		{confused + "." + encode(mac.Sum(nil)), "refused"},
+		{ada.Access, "ok: " + ada.ID},
+	}
+	var tokens strings.Builder
+	for _, w := range want {
+		tokens.WriteString(w.token + "\n")
+	}
+	binary := filepath.Join(t.TempDir(), "backend")
+	if out, err := exec.Command("go", "build", "-o", binary, "./docs/examples/backend").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, cmd := range map[string]*exec.Cmd{
+		"go": exec.Command(binary, s.URL), "javascript": exec.Command("node", "docs/examples/backend/verify.mjs", s.URL),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd.Stdin = strings.NewReader(tokens.String())
+			out, err := cmd.CombinedOutput()
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			if err != nil || len(lines) != len(want) {
+				t.Fatalf("%v: %s", err, out)
+			}
+			for i, w := range want {
+				if !strings.HasPrefix(lines[i], w.answer) {
+					t.Errorf("token %d: %s, want %s", i, lines[i], w.answer)
+				}
+			}
+		})
+	}
+}
+
+func mustDecode(t *testing.T, part string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

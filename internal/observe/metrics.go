@@ -1,0 +1,147 @@
+package observe
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are the figures of one server, in a registry of its own. docs/operations.md says what each is good for, and a test
+// holds that list to this one.
+type metrics struct {
+	registry *prometheus.Registry
+
+	requests    *prometheus.HistogramVec
+	inFlight    prometheus.Gauge
+	fields      *prometheus.CounterVec
+	logins      *prometheus.CounterVec
+	refreshes   *prometheus.CounterVec
+	limited     *prometheus.CounterVec
+	hashWait    prometheus.Histogram
+	statements  *prometheus.CounterVec
+	slow        prometheus.Counter
+	swept       *prometheus.CounterVec
+	sweepFailed prometheus.Counter
+	sweepAt     prometheus.Gauge
+	sweepTook   prometheus.Gauge
+}
+
+const namespace = "dragoman"
+
+func newMetrics(version string) *metrics {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+	}
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "http_request_duration_seconds", Help: "Requests by transport and class of status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+		}, []string{"transport", "class"}),
+		inFlight:  gauge("http_requests_in_flight", "Requests that are being answered."),
+		fields:    counters("graphql_fields_total", "Root fields that ran or were refused, by the code they ended with.", "operation", "field", "code"),
+		logins:    counters("logins_total", "Sign-ins by outcome.", "outcome"),
+		refreshes: counters("refreshes_total", "Refreshes by outcome.", "outcome"),
+		limited:   counters("limit_refusals_total", "Requests sent away by the limits by address.", "rule"),
+		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
+			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
+		}),
+		statements:  counters("db_statements_total", "Statements of the database.", "result"),
+		slow:        counter("db_slow_statements_total", "Statements as slow as DRAGOMAN_SLOW_STATEMENT."),
+		swept:       counters("sweep_rows_total", "Rows deleted by the sweeper.", "kind"),
+		sweepFailed: counter("sweep_failures_total", "Sweeps that failed."),
+		sweepAt:     gauge("sweep_last_success_timestamp_seconds", "When the last sweep without trouble ended."),
+		sweepTook:   gauge("sweep_duration_seconds", "How long the last sweep took."),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "Always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.hashWait, m.statements,
+		m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) page(log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError,
+	})
+}
+
+// HashQueue has the line for password hashes read whenever somebody reads the figures: how many are at work, how many wait.
+func (o *Observer) HashQueue(load func() (working, waiting int)) {
+	if o.metrics == nil {
+		return
+	}
+	read := func(name, help string, value func() int) {
+		o.metrics.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 { return float64(value()) }))
+	}
+	read("hash_working", "Password hashes that are being made.", func() int { n, _ := load(); return n })
+	read("hash_waiting", "Requests in line for a password hash.", func() int { _, n := load(); return n })
+}
+
+// Pool is the state of one pool of connections to the database.
+type Pool struct {
+	Name             string
+	Max, Open, InUse int
+	Waits            int64
+	Waited           time.Duration
+}
+
+// Pools has the pools read whenever somebody reads the figures.
+func (o *Observer) Pools(read func() []Pool) {
+	if o.metrics == nil {
+		return
+	}
+	describe := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(namespace+"_"+name, help, []string{"pool"}, nil)
+	}
+	o.metrics.registry.MustRegister(&pools{
+		read:   read,
+		most:   describe("db_connections_max", "Connections that a pool may open."),
+		open:   describe("db_connections_open", "Connections that are open."),
+		inUse:  describe("db_connections_in_use", "Connections that somebody is using."),
+		waits:  describe("db_connection_waits_total", "How often somebody waited for a connection."),
+		waited: describe("db_connection_wait_seconds_total", "How long all of them waited together."),
+	})
+}
+
+// pools is a prometheus.Collector.
+type pools struct {
+	read                             func() []Pool
+	most, open, inUse, waits, waited *prometheus.Desc
+}
+
+func (p *pools) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{p.most, p.open, p.inUse, p.waits, p.waited} {
+		out <- d
+	}
+}
+
+func (p *pools) Collect(out chan<- prometheus.Metric) {
+	for _, s := range p.read() {
+		gauge := func(d *prometheus.Desc, n int) {
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), s.Name)
+		}
+		gauge(p.most, s.Max)
+		gauge(p.open, s.Open)
+		gauge(p.inUse, s.InUse)
+		out <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(s.Waits), s.Name)
+		out <- prometheus.MustNewConstMetric(p.waited, prometheus.CounterValue, s.Waited.Seconds(), s.Name)
+	}
+}

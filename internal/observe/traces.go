@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// traces makes spans. It uses the API of OpenTelemetry and not otelhttp, whose spans hold the caller's address, its user agent
+// and the path as it was called.
+type traces struct {
+	provider *sdktrace.TracerProvider
+	tracer   trace.Tracer
+	system   attribute.KeyValue
+}
+
+func newTraces(ctx context.Context, cfg Config) (*traces, error) {
+	// What the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) comes last and wins.
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(attribute.String("service.name", "dragoman"), attribute.String("service.version", cfg.Version)),
+		resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	exporter, err := otlptrace.New(ctx, newPoster(cfg.Traces, cfg.Version, cfg.Log))
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
+	return &traces{
+		provider: provider, tracer: provider.Tracer("github.com/dragoman-auth/dragoman"),
+		system: attribute.String("db.system.name", cfg.System),
+	}, nil
+}
+
+// probes are asked every few seconds and would bury what is of interest.
+var probes = []string{"/healthz", "/readyz", "/metrics"}
+
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// request starts the span of a request, below that of the caller where the request names one (traceparent).
+func (t *traces) request(r *http.Request, requestID string) (context.Context, func(transport, pattern string, status int)) {
+	if slices.Contains(probes, r.URL.Path) {
+		return r.Context(), func(string, string, int) {}
+	}
+	method := "_OTHER"
+	if slices.Contains(methods, r.Method) {
+		method = r.Method
+	}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("http.request.method", method), attribute.String("dragoman.request_id", requestID)))
+	return ctx, func(transport, pattern string, status int) {
+		span.SetName(method + " " + pattern)
+		span.SetAttributes(attribute.String("http.route", pattern), attribute.String("dragoman.transport", transport))
+		if status > 0 {
+			span.SetAttributes(attribute.Int("http.response.status_code", status))
+		}
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}
+}
+
+// field starts the span of a root field.
+func (t *traces) field(ctx context.Context, operation, field string) (context.Context, func(code string)) {
+	ctx, span := t.tracer.Start(ctx, operation+" "+field, trace.WithAttributes(
+		attribute.String("graphql.operation.type", operation), attribute.String("dragoman.field", field)))
+	return ctx, func(code string) {
+		span.SetAttributes(attribute.String("dragoman.code", code))
+		if code == "INTERNAL" {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}
+}
+
+// statement makes the span of a statement that ended, below what is being traced; housekeeping is not. The error's text may hold
+// a row and stays out.
+func (t *traces) statement(ctx context.Context, s Statement, start time.Time, took time.Duration, err error) {
+	if !trace.SpanFromContext(ctx).IsRecording() {
+		return
+	}
+	name := s.Name()
+	_, span := t.tracer.Start(ctx, "db "+name, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
+		trace.WithAttributes(t.system, attribute.String("db.operation.name", name)))
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End(trace.WithTimestamp(start.Add(took)))
+}
