@@ -242,7 +242,7 @@ func TestAV05_ClockSetBack(t *testing.T) {
 	})
 }
 
-// TestKE08_LeastPrivilege runs the statements of docs/operations.md, migrates as the owner, and serves as a role that can change
+// TestKE08_GrantsOfTheGuide runs the statements of docs/operations.md, migrates as the owner, and serves as a role that can change
 // rows and nothing else.
 func TestKE08_GrantsOfTheGuide(t *testing.T) {
 	t.Parallel()
