@@ -209,7 +209,7 @@ routes:
     fields: {email: string!, password: string!}
     variables: {input: "=.params | {email, password}"}
     document: |
-      mutation In($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code message } } }
+      mutation In($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code message retryAfterSeconds } } }
     cookies: {pass: =.login.tokens.accessToken}
     body: {ok: true}
     errors: {INVALID_INPUT: {status: 400}, INVALID_CREDENTIALS: {status: 403}, NOT_FOUND: {status: 403}, ACCOUNT_LOCKED: {status: 429}}
