@@ -92,7 +92,7 @@ func TestNew(t *testing.T) {
 // AK-06: nobody grants more than they have. People have all that there is; the directive keeps keys from asking at all.
 func TestGrantable(t *testing.T) {
 	t.Parallel()
-	person := &caller{Caller: &db.Caller{}, kind: graph.CredentialKindAccessToken}
+	person := &caller{Caller: &db.Caller{User: db.User{Role: db.RoleUser}}, kind: graph.CredentialKindAccessToken}
 	key := &caller{Caller: &db.Caller{}, kind: graph.CredentialKindAPIKey}
 	all := []db.Permission{db.ProfileRead}
 	if err := person.grantable(all); err != nil {
