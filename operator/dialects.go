@@ -116,9 +116,11 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 	d, _ := rest.Parse(file, source)
 	failed := 0
 	for _, e := range d.Examples() {
-		if err := d.Run(ctx, e, start); err != nil {
+		err := d.Run(ctx, e, start)
+		said := seen.take() // also what an example that expects a 500 made the server say
+		if err != nil {
 			failed++
-			lines := append(strings.Split(err.Error(), "\n"), seen.take()...)
+			lines := append(strings.Split(err.Error(), "\n"), said...)
 			fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(), strings.Join(lines, "\n      "))
 			continue
 		}

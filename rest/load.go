@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -107,5 +106,3 @@ func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 	}
 	return kept, nil
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

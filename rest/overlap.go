@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -79,9 +80,9 @@ func clash(a, b spot) error {
 		}
 	}
 	at := a.route.at.get("route")
-	other := "line " + itoa(b.route.at.get("route").line)
+	other := "line " + strconv.Itoa(b.route.at.get("route").line)
 	if a.dialect != b.dialect {
-		other = b.dialect.File + ":" + itoa(b.route.at.get("route").line)
+		other = b.dialect.File + ":" + strconv.Itoa(b.route.at.get("route").line)
 	}
 	switch {
 	case a.dialect != b.dialect && (aWins || bWins), a.route.method == b.route.method && (a.dialect != b.dialect || aWins == bWins):
