@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +22,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
 // TestMain lets the test program be the server too: a test that needs a process of its own runs this program again.
@@ -27,6 +32,11 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	flag.Parse()
+	if n := 2 * runtime.GOMAXPROCS(0); flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", strconv.Itoa(n)) // half of the time a test waits for a database or a clock
+	}
+	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
 	os.Exit(dbtest.Run(m))
 }
 
@@ -101,7 +111,12 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	} else {
 		values["DATABASE_URL"] = dsn
 	}
+	hasher := password.NewThrowawayHasher(runtime.GOMAXPROCS(0))
 	for _, e := range env {
+		if e == realHashes {
+			hasher = password.NewHasher(runtime.GOMAXPROCS(0))
+			continue
+		}
 		name, value, _ := strings.Cut(e, "=")
 		values[name] = value
 	}
@@ -111,7 +126,7 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	}
 	sink := &logSink{}
 	log := slog.New(slog.NewJSONHandler(sink, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := open(context.Background(), settings, c.now, log)
+	a, err := open(context.Background(), settings, hasher, c.now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +140,9 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	})
 	return &instance{URL: "http://" + l.Addr().String(), app: a, clock: c, log: sink}
 }
+
+// realHashes is said beside the settings where a test is about what a password costs, in time or in memory.
+const realHashes = "real hashes"
 
 const testSecret = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
 

@@ -140,7 +140,7 @@ func TestStart_NewerSchema(t *testing.T) {
 // waits for an answer gets one within two seconds.
 func TestPW15_AbortedLogins(t *testing.T) {
 	t.Parallel()
-	s := start(t, dbtest.SQLite(t), "DRAGOMAN_METRICS_TOKEN="+metricsToken)
+	s := start(t, dbtest.SQLite(t), realHashes, "DRAGOMAN_METRICS_TOKEN="+metricsToken)
 	ada := s.register(t, "ada@example.com")
 	body, err := json.Marshal(map[string]any{"query": loginDoc, "variables": inputOf("email", "nobody@example.com", "password", goodPass)})
 	if err != nil {

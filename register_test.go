@@ -127,7 +127,7 @@ func TestPW11_Column(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`)
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := start(t, dsn)
+		s := start(t, dsn, realHashes)
 		s.register(t, "a@example.com")
 		s.register(t, "b@example.com")
 		hashes := openSide(t, dsn).texts(t, "SELECT password_hash FROM users")

@@ -173,7 +173,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 			_ = l.Close() // again, after a failure on the way; Shutdown has closed them otherwise
 		}
 	}()
-	a, err := open(ctx, settings, time.Now, log)
+	a, err := open(ctx, settings, password.NewHasher(runtime.GOMAXPROCS(0)), time.Now, log)
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ type app struct {
 func serveCheck(
 	ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, log *slog.Logger, d *rest.Dialect,
 ) (func(), error) {
-	a, err := open(ctx, settings, now, log, d)
+	a, err := open(ctx, settings, password.NewThrowawayHasher(runtime.GOMAXPROCS(0)), now, log, d)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +263,9 @@ func serveCheck(
 }
 
 // open puts the parts together. Further dialects come on top of those that the settings name.
-func open(ctx context.Context, settings *config.Settings, now func() time.Time, log *slog.Logger, further ...*rest.Dialect) (a *app, err error) {
+func open(
+	ctx context.Context, settings *config.Settings, hasher *password.Hasher, now func() time.Time, log *slog.Logger, further ...*rest.Dialect,
+) (a *app, err error) {
 	dialects, err := operator.LoadDialects(settings, further...)
 	if err != nil {
 		return nil, err
@@ -288,7 +290,6 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	if a.keys, err = operator.OpenKeyring(ctx, database, master, settings, now); err != nil {
 		return nil, err
 	}
-	hasher, cookie := password.NewHasher(runtime.GOMAXPROCS(0)), credential.NewSessionCookie(a.publicURL)
 	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
 		return nil, err
 	}
@@ -296,19 +297,18 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
-		RefreshGrace: settings.RefreshGrace, Cookie: cookie, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
+		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
 		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
 	})
 	if err != nil {
 		return nil, err
 	}
-	admit, err := admission(settings, database, hasher, a.observer.Limited, now)
+	admit, err := operator.Admission(settings, database, hasher, a.observer.Limited, now)
 	if err != nil {
 		return nil, err
 	}
-	loopback := settings.Loopback()
 	graphql, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Introspection: settings.Introspection.Is(loopback), Admit: limit.Logged(admit, now, log), Observe: a.observer.Field, Log: log,
+		Schema: schema, Introspection: settings.Introspection.Is(settings.Loopback()), Admit: limit.Logged(admit, now, log), Observe: a.observer.Field, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -321,7 +321,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	}
 	a.handler = edge.Handler(edge.Config{
 		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now, Observe: a.observer.Request,
-		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: cookie.Name,
+		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: credential.NewSessionCookie(a.publicURL).Name,
 	}, a.routes(graphql, engine, settings))
 	return a, nil
 }
@@ -367,34 +367,3 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) server(log *slog.Logger) *http.Server { return operator.HTTPServer(a.handler, log) }
-
-// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
-// what would wait too long is sent away. A refresh token costs no hash.
-func admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, refused func(string), now func() time.Time) (
-	func(context.Context, string) error, error,
-) {
-	hash := func(_ context.Context, field string) error {
-		if field == "refresh" {
-			return nil
-		}
-		return hasher.Admit()
-	}
-	if !settings.RateLimits {
-		return hash, nil
-	}
-	var store limit.Store = limit.NewMemory(limit.DefaultSize)
-	if database.Postgres() {
-		store = database // all instances count together
-	}
-	limiter, err := limit.New(store, limit.Defaults(), now)
-	if err != nil {
-		return nil, err
-	}
-	limiter.Refused = refused
-	return func(ctx context.Context, field string) error {
-		if err := limiter.Admit(ctx, field); err != nil {
-			return err
-		}
-		return hash(ctx, field)
-	}, nil
-}

@@ -308,7 +308,7 @@ func TestSE23_WindowOfAProfile(t *testing.T) {
 func TestPW15_AbortedProofs(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := start(t, dsn)
+		s := start(t, dsn, realHashes)
 		ada := s.register(t, "ada@example.com")
 		bob := s.register(t, "bob@example.com")
 		var all sync.WaitGroup

@@ -9,8 +9,10 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -32,9 +34,26 @@ func Each(t *testing.T, test func(t *testing.T, dsn string)) {
 // SQLite gives the DSN of a fresh migrated database file.
 func SQLite(t testing.TB) string {
 	t.Helper()
-	dsn := "sqlite:" + filepath.Join(t.TempDir(), "dragoman.db")
-	migrate(t, dsn)
-	return dsn
+	template.once.Do(func() {
+		path := filepath.Join(t.TempDir(), "dragoman.db")
+		migrate(t, "sqlite:"+path)
+		template.file, template.err = os.ReadFile(path)
+	})
+	if template.err != nil {
+		t.Fatalf("read the migrated database: %v", template.err)
+	}
+	path := filepath.Join(t.TempDir(), "dragoman.db")
+	if err := os.WriteFile(path, template.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path
+}
+
+// template is a migrated SQLite database, made once: the migrations take longer than most tests.
+var template struct {
+	once sync.Once
+	file []byte
+	err  error
 }
 
 // Open opens a database for the length of a test.

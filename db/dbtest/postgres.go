@@ -19,13 +19,15 @@ var server struct {
 	cluster *cluster
 	url     string
 	err     error
-	last    atomic.Int64
-	said    sync.Once
-	clone   sync.Mutex // CREATE DATABASE … TEMPLATE wants the template to itself
+	// strategy makes the clone a copy of files: a third of the time of the way through the log that 15 and later prefer.
+	strategy string
+	last     atomic.Int64
+	said     sync.Once
+	clone    sync.Mutex // CREATE DATABASE … TEMPLATE wants the template to itself
 }
 
-// template is a name of this process: several test programs may share the server of TEST_DATABASE_URL.
-var template = fmt.Sprintf("dragoman_template_%d", os.Getpid())
+// pgTemplate is a name of this process: several test programs may share the server of TEST_DATABASE_URL.
+var pgTemplate = fmt.Sprintf("dragoman_template_%d", os.Getpid())
 
 const skipped = "SKIPPED THE POSTGRES HALF OF THE TESTS: no Postgres programs found. Install the package postgresql " +
 	"(15 or later), or set TEST_DATABASE_URL=postgres://… to a server that may create databases."
@@ -47,14 +49,17 @@ func Run(m *testing.M) int {
 		case server.cluster != nil:
 			server.cluster.stop()
 		case server.url != "":
-			_ = admin("DROP DATABASE IF EXISTS " + template + " WITH (FORCE)")
+			if admin("SELECT 1 / (current_setting('server_version_num')::int / 150000)") == nil { // an older one has this way only
+				server.strategy = " STRATEGY FILE_COPY"
+			}
+			_ = admin("DROP DATABASE IF EXISTS " + pgTemplate + " WITH (FORCE)")
 		}
 	}()
 	return m.Run()
 }
 
 // Postgres gives the DSN of a fresh migrated database.
-func Postgres(t testing.TB) string { return clone(t, template) }
+func Postgres(t testing.TB) string { return clone(t, pgTemplate) }
 
 // EmptyPostgres gives the DSN of a fresh database without any table.
 func EmptyPostgres(t *testing.T) string { return clone(t, "template0") }
@@ -74,7 +79,7 @@ func clone(t testing.TB, from string) string {
 	start(t)
 	name := fmt.Sprintf("dragoman_test_%d_%d", os.Getpid(), server.last.Add(1))
 	server.clone.Lock()
-	err := admin("CREATE DATABASE " + name + " TEMPLATE " + from)
+	err := admin("CREATE DATABASE " + name + " TEMPLATE " + from + server.strategy)
 	server.clone.Unlock()
 	if err != nil {
 		t.Fatalf("clone a test database: %v", err)
@@ -97,9 +102,9 @@ func start(t testing.TB) {
 			}
 			server.url = server.cluster.url
 		}
-		_ = admin("DROP DATABASE IF EXISTS " + template + " WITH (FORCE)")
-		if server.err = admin("CREATE DATABASE " + template); server.err == nil {
-			migrate(t, dsn(template))
+		_ = admin("DROP DATABASE IF EXISTS " + pgTemplate + " WITH (FORCE)")
+		if server.err = admin("CREATE DATABASE " + pgTemplate); server.err == nil {
+			migrate(t, dsn(pgTemplate))
 		}
 	})
 	switch {

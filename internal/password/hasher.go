@@ -19,6 +19,7 @@ import (
 // Hasher derives and checks password hashes with argon2id (RFC 9106). It is safe for concurrent use.
 type Hasher struct {
 	queue  *queue
+	fresh  func() phc // a hash to be
 	dummy  phc
 	derive func(password []byte, h phc) []byte // argon2id; the tests put a stand-in here
 }
@@ -26,7 +27,21 @@ type Hasher struct {
 // NewHasher makes a hasher that derives at most slots hashes at once; less than one counts as one. A derivation keeps
 // one core busy for about 40 ms and holds 19 MiB, so that GOMAXPROCS is the sensible number.
 func NewHasher(slots int) *Hasher {
-	h := &Hasher{queue: newQueue(slots), dummy: current(), derive: deriveArgon2id}
+	return newHasher(slots, current)
+}
+
+// NewThrowawayHasher makes a hasher for a database that nobody will keep: that of an example of a dialect file, or of a
+// test that is about something else. It does what every hasher does, with the least memory and passes that argon2id has.
+func NewThrowawayHasher(slots int) *Hasher {
+	return newHasher(slots, func() phc {
+		p := current()
+		p.memory, p.time = leastMemoryKiB, 1
+		return p
+	})
+}
+
+func newHasher(slots int, fresh func() phc) *Hasher {
+	h := &Hasher{queue: newQueue(slots), fresh: fresh, dummy: fresh(), derive: deriveArgon2id}
 	// No password leads to this sum: it is drawn, not derived.
 	h.dummy.sum = random(sumBytes)
 	return h
@@ -42,11 +57,11 @@ func (h *Hasher) Load() (working, waiting int) { return h.queue.load() }
 // Observe has the wait of every caller told to waited, also of those who waited in vain. Call it before the hasher is used.
 func (h *Hasher) Observe(waited func(time.Duration)) { h.queue.waited = waited }
 
-// Hash makes the PHC string of a password with the current parameters and a fresh salt. It fails like CheckForm; with
+// Hash makes the PHC string of a password with the parameters of today and a fresh salt. It fails like CheckForm; with
 // a *fault.Error SERVICE_UNAVAILABLE when no slot is free within two seconds; and with ctx's error when ctx ends first,
 // in which case nothing was derived.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	p := current()
+	p := h.fresh()
 	sum, err := h.run(ctx, password, p)
 	if err != nil {
 		return "", err

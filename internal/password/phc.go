@@ -20,13 +20,14 @@ const (
 // The most that a stored hash may ask for. A row that somebody planted must not be able to occupy the machine, so
 // these are checked before any work (security rule PW-12).
 const (
-	maxMemoryKiB = 256 << 10
-	maxPasses    = 10
-	maxLanes     = 4
-	maxEncoded   = 256 // bytes of the whole string
-	minSalt      = 8   // RFC 9106 section 3.1
-	minSum       = 16
-	maxPart      = 64 // bytes of salt and of sum
+	maxMemoryKiB   = 256 << 10
+	maxPasses      = 10
+	maxLanes       = 4
+	leastMemoryKiB = 8   // for each lane, RFC 9106 section 3.1
+	maxEncoded     = 256 // bytes of the whole string
+	minSalt        = 8   // RFC 9106 section 3.1
+	minSum         = 16
+	maxPart        = 64 // bytes of salt and of sum
 )
 
 var errPHC = errors.New("not an argon2id PHC string that is accepted here")
@@ -95,7 +96,7 @@ func parseCost(text string) (phc, bool) {
 	m, okM := number(fields[0], "m=", maxMemoryKiB)
 	t, okT := number(fields[1], "t=", maxPasses)
 	p, okP := number(fields[2], "p=", maxLanes)
-	if !okM || !okT || !okP || m < 8*p { // RFC 9106 section 3.1: at least 8 KiB a lane
+	if !okM || !okT || !okP || m < leastMemoryKiB*p {
 		return phc{}, false
 	}
 	return phc{memory: m, time: t, threads: uint8(p)}, true
