@@ -4,9 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +74,34 @@ func TestBackendExamples(t *testing.T) {
 				if !strings.HasPrefix(lines[i], w.answer) {
 					t.Errorf("token %d: %s, want %s", i, lines[i], w.answer)
 				}
+			}
+		})
+	}
+}
+
+// TestBackendExamples_KeysAway holds both programs to what they say of a server whose keys can not be read: they ask once in ten
+// seconds, however many tokens come, and take none meanwhile.
+func TestBackendExamples_KeysAway(t *testing.T) {
+	t.Parallel()
+	token := start(t, dbtest.SQLite(t)).register(t, "ada@example.com").Access
+	binary := filepath.Join(t.TempDir(), "backend")
+	if out, err := exec.Command("go", "build", "-o", binary, "./docs/examples/backend").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, args := range map[string][]string{"go": {binary}, "javascript": {"node", "docs/examples/backend/verify.mjs"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}))
+			t.Cleanup(away.Close)
+			cmd := exec.Command(args[0], append(args[1:], away.URL)...)
+			cmd.Stdin = strings.NewReader(strings.Repeat(token+"\n", 20))
+			out, err := cmd.CombinedOutput()
+			if err != nil || strings.Count(string(out), "refused") != 20 || asked.Load() != 1 {
+				t.Errorf("asked %d times, %v: %s", asked.Load(), err, out)
 			}
 		})
 	}

@@ -290,6 +290,12 @@ func TestKE08_GrantsOfTheGuide(t *testing.T) {
 		t.Fatalf("migrate as the owner: %+v", got)
 	}
 	apply(script[1][1])
+	for _, args := range [][]string{nil, {"migrate"}} { // who leaves DRAGOMAN_MIGRATE out is told
+		if got := command(t, t.TempDir(), append(common, "DATABASE_URL="+runtimeDSN), args...); got.code != 1 ||
+			!strings.Contains(got.stderr, "DRAGOMAN_MIGRATE=off") || !strings.Contains(got.stderr, "dragoman migrate") {
+			t.Errorf("%s as the runtime role: %+v", args, got)
+		}
+	}
 	p := spawn(t, "DRAGOMAN_SECRET="+testSecret, "DATABASE_URL="+runtimeDSN, "DRAGOMAN_MIGRATE=off")
 	a, err := send(p.URL, "", registerDoc, inputOf("email", "ada@example.com", "password", goodPass))
 	if err != nil || a.code() != "" {

@@ -47,7 +47,10 @@ func TestPackaging_Containerfile(t *testing.T) {
 	for _, name := range regexp.MustCompile(`DRAGOMAN_[A-Z_]+`).FindAllString(text, -1) {
 		knownSetting(t, name)
 	}
-	ignored := readDoc(t, ".containerignore")
+	ignored := readDoc(t, ".dockerignore") // podman reads it too, and docker no .containerignore
+	if _, err := os.Stat(".containerignore"); err == nil {
+		t.Error("podman would read .containerignore alone")
+	}
 	for _, name := range []string{".git", "data", "secrets"} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `$`).MatchString(ignored) {
 			t.Errorf("%s goes into the build", name)
@@ -127,6 +130,25 @@ func TestPackaging_Service(t *testing.T) {
 		if !strings.Contains(unit, "\n"+want+"\n") {
 			t.Errorf("the unit lacks %s", want)
 		}
+	}
+	// Five starts within ten seconds and systemd gives up: a Postgres that comes up late must not end the server for good.
+	if every := regexp.MustCompile(`(?m)^RestartSec=(\d+)$`).FindStringSubmatch(unit); every == nil || len(every[1]) == 1 && every[1] < "5" {
+		t.Errorf("restarts after %s", every)
+	}
+	verify, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		return
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "dragoman.service")
+	if err := os.WriteFile(copied, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/dragoman", "ExecStart="+program, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(verify, "verify", copied).CombinedOutput(); err != nil || strings.Contains(string(out), "dragoman.service") {
+		t.Errorf("systemd-analyze verify: %v: %s", err, out)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun/migrate"
 )
 
@@ -38,15 +39,24 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 		return err
 	}
 	if err := m.Init(ctx); err != nil {
-		return fmt.Errorf("db: migrate: %w", err)
+		return migrateError(err)
 	}
 	if err := refuseNewer(ctx, m); err != nil {
 		return err
 	}
 	if _, err := m.Migrate(ctx); err != nil {
-		return fmt.Errorf("db: migrate: %w", err)
+		return migrateError(err)
 	}
 	return nil
+}
+
+// migrateError says to a role that may not change the schema what to do instead.
+func migrateError(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
+		return fmt.Errorf("db: migrate: %w: this role may not change the schema. Run dragoman migrate with the role that owns it, "+
+			"and the server with DRAGOMAN_MIGRATE=off", err)
+	}
+	return fmt.Errorf("db: migrate: %w", err)
 }
 
 // refuseNewer fails on a schema that a later version has changed: this one does not know what its rows mean by now.
@@ -82,12 +92,29 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 	}
 	known, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
-		if text := err.Error(); strings.Contains(text, "SQLSTATE 42P01") || strings.Contains(text, "no such table") {
-			return 1, nil // the schema was never made
+		if neverMade(err) {
+			return 1, nil
 		}
 		return 0, wrap(err, "migrations")
 	}
 	return len(known.Unapplied()), refuseNewer(ctx, m)
+}
+
+// Empty tells that no server and no `dragoman migrate` was ever here.
+func (d *DB) Empty(ctx context.Context) (bool, error) {
+	m, err := d.migrator()
+	if err != nil {
+		return false, err
+	}
+	if _, err = m.MigrationsWithStatus(ctx); err != nil && !neverMade(err) {
+		return false, wrap(err, "migrations")
+	}
+	return err != nil, nil
+}
+
+func neverMade(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "SQLSTATE 42P01") || strings.Contains(text, "no such table")
 }
 
 func (d *DB) migrator() (*migrate.Migrator, error) {

@@ -74,15 +74,15 @@ func copySecret(from, to string) (err error) {
 
 // FinishRestore is `dragoman restore-finish`, to be run once on a database that was restored from a backup.
 func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	master, err := settings.Master()
-	if err != nil {
-		return err
-	}
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
+	master, err := settings.Master()
+	if err != nil {
+		return err
+	}
 	rows, err := database.SigningKeys(ctx)
 	if err == nil {
 		_, err = openKeys(master, rows, nil) // a terminal without the secret of the servers would leave keys that they can not open

@@ -20,7 +20,7 @@ const published = jwksMaxAge + 2*KeysEvery
 
 // ListKeys is `dragoman keys list`.
 func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -44,15 +44,15 @@ func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) 
 // RotateKeys is `dragoman keys rotate`: the next key becomes the active one, the active one retires, and there is a new next
 // one. Unless forced it refuses while the next key is not published for long enough.
 func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer, force bool) (err error) {
-	master, err := settings.Master()
-	if err != nil {
-		return err
-	}
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
+	master, err := settings.Master()
+	if err != nil {
+		return err
+	}
 	now := db.Clock(time.Now())
 	rows, err := signingRows(ctx, database, master, settings.JWTAlg, now)
 	if err != nil {
@@ -66,7 +66,7 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	}
 	active, next := rows[0], rows[1]
 	if ready := next.CreatedAt.Add(published); !force && now.Before(ready) {
-		return fmt.Errorf("the next key is published since %s, and may sign from %s on: until then others may not have seen it. "+
+		return fmt.Errorf("the next key has been published only since %s, and may sign from %s on: until then others may not have seen it. "+
 			"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them by the key set",
 			moment(next.CreatedAt), moment(ready))
 	}

@@ -27,7 +27,7 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	if err != nil {
 		return err
 	}
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}

@@ -42,15 +42,15 @@ func TakeUpSecret(ctx context.Context, database *db.DB, master *secret.Master, n
 // SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the present
 // one, so that an operator sees when that can be taken away.
 func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	master, err := settings.Master()
-	if err != nil {
-		return err
-	}
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
+	master, err := settings.Master()
+	if err != nil {
+		return err
+	}
 	now := db.Clock(time.Now())
 	used, err := database.ServerSecrets(ctx)
 	if err != nil {

@@ -33,9 +33,9 @@ type Checker struct {
 	Audience string // DRAGOMAN_AUDIENCE, or the public URL
 	KeysURL  string // …/.well-known/jwks.json
 
-	mu   sync.Mutex
-	keys jose.JSONWebKeySet
-	read time.Time
+	mu    sync.Mutex
+	keys  jose.JSONWebKeySet
+	asked time.Time
 }
 
 // The algorithms that Dragoman signs with and publishes keys for. Never take the algorithm from the token alone.
@@ -66,14 +66,26 @@ func (c *Checker) Check(ctx context.Context, text string) (*Claims, error) {
 }
 
 // keySet gives the published keys. They are read again after five minutes, and for a key that is not among them: at most once
-// in ten seconds, so that nobody makes you ask for each token.
+// in ten seconds, so that nobody makes you ask for each token. Where they can not be read, those of before count on.
 func (c *Checker) keySet(ctx context.Context, kid string) (*jose.JSONWebKeySet, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	age := time.Since(c.read)
-	if age < 5*time.Minute && (len(c.keys.Key(kid)) > 0 || age < 10*time.Second) {
+	known, age := len(c.keys.Key(kid)) > 0, time.Since(c.asked)
+	if age < 10*time.Second || (known && age < 5*time.Minute) {
 		return &c.keys, nil
 	}
+	c.asked = time.Now()
+	fresh, err := c.fetch(ctx)
+	switch {
+	case err == nil:
+		c.keys = *fresh
+	case !known:
+		return nil, err
+	}
+	return &c.keys, nil
+}
+
+func (c *Checker) fetch(ctx context.Context) (*jose.JSONWebKeySet, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.KeysURL, nil)
 	if err != nil {
 		return nil, err
@@ -90,8 +102,7 @@ func (c *Checker) keySet(ctx context.Context, kid string) (*jose.JSONWebKeySet, 
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&fresh); err != nil {
 		return nil, err
 	}
-	c.keys, c.read = fresh, time.Now()
-	return &c.keys, nil
+	return &fresh, nil
 }
 
 func main() {

@@ -15,7 +15,8 @@ const leeway = 5 // seconds
 
 export class Checker {
   #keys = []
-  #read = 0
+  #asked = 0
+  #reading // what several checks wait for together
 
   constructor({ issuer, audience, keysURL }) {
     Object.assign(this, { issuer, audience, keysURL })
@@ -43,17 +44,26 @@ export class Checker {
   }
 
   // A published key. They are read again after five minutes, and for a key that is not among them: at most once in ten
-  // seconds, so that nobody makes you ask for each token.
+  // seconds, so that nobody makes you ask for each token. Where they can not be read, those of before count on.
   async #key(kid) {
     const find = () => this.#keys.find((key) => key.kid === kid)
-    const age = Date.now() - this.#read
-    if (age > 300_000 || (!find() && age > 10_000)) {
-      const response = await fetch(this.keysURL, { signal: AbortSignal.timeout(5000) })
-      if (!response.ok) throw new Error(`the keys: ${response.status}`)
-      this.#keys = (await response.json()).keys
-      this.#read = Date.now()
+    const age = Date.now() - this.#asked
+    if (age > (find() ? 300_000 : 10_000)) {
+      this.#asked = Date.now()
+      this.#reading = this.#fetch()
+    }
+    try {
+      await this.#reading
+    } catch (error) {
+      if (!find()) throw error
     }
     return find()
+  }
+
+  async #fetch() {
+    const response = await fetch(this.keysURL, { signal: AbortSignal.timeout(5000) })
+    if (!response.ok) throw new Error(`the keys: ${response.status}`)
+    this.#keys = (await response.json()).keys
   }
 }
 
