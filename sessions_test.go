@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func (i *instance) cheapSession(t *testing.T, who account) account {
 		t.Fatalf("attempt: %v %v", a, err)
 	}
 	s := db.NewSession(ctx, a.User.ID, 720*time.Hour, 336*time.Hour, db.Clock(i.clock.now()), db.AuthPassword)
-	if started, err := i.app.db.Login(ctx, a, s); err != nil || !started {
+	if started, err := i.app.db.Login(ctx, a, s, 100); err != nil || !started {
 		t.Fatalf("login: %v %v", started, err)
 	}
 	master, err := secret.New([]byte(testSecret))
@@ -1038,6 +1039,61 @@ func TestSessions_List(t *testing.T) {
 			if row.(map[string]any)["isCurrent"] != false {
 				t.Errorf("a session is the current one of an API key: %v", row)
 			}
+		}
+	})
+}
+
+// TestSE21_SessionLimit signs in once more than an account may have sessions: the oldest one ends, at once and alone.
+func TestSE21_SessionLimit(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_SESSION_LIMIT=3")
+		ada, bob := s.register(t, "ada@example.com"), s.register(t, "bob@example.com")
+		var access []string
+		for range 3 { // with that of the registration there are four
+			access = append(access, s.login(t, ada.Email, goodPass).text("login", "tokens", "accessToken"))
+		}
+		if s.is(t, ada.Access, ada) || s.refresh(t, ada.Refresh).code() == "" {
+			t.Error("the oldest session lives on")
+		}
+		for n, token := range append(access, bob.Access) {
+			who := ada
+			if n == len(access) {
+				who = bob
+			}
+			if !s.is(t, token, who) {
+				t.Errorf("session %d has ended too", n)
+			}
+		}
+		if got := openSide(t, dsn).texts(t, "SELECT revoked_reason FROM sessions WHERE revoked_at IS NOT NULL"); len(got) != 1 || got[0] != "session_limit" {
+			t.Errorf("ended for %q", got)
+		}
+		s.graphql(t, access[1], logoutDoc, nil)
+		s.login(t, ada.Email, goodPass)
+		if !s.is(t, access[0], ada) {
+			t.Error("a session that has ended counts against the limit")
+		}
+	})
+}
+
+// TestSE21_SessionLimitRaced signs in many times at once: no attempt fails, and not more than the limit live on when it is quiet.
+func TestSE21_SessionLimitRaced(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_SESSION_LIMIT=5")
+		ada := s.register(t, "ada@example.com")
+		var all sync.WaitGroup
+		for range 24 {
+			all.Go(func() {
+				if a, err := send(s.URL, "", loginDoc, inputOf("email", ada.Email, "password", goodPass)); err != nil || a.code() != "" {
+					t.Errorf("%v %+v", err, a)
+				}
+			})
+		}
+		all.Wait()
+		s.login(t, ada.Email, goodPass)
+		if n := openSide(t, dsn).count(t, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL"); n != 5 {
+			t.Errorf("%d sessions live", n)
 		}
 	})
 }

@@ -348,6 +348,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_ACCESS_TTL":          {"10", "ten minutes", "1s", "25h", "-10m", "721h"},
 		"DRAGOMAN_SESSION_TTL":         {"30s", "8761h", "30d"},
 		"DRAGOMAN_SESSION_IDLE":        {"x", "0s", "721h"},
+		"DRAGOMAN_SESSION_LIMIT":       {"0", "-1", "10001", "many", "1.5"},
 		"DRAGOMAN_REFRESH_GRACE":       {"61s", "-1s", "long"},
 		"DRAGOMAN_PASSWORD_MIN_LENGTH": {"7", "65", "eight", "8.5", ""},
 		"DRAGOMAN_RATE_LIMITS":         {"no", "0"},

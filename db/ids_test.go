@@ -91,7 +91,7 @@ func TestIDs_InTheDatabase(t *testing.T) {
 		// Bytes that a careless literal would spoil.
 		s := db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword)
 		s.ID = db.SessionIDFrom(uuid.MustParse("00275c22-000a-7f00-8027-ff5c00225c27"))
-		if ok, err := d.Login(ctx, &db.Attempt{User: *u}, s); err != nil || !ok {
+		if ok, err := d.Login(ctx, &db.Attempt{User: *u}, s, 100); err != nil || !ok {
 			t.Fatalf("login: %v %v", ok, err)
 		}
 		k := addKey(t, d, u, "handle", noon(), nil)

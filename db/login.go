@@ -158,28 +158,38 @@ var login = statement{
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), t AS (
   DELETE FROM throttles WHERE subject = $3 AND address = $12 AND EXISTS (SELECT 1 FROM u)
-), a AS (` + insertEvent + ` SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM s
+), e AS (
+  UPDATE sessions SET revoked_at = $8, revoked_reason = 'session_limit' WHERE id IN (
+    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > $8
+    AND last_used_at + make_interval(secs => idle_seconds) > $8 ORDER BY id DESC OFFSET $13::bigint - 1 FOR UPDATE SKIP LOCKED
+  )
+), a AS (` + insertEvent + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	sqlite: []string{
 		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11`,
 		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
 		`DELETE FROM throttles WHERE subject = ?3 AND address = ?12 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
-		insertEvent + ` SELECT ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25 FROM sessions WHERE id = ?1`,
+		`UPDATE sessions SET revoked_at = ?8, revoked_reason = 'session_limit' WHERE id IN (
+  SELECT id FROM sessions WHERE user_id = ?3 AND revoked_at IS NULL AND expires_at > ?8
+  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?8, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET ?13
+) AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
+		insertEvent + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26 FROM sessions WHERE id = ?1`,
 		`SELECT changes() AS sessions,
 (SELECT count(*) FROM users WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11) AS users`,
 	},
 }
 
 // Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
-// does nothing and tells so when the password or the account changed since the attempt was read.
+// does nothing and tells so when the password or the account changed since the attempt was read. Of the sessions that the
+// account has then, the newest limit stay alive (SE-21).
 //
 // The session's number is drawn here, and drawn again when it is taken.
-func (d *DB) Login(ctx context.Context, a *Attempt, s *Session) (bool, error) {
+func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
 	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	for range drawNumber {
 		s.Number = randomNumber()
-		args := append(s.args(), a.User.PasswordHash, a.bucket.address)
+		args := append(s.args(), a.User.PasswordHash, a.bucket.address, limit)
 		var made struct{ Users, Sessions int }
 		_, err := d.get(ctx, &login, &made, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
 		if err != nil || made.Sessions == 1 || made.Users == 0 {

@@ -88,7 +88,7 @@ func TestAttempt_KnownDevice(t *testing.T) {
 		login := func(address string) {
 			t.Helper()
 			s := db.NewSession(from(t, ""), ada.ID, day, day, noon(), db.AuthPassword)
-			if ok, err := d.Login(from(t, address), attempt(t, d, at(address)), s); err != nil || !ok {
+			if ok, err := d.Login(from(t, address), attempt(t, d, at(address)), s, 100); err != nil || !ok {
 				t.Fatalf("login: %v %v", ok, err)
 			}
 		}
@@ -138,7 +138,7 @@ func TestLogin_AccountChanged(t *testing.T) {
 			a := attempt(t, d, who)
 			execute(t, conn, change[0])
 			s := db.NewSession(t.Context(), u.ID, day, day, noon(), db.AuthPassword)
-			if ok, err := d.Login(from(t, ""), a, s); err != nil || ok {
+			if ok, err := d.Login(from(t, ""), a, s, 100); err != nil || ok {
 				t.Errorf("%s: %v %v", name, ok, err)
 			}
 			execute(t, conn, change[1])

@@ -44,7 +44,7 @@ func enter(t *testing.T, d *db.DB, u *db.User, address string, life, idle time.D
 	t.Helper()
 	ctx := from(t, address)
 	s := db.NewSession(ctx, u.ID, life, idle, now, db.AuthPassword)
-	if started, err := d.Login(ctx, &db.Attempt{User: *u}, s); err != nil || !started {
+	if started, err := d.Login(ctx, &db.Attempt{User: *u}, s, 100); err != nil || !started {
 		t.Fatalf("login: %v %v", started, err)
 	}
 	return s

@@ -74,7 +74,7 @@ func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) er
 	if !due {
 		return nil
 	}
-	started, err := d.Login(ctx, &Attempt{User: *u}, s)
+	started, err := d.Login(ctx, &Attempt{User: *u}, s, 1)
 	if err == nil && !started {
 		err = errNumbers
 	}

@@ -58,7 +58,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		if err := r.rehearse(ctx, user, session); err != nil {
 			return nil, err
 		}
-		started, err := r.DB.Login(ctx, attempt, session)
+		started, err := r.DB.Login(ctx, attempt, session, r.SessionLimit)
 		if err != nil {
 			return nil, err
 		}

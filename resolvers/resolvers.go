@@ -34,6 +34,7 @@ type Deps struct {
 	AccessTTL    time.Duration // of an access token
 	SessionTTL   time.Duration // of a session in all
 	SessionIdle  time.Duration // of a session without use
+	SessionLimit int           // how many an account may have at once
 	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
 	Cookie       credential.SessionCookie
 

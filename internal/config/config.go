@@ -33,6 +33,7 @@ type Settings struct {
 	AccessTTL    time.Duration
 	SessionTTL   time.Duration
 	SessionIdle  time.Duration
+	SessionLimit int
 	RefreshGrace time.Duration
 
 	PasswordMinLength int

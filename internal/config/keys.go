@@ -86,13 +86,17 @@ var keys = []key{
 		between(5*time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle }),
 	},
 	{
+		"DRAGOMAN_SESSION_LIMIT", "100", "How many sessions an account may have at once; a further sign-in ends the oldest.",
+		"a whole number from 1 to 10000", false, whole(1, 10000, func(s *Settings) *int { return &s.SessionLimit }),
+	},
+	{
 		"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
 		"a duration from 0s to 60s, for example 10s", false,
 		between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace }),
 	},
 	{
 		"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.", "a whole number from 8 to 64", false,
-		parseMinLength,
+		whole(8, 64, func(s *Settings) *int { return &s.PasswordMinLength }),
 	},
 	{
 		"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
@@ -272,10 +276,13 @@ func parseDialects(s *Settings, v string) bool {
 	return true
 }
 
-func parseMinLength(s *Settings, v string) bool {
-	n, err := strconv.Atoi(v)
-	s.PasswordMinLength = n
-	return err == nil && n >= 8 && n <= 64
+// whole is a whole number from least to most.
+func whole(least, most int, field func(*Settings) *int) func(*Settings, string) bool {
+	return func(s *Settings, v string) bool {
+		n, err := strconv.Atoi(v)
+		*field(s) = n
+		return err == nil && n >= least && n <= most
+	}
 }
 
 func parseProxies(s *Settings, v string) bool {
