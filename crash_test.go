@@ -90,7 +90,15 @@ func registerUntilKilled(t *testing.T, p *process, round, workers int) []string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(600*time.Millisecond + time.Duration(chance.Int64())*time.Millisecond) // the moment is the experiment
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		mu.Lock()
+		under := len(acknowledged) > 0
+		mu.Unlock()
+		if under {
+			break
+		}
+	}
+	time.Sleep(300*time.Millisecond + time.Duration(chance.Int64())*time.Millisecond) // the moment is the experiment
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
