@@ -22,10 +22,14 @@ func (r *resolver) profile(ctx context.Context) *profile.Profile {
 }
 
 // newSession is the session of a person who just showed their password.
-func (r *resolver) newSession(ctx context.Context, user db.UserID, now time.Time) *db.Session {
+func (r *resolver) newSession(ctx context.Context, user db.UserID, delivery graph.TokenDelivery, now time.Time) *db.Session {
 	p := r.profile(ctx)
 	life, idle := cmp.Or(p.SessionTTL, r.SessionTTL), cmp.Or(p.Refresh.TTL, r.SessionIdle)
-	return db.NewSession(ctx, user, life, idle, now, db.AuthPassword)
+	s := db.NewSession(ctx, user, life, idle, now, db.AuthPassword)
+	if delivery != graph.TokenDeliveryBody {
+		s.Generation = db.NoRefresh
+	}
+	return s
 }
 
 // policy is what new passwords must pass.
