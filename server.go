@@ -294,7 +294,7 @@ func open(ctx context.Context, settings *config.Settings, now func() time.Time, 
 	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
-		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
+		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
 		RefreshGrace: settings.RefreshGrace, Cookie: cookie, Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
 		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
