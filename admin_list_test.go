@@ -296,3 +296,20 @@ func TestStatements_Administration(t *testing.T) {
 		}
 	}
 }
+
+// ID-06: what no row can hold is a mistake of the caller, in filters too.
+func TestID06_UserFilter(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		root := s.admin(t, dsn, "root@example.com")
+		for _, filter := range []map[string]any{
+			{"role": "\x00"}, {"role": "user\x00"}, {"search": "\x00"}, {"search": "a\x00b"}, {"role": `a'b\`}, {"search": `a'b\?0%_`},
+		} {
+			a := s.graphql(t, root.Access, `query($filter: UserFilter) { users(filter: $filter) { totalCount nodes { id } } }`, map[string]any{"filter": filter})
+			if code := a.code(); code != "" && code != "BAD_USER_INPUT" || code == "" && a.at("users", "totalCount") != 0.0 {
+				t.Errorf("%q: %s", filter, a.Raw)
+			}
+		}
+	})
+}

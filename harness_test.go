@@ -28,7 +28,11 @@ import (
 // TestMain lets the test program be the server too: a test that needs a process of its own runs this program again.
 func TestMain(m *testing.M) {
 	if os.Getenv("DRAGOMAN_TEST_MAIN") == "1" {
-		_ = os.Unsetenv("DRAGOMAN_TEST_MAIN") // it is no setting, and the server refuses what is none
+		for _, entry := range os.Environ() { // what tests are told is no setting, and the server refuses what is none
+			if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "DRAGOMAN_TEST_") {
+				_ = os.Unsetenv(name)
+			}
+		}
 		main()
 		return
 	}

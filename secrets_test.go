@@ -289,3 +289,36 @@ func TestJW07_SharedHS256Key(t *testing.T) {
 		}
 	})
 }
+
+// TestKE02_CookiesAndCursors: what a server secret made for browsers and for lists is good under the next one while the former
+// is accepted, and no longer.
+func TestKE02_CookiesAndCursors(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		clock := newClock()
+		with := func(secret, previous string) *instance {
+			return startWithClock(t, clock, dsn, "DRAGOMAN_PUBLIC_URL=http://localhost:8080", "DRAGOMAN_SECRET="+secret, "DRAGOMAN_SECRET_PREVIOUS="+previous)
+		}
+		before := with(testSecret, "")
+		root := before.admin(t, dsn, "root@example.com")
+		before.register(t, "ada@example.com")
+		c, _ := before.browserIn(t, root.Email)
+		page := map[string]any{"first": 1}
+		page["after"] = before.graphql(t, root.Access, usersDoc, page).text("users", "pageInfo", "endCursor")
+		between := with(nextSecret, testSecret)
+		if a := asked(t, between.URL, "", usersDoc, page, carrying(c)...); a.code() != "" || a.at("users", "totalCount") != 2.0 || cookieOf(t, a) != nil {
+			t.Errorf("while both count: %s", a.Raw)
+		}
+		if err := between.app.keys.Renew(t.Context()); err != nil { // the signing keys go over
+			t.Fatal(err)
+		}
+		after := with(nextSecret, "")
+		fresh := after.loginAs(t, root, "BODY")
+		if a := asked(t, after.URL, "", meDoc, nil, carrying(c)...); a.at("me") != nil || !cleared(t, a, c) {
+			t.Errorf("afterwards: %s %v", a.Raw, a.Header)
+		}
+		if a := after.graphql(t, fresh.Access, usersDoc, page); a.code() != "BAD_USER_INPUT" {
+			t.Errorf("afterwards: %s", a.Raw)
+		}
+	})
+}

@@ -295,7 +295,7 @@ func open(
 	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
-		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
+		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
 		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),

@@ -84,6 +84,9 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (after
 		c.Email, to.Email, to.EmailCanonical, c.Password, to.PasswordHash, c.EndOthers, c.Action, address,
 	}
 	e := Event{Action: c.Action, Note: c.Note, User: c.By.User.ID, Sess: session}
+	if c.Proof != nil {
+		e.Methods = []AuthMethod{AuthPassword} // the factor that was shown (AU-01)
+	}
 	var changed Caller
 	found, err := d.getLocked(ctx, c.By.User.ID, &changeAccount, &changed, append(args, eventArgs(ctx, e, now)...)...)
 	if taken := takenBy(err); taken != nil {

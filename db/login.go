@@ -153,30 +153,30 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 
 var login = statement{
 	postgres: `WITH u AS (
-  UPDATE users SET last_login_at = $8 WHERE id = $3 AND status = 'ACTIVE' AND password_hash = $11 RETURNING id
-), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10 FROM u
+  UPDATE users SET last_login_at = $8 WHERE id = $3 AND status = 'ACTIVE' AND password_hash = $12 RETURNING id
+), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11 FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), t AS (
-  DELETE FROM throttles WHERE subject = $3 AND address = $12 AND EXISTS (SELECT 1 FROM u)
+  DELETE FROM throttles WHERE subject = $3 AND address = $13 AND EXISTS (SELECT 1 FROM u)
 ), e AS (
   UPDATE sessions SET revoked_at = $8, revoked_reason = 'session_limit' WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > $8
-    AND last_used_at + make_interval(secs => idle_seconds) > $8 ORDER BY id DESC OFFSET $13::bigint - 1 FOR UPDATE SKIP LOCKED
+    AND last_used_at + make_interval(secs => idle_seconds) > $8 ORDER BY id DESC OFFSET $14::bigint - 1 FOR UPDATE SKIP LOCKED
   )
-), a AS (` + insertEvent + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 FROM s
+), a AS (` + insertEvent + ` SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27 FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	sqlite: []string{
-		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11`,
-		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1
+		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?12`,
+		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10, ?11 WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-		`DELETE FROM throttles WHERE subject = ?3 AND address = ?12 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
+		`DELETE FROM throttles WHERE subject = ?3 AND address = ?13 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
 		`UPDATE sessions SET revoked_at = ?8, revoked_reason = 'session_limit' WHERE id IN (
   SELECT id FROM sessions WHERE user_id = ?3 AND revoked_at IS NULL AND expires_at > ?8
-  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?8, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET ?13
+  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?8, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET ?14
 ) AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
-		insertEvent + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26 FROM sessions WHERE id = ?1`,
+		insertEvent + ` SELECT ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27 FROM sessions WHERE id = ?1`,
 		`SELECT changes() AS sessions,
-(SELECT count(*) FROM users WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?11) AS users`,
+(SELECT count(*) FROM users WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?12) AS users`,
 	},
 }
 

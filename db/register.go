@@ -13,20 +13,20 @@ var register = statement{
 	postgres: `WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
     password_hash, created_at, updated_at, last_login_at)
-  SELECT $3, $12, $13, $14, $15, $16, $17, $18, $19, 'ACTIVE', $20, $8, $8, CASE WHEN $11 THEN $8::timestamptz END
+  SELECT $3, $13, $14, $15, $16, $17, $18, $19, $20, 'ACTIVE', $21, $8, $8, CASE WHEN $12 THEN $8::timestamptz END
   ON CONFLICT DO NOTHING RETURNING id
-), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10 FROM u WHERE $11
+), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11 FROM u WHERE $12
   ON CONFLICT (number) DO NOTHING RETURNING id
-), a AS (` + insertEvent + ` SELECT $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 FROM u
+), a AS (` + insertEvent + ` SELECT $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34 FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	sqlite: []string{
 		`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
   password_hash, created_at, updated_at, last_login_at)
-SELECT ?3, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 'ACTIVE', ?20, ?8, ?8, CASE WHEN ?11 THEN ?8 END WHERE true
+SELECT ?3, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 'ACTIVE', ?21, ?8, ?8, CASE WHEN ?12 THEN ?8 END WHERE true
 ON CONFLICT DO NOTHING`,
-		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10 WHERE changes() = 1 AND ?11
+		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10, ?11 WHERE changes() = 1 AND ?12
 ON CONFLICT (number) DO NOTHING`,
-		insertEvent + ` SELECT ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33
+		insertEvent + ` SELECT ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34
 FROM users WHERE id = ?3`,
 		`SELECT (SELECT count(*) FROM users WHERE id = ?3) AS users, (SELECT count(*) FROM sessions WHERE id = ?1) AS sessions`,
 	},

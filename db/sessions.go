@@ -21,7 +21,7 @@ type Session struct {
 	ID            SessionID    `bun:"id,pk"`
 	Number        int          `bun:"number"` // random, below 2^31, for callers that expect an integer id
 	UserID        UserID       `bun:"user_id"`
-	Generation    int64        `bun:"generation"` // how often the refresh token was rotated
+	Generation    int64        `bun:"generation"` // how often the refresh token was rotated; NoRefresh where there is none
 	Methods       []AuthMethod `bun:"methods,type:jsonb"`
 	UserAgent     *string      `bun:"user_agent"`
 	IP            *string      `bun:"ip"`
@@ -35,6 +35,10 @@ type Session struct {
 	RevokedAt     *time.Time   `bun:"revoked_at"`
 	RevokedReason *string      `bun:"revoked_reason"`
 }
+
+// NoRefresh is the Generation of a session that was handed out as a session token or a cookie. No refresh token can be of it:
+// what is kept out of the reach of a page must not come into it by another way.
+const NoRefresh = -1
 
 // IsNode marks a GraphQL Node.
 func (Session) IsNode() {}
@@ -57,7 +61,7 @@ AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?2, 'subsec')`
 )
 
 const insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
-created_at, authenticated_at, last_used_at, expires_at, idle_seconds)`
+created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation)`
 
 // NewSession describes the session of a person who just proved themselves by the given ways, for the device of this visit. It
 // lives for life in all, and for idle without being used. Its number is drawn when it is stored.
@@ -71,11 +75,12 @@ func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now 
 	}
 }
 
-// args are the parameters of insertSession: id, number, user, methods, user agent, ip, dialect, now, end, idle seconds.
+// args are the parameters of insertSession: id, number, user, methods, user agent, ip, dialect, now, end, idle seconds,
+// generation.
 func (s *Session) args() []any {
 	return []any{
 		s.ID, s.Number, s.UserID, list[AuthMethod](s.Methods), s.UserAgent, s.IP, s.Dialect,
-		s.CreatedAt, s.AbsoluteEnd, s.IdleSeconds,
+		s.CreatedAt, s.AbsoluteEnd, s.IdleSeconds, s.Generation,
 	}
 }
 

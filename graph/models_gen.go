@@ -389,7 +389,7 @@ type UpdateMePayload struct {
 	// The user after the change, null when refused.
 	User *db.User `json:"user,omitempty"`
 	// An access token with the changed claims for the present session, with the refresh token that is in force; null when refused.
-	// Who came with a session token keeps that, and gets no refresh token.
+	// Who came with a session token keeps that, and gets no refresh token; nor does anybody whose session was handed out as one or as a cookie.
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`

@@ -42,10 +42,11 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 }
 
 // reissue makes an access token with what is true now for a session that is alive (SE-14). The refresh token is the one in
-// force. Who came with a session token keeps that alone: it may be in a cookie, where no page reads it.
+// force. A session that was handed out as a session token or a cookie has none, and gets none, whatever its person came with:
+// pages do not read the cookie, and nothing that lives as long shall come to them instead.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
 	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
-	if err == nil && c.kind != graph.CredentialKindAccessToken {
+	if err == nil && (c.kind != graph.CredentialKindAccessToken || after.Session.Generation == db.NoRefresh) {
 		tokens.RefreshToken = nil
 	}
 	return tokens, err
@@ -224,6 +225,7 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.BasicPayload{UserErrors: errs}, err
 	case db.Gone:
+		r.cookieEnded(ctx, c.Caller.Session.ID, false)
 	}
 	return &graph.BasicPayload{UserErrors: accepted()}, nil
 }

@@ -130,6 +130,9 @@ func (r *resolver) change(
 		errs, err := refused(r.record(ctx, err, e))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
+	if user.Status == db.UserSuspended {
+		r.ownEnded(ctx, c, user.ID)
+	}
 	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
 }
 
@@ -219,6 +222,7 @@ func (r *resolver) DeleteUser(ctx context.Context, input graph.DeleteUserInput) 
 		errs, err := refused(r.record(ctx, err, e))
 		return &graph.DeleteUserPayload{UserErrors: errs}, err
 	}
+	r.ownEnded(ctx, c, e.User)
 	return &graph.DeleteUserPayload{DeletedUserID: &input.ID, UserErrors: accepted()}, nil
 }
 
@@ -241,6 +245,7 @@ func (r *resolver) RevokeUserSessions(
 		errs, err := refused(r.record(ctx, err, e))
 		return &graph.RevokeOtherSessionsPayload{UserErrors: errs}, err
 	}
+	r.ownEnded(ctx, c, e.User)
 	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: accepted()}, nil
 }
 

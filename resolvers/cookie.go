@@ -41,3 +41,10 @@ func (r *resolver) cookieEnded(ctx context.Context, ended db.SessionID, all bool
 		v.ClearCookie(r.Cookie.Clear())
 	}
 }
+
+// ownEnded clears the cookie of an administrator whose own sessions just ended with those of the account user.
+func (r *resolver) ownEnded(ctx context.Context, c *caller, user db.UserID) {
+	if user == c.User.ID {
+		r.cookieEnded(ctx, c.Caller.Session.ID, false)
+	}
+}

@@ -54,7 +54,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	user, now := &attempt.User, r.now()
 	if right && user.Status == db.UserActive {
-		session := r.newSession(ctx, user.ID, now)
+		session := r.newSession(ctx, user.ID, input.TokenDelivery, now)
 		if err := r.rehearse(ctx, user, session); err != nil {
 			return nil, err
 		}

@@ -22,10 +22,14 @@ func (r *resolver) profile(ctx context.Context) *profile.Profile {
 }
 
 // newSession is the session of a person who just showed their password.
-func (r *resolver) newSession(ctx context.Context, user db.UserID, now time.Time) *db.Session {
+func (r *resolver) newSession(ctx context.Context, user db.UserID, delivery graph.TokenDelivery, now time.Time) *db.Session {
 	p := r.profile(ctx)
 	life, idle := cmp.Or(p.SessionTTL, r.SessionTTL), cmp.Or(p.Refresh.TTL, r.SessionIdle)
-	return db.NewSession(ctx, user, life, idle, now, db.AuthPassword)
+	s := db.NewSession(ctx, user, life, idle, now, db.AuthPassword)
+	if delivery != graph.TokenDeliveryBody {
+		s.Generation = db.NoRefresh
+	}
+	return s
 }
 
 // policy is what new passwords must pass.
@@ -39,7 +43,9 @@ func (r *resolver) checkPassword(ctx context.Context, text string, own ...string
 	if err := policy.CheckLength(text); err != nil {
 		return false, err
 	}
-	err = policy.CheckGuess(text, own...)
+	if err = policy.CheckGuess(text, own...); err == nil {
+		err = r.Breaches.Check(ctx, text) // holds no connection, and fails open
+	}
 	if err != nil && r.profile(ctx).Password.FlagGuessable {
 		return true, nil
 	}

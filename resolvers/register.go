@@ -45,7 +45,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	}
 	var session *db.Session
 	if input.SignIn {
-		session = r.newSession(ctx, user.ID, user.CreatedAt)
+		session = r.newSession(ctx, user.ID, input.TokenDelivery, user.CreatedAt)
 		user.LastLoginAt = &session.CreatedAt
 		if err := r.rehearse(ctx, user, session); err != nil {
 			return nil, err

@@ -23,13 +23,14 @@ import (
 
 // Deps is what the use cases work with and the settings that they follow.
 type Deps struct {
-	DB     *db.DB
-	Codec  *token.Codec // refresh tokens, session tokens, API keys
-	Issuer Issuer
-	Hasher *password.Hasher
-	Policy password.Policy
-	Master *secret.Master // only keys derived from it are used
-	Now    func() time.Time
+	DB       *db.DB
+	Codec    *token.Codec // refresh tokens, session tokens, API keys
+	Issuer   Issuer
+	Hasher   *password.Hasher
+	Policy   password.Policy
+	Breaches *password.Breaches // nil where no list of breached passwords is asked
+	Master   *secret.Master     // only keys derived from it are used
+	Now      func() time.Time
 
 	AccessTTL    time.Duration // of an access token
 	SessionTTL   time.Duration // of a session in all

@@ -37,6 +37,7 @@ type Settings struct {
 	RefreshGrace time.Duration
 
 	PasswordMinLength int
+	BreachedPasswords string // the URL of a list to ask; "" for none
 	RateLimits        bool
 	TrustedProxies    []netip.Prefix
 	CORSOrigins       []string // as browsers write them; nil for auto, empty for none

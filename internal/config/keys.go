@@ -99,6 +99,10 @@ var keys = []key{
 		whole(8, 64, func(s *Settings) *int { return &s.PasswordMinLength }),
 	},
 	{
+		"DRAGOMAN_BREACHED_PASSWORDS_URL", "", "A list of breached passwords that new ones are looked up in, by five characters of their SHA-1. Without an answer within a second they pass.",
+		"an absolute http or https URL that the five characters are put behind, for example https://api.pwnedpasswords.com/range/", false, parseBreached,
+	},
+	{
 		"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.RateLimits }),
 	},
@@ -242,6 +246,15 @@ func parsePublicURL(s *Settings, v string) bool {
 	}
 	s.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host)
 	return u.Scheme == "http" || u.Scheme == "https"
+}
+
+func parseBreached(s *Settings, v string) bool {
+	s.BreachedPasswords = v
+	if v == "" {
+		return true
+	}
+	u, err := url.Parse(v)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(v, "?# ")
 }
 
 func parseDatabase(s *Settings, v string) bool {
