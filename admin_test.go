@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
@@ -249,10 +250,10 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			{"user", userDoc, func() map[string]any { return map[string]any{"id": ada.ID} }, []string{u, x, x, x, "", x, "", f, f, ""}},
 			{"users", usersDoc, func() map[string]any { return nil }, []string{u, f, f, f, "", f, "", f, f, ""}},
 			{"createUser", createUserDoc, func() map[string]any { return inputOf("email", fresh()) }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"createUser admin", createUserDoc, func() map[string]any { return inputOf("email", fresh(), "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, ""}},
+			{"createUser admin", createUserDoc, func() map[string]any { return inputOf("email", fresh(), "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, k}},
 			{"updateUser", updateUserDoc, func() map[string]any { return inputOf("id", ada.ID, "name", "x") }, []string{u, f, f, f, "", f, f, "", f, ""}},
 			{"updateUser of an admin", updateUserDoc, func() map[string]any { return inputOf("id", other.ID, "name", "x") }, []string{u, f, f, f, "", f, f, f, f, ""}},
-			{"updateUser to admin", updateUserDoc, func() map[string]any { return inputOf("id", ada.ID, "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, ""}},
+			{"updateUser to admin", updateUserDoc, func() map[string]any { return inputOf("id", ada.ID, "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, k}},
 			{"updateUser to user", updateUserDoc, func() map[string]any { return inputOf("id", ada.ID, "role", "user") }, []string{u, f, f, f, "", f, f, "", f, ""}},
 			{"suspendUser", suspendDoc, func() map[string]any { return inputOf("id", ada.ID) }, []string{u, f, f, f, "", f, f, "", f, ""}},
 			{"suspendUser of an admin", suspendDoc, func() map[string]any { return inputOf("id", other.ID) }, []string{u, f, f, f, "", f, f, f, f, ""}},
@@ -636,5 +637,38 @@ func TestAZ04_PromoteAndDemote(t *testing.T) {
 		if got = command(t, dir, env, "admin", "promote"); got.code != 1 || !strings.Contains(got.stderr, "--help") {
 			t.Errorf("%+v", got)
 		}
+	})
+}
+
+// TestSE23_GivingTheRoleAdmin wants a recent proof of who makes administrators, or changes the own address as one; a key has none.
+func TestSE23_GivingTheRoleAdmin(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_ACCESS_TTL=2h")
+		root, ada := s.admin(t, dsn, "root@example.com"), s.register(t, "ada@example.com")
+		key := s.graphql(t, root.Access, createKey, inputOf("name", "k", "scopes", []string{"USERS_READ", "USERS_WRITE", "SESSIONS_WRITE"})).
+			text("createApiKey", "secret")
+		s.clock.add(time.Hour)
+		for name, c := range map[string]struct {
+			token, document string
+			input           map[string]any
+			want            string
+		}{
+			"make an admin":         {root.Access, createUserDoc, inputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED"},
+			"make one by key":       {key, createUserDoc, inputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED"},
+			"raise":                 {root.Access, updateUserDoc, inputOf("id", ada.ID, "role", "admin"), "SUDO_REQUIRED"},
+			"the own address":       {root.Access, updateUserDoc, inputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED"},
+			"an ordinary account":   {root.Access, createUserDoc, inputOf("email", "y@example.com"), ""},
+			"somebody's address":    {root.Access, updateUserDoc, inputOf("id", ada.ID, "email", "ada@new.example"), ""},
+			"an address by the key": {key, updateUserDoc, inputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED"},
+		} {
+			if a := s.graphql(t, c.token, c.document, c.input); a.code() != c.want {
+				t.Errorf("%s: %.300s, want %q", name, a.Raw, c.want)
+			}
+		}
+		if a := s.graphql(t, root.Access, sudoDoc, inputOf("password", goodPass)); a.code() != "" {
+			t.Fatal(a.Raw)
+		}
+		s.expect(t, "", root.Access, updateUserDoc, inputOf("id", ada.ID, "role", "admin"))
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -29,7 +31,8 @@ func (c *caller) covers(role db.Role) bool {
 	return c.mayAll(slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }))
 }
 
-// grantable checks the name of a role that the caller wants to give to an account.
+// grantable checks the name of a role that the caller wants to give to an account. One that allows more than every account
+// does is given by a person who proved themselves lately, and by no API key (SE-23).
 func (r *resolver) grantable(ctx context.Context, c *caller, name string) error {
 	role, ok := db.RoleNamed(name)
 	switch {
@@ -37,6 +40,8 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 		return fault.New(fault.InvalidInput, "There is no such role.", "input", "role")
 	case !c.covers(role):
 		return r.forbidden(ctx, c)
+	case name != db.RoleUser && r.sudoEnd(ctx, &c.Caller.Session) == nil:
+		return r.askSudo(ctx, c, action(graphql.GetFieldContext(ctx).Field.Name))
 	}
 	return nil
 }
@@ -168,6 +173,9 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 		}
 	}
 	if text := input.Email.Value(); text != nil {
+		if input.ID == c.User.ID.String() && r.sudoEnd(ctx, &c.Caller.Session) == nil {
+			return nil, r.askSudo(ctx, c, "update_user") // as in changeEmail
+		}
 		email, canonical, err := identity.Email(*text)
 		if err != nil {
 			return nil, at(err, "email")
