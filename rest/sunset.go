@@ -120,3 +120,24 @@ func announce(h http.Header, d *Dialect, r *route) {
 		h.Add(pair[0], pair[1])
 	}
 }
+
+// Call is one method and path that a dialect serves.
+type Call struct {
+	Name   string // for example POST /api/v1/login, below one mount, with {name} for parameters
+	Sunset Sunset
+}
+
+// Calls are all of them, in the order of the file; a route with several mounts is there once for each.
+func (d *Dialect) Calls() []Call {
+	var all []Call
+	for _, r := range d.routes {
+		for _, prefix := range r.mounts {
+			all = append(all, Call{r.name(prefix), r.sunset})
+		}
+	}
+	return all
+}
+
+func (r *route) name(prefix string) string {
+	return r.method + " " + strings.TrimSuffix(prefix, "/") + r.path
+}
