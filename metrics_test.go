@@ -121,24 +121,25 @@ func TestMetrics_Figures(t *testing.T) {
 			pool = "writer"
 		}
 		for key, want := range map[string]float64{
-			`dragoman_logins_total{outcome="OK"}`:                                                      1,
-			`dragoman_logins_total{outcome="INVALID_CREDENTIALS"}`:                                     1,
-			`dragoman_refreshes_total{outcome="OK"}`:                                                   1,
-			`dragoman_refreshes_total{outcome="INVALID_TOKEN"}`:                                        1,
-			`dragoman_graphql_fields_total{code="OK",field="me",operation="query"}`:                    3,
-			`dragoman_graphql_fields_total{code="OK",field="serverInfo",operation="query"}`:            1,
-			`dragoman_graphql_fields_total{code="UNAUTHENTICATED",field="sessions",operation="query"}`: 1,
-			`dragoman_graphql_fields_total{code="OK",field="register",operation="mutation"}`:           1,
-			`dragoman_graphql_fields_total{code="RATE_LIMITED",field="register",operation="mutation"}`: 1,
-			`dragoman_limit_refusals_total{rule="register"}`:                                           1,
-			`dragoman_http_request_duration_seconds_count{class="4xx",transport="other"}`:              1,
-			`dragoman_http_request_duration_seconds_count{class="2xx",transport="generic-v1"}`:         1,
-			`dragoman_http_requests_in_flight`:                                                         1,
-			`dragoman_hash_wait_seconds_count`:                                                         3,
-			`dragoman_hash_working`:                                                                    0,
-			`dragoman_hash_waiting`:                                                                    0,
-			`dragoman_db_statements_total{result="failed"}`:                                            0,
-			`dragoman_sweep_failures_total`:                                                            0,
+			`dragoman_logins_total{outcome="OK"}`:                                                              1,
+			`dragoman_logins_total{outcome="INVALID_CREDENTIALS"}`:                                             1,
+			`dragoman_refreshes_total{outcome="OK"}`:                                                           1,
+			`dragoman_refreshes_total{outcome="INVALID_TOKEN"}`:                                                1,
+			`dragoman_graphql_fields_total{code="OK",field="me",operation="query"}`:                            3,
+			`dragoman_graphql_fields_total{code="OK",field="serverInfo",operation="query"}`:                    1,
+			`dragoman_graphql_fields_total{code="UNAUTHENTICATED",field="sessions",operation="query"}`:         1,
+			`dragoman_graphql_fields_total{code="OK",field="register",operation="mutation"}`:                   1,
+			`dragoman_graphql_fields_total{code="RATE_LIMITED",field="register",operation="mutation"}`:         1,
+			`dragoman_limit_refusals_total{rule="register"}`:                                                   1,
+			`dragoman_dialect_requests_total{dialect="generic-v1",outcome="ok",route="GET /api/v1/auth/keys"}`: 1,
+			`dragoman_http_request_duration_seconds_count{class="4xx",transport="other"}`:                      1,
+			`dragoman_http_request_duration_seconds_count{class="2xx",transport="generic-v1"}`:                 1,
+			`dragoman_http_requests_in_flight`:                                                                 1,
+			`dragoman_hash_wait_seconds_count`:                                                                 3,
+			`dragoman_hash_working`:                                                                            0,
+			`dragoman_hash_waiting`:                                                                            0,
+			`dragoman_db_statements_total{result="failed"}`:                                                    0,
+			`dragoman_sweep_failures_total`:                                                                    0,
 		} {
 			if got[key] != want {
 				t.Errorf("%s is %v, want %v", key, got[key], want)
@@ -158,7 +159,7 @@ func TestMetrics_Figures(t *testing.T) {
 			t.Error("the build is not named")
 		}
 		// AU-02: nothing about anybody.
-		for _, private := range []string{ada.ID, ada.Session, ada.Email, "ada@", "127.0.0.1", "nowhere", "/api", "nonsense"} {
+		for _, private := range []string{ada.ID, ada.Session, ada.Email, "ada@", "127.0.0.1", "nowhere", "nonsense"} {
 			if strings.Contains(page, private) {
 				t.Errorf("the figures tell %q", private)
 			}
@@ -173,6 +174,8 @@ func TestMetrics_Cardinality(t *testing.T) {
 	vary := func(n int) {
 		for i := range n {
 			fetched(t, "GET", fmt.Sprintf("%s/path/%d", s.URL, i), "", "")
+			fetched(t, "GET", fmt.Sprintf("%s/api/v1/auth/%d", s.URL, i), "", "")
+			fetched(t, "DELETE", fmt.Sprintf("%s/api/v1/auth/keys/%d", s.URL, i), "", "")
 			fetched(t, fmt.Sprintf("METHOD%d", i), s.URL+"/graphql", "", "")
 			s.graphql(t, "", fmt.Sprintf("query Name%d { alias%d: me { id } }", i, i), nil)
 			s.refresh(t, fmt.Sprint("rt1.", i))
@@ -200,6 +203,7 @@ func TestMetrics_Documented(t *testing.T) {
 	ada := s.register(t, "ada@example.com")
 	s.login(t, ada.Email, goodPass)
 	s.refresh(t, ada.Refresh)
+	fetched(t, "GET", s.URL+"/api/v1/auth/keys", "", "")
 	for range 61 {
 		s.graphql(t, "", registerDoc, inputOf("email", "x", "password", goodPass))
 	}

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -95,6 +96,7 @@ type commands struct {
 		Check struct {
 			File string `arg:"" help:"A dialect file."`
 		} `cmd:"" help:"Check a dialect file and run its examples."`
+		Usage operator.UsageOf `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
 	} `cmd:"" help:"The REST APIs that the server speaks."`
 	operator.Commands
 }
@@ -156,6 +158,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "dialect check <file>":
 		return operator.CheckDialect(ctx, settings, stdout, cli.Dialect.Check.File, serveCheck)
 	}
+	if strings.HasPrefix(command.Command(), "dialect usage") {
+		return operator.DialectUsage(ctx, settings, stdout, cli.Dialect.Usage)
+	}
 	if done, err := cli.Run(ctx, command.Command(), settings, stdout); done {
 		return err
 	}
@@ -188,12 +193,12 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
-	go every(ctx, touchEvery, log, a.db.FlushTouches)
+	go every(ctx, touchEvery, log, a.db.Flush)
 	go every(ctx, operator.KeysEvery, log, a.keys.Refresh)
 	go every(ctx, sweepEvery, log, a.keys.Renew)
 	go every(ctx, sweepEvery, log, func(ctx context.Context) error { return operator.Sweep(ctx, a.db, a.observer, a.now()) })
 	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
-	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects)
+	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects, a.now())
 	select {
 	case err := <-failed:
 		return err
@@ -228,8 +233,8 @@ func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(
 func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	if err := a.db.FlushTouches(ctx); err != nil {
-		log.Warn("last uses were not written", "error", err)
+	if err := a.db.Flush(ctx); err != nil {
+		log.Warn("last uses and calls of dialects were not written", "error", err)
 	}
 	if err := a.observer.Close(ctx); err != nil {
 		log.Warn("the last spans were not sent", "error", err)
@@ -274,6 +279,7 @@ func open(
 	if err != nil {
 		return nil, err
 	}
+	operator.WarnSunsets(log, dialects, now())
 	database, err := operator.OpenDB(ctx, settings)
 	if err != nil {
 		return nil, err
@@ -298,7 +304,7 @@ func open(
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, Version: version, Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
+		RegistrationOpen: settings.Registration, Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
 	})
 	if err != nil {
 		return nil, err
@@ -315,6 +321,7 @@ func open(
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
+		Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {
 		return nil, err

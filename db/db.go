@@ -32,6 +32,7 @@ type DB struct {
 	pg       *pgx.ConnConfig // Postgres only
 	prepared prepared        // SQLite only
 	touches  touches
+	usage    usage
 	seen     func(context.Context, Seen) // nil for nobody: see Observe
 }
 
@@ -125,7 +126,7 @@ func ping(ctx context.Context, pool *bun.DB) error {
 	return nil
 }
 
-// Close closes every connection. See FlushTouches for what should be written before.
+// Close closes every connection. See Flush for what should be written before.
 func (d *DB) Close() error {
 	d.prepared.close()
 	err := d.w.Close()

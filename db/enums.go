@@ -56,6 +56,14 @@ func (p *Permission) UnmarshalGQL(v any) error {
 	return readEnum(v, p, ProfileRead, UsersRead, UsersWrite, SessionsWrite)
 }
 
+// MarshalGQL writes the enum value.
+func (k DialectCallerKind) MarshalGQL(w io.Writer) { writeEnum(w, k) }
+
+// UnmarshalGQL reads the enum value.
+func (k *DialectCallerKind) UnmarshalGQL(v any) error {
+	return readEnum(v, k, CallerAPIKey, CallerUserAgent, CallerOther)
+}
+
 func writeEnum[T ~string](w io.Writer, v T) { _, _ = io.WriteString(w, strconv.Quote(string(v))) }
 
 func readEnum[T ~string](v any, dest *T, members ...T) error {

@@ -15,6 +15,7 @@ const (
 	keepRefreshes = 7 * 24 * time.Hour    // the event of a refresh: one every few minutes for each session
 	keepRetired   = 25 * time.Hour        // a retired signing key: no token lives for more than 24 hours
 	keepSecrets   = 400 * 24 * time.Hour  // that a server secret was in use: no session lives for more than 365 days
+	keepUsage     = 400 * 24 * time.Hour  // who called a dialect: a year and a bit, to compare with the same weeks
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
 
@@ -24,20 +25,23 @@ var sweeps = []struct {
 	what, sql string
 	keep      time.Duration
 	events    bool // older than is told by the id, which is ordered by time, and needs no index of its own
+	days      bool // of one row for a day
 }{
-	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false},
-	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
-	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false},
-	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false},
+	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false, false},
 	{"retired signing keys", `DELETE FROM signing_keys WHERE kid IN
-(SELECT kid FROM signing_keys WHERE state = 'retired' AND retired_at < ? LIMIT ? ?)`, keepRetired, false},
-	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false},
+(SELECT kid FROM signing_keys WHERE state = 'retired' AND retired_at < ? LIMIT ? ?)`, keepRetired, false, false},
+	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
-(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false},
+(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true},
+(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true},
+(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true, false},
+	{"uses of dialects", `DELETE FROM dialect_usage WHERE (day, dialect, route, kind, caller, block) IN
+(SELECT day, dialect, route, kind, caller, block FROM dialect_usage WHERE day < ? LIMIT ? ?)`, keepUsage, false, true},
 }
 
 // Sweep deletes what nobody needs any more, in batches, and counts the rows. Each of told hears how many of each kind they
@@ -49,6 +53,9 @@ func (d *DB) Sweep(ctx context.Context, now time.Time, told ...func(kind string,
 		var before any = now.Add(-s.keep)
 		if s.events {
 			before = firstEventID(now.Add(-s.keep))
+		}
+		if s.days {
+			before = now.Add(-s.keep).UTC().Format(time.DateOnly)
 		}
 		n, err := d.sweep(ctx, s.sql, before)
 		total += n

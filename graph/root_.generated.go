@@ -8,6 +8,7 @@ import (
 	"embed"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/dragoman-auth/dragoman/db"
@@ -91,6 +92,28 @@ type ComplexityRoot struct {
 		Os            func(childComplexity int) int
 	}
 
+	DialectCaller struct {
+		AddressBlock func(childComplexity int) int
+		Count        func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		LastCallAt   func(childComplexity int) int
+		RefusedCount func(childComplexity int) int
+		Value        func(childComplexity int) int
+	}
+
+	DialectUsage struct {
+		Callers      func(childComplexity int, first *int) int
+		Count        func(childComplexity int) int
+		DeprecatedAt func(childComplexity int) int
+		Dialect      func(childComplexity int) int
+		IsMounted    func(childComplexity int) int
+		LastCallAt   func(childComplexity int) int
+		RefusedCount func(childComplexity int) int
+		Route        func(childComplexity int) int
+		Successor    func(childComplexity int) int
+		SunsetAt     func(childComplexity int) int
+	}
+
 	LoginPayload struct {
 		Session    func(childComplexity int) int
 		Tokens     func(childComplexity int) int
@@ -138,6 +161,7 @@ type ComplexityRoot struct {
 
 	Query struct {
 		CurrentCredential func(childComplexity int) int
+		DialectUsage      func(childComplexity int, since *time.Time, dialect *string) int
 		Keys              func(childComplexity int) int
 		Me                func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
@@ -453,6 +477,109 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Device.Os(childComplexity), true
 
+	case "DialectCaller.addressBlock":
+		if e.ComplexityRoot.DialectCaller.AddressBlock == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.AddressBlock(childComplexity), true
+	case "DialectCaller.count":
+		if e.ComplexityRoot.DialectCaller.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.Count(childComplexity), true
+	case "DialectCaller.kind":
+		if e.ComplexityRoot.DialectCaller.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.Kind(childComplexity), true
+	case "DialectCaller.lastCallAt":
+		if e.ComplexityRoot.DialectCaller.LastCallAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.LastCallAt(childComplexity), true
+	case "DialectCaller.refusedCount":
+		if e.ComplexityRoot.DialectCaller.RefusedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.RefusedCount(childComplexity), true
+	case "DialectCaller.value":
+		if e.ComplexityRoot.DialectCaller.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectCaller.Value(childComplexity), true
+
+	case "DialectUsage.callers":
+		if e.ComplexityRoot.DialectUsage.Callers == nil {
+			break
+		}
+
+		args, err := ec.field_DialectUsage_callers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.DialectUsage.Callers(childComplexity, args["first"].(*int)), true
+	case "DialectUsage.count":
+		if e.ComplexityRoot.DialectUsage.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.Count(childComplexity), true
+	case "DialectUsage.deprecatedAt":
+		if e.ComplexityRoot.DialectUsage.DeprecatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.DeprecatedAt(childComplexity), true
+	case "DialectUsage.dialect":
+		if e.ComplexityRoot.DialectUsage.Dialect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.Dialect(childComplexity), true
+	case "DialectUsage.isMounted":
+		if e.ComplexityRoot.DialectUsage.IsMounted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.IsMounted(childComplexity), true
+	case "DialectUsage.lastCallAt":
+		if e.ComplexityRoot.DialectUsage.LastCallAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.LastCallAt(childComplexity), true
+	case "DialectUsage.refusedCount":
+		if e.ComplexityRoot.DialectUsage.RefusedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.RefusedCount(childComplexity), true
+	case "DialectUsage.route":
+		if e.ComplexityRoot.DialectUsage.Route == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.Route(childComplexity), true
+	case "DialectUsage.successor":
+		if e.ComplexityRoot.DialectUsage.Successor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.Successor(childComplexity), true
+	case "DialectUsage.sunsetAt":
+		if e.ComplexityRoot.DialectUsage.SunsetAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DialectUsage.SunsetAt(childComplexity), true
+
 	case "LoginPayload.session":
 		if e.ComplexityRoot.LoginPayload.Session == nil {
 			break
@@ -756,6 +883,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.CurrentCredential(childComplexity), true
+	case "Query.dialectUsage":
+		if e.ComplexityRoot.Query.DialectUsage == nil {
+			break
+		}
+
+		args, err := ec.field_Query_dialectUsage_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.DialectUsage(childComplexity, args["since"].(*time.Time), args["dialect"].(*string)), true
 
 	case "Query.keys":
 		if e.ComplexityRoot.Query.Keys == nil {
@@ -1307,7 +1445,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/80_usage.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1326,6 +1464,7 @@ var sources = []*ast.Source{
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
 	{Name: "schema/70_admin.graphqls", Input: sourceData("schema/70_admin.graphqls"), BuiltIn: false},
+	{Name: "schema/80_usage.graphqls", Input: sourceData("schema/80_usage.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -1439,6 +1578,50 @@ func (ec *executionContext) childFields_Device(ctx context.Context, field graphq
 		return ec.fieldContext_Device_os(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Device", field.Name)
+}
+
+func (ec *executionContext) childFields_DialectCaller(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_DialectCaller_kind(ctx, field)
+	case "value":
+		return ec.fieldContext_DialectCaller_value(ctx, field)
+	case "addressBlock":
+		return ec.fieldContext_DialectCaller_addressBlock(ctx, field)
+	case "count":
+		return ec.fieldContext_DialectCaller_count(ctx, field)
+	case "refusedCount":
+		return ec.fieldContext_DialectCaller_refusedCount(ctx, field)
+	case "lastCallAt":
+		return ec.fieldContext_DialectCaller_lastCallAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DialectCaller", field.Name)
+}
+
+func (ec *executionContext) childFields_DialectUsage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dialect":
+		return ec.fieldContext_DialectUsage_dialect(ctx, field)
+	case "route":
+		return ec.fieldContext_DialectUsage_route(ctx, field)
+	case "isMounted":
+		return ec.fieldContext_DialectUsage_isMounted(ctx, field)
+	case "count":
+		return ec.fieldContext_DialectUsage_count(ctx, field)
+	case "refusedCount":
+		return ec.fieldContext_DialectUsage_refusedCount(ctx, field)
+	case "lastCallAt":
+		return ec.fieldContext_DialectUsage_lastCallAt(ctx, field)
+	case "deprecatedAt":
+		return ec.fieldContext_DialectUsage_deprecatedAt(ctx, field)
+	case "sunsetAt":
+		return ec.fieldContext_DialectUsage_sunsetAt(ctx, field)
+	case "successor":
+		return ec.fieldContext_DialectUsage_successor(ctx, field)
+	case "callers":
+		return ec.fieldContext_DialectUsage_callers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DialectUsage", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

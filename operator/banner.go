@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
 // Banner tells a newcomer where everything is.
-func Banner(w io.Writer, settings *config.Settings, program string, postgres bool, dialects []*rest.Dialect) {
+func Banner(w io.Writer, settings *config.Settings, program string, postgres bool, dialects []*rest.Dialect, now time.Time) {
 	fmt.Fprintf(w, "\n%s is up.\n\n", program)
 	row := func(name, value string) { fmt.Fprintf(w, "  %-12s %s\n", name, value) }
 	public := settings.URL()
@@ -19,7 +20,7 @@ func Banner(w io.Writer, settings *config.Settings, program string, postgres boo
 	}
 	row("GraphQL", public+"/graphql")
 	for _, d := range dialects {
-		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+")")
+		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, now)+")")
 	}
 	row("JWKS", public+"/.well-known/jwks.json")
 	switch {

@@ -122,6 +122,7 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	switch c.kind {
 	case graph.CredentialKindAPIKey:
 		c.expires = found.Key.ExpiresAt
+		visit.From(ctx).SetAPIKey(found.Key.Prefix)
 	case graph.CredentialKindSessionToken:
 		end := found.Session.ExpiresAt()
 		c.expires = &end

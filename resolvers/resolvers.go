@@ -42,6 +42,8 @@ type Deps struct {
 	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings above.
 	Profiles map[string]*profile.Profile
 
+	Routes []db.DialectUsage // of the dialects that are served, in the order to list them in
+
 	Throttle         bool // whether failures slow an account down
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool

@@ -23,6 +23,10 @@ type Config struct {
 	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
 	NotFound  http.HandlerFunc
 	Log       *slog.Logger
+
+	// Used is told of every request once it is answered. It runs before the next one of the connection, so it must be quick.
+	// Nil for nobody.
+	Used func(context.Context, Used)
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -32,6 +36,7 @@ type Engine struct {
 	mux      *http.ServeMux
 	notFound http.HandlerFunc
 	log      *slog.Logger
+	used     func(context.Context, Used)
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -46,7 +51,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(),
+		mux: http.NewServeMux(), used: cfg.Used,
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -64,6 +69,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 type place struct {
 	dialect *Dialect // whose form an answer has that is none of a route's
 	routes  map[string]*mounted
+	names   map[string]string // of the routes, see Call
 }
 
 // mounted is a route that is ready to serve.
@@ -89,9 +95,9 @@ func (e *Engine) mount(ctx context.Context) error {
 			for _, prefix := range r.mounts {
 				pattern := pattern(prefix, r.path)
 				if places[pattern] == nil {
-					places[pattern] = &place{dialect: d, routes: map[string]*mounted{}}
+					places[pattern] = &place{dialect: d, routes: map[string]*mounted{}, names: map[string]string{}}
 				}
-				places[pattern].routes[r.method] = m
+				places[pattern].routes[r.method], places[pattern].names[r.method] = m, r.name(prefix)
 			}
 		}
 	}
@@ -130,6 +136,7 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	x := e.exchange(w, req, owner, nil)
+	defer x.tell(Unmatched)
 	defer x.recover()
 	x.refuse(refuse(unknownRoute, ""))
 }
@@ -158,12 +165,14 @@ func (e *Engine) at(p *place) http.Handler {
 		}
 		if m == nil {
 			x := e.exchange(w, req, p.dialect, nil)
+			defer x.tell(Unmatched)
 			defer x.recover()
 			w.Header().Set("Allow", allow)
 			x.refuse(refuse(methodNotAllowed, ""))
 			return
 		}
 		x := e.exchange(w, req, m.dialect, m.route)
+		defer x.tell(p.names[m.method])
 		defer x.recover()
 		x.serve(m, confirmed)
 	})

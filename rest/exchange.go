@@ -22,6 +22,7 @@ type exchange struct {
 	given   map[string]any // what expressions see of the request
 	page    bool           // whether the answer is a page, for a person who confirmed
 	written bool
+	refused bool // whether the answer is a refusal, or none of the route's at all
 }
 
 func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, r *route) *exchange {
@@ -29,6 +30,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	v.Dialect = d.Name
 	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
 	v.SessionCookie = false // that of GraphQL is none of a dialect's
+	announce(w.Header(), d, r)
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
@@ -264,6 +266,7 @@ func (x *exchange) end(out *reply, refused *refusal, err error) {
 }
 
 func (x *exchange) refuse(refused *refusal) {
+	x.refused = true
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	out, err := x.dialect.render(ctx, x.route, refused, x.given)
@@ -277,6 +280,7 @@ func (x *exchange) refuse(refused *refusal) {
 // fail is for what is wrong on our side: it is logged once, and the caller gets the dialect's 500, or a plain one where
 // that is what fails.
 func (x *exchange) fail(err error) {
+	x.refused = true
 	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect", x.dialect.Name,
 		"method", x.req.Method, "route", x.name(), "error", err)
 	ctx, cancel := bound(x.req.Context())
@@ -297,6 +301,7 @@ func (x *exchange) name() string {
 
 func (x *exchange) send(out *reply) {
 	x.written = true
+	x.refused = x.refused || out.status >= http.StatusBadRequest // which an outcome or an expression can be too
 	x.visit.CopyHeaders(x.w.Header())
 	if x.page {
 		writeOutcome(x.w, x.dialect, out)

@@ -22,6 +22,7 @@ type metrics struct {
 	logins      *prometheus.CounterVec
 	refreshes   *prometheus.CounterVec
 	limited     *prometheus.CounterVec
+	dialects    *prometheus.CounterVec
 	hashWait    prometheus.Histogram
 	statements  *prometheus.CounterVec
 	slow        prometheus.Counter
@@ -54,6 +55,7 @@ func newMetrics(version string) *metrics {
 		logins:    counters("logins_total", "Sign-ins by outcome.", "outcome"),
 		refreshes: counters("refreshes_total", "Refreshes by outcome.", "outcome"),
 		limited:   counters("limit_refusals_total", "Requests sent away by the limits by address.", "rule"),
+		dialects:  counters("dialect_requests_total", "Requests to dialects, by route and outcome.", "dialect", "route", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -70,7 +72,7 @@ func newMetrics(version string) *metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.hashWait, m.statements,
+	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.hashWait, m.statements,
 		m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -153,6 +153,18 @@ func (o *Observer) Limited(rule string) {
 	}
 }
 
+// DialectUsed counts a request to a route of a dialect, both as their file names them.
+func (o *Observer) DialectUsed(dialect, route string, refused bool) {
+	if o.metrics == nil {
+		return
+	}
+	outcome := "ok"
+	if refused {
+		outcome = "refused"
+	}
+	o.metrics.dialects.WithLabelValues(dialect, route, outcome).Inc()
+}
+
 // HashWaited takes note of how long somebody stood in line for a password hash.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {

@@ -29,6 +29,7 @@ type Visit struct {
 	Foreign       bool
 
 	mu      sync.Mutex
+	apiKey  string
 	header  http.Header
 	cookies map[string]*http.Cookie
 }
