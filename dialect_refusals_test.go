@@ -294,14 +294,22 @@ func (p *prober) credentials() {
 		return
 	}
 	p.refuse(p.with("no credential", ""))
-	for _, garbage := range []string{"garbage", "eyJhbGciOiJub25lIn0.e30.", "st1.garbage", good[:len(good)-2], good + "x", p.other.Refresh} {
+	unfit := p.other.Refresh // of another person, and of a kind that is not asked for
+	if strings.HasPrefix(good, "rt1.") {
+		unfit = p.other.Access
+	}
+	for _, garbage := range []string{"garbage", "eyJhbGciOiJub25lIn0.e30.", "st1.garbage", good[:len(good)-2], good + "x", unfit} {
 		p.refuse(p.with("garbage "+garbage, garbage))
 	}
 	if strings.HasPrefix(strings.TrimSpace(p.route.Document), "mutation") {
 		p.refuse(p.with("an API key", p.key))
 	}
 	twice := p.variant("with two credentials")
-	twice.header.Add(place, twice.header.Get(place))
+	if second := twice.header.Get(place); place == "Cookie" { // which may stand twice, with the same value
+		twice.header.Set(place, second+"; "+strings.Replace(second, good, p.other.Refresh, 1))
+	} else {
+		twice.header.Add(place, second)
+	}
 	p.refuse(twice)
 	after := 25 * time.Hour // an access token lives 24 hours at most
 	if !strings.HasPrefix(good, "eyJ") {

@@ -98,6 +98,7 @@ func (r reply) sound(t testing.TB) {
 	case r.Body == "" && (r.Status == http.StatusNoContent || r.Status == http.StatusNotModified) && h.Get("Content-Type") != "":
 		t.Errorf("%s: %d without a body has the type %q", r.asked, r.Status, h.Get("Content-Type"))
 	case r.Body == "":
+	case kind == jsonType && len(parameters) == 0 && json.Valid([]byte(r.Body)): // JSON has no charset (RFC 8259 section 11)
 	case err != nil || !strings.EqualFold(parameters["charset"], "utf-8"):
 		t.Errorf("%s: %d with the type %q", r.asked, r.Status, h.Get("Content-Type"))
 	case kind == jsonType && !json.Valid([]byte(r.Body)):

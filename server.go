@@ -320,7 +320,7 @@ func open(
 		return nil, err
 	}
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
+		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, Now: now,
 		Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {

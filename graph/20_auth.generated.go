@@ -492,8 +492,11 @@ func (ec *executionContext) unmarshalInputLogoutInput(ctx context.Context, obj a
 	if _, present := asMap["everywhere"]; !present {
 		asMap["everywhere"] = false
 	}
+	if _, present := asMap["allowEnded"]; !present {
+		asMap["allowEnded"] = false
+	}
 
-	fieldsInOrder := [...]string{"refreshToken", "everywhere"}
+	fieldsInOrder := [...]string{"refreshToken", "everywhere", "allowEnded"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -514,6 +517,13 @@ func (ec *executionContext) unmarshalInputLogoutInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.Everywhere = data
+		case "allowEnded":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowEnded"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowEnded = data
 		}
 	}
 	return it, nil

@@ -196,6 +196,9 @@ type LogoutInput struct {
 	RefreshToken graphql.Omittable[*string] `json:"refreshToken,omitempty"`
 	// Whether every session of the person ends.
 	Everywhere bool `json:"everywhere"`
+	// Whether a refresh token of a session that was ended before gets the answer of a success, so that a call can be repeated.
+	// One whose session ran out is refused as ever, and so is one with `everywhere`.
+	AllowEnded bool `json:"allowEnded"`
 }
 
 // Every write of the API. Fields run one after the other.

@@ -47,10 +47,11 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 		return cmp.Or(err, errSignIn())
 	}
 	// A refresh token that ended nothing is judged as it would be in a refresh: a spent one ends its session.
-	if _, err := r.replay(ctx, end.Session, *end.Generation); err != nil {
-		return err
+	seen, err := r.replay(ctx, end.Session, *end.Generation)
+	if seen != nil && !seen.Ended && seen.Session.RevokedAt != nil && input.AllowEnded && !input.Everywhere {
+		return nil // what the caller wants is so already (SE-25)
 	}
-	return errRefreshToken()
+	return cmp.Or(err, errRefreshToken())
 }
 
 // toEnd names the session that is meant: that of the refresh token where one is given, else that of the request.

@@ -30,28 +30,31 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 		return nil, err
 	}
 	if c == nil {
-		if c, err = r.replay(ctx, session, generation); err != nil {
+		seen, err := r.replay(ctx, session, generation)
+		if err != nil {
 			return nil, err
 		}
+		c = &seen.Caller
 	}
 	tokens, err := r.tokens(ctx, &c.User, &c.Session, graph.TokenDeliveryBody)
 	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: accepted()}, err
 }
 
-// replay handles a token that is not the one in force: see db.Replay for what it decides.
-func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Caller, error) {
+// replay handles a token that is not the one in force: see db.Replay for what it decides. The session, where there is one,
+// comes with a refusal too.
+func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
 	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.profile(ctx).Refresh.SingleUse, r.now())
 	switch {
 	case err != nil:
 		return nil, err
 	case seen != nil && seen.Ended:
 		forget(ctx)
-		return nil, fault.New(fault.TokenReused, "This refresh token was used before. The session was ended: sign in again.",
+		return seen, fault.New(fault.TokenReused, "This refresh token was used before. The session was ended: sign in again.",
 			"input", "refreshToken")
 	case seen != nil && seen.Allowed:
-		return &seen.Caller, nil
+		return seen, nil
 	}
-	return nil, errRefreshToken()
+	return seen, errRefreshToken()
 }
 
 func errRefreshToken() error {

@@ -15,7 +15,9 @@ type cookie struct {
 	sameSite http.SameSite
 	open     bool // whether scripts of a page may read it
 	maxAge   time.Duration
-	secure   bool // set when the public URL is known
+	expires  bool             // whether the end is said as a date too
+	secure   bool             // set when the public URL is known
+	now      func() time.Time // likewise
 }
 
 var (
@@ -30,6 +32,7 @@ func (d *Dialect) decodeCookie(m member) error {
 		"names":    texts(&c.names),
 		"path":     text(&c.path),
 		"httpOnly": boolean(&httpOnly),
+		"expires":  boolean(&c.expires),
 		"maxAge":   duration(&c.maxAge, time.Second, 400*24*time.Hour),
 		"sameSite": oneOf(func(s string) {
 			c.sameSite = map[string]http.SameSite{"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode}[s]
@@ -41,6 +44,9 @@ func (d *Dialect) decodeCookie(m member) error {
 	}
 	if len(c.names) == 0 {
 		return m.at.fault("Leave names: out, or name at least one.", "the cookie %q has no name", m.key)
+	}
+	if c.expires && c.maxAge == 0 {
+		return m.value.fault("Add maxAge:, from which the date is counted.", "the cookie %q has expires and no maxAge", m.key)
 	}
 	if !cookiePath.MatchString(c.path) {
 		return m.value.fault("Write it like / or /api.", "%q is not possible as the path of a cookie", c.path)
@@ -79,6 +85,9 @@ func (c *cookie) set(value string) []*http.Cookie {
 			one.MaxAge = -1
 		case c.maxAge > 0:
 			one.MaxAge = int(c.maxAge / time.Second)
+		}
+		if c.expires { // in the form of RFC 9110; one that is over where the cookie is cleared
+			one.Expires = c.now().Add(time.Duration(one.MaxAge) * time.Second)
 		}
 		out = append(out, one)
 	}

@@ -122,20 +122,21 @@ func Parse(file string, source []byte) (*Dialect, error) {
 
 func (d *Dialect) decode(root *node) error {
 	table := keys{
-		"dialect":     text(&d.Name),
-		"title":       text(&d.Title),
-		"about":       text(&d.About),
-		"mounts":      d.decodeMounts(&d.Mounts),
-		"credentials": func(*node) error { return nil }, // when the cookies are known
-		"tokens":      d.decodeTokens,
-		"password":    d.decodePassword,
-		"links":       d.decodeLinks,
-		"cookies":     entries(d.decodeCookie),
-		"contentType": d.decodeContentType,
-		"redirects":   d.decodeRedirects,
-		"errors":      d.errors.decode,
-		"fixtures":    entries(d.decodeFixture),
-		"routes":      items(d.decodeRoute),
+		"dialect":          text(&d.Name),
+		"title":            text(&d.Title),
+		"about":            text(&d.About),
+		"mounts":           d.decodeMounts(&d.Mounts),
+		"credentials":      func(*node) error { return nil }, // when the cookies are known
+		"tokens":           d.decodeTokens,
+		"password":         d.decodePassword,
+		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
+		"links":            d.decodeLinks,
+		"cookies":          entries(d.decodeCookie),
+		"contentType":      d.decodeContentType,
+		"redirects":        d.decodeRedirects,
+		"errors":           d.errors.decode,
+		"fixtures":         entries(d.decodeFixture),
+		"routes":           items(d.decodeRoute),
 	}
 	maps.Copy(table, d.Sunset.keys())
 	return root.decode("a dialect", table)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -23,6 +24,7 @@ type Config struct {
 	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
 	NotFound  http.HandlerFunc
 	Log       *slog.Logger
+	Now       func() time.Time // of the dates in cookies
 
 	// Used is told of every request once it is answered. It runs before the next one of the connection, so it must be quick.
 	// Nil for nobody.
@@ -42,8 +44,8 @@ type Engine struct {
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
 // and that no route stands in the way of another. Its error is a *Fault for everything that a file says.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Log == nil {
-		return nil, errors.New("rest: GraphQL, NotFound and Log are required")
+	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Log == nil || cfg.Now == nil {
+		return nil, errors.New("rest: GraphQL, NotFound, Log and Now are required")
 	}
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil || public.Host == "" {
@@ -58,7 +60,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	for _, d := range cfg.Dialects {
 		for _, c := range d.cookies {
-			c.secure = public.Scheme == "https"
+			c.secure, c.now = public.Scheme == "https", cfg.Now
 		}
 	}
 	e.mux.HandleFunc("/", e.Lost)

@@ -56,6 +56,7 @@ type refusal struct {
 	message string
 	field   []string // the path of the input at fault
 	problem string   // for MALFORMED_REQUEST and BAD_USER_INPUT: what exactly
+	kind    string   // for BAD_USER_INPUT: the type that the field should have, where that is what is wrong
 	retry   int      // seconds, 0 when time does not help
 	found   any      // what a check with all: found
 	answer  *answer  // in place of a row: that of a check
@@ -151,10 +152,13 @@ func (f *refusal) dot(status int) map[string]any {
 	}
 	dot := map[string]any{
 		"status": status, "code": f.code, "message": f.message, "field": field, "name": name,
-		"problem": nil, "retryAfter": nil, "found": f.found,
+		"problem": nil, "type": nil, "retryAfter": nil, "found": f.found,
 	}
 	if f.problem != "" {
 		dot["problem"] = f.problem
+	}
+	if f.kind != "" {
+		dot["type"] = f.kind
 	}
 	if f.retry > 0 {
 		dot["retryAfter"] = f.retry

@@ -35,6 +35,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
 			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
+			"hasBody": false,
 		},
 	}
 }

@@ -75,7 +75,7 @@ func (r *route) typed(params map[string]any, textual bool) *refusal {
 			parent[name] = value
 		}
 		if !fits(value, f.kind) {
-			return f.refuse("type", "must be of type "+f.kind)
+			return f.mistyped(f.kind)
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func (r *route) walk(f *field, params map[string]any) (map[string]any, *refusal)
 		}
 		inner, ok := params[step].(map[string]any)
 		if !ok && params[step] != nil {
-			return nil, above.refuse("type", "must be of type object")
+			return nil, above.mistyped("object")
 		}
 		params = inner
 	}
@@ -124,6 +124,12 @@ func (f *field) refuse(problem, what string) *refusal {
 		code: string(fault.BadUserInput), problem: problem, field: f.path,
 		message: strings.Join(f.path, ".") + " " + what + ".",
 	}
+}
+
+func (f *field) mistyped(kind string) *refusal {
+	refused := f.refuse("type", "must be of type "+kind)
+	refused.kind = kind
+	return refused
 }
 
 // parent is the object that holds the field; nil when there is none.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -37,7 +38,7 @@ func engine(dialects ...*Dialect) (e *Engine, err error) {
 	}()
 	return New(context.Background(), Config{
 		Dialects: dialects, GraphQL: handler(), PublicURL: "http://localhost:8080", Reserved: reserved,
-		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler),
+		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 }
 

@@ -256,6 +256,8 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"a cookie of a bad path", "{path: /}", "{path: shelf}#!", "", ""},
 		{"an unknown sameSite", "{path: /}", "{sameSite: maybe}#!", `"maybe"`, "lax, strict, none"},
 		{"truth in another word", "{path: /}", "{httpOnly: 'yes'}#!", "true or false", "true or false"},
+		{"a date without an age", "{path: /}", "{path: /, expires: true}#!", "expires and no maxAge", "Add maxAge:"},
+		{"a change that needs something else", "fixtures: {}", "sensitiveChanges: never#!", `"never"`, "fresh, session"},
 		{"an unknown type of content", "fixtures: {}", "contentType: text/html#!", `"text/html"`, "application/json"},
 		{"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!", "{publicUrl}/", "{publicUrl}"},
 		{"a link without a token", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify'}#!", "{token}", "{publicUrl}"},
@@ -390,7 +392,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, contentType, cookies, " +
-		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, routes, successor, sunset, title, tokens."
+		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, routes, sensitiveChanges, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

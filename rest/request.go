@@ -23,9 +23,14 @@ const maxBody = 64 << 10
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
 	given := map[string]any{
 		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
-		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req),
+		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false,
 	}
-	params, textual, refused := r.body(w, req, d.jsonType)
+	text, refused := bodyOf(w, req)
+	if refused != nil {
+		return given, refused
+	}
+	given["hasBody"] = len(text) > 0
+	params, textual, refused := r.body(text, req.Header, d.jsonType)
 	if refused == nil {
 		refused = r.typed(params, textual)
 	}
@@ -92,19 +97,23 @@ func (d *Dialect) cookiesOf(req *http.Request) map[string]any {
 	return out
 }
 
-// body reads the parameters of the body. textual says that all of them came as text.
-func (r *route) body(w http.ResponseWriter, req *http.Request, jsonType string) (params map[string]any, textual bool, refused *refusal) {
+func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *refusal) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, false, refuse(bodyTooLarge, "")
+		return nil, refuse(bodyTooLarge, "")
 	}
 	if err != nil {
-		return nil, false, malformed("unreadable", "The body could not be read.")
+		return nil, malformed("unreadable", "The body could not be read.")
 	}
+	return text, nil
+}
+
+// body reads the parameters of the body. textual says that all of them came as text.
+func (r *route) body(text []byte, header http.Header, jsonType string) (params map[string]any, textual bool, refused *refusal) {
 	if len(text) == 0 || !r.accepts.json && !r.accepts.form {
 		return map[string]any{}, false, nil
 	}
-	switch form, ok := contentType(req.Header, jsonType); {
+	switch form, ok := contentType(header, jsonType); {
 	case ok && form && r.accepts.form:
 		params, refused = parseForm(string(text))
 		return params, true, refused

@@ -91,7 +91,7 @@ func (p *player) given(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// keep evaluates what a step keeps: `.` is the JSON of the answer, or the data of GraphQL, and $request has its headers.
+// keep evaluates what a step keeps: `.` is the JSON of the answer, or the data of GraphQL, and $request has its headers and cookies.
 func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
 	if len(s.keep) == 0 {
 		return nil
@@ -106,7 +106,7 @@ func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	for _, k := range s.keep {
-		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: map[string]any{"headers": headerMap(answer.header)}})
+		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: answer.visible()})
 		if err != nil {
 			return err
 		}
@@ -116,6 +116,15 @@ func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
 		p.kept[k.key] = value
 	}
 	return nil
+}
+
+// visible is $request where a step keeps something: the headers of the answer, and the values of the cookies that it sets.
+func (a *played) visible() map[string]any {
+	cookies := map[string]any{}
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		cookies[c.Name] = c.Value
+	}
+	return map[string]any{"headers": headerMap(a.header), "cookies": cookies}
 }
 
 // play does one step; nil for one that only waits.

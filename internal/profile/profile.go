@@ -18,6 +18,10 @@ type Profile struct {
 
 	// Sudo is for how long after a proof by password what is sensitive stays open; zero for 10 minutes.
 	Sudo time.Duration
+
+	// SessionSuffices lets a live session change the email address and the password, however long ago its sign-in was (PW-10).
+	// A current password that is given has to be right all the same, and what else is sensitive still wants a fresh proof.
+	SessionSuffices bool
 }
 
 // Access is the form of access tokens.
