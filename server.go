@@ -294,7 +294,7 @@ func open(
 		return nil, err
 	}
 	schema, err := resolvers.New(resolvers.Deps{
-		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
+		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength},
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
@@ -315,6 +315,7 @@ func open(
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
+		RevealAccounts: settings.RevealAccounts,
 	})
 	if err != nil {
 		return nil, err

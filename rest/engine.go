@@ -23,6 +23,8 @@ type Config struct {
 	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
 	NotFound  http.HandlerFunc
 	Log       *slog.Logger
+
+	RevealAccounts bool // whether callers may learn which accounts there are
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -32,6 +34,7 @@ type Engine struct {
 	mux      *http.ServeMux
 	notFound http.HandlerFunc
 	log      *slog.Logger
+	reveals  bool
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -46,7 +49,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(),
+		mux: http.NewServeMux(), reveals: cfg.RevealAccounts,
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -119,7 +122,7 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 	var owner *Dialect
 	longest := 1 // the root is nobody's alone
 	for _, d := range e.dialects {
-		for _, prefix := range d.Mounts {
+		for _, prefix := range d.prefixes() {
 			if len(prefix) > longest && (req.URL.Path == prefix || strings.HasPrefix(req.URL.Path, prefix+"/")) {
 				owner, longest = d, len(prefix)
 			}
@@ -132,6 +135,15 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 	x := e.exchange(w, req, owner, nil)
 	defer x.recover()
 	x.refuse(refuse(unknownRoute, ""))
+}
+
+// prefixes are all mounts of the dialect, with those that single routes have.
+func (d *Dialect) prefixes() []string {
+	all := slices.Clone(d.Mounts)
+	for _, r := range d.routes {
+		all = append(all, r.mounts...)
+	}
+	return all
 }
 
 // at serves one path.
