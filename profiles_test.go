@@ -51,7 +51,7 @@ func (i *instance) speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 		t.Fatal(err)
 	}
 	schema, err := resolvers.New(resolvers.Deps{
-		DB: i.app.db, Codec: token.NewCodec(master), Issuer: issuer, Master: master, Now: i.clock.now,
+		DB: i.app.db, Codec: token.NewCodec(master, i.clock.now), Issuer: issuer, Master: master, Now: i.clock.now,
 		Hasher: password.NewHasher(2), Policy: password.Policy{MinLength: 8}, Profiles: profiles,
 		AccessTTL: 10 * time.Minute, SessionTTL: 30 * 24 * time.Hour, SessionIdle: 14 * 24 * time.Hour, SessionLimit: 100,
 		RefreshGrace: 10 * time.Second, RegistrationOpen: true,

@@ -300,7 +300,7 @@ func open(
 		return nil, err
 	}
 	schema, err := resolvers.New(resolvers.Deps{
-		DB: database, Codec: token.NewCodec(master), Issuer: a.keys, Master: master, Now: now,
+		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
@@ -321,7 +321,7 @@ func open(
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, Now: now,
-		Used: operator.CountUses(database, a.observer, now),
+		RevealAccounts: settings.RevealAccounts, Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (i *instance) cheapSession(t *testing.T, who account) account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := i.refresh(t, token.NewCodec(master).Refresh(s.ID.UUID, 0).Reveal())
+	r := i.refresh(t, token.NewCodec(master, i.clock.now).Refresh(s.ID.UUID, 0).Reveal())
 	if r.code() != "" {
 		t.Fatalf("refresh: %s", r.Raw)
 	}

@@ -123,9 +123,11 @@ func unsigned(v any) any {
 	return v
 }
 
+// alreadyExists names the username first. It is public and the address is not: a dialect that answers a taken address like a
+// free one (LG-04) would else tell them apart when the username beside it is taken.
 func alreadyExists(taken *db.Taken) error {
-	if taken.Email {
-		return fault.New(fault.AlreadyExists, "There is an account with this email address already.", "input", "email")
+	if taken.Username {
+		return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")
 	}
-	return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")
+	return fault.New(fault.AlreadyExists, "There is an account with this email address already.", "input", "email")
 }

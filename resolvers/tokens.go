@@ -38,10 +38,30 @@ func (r *resolver) tokens(
 	case graph.TokenDeliveryCookie:
 		r.setCookie(ctx, s)
 	case graph.TokenDeliveryBody:
-		text := r.Codec.Refresh(s.ID.UUID, s.Generation).Reveal()
+		text := r.refreshToken(ctx, u, s).Reveal()
 		t.RefreshToken = &text
 	}
 	return t, nil
+}
+
+// refreshToken is that of the session's generation in the form of the present dialect. A JWT is dated by when the generation
+// came about, and by nothing that changes within it: asked again, within the grace or after a change of the account, the
+// same one is given.
+func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) secret.Text {
+	if !r.profile(ctx).Refresh.JWT {
+		return r.Codec.Refresh(s.ID.UUID, s.Generation)
+	}
+	since := s.CreatedAt
+	if s.RotatedAt != nil {
+		since = *s.RotatedAt
+	}
+	end := since.Add(time.Duration(s.IdleSeconds) * time.Second)
+	if s.AbsoluteEnd.Before(end) {
+		end = s.AbsoluteEnd
+	}
+	return r.Codec.RefreshJWT(token.Refresh{
+		User: u.ID.String(), Session: s.ID.UUID, Generation: s.Generation, IssuedAt: since, ExpiresAt: end,
+	})
 }
 
 // accessToken makes the access token in the form of the present dialect.

@@ -231,6 +231,7 @@ func (d *Dialect) decodeTokens(n *node) error {
 		"refresh": func(n *node) error {
 			return n.decode("tokens.refresh", keys{
 				"ttl":   duration(&p.Refresh.TTL, 5*time.Minute, 8760*time.Hour),
+				"form":  oneOf(func(s string) { p.Refresh.JWT = s == "jwt" }, "opaque", "jwt"),
 				"reuse": oneOf(func(s string) { p.Refresh.SingleUse = s == "refuse" }, "grace", "refuse"),
 			})
 		},

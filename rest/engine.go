@@ -26,6 +26,8 @@ type Config struct {
 	Log       *slog.Logger
 	Now       func() time.Time // of the dates in cookies
 
+	RevealAccounts bool // whether callers may learn which accounts there are
+
 	// Used is told of every request once it is answered. It runs before the next one of the connection, so it must be quick.
 	// Nil for nobody.
 	Used func(context.Context, Used)
@@ -39,6 +41,7 @@ type Engine struct {
 	notFound http.HandlerFunc
 	log      *slog.Logger
 	used     func(context.Context, Used)
+	reveals  bool
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -53,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), used: cfg.Used,
+		mux: http.NewServeMux(), used: cfg.Used, reveals: cfg.RevealAccounts,
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -127,7 +130,7 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 	var owner *Dialect
 	longest := 1 // the root is nobody's alone
 	for _, d := range e.dialects {
-		for _, prefix := range d.Mounts {
+		for _, prefix := range d.prefixes() {
 			if len(prefix) > longest && (req.URL.Path == prefix || strings.HasPrefix(req.URL.Path, prefix+"/")) {
 				owner, longest = d, len(prefix)
 			}
@@ -141,6 +144,15 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 	defer x.tell(Unmatched)
 	defer x.recover()
 	x.refuse(refuse(unknownRoute, ""))
+}
+
+// prefixes are all mounts of the dialect, with those that single routes have.
+func (d *Dialect) prefixes() []string {
+	all := slices.Clone(d.Mounts)
+	for _, r := range d.routes {
+		all = append(all, r.mounts...)
+	}
+	return all
 }
 
 // at serves one path.

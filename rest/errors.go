@@ -59,6 +59,7 @@ type refusal struct {
 	kind    string   // for BAD_USER_INPUT: the type that the field should have, where that is what is wrong
 	retry   int      // seconds, 0 when time does not help
 	found   any      // what a check with all: found
+	reveals bool     // whether callers may learn which accounts there are
 	answer  *answer  // in place of a row: that of a check
 	said    bool     // whether message is the dialect's own already, which a row does not change
 }
@@ -152,7 +153,7 @@ func (f *refusal) dot(status int) map[string]any {
 	}
 	dot := map[string]any{
 		"status": status, "code": f.code, "message": f.message, "field": field, "name": name,
-		"problem": nil, "type": nil, "retryAfter": nil, "found": f.found,
+		"problem": nil, "type": nil, "retryAfter": nil, "found": f.found, "accountsRevealed": f.reveals,
 	}
 	if f.problem != "" {
 		dot["problem"] = f.problem

@@ -268,6 +268,7 @@ func (x *exchange) end(out *reply, refused *refusal, err error) {
 
 func (x *exchange) refuse(refused *refusal) {
 	x.refused = true
+	refused.reveals = x.engine.reveals
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	out, err := x.dialect.render(ctx, x.route, refused, x.given)

@@ -113,7 +113,7 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 		if failed, ok := errors.AsType[*evalError](err); ok {
 			at, err = failed.at, errors.New(describe(failed.cause))
 		}
-		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found and $request, of which some may be null.",
+		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, .accountsRevealed and $request, of which some may be null.",
 			"the row %s fails on a sample: %v", code, err)
 	}
 	return nil

@@ -241,6 +241,7 @@ func TestSchema_Places(t *testing.T) {
 // words are the places where one of several words stands.
 var words = []struct{ pointer, file string }{
 	{"/properties/tokens/properties/access/properties/alg", fileHead + "tokens: {access: {alg: zzz}}\n"},
+	{"/properties/tokens/properties/refresh/properties/form", fileHead + "tokens: {refresh: {form: zzz}}\n"},
 	{"/properties/tokens/properties/refresh/properties/reuse", fileHead + "tokens: {refresh: {reuse: zzz}}\n"},
 	{"/properties/password/properties/blocklist", fileHead + "password: {blocklist: zzz}\n"},
 	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},

@@ -41,10 +41,14 @@ type Access struct {
 	Claims func(ctx context.Context, subject map[string]any) (map[string]any, error)
 }
 
-// Refresh is the life of refresh tokens.
+// Refresh is the form and the life of refresh tokens.
 type Refresh struct {
 	// TTL is how long a session lives without being used; zero for the setting of the server.
 	TTL time.Duration
+
+	// JWT words the token as a JWT of typ rt+jwt (token.Codec.RefreshJWT), for APIs whose callers look into it. Both forms
+	// are good in every dialect: this says only which one is given here.
+	JWT bool
 
 	// SingleUse refuses the predecessor of the token in force also within the grace, in which its successor would be
 	// given again otherwise. The session lives on. A logout by the predecessor still ends the session, as anywhere.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -43,12 +44,18 @@ const (
 // Codec writes and checks the credentials that need nothing but the server secret. It is safe for concurrent use.
 type Codec struct {
 	refresh, session, apiKey secret.Key
+	refreshJWT               func() [][]byte // the first one signs; a function, because fmt prints only the address of one
+	now                      func() time.Time
 }
 
 // NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret, and
 // those that a further one of m made are accepted; another secret makes all earlier credentials invalid.
-func NewCodec(m *secret.Master) *Codec {
-	return &Codec{refresh: m.Key("refresh"), session: m.Key("session"), apiKey: m.Key("api-key")}
+func NewCodec(m *secret.Master, now func() time.Time) *Codec {
+	jwt := m.HMACKeys("refresh")
+	return &Codec{
+		refresh: m.Key("refresh"), session: m.Key("session"), apiKey: m.Key("api-key"),
+		refreshJWT: func() [][]byte { return jwt }, now: now,
+	}
 }
 
 // Refresh is the refresh token of a session at a generation from 0 to 2^53:
@@ -56,7 +63,7 @@ func NewCodec(m *secret.Master) *Codec {
 //	rt1.<session: 26 base32>.<generation: decimal>.<key id: 4 base64url><mac: 43 base64url>
 //
 // The same session and generation always give the same text, which is how a client that lost an answer gets its token
-// again. It is not stored; a generation out of range makes a token that ParseRefresh refuses.
+// again. It is not stored; a generation out of range makes a token that ParseRefresh refuses. RefreshJWT is the other form.
 func (c *Codec) Refresh(session uuid.UUID, generation int64) secret.Text {
 	return refreshText(c.refresh, session, generation)
 }
@@ -68,9 +75,12 @@ func refreshText(key secret.Key, session uuid.UUID, generation int64) secret.Tex
 		sign(key, session[:], number[:]))
 }
 
-// ParseRefresh returns what a refresh token names, after checking its MAC in constant time; until then nothing of it
-// counts, because the id of a session stands in every access token. Its error is ErrMalformed.
+// ParseRefresh returns what a refresh token of either form names, after checking its MAC in constant time; until then
+// nothing of it counts, because the id of a session stands in every access token. Its error is ErrMalformed.
 func (c *Codec) ParseRefresh(text string) (session uuid.UUID, generation int64, err error) {
+	if strings.HasPrefix(text, headerRefresh+".") {
+		return c.parseRefreshJWT(text)
+	}
 	rest, ok := strings.CutPrefix(text, refreshPrefix)
 	if !ok || len(text) > maxRefresh || len(rest) <= idLength || rest[idLength] != '.' {
 		return uuid.Nil, 0, ErrMalformed

@@ -69,7 +69,7 @@ func TestSE15_RelabelledTokensRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, i := token.NewCodec(m), newIssuer(t, newKey(t))
+	c, i := token.NewCodec(m, noon), newIssuer(t, newKey(t))
 	id := token.NewID()
 	session, refresh := c.Session(id).Reveal(), c.Refresh(id, 0).Reveal()
 	text, mac := session[4:30], func(s string) string { return s[len(s)-47:] }

@@ -42,6 +42,7 @@ func TestJW06_HugeInputCostsNothing(t *testing.T) {
 	for name, text := range map[string]string{
 		"dots": strings.Repeat(".", 1<<20), "letters": strings.Repeat("A", 1<<20), "segments": strings.Repeat("AA.", 1<<19),
 		"refresh": "rt1." + strings.Repeat(".", 1<<20), "session": "st1." + strings.Repeat("0", 1<<20), "key": "sk_live_" + strings.Repeat("0", 1<<20),
+		"refresh JWT": b64(goodRefreshHeader) + strings.Repeat(".", 1<<20), "refresh JWT claims": b64(goodRefreshHeader) + "." + strings.Repeat("A", 1<<20) + ".AA",
 		"generation": c.Refresh(token.NewID(), 1).Reveal()[:31] + strings.Repeat("0", 1<<20),
 	} {
 		const runs = 100

@@ -29,7 +29,7 @@ func newCodec(t testing.TB) *token.Codec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token.NewCodec(m)
+	return token.NewCodec(m, noon)
 }
 
 // noon is the time of every test that does not move the clock.

@@ -22,7 +22,7 @@ func Kind(text string) Credential {
 		return KindAPIKey
 	case strings.HasPrefix(text, sessionPrefix):
 		return KindSession
-	case strings.HasPrefix(text, refreshPrefix):
+	case strings.HasPrefix(text, refreshPrefix), strings.HasPrefix(text, headerRefresh+"."):
 		return KindRefresh
 	case isCompact(text):
 		return KindAccess

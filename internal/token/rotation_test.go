@@ -187,7 +187,7 @@ func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return token.NewCodec(m)
+		return token.NewCodec(m, noon)
 	}
 	before, both, behind, after := codec(old), codec(fresh, old), codec(old, fresh), codec(fresh)
 	id := token.NewID()
