@@ -314,7 +314,7 @@ func open(
 		return nil, err
 	}
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
+		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, Lapsed: a.keys.Lapsed(token.NewCodec(master)),
 	})
 	if err != nil {
 		return nil, err

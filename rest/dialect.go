@@ -37,6 +37,7 @@ type Dialect struct {
 	jsonType    string // Content-Type of JSON answers
 	redirects   []string
 	errors      *errorTable
+	renewal     *renewal // nil for none
 	routes      []*route
 }
 
@@ -126,6 +127,7 @@ func (d *Dialect) decode(root *node) error {
 		"password":    d.decodePassword,
 		"links":       d.decodeLinks,
 		"cookies":     entries(d.decodeCookie),
+		"renew":       d.decodeRenewal,
 		"contentType": d.decodeContentType,
 		"redirects":   d.decodeRedirects,
 		"errors":      d.errors.decode,
@@ -146,6 +148,9 @@ func (d *Dialect) complete(root *node) error {
 		if err := d.decodeCredentials(n); err != nil {
 			return err
 		}
+	}
+	if err := d.completeRenewal(); err != nil {
+		return err
 	}
 	if len(d.routes) == 0 {
 		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.", "there is no route")

@@ -23,6 +23,10 @@ type Config struct {
 	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
 	NotFound  http.HandlerFunc
 	Log       *slog.Logger
+
+	// Lapsed tells whether a credential is an access token that was good until it expired, of the session of this refresh token.
+	// It is for dialects with renew.
+	Lapsed func(credential, refresh string) bool
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -32,6 +36,8 @@ type Engine struct {
 	mux      *http.ServeMux
 	notFound http.HandlerFunc
 	log      *slog.Logger
+	lapsed   func(credential, refresh string) bool
+	renewals map[*Dialect]*gqlhttp.Document
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -46,7 +52,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(),
+		mux: http.NewServeMux(), lapsed: cfg.Lapsed, renewals: map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -80,6 +86,9 @@ func (e *Engine) mount(ctx context.Context) error {
 			if err := d.checkRow(d.at, nil, code); err != nil {
 				return err
 			}
+		}
+		if err := e.prepareRenewal(d); err != nil {
+			return err
 		}
 		for _, r := range d.routes {
 			m, err := e.prepare(ctx, d, r)
