@@ -23,7 +23,7 @@ type Step struct {
 	Form    map[string]string
 	Raw     string // a body as it is, with its Content-Type among the headers
 	Wait    time.Duration
-	Promote string      // who becomes an administrator before the step, as the operator would have it
+	Promote string     // who becomes an administrator before the step, as the operator would have it
 	keep    []pairTree // names and what they hold, from the answer
 }
 

@@ -287,9 +287,13 @@ func (x *exchange) end(out *reply, refused *refusal, err error) {
 
 func (x *exchange) refuse(refused *refusal) {
 	if refused.code == string(fault.Unauthenticated) && refused.problem == "" {
-		refused.problem = "invalid"
-		if x.visit.Credential == "" && !x.visit.Ambiguous {
+		switch {
+		case x.visit.Ambiguous:
+			refused.problem = "ambiguous"
+		case x.visit.Credential == "":
 			refused.problem = "missing"
+		default:
+			refused.problem = "invalid"
 		}
 	}
 	ctx, cancel := bound(x.req.Context())
