@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -46,6 +47,14 @@ func exampleServer(t *testing.T, dsn string, settings map[string]string) *instan
 	return startWithClock(t, newClock(), dsn, env...)
 }
 
+// promoter makes administrators beside the server, as the operator does.
+func promoter(t *testing.T, conn *side) func(context.Context, string) error {
+	return func(_ context.Context, who string) error {
+		conn.exec(t, `UPDATE users SET role = 'admin' WHERE email_canonical = '`+who+`'`)
+		return nil
+	}
+}
+
 func TestDialectExamples(t *testing.T) {
 	t.Parallel()
 	for _, d := range allDialects(t) {
@@ -55,7 +64,7 @@ func TestDialectExamples(t *testing.T) {
 				dbtest.Each(t, func(t *testing.T, dsn string) {
 					runExample(t, d, example, func(settings map[string]string) *rest.Server {
 						s := exampleServer(t, dsn, settings)
-						return &rest.Server{URL: s.URL, Wait: s.clock.add, Stop: func() {}}
+						return &rest.Server{URL: s.URL, Wait: s.clock.add, Promote: promoter(t, openSide(t, dsn)), Stop: func() {}}
 					})
 				})
 			})
@@ -195,7 +204,7 @@ func TestDialectRefusals(t *testing.T) {
 						p := &prober{t: t, file: file, route: r, last: file.steps(r.Examples[plain])}
 						runExample(t, d, d.Examples()[first+plain], func(settings map[string]string) *rest.Server {
 							p.start(dsn, settings)
-							return &rest.Server{URL: p.front.URL, Wait: p.clock.add, Stop: p.front.Close}
+							return &rest.Server{URL: p.front.URL, Wait: p.clock.add, Promote: promoter(t, p.conn), Stop: p.front.Close}
 						})
 						if p.asked == 0 {
 							t.Error("nothing was asked")

@@ -361,5 +361,11 @@ func sameNames(body any, answer string) bool {
 		_, isText := body.(string) // an expression can give anything
 		return isText
 	}
+	want = maps.Clone(want)
+	for name, value := range want { // what an expression may leave out
+		if text, _ := value.(string); object[name] == nil && strings.HasSuffix(text, "// empty") {
+			delete(want, name)
+		}
+	}
 	return slices.Equal(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(object)))
 }

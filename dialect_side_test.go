@@ -160,6 +160,9 @@ func (r reply) denied(t testing.TB) {
 // forms are the places of a template: see matched. The header of a JWT is the one of the document's sample, byte for byte.
 var forms = map[string]string{
 	"jwt":    `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{43}`,
+	"es256":  `eyJ[\w-]+\.[\w-]+\.[\w-]{86}`,
+	"about":  `[^"]+`,
+	"rt":     `rt1\.[\w.-]+`,
 	"user":   `user_[0-7][0-9a-hjkmnp-tv-z]{25}`,
 	"key":    `key_[0-7][0-9a-hjkmnp-tv-z]{25}`,
 	"secret": `sk_live_[0-9A-Za-z]{44}`,

@@ -321,7 +321,7 @@ func open(
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, Now: now,
-		RevealAccounts: settings.RevealAccounts, Used: operator.CountUses(database, a.observer, now),
+		RevealAccounts: settings.RevealAccounts, Lapsed: a.keys.Lapsed(token.NewCodec(master, now)), Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {
 		return nil, err

@@ -49,16 +49,16 @@ var createUser = statement{
 	postgres: `WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
     status, password_hash, created_at, updated_at)
-  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ACTIVE', $11, $12, $12
+  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $11, $12, $12
   ON CONFLICT DO NOTHING RETURNING id
-), a AS (` + insertActed + ` SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 FROM u
+), a AS (` + insertActed + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27 FROM u
 ) SELECT count(*) AS n FROM u`,
 	sqlite: []string{
 		`INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
   status, password_hash, created_at, updated_at)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'ACTIVE', ?11, ?12, ?12 WHERE true
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?13, ?11, ?12, ?12 WHERE true
 ON CONFLICT DO NOTHING`,
-		insertActed + ` SELECT ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26 WHERE changes() = 1`,
+		insertActed + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27 WHERE changes() = 1`,
 		`SELECT changes() AS n`,
 	},
 }
@@ -71,7 +71,7 @@ func (d *DB) CreateUser(ctx context.Context, u *User, e Event) (*Taken, error) {
 		u.Number = randomNumber()
 		args := []any{
 			u.ID, u.Number, u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.Username, u.UsernameCanonical, u.Name, u.Metadata, u.Role,
-			text(u.PasswordHash), u.CreatedAt,
+			text(u.PasswordHash), u.CreatedAt, string(u.Status),
 		}
 		n, err := d.count(ctx, &createUser, append(args, actedArgs(ctx, e, u.CreatedAt)...)...)
 		if err != nil || n == 1 {

@@ -366,8 +366,11 @@ func (ec *executionContext) unmarshalInputCreateUserInput(ctx context.Context, o
 	if _, present := asMap["role"]; !present {
 		asMap["role"] = "user"
 	}
+	if _, present := asMap["active"]; !present {
+		asMap["active"] = true
+	}
 
-	fieldsInOrder := [...]string{"email", "username", "name", "password", "emailVerified", "role", "metadata"}
+	fieldsInOrder := [...]string{"email", "username", "name", "password", "emailVerified", "role", "metadata", "active"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -423,6 +426,13 @@ func (ec *executionContext) unmarshalInputCreateUserInput(ctx context.Context, o
 				return it, err
 			}
 			it.Metadata = graphql.OmittableOf(data)
+		case "active":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("active"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Active = data
 		}
 	}
 	return it, nil

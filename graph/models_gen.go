@@ -103,6 +103,8 @@ type CreateUserInput struct {
 	Role string `json:"role"`
 	// Free data of the application, at most 1 KiB as JSON.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
+	// Whether the account may sign in: false makes it as `suspendUser` would leave it.
+	Active bool `json:"active"`
 }
 
 // What the present request authenticated with.

@@ -166,6 +166,7 @@ type ComplexityRoot struct {
 		Me                func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
+		ReadableUsers     func(childComplexity int, first *int, after *string) int
 		ServerInfo        func(childComplexity int) int
 		Session           func(childComplexity int, id *string, number *int) int
 		Sessions          func(childComplexity int) int
@@ -929,6 +930,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.readableUsers":
+		if e.ComplexityRoot.Query.ReadableUsers == nil {
+			break
+		}
+
+		args, err := ec.field_Query_readableUsers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ReadableUsers(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.serverInfo":
 		if e.ComplexityRoot.Query.ServerInfo == nil {
 			break

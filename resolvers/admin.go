@@ -73,6 +73,10 @@ func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input 
 	}
 	notes := []string{"role_" + input.Role}
 	user.Role = input.Role
+	if !input.Active {
+		user.Status = db.UserSuspended
+		notes = append(notes, "suspended")
+	}
 	if input.EmailVerified {
 		user.EmailVerifiedAt = &user.CreatedAt
 		notes = append(notes, "email_verified")

@@ -62,6 +62,7 @@ func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session)
 		"user": map[string]any{
 			"id": u.ID.String(), "number": u.Number, "email": orNull(u.Email), "emailVerified": u.EmailVerified(),
 			"username": orNull(u.Username), "name": orNull(u.Name), "metadata": object(u.Metadata),
+			"roles":  []any{map[string]any{"name": u.Role}},
 			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
 		},
 		"session": map[string]any{

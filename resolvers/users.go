@@ -79,6 +79,31 @@ func (r *resolver) Users(
 	return c, err
 }
 
+// ReadableUsers is Query.readableUsers. A list of oneself alone has cursors too, and ends behind the one entry.
+func (r *resolver) ReadableUsers(ctx context.Context, first *int, after *string) (*graph.UserConnection, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.may(db.UsersRead) {
+		return r.Users(ctx, first, after, nil, nil, nil)
+	}
+	filter := &db.UserFilter{}
+	page, err := r.userPage(first, after, nil, nil, filter)
+	if err != nil {
+		return nil, err
+	}
+	list := &graph.UserConnection{
+		Edges: []*graph.UserEdge{}, Nodes: []*db.User{}, TotalCount: 1, PageInfo: &graph.PageInfo{HasPreviousPage: after != nil},
+	}
+	if page.Limit > 0 && page.After.IsZero() {
+		cursor := r.userCursor(c.User.ID, filter)
+		list.Nodes, list.Edges = append(list.Nodes, &c.User), append(list.Edges, &graph.UserEdge{Cursor: cursor, Node: &c.User})
+		list.PageInfo.StartCursor, list.PageInfo.EndCursor = &cursor, &cursor
+	}
+	return list, nil
+}
+
 // userPage reads which part of the list is meant. The guard of documents from outside bounds the length too; stored ones do
 // not pass it.
 func (r *resolver) userPage(first *int, after *string, last *int, before *string, filter *db.UserFilter) (db.UserPage, error) {

@@ -39,6 +39,7 @@ type Dialect struct {
 	jsonType    string // Content-Type of JSON answers
 	redirects   []string
 	errors      *errorTable
+	renewal     *renewal // nil for none
 	routes      []*route
 	notice      [][2]string // headers of every answer that is none of a route's
 }
@@ -132,6 +133,7 @@ func (d *Dialect) decode(root *node) error {
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
 		"links":            d.decodeLinks,
 		"cookies":          entries(d.decodeCookie),
+		"renew":            d.decodeRenewal,
 		"contentType":      d.decodeContentType,
 		"redirects":        d.decodeRedirects,
 		"errors":           d.errors.decode,
@@ -154,6 +156,9 @@ func (d *Dialect) complete(root *node) error {
 		if err := d.decodeCredentials(n); err != nil {
 			return err
 		}
+	}
+	if err := d.completeRenewal(); err != nil {
+		return err
 	}
 	if len(d.routes) == 0 {
 		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.", "there is no route")

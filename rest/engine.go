@@ -31,6 +31,10 @@ type Config struct {
 	// Used is told of every request once it is answered. It runs before the next one of the connection, so it must be quick.
 	// Nil for nobody.
 	Used func(context.Context, Used)
+
+	// Lapsed tells whether a credential is an access token that was good until it expired, of the session of this refresh token.
+	// It is for dialects with renew.
+	Lapsed func(credential, refresh string) bool
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -42,6 +46,8 @@ type Engine struct {
 	log      *slog.Logger
 	used     func(context.Context, Used)
 	reveals  bool
+	lapsed   func(credential, refresh string) bool
+	renewals map[*Dialect]*gqlhttp.Document
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -56,7 +62,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), used: cfg.Used, reveals: cfg.RevealAccounts,
+		mux: http.NewServeMux(), used: cfg.Used, reveals: cfg.RevealAccounts, lapsed: cfg.Lapsed, renewals: map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -91,6 +97,9 @@ func (e *Engine) mount(ctx context.Context) error {
 			if err := d.checkRow(d.at, nil, code); err != nil {
 				return err
 			}
+		}
+		if err := e.prepareRenewal(d); err != nil {
+			return err
 		}
 		for _, r := range d.routes {
 			m, err := e.prepare(ctx, d, r)

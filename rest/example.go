@@ -23,6 +23,7 @@ type Step struct {
 	Form    map[string]string
 	Raw     string // a body as it is, with its Content-Type among the headers
 	Wait    time.Duration
+	Promote string     // who becomes an administrator before the step, as the operator would have it
 	keep    []pairTree // names and what they hold, from the answer
 }
 
@@ -68,6 +69,7 @@ func (d *Dialect) decodeFixture(m member) error {
 	table["keep"] = pairsOf(&s.keep)
 	table["graphql"] = text(&s.GraphQL)
 	table["call"] = text(&s.Call)
+	table["promote"] = text(&s.Promote)
 	table["wait"] = duration(&s.Wait, time.Second, 10_000*time.Hour)
 	d.Fixtures[m.key] = s
 	return m.value.decode("a fixture", table)

@@ -21,6 +21,7 @@ type exchange struct {
 	visit   *visit.Visit
 	given   map[string]any // what expressions see of the request
 	page    bool           // whether the answer is a page, for a person who confirmed
+	renewed []*http.Cookie // of a renewal, for whatever the answer is
 	written bool
 	refused bool // whether the answer is a refusal, or none of the route's at all
 }
@@ -35,7 +36,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
 			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
-			"hasBody": false,
+			"hasBody": false, "renewed": nil,
 		},
 	}
 }
@@ -63,18 +64,32 @@ func (x *exchange) serve(m *mounted, confirmed bool) {
 		x.end(nil, refused, err)
 		return
 	}
+	out, refused, err := x.attempt(m, variables)
+	if refused != nil && refused.code == string(fault.Unauthenticated) && x.renewable() {
+		// Nothing was done so far: that is what the code says.
+		done, instead, failed := x.renew()
+		switch {
+		case failed != nil || instead != nil:
+			out, refused, err = nil, instead, failed
+		case done:
+			out, refused, err = x.attempt(m, variables)
+		}
+	}
+	x.end(out, refused, err)
+}
+
+// attempt runs the document and makes the answer.
+func (x *exchange) attempt(m *mounted, variables map[string]any) (*reply, *refusal, error) {
 	data := map[string]any{}
 	if m.document != nil {
 		if err := x.engine.graphql.Do(x.req.Context(), m.document, variables, &data); err != nil {
-			x.end(nil, refusalOf(err), nil)
-			return
+			return nil, refusalOf(err), nil
 		}
 		if refused := userError(data); refused != nil {
-			x.end(nil, refused, nil)
-			return
+			return nil, refused, nil
 		}
 	}
-	x.end(x.output(m, data))
+	return x.output(m, data)
 }
 
 // unsafe tells whether a page of another site could make a browser send this request with the cookies of its user
@@ -102,17 +117,23 @@ func (x *exchange) input(m *mounted) (map[string]any, *refusal, error) {
 	if refused := m.missing(given["params"].(map[string]any)); refused != nil {
 		return nil, refused, nil
 	}
-	variables := make(map[string]any, len(m.variables))
-	for _, v := range m.variables {
+	variables, err := evalAll(m.variables, s)
+	return variables, nil, err
+}
+
+// evalAll makes the variables of a document.
+func evalAll(list []pairTree, s scope) (map[string]any, error) {
+	variables := make(map[string]any, len(list))
+	for _, v := range list {
 		value, present, err := v.value.eval(s)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if present {
 			variables[v.key] = plain(value)
 		}
 	}
-	return variables, nil, nil
+	return variables, nil
 }
 
 // try gives the refusal when what the check looks for is there.
@@ -269,6 +290,16 @@ func (x *exchange) end(out *reply, refused *refusal, err error) {
 func (x *exchange) refuse(refused *refusal) {
 	x.refused = true
 	refused.reveals = x.engine.reveals
+	if refused.code == string(fault.Unauthenticated) && refused.problem == "" {
+		switch {
+		case x.visit.Ambiguous:
+			refused.problem = "ambiguous"
+		case x.visit.Credential == "":
+			refused.problem = "missing"
+		default:
+			refused.problem = "invalid"
+		}
+	}
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	out, err := x.dialect.render(ctx, x.route, refused, x.given)
@@ -303,6 +334,7 @@ func (x *exchange) name() string {
 
 func (x *exchange) send(out *reply) {
 	x.written = true
+	x.withRenewed(out)
 	x.refused = x.refused || out.status >= http.StatusBadRequest // which an outcome or an expression can be too
 	x.visit.CopyHeaders(x.w.Header())
 	if x.page {

@@ -392,7 +392,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, contentType, cookies, " +
-		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, routes, sensitiveChanges, successor, sunset, title, tokens."
+		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, renew, routes, sensitiveChanges, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

@@ -102,7 +102,7 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	}
 	request := map[string]any{
 		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
-		"hasBody": false,
+		"hasBody": false, "renewed": nil,
 	}
 	for _, sample := range samples {
 		_, err := d.render(ctx, r, &sample, request)

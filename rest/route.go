@@ -21,10 +21,12 @@ var (
 func (d *Dialect) decodeRoute(n *node) error {
 	r := &route{at: n, params: map[string]string{}, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
 	var line string
+	var aliases []string
 	table := r.answer.keys()
 	maps.Copy(table, r.sunset.keys())
 	maps.Copy(table, keys{
 		"route":        text(&line),
+		"aliases":      texts(&aliases),
 		"title":        text(&r.title),
 		"about":        text(&r.about),
 		"mounts":       d.decodeMounts(&r.mounts),
@@ -65,8 +67,27 @@ func (d *Dialect) decodeRoute(n *node) error {
 			one.examples = append(one.examples, &own)
 		}
 		d.routes = append(d.routes, &one)
+		for i, alias := range aliases {
+			if !routePath.MatchString(alias) || pathpkg.Clean(alias) != alias || !sameParameters(path, alias) {
+				return n.get("aliases").items[i].fault("Write a further path, with the parameters of route: in it, for example /users/{id}.",
+					"%q is no path that could stand for %s", alias, path)
+			}
+			other := one // without examples: what they show is the same
+			other.path, other.examples = alias, nil
+			d.routes = append(d.routes, &other)
+		}
 	}
 	return nil
+}
+
+// sameParameters tells whether two paths have the same parameters, in any order.
+func sameParameters(a, b string) bool {
+	names := func(path string) []string {
+		found := parameter.FindAllString(path, -1)
+		slices.Sort(found)
+		return found
+	}
+	return slices.Equal(names(a), names(b))
 }
 
 func cutLast(s string) (before, after string, ok bool) {

@@ -19,9 +19,10 @@ import (
 
 // Server is a fresh one, of its own, on which an example is run.
 type Server struct {
-	URL  string
-	Wait func(time.Duration) // moves the server's clock
-	Stop func()
+	URL     string
+	Wait    func(time.Duration)                         // moves the server's clock
+	Promote func(ctx context.Context, who string) error // gives an account, by email address or username, the role admin
+	Stop    func()
 }
 
 // Examples are those of all routes, in the order of the file.
@@ -131,6 +132,11 @@ func (a *played) visible() map[string]any {
 func (p *player) play(ctx context.Context, s *Step) (*played, error) {
 	if s.Wait > 0 {
 		p.server.Wait(s.Wait)
+	}
+	if s.Promote != "" {
+		if err := p.server.Promote(ctx, s.Promote); err != nil {
+			return nil, fmt.Errorf("the fixture %s: %w", s.Name, err)
+		}
 	}
 	if s.GraphQL == "" && s.Call == "" {
 		return nil, nil

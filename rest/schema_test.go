@@ -44,6 +44,7 @@ var schemaPlaces = []schemaPlace{
 	{"/properties/password", "`password`", "", "", fileHead + "password: {%}\n" + fileRows + fileTail},
 	{"/properties/links", "`links`", "", "", fileHead + "links: {%}\n" + fileRows + fileTail},
 	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows + fileTail},
+	{"/properties/renew", "`renew`", "", "", fileHead + "renew: {%}\n" + fileRows + fileTail},
 	{"/properties/fixtures/additionalProperties", "A fixture", "", "", fileHead + "fixtures: {f: {%}}\n" + fileRows + fileTail},
 	{"/$defs/errors", "Codes", "", "", fileHead + "errors: {body: {}, %}\n" + fileTail},
 	{"/$defs/row", "`errors`", anAnswer, "", fileHead + "errors: {body: {}, CONFLICT: {%}}\n" + fileTail},
@@ -309,7 +310,7 @@ func TestSchema_PageOfCodes(t *testing.T) {
 			t.Errorf("the page has no line %q", line)
 		}
 	}
-	for _, word := range []string{"blank", "epoch", "seconds", "is_email"} {
+	for _, word := range []string{"blank", "epoch", "seconds", "is_email", "random_password"} {
 		if _, err := compile(&node{}, word); err != nil || !strings.Contains(string(page), "\n| `"+word+"` |") {
 			t.Errorf("%s: %v", word, err)
 		}

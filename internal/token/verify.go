@@ -68,6 +68,24 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}, nil
 }
 
+// Lapsed gives the session of an access token that Verify would take if it had not expired. It says nothing of whether the
+// caller may use that session; ok is false for every other text.
+func (i *Issuer) Lapsed(text string) (session string, ok bool) {
+	if !isCompact(text) {
+		return "", false
+	}
+	parser, key, err := i.keyFor(text)
+	if err != nil {
+		return "", false
+	}
+	var c claims
+	_, err = parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
+	// That it has expired is found behind the signature, and together with whatever else is wrong with the claims.
+	ok = errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) &&
+		c.Issuer == i.issuer && c.Audience == i.audience && c.Validate() == nil
+	return c.Session, ok
+}
+
 // keyFor reads the header of a token in compact form and finds its key, and the parser that takes no other algorithm
 // than that key's. A kid is a name in our own set and nothing else: no path, no query, no address.
 func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {

@@ -61,6 +61,15 @@ func (v *Visit) ClearCookie(c *http.Cookie) {
 	}
 }
 
+// Renew puts a credential in the place of the one that the request presented, and takes back what the answer said of that.
+// Nothing else may be using the visit meanwhile.
+func (v *Visit) Renew(credential string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Credential = credential
+	v.header.Del("WWW-Authenticate")
+}
+
 func (v *Visit) setCookie(c *http.Cookie) {
 	if v.cookies == nil {
 		v.cookies = map[string]*http.Cookie{}

@@ -1,0 +1,155 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// renewal lets a request go on whose session token is missing or has expired, when it carries a cookie with a refresh token
+// that is good: the engine swaps that first, and whatever the request is answered takes the new cookies along.
+type renewal struct {
+	cookie     string  // in which the refresh token stands
+	swap       *route  // its document and variables
+	credential *tree   // what the request presents from then on
+	answer     *answer // the cookies
+}
+
+func (d *Dialect) decodeRenewal(n *node) error {
+	r := &renewal{swap: &route{at: n, method: http.MethodPost}, answer: &answer{at: n}}
+	if err := n.decode("renew", keys{
+		"cookie":     text(&r.cookie),
+		"variables":  pairsOf(&r.swap.variables),
+		"document":   r.swap.decodeDocument,
+		"credential": treeOf(&r.credential),
+		"cookies":    pairsOf(&r.answer.cookies),
+	}); err != nil {
+		return err
+	}
+	d.renewal = r
+	return n.require("renew", "cookie", "document", "credential", "cookies")
+}
+
+// completeRenewal checks what can be said when the whole file is known.
+func (d *Dialect) completeRenewal() error {
+	r := d.renewal
+	if r == nil {
+		return nil
+	}
+	at := r.swap.at
+	if d.cookie(r.cookie) == nil {
+		return at.get("cookie").fault("Describe it under cookies:.", "there is no cookie %q", r.cookie)
+	}
+	if d.Profile.Refresh.SingleUse {
+		return at.fault("Leave tokens: refresh: reuse: out, or renew:.",
+			"two requests that a page sends at once carry one refresh token, of which reuse: refuse lets one through")
+	}
+	if r.credential.expr == nil {
+		return at.get("credential").fault("Write an expression that finds the new token in the document's data.", "the new credential is the same for everybody")
+	}
+	return r.answer.check(d)
+}
+
+// passing are the codes that say nothing about the refresh token: a caller who is told to sign in again would lose a session
+// that is still good.
+var passing = []string{string(fault.RateLimited), string(fault.Unavailable), string(fault.Internal)}
+
+// prepareRenewal holds the document that renews against the schema.
+func (e *Engine) prepareRenewal(d *Dialect) error {
+	if d.renewal == nil {
+		return nil
+	}
+	if e.lapsed == nil {
+		return errors.New("rest: Lapsed is required where a dialect renews")
+	}
+	document, err := e.document(d.renewal.swap)
+	if err != nil {
+		return err
+	}
+	e.renewals[d] = document
+	for _, code := range passing {
+		if err := d.checkRow(d.renewal.swap.at, nil, code); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewable tells whether a request that nobody is known to have sent may be renewed: one of a program, or of a page of ours
+// or of a trusted origin (HT-04), that presents no other credential. One that stands in a header says as whom the caller
+// wants to act, so it counts only where it is the expired token of the very session that the cookie belongs to (HT-05).
+func (x *exchange) renewable() bool {
+	r := x.dialect.renewal
+	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous || !x.page && judge(x.req, x.visit.Foreign) != direct {
+		return false
+	}
+	refresh := x.dialect.cookie(r.cookie).read(x.req.Cookies())
+	if refresh == "" {
+		return false
+	}
+	var elsewhere []credential.Source
+	for _, s := range x.dialect.credentials {
+		if s.Kind != credential.Cookie {
+			elsewhere = append(elsewhere, s)
+		}
+	}
+	presented, _ := credential.Read(x.req.Header, elsewhere)
+	return presented == "" || x.engine.lapsed(presented, refresh)
+}
+
+// renew swaps the refresh token and has the request go on with what came of it. A refresh token that is not good changes
+// nothing: done is false then, and the refusal nil.
+func (x *exchange) renew() (done bool, refused *refusal, err error) {
+	r := x.dialect.renewal
+	ctx, cancel := bound(x.req.Context())
+	variables, err := evalAll(r.swap.variables, scope{ctx: ctx, dot: x.given, request: x.given})
+	cancel()
+	if err != nil {
+		return false, nil, err
+	}
+	data := map[string]any{}
+	if err := x.engine.graphql.Do(x.req.Context(), x.engine.renewals[x.dialect], variables, &data); err != nil {
+		refused := refusalOf(err)
+		for _, code := range passing {
+			if refused.code == code {
+				return false, refused, nil
+			}
+		}
+		return false, nil, nil
+	}
+	if userError(data) != nil {
+		return false, nil, nil
+	}
+	ctx, cancel = bound(x.req.Context())
+	defer cancel()
+	s := scope{ctx: ctx, dot: data, request: x.given}
+	var out reply
+	if err := x.dialect.headersOf(r.answer, s, &out); err != nil {
+		return false, nil, err
+	}
+	x.renewed = out.cookies // from here on the caller needs them, whatever happens
+	text, _, err := r.credential.text(s)
+	if err != nil {
+		return false, nil, err
+	}
+	x.given["renewed"] = data
+	x.visit.Renew(text)
+	return true, nil, nil
+}
+
+// withRenewed adds the cookies of a renewal to an answer that does not set them itself.
+func (x *exchange) withRenewed(out *reply) {
+	var cookies []*http.Cookie
+	for _, c := range x.renewed {
+		own := false
+		for _, set := range out.cookies {
+			own = own || set.Name == c.Name
+		}
+		if !own {
+			cookies = append(cookies, c)
+		}
+	}
+	out.cookies = append(cookies, out.cookies...)
+}
