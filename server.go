@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -88,16 +87,7 @@ type commands struct {
 		Promote operator.Named `cmd:"" help:"Give an account the role admin."`
 		Demote  operator.Named `cmd:"" help:"Take the role admin from an account."`
 	} `cmd:"" help:"Administration from the terminal."`
-	Dialect struct {
-		List struct{} `cmd:"" help:"List the REST APIs that there are."`
-		Show struct {
-			Name string `arg:"" help:"The name of a dialect."`
-		} `cmd:"" help:"Print the file of a dialect."`
-		Check struct {
-			File string `arg:"" help:"A dialect file."`
-		} `cmd:"" help:"Check a dialect file and run its examples."`
-		Usage operator.UsageOf `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
-	} `cmd:"" help:"The REST APIs that the server speaks."`
+	Dialect operator.DialectCommands `cmd:"" help:"The REST APIs that the server speaks."`
 	operator.Commands
 }
 
@@ -151,15 +141,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return operator.SetRole(ctx, settings, stdout, cli.Admin.Promote.Who, db.RoleAdmin)
 	case "admin demote <who>":
 		return operator.SetRole(ctx, settings, stdout, cli.Admin.Demote.Who, db.RoleUser)
-	case "dialect list":
-		return operator.ListDialects(settings, stdout)
-	case "dialect show <name>":
-		return operator.ShowDialect(settings, stdout, cli.Dialect.Show.Name)
-	case "dialect check <file>":
-		return operator.CheckDialect(ctx, settings, stdout, cli.Dialect.Check.File, serveCheck)
 	}
-	if strings.HasPrefix(command.Command(), "dialect usage") {
-		return operator.DialectUsage(ctx, settings, stdout, cli.Dialect.Usage)
+	if done, err := cli.Dialect.Run(ctx, command.Command(), settings, stdout, serveCheck); done {
+		return err
 	}
 	if done, err := cli.Run(ctx, command.Command(), settings, stdout); done {
 		return err
@@ -198,6 +182,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, sweepEvery, log, a.keys.Renew)
 	go every(ctx, sweepEvery, log, func(ctx context.Context) error { return operator.Sweep(ctx, a.db, a.observer, a.now()) })
 	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
+	operator.WarnSunsets(log, a.dialects, a.now())
 	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects, a.now())
 	select {
 	case err := <-failed:
@@ -279,7 +264,6 @@ func open(
 	if err != nil {
 		return nil, err
 	}
-	operator.WarnSunsets(log, dialects, now())
 	database, err := operator.OpenDB(ctx, settings)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -440,4 +441,63 @@ func TestStatements_Dialects(t *testing.T) {
 	if n, _ := statements(t, dsn, func() { _ = s.app.db.FlushUsage(t.Context()) }); n != 0 {
 		t.Errorf("nothing is written by %d statements", n)
 	}
+}
+
+// `dragoman dialect usage` prints the same on a terminal; a process that is told to end writes what it has counted.
+func TestUsage_Terminal(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		env := append(processEnv(dsn), withOldAPI(t), "DRAGOMAN_DIALECTS=old-api")
+		p := spawn(t, append(env, viaProxy)...)
+		const agent = "\u202egpj.elif\u202c curl" // turns the text around on some terminals
+		for range 2 {
+			fetched(t, "GET", p.URL+"/old/users/1", "", "", "X-Forwarded-For", "203.0.113.9", "User-Agent", agent)
+		}
+		fetched(t, "GET", p.URL+"/old/me", "", "", "X-Forwarded-For", "2001:db8:1:2::3", "User-Agent", "old app/1.0")
+		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Wait(); err != nil {
+			t.Fatalf("%v: %s", err, p.out)
+		}
+		dir := t.TempDir()
+		got := command(t, dir, env, "dialect", "usage")
+		want := []string{
+			"DIALECT ROUTE CALLS REFUSED LAST CALL SUNSET",
+			"old-api GET /old/me 1 1 TIME 2036-06-30",
+			"old app/1.0 from 2001:db8:1::/48 1 1 TIME",
+			"old-api GET /older/me 0 0 - 2036-06-30",
+			"old-api POST /old/echo 0 0 - 2026-03-31",
+			"old-api POST /older/echo 0 0 - 2026-03-31",
+			"old-api GET /old/users/{id} 2 0 TIME 2036-06-30",
+			`\u202egpj.elif\u202c curl from 203.0.113.0/24 2 0 TIME`,
+			"old-api GET /older/users/{id} 0 0 - 2036-06-30",
+			"old-api GET /old/confirm 0 0 - 2036-06-30",
+			"old-api GET /older/confirm 0 0 - 2036-06-30",
+		}
+		_, table, _ := strings.Cut(got.stdout, "\n\n")
+		table = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(table, "TIME")
+		table = regexp.MustCompile(`(?m)^ +| +$`).ReplaceAllString(regexp.MustCompile(` +`).ReplaceAllString(table, " "), "")
+		if got.code != 0 || strings.TrimSpace(table) != strings.Join(want, "\n") {
+			t.Errorf("%+v\n%s\nwant\n%s", got, table, strings.Join(want, "\n"))
+		}
+		got = command(t, dir, env, "dialect", "usage", "--since", "2w", "--callers", "0", "old-api")
+		if got.code != 0 || strings.Contains(got.stdout, "203.0.113") || strings.Count(got.stdout, "\n") != 11 {
+			t.Errorf("without callers: %+v", got)
+		}
+		got = command(t, dir, append(processEnv(dsn), "DRAGOMAN_DIALECTS=none"), "dialect", "usage")
+		if got.code != 0 || strings.Count(got.stdout, "not served") != 2 {
+			t.Errorf("of what is not served: %+v", got)
+		}
+		for wrong, says := range map[string][]string{
+			"nothing is known":     {"older-api"},
+			"no time to look back": {"--since", "a month"},
+			"30d, 12w or a date":   {"--since=-1d"},
+			"0 and 100":            {"--callers", "101"},
+		} {
+			if got := command(t, dir, env, append([]string{"dialect", "usage"}, says...)...); got.code != 1 || !strings.Contains(got.stderr, wrong) {
+				t.Errorf("%s: %+v", says, got)
+			}
+		}
+	})
 }

@@ -24,6 +24,33 @@ type Commands struct {
 	RestoreFinish struct{} `cmd:"" help:"End what a restored backup may have brought back to life. Run it once after a restore."`
 }
 
+// DialectCommands are those for dialects.
+type DialectCommands struct {
+	List struct{} `cmd:"" help:"List the REST APIs that there are."`
+	Show struct {
+		Name string `arg:"" help:"The name of a dialect."`
+	} `cmd:"" help:"Print the file of a dialect."`
+	Check struct {
+		File string `arg:"" help:"A dialect file."`
+	} `cmd:"" help:"Check a dialect file and run its examples."`
+	Usage UsageOf `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
+}
+
+// Run runs the command of that name and tells whether it is one of these. serve is for the examples of a file.
+func (c *DialectCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer, serve Serve) (bool, error) {
+	switch name {
+	case "dialect list":
+		return true, ListDialects(settings, stdout)
+	case "dialect show <name>":
+		return true, ShowDialect(settings, stdout, c.Show.Name)
+	case "dialect check <file>":
+		return true, CheckDialect(ctx, settings, stdout, c.Check.File, serve)
+	case "dialect usage", "dialect usage <name>":
+		return true, DialectUsage(ctx, settings, stdout, c.Usage)
+	}
+	return false, nil
+}
+
 // Run runs the command of that name and tells whether it is one of these.
 func (c *Commands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool, error) {
 	switch name {

@@ -164,15 +164,17 @@ func end(u *db.DialectUsage) string {
 	return "-"
 }
 
-// callerName is one line on a terminal: a header may hold anything but control characters.
+// callerName is one line on a terminal. A header may hold what turns the text of a terminal around, which is written out.
 func callerName(c *db.DialectCaller) string {
-	switch {
-	case c.Kind == db.CallerOther:
+	switch c.Kind {
+	case db.CallerOther:
 		return "everybody else"
-	case c.Kind == db.CallerAPIKey:
+	case db.CallerAPIKey:
 		return "key " + c.Value
+	case db.CallerUserAgent:
 	}
-	name := c.Value
+	quoted := strconv.QuoteToGraphic(c.Value)
+	name := quoted[1 : len(quoted)-1]
 	if name == "" {
 		name = "(no user agent)"
 	}
