@@ -118,8 +118,12 @@ func TestCompanion_UsersMeRefused(t *testing.T) {
 		over := s.companionEnters(t, companionEmail)
 		s.companionAsks(t, "DELETE "+companion+"/refresh", "", companionCookie(over.Refresh)...).empty(t)
 		for _, header := range [][]string{
-			nil, bearer(""), bearer("stale"), bearer(over.Access), bearer(u.Refresh), bearer(key), {"X-API-Key", key}, companionCookie(u.Refresh), companionCookie(u.Access),
-			{"Authorization", u.Access}, {"Authorization", "Token " + u.Access}, append(bearer(u.Access), bearer(over.Access)...),
+			nil, bearer(""), bearer("stale"), bearer(over.Access), bearer(u.Refresh), bearer(key),
+			{"X-API-Key", key},
+			companionCookie(u.Refresh), companionCookie(u.Access),
+			{"Authorization", u.Access},
+			{"Authorization", "Token " + u.Access},
+			append(bearer(u.Access), bearer(over.Access)...),
 		} {
 			s.companionAsks(t, companionMe, companionBody("name", "N"), header...).says(t, http.StatusUnauthorized, companionDenied)
 		}

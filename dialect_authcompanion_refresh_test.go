@@ -66,10 +66,15 @@ func TestSE24_CompanionRefresh(t *testing.T) {
 			t.Error("nothing rotated")
 		}
 		for _, header := range [][]string{ // none of these ends anything
-			nil, {"Cookie", ""}, {"Cookie", "refreshToken="}, companionCookie("nonsense"), companionCookie("rt1.nonsense"), companionCookie(u.Access), companionCookie(second.Refresh + "x"),
+			nil,
+			{"Cookie", ""},
+			{"Cookie", "refreshToken="},
+			companionCookie("nonsense"), companionCookie("rt1.nonsense"), companionCookie(u.Access), companionCookie(second.Refresh + "x"),
 			companionCookie(second.Refresh[:len(second.Refresh)-2]), companionCookie(strings.ToUpper(second.Refresh)), companionCookie("\xff\xfe"), companionCookie(`"`), companionCookie(strings.Repeat("x", 4000)),
-			{"Cookie", "refreshToken=" + second.Refresh + "; userRefreshToken=" + u.Refresh}, {"Authorization", "Bearer " + second.Access},
-			{"Authorization", "Bearer " + second.Refresh}, {"Cookie", "RefreshToken=" + second.Refresh},
+			{"Cookie", "refreshToken=" + second.Refresh + "; userRefreshToken=" + u.Refresh},
+			{"Authorization", "Bearer " + second.Access},
+			{"Authorization", "Bearer " + second.Refresh},
+			{"Cookie", "RefreshToken=" + second.Refresh},
 		} {
 			refused(header...)
 		}

@@ -238,10 +238,15 @@ func TestLG01_CompanionLogin(t *testing.T) {
 		s.companionSays(t, s.companionAsks(t, "POST "+companion+"/login", companionBody("username", "Other", "password", goodPass)), 200, companionTemplate, "null", "other@example.com")
 		before := conn.census(t)
 		for _, attributes := range [][]any{
-			{"email", "jane@example.com", "password", "wrong"}, {"email", "jane@example.com", "password", companionPass + " "},
-			{"email", "nobody@example.com", "password", companionPass}, {"username", "nobody", "password", companionPass},
-			{"email", "barred@example.com", "password", goodPass}, {"email", "barred@example.com", "password", "wrong"},
-			{"email", "not an address", "password", "x"}, {"email", "", "password", "x"}, {"email", "jane@example.com", "password", strings.Repeat("x", 300)},
+			{"email", "jane@example.com", "password", "wrong"},
+			{"email", "jane@example.com", "password", companionPass + " "},
+			{"email", "nobody@example.com", "password", companionPass},
+			{"username", "nobody", "password", companionPass},
+			{"email", "barred@example.com", "password", goodPass},
+			{"email", "barred@example.com", "password", "wrong"},
+			{"email", "not an address", "password", "x"},
+			{"email", "", "password", "x"},
+			{"email", "jane@example.com", "password", strings.Repeat("x", 300)},
 		} {
 			s.companionAsks(t, "POST "+companion+"/login", companionBody(attributes...)).says(t, 400, companionLoginFailed)
 		}

@@ -125,7 +125,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `201 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
-	}, {
+	},
+	{
 		`curl -sS -c jar -X POST $HOST/v1/auth/login -H 'Content-Type: application/json' -d '{
   "data": {
     "type": "users",
@@ -135,7 +136,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
-	}, {
+	},
+	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/users/me -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{
   "data": {
     "type": "users",
@@ -149,7 +151,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy Person_updated","email":"hello@authcompanion.com","created":"<time>","updated":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
-	}, {
+	},
+	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`,
 		`200 {"data":{"id":"<id>","type":"Refresh","attributes":{"name":"Authy Person_updated","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
 	},

@@ -98,6 +98,7 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	defer cancel()
 	samples := []refusal{
 		{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}, retry: 1},
+		{code: code, message: "A message.", field: []string{"field"}, problem: "type", kind: "string"},
 		{code: code, message: "A message."},
 	}
 	request := map[string]any{
