@@ -314,8 +314,7 @@ func open(
 		return nil, err
 	}
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log,
-		RevealAccounts: settings.RevealAccounts,
+		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, RevealAccounts: settings.RevealAccounts,
 	})
 	if err != nil {
 		return nil, err
