@@ -109,7 +109,7 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	database, err := OpenDB(ctx, settings)
+	database, err := OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}

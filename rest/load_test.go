@@ -247,6 +247,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"a duration that is too long", "{ttl: 1h}", "{ttl: 48h}#!", "no duration", "24h"},
 		{"a duration that is too short", "{ttl: 1h}", "{ttl: 1s}#!", "no duration", "10s"},
 		{"an unknown algorithm", "{ttl: 1h}", "{ttl: 1h, alg: none}#!", `"none"`, "ES256, HS256"},
+		{"an unknown form of refresh tokens", "{access: {ttl: 1h}}", "{refresh: {form: paseto}}#!", `"paseto"`, "opaque, jwt"},
 		{"a reserved claim", "{ttl: 1h}", "{ttl: 1h, claims: {name: =.user.name, sub: =.user.id}}#!", `"sub" is set by the server`, "Take it away"},
 		{"a reserved claim in capitals", "{ttl: 1h}", "{ttl: 1h, claims: {ISS: x}}#!", `"ISS" is set by the server`, "Take it away"},
 		{"a cookie for a credential that there is not", "fixtures: {}", "credentials: [bearer, cookie sesion]#!", `no cookie "sesion"`, "cookies:"},
