@@ -293,13 +293,7 @@ func open(
 	if err != nil {
 		return nil, err
 	}
-	admit, err := operator.Admission(settings, database, hasher, a.observer.Limited, now)
-	if err != nil {
-		return nil, err
-	}
-	graphql, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Introspection: settings.Introspection.Is(settings.Loopback()), Admit: limit.Logged(admit, now, log), Observe: a.observer.Field, Log: log,
-	})
+	graphql, err := a.graphql(gqlhttp.Config{Schema: schema, Observe: a.observer.Field, Log: log}, settings, hasher)
 	if err != nil {
 		return nil, err
 	}
@@ -315,6 +309,16 @@ func open(
 		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: credential.NewSessionCookie(a.publicURL).Name,
 	}, a.routes(graphql, engine, settings))
 	return a, nil
+}
+
+// graphql is the one door to the schema, for callers from outside and for stored documents.
+func (a *app) graphql(cfg gqlhttp.Config, settings *config.Settings, hasher *password.Hasher) (*gqlhttp.Handler, error) {
+	admit, err := operator.Admission(settings, a.db, hasher, a.observer.Limited, a.now)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Admit, cfg.Introspection = limit.Logged(admit, a.now, cfg.Log), settings.Introspection.Is(settings.Loopback())
+	return gqlhttp.New(cfg)
 }
 
 // ownPaths are no dialect's.
