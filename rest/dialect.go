@@ -34,7 +34,8 @@ type Dialect struct {
 
 	credentials []credential.Source
 	cookies     []*cookie
-	jsonType    string // Content-Type of JSON answers
+	jsonType    string   // Content-Type of JSON answers
+	claims      []string // the names of further claims of access tokens
 	redirects   []string
 	errors      *errorTable
 	routes      []*route

@@ -30,6 +30,7 @@ type Engine struct {
 	dialects []*Dialect
 	graphql  *gqlhttp.Handler
 	mux      *http.ServeMux
+	mounted  []*mounted // in the order of the files
 	notFound http.HandlerFunc
 	log      *slog.Logger
 }
@@ -71,6 +72,7 @@ type mounted struct {
 	*route
 	dialect  *Dialect
 	document *gqlhttp.Document
+	codes    []string // that it can end with, sorted
 }
 
 func (e *Engine) mount(ctx context.Context) error {
@@ -86,6 +88,7 @@ func (e *Engine) mount(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			e.mounted = append(e.mounted, m)
 			for _, prefix := range r.mounts {
 				pattern := pattern(prefix, r.path)
 				if places[pattern] == nil {
