@@ -92,7 +92,7 @@ func (a *answer) check(d *Dialect) error {
 var framing = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Date",
 	"Set-Cookie", "Location", "Retry-After", "Allow", "RateLimit", "RateLimit-Policy", "X-Request-Id", "Cache-Control",
-	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security",
+	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "Deprecation", "Sunset",
 }
 
 func checkHeader(h pairTree) error {
@@ -103,7 +103,7 @@ func checkHeader(h pairTree) error {
 	}
 	for _, own := range framing {
 		if strings.EqualFold(own, h.key) || strings.HasPrefix(strings.ToLower(h.key), "access-control-") {
-			return h.value.at.fault("Use contentType:, cookies: or redirect:, or leave it to the server.", "the header %s is set by the server itself", h.key)
+			return h.value.at.fault("Use contentType:, cookies:, redirect:, deprecated: or sunset:, or leave it to the server.", "the header %s is set by the server itself", h.key)
 		}
 	}
 	return nil
@@ -243,12 +243,21 @@ func (d *Dialect) target(text string) (string, error) {
 	return "", errTarget
 }
 
+// setHeaders sets the headers that the file gives. A link of it stands beside that to the successor.
+func (out *reply) setHeaders(h http.Header) {
+	for _, pair := range out.headers {
+		if strings.EqualFold(pair[0], "Link") {
+			h.Add(pair[0], pair[1])
+			continue
+		}
+		h.Set(pair[0], pair[1])
+	}
+}
+
 // write sends a reply.
 func (out *reply) write(w http.ResponseWriter) {
 	h := w.Header()
-	for _, pair := range out.headers {
-		h.Set(pair[0], pair[1])
-	}
+	out.setHeaders(h)
 	for _, c := range out.cookies {
 		http.SetCookie(w, c)
 	}
@@ -276,8 +285,14 @@ func AnswerHeaders(dialects []*Dialect) []string {
 		for _, row := range d.errors.rows {
 			answers = append(answers, row.answer)
 		}
+		for _, pair := range d.notice {
+			names = append(names, pair[0])
+		}
 		for _, r := range d.routes {
 			answers = append(answers, r.answers()...)
+			for _, pair := range r.notice {
+				names = append(names, pair[0])
+			}
 		}
 		for _, a := range answers {
 			for _, h := range a.headers {

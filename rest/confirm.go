@@ -115,9 +115,7 @@ func writeOutcome(w http.ResponseWriter, d *Dialect, out *reply) {
 		return
 	}
 	h := w.Header()
-	for _, pair := range out.headers {
-		h.Set(pair[0], pair[1])
-	}
+	out.setHeaders(h)
 	for _, c := range out.cookies {
 		http.SetCookie(w, c)
 	}

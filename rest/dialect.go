@@ -7,6 +7,7 @@
 package rest
 
 import (
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -26,6 +27,7 @@ type Dialect struct {
 	Text   []byte // the file
 	Mounts []string
 	Links  map[string]string // what mails made through the dialect link to, by their kind
+	Sunset Sunset            // of every route that does not say otherwise
 
 	at *node // of its errors
 
@@ -39,6 +41,7 @@ type Dialect struct {
 	redirects   []string
 	errors      *errorTable
 	routes      []*route
+	notice      [][2]string // headers of every answer that is none of a route's
 }
 
 // route is one method and path of a dialect.
@@ -48,6 +51,8 @@ type route struct {
 	path         string // below each mount, with {name} for a parameter
 	mounts       []string
 	title, about string
+	sunset       Sunset
+	notice       [][2]string // headers of every answer
 	accepts      accepts
 	changesState bool // a GET that does more than read
 	params       map[string]string
@@ -117,7 +122,7 @@ func Parse(file string, source []byte) (*Dialect, error) {
 }
 
 func (d *Dialect) decode(root *node) error {
-	return root.decode("a dialect", keys{
+	table := keys{
 		"dialect":     text(&d.Name),
 		"title":       text(&d.Title),
 		"about":       text(&d.About),
@@ -132,7 +137,9 @@ func (d *Dialect) decode(root *node) error {
 		"errors":      d.errors.decode,
 		"fixtures":    entries(d.decodeFixture),
 		"routes":      items(d.decodeRoute),
-	})
+	}
+	maps.Copy(table, d.Sunset.keys())
+	return root.decode("a dialect", table)
 }
 
 func (d *Dialect) complete(root *node) error {
@@ -151,6 +158,10 @@ func (d *Dialect) complete(root *node) error {
 	if len(d.routes) == 0 {
 		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.", "there is no route")
 	}
+	if err := d.Sunset.check(root); err != nil {
+		return err
+	}
+	d.notice = d.Sunset.notice()
 	for _, row := range d.errors.rows {
 		if err := row.answer.check(d); err != nil {
 			return err

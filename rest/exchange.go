@@ -29,6 +29,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	v.Dialect = d.Name
 	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
 	v.SessionCookie = false // that of GraphQL is none of a dialect's
+	announce(w.Header(), d, r)
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{

@@ -269,6 +269,26 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"an example without an answer", here, here + "    examples:\n      - title: x#!\n", "needs the key answer", "answer"},
 		{"an example with two answers", here, here + "    examples:\n      - title: x\n        answer: {json: 1, text: a}#!\n", "several things", "Keep one"},
 		{"an example with an answer of a status that is none", here, here + "    examples:\n      - title: x\n        answer: {status: 1000}#!\n", "not possible", "200 to 599"},
+		{"a date in another order", "fixtures: {}", "sunset: 31.01.2027#!", "no date", "2027-01-31"},
+		{"a day that there is not", "fixtures: {}", "deprecated: 2027-02-30#!", "no date", "2027-01-31"},
+		{"a number for a date", "fixtures: {}", "sunset: 2027#!", "no date", "2027-01-31"},
+		{"a date with a time", "fixtures: {}", "sunset: 2027-01-31T10:00:00Z#!", "no date", "2027-01-31"},
+		{"a date before there were any", "fixtures: {}", "deprecated: 0001-01-01#!", "no date", "2027-01-31"},
+		{"a list of dates", "fixtures: {}", "sunset: [2027-01-31]#!", "no date", "2027-01-31"},
+		{"an end before its announcement", "fixtures: {}", "deprecated: 2027-02-01\nsunset: 2027-01-31#!", "2027-01-31, is before", "later"},
+		{"an end of a route before its announcement", here, here + "    deprecated: 2027-02-01\n    sunset: 2027-01-31#!\n", "2027-01-31, is before", "later"},
+		{"an announcement of a route after the end of all", "fixtures: {}\nroutes:\n", "sunset: 2027-01-31\nroutes:\n  - route: GET /old\n    deprecated: 2027-02-01#!\n    body: 1\n", "2027-01-31, is before", "that of its dialect"},
+		{"an end of a route before the announcement of all", "fixtures: {}\nroutes:\n", "deprecated: 2027-02-01\nroutes:\n  - route: GET /old\n    sunset: 2027-01-31#!\n    body: 1\n", "2027-01-31, is before", "that of its dialect"},
+		{"a successor in words", "fixtures: {}", "successor: the new one#!", "no URL", "https://api.example.com/v2"},
+		{"a successor without a host", "fixtures: {}", "successor: 'https:///v2'#!", "no URL", "https://api.example.com/v2"},
+		{"a successor of another scheme", "fixtures: {}", "successor: 'javascript:alert(1)'#!", "no URL", "https://api.example.com/v2"},
+		{"a successor of an unsaid scheme", "fixtures: {}", "successor: //api.example.com/v2#!", "no URL", "https://api.example.com/v2"},
+		{"a successor that is relative", here, here + "    successor: v2/login#!\n", "no URL", "https://api.example.com/v2"},
+		{"a successor with a password", "fixtures: {}", "successor: https://ada:secret@api.example.com/#!", "no URL", "https://api.example.com/v2"},
+		{"a successor that leaves its brackets", "fixtures: {}", "successor: '/v2>; rel=x, </v3'#!", "no URL", "percent-encode"},
+		{"a successor with a parameter", here, here + "    successor: '/v2/users/{id}'#!\n", "no URL", "percent-encode"},
+		{"a successor in other letters", "fixtures: {}", "successor: /über#!", "no URL", "percent-encode"},
+		{"a header of the sunset", "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    headers: {sunset: soon}#!\n", "set by the server", "sunset:"},
 		{"a password that is too long for anybody", "fixtures: {}", "password: {minLength: 65}#!", "not possible", "1 to 64"},
 	} {
 		t.Run(b.name, func(t *testing.T) { t.Parallel(); b.check(t) })
@@ -370,7 +390,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, contentType, cookies, " +
-		"credentials, dialect, errors, fixtures, links, mounts, password, redirects, routes, title, tokens."
+		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, routes, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

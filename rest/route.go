@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"net/http"
 	pathpkg "path"
 	"regexp"
@@ -21,7 +22,8 @@ func (d *Dialect) decodeRoute(n *node) error {
 	r := &route{at: n, params: map[string]string{}, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
 	var line string
 	table := r.answer.keys()
-	for key, set := range (keys{
+	maps.Copy(table, r.sunset.keys())
+	maps.Copy(table, keys{
 		"route":        text(&line),
 		"title":        text(&r.title),
 		"about":        text(&r.about),
@@ -36,9 +38,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 		"outcomes":     items(r.decodeOutcome),
 		"errors":       r.errors.decode,
 		"examples":     items(r.decodeExample),
-	}) {
-		table[key] = set
-	}
+	})
 	if err := n.decode("a route", table); err != nil {
 		return err
 	}
@@ -156,6 +156,11 @@ func oneAnswer(n *node, code string, a *answer) error {
 // completeRoute checks what a route says as a whole.
 func (d *Dialect) completeRoute(r *route) error {
 	at := r.at.get("route")
+	r.sunset = r.sunset.within(d.Sunset)
+	if err := r.sunset.check(r.at); err != nil {
+		return err
+	}
+	r.notice = r.sunset.notice()
 	if r.at.get("accepts") == nil {
 		if r.method != http.MethodGet && r.method != http.MethodDelete {
 			return at.fault("Add accepts: with json, form and query as it applies, or accepts: [] when nothing but the path and the headers count.",
