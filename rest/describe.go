@@ -18,6 +18,7 @@ type Description struct {
 	Credentials        []CredentialPlace
 	Cookies            []CookieDescription
 	Tokens             TokenDescription
+	Sunset             Sunset   // of every route that does not say otherwise
 	MinPassword        int      // characters; 0 for the server's own
 	ErrorBody          bool     // whether errors have a form in common
 	Errors             []Error  // where no route is
@@ -54,6 +55,7 @@ type Route struct {
 	Method, Path string
 	Mounts       []string
 	Title, About string
+	Sunset       Sunset // with that of the dialect, where the route says nothing
 
 	JSON, Form, Query bool // where the fields may come from
 	ChangesState      bool // a GET that does more than read
@@ -120,7 +122,7 @@ func (e *Engine) Describe() []*Description {
 
 func (d *Dialect) describe() *Description {
 	about := &Description{
-		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType,
+		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType, Sunset: d.Sunset,
 		MinPassword: d.Profile.Password.MinLength, ErrorBody: d.errors.body != nil,
 		Tokens: TokenDescription{
 			Access: d.Profile.Access.TTL, Refresh: d.Profile.Refresh.TTL, Session: d.Profile.SessionTTL, Sudo: d.Profile.Sudo,
@@ -143,7 +145,7 @@ func (d *Dialect) describe() *Description {
 func (m *mounted) describe() *Route {
 	r, d := m.route, m.dialect
 	out := &Route{
-		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about,
+		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about, Sunset: r.sunset,
 		JSON: r.accepts.json, Form: r.accepts.form, Query: r.accepts.query, ChangesState: r.changesState,
 		Document: strings.TrimSpace(r.document), Mutates: m.document != nil && m.document.Mutates(),
 		Guarded: slices.Contains(m.codes, string(fault.Unauthenticated)),

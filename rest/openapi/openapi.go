@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/rest"
 )
@@ -58,6 +59,9 @@ type operation struct {
 	RequestBody *requestBody          `json:"requestBody,omitempty"`
 	Responses   map[string]response   `json:"responses"`
 	Security    []map[string][]string `json:"security"`
+	Deprecated  bool                  `json:"deprecated,omitempty"`
+	Sunset      string                `json:"x-sunset,omitempty"`    // a date
+	Successor   string                `json:"x-successor,omitempty"` // a URL, or a path of the server
 	GraphQL     string                `json:"x-graphql,omitempty"`
 }
 
@@ -161,6 +165,10 @@ func operationOf(d *rest.Description, r *rest.Route, offered []map[string][]stri
 	op := &operation{
 		Summary: r.Title, Description: r.About, Security: []map[string][]string{}, GraphQL: r.Document,
 		Parameters: parameters(r, renamed), RequestBody: bodyOf(d, r), Responses: responses(r),
+		Deprecated: !r.Sunset.At.IsZero() || !r.Sunset.Deprecated.IsZero(), Successor: r.Sunset.Successor,
+	}
+	if !r.Sunset.At.IsZero() {
+		op.Sunset = r.Sunset.At.Format(time.DateOnly)
 	}
 	switch {
 	case r.Guarded:
