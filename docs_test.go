@@ -79,7 +79,7 @@ func TestDocs_Answers(t *testing.T) {
 		}
 	}
 	for s, want := range map[*instance]bool{none: true, off: false} {
-		if _, body := fetched(t, "GET", s.URL+"/", "", ""); strings.Contains(string(body), `href="/docs"`) != want {
+		if _, body := fetched(t, "GET", s.URL+"/", "", ""); strings.Contains(body, `href="/docs"`) != want {
 			t.Errorf("the playground links to the documentation: want %t", want)
 		}
 	}
@@ -101,7 +101,7 @@ func parsed(t *testing.T, url string) *html.Node {
 	if res.StatusCode != 200 {
 		t.Fatalf("%s: %d", url, res.StatusCode)
 	}
-	root, err := html.Parse(strings.NewReader(string(body)))
+	root, err := html.Parse(strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ errors:
   body: {e: =.message, raw: ` + evil + `}
   BAD_USER_INPUT: {status: 400, message: ` + evil + `}
 fixtures:
-  ` + evil + `: {call: POST /x, json: {a: b}, keep: {token: '.e? // "<script>alert(3)</script>" | ="x"'}}
+  ` + evil + `: {call: POST /x, json: {a: b}, keep: {token: '=.e? // "<script>alert(3)</script>"'}}
 routes:
   - route: POST /x
     title: ` + evil + `
@@ -173,7 +173,6 @@ routes:
         headers: {Content-Type: ` + evil + `}
         answer: {status: 415, text: ` + evil + `}
 `
-	file = strings.Replace(file, `keep: {token: '.e? // "<script>alert(3)</script>" | ="x"'}`, `keep: {token: '=.e? // "<script>alert(3)</script>"'}`, 1)
 	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -204,10 +203,7 @@ func openAPIOf(t *testing.T, s *instance, name string) *openapi3.T {
 	if res.StatusCode != 200 {
 		t.Fatalf("%s: %d", name, res.StatusCode)
 	}
-	doc, err := openapi3.NewLoader().LoadFromData([]byte(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	doc := parsedOpenAPI(t, body)
 	if err := doc.Validate(t.Context()); err != nil || !doc.IsOpenAPI31OrLater() || doc.OpenAPI != "3.1.0" {
 		t.Errorf("%s, OpenAPI %s: %v", name, doc.OpenAPI, err)
 	}
@@ -273,6 +269,15 @@ func TestDocs_OpenAPI(t *testing.T) {
 	}
 }
 
+func parsedOpenAPI(t *testing.T, text string) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
 func operationAt(doc *openapi3.T, mount, call string) *openapi3.Operation {
 	method, path, _ := strings.Cut(call, " ")
 	item := doc.Paths.Value(strings.TrimSuffix(mount, "/") + path)
@@ -307,7 +312,7 @@ func TestDocs_Sunset(t *testing.T) {
 	if !slices.Equal(notices, want) {
 		t.Errorf("the page says %q", notices)
 	}
-	if _, body := fetched(t, "GET", s.URL+"/docs", "", ""); !strings.Contains(string(body), "ends 30 June 2027") {
+	if _, body := fetched(t, "GET", s.URL+"/docs", "", ""); !strings.Contains(body, "ends 30 June 2027") {
 		t.Error("the start says nothing of the end")
 	}
 	doc := openAPIOf(t, s, "library-card")
@@ -404,7 +409,10 @@ func TestDocs_Commands(t *testing.T) {
 		}
 		t.Skip("there is no curl")
 	}
+	shared := start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+tutorialFiles)
 	for _, d := range allDialects(t) {
+		_, text := fetched(t, "GET", shared.URL+"/docs/"+d.Name+"/openapi.json", "", "")
+		document := parsedOpenAPI(t, text)
 		for _, e := range d.Examples() {
 			t.Run(d.Name+"/"+e.Call+"/"+e.Title, func(t *testing.T) {
 				t.Parallel()
@@ -437,7 +445,7 @@ func TestDocs_Commands(t *testing.T) {
 				if res.StatusCode != e.Want.Status || shown.status != e.Want.Status {
 					t.Errorf("%s\n%d %s, want %d", shown.commands[len(shown.commands)-1], res.StatusCode, body, e.Want.Status)
 				}
-				describes(t, openAPIOf(t, s, d.Name), d, e, res, body)
+				describes(t, document, d, e, res, body)
 			})
 		}
 	}

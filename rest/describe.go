@@ -20,7 +20,6 @@ type Description struct {
 	Tokens             TokenDescription
 	Sunset             Sunset   // of every route that does not say otherwise
 	MinPassword        int      // characters; 0 for the server's own
-	ErrorBody          bool     // whether errors have a form in common
 	Errors             []Error  // where no route is
 	Routes             []*Route // in the order of the file
 }
@@ -123,7 +122,7 @@ func (e *Engine) Describe() []*Description {
 func (d *Dialect) describe() *Description {
 	about := &Description{
 		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType, Sunset: d.Sunset,
-		MinPassword: d.Profile.Password.MinLength, ErrorBody: d.errors.body != nil,
+		MinPassword: d.Profile.Password.MinLength,
 		Tokens: TokenDescription{
 			Access: d.Profile.Access.TTL, Refresh: d.Profile.Refresh.TTL, Session: d.Profile.SessionTTL, Sudo: d.Profile.Sudo,
 			Alg: "ES256", Claims: slices.Clone(d.claims), SingleUse: d.Profile.Refresh.SingleUse,

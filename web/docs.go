@@ -40,11 +40,11 @@ type DocsConfig struct {
 // 3.1) for each dialect, and the files of the pages below /docs/_/. It takes GET and HEAD; anything else is not found. The pages are
 // made for the first reader and kept.
 func Docs(cfg DocsConfig) http.Handler {
-	return &docs{made: sync.OnceValue(func() map[string]*document { return makeDocs(cfg) })}
+	return &docs{made: sync.OnceValue(func() map[string]func() *document { return makeDocs(cfg) })}
 }
 
 type docs struct {
-	made func() map[string]*document // by their path
+	made func() map[string]func() *document // by their path
 }
 
 // document is a page or a file of the documentation.
@@ -57,13 +57,18 @@ type document struct {
 func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setPageHeaders(w.Header())
 	w.Header().Set("Content-Security-Policy", docsSecurityPolicy)
-	found := d.made()[r.URL.Path]
-	switch {
-	case found == nil:
+	made, ok := d.made()[r.URL.Path]
+	if !ok {
 		edge.NotFound(w, r)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		edge.Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
+		return
+	}
+	found := made()
+	switch {
 	case found.etag != "" && matches(r.Header.Values("If-None-Match"), found.etag):
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", found.etag)
@@ -100,40 +105,46 @@ func loadDocsAssets() assetSet {
 	return set
 }
 
-// makeDocs renders everything. The templates and files are fixed when the program is built, and what they are given is plain data:
-// a failure is a mistake of the program.
-func makeDocs(cfg DocsConfig) map[string]*document {
+// makeDocs gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the program is
+// built, and what they are given is plain data: a failure is a mistake of the program.
+func makeDocs(cfg DocsConfig) map[string]func() *document {
 	assets := loadDocsAssets()
 	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": assets.path}).ParseFS(files, "docs/*.html"))
-	all := map[string]*document{}
+	all := map[string]func() *document{}
 	for name, file := range assets.byName {
-		all[docsAssetPrefix+name] = &document{asset: file}
+		all[docsAssetPrefix+name] = func() *document { return &document{asset: file} }
 	}
-	put := func(path, contentType string, content []byte) {
-		sum := sha256.Sum256(content)
-		all[path] = &document{
-			asset: asset{gzipped: compress(content), contentType: contentType, cache: "no-cache"},
-			etag:  `W/"` + hex.EncodeToString(sum[:8]) + `"`,
-		}
-	}
-	render := func(path, name string, data any) {
-		var page bytes.Buffer
-		if err := pages.ExecuteTemplate(&page, name, data); err != nil {
-			panic(fmt.Sprintf("web: render %s: %v", path, err))
-		}
-		put(path, "text/html; charset=utf-8", page.Bytes())
+	render := func(path, name string, data func() any) {
+		all[path] = sync.OnceValue(func() *document {
+			var page bytes.Buffer
+			if err := pages.ExecuteTemplate(&page, name, data()); err != nil {
+				panic(fmt.Sprintf("web: render %s: %v", path, err))
+			}
+			return newDocument("text/html; charset=utf-8", page.Bytes())
+		})
 	}
 	dialects := cfg.Describe()
 	frame := newFrame(cfg, dialects)
-	render("/docs", "start.html", startPage{frame: frame.at(""), Cards: cardsOf(dialects)})
-	render("/docs/graphql", "graphql.html", graphqlPageOf(cfg, frame.at("graphql")))
+	render("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
+	render("/docs/graphql", "graphql.html", func() any { return graphqlPageOf(cfg, frame.at("graphql")) })
 	for _, d := range dialects {
-		render("/docs/"+d.Name, "dialect.html", dialectPageOf(cfg, frame.at(d.Name), d))
-		text, err := openapi.Write(d, cfg.PublicURL, cfg.Version)
-		if err != nil {
-			panic(fmt.Sprintf("web: the OpenAPI document of %s: %v", d.Name, err))
-		}
-		put("/docs/"+d.Name+"/openapi.json", "application/json; charset=utf-8", text)
+		render("/docs/"+d.Name, "dialect.html", func() any { return dialectPageOf(cfg, frame.at(d.Name), d) })
+		all["/docs/"+d.Name+"/openapi.json"] = sync.OnceValue(func() *document {
+			text, err := openapi.Write(d, cfg.PublicURL, cfg.Version)
+			if err != nil {
+				panic(fmt.Sprintf("web: the OpenAPI document of %s: %v", d.Name, err))
+			}
+			return newDocument("application/json; charset=utf-8", text)
+		})
 	}
 	return all
+}
+
+// newDocument keeps a page compressed. Browsers ask each time whether it is still the same.
+func newDocument(contentType string, content []byte) *document {
+	sum := sha256.Sum256(content)
+	return &document{
+		asset: asset{gzipped: compress(content), contentType: contentType, cache: "no-cache"},
+		etag:  `W/"` + hex.EncodeToString(sum[:8]) + `"`,
+	}
 }

@@ -74,16 +74,15 @@ type dialectPage struct {
 // routeView is a route.
 type routeView struct {
 	*rest.Route
-	Anchor    string
-	Paths     []string // with their mounts
-	Search    string   // in small letters, of what the filter looks through
-	Accepts   string
-	Sunset    notice
-	Fields    []fieldView
-	Errors    []errorRow // beside the common ones
-	Document  []span
-	Samples   []sampleView
-	Responses []string
+	Anchor   string
+	Paths    []string // with their mounts
+	Search   string   // in small letters, of what the filter looks through
+	Accepts  string
+	Sunset   notice
+	Fields   []fieldView
+	Errors   []errorRow // beside the common ones
+	Document []span
+	Samples  []sampleView
 }
 
 type fieldView struct {

@@ -141,7 +141,7 @@ var keys = []key{
 		position(func(s *Settings) *Switch { return &s.Introspection }),
 	},
 	{
-		"DRAGOMAN_DOCS", "on", "The documentation of the APIs at /docs. It holds nothing of this server but its address, names and lifetimes.", onOff, false,
+		"DRAGOMAN_DOCS", "on", "The documentation of the APIs at /docs. It is for callers, holds no secret, and is on where others reach the server too.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.Docs }),
 	},
 	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
