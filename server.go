@@ -322,10 +322,10 @@ func (a *app) graphql(cfg gqlhttp.Config, settings *config.Settings, hasher *pas
 }
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/"}
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/"}
 
 // routes is the whole surface of the server.
-func (a *app) routes(graphql http.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
+func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
 	mux.Handle("/query", graphql) // where gqlgen servers are by habit
@@ -333,8 +333,17 @@ func (a *app) routes(graphql http.Handler, engine *rest.Engine, settings *config
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
 	mux.Handle("/metrics", operator.MetricsPage(settings, a.observer))
+	docs := http.Handler(http.HandlerFunc(edge.NotFound))
+	if settings.Docs {
+		docs = web.Docs(web.DocsConfig{
+			Describe: engine.Describe, GraphQL: graphql, PublicURL: a.publicURL, Version: version, Playground: settings.Playground.Is(settings.Loopback()),
+			Access: settings.AccessTTL, Session: settings.SessionTTL, Idle: settings.SessionIdle, MinPassword: settings.PasswordMinLength,
+		})
+	}
+	mux.Handle("/docs", docs)
+	mux.Handle("/docs/", docs)
 	if settings.Playground.Is(settings.Loopback()) {
-		page := web.Playground("/graphql")
+		page := web.Playground("/graphql", settings.Docs)
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)

@@ -162,7 +162,7 @@ func TestStart_NoSettings(t *testing.T) {
 		time.Sleep(time.Millisecond) // the banner comes a moment after the listener
 	}
 	for _, line := range []string{
-		"Playground", base + "/\n", base + "/graphql", base + "/.well-known/jwks.json", "DATABASE_URL=postgres://",
+		"Playground", base + "/\n", base + "/graphql", base + "/docs\n", base + "/.well-known/jwks.json", "DATABASE_URL=postgres://",
 		"dragoman admin create", "dragoman --help", version,
 	} {
 		if !strings.Contains(stdout.String(), line) {
@@ -362,6 +362,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_DIALECT_PASSWORDS":      {"lax"},
 		"DRAGOMAN_PLAYGROUND":             {"true"},
 		"DRAGOMAN_INTROSPECTION":          {"true"},
+		"DRAGOMAN_DOCS":                   {"auto", "yes"},
 		"DRAGOMAN_LOG_LEVEL":              {"trace", "INFO"},
 		"DRAGOMAN_SLOW_STATEMENT":         {"500", "-1s", "2h", "slow"},
 		"DRAGOMAN_METRICS_LISTEN":         {"9090", "localhost", "localhost:99999", "localhost:http"},

@@ -18,6 +18,9 @@ func Banner(w io.Writer, settings *config.Settings, program string, postgres boo
 	if settings.Playground.Is(settings.Loopback()) {
 		row("Playground", public+"/")
 	}
+	if settings.Docs {
+		row("API docs", public+"/docs")
+	}
 	row("GraphQL", public+"/graphql")
 	for _, d := range dialects {
 		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, now)+")")

@@ -36,7 +36,8 @@ type Dialect struct {
 
 	credentials []credential.Source
 	cookies     []*cookie
-	jsonType    string // Content-Type of JSON answers
+	jsonType    string   // Content-Type of JSON answers
+	claims      []string // the names of further claims of access tokens
 	redirects   []string
 	errors      *errorTable
 	renewal     *renewal // nil for none

@@ -42,6 +42,7 @@ type Engine struct {
 	dialects []*Dialect
 	graphql  *gqlhttp.Handler
 	mux      *http.ServeMux
+	mounted  []*mounted // in the order of the files
 	notFound http.HandlerFunc
 	log      *slog.Logger
 	used     func(context.Context, Used)
@@ -88,6 +89,7 @@ type mounted struct {
 	*route
 	dialect  *Dialect
 	document *gqlhttp.Document
+	codes    []string // that it can end with, sorted
 }
 
 func (e *Engine) mount(ctx context.Context) error {
@@ -106,6 +108,7 @@ func (e *Engine) mount(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			e.mounted = append(e.mounted, m)
 			for _, prefix := range r.mounts {
 				pattern := pattern(prefix, r.path)
 				if places[pattern] == nil {

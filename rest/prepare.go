@@ -42,10 +42,8 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 		return nil, r.variables[0].value.at.fault("Add document:, or take variables: away.", "the route has variables and no document")
 	}
 	slices.Sort(codes)
-	for _, code := range slices.Compact(codes) {
-		if code == "" {
-			continue
-		}
+	m.codes = slices.DeleteFunc(slices.Compact(codes), func(code string) bool { return code == "" })
+	for _, code := range m.codes {
 		if err := d.checkRow(at, r, code); err != nil {
 			return nil, err
 		}

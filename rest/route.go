@@ -247,6 +247,7 @@ func (d *Dialect) decodeClaims(n *node) error {
 		if token.ReservedClaim(c.key) {
 			return c.value.at.fault("Take it away: every token has it.", "the claim %q is set by the server", c.key)
 		}
+		d.claims = append(d.claims, c.key)
 	}
 	d.Profile.Access.Claims = evalClaims(claims)
 	return nil

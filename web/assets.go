@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -16,35 +17,42 @@ import (
 	"strings"
 )
 
-// files holds other people's files, compressed (assets), and our own (playground).
+// files holds other people's files, compressed (assets) and fonts (docs), and our own (playground and docs).
 //
-//go:embed assets/*.gz playground
+//go:embed assets/*.gz playground docs
 var files embed.FS
 
-// contentTypes says what the playground's files are, by extension. The table of the system is not asked: it differs from
+// contentTypes says what the files of pages are, by extension. The table of the system is not asked: it differs from
 // machine to machine.
 var contentTypes = map[string]string{
-	".css":  "text/css; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".json": "application/json; charset=utf-8",
-	".svg":  "image/svg+xml; charset=utf-8",
+	".css":   "text/css; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".json":  "application/json; charset=utf-8",
+	".svg":   "image/svg+xml; charset=utf-8",
+	".woff2": "font/woff2",
 }
 
 // asset is one file, kept compressed: nearly every client takes it so.
 type asset struct {
 	gzipped     []byte
 	contentType string
+	cache       string // Cache-Control, "" for a file that never changes under its name
 }
 
-// assetSet is the playground's files, by the name that they are served under and by the name in the source.
+// assetSet is the files of a page, by the name that they are served under and by the name in the source.
 type assetSet struct {
+	prefix string // of their paths
 	byName map[string]asset
 	paths  map[string]string
 }
 
-// loadAssets reads the embedded files. They are fixed when the program is built, so it panics on one that is broken.
+func newAssetSet(prefix string) assetSet {
+	return assetSet{prefix: prefix, byName: map[string]asset{}, paths: map[string]string{}}
+}
+
+// loadAssets reads the playground's embedded files. They are fixed when the program is built, so it panics on one that is broken.
 func loadAssets() assetSet {
-	set := assetSet{byName: map[string]asset{}, paths: map[string]string{}}
+	set := newAssetSet(assetPrefix)
 	for _, name := range glob("assets/*.gz") {
 		set.add(strings.TrimSuffix(path.Base(name), ".gz"), mustRead(name))
 	}
@@ -65,7 +73,7 @@ func (s assetSet) add(name string, gzipped []byte) {
 	sum := sha256.Sum256(gzipped)
 	served := strings.TrimSuffix(name, ext) + "-" + hex.EncodeToString(sum[:6]) + ext
 	s.byName[served] = asset{gzipped: gzipped, contentType: contentTypes[ext]}
-	s.paths[name] = assetPrefix + served
+	s.paths[name] = s.prefix + served
 }
 
 // path is where the file of this name is served; the page asks for it.
@@ -80,7 +88,7 @@ func (s assetSet) path(name string) (string, error) {
 // serve writes the file, compressed where the client takes that.
 func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cache-Control", cmp.Or(a.cache, "public, max-age=31536000, immutable"))
 	h.Set("Content-Type", a.contentType)
 	h.Add("Vary", "Accept-Encoding")
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {

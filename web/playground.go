@@ -29,14 +29,14 @@ type playground struct {
 }
 
 // Playground serves GraphiQL with ready example operations, for the GraphQL endpoint at that path of the same origin, for
-// example /graphql.
+// example /graphql. docs says whether it links to [Docs].
 //
 // It answers / and /playground with the page, and /playground/assets/ with the page's files; anything else is not found.
 // It takes GET and HEAD. A mux that mounts it by the patterns "/{$}", "/playground" and "/playground/assets/" leaves every
 // other path to others.
-func Playground(endpoint string) http.Handler {
+func Playground(endpoint string, docs bool) http.Handler {
 	assets := loadAssets()
-	page, err := renderPage(endpoint, assets)
+	page, err := renderPage(endpoint, docs, assets)
 	if err != nil {
 		// The page and its files are fixed when the program is built, so this is no condition of the running server.
 		panic(fmt.Sprintf("web: render the playground: %v", err))
@@ -44,13 +44,16 @@ func Playground(endpoint string) http.Handler {
 	return &playground{page: page, assets: assets.byName}
 }
 
-func renderPage(endpoint string, assets assetSet) ([]byte, error) {
+func renderPage(endpoint string, docs bool, assets assetSet) ([]byte, error) {
 	t, err := template.New("index.html").Funcs(template.FuncMap{"asset": assets.path}).ParseFS(files, "playground/index.html")
 	if err != nil {
 		return nil, err
 	}
 	var page bytes.Buffer
-	err = t.Execute(&page, struct{ Endpoint string }{endpoint})
+	err = t.Execute(&page, struct {
+		Endpoint string
+		Docs     bool
+	}{endpoint, docs})
 	return page.Bytes(), err
 }
 

@@ -50,6 +50,7 @@ type Settings struct {
 
 	Playground    Switch
 	Introspection Switch
+	Docs          bool
 	LogLevel      slog.Level
 
 	SlowStatement time.Duration // 0 for no log of slow statements

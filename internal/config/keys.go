@@ -148,6 +148,10 @@ var keys = []key{
 		"DRAGOMAN_INTROSPECTION", "auto", "Introspection of the schema. auto: as for the playground.", autoOnOff, false,
 		position(func(s *Settings) *Switch { return &s.Introspection }),
 	},
+	{
+		"DRAGOMAN_DOCS", "on", "The documentation of the APIs at /docs. It is for callers, holds no secret, and is on where others reach the server too.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.Docs }),
+	},
 	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
 	{
 		"DRAGOMAN_SLOW_STATEMENT", "500ms", "Statements of the database that take this long are logged, never with their arguments; 0 for none.",

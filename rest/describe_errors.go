@@ -1,0 +1,172 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// What stands in a described refusal for what only a request can tell.
+const (
+	anySentence = "…"
+	anyField    = "{field}"
+)
+
+// meanings says of every code in a sentence when it comes.
+var meanings = map[string]string{
+	malformedRequest:                 "The body or the query string cannot be read, or names something twice.",
+	unsupportedMedia:                 "The body has a Content-Type that is not accepted here.",
+	bodyTooLarge:                     "The body has more than 64 KiB.",
+	unknownRoute:                     "No route has this path.",
+	methodNotAllowed:                 "The path has no such method; the header Allow names those that it has.",
+	crossSite:                        "A page of another site sent the request.",
+	string(fault.RateLimited):        "Too many requests; the header Retry-After says how long to wait.",
+	string(fault.Unavailable):        "Too many passwords are being checked at this moment; Retry-After says how long to wait.",
+	string(fault.Internal):           "Something went wrong on the side of the server.",
+	string(fault.BadUserInput):       "A parameter is missing or has the wrong type.",
+	string(fault.InvalidInput):       "A value is too long, too short or malformed.",
+	string(fault.PasswordTooWeak):    "The password is too short, or easily guessed.",
+	string(fault.PasswordBreached):   "The password is in a known breach corpus.",
+	string(fault.InvalidCredentials): "The email address, username or password is wrong.",
+	string(fault.WrongPassword):      "The current password is wrong.",
+	string(fault.InvalidToken):       "The refresh token is wrong, spent or expired.",
+	string(fault.TokenReused):        "The refresh token was used before; its session has ended.",
+	string(fault.AlreadyExists):      "The email address or username is in use.",
+	string(fault.NotFound):           "There is no such thing, or none that the caller may see.",
+	string(fault.AccountLocked):      "Too many failures for this account; Retry-After says how long to wait.",
+	string(fault.NotGrantable):       "The caller would give more than the caller has.",
+	string(fault.Conflict):           "It changed meanwhile, or the step is not allowed now.",
+	string(fault.FeatureDisabled):    "This is switched off on this server.",
+	string(fault.Unauthenticated):    "There is no credential, or none that is good.",
+	string(fault.Forbidden):          "The credential may not do this.",
+	string(fault.SudoRequired):       "The person has to prove themselves again first.",
+}
+
+// describeError renders the row of a code as it would be for a request of which nothing is known.
+func (d *Dialect) describeError(r *route, code string) Error {
+	sample := refusal{code: code, field: []string{anyField}, found: map[string]any{}}
+	if _, ok := standards[code]; !ok {
+		sample.message = anySentence
+	}
+	if code == string(fault.BadUserInput) {
+		sample.problem = "missing"
+	}
+	if code == string(fault.RateLimited) || code == string(fault.Unavailable) || code == string(fault.AccountLocked) {
+		sample.retry = 30
+	}
+	ctx, cancel := bound(context.Background())
+	defer cancel()
+	request := map[string]any{"method": "", "path": "", "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{}}
+	if r != nil {
+		request["method"], request["path"] = r.method, r.path
+	}
+	out := Error{Code: code, Meaning: meanings[code], Status: standards[code].status}
+	reply, err := d.render(ctx, r, &sample, request)
+	if err != nil { // at the start it could be made of other samples; this one asks too much of an expression
+		return out
+	}
+	out.Status, out.Media, out.Body = reply.status, reply.media, string(reply.body)
+	for _, h := range reply.headers {
+		out.Headers = append(out.Headers, h[0])
+	}
+	if reply.retry > 0 {
+		out.Headers = append(out.Headers, "Retry-After")
+	}
+	return out
+}
+
+var (
+	readsHeader = regexp.MustCompile(`\.headers(?:\.([A-Za-z_][A-Za-z0-9_]*)|\["([^"]+)"\])`)
+	readsCookie = regexp.MustCompile(`\.cookies(?:\.([A-Za-z_][A-Za-z0-9_]*)|\["([^"]+)"\])`)
+)
+
+// readBy finds the headers and cookies of a request that the expressions of a route, or the headers of its examples, name.
+func (d *Dialect) readBy(r *route) (headers, cookies []string) {
+	add := func(to *[]string, name string) {
+		if !slices.Contains(*to, name) {
+			*to = append(*to, name)
+		}
+	}
+	for _, text := range r.expressions() {
+		for _, found := range readsHeader.FindAllStringSubmatch(text, -1) {
+			add(&headers, http.CanonicalHeaderKey(found[1]+found[2]))
+		}
+		for _, found := range readsCookie.FindAllStringSubmatch(text, -1) {
+			if c := d.cookie(found[1] + found[2]); c != nil && !d.isCredential(credential.Cookie, c.names[0]) {
+				for _, name := range c.names {
+					add(&cookies, name)
+				}
+			}
+		}
+	}
+	for _, e := range r.examples {
+		for name := range e.Headers {
+			name = http.CanonicalHeaderKey(name)
+			if !slices.Contains([]string{"Authorization", "X-Api-Key", "Cookie", "Content-Type", "Accept", "Content-Length"}, name) &&
+				!d.isCredential(credential.Header, name) {
+				add(&headers, name)
+			}
+		}
+	}
+	slices.Sort(headers)
+	return headers, cookies
+}
+
+func (d *Dialect) isCredential(kind credential.Kind, name string) bool {
+	return slices.ContainsFunc(d.credentials, func(s credential.Source) bool {
+		return s.Kind == kind && slices.ContainsFunc(s.Names, func(own string) bool { return strings.EqualFold(own, name) })
+	})
+}
+
+// expressions are the texts of all that a route evaluates.
+func (r *route) expressions() []string {
+	var all []string
+	add := func(trees ...*tree) {
+		for _, t := range trees {
+			all = t.expressions(all)
+		}
+	}
+	for _, c := range r.checks {
+		if c.when != nil {
+			all = append(all, c.when.text)
+		}
+		for _, f := range c.all {
+			all = append(all, f.when.text)
+			add(f.add)
+		}
+		add(c.says)
+	}
+	for _, v := range r.variables {
+		add(v.value)
+	}
+	for _, o := range r.outcomes {
+		all = append(all, o.when.text)
+	}
+	for _, a := range r.answers() {
+		add(a.status, a.body, a.plain, a.redirect)
+		for _, h := range append(slices.Clone(a.headers), a.cookies...) {
+			add(h.value)
+		}
+	}
+	return all
+}
+
+func (t *tree) expressions(all []string) []string {
+	if t == nil {
+		return all
+	}
+	for _, e := range []*expr{t.expr, t.each} {
+		if e != nil {
+			all = append(all, e.text)
+		}
+	}
+	for _, part := range t.parts {
+		all = part.expressions(all)
+	}
+	return t.item.expressions(all)
+}
