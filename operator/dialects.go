@@ -171,7 +171,9 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	}
 	return &rest.Server{
 		URL: "http://" + l.Addr().String(), Wait: func(by time.Duration) { ahead.Add(int64(by)) }, Stop: func() { stop(); clean() },
-		Promote: func(ctx context.Context, who string) error { return SetRole(ctx, temporary, io.Discard, who, db.RoleAdmin) },
+		Promote: func(ctx context.Context, who string) error {
+			return SetRole(ctx, temporary, io.Discard, who, db.RoleAdmin)
+		},
 	}, nil
 }
 

@@ -59,6 +59,7 @@ type refusal struct {
 	retry   int      // seconds, 0 when time does not help
 	found   any      // what a check with all: found
 	answer  *answer  // in place of a row: that of a check
+	after   bool     // by an outcome: the document has run
 	said    bool     // whether message is the dialect's own already, which a row does not change
 }
 
