@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -264,4 +266,60 @@ func TestLG13_RenewLimited(t *testing.T) {
 	if !limited {
 		t.Error("there is no limit")
 	}
+}
+
+// onceDialect says UNAUTHENTICATED of a mutation that took effect.
+const onceDialect = `dialect: once
+title: Once
+mounts: [/once]
+cookies: {refresh: {}}
+renew:
+  cookie: refresh
+  variables: {token: =.cookies.refresh}
+  document: |
+    mutation R($token: String!) { refresh(input: {refreshToken: $token}) { tokens { accessToken refreshToken } userErrors { code message } } }
+  credential: =.refresh.tokens.accessToken
+  cookies: {refresh: =.refresh.tokens.refreshToken}
+errors:
+  body: {error: =.code, renewed: '=$request.renewed != null'}
+  UNAUTHENTICATED: {status: 401}
+  FORBIDDEN: {status: 403}
+routes:
+  - route: POST /revoke
+    accepts: []
+    document: |
+      mutation Others { revokeOtherSessions { revokedCount userErrors { code message } } }
+    outcomes:
+      - {when: .revokeOtherSessions.revokedCount == 1, error: UNAUTHENTICATED}
+    body: {revoked: =.revokeOtherSessions.revokedCount}
+  - route: GET /me
+    document: |
+      query Me { me { email } }
+    outcomes:
+      - {when: .me == null, error: UNAUTHENTICATED}
+    body: {email: =.me.email}
+`
+
+// What took effect never runs again, whatever an outcome calls it; a query that an outcome refuses does.
+func TestRenew_Once(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "once.yaml"), []byte(onceDialect), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_DIALECTS_DIR="+dir, "DRAGOMAN_DIALECTS=once")
+		ada := s.register(t, "ada@example.com")
+		s.login(t, "ada@example.com", goodPass)
+		r, set := s.jar(t, "POST /once/revoke", "", append(bearer(ada.Access), "Cookie", "refresh="+ada.Refresh)...)
+		r.says(t, http.StatusUnauthorized, `{"error":"UNAUTHENTICATED","renewed":false}`)
+		if len(set) > 0 {
+			t.Errorf("cookies %v", set)
+		}
+		r, set = s.jar(t, "GET /once/me", "", "Cookie", "refresh="+ada.Refresh)
+		r.says(t, http.StatusOK, `{"email":"ada@example.com"}`)
+		if set["refresh"] == nil {
+			t.Error("not renewed")
+		}
+	})
 }

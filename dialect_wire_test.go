@@ -339,7 +339,7 @@ func TestLG17_DialectPaths(t *testing.T) {
 	w, ada, _ := newWire(t, dbtest.SQLite(t))
 	for _, path := range []string{
 		generic, generic + "/", generic + "/nothing", generic + "/login/x", generic + "/keys/a/b", generic + "/register", generic + "/Login", generic + "/sessions",
-		"/api/v1/authx", "/api/v1", "/api", "/authx/login", "/nothing", "/sign_upx", "/Sign_In", "/sessions/1/2", "/session", "/login", "/v1/nothing",
+		"/api/v1/authx", "/api/v1", "/api", "/authx/login", "/nothing", "/sign_upx", "/Sign_In", "/sessions/1/2", "/session", "/logins", "/v1/nothing",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS"} {
 			for _, header := range [][]string{nil, bearer(ada.Access), bearer(canary)} {

@@ -136,7 +136,7 @@ func TestEngine_Answers(t *testing.T) {
 		if nobody.refused(t, 401, "UNAUTHENTICATED"); nobody.Header.Get("Www-Authenticate") != "Card" {
 			t.Errorf("the headers of a row: %v", nobody.Header)
 		}
-		nobody.is(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","text":"Show your card."}`)
+		nobody.is(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
 		s.ask(t, "GET /motto", "").is(t, 200, "Quiet please.\n")
 		stamp := s.ask(t, "POST /desk/stamp", "ink=blue%0D%0AX-Evil:1", "Content-Type", formType)
 		if stamp.is(t, 202, ""); stamp.Header.Get("X-Stamp") != "blueX-Evil:1" || stamp.Header.Get("X-Evil") != "" || stamp.Header.Get("X-Plain") != "1" {

@@ -118,7 +118,7 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 	nobody := start(t, dbtest.SQLite(t), "DRAGOMAN_CORS_ORIGINS=none")
 	public := start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	all := map[*instance]string{local: "local", listed: "listed", nobody: "nobody", public: "public"}
-	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Session-Token"
+	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Link, X-Not-Sent, X-Session-Token"
 	for origin, may := range map[string][]*instance{
 		"http://localhost:5173":         {local, listed},
 		"http://localhost:5174":         {local},

@@ -196,7 +196,7 @@ func TestProfiles_Claims(t *testing.T) {
 				return subject, nil
 			},
 		}}})
-		const whole = `{ me { id number email emailVerified username name metadata status createdAt updatedAt }
+		const whole = `{ me { id number email emailVerified username name metadata roles { name } status createdAt updatedAt }
 			currentCredential { session { id number createdAt expiresAt } } }`
 		check := func(when, access string) {
 			t.Helper()

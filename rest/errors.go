@@ -61,6 +61,7 @@ type refusal struct {
 	found   any      // what a check with all: found
 	reveals bool     // whether callers may learn which accounts there are
 	answer  *answer  // in place of a row: that of a check
+	after   bool     // by an outcome: the document has run
 	said    bool     // whether message is the dialect's own already, which a row does not change
 }
 

@@ -65,8 +65,7 @@ func (x *exchange) serve(m *mounted, confirmed bool) {
 		return
 	}
 	out, refused, err := x.attempt(m, variables)
-	if refused != nil && refused.code == string(fault.Unauthenticated) && x.renewable() {
-		// Nothing was done so far: that is what the code says.
+	if refused != nil && refused.code == string(fault.Unauthenticated) && m.repeats(refused) && x.renewable() {
 		done, instead, failed := x.renew()
 		switch {
 		case failed != nil || instead != nil:
@@ -214,7 +213,7 @@ func (x *exchange) output(m *mounted, data map[string]any) (*reply, *refusal, er
 			return nil, nil, err
 		case !holds:
 		case o.code != "":
-			return nil, refuse(o.code, standards[o.code].message), nil
+			return nil, &refusal{code: o.code, message: standards[o.code].message, after: true}, nil
 		default:
 			out, err := x.dialect.reply(o.answer, s, http.StatusOK, nil)
 			return out, nil, err

@@ -99,6 +99,12 @@ func (x *exchange) renewable() bool {
 	return presented == "" || x.engine.lapsed(presented, refresh)
 }
 
+// repeats tells whether the document can run again behind this refusal: a mutation that was refused as UNAUTHENTICATED did
+// nothing, and what an outcome makes of one that took effect is something else.
+func (m *mounted) repeats(refused *refusal) bool {
+	return m.document != nil && !(refused.after && m.document.Mutates())
+}
+
 // renew swaps the refresh token and has the request go on with what came of it. A refresh token that is not good changes
 // nothing: done is false then, and the refusal nil.
 func (x *exchange) renew() (done bool, refused *refusal, err error) {
