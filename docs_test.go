@@ -237,11 +237,11 @@ func TestDocs_OpenAPI(t *testing.T) {
 				ids[op.OperationID] = true
 			}
 		}
-		if want := d.Routes() * len(d.Mounts); operations != want {
+		if want := len(d.Calls()); operations != want || want < d.Routes() {
 			t.Errorf("%s: %d operations, want %d", d.Name, operations, want)
 		}
 		for _, e := range d.Examples() {
-			for _, mount := range d.Mounts {
+			for _, mount := range mountsOf(d, e.Call) {
 				op := operationAt(doc, mount, e.Call)
 				if op == nil {
 					t.Errorf("%s has no %s at %s", d.Name, e.Call, mount)
@@ -358,8 +358,10 @@ func exampleOn(t *testing.T, page *html.Node, call, title string) shownExample {
 					for _, k := range all(step, "p", "keep") {
 						codes := all(k, "code", "")
 						from := words(codes[1])
-						if strings.Contains(words(k), "the header") {
-							from = "header " + from
+						for _, place := range []string{"header", "cookie"} {
+							if strings.Contains(words(k), "the "+place) {
+								from = place + " " + from
+							}
 						}
 						kept = append(kept, words(codes[0]), from)
 					}
@@ -416,7 +418,8 @@ func TestDocs_Commands(t *testing.T) {
 		for _, e := range d.Examples() {
 			t.Run(d.Name+"/"+e.Call+"/"+e.Title, func(t *testing.T) {
 				t.Parallel()
-				s := exampleServer(t, dbtest.SQLite(t), e.Settings)
+				dsn := dbtest.SQLite(t)
+				s := exampleServer(t, dsn, e.Settings)
 				shown := exampleOn(t, parsed(t, s.URL+"/docs/"+d.Name), e.Call, e.Title)
 				env := os.Environ()
 				enter := func(text string) (*http.Response, []byte) {
@@ -429,6 +432,11 @@ func TestDocs_Commands(t *testing.T) {
 				for i, step := range steps {
 					if step.Wait > 0 {
 						s.clock.add(step.Wait)
+					}
+					if step.Promote != "" {
+						if err := promoter(t, openSide(t, dsn))(t.Context(), step.Promote); err != nil {
+							t.Fatal(err)
+						}
 					}
 					if shown.commands[i] == "" {
 						continue
@@ -478,6 +486,14 @@ func keptOf(t *testing.T, from string, res *http.Response, body []byte) string {
 	if name, ok := strings.CutPrefix(from, "header "); ok {
 		return res.Header.Get(name)
 	}
+	if name, ok := strings.CutPrefix(from, "cookie "); ok {
+		for _, c := range res.Cookies() {
+			if c.Name == name {
+				return c.Value
+			}
+		}
+		t.Fatalf("no cookie %s", name)
+	}
 	query, err := gojq.Parse(from)
 	if err != nil {
 		t.Fatal(err)
@@ -494,15 +510,27 @@ func keptOf(t *testing.T, from string, res *http.Response, body []byte) string {
 	return string(text)
 }
 
+// mountsOf are the places where a route is: those of its dialect, or its own.
+func mountsOf(d *rest.Dialect, call string) (mounts []string) {
+	method, path, _ := strings.Cut(call, " ")
+	for _, c := range d.Calls() {
+		if full, ok := strings.CutPrefix(c.Name, method+" "); ok && strings.HasSuffix(full, path) {
+			mounts = append(mounts, strings.TrimSuffix(full, path))
+		}
+	}
+	return mounts
+}
+
 // describes holds an answer against the OpenAPI document.
 func describes(t *testing.T, doc *openapi3.T, d *rest.Dialect, e *rest.Example, res *http.Response, body []byte) {
 	t.Helper()
 	method, path, _ := strings.Cut(e.Call, " ")
-	path = strings.TrimSuffix(d.Mounts[0], "/") + path
+	mount := mountsOf(d, e.Call)[0]
+	path = strings.TrimSuffix(mount, "/") + path
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
 			Request: &http.Request{Method: method, Header: http.Header{}},
-			Route:   &routers.Route{Spec: doc, Path: path, PathItem: doc.Paths.Value(path), Method: method, Operation: operationAt(doc, d.Mounts[0], e.Call)},
+			Route:   &routers.Route{Spec: doc, Path: path, PathItem: doc.Paths.Value(path), Method: method, Operation: operationAt(doc, mount, e.Call)},
 		},
 		Status: res.StatusCode, Header: res.Header,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},

@@ -22,6 +22,9 @@ type Sample struct {
 // keptHeader is an expression that is nothing but a header of the answer.
 var keptHeader = regexp.MustCompile(`^\$request\.headers\["([^"]+)"\]$`)
 
+// keptCookie is one that is nothing but a cookie of the answer.
+var keptCookie = regexp.MustCompile(`^\$request\.cookies\.(\w+)$`)
+
 // Call is the request that the sample is about.
 func (s *Sample) Call() Request { return s.Steps[len(s.Steps)-1] }
 
@@ -60,12 +63,14 @@ type Request struct {
 	JSON    Text          // compact, its members in the order of the file
 	Body    Text          // as it is, where it is neither Form nor JSON
 	Keeps   []Kept
+	Promote string // the email address or username of who becomes an administrator first, "" for nobody
 }
 
 // Kept is a value of the answer that later steps send.
 type Kept struct {
 	Name   string
-	Header string // the header of the answer that has it, "" when it is in the body
+	Header string // the header of the answer that has it, "" when another place has
+	Cookie string // the cookie that the answer sets with it, "" when another place has
 	From   string // a jq expression on the body
 }
 
@@ -116,7 +121,7 @@ func (s *sampler) given(step *Step) {
 }
 
 func (s *sampler) add(step *Step) {
-	out := Request{Name: step.Name, Wait: step.Wait, Headers: s.headers(step.Headers), Query: s.headers(step.Query)}
+	out := Request{Name: step.Name, Wait: step.Wait, Promote: step.Promote, Headers: s.headers(step.Headers), Query: s.headers(step.Query)}
 	switch {
 	case step.GraphQL != "":
 		out.Method, out.Path = http.MethodPost, Text{{Literal: "/graphql"}}
@@ -141,6 +146,8 @@ func (s *sampler) add(step *Step) {
 			kept.From = strings.TrimSpace(k.value.expr.text)
 			if found := keptHeader.FindStringSubmatch(kept.From); found != nil {
 				kept.Header, kept.From = http.CanonicalHeaderKey(found[1]), ""
+			} else if found := keptCookie.FindStringSubmatch(kept.From); found != nil {
+				kept.Cookie, kept.From = found[1], ""
 			} else if step.GraphQL != "" {
 				kept.From = ".data | " + kept.From
 			}

@@ -113,10 +113,11 @@ type sampleView struct {
 
 // stepView is what happens before an example.
 type stepView struct {
-	Name  string
-	Wait  string
-	Call  []span
-	Keeps []rest.Kept
+	Name    string
+	Wait    string
+	Promote string
+	Call    []span
+	Keeps   []rest.Kept
 }
 
 func dialectPageOf(cfg DocsConfig, f frame, d *rest.Description) dialectPage {
@@ -266,7 +267,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 }
 
 func stepOf(publicURL string, r rest.Request) stepView {
-	view := stepView{Name: r.Name, Keeps: r.Keeps}
+	view := stepView{Name: r.Name, Promote: r.Promote, Keeps: r.Keeps}
 	if r.Wait > 0 {
 		view.Wait = lasting(r.Wait)
 	}
