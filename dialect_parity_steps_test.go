@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // The steps of a sequence. Each draws what is asked and by whom, asks the model what comes of it, and then the server.
@@ -89,21 +91,26 @@ func (m *machine) password(u *modelUser) string {
 	return rapid.SampledFrom([]string{"not the password", "nine red kites over the hill", modelCommon}).Draw(m.T, "password")
 }
 
-// token draws one that was kept, mostly one of which liked is true.
+// token draws one that was kept: mostly one of which liked is true, else one of the session whose end is near, one that a live
+// session has outlived, or any.
 func (m *machine) token(label string, liked func(*held) bool) *held {
 	all := m.tokens[max(0, len(m.tokens)-40):]
-	if m.often(label + " of use") {
-		var good []*held
-		for _, h := range all {
-			if liked(h) {
-				good = append(good, h)
-			}
-		}
-		if len(good) > 0 {
-			all = good
+	pool := map[int]func(*held) bool{
+		1: func(h *held) bool { return m.alive(h.session) && !liked(h) },
+		2: func(h *held) bool { return h.session != nil && h.session == m.near },
+		3: func(h *held) bool { return h.session != nil && h.session == m.near },
+		4: liked, 5: liked, 6: liked, 7: liked,
+	}[rapid.IntRange(0, 7).Draw(m.T, "kind of "+label)]
+	var some []*held
+	for _, h := range all {
+		if pool != nil && pool(h) {
+			some = append(some, h)
 		}
 	}
-	return all[rapid.IntRange(0, len(all)-1).Draw(m.T, label)]
+	if len(some) == 0 {
+		some = all
+	}
+	return some[rapid.IntRange(0, len(some)-1).Draw(m.T, label)]
 }
 
 func (m *machine) refreshToken() *held {
@@ -296,15 +303,42 @@ func (m *machine) anySession(of *modelSession) *modelSession {
 	return all[rapid.IntRange(0, len(all)-1).Draw(m.T, "session")]
 }
 
-// waits lets time pass: within the grace, past it, past the access tokens of this door and that, past sessions.
+// waits lets time pass: some of it, or until a second before, or just at, or a second after something ends.
 func (m *machine) waits(*rapid.T) {
-	m.steps++
-	m.clock.add(rapid.SampledFrom([]time.Duration{
-		time.Second, 9 * time.Second, 11 * time.Second, time.Second, 9 * time.Second, 11 * time.Second, 2 * time.Second, time.Minute, 5 * time.Minute,
-		11 * time.Minute, 16 * time.Minute, 31 * time.Minute, 61 * time.Minute, 11 * time.Hour, 25 * time.Hour, 169 * time.Hour, 337 * time.Hour, 721 * time.Hour,
-	}).Draw(m.T, "time"))
+	m.step()
+	by := rapid.SampledFrom([]time.Duration{
+		0, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, 31 * time.Minute, 11 * time.Hour, 25 * time.Hour, 169 * time.Hour, 337 * time.Hour, 721 * time.Hour,
+	}).Draw(m.T, "time")
+	if ends := m.ends(); len(ends) > 0 && m.often("to an end") {
+		n := rapid.IntRange(0, len(ends)-1).Draw(m.T, "end")
+		by = ends[n].Sub(m.now) + time.Duration(rapid.IntRange(-1, 1).Draw(m.T, "second"))*time.Second
+	}
+	m.clock.add(max(by, 0))
 	m.now = m.clock.now()
 	m.Logf("the time is %s", m.now)
+}
+
+// ends are the moments to come at which something changes for one session, which tokens are drawn of more often from then on.
+func (m *machine) ends() (ends []time.Time) {
+	h := m.token("token that ends", func(h *held) bool { return m.alive(h.session) })
+	s := h.session
+	if s == nil {
+		return nil
+	}
+	m.near = s
+	all := []time.Time{
+		s.rotated.Add(modelGrace), s.proved.Add(10 * time.Minute), s.proved.Add(30 * time.Minute), s.used.Add(s.idle), s.made.Add(modelLife),
+		s.used.Add(modelTouch), h.expires, h.expires.Add(modelLeeway), h.expires.Add(modelLeeway),
+	}
+	if f := m.failed[s.user]; f != nil {
+		all = append(all, f.last.Add(limit.Delay(f.count)), f.last.Add(modelForget))
+	}
+	for _, end := range all {
+		if end.After(m.now) {
+			ends = append(ends, end)
+		}
+	}
+	return ends
 }
 
 // agrees holds the state against the model: what a token is worth, at any door, and which sessions live.

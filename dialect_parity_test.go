@@ -36,6 +36,7 @@ type machine struct {
 	model
 	prefix string
 	tokens []*held
+	near   *modelSession // of which something ended a moment ago, or is about to
 }
 
 // TestGQ12_Parity is rule GQ-12: whichever door a request goes through, it is decided as at all others, but for what the tables
