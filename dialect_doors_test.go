@@ -3,10 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -222,15 +220,4 @@ func mustJSON(v any) []byte {
 // doors are all of them.
 func doors() []*door {
 	return append(graphqlDoors(), companionDoor(), wolfDoor(), serviceDoor(), genericDoor(), zeroDoor())
-}
-
-// operations are what any door does, in order.
-func operations(all []*door) []string {
-	names := map[string]bool{}
-	for _, d := range all {
-		for name := range d.does {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }
