@@ -37,10 +37,11 @@ func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, start func(setti
 	}
 }
 
-// exampleServer is a server for one example, with a clock that it moves.
-func exampleServer(t *testing.T, dsn string, settings map[string]string) *instance {
+// exampleServer is a server for one example of a dialect, with a clock that it moves. It serves nothing else: reading all files
+// takes longer than most examples, and that they go together is seen by every other test.
+func exampleServer(t *testing.T, dsn, dialect string, settings map[string]string) *instance {
 	t.Helper()
-	env := []string{"DRAGOMAN_DIALECTS_DIR=" + tutorialFiles}
+	env := []string{"DRAGOMAN_DIALECTS_DIR=" + tutorialFiles, "DRAGOMAN_DIALECTS=" + dialect}
 	for name, value := range settings {
 		env = append(env, name+"="+value)
 	}
@@ -63,7 +64,7 @@ func TestDialectExamples(t *testing.T) {
 				t.Parallel()
 				dbtest.Each(t, func(t *testing.T, dsn string) {
 					runExample(t, d, example, func(settings map[string]string) *rest.Server {
-						s := exampleServer(t, dsn, settings)
+						s := exampleServer(t, dsn, d.Name, settings)
 						return &rest.Server{URL: s.URL, Wait: s.clock.add, Promote: promoter(t, openSide(t, dsn)), Stop: func() {}}
 					})
 				})
@@ -201,7 +202,7 @@ func TestDialectRefusals(t *testing.T) {
 				t.Run(d.Name+"/"+method+r.Route[strings.LastIndexByte(r.Route, ' '):], func(t *testing.T) {
 					t.Parallel()
 					dbtest.Each(t, func(t *testing.T, dsn string) {
-						p := &prober{t: t, file: file, route: r, last: file.steps(r.Examples[plain])}
+						p := &prober{t: t, dialect: d.Name, file: file, route: r, last: file.steps(r.Examples[plain])}
 						runExample(t, d, d.Examples()[first+plain], func(settings map[string]string) *rest.Server {
 							p.start(dsn, settings)
 							return &rest.Server{URL: p.front.URL, Wait: p.clock.add, Promote: promoter(t, p.conn), Stop: p.front.Close}

@@ -19,6 +19,7 @@ import (
 // prober stands between an example and its server. When the example's own request comes by, everything that can be wrong
 // about it is sent first.
 type prober struct {
+	dialect string
 	*instance
 	t     *testing.T
 	file  *dialectFile
@@ -36,7 +37,7 @@ type prober struct {
 
 func (p *prober) start(dsn string, settings map[string]string) {
 	p.t.Helper()
-	p.instance, p.conn = exampleServer(p.t, dsn, settings), openSide(p.t, dsn)
+	p.instance, p.conn = exampleServer(p.t, dsn, p.dialect, settings), openSide(p.t, dsn)
 	p.other = p.register(p.t, "somebody.else@example.com")
 	p.key = p.graphql(p.t, p.other.Access, createKey, nil).text("createApiKey", "secret")
 	back, err := url.Parse(p.URL)

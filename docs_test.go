@@ -419,7 +419,7 @@ func TestDocs_Commands(t *testing.T) {
 			t.Run(d.Name+"/"+e.Call+"/"+e.Title, func(t *testing.T) {
 				t.Parallel()
 				dsn := dbtest.SQLite(t)
-				s := exampleServer(t, dsn, e.Settings)
+				s := exampleServer(t, dsn, d.Name, e.Settings)
 				shown := exampleOn(t, parsed(t, s.URL+"/docs/"+d.Name), e.Call, e.Title)
 				env := os.Environ()
 				enter := func(text string) (*http.Response, []byte) {

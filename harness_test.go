@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("test.parallel", strconv.Itoa(n)) // half of the time a test waits for a database or a clock
 	}
 	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
+	debug.SetMemoryLimit(1 << 30)
 	os.Exit(dbtest.Run(m))
 }
 
@@ -141,8 +142,11 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 		if err := a.close(context.Background(), log); err != nil {
 			t.Errorf("close: %v", err)
 		}
+		a, server = nil, nil // a test that is over keeps this function until all of its siblings are
 	})
-	return &instance{URL: "http://" + l.Addr().String(), app: a, clock: c, log: sink}
+	i := &instance{URL: "http://" + l.Addr().String(), app: a, clock: c, log: sink}
+	t.Cleanup(func() { i.app = nil })
+	return i
 }
 
 // realHashes is said beside the settings where a test is about what a password costs, in time or in memory.
