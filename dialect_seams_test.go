@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +40,43 @@ func TestPW10_SessionDoor(t *testing.T) {
 		s.clock.add(11 * time.Minute)
 		if r, err := s.call(companionMe, companionBody("password", "another secret"), bearer(z.Token)...); err != nil || r.Status != http.StatusOK {
 			t.Errorf("%d %s %v", r.Status, r.Body, err)
+		}
+	})
+}
+
+// A refresh token is good for a renewal in either form, beside the expired token of its session alone (HT-05).
+func TestHT05_RenewByJWT(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn)
+		s.register(t, "ada@example.com")
+		var sessions [2]struct {
+			Access  string `json:"access_token"`
+			Refresh string `json:"refresh_token"`
+		}
+		for n := range sessions {
+			r, err := s.call("POST /auth/login", `{"email":"ada@example.com","password":"`+goodPass+`"}`)
+			if err != nil || json.Unmarshal([]byte(r.Body), &sessions[n]) != nil || !strings.HasPrefix(sessions[n].Refresh, "eyJ") {
+				t.Fatalf("%d %s %v", r.Status, r.Body, err)
+			}
+		}
+		one, other := sessions[0], sessions[1]
+		s.clock.add(31 * time.Minute)
+		for name, header := range map[string][]string{
+			"Bearer": append(bearer(other.Access), "Cookie", "refreshToken="+one.Refresh),
+			"cookie": {"Cookie", "session=" + other.Access + "; refreshToken=" + one.Refresh},
+		} {
+			r, set := s.jar(t, "GET /user", "", header...)
+			if r.says(t, http.StatusUnauthorized, badSession); len(set) > 0 {
+				t.Errorf("%s: cookies %v", name, set)
+			}
+		}
+		token, refresh := s.renewedToken(t, http.StatusOK, "GET /user", "", append(bearer(one.Access), "Cookie", "refreshToken="+one.Refresh)...)
+		if token == "" || !strings.HasPrefix(refresh, "rt1.") {
+			t.Errorf("%.20s %.20s", token, refresh)
+		}
+		if token, _ := s.renewedToken(t, http.StatusOK, "GET /user", "", "Cookie", "session="+other.Access+"; refreshToken="+other.Refresh); token == "" {
+			t.Error("by its cookies: not renewed")
 		}
 	})
 }
