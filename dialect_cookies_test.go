@@ -100,6 +100,8 @@ func TestHT05_CookiesOfOneName(t *testing.T) {
 			b.asks(t, "POST /user", `{"email":"n@example.com"}`).says(t, http.StatusUnauthorized, badSession)
 			b.serves(t, "POST "+companion+"/refresh", "{}", b.a, b.z)
 		}
+		b.asks(t, "GET /token/revoke", "").says(t, http.StatusOK, loggedOut) // and a is still there, below
+		b.serves(t, "POST "+companion+"/refresh", "{}", b.a, b.z)
 		b.enterService(t) // refreshToken is z's now, and userRefreshToken a's
 		b.asks(t, "POST "+companion+"/refresh", "{}").says(t, http.StatusBadRequest, companionNotRefreshed)
 		s.clock.add(16 * time.Minute)
