@@ -15,7 +15,7 @@ type DialectCallerKind string
 const (
 	CallerAPIKey    DialectCallerKind = "API_KEY"
 	CallerUserAgent DialectCallerKind = "USER_AGENT"
-	CallerOther     DialectCallerKind = "OTHER" // one of those beyond the first maxCallers
+	CallerOther     DialectCallerKind = "OTHER" // one of those beyond the first maxCallers of its kind
 )
 
 // Use is one call of a route of a dialect.
@@ -30,17 +30,17 @@ type Use struct {
 }
 
 const (
-	maxCallers = 200 // of a route and day; the User-Agent is the caller's choice, and the table is not to grow by it
+	maxCallers = 200 // of a route, day and kind; the User-Agent is the caller's choice, and neither the table nor the room for keys is to be filled by it
 	maxCaller  = 100 // bytes
 	usageBatch = 1000
 )
 
-// usage gathers calls, so that none costs a statement. Between two flushes it holds at most maxCallers+1 entries of a route
-// for each day, so at most two times that. A crash loses what was gathered since the last flush.
+// usage gathers calls, so that none costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a
+// route for each day, so at most two times that. A crash loses what was gathered since the last flush.
 type usage struct {
 	mu      sync.Mutex
 	calls   map[useKey]*useCount
-	callers map[useKey]int // how many of a route and day, by a key without a caller
+	callers map[useKey]int // how many of a route, day and kind, by a key without a caller
 }
 
 type useKey struct {
@@ -81,7 +81,7 @@ func (u *usage) add(key useKey, count useCount) {
 	}
 	known := u.calls[key]
 	if known == nil && key.kind != CallerOther {
-		if route := (useKey{day: key.day, dialect: key.dialect, route: key.route}); u.callers[route] < maxCallers {
+		if route := (useKey{day: key.day, dialect: key.dialect, route: key.route, kind: key.kind}); u.callers[route] < maxCallers {
 			u.callers[route]++
 		} else {
 			key.kind, key.caller, key.block = CallerOther, "", ""
@@ -119,21 +119,21 @@ type used struct {
 	count useCount
 }
 
-// placeUses counts the callers of a route and day that are in the table, lets in as many new ones as there is room for, the
+// placeUses counts the callers of a route, day and kind that are in the table, lets in as many new ones as there is room for, the
 // busiest first, and calls the rest OTHER. The rows come in the order of the key, so that two batches never wait for one
 // another in a circle. Two instances that do this at once can each fill the same room: then it is a few callers more.
 const placeUses = `given AS (
   SELECT v.*, u.calls IS NOT NULL OR v.kind = 'OTHER' AS known
   FROM v LEFT JOIN dialect_usage u USING (day, dialect, route, kind, caller, block)
 ), there AS (
-  SELECT u.day, u.dialect, u.route, count(*) AS n FROM dialect_usage u
-  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route FROM v) GROUP BY u.day, u.dialect, u.route
+  SELECT u.day, u.dialect, u.route, u.kind, count(*) AS n FROM dialect_usage u
+  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
 ), ranked AS (
   SELECT given.*, given.known OR coalesce(there.n, 0)
-    + row_number() OVER (PARTITION BY given.day, given.dialect, given.route, given.known
-      ORDER BY given.calls DESC, given.kind, given.caller, given.block)
+    + row_number() OVER (PARTITION BY given.day, given.dialect, given.route, given.kind, given.known
+      ORDER BY given.calls DESC, given.caller, given.block)
     <= 200 AS fits
-  FROM given LEFT JOIN there USING (day, dialect, route)
+  FROM given LEFT JOIN there USING (day, dialect, route, kind)
 ), placed AS (
   SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller ELSE '' END AS caller,
     CASE WHEN fits THEN block ELSE '' END AS block, calls, refused, first_at, last_at

@@ -89,6 +89,30 @@ func TestFlushUsage_SideBySide(t *testing.T) {
 	})
 }
 
+// A User-Agent is anybody's choice: however many there are, they take no room from API keys that were good.
+func TestFlushUsage_KeysHaveRoom(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		side := dbtest.Beside(t, dsn)
+		for n, key := range []string{"sk_live_one", "sk_live_two"} { // in memory, and in the table
+			for agent := range 250 {
+				use(d, "GET /me", fmt.Sprint("agent ", n, " ", agent), noon())
+			}
+			d.CountUse(db.Use{Dialect: "some-api", Route: "GET /me", Kind: db.CallerAPIKey, Caller: key, At: noon()})
+			if err := d.FlushUsage(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if keys, all := count(t, side, "dialect_usage WHERE kind = 'API_KEY'"), count(t, side, "dialect_usage"); keys != 2 || all != 203 {
+			t.Errorf("%d keys among %d callers", keys, all)
+		}
+		if _, all := uses(t, d); all != 502 {
+			t.Errorf("%d calls", all)
+		}
+	})
+}
+
 // The header is cut between two characters, and every character of it comes back as it was.
 func TestCountUse_Names(t *testing.T) {
 	t.Parallel()

@@ -5,12 +5,20 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// Lapsed makes the function by which dialects tell whether a credential is an access token that was good until it expired, of
-// the session of a refresh token. It asks no database: whether the session lives shows when the refresh token is swapped.
-func (k *Keyring) Lapsed(codec *token.Codec) func(credential, refresh string) bool {
-	return func(credential, refresh string) bool {
-		session, lapsed := k.held.Load().issuer.Lapsed(credential)
+// Lapsed makes the function by which dialects tell what a credential is beside a refresh token, of either form: lapsed says
+// that it is an access token of the same session that was good until it expired, other that it is one of another session,
+// expired or not. It asks no database: whether the session lives shows when the refresh token is swapped.
+func (k *Keyring) Lapsed(codec *token.Codec) func(credential, refresh string) (lapsed, other bool) {
+	return func(credential, refresh string) (lapsed, other bool) {
 		id, _, err := codec.ParseRefresh(refresh)
-		return lapsed && err == nil && session == db.SessionIDFrom(id).String()
+		if err != nil {
+			return false, false
+		}
+		issuer, session := k.held.Load().issuer, db.SessionIDFrom(id).String()
+		if of, ok := issuer.Lapsed(credential); ok {
+			return of == session, of != session
+		}
+		access, err := issuer.Verify(credential)
+		return false, err == nil && access.Session != session
 	}
 }

@@ -32,9 +32,9 @@ type Config struct {
 	// Nil for nobody.
 	Used func(context.Context, Used)
 
-	// Lapsed tells whether a credential is an access token that was good until it expired, of the session of this refresh token.
-	// It is for dialects with renew.
-	Lapsed func(credential, refresh string) bool
+	// Lapsed tells what a credential is beside a refresh token: lapsed for an access token of the same session that was good
+	// until it expired, other for one of another session. It is for dialects with renew.
+	Lapsed func(credential, refresh string) (lapsed, other bool)
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -47,7 +47,7 @@ type Engine struct {
 	log      *slog.Logger
 	used     func(context.Context, Used)
 	reveals  bool
-	lapsed   func(credential, refresh string) bool
+	lapsed   func(credential, refresh string) (lapsed, other bool)
 	renewals map[*Dialect]*gqlhttp.Document
 }
 

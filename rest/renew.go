@@ -79,7 +79,9 @@ func (e *Engine) prepareRenewal(d *Dialect) error {
 
 // renewable tells whether a request that nobody is known to have sent may be renewed: one of a program, or of a page of ours
 // or of a trusted origin (HT-04), that presents no other credential. One that stands in a header says as whom the caller
-// wants to act, so it counts only where it is the expired token of the very session that the cookie belongs to (HT-05).
+// wants to act, so it counts only where it is the expired token of the very session that the cookie belongs to (HT-05). One
+// in a cookie may be whatever was left there, but for a token of another session: then the refresh token is not what was set
+// beside it, which is so where another API of this host has a cookie of that name.
 func (x *exchange) renewable() bool {
 	r := x.dialect.renewal
 	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous || !x.page && judge(x.req, x.visit.Foreign) != direct {
@@ -89,6 +91,12 @@ func (x *exchange) renewable() bool {
 	if refresh == "" {
 		return false
 	}
+	lapsed, other := x.engine.lapsed(x.visit.Credential, refresh)
+	return lapsed || !other && x.inCookie()
+}
+
+// inCookie tells whether no header presents a credential: what there is then, if anything, stands in a cookie.
+func (x *exchange) inCookie() bool {
 	var elsewhere []credential.Source
 	for _, s := range x.dialect.credentials {
 		if s.Kind != credential.Cookie {
@@ -96,7 +104,7 @@ func (x *exchange) renewable() bool {
 		}
 	}
 	presented, _ := credential.Read(x.req.Header, elsewhere)
-	return presented == "" || x.engine.lapsed(presented, refresh)
+	return presented == ""
 }
 
 // repeats tells whether the document can run again behind this refusal: a mutation that was refused as UNAUTHENTICATED did
