@@ -423,7 +423,7 @@ func TestDocs_Commands(t *testing.T) {
 				shown := exampleOn(t, parsed(t, s.URL+"/docs/"+d.Name), e.Call, e.Title)
 				env := os.Environ()
 				enter := func(text string) (*http.Response, []byte) {
-					return typed(t, strings.ReplaceAll(text, s.app.publicURL, s.URL), env)
+					return entered(t, strings.ReplaceAll(text, s.app.publicURL, s.URL), env)
 				}
 				steps := waits(d, e)
 				if len(steps) != len(shown.commands)-1 {
@@ -459,8 +459,8 @@ func TestDocs_Commands(t *testing.T) {
 	}
 }
 
-// typed runs a curl command in a shell and gives the answer.
-func typed(t *testing.T, text string, env []string) (*http.Response, []byte) {
+// entered runs a curl command in a shell and gives the answer.
+func entered(t *testing.T, text string, env []string) (*http.Response, []byte) {
 	t.Helper()
 	c := exec.Command("bash", "-c", strings.Replace(text, "curl ", "curl -q -s -i ", 1))
 	c.Env = env
