@@ -358,10 +358,14 @@ func (m *model) sudo(d *door, w way, h *held, current string) string {
 	return accepted
 }
 
-// readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is swapped.
+// readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is swapped, unless
+// the two are of different sessions.
 func (m *model) readRenewed(d *door, w way, access, refresh *held) (decision string, s *modelSession, renewed bool) {
 	if s := m.caller(w, access); s != nil {
 		return accepted, s, false
+	}
+	if access.kind == "access" && access.session != refresh.session {
+		return unauthenticated, nil, false
 	}
 	if decision, s := m.refresh(d, refresh); decision == accepted {
 		return accepted, s, true

@@ -617,7 +617,7 @@ func TestWolfpal_Lost(t *testing.T) {
 				s.rest(t, method+path, "", bearer(ada.Access)...).says(t, http.StatusNotFound, wolfLost)
 			}
 		}
-		for _, path := range []string{"/account", "/account/change-password", "/sessions/all/x", "/apix", "/user/forgot-password"} {
+		for _, path := range []string{"/account", "/account/change-password", "/sessions/all/x", "/apix", "/user/forgot-password/x"} {
 			r := s.rest(t, "GET "+path, "", bearer(ada.Access)...)
 			if r.refuses(t, http.StatusNotFound); strings.Contains(r.Body, "Whoops") {
 				t.Errorf("%s: %s", path, r.Body)
