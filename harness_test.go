@@ -136,13 +136,13 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 		t.Fatal(err)
 	}
 	server := a.server(log)
-	go func() { _ = server.Serve(l) }()
+	go server.Serve(l) //nolint:errcheck // it ends by Close
 	t.Cleanup(func() {
 		_ = server.Close()
 		if err := a.close(context.Background(), log); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		a, server = nil, nil // a test that is over keeps this function until all of its siblings are
+		a = nil // a test that is over keeps this function until all of its siblings are
 	})
 	i := &instance{URL: "http://" + l.Addr().String(), app: a, clock: c, log: sink}
 	t.Cleanup(func() { i.app = nil })
