@@ -142,7 +142,7 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 		if err := a.close(context.Background(), log); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		a = nil // a test that is over keeps this function until all of its siblings are
+		a, server = nil, nil // a test that is over keeps this function until all of its siblings are
 	})
 	i := &instance{URL: "http://" + l.Addr().String(), app: a, clock: c, log: sink}
 	t.Cleanup(func() { i.app = nil })
