@@ -101,7 +101,7 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	page.Run(chromedp.Click(chromedp.CSS(`.links a[href="/docs"]`)))
 	page.WaitFor(`document.title === "Dragoman API documentation"`)
 	page.Run(chromedp.Click(chromedp.CSS(`.card a[href="/docs/library-card"]`)))
-	page.WaitFor(`document.querySelector("h1").textContent === "Card Desk API"`)
+	page.WaitFor(`document.querySelector("h1").textContent === "Card Desk API" && document.readyState === "complete"`)
 
 	command := webtest.Eval[string](page, `document.querySelector("#post-Card .example > .command code").textContent`)
 	if !strings.HasPrefix(command, "curl "+s.URL+"/desk/Card") {

@@ -87,13 +87,11 @@ func TestLG01_RevealAccounts(t *testing.T) {
 }
 
 // TestLG03_Timing compares how long an unknown account, a wrong password and a suspended account take, in interleaved
-// samples. In full nothing else runs beside it, and the medians may differ by five percent.
-func TestLG03_Timing(t *testing.T) {
+// samples. Nothing else of this package runs beside it. In full the medians may differ by five percent.
+func TestLG03_Timing(t *testing.T) { //nolint:paralleltest // it measures
 	pairs, bound := 30, 0.6
 	if fullRun {
 		pairs, bound = 200, 0.05
-	} else {
-		t.Parallel()
 	}
 	for name, dsn := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
