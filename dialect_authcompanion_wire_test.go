@@ -164,12 +164,7 @@ var companionCurl = []struct{ command, answer string }{
 // The whole of the document by curl, with its own jar of cookies.
 func TestCompanion_Curl(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no curl, and CI=true wants the whole suite")
-		}
-		t.Skip("there is no curl")
-	}
+	needCurl(t)
 	places := strings.NewReplacer(`"<id>"`, `"user_\w{26}"`, `"<time>"`, `"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`, `"<jwt>"`, `"(eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]+)"`, `<seconds>`, `\d{10}`)
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s, dir, token := start(t, dsn), t.TempDir(), ""

@@ -72,12 +72,7 @@ type typist struct {
 
 func newTypist(t *testing.T, dsn string, checks bool) *typist {
 	t.Helper()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no curl, and CI=true wants the whole suite")
-		}
-		t.Skip("there is no curl")
-	}
+	needCurl(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -96,12 +95,7 @@ var wolfCommands = []struct{ command, answer string }{
 // The document's own commands, typed one after another, answer what it shows, in its order.
 func TestWolfpal_Commands(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no curl, and CI=true wants the whole suite")
-		}
-		t.Skip("there is no curl")
-	}
+	needCurl(t)
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
 		for prefix, user := range map[string]string{"/api/auth/": "user", "/auth/": "other"} {

@@ -405,12 +405,7 @@ func waits(d *rest.Dialect, e *rest.Example) []*rest.Step {
 // OpenAPI document describes.
 func TestDocs_Commands(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no curl, and CI=true wants the whole suite")
-		}
-		t.Skip("there is no curl")
-	}
+	needCurl(t)
 	shared := start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+tutorialFiles)
 	for _, d := range allDialects(t) {
 		_, text := fetched(t, "GET", shared.URL+"/docs/"+d.Name+"/openapi.json", "", "")

@@ -355,3 +355,15 @@ func spawn(t testing.TB, env ...string) *process {
 		}
 	}
 }
+
+// needCurl skips a test that types commands where there is no curl; with CI=true it fails instead.
+func needCurl(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("there is no curl, and CI=true wants the whole suite")
+	}
+	t.Skip("there is no curl")
+}
