@@ -63,8 +63,8 @@ func action(field string) string {
 }
 
 // prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else by the
-// sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter two. What it refuses is written down. The caller has to call leave when what the
-// proof is for is done.
+// sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter two. What it
+// refuses is written down. The caller has to call leave when what the proof is for is done.
 func (r *resolver) prove(ctx context.Context, c *caller, given *string, action string) (a *db.Attempt, leave func(), err error) {
 	if given != nil {
 		return r.proveBy(ctx, c, *given, action, "currentPassword")
