@@ -96,12 +96,16 @@ type (
 	sessionKind struct{}
 	keyKind     struct{}
 	eventKind   struct{}
+	mailKind    struct{}
+	tokenKind   struct{}
 )
 
 func (userKind) prefix() string    { return "user" }
 func (sessionKind) prefix() string { return "sess" }
 func (keyKind) prefix() string     { return "key" }
 func (eventKind) prefix() string   { return "evt" }
+func (mailKind) prefix() string    { return "mail" }
+func (tokenKind) prefix() string   { return "ott" }
 
 // UserID identifies an account: user_… in text.
 type UserID struct{ id[userKind] }
@@ -115,6 +119,12 @@ type KeyID struct{ id[keyKind] }
 // EventID identifies an audit event: evt_… in text.
 type EventID struct{ id[eventKind] }
 
+// MailID identifies a mail: mail_… in text.
+type MailID struct{ id[mailKind] }
+
+// TokenID identifies a one-time token. It is not the token.
+type TokenID struct{ id[tokenKind] }
+
 // NewUserID makes a fresh time-ordered id.
 func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
 
@@ -126,6 +136,14 @@ func SessionIDFrom(u uuid.UUID) SessionID { return SessionID{id[sessionKind]{u}}
 
 // NewKeyID makes a fresh time-ordered id.
 func NewKeyID() KeyID { return KeyID{id[keyKind]{token.NewID()}} }
+
+// NewMailID makes a fresh time-ordered id.
+func NewMailID() MailID { return MailID{id[mailKind]{token.NewID()}} }
+
+// TokenIDFrom types a UUID that a checked token carried.
+func TokenIDFrom(u uuid.UUID) TokenID { return TokenID{id[tokenKind]{u}} }
+
+func newTokenID() TokenID { return TokenIDFrom(token.NewID()) }
 
 func newEventID() EventID { return EventID{id[eventKind]{token.NewID()}} }
 
@@ -153,6 +171,12 @@ func (i *SessionID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
 
 // MarshalGQL writes the text form as a GraphQL ID.
 func (i KeyID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// MarshalGQL writes the text form as a GraphQL ID.
+func (i MailID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// UnmarshalGQL reads the text form.
+func (i *MailID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
 
 // UnmarshalGQL reads the text form.
 func (i *KeyID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }

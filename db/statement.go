@@ -27,14 +27,8 @@ type statement struct {
 func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
 	start := time.Now() // a stopwatch, not a clock
 	defer func() {
-		if d.Postgres() {
-			d.tell(ctx, start, err, st.postgres)
-		} else {
-			d.tell(ctx, start, err, st.sqlite...)
-		}
-		if err != nil {
-			err = fmt.Errorf("db: %w", err)
-		}
+		d.told(ctx, start, err, st)
+		err = wrap(err, "get")
 	}()
 	if d.Postgres() {
 		// pgx takes the mode as first argument; bun's own QueryContext does not pass it on.
@@ -55,7 +49,15 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 		}
 		return d.scanRow(ctx, rows, dest)
 	}
-	return d.script(ctx, st.sqlite, dest, args)
+	return d.script(ctx, st.sqlite, dest, nil, args)
+}
+
+func (d *DB) told(ctx context.Context, start time.Time, err error, st *statement) {
+	if d.Postgres() {
+		d.tell(ctx, start, err, st.postgres)
+	} else {
+		d.tell(ctx, start, err, st.sqlite...)
+	}
 }
 
 // getLocked is get while nobody else does so for the same account: for the rare condition that looks at several rows,
@@ -70,30 +72,57 @@ func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statem
 	if !d.Postgres() {
 		return d.get(ctx, st, dest, args...)
 	}
+	return d.getThen(ctx, func(tx *sql.Tx) error { return lockBy(ctx, tx, lock, user) }, nil, st, dest, args...)
+}
+
+// then is a further step in the transaction of a statement. It reads what the statement answered from its dest, and what it
+// fails with undoes the statement.
+type then func(tx *sql.Tx) error
+
+// getThen is get in one transaction with what comes before it, on Postgres alone, and with what follows when there was a row.
+// Either may be nil.
+func (d *DB) getThen(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
 	start := time.Now()
 	defer func() {
-		d.tell(ctx, start, err, st.postgres)
-		err = wrap(err, "locked")
+		d.told(ctx, start, err, st)
+		err = wrap(err, "in a transaction")
 	}()
+	if !d.Postgres() {
+		return d.script(ctx, st.sqlite, dest, next, args)
+	}
 	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		if err != nil {
-			_ = tx.Rollback()
-			return
+	defer func() { err = finish(tx, err) }()
+	if before != nil {
+		if err := before(tx); err != nil {
+			return false, err
 		}
-		err = tx.Commit()
-	}()
-	if _, err := tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user); err != nil {
-		return false, err
 	}
 	rows, err := tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
 	if err != nil {
 		return false, err
 	}
-	return d.scanRow(ctx, rows, dest)
+	found, err = d.scanRow(ctx, rows, dest)
+	if err == nil && found && next != nil {
+		err = next(tx)
+	}
+	return found, err
+}
+
+func lockBy(ctx context.Context, tx *sql.Tx, lock string, user UserID) error {
+	_, err := tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user)
+	return err
+}
+
+// finish commits what went well and undoes the rest.
+func finish(tx *sql.Tx, err error) error {
+	if err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Commit()
 }
 
 // count runs an operation that answers with the number of rows it changed.
@@ -108,7 +137,7 @@ func (d *DB) count(ctx context.Context, st *statement, args ...any) (int, error)
 	return answer.N, err
 }
 
-func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (found bool, err error) {
+func (d *DB) script(ctx context.Context, steps []string, dest any, next then, args []any) (found bool, err error) {
 	// Prepared before the transaction takes the one connection there is.
 	stmts := make([]*sql.Stmt, len(steps))
 	for i, step := range steps {
@@ -120,13 +149,7 @@ func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		if err != nil {
-			_ = tx.Rollback()
-			return
-		}
-		err = tx.Commit()
-	}()
+	defer func() { err = finish(tx, err) }()
 	last := len(steps) - 1
 	for _, stmt := range stmts[:last] {
 		if _, err := tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
@@ -137,7 +160,11 @@ func (d *DB) script(ctx context.Context, steps []string, dest any, args []any) (
 	if err != nil {
 		return false, err
 	}
-	return d.scanRow(ctx, rows, dest)
+	found, err = d.scanRow(ctx, rows, dest)
+	if err == nil && found && next != nil {
+		err = next(tx)
+	}
+	return found, err
 }
 
 func (d *DB) scanRow(ctx context.Context, rows *sql.Rows, dest any) (found bool, err error) {

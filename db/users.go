@@ -26,6 +26,11 @@ type User struct {
 	CreatedAt         time.Time  `bun:"created_at"`
 	UpdatedAt         time.Time  `bun:"updated_at"`
 	LastLoginAt       *time.Time `bun:"last_login_at"`
+
+	Locale                *string    `bun:"locale"`                  // a language tag such as en; nil for that of the request
+	PendingEmail          *string    `bun:"pending_email"`           // an address that waits to be confirmed
+	PendingEmailCanonical *string    `bun:"pending_email_canonical"` //
+	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until another one is chosen by mail (LG-09)
 }
 
 // IsNode marks a GraphQL Node.

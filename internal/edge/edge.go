@@ -64,7 +64,8 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		v := &visit.Visit{
 			RequestID: rand.Text(),
 			IP:        clientIP(r, cfg.TrustedProxies),
-			UserAgent: userAgent(r.UserAgent()),
+			UserAgent: clean(r.UserAgent(), 512),
+			Languages: clean(r.Header.Get("Accept-Language"), 200),
 			Dialect:   "graphql",
 			Foreign:   cfg.Origins.Foreign(r),
 		}
@@ -139,16 +140,16 @@ func headers(h http.Header, requestID string, https bool) {
 	}
 }
 
-// userAgent cuts the header to what is worth keeping and can not break a line of anybody's log (AU-03).
-func userAgent(s string) string {
+// clean cuts a header to what is worth keeping and can not break a line of anybody's log (AU-03).
+func clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
-	for len(s) > 512 {
-		s = strings.ToValidUTF8(s[:512], "")
+	for len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
 	}
 	return s
 }

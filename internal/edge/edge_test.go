@@ -124,7 +124,7 @@ func TestUserAgent(t *testing.T) {
 		"x" + strings.Repeat("é", 500): "x" + strings.Repeat("é", 255),
 	}
 	for text, want := range cases {
-		if got := userAgent(text); got != want || !utf8.ValidString(got) {
+		if got := clean(text, 512); got != want || !utf8.ValidString(got) {
 			t.Errorf("%.40q became %.40q", text, got)
 		}
 	}

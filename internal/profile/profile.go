@@ -19,9 +19,22 @@ type Profile struct {
 	// Sudo is for how long after a proof by password what is sensitive stays open; zero for 10 minutes.
 	Sudo time.Duration
 
+	// Mails says what the mails that are asked for through the dialect link to, by the names verifyEmail, resetPassword, signIn
+	// and changeEmail. One that is not there links to our own page.
+	Mails map[string]Mail
+
 	// SessionSuffices lets a live session change the email address and the password, however long ago its sign-in was (PW-10).
 	// A current password that is given has to be right all the same, and what else is sensitive still wants a fresh proof.
 	SessionSuffices bool
+}
+
+// Mail is the link of a mail.
+type Mail struct {
+	// Link is an absolute URL with {token} in it, and {email} where the address shall stand too; "" for our own page.
+	Link string
+
+	// TTL is how long its token is good; zero for the setting of the server.
+	TTL time.Duration
 }
 
 // Access is the form of access tokens.

@@ -43,9 +43,9 @@ const (
 
 // Codec writes and checks the credentials that need nothing but the server secret. It is safe for concurrent use.
 type Codec struct {
-	refresh, session, apiKey secret.Key
-	refreshJWT               func() [][]byte // the first one signs; a function, because fmt prints only the address of one
-	now                      func() time.Time
+	refresh, session, apiKey, oneTime, code secret.Key
+	refreshJWT                              func() [][]byte // the first one signs; a function, because fmt prints only the address of one
+	now                                     func() time.Time
 }
 
 // NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret, and
@@ -54,6 +54,7 @@ func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 	jwt := m.HMACKeys("refresh")
 	return &Codec{
 		refresh: m.Key("refresh"), session: m.Key("session"), apiKey: m.Key("api-key"),
+		oneTime: m.Key("one-time token"), code: m.Key("one-time code"),
 		refreshJWT: func() [][]byte { return jwt }, now: now,
 	}
 }

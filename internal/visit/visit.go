@@ -16,6 +16,7 @@ type Visit struct {
 	RequestID string     // ours, never the caller's
 	IP        netip.Addr // the client's address; the zero Addr when it is unknown
 	UserAgent string     // at most 512 bytes, valid UTF-8, no control characters
+	Languages string     // the header Accept-Language, at most 200 bytes; "" for none
 	Dialect   string     // the language that the caller spoke, for example graphql
 
 	// Credential is the token or key that the request presented, "" for none. When Ambiguous is true the request

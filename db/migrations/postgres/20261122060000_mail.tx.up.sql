@@ -1,0 +1,49 @@
+-- What the person wrote to be reached in, and an address that waits to be confirmed. From password_disabled_at on the
+-- password is not taken any more, right or wrong, until another one is chosen by mail.
+ALTER TABLE users ADD COLUMN IF NOT EXISTS locale text;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS pending_email text;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS pending_email_canonical text;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS password_disabled_at timestamptz;
+
+-- What a mail lets somebody do once. Neither the token nor the code is here: both are made from the id. address is the
+-- address that the token speaks of.
+CREATE TABLE IF NOT EXISTS one_time_tokens (
+  id                uuid        PRIMARY KEY,
+  purpose           text        NOT NULL,
+  user_id           uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
+  address           text        NOT NULL,
+  address_canonical text        NOT NULL,
+  attempts          integer     NOT NULL DEFAULT 0, -- of the code
+  created_at        timestamptz NOT NULL,
+  expires_at        timestamptz NOT NULL,
+  spent_at          timestamptz, -- redeemed, or made worthless
+  redeemed          boolean     NOT NULL DEFAULT false
+);
+
+CREATE INDEX IF NOT EXISTS one_time_tokens_user_id ON one_time_tokens (user_id, purpose);
+
+CREATE INDEX IF NOT EXISTS one_time_tokens_expires_at ON one_time_tokens (expires_at);
+
+-- The mails, from the change that they are about until some time after they were sent. The words are made when one is sent
+-- or looked at. Without user_id it is not known yet whose the address is, or whether it is anybody's.
+CREATE TABLE IF NOT EXISTS mails (
+  id                uuid        PRIMARY KEY,
+  kind              text        NOT NULL,
+  user_id           uuid        REFERENCES users ON DELETE CASCADE,
+  address           text        NOT NULL,
+  address_canonical text        NOT NULL,
+  token_id          uuid,
+  locale            text        NOT NULL,
+  dialect           text        NOT NULL,
+  link              text        NOT NULL,
+  ttl_seconds       integer     NOT NULL,
+  data              jsonb       NOT NULL,
+  state             text        NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'FAILED')),
+  attempts          integer     NOT NULL DEFAULT 0,
+  last_error        text,
+  created_at        timestamptz NOT NULL,
+  resolved_at       timestamptz,
+  sent_at           timestamptz
+);
+
+CREATE INDEX IF NOT EXISTS mails_user_id ON mails (user_id);

@@ -1,0 +1,141 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// OneTimeToken is what a mail lets somebody do once: a row of one_time_tokens. The token and the code themselves are made from
+// its id (token.Codec.OneTime) and stored nowhere (SE-03).
+type OneTimeToken struct {
+	bun.BaseModel `bun:"table:one_time_tokens,alias:t"`
+
+	ID               TokenID    `bun:"id,pk"`
+	Purpose          Purpose    `bun:"purpose"`
+	UserID           UserID     `bun:"user_id"`
+	Address          string     `bun:"address"` // that it speaks of: exactly this one is confirmed, or taken back to (OT-11)
+	AddressCanonical string     `bun:"address_canonical"`
+	Attempts         int        `bun:"attempts"` // wrong codes, with those of the ones before it in the last hour (OT-16)
+	CreatedAt        time.Time  `bun:"created_at"`
+	ExpiresAt        time.Time  `bun:"expires_at"`
+	SpentAt          *time.Time `bun:"spent_at"`
+	Redeemed         bool       `bun:"redeemed"` // whether it was spent by its use
+}
+
+// Letter is a mail that can be sent, to whom, and with which token.
+type Letter struct {
+	Mail  Mail
+	User  User
+	Token *OneTimeToken // nil for none
+}
+
+// attemptsCarried is how long wrong codes count against the codes that are mailed after them (OT-16).
+const attemptsCarried = time.Hour
+
+// Resolve finds out whose mail it is and makes its token, at the first attempt to send it; every later attempt gets the same.
+// Nil says that there is nothing to send: the mail is gone or sent, nobody has the address, or what it asked for is no more.
+//
+// A mail that was asked for by an address goes to the address as the account has it, and not as somebody wrote it (OT-10). A
+// new token makes the ones before it worthless (OT-03).
+func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*Letter, error) {
+	var letter *Letter
+	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		var err error
+		letter, err = d.resolveIn(ctx, tx, id, now)
+		return err
+	})
+	return letter, wrap(err, "resolve a mail")
+}
+
+func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*Letter, error) {
+	var l Letter
+	if err := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued).Scan(ctx); err != nil {
+		return nil, absent(err)
+	}
+	user := tx.NewSelect().Model(&l.User)
+	if l.Mail.UserID.IsZero() {
+		user.Where("u.email_canonical = ?", l.Mail.AddressCanonical)
+	} else {
+		user.Where("u.id = ?", l.Mail.UserID)
+	}
+	if d.Postgres() {
+		user.For("KEY SHARE") // before anything of the account: nobody waits in a circle
+	}
+	err := user.Scan(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	if err != nil || !wanted(&l) {
+		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
+		return nil, err
+	}
+	if l.Mail.ResolvedAt != nil {
+		if l.Mail.TokenID.IsZero() {
+			return &l, nil
+		}
+		l.Token = &OneTimeToken{}
+		return &l, tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+	}
+	if l.Mail.UserID.IsZero() {
+		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
+	}
+	if l.Mail.Kind.Purpose() != "" {
+		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
+			return nil, err
+		}
+		l.Mail.TokenID = l.Token.ID
+	}
+	l.Mail.ResolvedAt = &now
+	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "resolved_at").WherePK().Exec(ctx)
+	return &l, err
+}
+
+// absent is no error for what is not there.
+func absent(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// wanted tells whether a mail still makes sense for the account as it is now.
+func wanted(l *Letter) bool {
+	m, u := &l.Mail, &l.User
+	if u.Email == nil || u.Status != UserActive {
+		return false
+	}
+	switch m.Kind {
+	case MailVerifyEmail:
+		return !u.EmailVerified() && u.EmailCanonical == m.AddressCanonical
+	case MailResetPassword, MailSetPassword, MailMagicLink:
+		return u.EmailCanonical == m.AddressCanonical
+	case MailConfirmChange:
+		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == m.AddressCanonical
+	case MailChangeAsked:
+		return u.PendingEmail != nil
+	}
+	return true
+}
+
+func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
+	t := &OneTimeToken{
+		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address, AddressCanonical: m.AddressCanonical,
+		CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
+	}
+	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
+		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).Scan(ctx, &t.Attempts)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).
+		Where("user_id = ? AND purpose = ? AND spent_at IS NULL", m.UserID, t.Purpose).Exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.NewInsert().Model(t).Exec(ctx)
+	return t, err
+}
