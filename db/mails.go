@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -119,17 +118,8 @@ func (m *MailData) Scan(src any) error {
 
 // mailIn queues mails in the transaction of the change that they are about: committed both, or neither.
 func (d *DB) mailIn(ctx context.Context, tx *sql.Tx, mails ...*Mail) error {
-	for _, m := range mails {
-		data, err := json.Marshal(m.Data)
-		if err != nil {
-			return err
-		}
-		insert := `INSERT INTO mails (id, kind, user_id, address, address_canonical, locale, dialect, link, ttl_seconds, data, state, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'QUEUED', $11)`
-		if _, err := tx.ExecContext(ctx, insert, m.ID, string(m.Kind), m.UserID, m.Address, m.AddressCanonical, m.Locale, m.Dialect, m.Link,
-			m.TTLSeconds, string(data), m.CreatedAt); err != nil {
-			return wrap(err, "queue a mail")
-		}
+	if _, err := d.w.NewInsert().Model(&mails).Conn(tx).Exec(ctx); err != nil {
+		return wrap(err, "queue mails")
 	}
 	return d.enqueueIn(ctx, tx, mails)
 }

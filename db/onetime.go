@@ -53,7 +53,8 @@ func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*Letter, er
 
 func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*Letter, error) {
 	var l Letter
-	if err := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued).Scan(ctx); err != nil {
+	mail := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued)
+	if err := mail.Scan(ctx); err != nil {
 		return nil, absent(err)
 	}
 	user := tx.NewSelect().Model(&l.User)
@@ -63,7 +64,7 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 		user.Where("u.id = ?", l.Mail.UserID)
 	}
 	if d.Postgres() {
-		user.For("KEY SHARE") // before anything of the account: nobody waits in a circle
+		user.For("NO KEY UPDATE") // one at a time for an account, and before anything that hangs on it: nobody waits in a circle
 	}
 	err := user.Scan(ctx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -73,25 +74,60 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
 	}
-	if l.Mail.ResolvedAt != nil {
-		if l.Mail.TokenID.IsZero() {
-			return &l, nil
-		}
-		l.Token = &OneTimeToken{}
-		return &l, tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+	if err := mail.Scan(ctx); err != nil { // as it is now that the account is ours
+		return nil, absent(err)
 	}
+	if l.Mail.ResolvedAt == nil {
+		err = address(ctx, tx, &l, now)
+	} else if !l.Mail.TokenID.IsZero() {
+		l.Token = &OneTimeToken{}
+		err = tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// address writes on a mail to whom it goes, and makes its token.
+func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err error) {
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
 	if l.Mail.Kind.Purpose() != "" {
 		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
-			return nil, err
+			return err
 		}
 		l.Mail.TokenID = l.Token.ID
 	}
 	l.Mail.ResolvedAt = &now
 	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "resolved_at").WherePK().Exec(ctx)
-	return &l, err
+	return err
+}
+
+// Letters are the newest mails that were resolved, the newest first, with what they were made from.
+func (d *DB) Letters(ctx context.Context, limit int) ([]*Letter, error) {
+	var mails []*Mail
+	if err := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL").Order("m.id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
+		return nil, wrap(err, "letters")
+	}
+	letters := make([]*Letter, len(mails))
+	for i, m := range mails {
+		l := &Letter{Mail: *m}
+		if err := d.r.NewSelect().Model(&l.User).Where("u.id = ?", m.UserID).Scan(ctx); err != nil {
+			return nil, wrap(err, "letters")
+		}
+		if !m.TokenID.IsZero() {
+			l.Token = &OneTimeToken{}
+			if err := d.r.NewSelect().Model(l.Token).Where("t.id = ?", m.TokenID).Scan(ctx); absent(err) != nil {
+				return nil, wrap(err, "letters")
+			} else if err != nil {
+				l.Token = nil // swept
+			}
+		}
+		letters[i] = l
+	}
+	return letters, nil
 }
 
 // absent is no error for what is not there.
@@ -138,4 +174,11 @@ func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeTo
 	}
 	_, err = tx.NewInsert().Model(t).Exec(ctx)
 	return t, err
+}
+
+// QueuedMails are those that are not resolved, the oldest first.
+func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
+	var ids []MailID
+	err := d.r.NewSelect().Model((*Mail)(nil)).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx, &ids)
+	return ids, wrap(err, "queued mails")
 }
