@@ -128,23 +128,7 @@ func (d *DB) Letters(ctx context.Context, limit int) ([]*Letter, error) {
 	if err := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL").Order("m.id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
 		return nil, wrap(err, "letters")
 	}
-	letters := make([]*Letter, len(mails))
-	for i, m := range mails {
-		l := &Letter{Mail: *m}
-		if err := d.r.NewSelect().Model(&l.User).Where("u.id = ?", m.UserID).Scan(ctx); err != nil {
-			return nil, wrap(err, "letters")
-		}
-		if !m.TokenID.IsZero() {
-			l.Token = &OneTimeToken{}
-			if err := d.r.NewSelect().Model(l.Token).Where("t.id = ?", m.TokenID).Scan(ctx); absent(err) != nil {
-				return nil, wrap(err, "letters")
-			} else if err != nil {
-				l.Token = nil // swept
-			}
-		}
-		letters[i] = l
-	}
-	return letters, nil
+	return d.lettersOf(ctx, mails)
 }
 
 // absent is no error for what is not there.

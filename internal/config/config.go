@@ -48,6 +48,8 @@ type Settings struct {
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
 
+	MailTemplates string // a directory; "" for the templates of the program
+
 	Playground    Switch
 	Introspection Switch
 	Docs          bool

@@ -141,6 +141,10 @@ var keys = []key{
 		},
 	},
 	{
+		"DRAGOMAN_MAIL_TEMPLATES", "", "A directory with templates of mails that replace those of the program, or add a language. See docs/mail.md.", "a path", false,
+		func(s *Settings, v string) bool { s.MailTemplates = v; return true },
+	},
+	{
 		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is a loopback address.", autoOnOff, false,
 		position(func(s *Settings) *Switch { return &s.Playground }),
 	},
