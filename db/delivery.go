@@ -15,7 +15,7 @@ import (
 
 const (
 	// mailWithin is how long one attempt may take.
-	mailWithin = 15 * time.Second
+	mailWithin = 25 * time.Second
 	// mailAbandoned is after how long a job whose worker is gone is taken up by another. Two workers never have the same job,
 	// as the first one has given up by then.
 	mailAbandoned = mailWithin + 5*time.Second

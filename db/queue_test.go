@@ -215,7 +215,10 @@ func TestMails_Shared(t *testing.T) {
 		}
 		group.Wait()
 		for _, m := range mails {
-			until(t, "a mail is sent", func() bool { got := state(t, d, m.ID); return got.State == db.MailSent && got.SentAt != nil && got.Attempts == 1 })
+			until(t, "a mail is sent", func() bool {
+				got := state(t, d, m.ID)
+				return got.State == db.MailSent && got.SentAt != nil && got.Attempts == 1
+			})
 			if n := p.count(m.ID); n != 1 {
 				t.Errorf("%s was sent %d times", m.ID, n)
 			}

@@ -47,6 +47,7 @@ type Deps struct {
 	Throttle         bool // whether failures slow an account down
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
+	MailOff          bool // no mails at all: what needs one refuses with FEATURE_DISABLED, and notices are not queued
 	Version          string
 }
 
