@@ -69,7 +69,7 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`rest/openapi`), inside(`rest`)},
-		{inside(`web`), inside(`rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`)},
+		{inside(`web`), inside(`rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`, `internal/mail`)},
 		{inside(`web/webtest`), inside(`nothing`)},
 		{inside(`docs/examples/.*`), inside(`nothing`)},
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},

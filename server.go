@@ -231,6 +231,7 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 type app struct {
 	db        *db.DB
 	keys      *operator.Keyring
+	letters   *operator.Letters
 	observer  *observe.Observer
 	mail      *operator.Mail
 	handler   http.Handler
@@ -284,6 +285,9 @@ func open(
 	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
 		return nil, err
 	}
+	if a.letters, err = operator.OpenLetters(settings, token.NewCodec(master, now)); err != nil {
+		return nil, err
+	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
@@ -326,7 +330,7 @@ func (a *app) graphql(cfg gqlhttp.Config, settings *config.Settings, hasher *pas
 }
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/"}
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/", "/account/"}
 
 // routes is the whole surface of the server.
 func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
@@ -355,6 +359,7 @@ func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *co
 		mux.HandleFunc("/playground", edge.NotFound)
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
+	web.Pages(mux, web.PagesConfig{GraphQL: graphql, PublicURL: a.publicURL, MinPassword: settings.PasswordMinLength, Mailbox: operator.LocalMailbox(settings, a.db, a.letters)})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))

@@ -88,11 +88,11 @@ func TestOT20_NamesAreText(t *testing.T) {
 	templates := builtin(t)
 	hostile := map[string]struct{ text, html string }{
 		`<a href="https://evil.example/x">Win</a>`: {`Hello <a href="https: / / evil. example/ x">Win</ a>,`, `Hello &lt;a href=&#34;https: / / evil. example/ x&#34;&gt;Win&lt;/ a&gt;,`},
-		"Ada\r\nBcc: eve@evil.example":              {"Hello Ada Bcc: eve@ evil. example,", "Hello Ada Bcc: eve@ evil. example,"},
-		"{{.Link}}<script>alert(1)</script>":        {"Hello {{. Link}}<script>alert(1)</ script>,", "Hello {{. Link}}&lt;script&gt;alert(1)&lt;/ script&gt;,"},
-		"J.R.R. Tolkien":                            {"Hello J. R. R. Tolkien,", "Hello J. R. R. Tolkien,"},
-		"\u202eevil\u0000\u2028x":                   {"Hello evil x,", "Hello evil x,"},
-		strings.Repeat("ä", 300):                    {"Hello " + strings.Repeat("ä", 59) + "…,", "Hello " + strings.Repeat("ä", 59) + "…,"},
+		"Ada\r\nBcc: eve@evil.example":             {"Hello Ada Bcc: eve@ evil. example,", "Hello Ada Bcc: eve@ evil. example,"},
+		"{{.Link}}<script>alert(1)</script>":       {"Hello {{. Link}}<script>alert(1)</ script>,", "Hello {{. Link}}&lt;script&gt;alert(1)&lt;/ script&gt;,"},
+		"J.R.R. Tolkien":                           {"Hello J. R. R. Tolkien,", "Hello J. R. R. Tolkien,"},
+		"\u202eevil\u0000\u2028x":                  {"Hello evil x,", "Hello evil x,"},
+		strings.Repeat("ä", 300):                   {"Hello " + strings.Repeat("ä", 59) + "…,", "Hello " + strings.Repeat("ä", 59) + "…,"},
 	}
 	for name, want := range hostile {
 		for kind := range kinds {
