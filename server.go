@@ -309,7 +309,7 @@ func open(
 	if err != nil {
 		return nil, err
 	}
-	if a.mail, err = operator.StartMail(ctx, settings, database, token.NewCodec(master, now), a.observer, now, log); err != nil {
+	if a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log); err != nil {
 		return nil, err
 	}
 	a.handler = edge.Handler(edge.Config{

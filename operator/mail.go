@@ -12,7 +12,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/observe"
-	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
 // mailPoll is how often a server looks for new mails.
@@ -24,16 +23,16 @@ type Mail struct{ worker *db.MailWorker }
 // StartMail begins to send the mails of the database: to the mail server of the settings, or without one to the local mailbox,
 // where being found out about is all that happens to them.
 func StartMail(
-	ctx context.Context, settings *config.Settings, database *db.DB, codec *token.Codec, o *observe.Observer, now func() time.Time, log *slog.Logger,
+	ctx context.Context, settings *config.Settings, database *db.DB, letters *Letters, o *observe.Observer, now func() time.Time, log *slog.Logger,
 ) (*Mail, error) {
-	letters, err := OpenLetters(settings, codec)
-	if err != nil || settings.MailOff {
-		return &Mail{}, err
+	if settings.MailOff {
+		return &Mail{}, nil
 	}
 	send := func(context.Context, *db.Letter) error { return nil }
 	if settings.SMTP != nil {
+		var err error
 		if send, err = bySMTP(settings, letters); err != nil {
-			return &Mail{}, err
+			return nil, err
 		}
 	}
 	worker, err := database.StartMail(ctx, db.Delivery{

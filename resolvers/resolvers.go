@@ -48,7 +48,6 @@ type Deps struct {
 	MailOff          bool // whether no mail is ever sent
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
-	MailOff          bool // no mails at all: what needs one refuses with FEATURE_DISABLED, and notices are not queued
 	Version          string
 }
 
