@@ -195,7 +195,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
-	return server.Shutdown(end)
+	return errors.Join(server.Shutdown(end), a.mail.Stop(end))
 }
 
 // every does a piece of housekeeping again and again, until ctx ends.
@@ -218,8 +218,8 @@ func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(
 func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	if err := a.db.Flush(ctx); err != nil {
-		log.Warn("last uses and calls of dialects were not written", "error", err)
+	if err := errors.Join(a.db.Flush(ctx), a.mail.Stop(ctx)); err != nil {
+		log.Warn("last uses and calls of dialects were not written, or mails not finished", "error", err)
 	}
 	if err := a.observer.Close(ctx); err != nil {
 		log.Warn("the last spans were not sent", "error", err)
@@ -233,6 +233,7 @@ type app struct {
 	keys      *operator.Keyring
 	letters   *operator.Letters
 	observer  *observe.Observer
+	mail      *operator.Mail
 	handler   http.Handler
 	publicURL string
 	dialects  []*rest.Dialect
@@ -292,7 +293,7 @@ func open(
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
+		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
 	})
 	if err != nil {
 		return nil, err
@@ -306,6 +307,9 @@ func open(
 		RevealAccounts: settings.RevealAccounts, Lapsed: a.keys.Lapsed(token.NewCodec(master, now)), Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {
+		return nil, err
+	}
+	if a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log); err != nil {
 		return nil, err
 	}
 	a.handler = edge.Handler(edge.Config{

@@ -58,4 +58,4 @@ func (l *Letters) keep(letter *db.Letter) (mail.Kept, error) {
 }
 
 // keepsMail tells whether mails stay in the local mailbox, for people at this machine to look at.
-func keepsMail(settings *config.Settings) bool { return settings.Loopback() }
+func keepsMail(settings *config.Settings) bool { return settings.LocalMailbox() }

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/mail"
 	"net/netip"
 	"os"
 	"strings"
@@ -48,7 +49,10 @@ type Settings struct {
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
 
-	MailTemplates string // a directory; "" for the templates of the program
+	SMTP          *SMTP         // nil for none: see LocalMailbox
+	MailOff       bool          // no mails at all
+	MailFrom      *mail.Address // nil for the default: see Sender
+	MailTemplates string        // a directory; "" for the templates of the program
 
 	Playground    Switch
 	Introspection Switch
