@@ -105,6 +105,7 @@ type MailData struct {
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
+	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed, of a change of the address
 }
 
 // Value gives the JSON text.
@@ -130,6 +131,24 @@ func (d *DB) mails(ctx context.Context, mails []*Mail) then {
 		return nil
 	}
 	return func(tx *sql.Tx) error { return d.mailIn(ctx, tx, mails...) }
+}
+
+// queueIn is mailIn for mails that are known only by then, which may be none.
+func (d *DB) queueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
+	if len(mails) == 0 {
+		return nil
+	}
+	return d.mailIn(ctx, tx, mails...)
+}
+
+// getMailing is get, with queue as a further step in its transaction where mails may follow: without any there is no need of one.
+func (d *DB) getMailing(ctx context.Context, may bool, queue then, st *statement, dest any, args ...any) (err error) {
+	if may {
+		_, err = d.getThen(ctx, nil, queue, st, dest, args...)
+	} else {
+		_, err = d.get(ctx, st, dest, args...)
+	}
+	return err
 }
 
 // QueueMails queues mails that come with no change of their own.

@@ -47,7 +47,10 @@ type Deps struct {
 	Throttle         bool // whether failures slow an account down
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
-	Version          string
+
+	// RequireVerifiedEmail lets nobody sign in with a password before the address is confirmed.
+	RequireVerifiedEmail bool
+	Version              string
 }
 
 // Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any time; an
@@ -62,6 +65,7 @@ type resolver struct {
 	Deps
 	turns   limit.Turns // one password check at a time for each account
 	standIn secret.Key  // for accounts that do not exist
+	devices secret.Key  // that were signed in from
 	cursors secret.Key  // signs where a page of a list ends
 	denials *limit.Sample
 }
@@ -69,7 +73,8 @@ type resolver struct {
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
-		Deps: deps, standIn: deps.Master.Stable("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+		Deps: deps, standIn: deps.Master.Stable("login stand-in"), devices: deps.Master.Stable("known devices"),
+		cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},
