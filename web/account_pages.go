@@ -63,5 +63,17 @@ func accountPages() []*accountPage {
   }
 }`,
 		},
+		{
+			Name: "cancel-email-change", Heading: "Keep your email address",
+			Lead:     "Press the button, and the change of your address is taken back. If it took place already, everybody who is signed in is signed out.",
+			CodeLead: "Please open the link of the mail again, or paste it here.", Action: "Take the change back",
+			DoneTitle: "The change is taken back",
+			doneText:  "{email} stays the address of your account. If it was not you who asked for the change, please choose a new password now.",
+			mutation: `mutation CancelEmailChange($token: String!) {
+  outcome: cancelEmailChange(input: {token: $token}) {
+    user { email } userErrors { code message retryAfterSeconds }
+  }
+}`,
+		},
 	}
 }
