@@ -44,7 +44,8 @@ type Deps struct {
 
 	Routes []db.DialectUsage // of the dialects that are served, in the order to list them in
 
-	Throttle         bool // whether failures slow an account down
+	Throttle         bool // whether failures slow an account down, and mails to an address are counted
+	MailOff          bool // whether no mail is ever sent
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
 
@@ -68,6 +69,7 @@ type resolver struct {
 	devices secret.Key  // that were signed in from
 	cursors secret.Key  // signs where a page of a list ends
 	denials *limit.Sample
+	mails   *mailLimits // nil where nothing is counted
 }
 
 // New makes the executable schema. It fails when a root field does not say who may call it.
@@ -75,6 +77,10 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
 		Deps: deps, standIn: deps.Master.Stable("login stand-in"), devices: deps.Master.Stable("known devices"),
 		cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+	}
+	var err error
+	if r.mails, err = newMailLimits(deps); err != nil {
+		return nil, err
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},
