@@ -113,6 +113,9 @@ func Load(getenv func(string) string) (*Settings, error) {
 	if err := s.checkSecrets(); err != nil {
 		return nil, err
 	}
+	if s.RequireVerifiedEmail && s.MailOff {
+		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address"}
+	}
 	var err error
 	if s.Traces, err = loadTraces(getenv); err != nil {
 		return nil, err
