@@ -258,7 +258,7 @@ func serveCheck(
 func open(
 	ctx context.Context, settings *config.Settings, hasher *password.Hasher, now func() time.Time, log *slog.Logger, further ...*rest.Dialect,
 ) (a *app, err error) {
-	dialects, err := operator.LoadDialects(settings, further...)
+	dialects, templates, err := operator.LoadFiles(settings, further...)
 	if err != nil {
 		return nil, err
 	}
@@ -285,9 +285,7 @@ func open(
 	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
 		return nil, err
 	}
-	if a.letters, err = operator.OpenLetters(settings, token.NewCodec(master, now)); err != nil {
-		return nil, err
-	}
+	a.letters = operator.OpenLetters(settings, templates, token.NewCodec(master, now))
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
