@@ -268,7 +268,7 @@ func TestMail_KillAfterCommit(t *testing.T) {
 					_, _ = send(p.URL, "", askResetDoc, inputOf("email", address))
 				})
 			}
-			time.Sleep(time.Duration(round%40) * 30 * time.Millisecond)
+			time.Sleep(time.Duration(200+round*370%1300) * time.Millisecond) // from before the first commit to after the last delivery
 			_ = p.cmd.Process.Signal(syscall.SIGKILL)
 			_ = p.cmd.Wait()
 			group.Wait()
