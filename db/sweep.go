@@ -18,6 +18,7 @@ const (
 	keepSent      = 7 * 24 * time.Hour    // a mail that was sent
 	keepMails     = 30 * 24 * time.Hour   // any other mail: what was given up, for somebody to look into
 	keepTokens    = 24 * time.Hour        // an expired one-time token, for who comes late to be told so
+	keepDevices   = 180 * 24 * time.Hour  // a device that nobody signed in from
 	keepUsage     = 400 * 24 * time.Hour  // who called a dialect: a year and a bit, to compare with the same weeks
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
@@ -43,6 +44,8 @@ var sweeps = []struct {
 (SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
 (SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
+	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
+(SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN

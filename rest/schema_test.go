@@ -246,6 +246,7 @@ var words = []struct{ pointer, file string }{
 	{"/properties/tokens/properties/refresh/properties/reuse", fileHead + "tokens: {refresh: {reuse: zzz}}\n"},
 	{"/properties/password/properties/blocklist", fileHead + "password: {blocklist: zzz}\n"},
 	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},
+	{"/properties/emailChange", fileHead + "emailChange: zzz\n"},
 	{"/properties/sensitiveChanges", fileHead + "sensitiveChanges: zzz\n"},
 	{"/properties/contentType", fileHead + "contentType: zzz\n"},
 	{"/$defs/route/properties/accepts/items", "routes: [{route: GET /x, accepts: [zzz]}]\n"},

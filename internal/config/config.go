@@ -45,6 +45,8 @@ type Settings struct {
 	RevealAccounts    bool
 	Registration      bool
 
+	RequireVerifiedEmail bool // before the first sign-in with a password
+
 	Dialects        []string // names; nil for all, empty for none
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
@@ -110,6 +112,9 @@ func Load(getenv func(string) string) (*Settings, error) {
 	}
 	if err := s.checkSecrets(); err != nil {
 		return nil, err
+	}
+	if s.RequireVerifiedEmail && s.MailOff {
+		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address"}
 	}
 	var err error
 	if s.Traces, err = loadTraces(getenv); err != nil {

@@ -23,6 +23,10 @@ type Profile struct {
 	// and changeEmail. One that is not there links to our own page.
 	Mails map[string]Mail
 
+	// EmailAtOnce lets a new address count at once, unconfirmed, with a notice and a link to take it back to the former one. Else
+	// it waits until it is confirmed.
+	EmailAtOnce bool
+
 	// SignInAfterReset has resetPassword sign the person in, for an API that documents it. A reset is no sign-in otherwise (OT-09).
 	SignInAfterReset bool
 
