@@ -268,7 +268,7 @@ func TestMail_KillAfterCommit(t *testing.T) {
 					_, _ = send(p.URL, "", askResetDoc, inputOf("email", address))
 				})
 			}
-			time.Sleep(time.Duration(round%40) * 30 * time.Millisecond)
+			time.Sleep(time.Duration(200+round*370%1300) * time.Millisecond) // from before the first commit to after the last delivery
 			_ = p.cmd.Process.Signal(syscall.SIGKILL)
 			_ = p.cmd.Wait()
 			group.Wait()
@@ -338,4 +338,85 @@ func eventuallyWithin(t testing.TB, most time.Duration, what string, done func()
 			t.Fatalf("not within %v: %s", most, what)
 		}
 	}
+}
+
+// TestStart_MailIsDecided: a server that is there for others does not start without a word about its mails, and commands do not ask.
+func TestStart_MailIsDecided(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string][]string{
+		"a public listener": {"DRAGOMAN_LISTEN=:FREEPORT"},
+		"a port":            {"PORT=FREEPORT"},
+		"a public URL":      {"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", "DRAGOMAN_PUBLIC_URL=https://auth.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			got := command(t, dir, env)
+			if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: DRAGOMAN_SMTP_URL is not set") || !strings.Contains(got.stderr, "smtp://user:password@host:587") ||
+				!strings.Contains(got.stderr, "none") || strings.Count(got.stderr, "\n") != 1 {
+				t.Errorf("%+v", got)
+			}
+			if got := command(t, dir, env, "migrate"); got.code != 0 {
+				t.Errorf("migrate: %+v", got)
+			}
+		})
+	}
+	off := spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "DRAGOMAN_SMTP_URL=none")
+	if a, err := send(off.URL, "", askResetDoc, inputOf("email", "ada@example.com")); err != nil || a.code() != "FEATURE_DISABLED" {
+		t.Errorf("without mail: %v %+v", err, a)
+	}
+	if res, _ := fetched(t, "GET", off.URL+"/dev/mailbox", "", ""); res.StatusCode != http.StatusNotFound {
+		t.Errorf("a mailbox where there are no mails: %d", res.StatusCode)
+	}
+}
+
+// TestMail_DeliveryList walks through the list page by page, and tries cursors that are not of it (AZ-08).
+func TestMail_DeliveryList(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, mailWaits)
+		ada, admin := s.register(t, "ada@example.com"), s.admin(t, dsn, "root@example.com")
+		var want []string
+		for range 7 {
+			want = append([]string{s.queued(t, ada, db.MailPassword).ID.String()}, want...)
+		}
+		var got []string
+		variables := map[string]any{"first": 3, "state": "QUEUED"}
+		for pages := 0; pages < 10; pages++ {
+			a := s.graphql(t, admin.Access, deliveriesDoc, variables)
+			nodes, _ := a.at("mailDeliveries", "nodes").([]any)
+			for _, n := range nodes {
+				if node := n.(map[string]any); node["kind"] == "password-changed" {
+					got = append(got, node["id"].(string))
+				}
+			}
+			if a.at("mailDeliveries", "pageInfo", "hasNextPage") != true {
+				break
+			}
+			variables["after"] = a.text("mailDeliveries", "pageInfo", "endCursor")
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s, want %s", got, want)
+		}
+		cursor := variables["after"]
+		for _, wrong := range []map[string]any{
+			{"after": cursor}, {"after": cursor, "state": "FAILED"}, {"after": "AAAA"}, {"after": want[0]}, {"first": 101}, {"first": -1},
+		} {
+			if a := s.graphql(t, admin.Access, deliveriesDoc, wrong); a.code() != "BAD_USER_INPUT" {
+				t.Errorf("%v: %s", wrong, a.Raw)
+			}
+		}
+		sideways := openSide(t, dsn)
+		if a := s.graphql(t, ada.Access, deleteAccountDoc, nil); a.code() != "" { // AU-07
+			t.Error(a.Raw)
+		}
+		if n := sideways.count(t, "SELECT count(*) FROM mails WHERE address_canonical = 'ada@example.com' AND user_id IS NOT NULL"); n > 0 {
+			t.Errorf("%d mails of an account that is gone", n)
+		}
+		before := len(sideways.audit(t))
+		s.graphql(t, admin.Access, retryMailDoc, inputOf("id", db.NewMailID().String()))
+		if fresh := sideways.audit(t)[before:]; len(fresh) != 1 || fresh[0].action != "retry_mail_delivery" || fresh[0].outcome != "failed" || fresh[0].reason != "not_found" {
+			t.Errorf("audit rows %+v", fresh)
+		}
+	})
 }

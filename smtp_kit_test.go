@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
@@ -38,6 +39,7 @@ type smtpSink struct {
 	address string
 	tls     *tls.Config
 	server  *smtp.Server
+	listen  net.Listener
 
 	mu     sync.Mutex
 	mails  []received
@@ -68,15 +70,19 @@ func (s *smtpSink) start() {
 			s.t.Fatal(err)
 		}
 	}
-	s.address = l.Addr().String()
+	s.address, s.listen = l.Addr().String(), l
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &smtpSession{sink: s}, nil }))
 	s.server.Domain, s.server.TLSConfig = "localhost", s.tls
-	s.server.ErrorLog = silent{}
+	s.server.ErrorLog, s.server.AllowInsecureAuth = silent{}, true
 	server := s.server
 	go func() { _ = server.Serve(l) }()
 }
 
-func (s *smtpSink) stop() { _ = s.server.Close() }
+// stop listens no more; start goes on where it was.
+func (s *smtpSink) stop() {
+	_ = s.listen.Close() // which the server does not know before it serves
+	_ = s.server.Close()
+}
 
 type silent struct{}
 
@@ -121,6 +127,13 @@ func eventually(t testing.TB, what string, done func() bool) {
 type smtpSession struct {
 	sink     *smtpSink
 	from, to string
+}
+
+// AuthMechanisms is PLAIN, and any password is right.
+func (s *smtpSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (s *smtpSession) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(string, string, string) error { return nil }), nil
 }
 
 func (s *smtpSession) Reset()        {}
