@@ -153,6 +153,9 @@ func (r *route) expressions() []string {
 			add(h.value)
 		}
 	}
+	for _, v := range r.variants {
+		all = append(append(all, v.when.text), v.route.expressions()...)
+	}
 	return all
 }
 
