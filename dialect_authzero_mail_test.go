@@ -198,8 +198,10 @@ func TestLG05_Zero(t *testing.T) {
 			openSide(t, dsn).exec(t, "UPDATE users SET status = 'SUSPENDED' WHERE email = 'barred@example.com'")
 			for _, route := range []string{"/identity/password_reset", "/identity/email_verification"} {
 				for way, ask := range map[string]func(string) reply{
-					"JSON":  func(email string) reply { return s.rest(t, "POST "+route, `{"email":"`+email+`"}`) },
-					"form":  func(email string) reply { return s.rest(t, "POST "+route, formOf("email", email), "Content-Type", formType) },
+					"JSON": func(email string) reply { return s.rest(t, "POST "+route, `{"email":"`+email+`"}`) },
+					"form": func(email string) reply {
+						return s.rest(t, "POST "+route, formOf("email", email), "Content-Type", formType)
+					},
 					"query": func(email string) reply { return s.rest(t, "POST "+route+"?"+formOf("email", email), "") },
 				} {
 					s.oneAnswer(t, func(email string) reply {
@@ -279,8 +281,12 @@ func TestSE08_ZeroReset(t *testing.T) {
 		s.signIn(t, zeroMail, zeroNew)
 		for n, call := range []func(token string) reply{
 			func(token string) reply { return s.rest(t, "PATCH /identity/password_reset", newPasswordBody(token)) },
-			func(token string) reply { return s.rest(t, route, formOf("sid", token, "password", zeroNew), "Content-Type", formType) },
-			func(token string) reply { return s.rest(t, route+"?"+formOf("token", token, "password", zeroNew, "password_confirmation", zeroNew), "") },
+			func(token string) reply {
+				return s.rest(t, route, formOf("sid", token, "password", zeroNew), "Content-Type", formType)
+			},
+			func(token string) reply {
+				return s.rest(t, route+"?"+formOf("token", token, "password", zeroNew, "password_confirmation", zeroNew), "")
+			},
 		} {
 			if r := call(token()); r.Status != http.StatusOK {
 				t.Errorf("way %d: %d %s", n, r.Status, r.Body)
