@@ -21,8 +21,9 @@ type AuthMethod string
 
 // The ways that exist.
 const (
-	AuthPassword AuthMethod = "PASSWORD"
-	AuthAPIKey   AuthMethod = "API_KEY"
+	AuthPassword  AuthMethod = "PASSWORD"
+	AuthMagicLink AuthMethod = "MAGIC_LINK" // a link or a code of a mail
+	AuthAPIKey    AuthMethod = "API_KEY"
 )
 
 // Permission is something that a caller may do.
@@ -46,7 +47,9 @@ func (s *UserStatus) UnmarshalGQL(v any) error { return readEnum(v, s, UserActiv
 func (m AuthMethod) MarshalGQL(w io.Writer) { writeEnum(w, m) }
 
 // UnmarshalGQL reads the enum value.
-func (m *AuthMethod) UnmarshalGQL(v any) error { return readEnum(v, m, AuthPassword, AuthAPIKey) }
+func (m *AuthMethod) UnmarshalGQL(v any) error {
+	return readEnum(v, m, AuthPassword, AuthMagicLink, AuthAPIKey)
+}
 
 // MarshalGQL writes the enum value.
 func (p Permission) MarshalGQL(w io.Writer) { writeEnum(w, p) }

@@ -105,6 +105,7 @@ type MailData struct {
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
+	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed, of a change of the address
 }
 
 // Value gives the JSON text.

@@ -178,7 +178,13 @@ func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeTo
 
 // QueuedMails are those that are not resolved, the oldest first.
 func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
-	var ids []MailID
-	err := d.r.NewSelect().Model((*Mail)(nil)).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx, &ids)
-	return ids, wrap(err, "queued mails")
+	var mails []*Mail
+	if err := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx); err != nil {
+		return nil, wrap(err, "queued mails")
+	}
+	ids := make([]MailID, len(mails))
+	for i, m := range mails {
+		ids[i] = m.ID
+	}
+	return ids, nil
 }

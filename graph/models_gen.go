@@ -192,6 +192,16 @@ type LoginPayload struct {
 
 func (LoginPayload) IsPayload() {}
 
+// Signs in by a mail.
+type LoginWithMagicLinkInput struct {
+	// The token of the mail; or its code of 6 digits, which needs `email` beside it.
+	Token string `json:"token"`
+	// The address that the mail went to. Beside a token it is compared when given.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// How tokens reach the client.
+	TokenDelivery TokenDelivery `json:"tokenDelivery"`
+}
+
 // Which session ends.
 type LogoutInput struct {
 	// The refresh token of the session, for callers whose access token has expired. When absent the credential of the request decides.
@@ -279,6 +289,42 @@ type RegisterPayload struct {
 
 func (RegisterPayload) IsPayload() {}
 
+// Asks for a mail to sign in by.
+type RequestMagicLinkInput struct {
+	// The address of the account.
+	Email string `json:"email"`
+}
+
+// Asks for a mail by which a new password is chosen.
+type RequestPasswordResetInput struct {
+	// The address of the account.
+	Email string `json:"email"`
+}
+
+// Chooses a new password by a mail.
+type ResetPasswordInput struct {
+	// The token of the mail; or its code of 6 digits, which needs `email` beside it.
+	Token string `json:"token"`
+	// The address that the mail went to. Beside a token it is compared when given.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The new password, under the rules of `serverInfo.passwordPolicy`.
+	NewPassword string `json:"newPassword"`
+}
+
+// The answer of `resetPassword`.
+type ResetPasswordPayload struct {
+	// The person. Null when refused.
+	User *db.User `json:"user,omitempty"`
+	// Null: a reset is no sign-in. Tokens are there only for callers of an older API that documents it so.
+	Tokens *AuthTokens `json:"tokens,omitempty"`
+	// Null as `tokens` is.
+	Session *db.Session `json:"session,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (ResetPasswordPayload) IsPayload() {}
+
 // The answer of `revokeOtherSessions`.
 type RevokeOtherSessionsPayload struct {
 	// How many sessions ended, null when refused.
@@ -317,6 +363,12 @@ type RevokeUserSessionsInput struct {
 type RotateAPIKeyInput struct {
 	// The global identifier.
 	ID string `json:"id"`
+}
+
+// Asks for a mail by which an address is confirmed.
+type SendVerificationEmailInput struct {
+	// The address of the account. When absent the signed-in person is meant.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
 }
 
 // What a deployment offers.
@@ -462,6 +514,17 @@ type UserPayload struct {
 
 func (UserPayload) IsPayload() {}
 
+// Confirms an address.
+type VerifyEmailInput struct {
+	// The token of the mail; or its code of 6 digits, which needs `email` beside it.
+	Token string `json:"token"`
+	// The address that the mail went to. Beside a token it is compared when given.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// Whether a token that confirmed this very address before, within its life, gets the answer of a success, so that a link can be followed
+	// twice. Nothing changes then. A code is good once in any case.
+	AllowConfirmed bool `json:"allowConfirmed"`
+}
+
 // The kinds of credential.
 type CredentialKind string
 
@@ -538,7 +601,7 @@ const (
 	ErrorCodeInvalidCredentials ErrorCode = "INVALID_CREDENTIALS"
 	// The current password is wrong.
 	ErrorCodeInvalidCurrentPassword ErrorCode = "INVALID_CURRENT_PASSWORD"
-	// A refresh token is wrong, spent or expired.
+	// A refresh token, or the token or code of a mail, is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
 	// A refresh token was used twice; its whole session was revoked.
 	ErrorCodeTokenReused ErrorCode = "TOKEN_REUSED"
@@ -675,6 +738,73 @@ func (e *TokenDelivery) UnmarshalJSON(b []byte) error {
 }
 
 func (e TokenDelivery) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a mailed token is for.
+type TokenPurpose string
+
+const (
+	// Choosing a new password: `resetPassword`.
+	TokenPurposePasswordReset TokenPurpose = "PASSWORD_RESET"
+	// Confirming the address of an account: `verifyEmail`.
+	TokenPurposeEmailVerification TokenPurpose = "EMAIL_VERIFICATION"
+	// Signing in: `loginWithMagicLink`.
+	TokenPurposeMagicLink TokenPurpose = "MAGIC_LINK"
+	// Confirming a new address, which becomes that of the account: `verifyEmail`.
+	TokenPurposeEmailChange TokenPurpose = "EMAIL_CHANGE"
+	// Taking a change of the address back.
+	TokenPurposeEmailChangeCancel TokenPurpose = "EMAIL_CHANGE_CANCEL"
+)
+
+var AllTokenPurpose = []TokenPurpose{
+	TokenPurposePasswordReset,
+	TokenPurposeEmailVerification,
+	TokenPurposeMagicLink,
+	TokenPurposeEmailChange,
+	TokenPurposeEmailChangeCancel,
+}
+
+func (e TokenPurpose) IsValid() bool {
+	switch e {
+	case TokenPurposePasswordReset, TokenPurposeEmailVerification, TokenPurposeMagicLink, TokenPurposeEmailChange, TokenPurposeEmailChangeCancel:
+		return true
+	}
+	return false
+}
+
+func (e TokenPurpose) String() string {
+	return string(e)
+}
+
+func (e *TokenPurpose) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TokenPurpose(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TokenPurpose", str)
+	}
+	return nil
+}
+
+func (e TokenPurpose) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TokenPurpose) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TokenPurpose) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -122,27 +122,33 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		ChangeEmail         func(childComplexity int, input ChangeEmailInput) int
-		ChangePassword      func(childComplexity int, input ChangePasswordInput) int
-		CreateAPIKey        func(childComplexity int, input CreateAPIKeyInput) int
-		CreateUser          func(childComplexity int, input CreateUserInput) int
-		DeleteAPIKey        func(childComplexity int, input DeleteAPIKeyInput) int
-		DeleteAccount       func(childComplexity int) int
-		DeleteUser          func(childComplexity int, input DeleteUserInput) int
-		Login               func(childComplexity int, input LoginInput) int
-		Logout              func(childComplexity int, input *LogoutInput) int
-		ReactivateUser      func(childComplexity int, input ReactivateUserInput) int
-		Refresh             func(childComplexity int, input RefreshInput) int
-		Register            func(childComplexity int, input RegisterInput) int
-		RevokeOtherSessions func(childComplexity int) int
-		RevokeSession       func(childComplexity int, input RevokeSessionInput) int
-		RevokeUserSessions  func(childComplexity int, input RevokeUserSessionsInput) int
-		RotateAPIKey        func(childComplexity int, input RotateAPIKeyInput) int
-		Sudo                func(childComplexity int, input SudoInput) int
-		SuspendUser         func(childComplexity int, input SuspendUserInput) int
-		UpdateAPIKey        func(childComplexity int, input UpdateAPIKeyInput) int
-		UpdateMe            func(childComplexity int, input UpdateMeInput) int
-		UpdateUser          func(childComplexity int, input UpdateUserInput) int
+		ChangeEmail           func(childComplexity int, input ChangeEmailInput) int
+		ChangePassword        func(childComplexity int, input ChangePasswordInput) int
+		CreateAPIKey          func(childComplexity int, input CreateAPIKeyInput) int
+		CreateUser            func(childComplexity int, input CreateUserInput) int
+		DeleteAPIKey          func(childComplexity int, input DeleteAPIKeyInput) int
+		DeleteAccount         func(childComplexity int) int
+		DeleteUser            func(childComplexity int, input DeleteUserInput) int
+		Login                 func(childComplexity int, input LoginInput) int
+		LoginWithMagicLink    func(childComplexity int, input LoginWithMagicLinkInput) int
+		Logout                func(childComplexity int, input *LogoutInput) int
+		ReactivateUser        func(childComplexity int, input ReactivateUserInput) int
+		Refresh               func(childComplexity int, input RefreshInput) int
+		Register              func(childComplexity int, input RegisterInput) int
+		RequestMagicLink      func(childComplexity int, input RequestMagicLinkInput) int
+		RequestPasswordReset  func(childComplexity int, input RequestPasswordResetInput) int
+		ResetPassword         func(childComplexity int, input ResetPasswordInput) int
+		RevokeOtherSessions   func(childComplexity int) int
+		RevokeSession         func(childComplexity int, input RevokeSessionInput) int
+		RevokeUserSessions    func(childComplexity int, input RevokeUserSessionsInput) int
+		RotateAPIKey          func(childComplexity int, input RotateAPIKeyInput) int
+		SendVerificationEmail func(childComplexity int, input *SendVerificationEmailInput) int
+		Sudo                  func(childComplexity int, input SudoInput) int
+		SuspendUser           func(childComplexity int, input SuspendUserInput) int
+		UpdateAPIKey          func(childComplexity int, input UpdateAPIKeyInput) int
+		UpdateMe              func(childComplexity int, input UpdateMeInput) int
+		UpdateUser            func(childComplexity int, input UpdateUserInput) int
+		VerifyEmail           func(childComplexity int, input VerifyEmailInput) int
 	}
 
 	PageInfo struct {
@@ -170,11 +176,19 @@ type ComplexityRoot struct {
 		ServerInfo        func(childComplexity int) int
 		Session           func(childComplexity int, id *string, number *int) int
 		Sessions          func(childComplexity int) int
+		TokenIsValid      func(childComplexity int, purpose TokenPurpose, token string, email *string) int
 		User              func(childComplexity int, id string) int
 		Users             func(childComplexity int, first *int, after *string, last *int, before *string, filter *db.UserFilter) int
 	}
 
 	RegisterPayload struct {
+		Session    func(childComplexity int) int
+		Tokens     func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ResetPasswordPayload struct {
 		Session    func(childComplexity int) int
 		Tokens     func(childComplexity int) int
 		User       func(childComplexity int) int
@@ -689,6 +703,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Login(childComplexity, args["input"].(LoginInput)), true
+	case "Mutation.loginWithMagicLink":
+		if e.ComplexityRoot.Mutation.LoginWithMagicLink == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_loginWithMagicLink_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LoginWithMagicLink(childComplexity, args["input"].(LoginWithMagicLinkInput)), true
 	case "Mutation.logout":
 		if e.ComplexityRoot.Mutation.Logout == nil {
 			break
@@ -733,6 +758,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Register(childComplexity, args["input"].(RegisterInput)), true
+	case "Mutation.requestMagicLink":
+		if e.ComplexityRoot.Mutation.RequestMagicLink == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestMagicLink_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestMagicLink(childComplexity, args["input"].(RequestMagicLinkInput)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(RequestPasswordResetInput)), true
+	case "Mutation.resetPassword":
+		if e.ComplexityRoot.Mutation.ResetPassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetPassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(ResetPasswordInput)), true
 	case "Mutation.revokeOtherSessions":
 		if e.ComplexityRoot.Mutation.RevokeOtherSessions == nil {
 			break
@@ -772,6 +830,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RotateAPIKey(childComplexity, args["input"].(RotateAPIKeyInput)), true
+	case "Mutation.sendVerificationEmail":
+		if e.ComplexityRoot.Mutation.SendVerificationEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendVerificationEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendVerificationEmail(childComplexity, args["input"].(*SendVerificationEmailInput)), true
 	case "Mutation.sudo":
 		if e.ComplexityRoot.Mutation.Sudo == nil {
 			break
@@ -827,6 +896,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateUser(childComplexity, args["input"].(UpdateUserInput)), true
+	case "Mutation.verifyEmail":
+		if e.ComplexityRoot.Mutation.VerifyEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyEmail(childComplexity, args["input"].(VerifyEmailInput)), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -964,6 +1044,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Sessions(childComplexity), true
+	case "Query.tokenIsValid":
+		if e.ComplexityRoot.Query.TokenIsValid == nil {
+			break
+		}
+
+		args, err := ec.field_Query_tokenIsValid_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TokenIsValid(childComplexity, args["purpose"].(TokenPurpose), args["token"].(string), args["email"].(*string)), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -1011,6 +1102,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RegisterPayload.UserErrors(childComplexity), true
+
+	case "ResetPasswordPayload.session":
+		if e.ComplexityRoot.ResetPasswordPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Session(childComplexity), true
+	case "ResetPasswordPayload.tokens":
+		if e.ComplexityRoot.ResetPasswordPayload.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Tokens(childComplexity), true
+	case "ResetPasswordPayload.user":
+		if e.ComplexityRoot.ResetPasswordPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.User(childComplexity), true
+	case "ResetPasswordPayload.userErrors":
+		if e.ComplexityRoot.ResetPasswordPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.UserErrors(childComplexity), true
 
 	case "RevokeOtherSessionsPayload.revokedCount":
 		if e.ComplexityRoot.RevokeOtherSessionsPayload.RevokedCount == nil {
@@ -1370,19 +1486,25 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeleteApiKeyInput,
 		ec.unmarshalInputDeleteUserInput,
 		ec.unmarshalInputLoginInput,
+		ec.unmarshalInputLoginWithMagicLinkInput,
 		ec.unmarshalInputLogoutInput,
 		ec.unmarshalInputReactivateUserInput,
 		ec.unmarshalInputRefreshInput,
 		ec.unmarshalInputRegisterInput,
+		ec.unmarshalInputRequestMagicLinkInput,
+		ec.unmarshalInputRequestPasswordResetInput,
+		ec.unmarshalInputResetPasswordInput,
 		ec.unmarshalInputRevokeSessionInput,
 		ec.unmarshalInputRevokeUserSessionsInput,
 		ec.unmarshalInputRotateApiKeyInput,
+		ec.unmarshalInputSendVerificationEmailInput,
 		ec.unmarshalInputSudoInput,
 		ec.unmarshalInputSuspendUserInput,
 		ec.unmarshalInputUpdateApiKeyInput,
 		ec.unmarshalInputUpdateMeInput,
 		ec.unmarshalInputUpdateUserInput,
 		ec.unmarshalInputUserFilter,
+		ec.unmarshalInputVerifyEmailInput,
 	)
 	first := true
 
@@ -1457,7 +1579,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/80_usage.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/80_usage.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1473,6 +1595,7 @@ var sources = []*ast.Source{
 	{Name: "schema/10_user.graphqls", Input: sourceData("schema/10_user.graphqls"), BuiltIn: false},
 	{Name: "schema/15_account.graphqls", Input: sourceData("schema/15_account.graphqls"), BuiltIn: false},
 	{Name: "schema/20_auth.graphqls", Input: sourceData("schema/20_auth.graphqls"), BuiltIn: false},
+	{Name: "schema/25_mail.graphqls", Input: sourceData("schema/25_mail.graphqls"), BuiltIn: false},
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
 	{Name: "schema/70_admin.graphqls", Input: sourceData("schema/70_admin.graphqls"), BuiltIn: false},
@@ -1690,6 +1813,20 @@ func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, fie
 		return ec.fieldContext_RegisterPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ResetPasswordPayload_user(ctx, field)
+	case "tokens":
+		return ec.fieldContext_ResetPasswordPayload_tokens(ctx, field)
+	case "session":
+		return ec.fieldContext_ResetPasswordPayload_session(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResetPasswordPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeOtherSessionsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -11,12 +11,13 @@ import (
 )
 
 // Admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
-// what would wait too long is sent away. A refresh token costs no hash.
+// what would wait too long is sent away. The tokens of sessions and of mails cost no hash.
 func Admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, refused func(string), now func() time.Time) (
 	func(context.Context, string) error, error,
 ) {
 	hash := func(_ context.Context, field string) error {
-		if field == "refresh" {
+		switch field {
+		case "refresh", "sendVerificationEmail", "verifyEmail", "requestPasswordReset", "requestMagicLink", "loginWithMagicLink", "tokenIsValid":
 			return nil
 		}
 		return hasher.Admit()

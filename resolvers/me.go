@@ -37,9 +37,13 @@ func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, er
 
 // ServerInfo is Query.serverInfo.
 func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
+	methods := []db.AuthMethod{db.AuthPassword, db.AuthMagicLink, db.AuthAPIKey}
+	if r.MailOff {
+		methods = []db.AuthMethod{db.AuthPassword, db.AuthAPIKey}
+	}
 	return &graph.ServerInfo{
 		Version:     r.Version,
-		AuthMethods: []db.AuthMethod{db.AuthPassword, db.AuthAPIKey},
+		AuthMethods: methods,
 		PasswordPolicy: &graph.PasswordPolicy{
 			MinLength: r.policy(ctx).MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes,
 			ChecksBreaches: !r.profile(ctx).Password.FlagGuessable,

@@ -44,7 +44,8 @@ type Deps struct {
 
 	Routes []db.DialectUsage // of the dialects that are served, in the order to list them in
 
-	Throttle         bool // whether failures slow an account down
+	Throttle         bool // whether failures slow an account down, and mails to an address are counted
+	MailOff          bool // whether no mail is ever sent
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
 	Version          string
@@ -64,12 +65,17 @@ type resolver struct {
 	standIn secret.Key  // for accounts that do not exist
 	cursors secret.Key  // signs where a page of a list ends
 	denials *limit.Sample
+	mails   *mailLimits // nil where nothing is counted
 }
 
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
 		Deps: deps, standIn: deps.Master.Stable("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+	}
+	var err error
+	if r.mails, err = newMailLimits(deps); err != nil {
+		return nil, err
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},

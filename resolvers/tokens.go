@@ -14,7 +14,7 @@ import (
 )
 
 // amr is how an access token names the ways of a sign-in (RFC 8176 section 2).
-var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd"}
+var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "otp"}
 
 // tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it is
 // a function of: asking twice gives the same.

@@ -172,7 +172,10 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 	if _, err := New(NewMemory(1), Defaults(), time.Now); err != nil {
 		t.Error(err)
 	}
-	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{"changeEmail", "changePassword", "createUser", "login", "refresh", "register", "sudo", "updateMe"}) {
+	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
+		"changeEmail", "changePassword", "createUser", "login", "loginWithMagicLink", "refresh", "register", "requestMagicLink",
+		"requestPasswordReset", "resetPassword", "sendVerificationEmail", "sudo", "tokenIsValid", "updateMe", "verifyEmail",
+	}) {
 		t.Errorf("defaults for %v", got)
 	}
 }

@@ -24,6 +24,8 @@ type Rule struct {
 func Defaults() map[string]Rule {
 	const quarter = 15 * time.Minute
 	account := Rule{Name: "account", Burst: 60, Window: quarter}
+	recovery := Rule{Name: "recovery", Burst: 60, Window: quarter}
+	verification := Rule{Name: "verification", Burst: 60, Window: quarter}
 	return map[string]Rule{
 		"login":    {Name: "login", Burst: 60, Window: quarter},
 		"register": {Name: "register", Burst: 60, Window: quarter},
@@ -31,6 +33,11 @@ func Defaults() map[string]Rule {
 
 		// One bucket for all that ask for the password of who is signed in already.
 		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
+
+		// What goes through a mailbox. How many mails an address gets is another limit, that of resolvers.
+		"requestPasswordReset": recovery, "resetPassword": recovery, "requestMagicLink": recovery,
+		"sendVerificationEmail": verification, "verifyEmail": verification, "tokenIsValid": verification,
+		"loginWithMagicLink": {Name: "login", Burst: 60, Window: quarter},
 
 		// What costs a hash counts before it is known who asks. Administrators may have a list of people to enter.
 		"createUser": {Name: "createUser", Burst: 600, Window: quarter},

@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS one_time_tokens (
 
 CREATE INDEX IF NOT EXISTS one_time_tokens_user_id ON one_time_tokens (user_id, purpose);
 
+-- By the address that somebody types a code beside.
+CREATE INDEX IF NOT EXISTS one_time_tokens_address ON one_time_tokens (address_canonical, purpose);
+
 CREATE INDEX IF NOT EXISTS one_time_tokens_expires_at ON one_time_tokens (expires_at);
 
 -- The mails, from the change that they are about until some time after they were sent. The words are made when one is sent

@@ -1,0 +1,161 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Mailed is a one-time token with the account that it is for, as they are at a moment.
+type Mailed struct {
+	Token OneTimeToken `bun:"embed:t_"`
+	User  User         `bun:"embed:u_"`
+}
+
+// Why says for the audit log why a token is good for none of these purposes at a time; "" for one that is good. It reads and
+// decides nothing: what is redeemed is decided by the statement that redeems it.
+func (m *Mailed) Why(now time.Time, purposes ...Purpose) string {
+	t, u := &m.Token, &m.User
+	switch {
+	case !slices.Contains(purposes, t.Purpose):
+		return "other_purpose"
+	case t.Redeemed:
+		return "spent"
+	case t.SpentAt != nil:
+		return "replaced"
+	case !t.ExpiresAt.After(now):
+		return "expired"
+	case u.Status != UserActive:
+		return "suspended"
+	case !t.speaksOf(u):
+		return "address_changed"
+	}
+	return ""
+}
+
+// speaksOf tells whether the address of a token is still what it was when it was mailed (OT-01).
+func (t *OneTimeToken) speaksOf(u *User) bool {
+	switch t.Purpose {
+	case PurposeConfirmChange:
+		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == t.AddressCanonical
+	case PurposeCancelChange:
+		return true // it is the former address that counts no more
+	case PurposeVerifyEmail, PurposeResetPassword, PurposeMagicLink:
+	}
+	return u.EmailCanonical == t.AddressCanonical
+}
+
+// Confirmed tells whether the token once confirmed the address that the account has, within its life (OT-15).
+func (m *Mailed) Confirmed(now time.Time) bool {
+	t, u := &m.Token, &m.User
+	return (t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange) && t.Redeemed && t.ExpiresAt.After(now) &&
+		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
+}
+
+const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
+t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at, t.expires_at AS t_expires_at,
+t.spent_at AS t_spent_at, t.redeemed AS t_redeemed`
+
+var mailed = statement{
+	reads:    true,
+	postgres: `SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1`,
+	sqlite: []string{
+		`SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = ?1`,
+	},
+}
+
+// Mailed reads a one-time token and its account; nil when there is none such.
+func (d *DB) Mailed(ctx context.Context, id TokenID) (*Mailed, error) {
+	var m Mailed
+	found, err := d.get(ctx, &mailed, &m, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// The life of a code (OT-01, OT-16). It is shorter than that of its token, and so is its number of tries.
+const (
+	codeLives = 10 * time.Minute
+	codeTries = 5
+)
+
+// A code belongs to the newest token that was mailed to the address. Only one whose tries are not used up can be tried.
+var tryCode = statement{
+	postgres: `WITH c AS (
+  SELECT id FROM one_time_tokens WHERE address_canonical = $1 AND purpose IN ($3, $4) AND spent_at IS NULL AND expires_at > $2
+  AND created_at > $5 ORDER BY created_at DESC, id DESC LIMIT 1
+), r AS (
+  UPDATE one_time_tokens SET attempts = attempts + 1
+  WHERE id = (SELECT id FROM c) AND attempts < $6 AND spent_at IS NULL RETURNING id, user_id
+) SELECT r.id, r.user_id FROM (SELECT 1) one LEFT JOIN r ON true`,
+	sqlite: []string{
+		`UPDATE one_time_tokens SET attempts = attempts + 1 WHERE attempts < ?6 AND id = (
+  SELECT id FROM one_time_tokens WHERE address_canonical = ?1 AND purpose IN (?3, ?4) AND spent_at IS NULL AND expires_at > ?2
+  AND created_at > ?5 ORDER BY created_at DESC, id DESC LIMIT 1
+)`,
+		`SELECT t.id, t.user_id FROM (SELECT 1) one LEFT JOIN one_time_tokens t ON changes() = 1 AND t.id = (
+  SELECT id FROM one_time_tokens WHERE address_canonical = ?1 AND purpose IN (?3, ?4) AND spent_at IS NULL AND expires_at > ?2
+  AND created_at > ?5 ORDER BY created_at DESC, id DESC LIMIT 1
+)`,
+	},
+}
+
+// lockAddressee makes others wait who make a token for the same account: a new one takes over the tries of the old one.
+const lockAddressee = `SELECT 1 FROM users WHERE id = (
+  SELECT user_id FROM one_time_tokens WHERE address_canonical = $1 AND purpose IN ($2, $3) AND spent_at IS NULL
+  ORDER BY created_at DESC, id DESC LIMIT 1
+) FOR NO KEY UPDATE`
+
+// TryCode finds the token whose code somebody showed beside an address, by one of up to two purposes; the zero id when the code
+// is not right, or there is none. A try is taken before right compares, and given back when it was right; one that was wrong
+// is written down as the failure of action in the same transaction.
+func (d *DB) TryCode(
+	ctx context.Context, address string, purposes []Purpose, right func(TokenID) bool, action string, now time.Time,
+) (TokenID, error) {
+	first, last := purposes[0], purposes[len(purposes)-1]
+	var row struct {
+		ID     TokenID `bun:"id"`
+		UserID UserID  `bun:"user_id"`
+	}
+	found := false
+	judge := func(tx *sql.Tx) error {
+		if !row.ID.IsZero() && right(row.ID) {
+			found = true
+			_, err := d.w.NewUpdate().Model((*OneTimeToken)(nil)).Set("attempts = attempts - 1").Where("id = ?", row.ID).Conn(tx).Exec(ctx)
+			return err
+		}
+		e := Event{Action: action, Reason: "wrong_code", User: row.UserID}
+		if row.ID.IsZero() {
+			e.Reason = "no_code"
+		}
+		return d.eventIn(ctx, tx, e, now)
+	}
+	lock := func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, lockAddressee, pgx.QueryExecModeCacheStatement, address, first, last)
+		return err
+	}
+	_, err := d.getThen(ctx, lock, judge, &tryCode, &row, address, now, first, last, now.Add(-codeLives), codeTries)
+	if err != nil || !found {
+		return TokenID{}, err
+	}
+	return row.ID, nil
+}
+
+// eventIn writes an event in the transaction of a statement.
+func (d *DB) eventIn(ctx context.Context, tx *sql.Tx, e Event, now time.Time) error {
+	_, err := d.w.NewRaw(insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...).Conn(tx).Exec(ctx)
+	return err
+}
+
+// AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.
+func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mail) error {
+	var row struct {
+		N int `bun:"n"`
+	}
+	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, actedArgs(ctx, e, now)...)
+	return err
+}

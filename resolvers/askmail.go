@@ -1,0 +1,88 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+// RequestPasswordReset is Mutation.requestPasswordReset.
+func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
+	return r.asked(ctx, "request_password_reset", r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email))
+}
+
+// RequestMagicLink is Mutation.requestMagicLink.
+func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagicLinkInput) (*graph.BasicPayload, error) {
+	return r.asked(ctx, "request_magic_link", r.askMail(ctx, "request_magic_link", db.MailMagicLink, input.Email))
+}
+
+// SendVerificationEmail is Mutation.sendVerificationEmail.
+func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendVerificationEmailInput) (*graph.BasicPayload, error) {
+	const action = "send_verification_email"
+	if input != nil {
+		if email := input.Email.Value(); email != nil {
+			return r.asked(ctx, action, r.askMail(ctx, action, db.MailVerifyEmail, *email))
+		}
+	}
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.kind == graph.CredentialKindAPIKey {
+		return nil, r.forbidden(ctx, c)
+	}
+	e := db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID}
+	if err = r.askOwnMail(ctx, c, e); err != nil {
+		err = r.record(ctx, err, e)
+	}
+	return r.asked(ctx, action, err)
+}
+
+func (r *resolver) askOwnMail(ctx context.Context, c *caller, e db.Event) error {
+	switch {
+	case r.MailOff:
+		return errNoMail()
+	case c.User.EmailVerified() || c.User.Email == nil:
+		return fault.New(fault.Conflict, "Your address is confirmed already.")
+	}
+	return r.queue(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+}
+
+func (r *resolver) asked(ctx context.Context, action string, err error) (*graph.BasicPayload, error) {
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: action}))
+		return &graph.BasicPayload{UserErrors: errs}, err
+	}
+	return &graph.BasicPayload{UserErrors: accepted()}, nil
+}
+
+// askMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run, and the
+// answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
+func (r *resolver) askMail(ctx context.Context, action string, kind db.MailKind, address string) error {
+	if r.MailOff {
+		return errNoMail()
+	}
+	email, canonical, err := identity.Email(address)
+	if err != nil {
+		return at(err, "email")
+	}
+	return r.queue(ctx, db.Event{Action: action}, r.mail(ctx, kind, db.UserID{}, email, canonical))
+}
+
+// queue queues a mail that was asked for, unless its address had too many: then nothing is different but the note in the log.
+func (r *resolver) queue(ctx context.Context, e db.Event, m *db.Mail) error {
+	allowed, err := r.mayMail(ctx, m.Kind, m.AddressCanonical)
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		e.Note = "limited"
+		return r.DB.AskMails(ctx, e, r.now())
+	}
+	return r.DB.AskMails(ctx, e, r.now(), m)
+}
+
+func errNoMail() error { return fault.New(fault.FeatureDisabled, "This server sends no mail.") }

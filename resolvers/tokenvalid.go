@@ -1,0 +1,37 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// purposes are what the members of TokenPurpose stand for.
+func purposes(p graph.TokenPurpose) []db.Purpose {
+	switch p {
+	case graph.TokenPurposePasswordReset:
+		return []db.Purpose{db.PurposeResetPassword}
+	case graph.TokenPurposeEmailVerification:
+		return []db.Purpose{db.PurposeVerifyEmail}
+	case graph.TokenPurposeMagicLink:
+		return []db.Purpose{db.PurposeMagicLink}
+	case graph.TokenPurposeEmailChange:
+		return []db.Purpose{db.PurposeConfirmChange}
+	case graph.TokenPurposeEmailChangeCancel:
+		return []db.Purpose{db.PurposeCancelChange}
+	}
+	return nil
+}
+
+// TokenIsValid is Query.tokenIsValid.
+func (q queries) TokenIsValid(ctx context.Context, purpose graph.TokenPurpose, token string, email *string) (*bool, error) {
+	s := shown{text: token, email: email, purposes: purposes(purpose), action: "token_is_valid"}
+	m, err := q.showing(ctx, s)
+	if err != nil && !fault.Is(err, fault.InvalidToken) {
+		return nil, err
+	}
+	valid := err == nil && m.Why(q.now(), s.purposes...) == ""
+	return &valid, nil
+}
