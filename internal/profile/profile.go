@@ -29,10 +29,6 @@ type Profile struct {
 	// SessionSuffices lets a live session change the email address and the password, however long ago its sign-in was (PW-10).
 	// A current password that is given has to be right all the same, and what else is sensitive still wants a fresh proof.
 	SessionSuffices bool
-
-	// SignInAfterReset answers a reset of the password with the tokens of a new session, for APIs that are documented so. An
-	// account with a second factor gets none.
-	SignInAfterReset bool
 }
 
 // Mail is the link of a mail.
