@@ -70,8 +70,8 @@ func (i *instance) mailReader(t *testing.T) func(ctx context.Context, kind, to s
 	}
 }
 
-// mailed is the mail of a step, as what it keeps is taken from.
-func (i *instance) mailed(t *testing.T, step *rest.MailStep) []byte {
+// readFor is the mail of a step, as what it keeps is taken from.
+func (i *instance) readFor(t *testing.T, step *rest.MailStep) []byte {
 	t.Helper()
 	found, err := i.mailReader(t)(t.Context(), step.Kind, step.To)
 	if err != nil {

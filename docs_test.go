@@ -437,7 +437,7 @@ func TestDocs_Commands(t *testing.T) {
 					var body []byte
 					switch {
 					case step.Mail != nil:
-						body = s.mailed(t, step.Mail)
+						body = s.readFor(t, step.Mail)
 						res = &http.Response{StatusCode: http.StatusOK}
 					case shown.commands[i] == "":
 						continue

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -17,12 +18,20 @@ type Change struct {
 	Proof *Attempt // whose password was just found right; nil where none was asked for
 
 	// To holds the new values, and the flags say which of them count.
-	To                                        *User
-	Name, Username, Metadata, Email, Password bool
+	To                                                *User
+	Name, Username, Metadata, Locale, Email, Password bool
+
+	// AtOnce says that a new address counts from now on, unconfirmed. Else it waits as the pending one, in the place of any other
+	// that does; only the spelling of the address in use changes without being confirmed.
+	AtOnce bool
 
 	EndOthers bool   // whether the other sessions end
 	Action    string // of the event, and the reason that the ended sessions bear
 	Note      string // of the event
+
+	// Mails gives those to queue with the change: was is the person before it, and taken tells whether the pending address is
+	// somebody else's. Nil for none.
+	Mails func(was, is *User, taken bool) []*Mail
 }
 
 // proof gives the hash that has to be in force still, and the address of the bucket whose failures are forgotten.
@@ -33,40 +42,63 @@ func (c *Change) proof() (hash, address *string) {
 	return &c.Proof.User.PasswordHash, &c.Proof.bucket.address
 }
 
-// A new address is not confirmed; the same one in another spelling stays what it was.
+// A new address that counts at once is not confirmed; the same one in another spelling stays what it was.
+//
+// What was mailed before is worth nothing after a change that it does not know of (OT-03, SE-08). Links to take an address back
+// stay good: whoever took an account over would have them die by changing its password.
 var changeAccount = statement{
 	postgres: `WITH u AS (
   UPDATE users SET updated_at = $2, name = CASE WHEN $5 THEN $6 ELSE name END,
     username = CASE WHEN $7 THEN $8 ELSE username END, username_canonical = CASE WHEN $7 THEN $9 ELSE username_canonical END,
-    metadata = CASE WHEN $10 THEN $11 ELSE metadata END,
-    email = CASE WHEN $12 THEN $13 ELSE email END, email_canonical = CASE WHEN $12 THEN $14 ELSE email_canonical END,
-    email_verified_at = CASE WHEN $12 AND email_canonical <> $14 THEN NULL ELSE email_verified_at END,
-    password_hash = CASE WHEN $15 THEN $16 ELSE password_hash END
+    metadata = CASE WHEN $10 THEN $11 ELSE metadata END, locale = CASE WHEN $20 THEN $21 ELSE locale END,
+    email = CASE WHEN $12 AND ($22 OR email_canonical = $14) THEN $13 ELSE email END,
+    email_canonical = CASE WHEN $12 AND $22 THEN $14 ELSE email_canonical END,
+    email_verified_at = CASE WHEN $12 AND $22 AND email_canonical <> $14 THEN NULL ELSE email_verified_at END,
+    pending_email = CASE WHEN $12 AND NOT $22 AND email_canonical <> $14 THEN $13 WHEN NOT $12 AND NOT $15 THEN pending_email END,
+    pending_email_canonical = CASE WHEN $12 AND NOT $22 AND email_canonical <> $14 THEN $14
+      WHEN NOT $12 AND NOT $15 THEN pending_email_canonical END,
+    password_hash = CASE WHEN $15 THEN $16 ELSE password_hash END,
+    password_disabled_at = CASE WHEN $15 THEN NULL ELSE password_disabled_at END
   WHERE id = $3 AND status = 'ACTIVE' AND ($4::text IS NULL OR password_hash = $4)
   AND EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND user_id = $3 AND ` + alivePostgres + `) RETURNING *
 ), x AS (
   UPDATE sessions SET revoked_at = $2, revoked_reason = $18 WHERE id IN (
     SELECT id FROM sessions WHERE $17 AND user_id = (SELECT id FROM u) AND id <> $1 AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
   )
+), o AS (
+  UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u) AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+    ($15 AND purpose <> 'VERIFY_EMAIL') OR ($12 AND purpose = 'CONFIRM_CHANGE') OR ($12 AND $22 AND address_canonical <> $14))
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address = $19
-), a AS (` + insertEvent + ` SELECT $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32 FROM u
-) SELECT ` + userColumns + `, ` + sessionColumns + ` FROM u JOIN sessions s ON s.id = $1`,
+  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
+    SELECT address FROM throttles WHERE subject = $3 AND $19::text IS NOT NULL AND address IN ($19, '*') ORDER BY address FOR UPDATE)
+), a AS (` + insertEvent + ` SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35 FROM u
+) SELECT ` + userColumns + `, ` + sessionColumns + `,
+EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
+FROM u JOIN sessions s ON s.id = $1`,
 	sqlite: []string{
 		`UPDATE users SET updated_at = ?2, name = CASE WHEN ?5 THEN ?6 ELSE name END,
   username = CASE WHEN ?7 THEN ?8 ELSE username END, username_canonical = CASE WHEN ?7 THEN ?9 ELSE username_canonical END,
-  metadata = CASE WHEN ?10 THEN ?11 ELSE metadata END,
-  email = CASE WHEN ?12 THEN ?13 ELSE email END, email_canonical = CASE WHEN ?12 THEN ?14 ELSE email_canonical END,
-  email_verified_at = CASE WHEN ?12 AND email_canonical <> ?14 THEN NULL ELSE email_verified_at END,
-  password_hash = CASE WHEN ?15 THEN ?16 ELSE password_hash END
+  metadata = CASE WHEN ?10 THEN ?11 ELSE metadata END, locale = CASE WHEN ?20 THEN ?21 ELSE locale END,
+  email = CASE WHEN ?12 AND (?22 OR email_canonical = ?14) THEN ?13 ELSE email END,
+  email_canonical = CASE WHEN ?12 AND ?22 THEN ?14 ELSE email_canonical END,
+  email_verified_at = CASE WHEN ?12 AND ?22 AND email_canonical <> ?14 THEN NULL ELSE email_verified_at END,
+  pending_email = CASE WHEN ?12 AND NOT ?22 AND email_canonical <> ?14 THEN ?13 WHEN NOT ?12 AND NOT ?15 THEN pending_email END,
+  pending_email_canonical = CASE WHEN ?12 AND NOT ?22 AND email_canonical <> ?14 THEN ?14
+    WHEN NOT ?12 AND NOT ?15 THEN pending_email_canonical END,
+  password_hash = CASE WHEN ?15 THEN ?16 ELSE password_hash END,
+  password_disabled_at = CASE WHEN ?15 THEN NULL ELSE password_disabled_at END
 WHERE id = ?3 AND status = 'ACTIVE' AND (?4 IS NULL OR password_hash = ?4)
 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?3 AND ` + aliveSQLite + `)`,
-		insertEvent + ` SELECT ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32 FROM users WHERE id = ?3 AND changes() = 1`,
+		insertEvent + ` SELECT ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35 FROM users WHERE id = ?3 AND changes() = 1`,
 		`UPDATE sessions SET revoked_at = ?2, revoked_reason = ?18
-WHERE ?17 AND user_id = ?3 AND id <> ?1 AND ` + aliveSQLite + ` AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?20)`,
-		`DELETE FROM throttles WHERE subject = ?3 AND address = ?19 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?20)`,
-		`SELECT ` + userColumns + `, ` + sessionColumns + ` FROM users u JOIN sessions s ON s.id = ?1
-WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?20)`,
+WHERE ?17 AND user_id = ?3 AND id <> ?1 AND ` + aliveSQLite + ` AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
+		`UPDATE one_time_tokens SET spent_at = ?2 WHERE user_id = ?3 AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+  (?15 AND purpose <> 'VERIFY_EMAIL') OR (?12 AND purpose = 'CONFIRM_CHANGE') OR (?12 AND ?22 AND address_canonical <> ?14)
+) AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
+		`DELETE FROM throttles WHERE subject = ?3 AND ?19 IS NOT NULL AND address IN (?19, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
+		`SELECT ` + userColumns + `, ` + sessionColumns + `,
+EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
+FROM users u JOIN sessions s ON s.id = ?1 WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
 	},
 }
 
@@ -81,21 +113,33 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (after
 	to, session := c.To, c.By.Session.ID
 	args := []any{
 		session, now, c.By.User.ID, hash, c.Name, to.Name, c.Username, to.Username, to.UsernameCanonical, c.Metadata, to.Metadata,
-		c.Email, to.Email, to.EmailCanonical, c.Password, to.PasswordHash, c.EndOthers, c.Action, address,
+		c.Email, to.Email, to.EmailCanonical, c.Password, to.PasswordHash, c.EndOthers, c.Action, address, c.Locale, to.Locale, c.AtOnce,
 	}
 	e := Event{Action: c.Action, Note: c.Note, User: c.By.User.ID, Sess: session}
 	if c.Proof != nil {
 		e.Methods = []AuthMethod{AuthPassword} // the factor that was shown (AU-01)
 	}
-	var changed Caller
-	found, err := d.getLocked(ctx, c.By.User.ID, &changeAccount, &changed, append(args, eventArgs(ctx, e, now)...)...)
+	var was User
+	var is struct {
+		User    User    `bun:"embed:u_"`
+		Session Session `bun:"embed:s_"`
+		Taken   bool    `bun:"taken"` // the pending address, by somebody else
+	}
+	mails := func(tx *sql.Tx) error {
+		if c.Mails == nil {
+			return nil
+		}
+		return d.queueIn(ctx, tx, c.Mails(&was, &is.User, is.Taken))
+	}
+	before := func(tx *sql.Tx) error { return d.lockAccount(ctx, tx, c.By.User.ID, &was) }
+	found, err := d.getAfter(ctx, before, mails, &changeAccount, &is, append(args, eventArgs(ctx, e, now)...)...)
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
 	}
 	if err != nil || !found {
 		return nil, nil, err
 	}
-	return &changed, nil, nil
+	return &Caller{User: is.User, Session: is.Session}, nil, nil
 }
 
 // takenBy reads which unique name of an account stood in the way; nil for any other error and for none.
@@ -117,17 +161,18 @@ func takenBy(err error) *Taken {
 var sudo = statement{
 	postgres: `WITH s AS (
   UPDATE sessions SET authenticated_at = $2 WHERE id = $1 AND user_id = $3 AND ` + alivePostgres + `
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = $3 AND status = 'ACTIVE' AND password_hash = $4) RETURNING user_id
+  AND EXISTS (SELECT 1 FROM users WHERE users.id = $3 AND status = 'ACTIVE' AND password_hash = $4 AND password_disabled_at IS NULL) RETURNING user_id
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT user_id FROM s) AND address = $5
+  DELETE FROM throttles WHERE subject = (SELECT user_id FROM s) AND address IN (
+    SELECT address FROM throttles WHERE subject = $3 AND address IN ($5, '*') ORDER BY address FOR UPDATE)
 ), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM s
 ) SELECT count(*) AS n FROM s`,
 	sqlite: []string{
 		`UPDATE sessions SET authenticated_at = ?2 WHERE id = ?1 AND user_id = ?3 AND ` + aliveSQLite + `
-AND EXISTS (SELECT 1 FROM users WHERE users.id = ?3 AND status = 'ACTIVE' AND password_hash = ?4)`,
+AND EXISTS (SELECT 1 FROM users WHERE users.id = ?3 AND status = 'ACTIVE' AND password_hash = ?4 AND password_disabled_at IS NULL)`,
 		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
 FROM sessions WHERE id = ?1 AND changes() = 1`,
-		`DELETE FROM throttles WHERE subject = ?3 AND address = ?5 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
+		`DELETE FROM throttles WHERE subject = ?3 AND address IN (?5, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
 		`SELECT count(*) AS n FROM audit_events WHERE id = ?6`,
 	},
 }

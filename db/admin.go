@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -64,8 +65,8 @@ ON CONFLICT DO NOTHING`,
 }
 
 // CreateUser makes an account on behalf of a person, with its event e. When a name is taken nothing is made, and the answer
-// says which. Its number is drawn here.
-func (d *DB) CreateUser(ctx context.Context, u *User, e Event) (*Taken, error) {
+// says which. Its number is drawn here. The mails are queued with it.
+func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (*Taken, error) {
 	e.User = u.ID
 	for range drawNumber {
 		u.Number = randomNumber()
@@ -73,8 +74,17 @@ func (d *DB) CreateUser(ctx context.Context, u *User, e Event) (*Taken, error) {
 			u.ID, u.Number, u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.Username, u.UsernameCanonical, u.Name, u.Metadata, u.Role,
 			text(u.PasswordHash), u.CreatedAt, string(u.Status),
 		}
-		n, err := d.count(ctx, &createUser, append(args, actedArgs(ctx, e, u.CreatedAt)...)...)
-		if err != nil || n == 1 {
+		var made struct {
+			N int `bun:"n"`
+		}
+		queue := func(tx *sql.Tx) error {
+			if made.N == 0 {
+				return nil
+			}
+			return d.queueIn(ctx, tx, mails)
+		}
+		err := d.getMailing(ctx, len(mails) > 0, queue, &createUser, &made, append(args, actedArgs(ctx, e, u.CreatedAt)...)...)
+		if err != nil || made.N == 1 {
 			return nil, err
 		}
 		taken, err := d.taken(ctx, u)

@@ -133,6 +133,24 @@ func (d *DB) mails(ctx context.Context, mails []*Mail) then {
 	return func(tx *sql.Tx) error { return d.mailIn(ctx, tx, mails...) }
 }
 
+// queueIn is mailIn for mails that are known only by then, which may be none.
+func (d *DB) queueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
+	if len(mails) == 0 {
+		return nil
+	}
+	return d.mailIn(ctx, tx, mails...)
+}
+
+// getMailing is get, with queue as a further step in its transaction where mails may follow: without any there is no need of one.
+func (d *DB) getMailing(ctx context.Context, may bool, queue then, st *statement, dest any, args ...any) (err error) {
+	if may {
+		_, err = d.getThen(ctx, nil, queue, st, dest, args...)
+	} else {
+		_, err = d.get(ctx, st, dest, args...)
+	}
+	return err
+}
+
 // QueueMails queues mails that come with no change of their own.
 func (d *DB) QueueMails(ctx context.Context, mails ...*Mail) error {
 	if len(mails) == 0 {

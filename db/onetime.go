@@ -19,7 +19,8 @@ type OneTimeToken struct {
 	UserID           UserID     `bun:"user_id"`
 	Address          string     `bun:"address"` // that it speaks of: exactly this one is confirmed, or taken back to (OT-11)
 	AddressCanonical string     `bun:"address_canonical"`
-	Attempts         int        `bun:"attempts"` // wrong codes, with those of the ones before it in the last hour (OT-16)
+	Confirmed        bool       `bun:"confirmed"` // whether the address was, before it was changed
+	Attempts         int        `bun:"attempts"`  // wrong codes, with those of the ones before it in the last hour (OT-16)
 	CreatedAt        time.Time  `bun:"created_at"`
 	ExpiresAt        time.Time  `bun:"expires_at"`
 	SpentAt          *time.Time `bun:"spent_at"`
@@ -40,7 +41,8 @@ const attemptsCarried = time.Hour
 // Nil says that there is nothing to send: the mail is gone or sent, nobody has the address, or what it asked for is no more.
 //
 // A mail that was asked for by an address goes to the address as the account has it, and not as somebody wrote it (OT-10). A
-// new token makes the ones before it worthless (OT-03).
+// new token makes the ones before it worthless (OT-03), but for those that take back another address: whoever took an account over
+// would have the link of its owner die by a second change.
 func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*Letter, error) {
 	var letter *Letter
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -160,7 +162,7 @@ func wanted(l *Letter) bool {
 func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
 	t := &OneTimeToken{
 		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address, AddressCanonical: m.AddressCanonical,
-		CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
+		Confirmed: m.Data.Confirmed, CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
 	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
 		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).Scan(ctx, &t.Attempts)
@@ -168,7 +170,8 @@ func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeTo
 		return nil, err
 	}
 	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).
-		Where("user_id = ? AND purpose = ? AND spent_at IS NULL", m.UserID, t.Purpose).Exec(ctx)
+		Where("user_id = ? AND purpose = ? AND spent_at IS NULL", m.UserID, t.Purpose).
+		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical).Exec(ctx)
 	if err != nil {
 		return nil, err
 	}

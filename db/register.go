@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -12,22 +13,25 @@ var errNumbers = errors.New("db: no free number was drawn")
 var register = statement{
 	postgres: `WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
-    password_hash, created_at, updated_at, last_login_at)
-  SELECT $3, $13, $14, $15, $16, $17, $18, $19, $20, 'ACTIVE', $21, $8, $8, CASE WHEN $12 THEN $8::timestamptz END
+    password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
+  SELECT $3, $13, $14, $15, $16, $17, $18, $19, $20, 'ACTIVE', $21, $8, $8, CASE WHEN $12 THEN $8::timestamptz END, $22, $23
   ON CONFLICT DO NOTHING RETURNING id
 ), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11 FROM u WHERE $12
   ON CONFLICT (number) DO NOTHING RETURNING id
-), a AS (` + insertEvent + ` SELECT $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34 FROM u
+), k AS (
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT $3, $24, $1, $8 FROM s WHERE $24::bytea IS NOT NULL
+), a AS (` + insertEvent + ` SELECT $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37 FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	sqlite: []string{
 		`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
-  password_hash, created_at, updated_at, last_login_at)
-SELECT ?3, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 'ACTIVE', ?21, ?8, ?8, CASE WHEN ?12 THEN ?8 END WHERE true
+  password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
+SELECT ?3, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 'ACTIVE', ?21, ?8, ?8, CASE WHEN ?12 THEN ?8 END, ?22, ?23 WHERE true
 ON CONFLICT DO NOTHING`,
 		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10, ?11 WHERE changes() = 1 AND ?12
 ON CONFLICT (number) DO NOTHING`,
-		insertEvent + ` SELECT ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34
+		insertEvent + ` SELECT ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37
 FROM users WHERE id = ?3`,
+		`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT ?3, ?24, ?1, ?8 FROM sessions WHERE id = ?1 AND ?24 IS NOT NULL`,
 		`SELECT (SELECT count(*) FROM users WHERE id = ?3) AS users, (SELECT count(*) FROM sessions WHERE id = ?1) AS sessions`,
 	},
 }
@@ -42,6 +46,11 @@ type Taken struct {
 // (ID-02). When a name is taken nothing is made, and the answer says which. Notes say in the event of a success what is
 // remarkable about the account, each in one word_like_this.
 func (d *DB) Register(ctx context.Context, u *User, s *Session, notes ...string) (*Taken, error) {
+	return d.RegisterMailing(ctx, u, s, nil, notes...)
+}
+
+// RegisterMailing is Register with mails that are queued when the account is made.
+func (d *DB) RegisterMailing(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
@@ -50,9 +59,15 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, notes ...string)
 	for range drawNumber {
 		u.Number, s.Number = randomNumber(), randomNumber()
 		args := append(s.args(), signIn, u.Number, u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical,
-			u.Name, u.Metadata, u.Role, u.PasswordHash)
+			u.Name, u.Metadata, u.Role, u.PasswordHash, u.Locale, u.EmailVerifiedAt, s.Device)
 		var made struct{ Users, Sessions int }
-		if _, err := d.get(ctx, &register, &made, append(args, eventArgs(ctx, e, u.CreatedAt)...)...); err != nil {
+		queue := func(tx *sql.Tx) error {
+			if made.Users == 0 {
+				return nil
+			}
+			return d.queueIn(ctx, tx, mails)
+		}
+		if err := d.getMailing(ctx, len(mails) > 0, queue, &register, &made, append(args, eventArgs(ctx, e, u.CreatedAt)...)...); err != nil {
 			return nil, err
 		}
 		if made.Users == 1 {

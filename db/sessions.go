@@ -34,6 +34,9 @@ type Session struct {
 	IdleSeconds   int          `bun:"idle_seconds"`
 	RevokedAt     *time.Time   `bun:"revoked_at"`
 	RevokedReason *string      `bun:"revoked_reason"`
+
+	// Device stands for the device that signs in, where that is to be remembered: see Attempt.NewDevice. It is in no row of sessions.
+	Device []byte `bun:"-"`
 }
 
 // NoRefresh is the Generation of a session that was handed out as a session token or a cookie. No refresh token can be of it:

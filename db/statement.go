@@ -49,7 +49,7 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 		}
 		return d.scanRow(ctx, rows, dest)
 	}
-	return d.script(ctx, st.sqlite, dest, nil, args)
+	return d.script(ctx, st.sqlite, nil, dest, nil, args)
 }
 
 func (d *DB) told(ctx context.Context, start time.Time, err error, st *statement) {
@@ -82,13 +82,21 @@ type then func(tx *sql.Tx) error
 // getThen is get in one transaction with what comes before it, on Postgres alone, and with what follows when there was a row.
 // Either may be nil.
 func (d *DB) getThen(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
+	if !d.Postgres() {
+		before = nil
+	}
+	return d.getAfter(ctx, before, next, st, dest, args...)
+}
+
+// getAfter is getThen with what comes before it on both databases.
+func (d *DB) getAfter(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
 	start := time.Now()
 	defer func() {
 		d.told(ctx, start, err, st)
 		err = wrap(err, "in a transaction")
 	}()
 	if !d.Postgres() {
-		return d.script(ctx, st.sqlite, dest, next, args)
+		return d.script(ctx, st.sqlite, before, dest, next, args)
 	}
 	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
@@ -137,7 +145,7 @@ func (d *DB) count(ctx context.Context, st *statement, args ...any) (int, error)
 	return answer.N, err
 }
 
-func (d *DB) script(ctx context.Context, steps []string, dest any, next then, args []any) (found bool, err error) {
+func (d *DB) script(ctx context.Context, steps []string, before then, dest any, next then, args []any) (found bool, err error) {
 	// Prepared before the transaction takes the one connection there is.
 	stmts := make([]*sql.Stmt, len(steps))
 	for i, step := range steps {
@@ -150,6 +158,11 @@ func (d *DB) script(ctx context.Context, steps []string, dest any, next then, ar
 		return false, err
 	}
 	defer func() { err = finish(tx, err) }()
+	if before != nil {
+		if err := before(tx); err != nil {
+			return false, err
+		}
+	}
 	last := len(steps) - 1
 	for _, stmt := range stmts[:last] {
 		if _, err := tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {

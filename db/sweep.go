@@ -15,6 +15,7 @@ const (
 	keepRefreshes = 7 * 24 * time.Hour    // the event of a refresh: one every few minutes for each session
 	keepRetired   = 25 * time.Hour        // a retired signing key: no token lives for more than 24 hours
 	keepSecrets   = 400 * 24 * time.Hour  // that a server secret was in use: no session lives for more than 365 days
+	keepDevices   = 180 * 24 * time.Hour  // a device that nobody signed in from
 	keepUsage     = 400 * 24 * time.Hour  // who called a dialect: a year and a bit, to compare with the same weeks
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
@@ -36,6 +37,8 @@ var sweeps = []struct {
 	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
 (SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
+	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
+(SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN

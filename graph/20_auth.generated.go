@@ -387,6 +387,29 @@ func (ec *executionContext) fieldContext_RegisterPayload_session(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _RegisterPayload_confirmationRequired(ctx context.Context, field graphql.CollectedField, obj *RegisterPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RegisterPayload_confirmationRequired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConfirmationRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RegisterPayload_confirmationRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RegisterPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _RegisterPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *RegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -573,11 +596,20 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 	if _, present := asMap["signIn"]; !present {
 		asMap["signIn"] = true
 	}
+	if _, present := asMap["sendVerificationEmail"]; !present {
+		asMap["sendVerificationEmail"] = true
+	}
+	if _, present := asMap["sendPasswordSetupEmail"]; !present {
+		asMap["sendPasswordSetupEmail"] = false
+	}
+	if _, present := asMap["sendWelcomeEmail"]; !present {
+		asMap["sendWelcomeEmail"] = false
+	}
 	if _, present := asMap["tokenDelivery"]; !present {
 		asMap["tokenDelivery"] = "BODY"
 	}
 
-	fieldsInOrder := [...]string{"email", "password", "username", "name", "metadata", "signIn", "tokenDelivery"}
+	fieldsInOrder := [...]string{"email", "password", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "tokenDelivery"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -593,11 +625,11 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 			it.Email = data
 		case "password":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Password = data
+			it.Password = graphql.OmittableOf(data)
 		case "username":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("username"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -619,6 +651,13 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Metadata = graphql.OmittableOf(data)
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = graphql.OmittableOf(data)
 		case "signIn":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("signIn"))
 			data, err := ec.unmarshalNBoolean2bool(ctx, v)
@@ -626,6 +665,27 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 				return it, err
 			}
 			it.SignIn = data
+		case "sendVerificationEmail":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendVerificationEmail"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendVerificationEmail = data
+		case "sendPasswordSetupEmail":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendPasswordSetupEmail"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendPasswordSetupEmail = data
+		case "sendWelcomeEmail":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendWelcomeEmail"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendWelcomeEmail = data
 		case "tokenDelivery":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokenDelivery"))
 			data, err := ec.unmarshalNTokenDelivery2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐTokenDelivery(ctx, v)
@@ -787,6 +847,11 @@ func (ec *executionContext) _RegisterPayload(ctx context.Context, sel ast.Select
 		case "session":
 			out.Values[i] = ec._RegisterPayload_session(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "confirmationRequired":
+			out.Values[i] = ec._RegisterPayload_confirmationRequired(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":

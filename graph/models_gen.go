@@ -47,7 +47,17 @@ type BasicPayload struct {
 
 func (BasicPayload) IsPayload() {}
 
-// Changes the email address. The new one counts at once, and is not confirmed.
+// Cancels a change of the email address.
+type CancelEmailChangeInput struct {
+	// The token from the mail to the former address.
+	Token string `json:"token"`
+}
+
+// Starts the change of the email address. The new one counts when it is confirmed, by the link that is mailed to it (`verifyEmail`); until
+// then it is `User.pendingEmail`. The address in use gets a mail with a link to cancel. A further change takes the place of one that waits,
+// asked for again it is mailed again, and the address in use itself ends the waiting. The answer does not tell whether somebody else has the address.
+//
+// Where the API of a dialect says so, the new address counts at once and is not confirmed, and one that is taken is refused with `ALREADY_EXISTS`.
 type ChangeEmailInput struct {
 	// The new address.
 	Email string `json:"email"`
@@ -95,7 +105,7 @@ type CreateUserInput struct {
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// A first password. Without one nobody can sign in with a password until one is set.
+	// A first password. Without one a mail asks the person to choose one, and nobody can sign in with a password until then.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// Whether the address counts as confirmed.
 	EmailVerified bool `json:"emailVerified"`
@@ -261,28 +271,39 @@ type RefreshInput struct {
 type RegisterInput struct {
 	// The email address.
 	Email string `json:"email"`
-	// The password.
-	Password string `json:"password"`
+	// The password. Without one the account gets a random one that nobody learns: `sendPasswordSetupEmail` mails a link to choose another.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// A unique handle: 3 to 32 characters of `a`–`z`, `0`–`9`, `.`, `_` and `-`; upper and lower case are the same.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// Free data of the application, at most 1 KiB as JSON.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
-	// Whether a session is made and tokens are handed out at once.
+	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`; that of the request when absent.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
+	// Whether a session is made and tokens are handed out at once. Not where the address must be confirmed first.
 	SignIn bool `json:"signIn"`
+	// Whether a link to confirm the address is mailed. It always is where the address must be confirmed first.
+	SendVerificationEmail bool `json:"sendVerificationEmail"`
+	// Whether a link to choose a password is mailed when none is given.
+	SendPasswordSetupEmail bool `json:"sendPasswordSetupEmail"`
+	// Whether a mail says welcome.
+	SendWelcomeEmail bool `json:"sendWelcomeEmail"`
 	// How tokens reach the client.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
 
 // The answer of `register`.
 type RegisterPayload struct {
-	// The new user. Null when refused.
+	// The new user. Null when refused, and where the address must be confirmed first.
 	User *db.User `json:"user,omitempty"`
-	// The tokens. Null when refused or when `signIn` is false.
+	// The tokens. Null when refused, when `signIn` is false, and where the address must be confirmed first.
 	Tokens *AuthTokens `json:"tokens,omitempty"`
-	// The new session. Null when refused or when `signIn` is false.
+	// The new session. Null when `tokens` is.
 	Session *db.Session `json:"session,omitempty"`
+	// Whether the address must be confirmed before anybody can sign in. The answer is the same then for an address that is taken, and the
+	// mail to it says what is the case.
+	ConfirmationRequired bool `json:"confirmationRequired"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -381,6 +402,8 @@ type ServerInfo struct {
 	PasswordPolicy *PasswordPolicy `json:"passwordPolicy"`
 	// Whether `register` is open to the public.
 	RegistrationOpen bool `json:"registrationOpen"`
+	// Whether an address must be confirmed before its account can sign in with a password.
+	VerifiedEmailRequired bool `json:"verifiedEmailRequired"`
 }
 
 // The proof of `sudo`.
@@ -433,6 +456,8 @@ type UpdateMeInput struct {
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The free data of the application, at most 1 KiB as JSON; replaced as a whole.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
+	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`.
+	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 	// A new address, under the rules of `changeEmail`. The address in use may stand here without further ado.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// A new password, under the rules of `changePassword`. It ends all other sessions.
@@ -458,7 +483,7 @@ func (UpdateMePayload) IsPayload() {}
 type UpdateUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
-	// The email address, confirmed by the administrator. It can not be cleared.
+	// The email address, confirmed by the administrator. It can not be cleared. The former one gets a notice, and a change that waits is dropped.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The username.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
@@ -601,7 +626,9 @@ const (
 	ErrorCodeInvalidCredentials ErrorCode = "INVALID_CREDENTIALS"
 	// The current password is wrong.
 	ErrorCodeInvalidCurrentPassword ErrorCode = "INVALID_CURRENT_PASSWORD"
-	// A refresh token, or the token or code of a mail, is wrong, spent or expired.
+	// The password is right, and the address waits to be confirmed: `sendVerificationEmail` mails the link once more.
+	ErrorCodeEmailNotVerified ErrorCode = "EMAIL_NOT_VERIFIED"
+	// A refresh token, or a token or code of a mail, is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
 	// A refresh token was used twice; its whole session was revoked.
 	ErrorCodeTokenReused ErrorCode = "TOKEN_REUSED"
@@ -627,6 +654,7 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodePasswordBreached,
 	ErrorCodeInvalidCredentials,
 	ErrorCodeInvalidCurrentPassword,
+	ErrorCodeEmailNotVerified,
 	ErrorCodeInvalidToken,
 	ErrorCodeTokenReused,
 	ErrorCodeAlreadyExists,
@@ -640,7 +668,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidCurrentPassword, ErrorCodeInvalidToken, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeScopeNotGrantable, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
+	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidCurrentPassword, ErrorCodeEmailNotVerified, ErrorCodeInvalidToken, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeScopeNotGrantable, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
 		return true
 	}
 	return false

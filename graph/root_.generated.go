@@ -122,6 +122,7 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		CancelEmailChange     func(childComplexity int, input CancelEmailChangeInput) int
 		ChangeEmail           func(childComplexity int, input ChangeEmailInput) int
 		ChangePassword        func(childComplexity int, input ChangePasswordInput) int
 		CreateAPIKey          func(childComplexity int, input CreateAPIKeyInput) int
@@ -182,10 +183,11 @@ type ComplexityRoot struct {
 	}
 
 	RegisterPayload struct {
-		Session    func(childComplexity int) int
-		Tokens     func(childComplexity int) int
-		User       func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		ConfirmationRequired func(childComplexity int) int
+		Session              func(childComplexity int) int
+		Tokens               func(childComplexity int) int
+		User                 func(childComplexity int) int
+		UserErrors           func(childComplexity int) int
 	}
 
 	ResetPasswordPayload struct {
@@ -213,10 +215,11 @@ type ComplexityRoot struct {
 	}
 
 	ServerInfo struct {
-		AuthMethods      func(childComplexity int) int
-		PasswordPolicy   func(childComplexity int) int
-		RegistrationOpen func(childComplexity int) int
-		Version          func(childComplexity int) int
+		AuthMethods           func(childComplexity int) int
+		PasswordPolicy        func(childComplexity int) int
+		RegistrationOpen      func(childComplexity int) int
+		VerifiedEmailRequired func(childComplexity int) int
+		Version               func(childComplexity int) int
 	}
 
 	Session struct {
@@ -255,9 +258,11 @@ type ComplexityRoot struct {
 		EmailVerified func(childComplexity int) int
 		ID            func(childComplexity int) int
 		LastLoginAt   func(childComplexity int) int
+		Locale        func(childComplexity int) int
 		Metadata      func(childComplexity int) int
 		Name          func(childComplexity int) int
 		Number        func(childComplexity int) int
+		PendingEmail  func(childComplexity int) int
 		Permissions   func(childComplexity int) int
 		Roles         func(childComplexity int) int
 		Status        func(childComplexity int) int
@@ -620,6 +625,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LoginPayload.UserErrors(childComplexity), true
 
+	case "Mutation.cancelEmailChange":
+		if e.ComplexityRoot.Mutation.CancelEmailChange == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelEmailChange_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelEmailChange(childComplexity, args["input"].(CancelEmailChangeInput)), true
 	case "Mutation.changeEmail":
 		if e.ComplexityRoot.Mutation.ChangeEmail == nil {
 			break
@@ -1078,6 +1094,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*db.UserFilter)), true
 
+	case "RegisterPayload.confirmationRequired":
+		if e.ComplexityRoot.RegisterPayload.ConfirmationRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.ConfirmationRequired(childComplexity), true
 	case "RegisterPayload.session":
 		if e.ComplexityRoot.RegisterPayload.Session == nil {
 			break
@@ -1197,6 +1219,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServerInfo.RegistrationOpen(childComplexity), true
+	case "ServerInfo.verifiedEmailRequired":
+		if e.ComplexityRoot.ServerInfo.VerifiedEmailRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServerInfo.VerifiedEmailRequired(childComplexity), true
 	case "ServerInfo.version":
 		if e.ComplexityRoot.ServerInfo.Version == nil {
 			break
@@ -1346,6 +1374,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.LastLoginAt(childComplexity), true
+	case "User.locale":
+		if e.ComplexityRoot.User.Locale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Locale(childComplexity), true
 	case "User.metadata":
 		if e.ComplexityRoot.User.Metadata == nil {
 			break
@@ -1364,6 +1398,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Number(childComplexity), true
+	case "User.pendingEmail":
+		if e.ComplexityRoot.User.PendingEmail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.PendingEmail(childComplexity), true
 	case "User.permissions":
 		if e.ComplexityRoot.User.Permissions == nil {
 			break
@@ -1479,6 +1519,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputCancelEmailChangeInput,
 		ec.unmarshalInputChangeEmailInput,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCreateApiKeyInput,
@@ -1809,6 +1850,8 @@ func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, fie
 		return ec.fieldContext_RegisterPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_RegisterPayload_session(ctx, field)
+	case "confirmationRequired":
+		return ec.fieldContext_RegisterPayload_confirmationRequired(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_RegisterPayload_userErrors(ctx, field)
 	}
@@ -1873,6 +1916,8 @@ func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field gr
 		return ec.fieldContext_ServerInfo_passwordPolicy(ctx, field)
 	case "registrationOpen":
 		return ec.fieldContext_ServerInfo_registrationOpen(ctx, field)
+	case "verifiedEmailRequired":
+		return ec.fieldContext_ServerInfo_verifiedEmailRequired(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerInfo", field.Name)
 }
@@ -1947,10 +1992,14 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_email(ctx, field)
 	case "emailVerified":
 		return ec.fieldContext_User_emailVerified(ctx, field)
+	case "pendingEmail":
+		return ec.fieldContext_User_pendingEmail(ctx, field)
 	case "username":
 		return ec.fieldContext_User_username(ctx, field)
 	case "name":
 		return ec.fieldContext_User_name(ctx, field)
+	case "locale":
+		return ec.fieldContext_User_locale(ctx, field)
 	case "metadata":
 		return ec.fieldContext_User_metadata(ctx, field)
 	case "status":

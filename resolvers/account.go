@@ -18,9 +18,9 @@ type edit struct {
 	reissued bool    // whether an access token is made afterwards
 }
 
-func (c *caller) edit(action string) *edit {
+func (r *resolver) edit(ctx context.Context, c *caller, action string) *edit {
 	to := c.User
-	return &edit{Change: db.Change{By: c.Caller, To: &to, Action: action}}
+	return &edit{Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.profile(ctx).EmailAtOnce}}
 }
 
 // UpdateMe is Mutation.updateMe.
@@ -29,7 +29,7 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	e := c.edit("update_me")
+	e := r.edit(ctx, c, "update_me")
 	e.reissued = true
 	err = e.take(input)
 	after, err := r.apply(ctx, c, e, err)
@@ -73,6 +73,12 @@ func (e *edit) take(input graph.UpdateMeInput) (err error) {
 			return err
 		}
 	}
+	if tag, given := input.Locale.ValueOK(); given {
+		e.Locale = true
+		if err := setLocale(e.To, tag); err != nil {
+			return err
+		}
+	}
 	if email, given := input.Email.ValueOK(); given {
 		if email == nil {
 			return fault.New(fault.InvalidInput, "An account keeps an email address.", "input", "email")
@@ -109,7 +115,7 @@ func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswor
 	if err != nil {
 		return nil, err
 	}
-	e := c.edit("change_password")
+	e := r.edit(ctx, c, "change_password")
 	e.current = input.CurrentPassword.Value()
 	e.takePassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
 	return r.userPayload(r.apply(ctx, c, e, nil))
@@ -121,7 +127,7 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	if err != nil {
 		return nil, err
 	}
-	e := c.edit("change_email")
+	e := r.edit(ctx, c, "change_email")
 	e.current = input.CurrentPassword.Value()
 	err = e.takeEmail(input.Email)
 	return r.userPayload(r.apply(ctx, c, e, err))
@@ -148,7 +154,7 @@ func (r *resolver) apply(ctx context.Context, c *caller, e *edit, refusal error)
 }
 
 // step does what is cheap before what costs a hash, and the proof before anything that tells of other accounts.
-func (r *resolver) step(ctx context.Context, c *caller, e *edit) (*db.Caller, error) {
+func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, err error) {
 	notes := e.notes()
 	if e.Password {
 		guessable, err := r.checkPassword(ctx, *e.password, identifiers(e.To)...)
@@ -180,12 +186,15 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (*db.Caller, er
 		}
 	}
 	e.Note = strings.Join(notes, " ")
+	if e.Mails, err = r.changeMails(ctx, e); err != nil {
+		return nil, err
+	}
 	after, taken, err := r.DB.ChangeAccount(ctx, &e.Change, r.now())
 	switch {
 	case err != nil:
 		return nil, err
 	case taken != nil:
-		return nil, alreadyExists(taken)
+		return nil, r.taken(ctx, e.To, taken)
 	case after == nil:
 		return nil, r.overtaken(ctx, e.Proof, "currentPassword")
 	}

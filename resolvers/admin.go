@@ -95,7 +95,11 @@ func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input 
 		}
 	}
 	e.Note = strings.Join(notes, " ")
-	taken, err := r.DB.CreateUser(ctx, user, e)
+	var mails []*db.Mail
+	if input.Password.Value() == nil {
+		mails = append(mails, r.mail(ctx, db.MailSetPassword, user.ID, *user.Email, user.EmailCanonical))
+	}
+	taken, err := r.DB.CreateUser(ctx, user, e, mails...)
 	if err == nil && taken != nil {
 		err = alreadyExists(taken)
 	}

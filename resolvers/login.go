@@ -47,14 +47,19 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	defer leave()
+	attempt.Notices = r.notices(ctx, attempt)
 	// The hash of an account that does not exist is empty: Verify then does the same work in vain.
 	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)
 	if err != nil {
 		return nil, err
 	}
 	user, now := &attempt.User, r.now()
-	if right && user.Status == db.UserActive {
+	if right && user.Status == db.UserActive && user.PasswordDisabledAt == nil {
+		if r.RequireVerifiedEmail && !user.EmailVerified() {
+			return nil, r.unverified(ctx, attempt, now)
+		}
 		session := r.newSession(ctx, user.ID, input.TokenDelivery, now)
+		session.Device = r.deviceID(ctx)
 		if err := r.rehearse(ctx, user, session); err != nil {
 			return nil, err
 		}
@@ -77,6 +82,14 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	return nil, fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
 }
 
+// unverified is the answer to the right password of an account whose address must be confirmed first. It is no failure to count.
+func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time) error {
+	if err := r.DB.LoginFailed(ctx, a, "email_not_verified", false, now); err != nil {
+		return err
+	}
+	return fault.New(fault.NotVerified, "Confirm your email address first.")
+}
+
 // failed counts the failure and writes it down, also for a caller who hung up during the check: guesses are not free for
 // those who do not wait for the answer.
 func (r *resolver) failed(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
@@ -94,6 +107,8 @@ func whyFailed(a *db.Attempt, right bool) string {
 		return "wrong_password"
 	case a.User.Status != db.UserActive:
 		return "suspended"
+	case a.User.PasswordDisabledAt != nil:
+		return "password_disabled"
 	}
 	return "account_changed"
 }
@@ -114,7 +129,7 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 		who.Canonical = canonical
 	}
 	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
-	who.Address = address(ctx)
+	who.Address, who.Device = address(ctx), r.deviceID(ctx)
 	return who, nil
 }
 

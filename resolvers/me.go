@@ -48,6 +48,6 @@ func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
 			MinLength: r.policy(ctx).MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes,
 			ChecksBreaches: !r.profile(ctx).Password.FlagGuessable,
 		},
-		RegistrationOpen: r.RegistrationOpen,
+		RegistrationOpen: r.RegistrationOpen, VerifiedEmailRequired: r.RequireVerifiedEmail,
 	}, nil
 }

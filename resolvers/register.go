@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -24,6 +25,8 @@ func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*gr
 	return payload, nil
 }
 
+// Where the address must be confirmed first, the answer is the same for a new address and for one that is taken, and whose mailbox it
+// is learns which (LG-04). The hash is made either way.
 func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	if !r.RegistrationOpen {
 		return nil, fault.New(fault.FeatureDisabled, "This server does not take new accounts.")
@@ -35,38 +38,77 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	guessable, err := r.checkPassword(ctx, input.Password, identifiers(user)...)
+	notes, err := r.firstPassword(ctx, user, input.Password.Value())
 	if err != nil {
-		return nil, at(err, "password")
-	}
-	// Hashing comes before the database is asked, and holds no connection.
-	if user.PasswordHash, err = r.Hasher.Hash(ctx, input.Password); err != nil {
 		return nil, err
 	}
 	var session *db.Session
-	if input.SignIn {
+	if input.SignIn && !r.RequireVerifiedEmail {
 		session = r.newSession(ctx, user.ID, input.TokenDelivery, user.CreatedAt)
+		session.Device = r.deviceID(ctx)
 		user.LastLoginAt = &session.CreatedAt
 		if err := r.rehearse(ctx, user, session); err != nil {
 			return nil, err
 		}
 	}
-	var notes []string
-	if guessable {
-		notes = append(notes, "guessable_password")
-	}
-	taken, err := r.DB.Register(ctx, user, session, notes...)
+	taken, err := r.DB.RegisterMailing(ctx, user, session, r.firstMails(ctx, user, input), notes...)
 	if err != nil {
 		return nil, err
 	}
 	if taken != nil {
-		return nil, alreadyExists(taken)
+		err = r.taken(ctx, user, taken)
+		if r.RequireVerifiedEmail && !taken.Username && fault.Is(err, fault.AlreadyExists) {
+			err = r.record(ctx, err, db.Event{Action: "register"})
+		}
+	}
+	switch {
+	case r.RequireVerifiedEmail && (err == nil || fault.Is(err, fault.AlreadyExists) && !taken.Username):
+		return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: accepted()}, nil
+	case err != nil:
+		return nil, err
 	}
 	payload := &graph.RegisterPayload{User: user, Session: session, UserErrors: accepted()}
 	if session != nil {
 		payload.Tokens, err = r.tokens(ctx, user, session, input.TokenDelivery)
 	}
 	return payload, err
+}
+
+// firstPassword gives a new account its password: one that nobody learns where none was chosen (PW-17). It tells what the log shall
+// say of it. Hashing comes before the database is asked, and holds no connection.
+func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
+	text := rand.Text() + rand.Text() // 260 bits
+	if chosen != nil {
+		text = *chosen
+		guessable, err := r.checkPassword(ctx, text, identifiers(user)...)
+		if err != nil {
+			return nil, at(err, "password")
+		}
+		if guessable {
+			notes = append(notes, "guessable_password")
+		}
+	} else {
+		notes = append(notes, "no_password")
+	}
+	user.PasswordHash, err = r.Hasher.Hash(ctx, text)
+	return notes, err
+}
+
+// firstMails are those of a new account.
+func (r *resolver) firstMails(ctx context.Context, u *db.User, input graph.RegisterInput) (mails []*db.Mail) {
+	for _, one := range []struct {
+		due  bool
+		kind db.MailKind
+	}{
+		{input.SendVerificationEmail || r.RequireVerifiedEmail, db.MailVerifyEmail},
+		{input.SendPasswordSetupEmail && input.Password.Value() == nil, db.MailSetPassword},
+		{input.SendWelcomeEmail, db.MailWelcome},
+	} {
+		if one.due {
+			mails = append(mails, r.mail(ctx, one.kind, u.ID, *u.Email, u.EmailCanonical))
+		}
+	}
+	return mails
 }
 
 // newUser checks what the person asked for, but for the password.
@@ -79,6 +121,9 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 		return nil, err
 	}
 	if err := setName(u, input.Name.Value()); err != nil {
+		return nil, err
+	}
+	if err := setLocale(u, input.Locale.Value()); err != nil {
 		return nil, err
 	}
 	var err error

@@ -48,7 +48,10 @@ type Deps struct {
 	MailOff          bool // whether no mail is ever sent
 	RevealAccounts   bool // whether login tells an unknown account from a wrong password
 	RegistrationOpen bool
-	Version          string
+
+	// RequireVerifiedEmail lets nobody sign in with a password before the address is confirmed.
+	RequireVerifiedEmail bool
+	Version              string
 }
 
 // Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any time; an
@@ -63,6 +66,7 @@ type resolver struct {
 	Deps
 	turns   limit.Turns // one password check at a time for each account
 	standIn secret.Key  // for accounts that do not exist
+	devices secret.Key  // that were signed in from
 	cursors secret.Key  // signs where a page of a list ends
 	denials *limit.Sample
 	mails   *mailLimits // nil where nothing is counted
@@ -71,7 +75,8 @@ type resolver struct {
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
-		Deps: deps, standIn: deps.Master.Stable("login stand-in"), cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+		Deps: deps, standIn: deps.Master.Stable("login stand-in"), devices: deps.Master.Stable("known devices"),
+		cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
 	}
 	var err error
 	if r.mails, err = newMailLimits(deps); err != nil {

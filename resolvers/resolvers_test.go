@@ -72,7 +72,7 @@ func TestNew(t *testing.T) {
 		}
 	}
 	// What is open to everybody is written down here too: one more is a decision, and never an accident.
-	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout sendVerificationEmail verifyEmail
+	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout cancelEmailChange sendVerificationEmail verifyEmail
 		requestPasswordReset resetPassword requestMagicLink loginWithMagicLink tokenIsValid`) {
 		if !open[name] {
 			t.Errorf("%s is not open", name)
@@ -83,7 +83,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("open as well: %v", open)
 	}
 	// One credential field a request: each that checks a secret is marked.
-	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe", "createUser"} {
+	for _, name := range []string{"register", "login", "refresh", "sudo", "changePassword", "changeEmail", "updateMe", "createUser", "cancelEmailChange"} {
 		if schema.Schema().Mutation.Fields.ForName(name).Directives.ForName("credential") == nil {
 			t.Errorf("%s is not marked @credential", name)
 		}

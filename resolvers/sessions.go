@@ -112,10 +112,15 @@ type sessionFields struct{ *resolver }
 
 // Device is Session.device.
 func (sessionFields) Device(_ context.Context, s *db.Session) (*graph.Device, error) {
-	if s.UserAgent == nil {
-		return &graph.Device{Name: "Unknown device"}, nil
+	return device(s.UserAgent), nil
+}
+
+// device words what a program calls itself; nil for nothing.
+func device(userAgent *string) *graph.Device {
+	if userAgent == nil {
+		return &graph.Device{Name: "Unknown device"}
 	}
-	ua := useragent.Parse(*s.UserAgent)
+	ua := useragent.Parse(*userAgent)
 	d := &graph.Device{Name: "Unknown device", Client: some(ua.Name), ClientVersion: some(ua.Version), Os: some(ua.OS)}
 	place := ua.Device // iPhone, Pixel 7
 	if place == "" {
@@ -129,7 +134,7 @@ func (sessionFields) Device(_ context.Context, s *db.Session) (*graph.Device, er
 	case place != "":
 		d.Name = place
 	}
-	return d, nil
+	return d
 }
 
 // IsCurrent is Session.isCurrent.

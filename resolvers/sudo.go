@@ -90,9 +90,10 @@ func (r *resolver) proveBy(
 	if err != nil {
 		return nil, nil, noted{err}
 	}
+	a.Notices = r.notices(ctx, a)
 	right, err := r.Hasher.Verify(ctx, a.User.PasswordHash, given)
-	if err == nil && !right {
-		err = r.wrongPassword(ctx, a, "wrong_password", field)
+	if err == nil && (!right || a.User.PasswordDisabledAt != nil) {
+		err = r.wrongPassword(ctx, a, whyFailed(a, right), field)
 	}
 	if err != nil {
 		leave()

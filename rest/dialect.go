@@ -133,6 +133,7 @@ func (d *Dialect) decode(root *node) error {
 		"tokens":           d.decodeTokens,
 		"password":         d.decodePassword,
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
+		"emailChange":      oneOf(func(s string) { d.Profile.EmailAtOnce = s == "at-once" }, "confirmed", "at-once"),
 		"signInAfterReset": boolean(&d.Profile.SignInAfterReset),
 		"links":            d.decodeLinks,
 		"cookies":          entries(d.decodeCookie),

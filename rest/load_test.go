@@ -258,6 +258,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"an unknown sameSite", "{path: /}", "{sameSite: maybe}#!", `"maybe"`, "lax, strict, none"},
 		{"truth in another word", "{path: /}", "{httpOnly: 'yes'}#!", "true or false", "true or false"},
 		{"a date without an age", "{path: /}", "{path: /, expires: true}#!", "expires and no maxAge", "Add maxAge:"},
+		{"an address that counts by another rule", "fixtures: {}", "emailChange: later#!", `"later"`, "confirmed, at-once"},
 		{"a change that needs something else", "fixtures: {}", "sensitiveChanges: never#!", `"never"`, "fresh, session"},
 		{"an unknown type of content", "fixtures: {}", "contentType: text/html#!", `"text/html"`, "application/json"},
 		{"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!", "{publicUrl}/", "{publicUrl}"},
@@ -414,7 +415,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, contentType, cookies, " +
-		"credentials, deprecated, dialect, errors, fixtures, links, mounts, password, redirects, renew, routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
+		"credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, password, redirects, renew, routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

@@ -249,6 +249,7 @@ var words = []struct{ pointer, file string }{
 	{"/properties/tokens/properties/refresh/properties/reuse", fileHead + "tokens: {refresh: {reuse: zzz}}\n"},
 	{"/properties/password/properties/blocklist", fileHead + "password: {blocklist: zzz}\n"},
 	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},
+	{"/properties/emailChange", fileHead + "emailChange: zzz\n"},
 	{"/properties/sensitiveChanges", fileHead + "sensitiveChanges: zzz\n"},
 	{"/properties/fixtures/additionalProperties/properties/mail/properties/kind", fileHead + "fixtures: {f: {mail: {kind: zzz}}}\n"},
 	{"/properties/contentType", fileHead + "contentType: zzz\n"},

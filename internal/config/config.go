@@ -44,6 +44,8 @@ type Settings struct {
 	RevealAccounts    bool
 	Registration      bool
 
+	RequireVerifiedEmail bool // before the first sign-in with a password
+
 	Dialects        []string // names; nil for all, empty for none
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks

@@ -125,6 +125,10 @@ var keys = []key{
 		boolean(func(s *Settings) *bool { return &s.Registration }),
 	},
 	{
+		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL", "off", "Whether an address must be confirmed before its account can sign in with a password. Sessions that are there go on.",
+		onOff, false, boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
+	},
+	{
 		"DRAGOMAN_DIALECTS", "all", "The REST APIs that are served: `dragoman dialect list` shows them.",
 		"all, none, or names with commas between, for example my-api,another", false, parseDialects,
 	},

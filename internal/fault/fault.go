@@ -21,6 +21,7 @@ const (
 	PasswordBreached   Code = "PASSWORD_BREACHED"
 	InvalidCredentials Code = "INVALID_CREDENTIALS"
 	WrongPassword      Code = "INVALID_CURRENT_PASSWORD"
+	NotVerified        Code = "EMAIL_NOT_VERIFIED"
 	InvalidToken       Code = "INVALID_TOKEN"
 	TokenReused        Code = "TOKEN_REUSED"
 	AlreadyExists      Code = "ALREADY_EXISTS"
@@ -47,7 +48,7 @@ const (
 // Codes are all of them.
 func Codes() []Code {
 	return []Code{
-		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, InvalidToken, TokenReused, AlreadyExists,
+		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, NotVerified, InvalidToken, TokenReused, AlreadyExists,
 		NotFound, AccountLocked, NotGrantable, Conflict, FeatureDisabled,
 		Unauthenticated, Forbidden, SudoRequired, RateLimited, BadUserInput, Internal, Unavailable,
 	}

@@ -173,7 +173,7 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 		t.Error(err)
 	}
 	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
-		"changeEmail", "changePassword", "createUser", "login", "loginWithMagicLink", "refresh", "register", "requestMagicLink",
+		"cancelEmailChange", "changeEmail", "changePassword", "createUser", "login", "loginWithMagicLink", "refresh", "register", "requestMagicLink",
 		"requestPasswordReset", "resetPassword", "sendVerificationEmail", "sudo", "tokenIsValid", "updateMe", "verifyEmail",
 	}) {
 		t.Errorf("defaults for %v", got)

@@ -31,6 +31,8 @@ func Defaults() map[string]Rule {
 		"register": {Name: "register", Burst: 60, Window: quarter},
 		"refresh":  {Name: "refresh", Burst: 150, Window: 5 * time.Minute},
 
+		"cancelEmailChange": {Name: "cancelEmailChange", Burst: 60, Window: quarter},
+
 		// One bucket for all that ask for the password of who is signed in already.
 		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
 

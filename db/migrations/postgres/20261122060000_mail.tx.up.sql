@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS one_time_tokens (
   user_id           uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
+  confirmed         boolean     NOT NULL DEFAULT false, -- whether the address was, before it was changed
   attempts          integer     NOT NULL DEFAULT 0, -- of the code
   created_at        timestamptz NOT NULL,
   expires_at        timestamptz NOT NULL,
@@ -50,3 +51,15 @@ CREATE TABLE IF NOT EXISTS mails (
 );
 
 CREATE INDEX IF NOT EXISTS mails_user_id ON mails (user_id);
+
+-- The devices that an account was signed in from. device is a keyed hash of what it calls itself and of its address block; session_id
+-- is the session that began there first.
+CREATE TABLE IF NOT EXISTS known_devices (
+  user_id    uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
+  device     bytea       NOT NULL,
+  session_id uuid        NOT NULL,
+  seen_at    timestamptz NOT NULL,
+  PRIMARY KEY (user_id, device)
+);
+
+CREATE INDEX IF NOT EXISTS known_devices_seen_at ON known_devices (seen_at);
