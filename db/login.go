@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ type Attempt struct {
 	InARow    int  `bun:"in_a_row"`   // failures of all buckets since the last success in any (LG-09)
 	NewDevice bool `bun:"new_device"` // whether the account was signed in from other devices alone
 
-	// Notices are queued with what they tell of. Those that are nil are not.
+	// Notices are queued with what they tell of.
 	Notices Notices
 
 	bucket bucket
@@ -30,8 +31,8 @@ type Attempt struct {
 
 // Notices are the mails that the end of an attempt may give cause for.
 type Notices struct {
-	NewDevice, AfterFailures *Mail // of a success
-	Disabled                 *Mail // of the failure that disables the password
+	NewDevice, AfterFailures []*Mail // of a success
+	Disabled                 []*Mail // of the failure that disables the password
 }
 
 // Failures in a row, whatever the bucket, after which the password is disabled until another one is chosen (LG-09); and from how
@@ -167,7 +168,7 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 	var answer struct {
 		N int `bun:"n"` // whether it disabled the password
 	}
-	if !counted || !a.NearlyDisabled() || a.Notices.Disabled == nil {
+	if !counted || !a.NearlyDisabled() || len(a.Notices.Disabled) == 0 {
 		_, err := d.get(ctx, &loginFailed, &answer, args...)
 		return err
 	}
@@ -178,7 +179,7 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 		if answer.N == 0 {
 			return nil
 		}
-		return d.mailIn(ctx, tx, a.Notices.Disabled)
+		return d.mailIn(ctx, tx, a.Notices.Disabled...)
 	}, &loginFailed, &answer, args...)
 	return err
 }
@@ -270,7 +271,7 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 			}
 			return d.queueIn(ctx, tx, a.Notices.ofSuccess(made.NewDevice))
 		}
-		may := a.Notices.NewDevice != nil || a.Notices.AfterFailures != nil
+		may := len(a.Notices.NewDevice)+len(a.Notices.AfterFailures) > 0
 		err := d.getMailing(ctx, may, queue, &login, &made, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
 		if err != nil || made.Sessions == 1 || made.Users == 0 {
 			return made.Sessions == 1, err
@@ -279,12 +280,9 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 	return false, errNumbers
 }
 
-func (n Notices) ofSuccess(newDevice bool) (mails []*Mail) {
-	if newDevice && n.NewDevice != nil {
-		mails = append(mails, n.NewDevice)
+func (n Notices) ofSuccess(newDevice bool) []*Mail {
+	if newDevice {
+		return slices.Concat(n.NewDevice, n.AfterFailures)
 	}
-	if n.AfterFailures != nil {
-		mails = append(mails, n.AfterFailures)
-	}
-	return mails
+	return n.AfterFailures
 }

@@ -17,6 +17,7 @@ var loginByMail = statement{
   WHERE id = (SELECT user_id FROM t) RETURNING *
 ), o AS (
   UPDATE one_time_tokens SET spent_at = $2 WHERE $4 AND user_id = (SELECT id FROM u) AND id <> $1 AND spent_at IS NULL
+  AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 ), k AS (
   UPDATE api_keys SET revoked_at = $2 WHERE $4 AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), e AS (
@@ -37,6 +38,7 @@ var loginByMail = statement{
   pending_email_canonical = CASE WHEN ?4 THEN NULL ELSE pending_email_canonical END
 WHERE id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
 		`UPDATE one_time_tokens SET spent_at = ?2 WHERE ?4 AND user_id = ?3 AND id <> ?1 AND spent_at IS NULL
+AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = ?15)`,
 		`UPDATE api_keys SET revoked_at = ?2
 WHERE ?4 AND user_id = ?3 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,

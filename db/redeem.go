@@ -23,11 +23,11 @@ WHERE id = ?1 AND user_id = ?3 AND spent_at IS NULL AND expires_at > ?2 AND EXIS
 	ofPending = ` AND pending_email_canonical = one_time_tokens.address_canonical)`
 
 	// What else was mailed is worthless. A link to take a change of the address back outlives it: who came by the account must
-	// not be able to rob its owner of it. Where nobody ever proved to own an address of the account, it goes too.
+	// not be able to rob its owner of it. Where nobody proved to own either address, the former and the present one, it goes too.
 	othersPostgres = `UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u) AND id <> $1 AND spent_at IS NULL
-  AND ($4 OR purpose <> 'CANCEL_CHANGE')`
+  AND (purpose <> 'CANCEL_CHANGE' OR ($4 AND NOT confirmed))`
 	othersSQLite = `UPDATE one_time_tokens SET spent_at = ?2 WHERE user_id = ?3 AND id <> ?1 AND spent_at IS NULL
-AND (?4 OR purpose <> 'CANCEL_CHANGE') AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = ?6)`
+AND (purpose <> 'CANCEL_CHANGE' OR (?4 AND NOT confirmed)) AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = ?6)`
 )
 
 // redeem runs a statement that spends the token of m, with the mails that tell of it. It tells whether the token was good still.

@@ -628,7 +628,7 @@ const (
 	ErrorCodeInvalidCurrentPassword ErrorCode = "INVALID_CURRENT_PASSWORD"
 	// The password is right, and the address waits to be confirmed: `sendVerificationEmail` mails the link once more.
 	ErrorCodeEmailNotVerified ErrorCode = "EMAIL_NOT_VERIFIED"
-	// A refresh token, or a token or code of a mail, is wrong, spent or expired.
+	// A refresh token, or the token or code of a mail, is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
 	// A refresh token was used twice; its whole session was revoked.
 	ErrorCodeTokenReused ErrorCode = "TOKEN_REUSED"

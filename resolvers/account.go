@@ -186,6 +186,9 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, 
 		}
 	}
 	e.Note = strings.Join(notes, " ")
+	if e.Email && !e.AtOnce && r.MailOff && e.To.EmailCanonical != c.User.EmailCanonical {
+		return nil, errNoMail()
+	}
 	if e.Mails, err = r.changeMails(ctx, e); err != nil {
 		return nil, err
 	}

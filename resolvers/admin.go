@@ -96,7 +96,7 @@ func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input 
 	}
 	e.Note = strings.Join(notes, " ")
 	var mails []*db.Mail
-	if input.Password.Value() == nil {
+	if input.Password.Value() == nil && !r.MailOff {
 		mails = append(mails, r.mail(ctx, db.MailSetPassword, user.ID, *user.Email, user.EmailCanonical))
 	}
 	taken, err := r.DB.CreateUser(ctx, user, e, mails...)

@@ -106,14 +106,3 @@ func (r *resolver) deadMail(ctx context.Context, action string, user db.UserID, 
 func errMailToken() error {
 	return fault.New(fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.", "input", "token")
 }
-
-// mailNotice is a mail to the person themselves about what just happened to the account; none where no mail is sent.
-func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User, data db.MailData) []*db.Mail {
-	if r.MailOff || u.Email == nil {
-		return nil
-	}
-	m := r.mail(ctx, kind, u.ID, *u.Email, u.EmailCanonical)
-	m.Data = data
-	m.Data.IP = address(ctx)
-	return []*db.Mail{m}
-}

@@ -72,8 +72,8 @@ func TestNew(t *testing.T) {
 		}
 	}
 	// What is open to everybody is written down here too: one more is a decision, and never an accident.
-	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout cancelEmailChange sendVerificationEmail verifyEmail
-		requestPasswordReset resetPassword requestMagicLink loginWithMagicLink tokenIsValid`) {
+	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout sendVerificationEmail verifyEmail
+		requestPasswordReset resetPassword requestMagicLink loginWithMagicLink tokenIsValid cancelEmailChange`) {
 		if !open[name] {
 			t.Errorf("%s is not open", name)
 		}

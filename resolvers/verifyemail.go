@@ -48,11 +48,7 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified()})
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
-		refusal := alreadyExists(taken)
-		err = noted{refusal}
-		if failed := r.record(ctx, refusal, db.Event{Action: "verify_email", User: m.User.ID}); failed != refusal {
-			err = failed
-		}
+		err = r.record(ctx, alreadyExists(taken), db.Event{Action: "verify_email", User: m.User.ID})
 	}
 	return user, err
 }

@@ -23,12 +23,12 @@ type Profile struct {
 	// and changeEmail. One that is not there links to our own page.
 	Mails map[string]Mail
 
-	// SignInAfterReset has resetPassword sign the person in, for an API that documents it. A reset is no sign-in otherwise (OT-09).
-	SignInAfterReset bool
-
 	// EmailAtOnce lets a new address count at once, unconfirmed, with a notice and a link to take it back to the former one. Else
 	// it waits until it is confirmed.
 	EmailAtOnce bool
+
+	// SignInAfterReset has resetPassword sign the person in, for an API that documents it. A reset is no sign-in otherwise (OT-09).
+	SignInAfterReset bool
 
 	// SessionSuffices lets a live session change the email address and the password, however long ago its sign-in was (PW-10).
 	// A current password that is given has to be right all the same, and what else is sensitive still wants a fresh proof.
