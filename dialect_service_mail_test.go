@@ -415,3 +415,31 @@ func TestPW17_ServiceSetPassword(t *testing.T) {
 		}
 	})
 }
+
+// Where the server sends no mail, what is nothing without one is refused, and the rest does without.
+func TestService_NoMail(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := start(t, dsn, "DRAGOMAN_SMTP_URL=none")
+		z := s.service(t, serviceMail)
+		before := openSide(t, dsn).census(t)
+		for _, address := range []string{serviceMail, "nobody@mail.com"} {
+			for _, route := range []string{"/password/forgot", "/login/magic", "/email/verify"} {
+				s.rest(t, "POST "+route, `{"email":"`+address+`"}`).says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
+			}
+			for _, route := range []string{"/identity/password_reset", "/identity/email_verification"} {
+				s.rest(t, "POST "+route, `{"email":"`+address+`"}`).says(t, http.StatusForbidden, `{"error":"This server sends no mail."}`)
+			}
+		}
+		s.rest(t, "POST /email/verify", ``, bearer(z.Token)...).says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
+		s.rest(t, "POST /register", `{"email":"a@mail.com","options":{"sendResetEmail":true}}`).says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
+		if after := openSide(t, dsn).census(t); after != before {
+			t.Errorf("%s became %s", before, after)
+		}
+		s.rest(t, "POST /register", `{"email":"a@mail.com","password":"password123","options":{"sendEmail":true,"verifyEmail":true}}`)
+		s.zero(t, zeroMail)
+		if n := openSide(t, dsn).count(t, "SELECT count(*) FROM mails"); n != 0 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
