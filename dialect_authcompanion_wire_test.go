@@ -95,7 +95,7 @@ func TestHT09_CompanionNotFound(t *testing.T) {
 	t.Parallel()
 	s := start(t, dbtest.SQLite(t))
 	for route, shown := range map[string]string{
-		"GET /nope": "GET:/v1/auth/nope", "POST /recovery": "POST:/v1/auth/recovery", "GET /login": "GET:/v1/auth/login", "GET /users/me": "GET:/v1/auth/users/me",
+		"GET /nope": "GET:/v1/auth/nope", "GET /recovery": "GET:/v1/auth/recovery", "GET /login": "GET:/v1/auth/login", "GET /users/me": "GET:/v1/auth/users/me",
 		"PUT /refresh": "PUT:/v1/auth/refresh", "POST /login/": "POST:/v1/auth/login/", "POST /login/x": "POST:/v1/auth/login/x", "GET ": "GET:/v1/auth",
 		"GET /a%22b": `GET:/v1/auth/a"b`, "DELETE /register?x=1": "DELETE:/v1/auth/register", "GET /registration-options": "GET:/v1/auth/registration-options",
 	} {
