@@ -69,17 +69,18 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`rest/openapi`), inside(`rest`)},
-		{inside(`web`), inside(`rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`)},
+		{inside(`web`), inside(`rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`, `internal/mail`)},
 		{inside(`web/webtest`), inside(`nothing`)},
 		{inside(`docs/examples/.*`), inside(`nothing`)},
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},
 	}
-	// The libraries of one layer: bun and the drivers belong to db, the GraphQL engine to graph, resolvers and gqlhttp.
+	// The libraries of one layer: bun, the drivers and the queue belong to db, the GraphQL engine to graph, resolvers and gqlhttp.
 	libraries := []struct {
 		library *regexp.Regexp
 		who     *regexp.Regexp
 	}{
-		{regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|modernc\.org/sqlite|database/sql)`), inside(`db`, `db/dbtest`)},
+		{regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|github\.com/riverqueue|modernc\.org/sqlite|database/sql)`), inside(`db`, `db/dbtest`)},
+		{regexp.MustCompile(`^github\.com/wneessen/go-mail`), inside(`internal/mail`)},
 		{regexp.MustCompile(`^(github\.com/99designs/gqlgen|github\.com/vektah/gqlparser)`), inside(`graph`, `resolvers`, `internal/gqlhttp`)},
 		{regexp.MustCompile(`^github\.com/golang-jwt|^github\.com/go-jose`), inside(`internal/token`, `docs/examples/.*`)},
 		{regexp.MustCompile(`^github\.com/prometheus|^go\.opentelemetry\.io|^google\.golang\.org`), inside(`internal/observe`)},

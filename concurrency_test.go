@@ -236,7 +236,7 @@ func budgetServer(t *testing.T, env ...string) (s *instance, dsn string) {
 	if dsn = dbtest.Postgres(t); dbtest.PostgresLog(t) == "" {
 		t.Skip("TEST_DATABASE_URL: the log of that server can not be read")
 	}
-	return start(t, dsn+"&pool_max_conns=1", env...), dsn
+	return start(t, dsn+"&pool_max_conns=1", append(env, mailWaits)...), dsn
 }
 
 // The statement budget of data.md. AU-04 follows from it: what is one statement is one transaction, event and all.

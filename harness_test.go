@@ -116,10 +116,14 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	} else {
 		values["DATABASE_URL"] = dsn
 	}
-	hasher := password.NewThrowawayHasher(runtime.GOMAXPROCS(0))
+	hasher, sends := password.NewThrowawayHasher(runtime.GOMAXPROCS(0)), true
 	for _, e := range env {
-		if e == realHashes {
+		switch e {
+		case realHashes:
 			hasher = password.NewHasher(runtime.GOMAXPROCS(0))
+			continue
+		case mailWaits:
+			sends = false
 			continue
 		}
 		name, value, _ := strings.Cut(e, "=")
@@ -134,6 +138,9 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	a, err := open(context.Background(), settings, hasher, c.now, log)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !sends {
+		_ = a.mail.Stop(context.Background())
 	}
 	server := a.server(log)
 	go server.Serve(l) //nolint:errcheck // it ends by Close
@@ -151,6 +158,9 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 
 // realHashes is said beside the settings where a test is about what a password costs, in time or in memory.
 const realHashes = "real hashes"
+
+// mailWaits is said beside the settings where the worker that sends mails would be in the way: of one that counts statements.
+const mailWaits = "mail waits"
 
 const testSecret = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
 
@@ -335,6 +345,9 @@ func spawn(t testing.TB, env ...string) *process {
 	p := &process{URL: "http://" + address, cmd: exec.Command(self), out: &logSink{}}
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"DRAGOMAN_TEST_MAIN=1", "DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH")}, env...)
+	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") && !strings.Contains(all, "DRAGOMAN_SMTP_URL") {
+		p.cmd.Env = append(p.cmd.Env, "DRAGOMAN_SMTP_URL=none") // which a server for others has to say
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

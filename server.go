@@ -195,7 +195,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
-	return server.Shutdown(end)
+	return errors.Join(server.Shutdown(end), a.mail.Stop(end))
 }
 
 // every does a piece of housekeeping again and again, until ctx ends.
@@ -218,8 +218,8 @@ func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(
 func (a *app) close(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	if err := a.db.Flush(ctx); err != nil {
-		log.Warn("last uses and calls of dialects were not written", "error", err)
+	if err := errors.Join(a.db.Flush(ctx), a.mail.Stop(ctx)); err != nil {
+		log.Warn("last uses and calls of dialects were not written, or mails not finished", "error", err)
 	}
 	if err := a.observer.Close(ctx); err != nil {
 		log.Warn("the last spans were not sent", "error", err)
@@ -231,7 +231,9 @@ func (a *app) close(ctx context.Context, log *slog.Logger) error {
 type app struct {
 	db        *db.DB
 	keys      *operator.Keyring
+	letters   *operator.Letters
 	observer  *observe.Observer
+	mail      *operator.Mail
 	handler   http.Handler
 	publicURL string
 	dialects  []*rest.Dialect
@@ -283,12 +285,16 @@ func open(
 	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
 		return nil, err
 	}
+	if a.letters, err = operator.OpenLetters(settings, token.NewCodec(master, now)); err != nil {
+		return nil, err
+	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, RequireVerifiedEmail: settings.RequireVerifiedEmail, Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
+		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail,
+		Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
 	})
 	if err != nil {
 		return nil, err
@@ -302,6 +308,9 @@ func open(
 		RevealAccounts: settings.RevealAccounts, Lapsed: a.keys.Lapsed(token.NewCodec(master, now)), Used: operator.CountUses(database, a.observer, now),
 	})
 	if err != nil {
+		return nil, err
+	}
+	if a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log); err != nil {
 		return nil, err
 	}
 	a.handler = edge.Handler(edge.Config{
@@ -322,7 +331,7 @@ func (a *app) graphql(cfg gqlhttp.Config, settings *config.Settings, hasher *pas
 }
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/"}
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/", "/account/"}
 
 // routes is the whole surface of the server.
 func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
@@ -351,6 +360,7 @@ func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *co
 		mux.HandleFunc("/playground", edge.NotFound)
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
+	web.Pages(mux, web.PagesConfig{GraphQL: graphql, PublicURL: a.publicURL, MinPassword: settings.PasswordMinLength, Mailbox: operator.LocalMailbox(settings, a.db, a.letters)})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))

@@ -360,14 +360,21 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_DIALECTS":               {"generic", "generic-v1,,x", "generic-v1,generic-v1"},
 		"DRAGOMAN_DIALECTS_DIR":           {"no/such/directory"},
 		"DRAGOMAN_DIALECT_PASSWORDS":      {"lax"},
-		"DRAGOMAN_PLAYGROUND":             {"true"},
-		"DRAGOMAN_INTROSPECTION":          {"true"},
-		"DRAGOMAN_DOCS":                   {"auto", "yes"},
-		"DRAGOMAN_LOG_LEVEL":              {"trace", "INFO"},
-		"DRAGOMAN_SLOW_STATEMENT":         {"500", "-1s", "2h", "slow"},
-		"DRAGOMAN_METRICS_LISTEN":         {"9090", "localhost", "localhost:99999", "localhost:http"},
-		"DRAGOMAN_METRICS_TOKEN":          {canarySecret, strings.Repeat("a", 64)},
-		"PORT":                            {"http", "0", "65536", "-1"},
+		"DRAGOMAN_SMTP_URL": {
+			"mail.example.com", "off", "http://mail.example.com", "smtps:///", "smtp://u:" + canarySecret + "@mail.example.com/path", "smtp://u@mail.example.com",
+			"smtp://:" + canarySecret + "@mail.example.com", "smtps://mail.example.com:smtp", "smtp://mail.example.com:0", "smtp://u:" + canarySecret + "%0d%0a@mail.example.com",
+			"smtp://u:" + canarySecret + "@mail.example.com?x=y", "smtp://u:" + canarySecret + "%zz@mail.example.com",
+		},
+		"DRAGOMAN_MAIL_FROM":      {"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com", "=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>"},
+		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
+		"DRAGOMAN_PLAYGROUND":     {"true"},
+		"DRAGOMAN_INTROSPECTION":  {"true"},
+		"DRAGOMAN_DOCS":           {"auto", "yes"},
+		"DRAGOMAN_LOG_LEVEL":      {"trace", "INFO"},
+		"DRAGOMAN_SLOW_STATEMENT": {"500", "-1s", "2h", "slow"},
+		"DRAGOMAN_METRICS_LISTEN": {"9090", "localhost", "localhost:99999", "localhost:http"},
+		"DRAGOMAN_METRICS_TOKEN":  {canarySecret, strings.Repeat("a", 64)},
+		"PORT":                    {"http", "0", "65536", "-1"},
 	}
 	for _, name := range settingNames(t) {
 		if wrong[name] == nil && name != "DRAGOMAN_DATA_DIR" {
@@ -388,7 +395,7 @@ func TestKE03_WrongValues(t *testing.T) {
 				}
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
-				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") || name == "DRAGOMAN_METRICS_TOKEN"
+				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") || name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL"
 				// A bound between two settings may be told at either of them.
 				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") || !strings.Contains(shown, "expected ") ||
 					!strings.Contains(shown, name) || strings.Count(shown, "\n") != 1 || len(shown) > 400 {
@@ -483,12 +490,13 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 	})
 	t.Run("none, on a Postgres that others may share", func(t *testing.T) {
 		t.Parallel()
+		const noMail = "DRAGOMAN_SMTP_URL=none"
 		dsn := dbtest.EmptyPostgres(t)
 		dir := t.TempDir()
 		for _, listen := range []string{"DRAGOMAN_LISTEN=:FREEPORT", "DRAGOMAN_LISTEN=0.0.0.0:FREEPORT", "DRAGOMAN_LISTEN=[::]:FREEPORT", "PORT=FREEPORT"} {
-			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
+			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
 		}
-		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET="}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
+		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
 		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 			t.Errorf("left %v behind", entries)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -34,6 +35,7 @@ type DB struct {
 	touches  touches
 	usage    usage
 	seen     func(context.Context, Seen) // nil for nobody: see Observe
+	queue    *river.Client[*sql.Tx]      // only puts jobs into the queue
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.
@@ -47,6 +49,9 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := d.openQueue(); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	// The writer first: it makes the file of SQLite.
 	if err := ping(ctx, d.w); err != nil {

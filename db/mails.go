@@ -91,12 +91,15 @@ type Mail struct {
 	TTLSeconds int       `bun:"ttl_seconds"` // of the token
 	Data       MailData  `bun:"data"`
 	State      MailState `bun:"state"`
-	Attempts   int       `bun:"attempts"` // to send it
-	LastError  *string   `bun:"last_error"`
+	Attempts   int       `bun:"attempts"`   // to send it
+	LastError  *string   `bun:"last_error"` // of the last attempt, without anything secret
 
-	CreatedAt  time.Time  `bun:"created_at"`
-	ResolvedAt *time.Time `bun:"resolved_at"`
-	SentAt     *time.Time `bun:"sent_at"`
+	NextAttemptAt *time.Time `bun:"next_attempt_at"` // nil before the first attempt and after the last one
+	CreatedAt     time.Time  `bun:"created_at"`
+	ResolvedAt    *time.Time `bun:"resolved_at"`
+	SentAt        *time.Time `bun:"sent_at"`
+
+	Owner *User `bun:"-"` // of UserID, in lists
 }
 
 // MailData is what a mail says about the moment that it tells of.

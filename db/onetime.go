@@ -82,13 +82,30 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 	if l.Mail.ResolvedAt == nil {
 		err = address(ctx, tx, &l, now)
 	} else if !l.Mail.TokenID.IsZero() {
-		l.Token = &OneTimeToken{}
-		err = tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+		return again(ctx, tx, &l, now)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &l, nil
+}
+
+// again is for a further attempt, which has the token of the first. One that expired while the mail could not be sent gives way
+// to another: a mail does not begin with a link that is over. One that was spent says that there is a later mail, or that this
+// one arrived after all, and there is nothing left to send.
+func again(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (*Letter, error) {
+	l.Token = &OneTimeToken{}
+	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+	switch {
+	case err == nil && l.Token.SpentAt != nil:
+		_, err = tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
+		return nil, err
+	case err == nil && l.Token.ExpiresAt.After(now):
+		return l, nil
+	case absent(err) != nil:
+		return nil, err
+	}
+	return l, address(ctx, tx, l, now)
 }
 
 // address writes on a mail to whom it goes, and makes its token.
@@ -113,23 +130,7 @@ func (d *DB) Letters(ctx context.Context, limit int) ([]*Letter, error) {
 	if err := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL").Order("m.id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
 		return nil, wrap(err, "letters")
 	}
-	letters := make([]*Letter, len(mails))
-	for i, m := range mails {
-		l := &Letter{Mail: *m}
-		if err := d.r.NewSelect().Model(&l.User).Where("u.id = ?", m.UserID).Scan(ctx); err != nil {
-			return nil, wrap(err, "letters")
-		}
-		if !m.TokenID.IsZero() {
-			l.Token = &OneTimeToken{}
-			if err := d.r.NewSelect().Model(l.Token).Where("t.id = ?", m.TokenID).Scan(ctx); absent(err) != nil {
-				return nil, wrap(err, "letters")
-			} else if err != nil {
-				l.Token = nil // swept
-			}
-		}
-		letters[i] = l
-	}
-	return letters, nil
+	return d.lettersOf(ctx, mails)
 }
 
 // absent is no error for what is not there.

@@ -26,6 +26,7 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 		return errors.New(fault.From(err).Message)
 	}
 	u.Email, u.EmailCanonical = &original, canonical
+	u.EmailVerifiedAt = &u.CreatedAt // by whoever types it here: where addresses must be confirmed, it is an administrator who can sign in
 	if username != "" {
 		original, canonical, err := identity.Username(username)
 		if err != nil {

@@ -25,6 +25,9 @@ func Banner(w io.Writer, settings *config.Settings, program string, postgres boo
 	for _, d := range dialects {
 		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, now)+")")
 	}
+	if keepsMail(settings) {
+		row("Mailbox", public+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)")
+	}
 	row("JWKS", public+"/.well-known/jwks.json")
 	switch {
 	case !postgres:

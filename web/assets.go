@@ -17,9 +17,9 @@ import (
 	"strings"
 )
 
-// files holds other people's files, compressed (assets) and fonts (docs), and our own (playground and docs).
+// files holds other people's files, compressed (assets) and fonts (docs), and our own (playground, docs and pages).
 //
-//go:embed assets/*.gz playground docs
+//go:embed assets/*.gz playground docs pages
 var files embed.FS
 
 // contentTypes says what the files of pages are, by extension. The table of the system is not asked: it differs from

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/mail"
 	"net/netip"
 	"os"
 	"strings"
@@ -49,6 +50,11 @@ type Settings struct {
 	Dialects        []string // names; nil for all, empty for none
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
+
+	SMTP          *SMTP         // nil for none: see LocalMailbox
+	MailOff       bool          // no mails at all
+	MailFrom      *mail.Address // nil for the default: see Sender
+	MailTemplates string        // a directory; "" for the templates of the program
 
 	Playground    Switch
 	Introspection Switch
@@ -106,6 +112,9 @@ func Load(getenv func(string) string) (*Settings, error) {
 	}
 	if err := s.checkSecrets(); err != nil {
 		return nil, err
+	}
+	if s.RequireVerifiedEmail && s.MailOff {
+		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address"}
 	}
 	var err error
 	if s.Traces, err = loadTraces(getenv); err != nil {

@@ -145,6 +145,20 @@ var keys = []key{
 		},
 	},
 	{
+		"DRAGOMAN_SMTP_URL", "",
+		"The mail server. smtp: STARTTLS, unencrypted to this machine alone; smtps: TLS. none: no mails at all. Default: mails are kept in the database, " +
+			"for the people at this machine; a server for others does not start.",
+		"none, smtp://user:password@host:587 or smtps://user:password@host:465, without user:password where the server asks for none", true, parseSMTP,
+	},
+	{
+		"DRAGOMAN_MAIL_FROM", "", "In whose name mails are sent. Default: Dragoman <no-reply@host>, with the host of the public URL.",
+		"an address, for example Example <no-reply@example.com>", false, parseMailFrom,
+	},
+	{
+		"DRAGOMAN_MAIL_TEMPLATES", "", "A directory with templates of mails that replace those of the program, or add a language. See docs/mail.md.", "a path", false,
+		func(s *Settings, v string) bool { s.MailTemplates = v; return true },
+	},
+	{
 		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is a loopback address.", autoOnOff, false,
 		position(func(s *Settings) *Switch { return &s.Playground }),
 	},

@@ -91,9 +91,12 @@ func (s *Settings) makeDataDir() error {
 	return nil
 }
 
-// Open opens every address to listen on. localhost means both address families; a machine may lack one of them. Port 0 is
+// Open opens every address to listen on, unless that would let others in whose mails reach nobody. localhost means both address families; a machine may lack one of them. Port 0 is
 // any free port, and stands as such in s afterwards.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
+	if err := s.mailIsDecided(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			for _, open := range all {

@@ -23,6 +23,7 @@ type metrics struct {
 	refreshes   *prometheus.CounterVec
 	limited     *prometheus.CounterVec
 	dialects    *prometheus.CounterVec
+	mails       *prometheus.CounterVec
 	hashWait    prometheus.Histogram
 	statements  *prometheus.CounterVec
 	slow        prometheus.Counter
@@ -56,6 +57,7 @@ func newMetrics(version string) *metrics {
 		refreshes: counters("refreshes_total", "Refreshes by outcome.", "outcome"),
 		limited:   counters("limit_refusals_total", "Requests sent away by the limits by address.", "rule"),
 		dialects:  counters("dialect_requests_total", "Requests to dialects, by route and outcome.", "dialect", "route", "outcome"),
+		mails:     counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -72,7 +74,7 @@ func newMetrics(version string) *metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.hashWait, m.statements,
+	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.hashWait, m.statements,
 		m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -165,6 +165,13 @@ func (o *Observer) DialectUsed(dialect, route string, refused bool) {
 	o.metrics.dialects.WithLabelValues(dialect, route, outcome).Inc()
 }
 
+// Mail counts an attempt to send a mail by what became of the mail: sent, failed for good, or queued for the next attempt.
+func (o *Observer) Mail(outcome string) {
+	if o.metrics != nil {
+		o.metrics.mails.WithLabelValues(outcome).Inc()
+	}
+}
+
 // HashWaited takes note of how long somebody stood in line for a password hash.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {

@@ -45,12 +45,16 @@ CREATE TABLE IF NOT EXISTS mails (
   state             text        NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'FAILED')),
   attempts          integer     NOT NULL DEFAULT 0,
   last_error        text,
+  next_attempt_at   timestamp, -- after one that failed
   created_at        timestamp NOT NULL,
   resolved_at       timestamp,
   sent_at           timestamp
 );
 
 CREATE INDEX IF NOT EXISTS mails_user_id ON mails (user_id);
+
+-- Those that were sent are swept after a week.
+CREATE INDEX IF NOT EXISTS mails_sent_at ON mails (sent_at) WHERE sent_at IS NOT NULL;
 
 -- The devices that an account was signed in from. device is a keyed hash of what it calls itself and of its address block; session_id
 -- is the session that began there first.

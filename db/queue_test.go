@@ -1,0 +1,316 @@
+package db_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+)
+
+// The tables of the queue are those that River makes for itself: a version of River that wants others is noticed here.
+func TestMigrate_QueueIsRivers(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		ours, empty func() string
+		driver      func(*sql.DB) riverdriver.Driver[*sql.Tx]
+		shape       []string
+	}{
+		"sqlite": {
+			func() string { return dbtest.SQLite(t) }, func() string { return "sqlite:" + filepath.Join(t.TempDir(), "empty.db") },
+			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riversqlite.New(c) },
+			[]string{
+				`SELECT m.name, c.name, c.type, c."notnull", coalesce(c.dflt_value, ''), c.pk FROM sqlite_master m, pragma_table_info(m.name) c
+WHERE m.type = 'table' AND m.name LIKE 'river%'`,
+				`SELECT name, tbl_name, '', '', replace(replace(coalesce(sql, ''), ' ', ''), 'IFNOTEXISTS', ''), '' FROM sqlite_master
+WHERE type = 'index' AND tbl_name LIKE 'river%'`,
+				`SELECT name, (length(sql) - length(replace(sql, 'CONSTRAINT', ''))) / 10, '', '', '', '' FROM sqlite_master
+WHERE type = 'table' AND name LIKE 'river%'`,
+				`SELECT line, version, '', '', '', '' FROM river_migration`,
+			},
+		},
+		"postgres": {
+			func() string { return dbtest.Postgres(t) }, func() string { return dbtest.EmptyPostgres(t) },
+			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riverdatabasesql.New(c) },
+			[]string{
+				`SELECT table_name, column_name, udt_name, is_nullable, coalesce(column_default, ''), coalesce(character_maximum_length, 0)::text
+FROM information_schema.columns WHERE table_name LIKE 'river%'`,
+				`SELECT indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE tablename LIKE 'river%'`,
+				`SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', '' FROM pg_constraint WHERE conrelid::regclass::text LIKE 'river%'`,
+				`SELECT relname, relpersistence::text, '', '', '', '' FROM pg_class WHERE relname LIKE 'river%'`,
+				`SELECT enumlabel, (row_number() OVER (ORDER BY enumsortorder))::text, '', '', '', '' FROM pg_enum`,
+				`SELECT proname, prosrc, '', '', '', '' FROM pg_proc WHERE proname LIKE 'river%'`,
+				`SELECT tgname, '', '', '', '', '' FROM pg_trigger WHERE NOT tgisinternal`,
+				`SELECT line, version::text, '', '', '', '' FROM river_migration`,
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := dbtest.Beside(t, one.empty())
+			m, err := rivermigrate.New(one.driver(conn), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Migrate(t.Context(), rivermigrate.DirectionUp, nil); err != nil {
+				t.Fatal(err)
+			}
+			beside := dbtest.Beside(t, one.ours())
+			for _, query := range one.shape {
+				want, got := rows(t, conn, query), rows(t, beside, query)
+				if len(want) == 0 && !strings.Contains(query, "pg_trigger") {
+					t.Errorf("nothing to compare: %s", query)
+				}
+				for _, line := range want {
+					if !slices.Contains(got, line) {
+						t.Errorf("lacks %s", line)
+					}
+				}
+				for _, line := range got {
+					if !slices.Contains(want, line) {
+						t.Errorf("has %s", line)
+					}
+				}
+			}
+		})
+	}
+}
+
+func rows(t *testing.T, conn *sql.DB, query string) (all []string) {
+	t.Helper()
+	found, err := conn.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var c [6]string
+		if err := found.Scan(&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]); err != nil {
+			t.Fatal(err)
+		}
+		line := strings.Join(strings.Fields(strings.Join(c[:], " ")), " ")
+		all = append(all, strings.ReplaceAll(line, "river_migration_pkey1", "river_migration_pkey")) // River makes that table twice
+	}
+	return all
+}
+
+// post takes mails and fails as it is told to.
+type post struct {
+	mu    sync.Mutex
+	taken map[db.MailID]int
+	fail  func(*db.Letter) error
+}
+
+func (p *post) send(_ context.Context, l *db.Letter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		if err := p.fail(l); err != nil {
+			return err
+		}
+	}
+	if p.taken == nil {
+		p.taken = map[db.MailID]int{}
+	}
+	p.taken[l.Mail.ID]++
+	return nil
+}
+
+func (p *post) count(id db.MailID) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken[id]
+}
+
+// work starts a worker for the length of a test.
+func work(t *testing.T, d *db.DB, p *post, log io.Writer) *db.MailWorker {
+	t.Helper()
+	w, err := d.StartMail(t.Context(), db.Delivery{
+		Send: p.send, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Poll: 20 * time.Millisecond, Told: func(db.MailState) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// notice makes a mail to an account that is not queued yet.
+func notice(u *db.User) *db.Mail {
+	return &db.Mail{
+		ID: db.NewMailID(), Kind: db.MailPassword, UserID: u.ID, Address: *u.Email, AddressCanonical: u.EmailCanonical,
+		State: db.MailQueued, CreatedAt: db.Clock(time.Now()),
+	}
+}
+
+func queue(t *testing.T, d *db.DB, mails ...*db.Mail) {
+	t.Helper()
+	if err := d.QueueMails(t.Context(), mails...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for something that takes a moment.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within twenty seconds: %s", what)
+		}
+	}
+}
+
+// state reads a mail.
+func state(t *testing.T, d *db.DB, id db.MailID) *db.Mail {
+	t.Helper()
+	all, _, err := d.Mails(t.Context(), db.MailPage{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// Several workers share the mails, on one database: each is sent once.
+func TestMails_Shared(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		var log strings.Builder
+		p, d := &post{}, dbtest.Open(t, dsn)
+		u := join(t, d, "ada@example.com")
+		var mails []*db.Mail
+		for range 40 {
+			mails = append(mails, notice(u))
+		}
+		for range 2 {
+			work(t, dbtest.Open(t, dsn), p, &locked{w: &log})
+		}
+		queue(t, d, mails[:20]...)
+		var group sync.WaitGroup
+		for _, m := range mails[20:] {
+			group.Go(func() { queue(t, d, m) })
+		}
+		group.Wait()
+		for _, m := range mails {
+			until(t, "a mail is sent", func() bool {
+				got := state(t, d, m.ID)
+				return got.State == db.MailSent && got.SentAt != nil && got.Attempts == 1
+			})
+			if n := p.count(m.ID); n != 1 {
+				t.Errorf("%s was sent %d times", m.ID, n)
+			}
+		}
+		if log.Len() > 0 {
+			t.Errorf("it said %s", log.String())
+		}
+	})
+}
+
+// locked is a log that several may write.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+// A mail that fails is tried again when it was said to be, keeps the reason, and is sent in the end. One that can not be delivered is
+// given up at once and can be queued again, by one of several who try. A mail whose account is gone ends quietly.
+func TestMails_FailedAndRetried(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		var log strings.Builder
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
+		u, gone := join(t, d, "ada@example.com"), join(t, d, "bob@example.com")
+		later, dead, orphan := notice(u), notice(u), notice(gone)
+		broken := true
+		p := &post{}
+		p.fail = func(l *db.Letter) error {
+			switch {
+			case !broken:
+				return nil
+			case l.Mail.ID == dead.ID:
+				return fmt.Errorf("%w: 550 5.1.1", db.ErrUndeliverable)
+			case l.Mail.ID == later.ID:
+				return errors.New("nobody answers")
+			}
+			panic("secret of " + *l.User.Email)
+		}
+		queue(t, d, later, dead, orphan)
+		execute(t, conn, "DELETE FROM users WHERE email = 'bob@example.com'")
+		work(t, d, p, &locked{w: &log})
+		until(t, "both failed", func() bool { return state(t, d, later.ID).Attempts == 1 && state(t, d, dead.ID).State == db.MailFailed })
+		m := state(t, d, later.ID)
+		if wait := time.Until(*m.NextAttemptAt); m.State != db.MailQueued || *m.LastError != "nobody answers" || wait < 8*time.Second || wait > 11*time.Second {
+			t.Errorf("%+v", m)
+		}
+		if m := state(t, d, dead.ID); m.NextAttemptAt != nil || !strings.Contains(*m.LastError, "5.1.1") || m.Owner == nil || m.Owner.ID != u.ID {
+			t.Errorf("%+v", m)
+		}
+		p.mu.Lock()
+		broken = false
+		p.mu.Unlock()
+		won := make(chan bool, 16)
+		var group sync.WaitGroup
+		for range cap(won) {
+			group.Go(func() {
+				_, queued, err := d.RetryMail(from(t, ""), dead.ID, db.Event{Action: "retry_mail_delivery"}, time.Now())
+				if err != nil {
+					t.Error(err)
+				}
+				won <- queued
+			})
+		}
+		group.Wait()
+		close(won)
+		n := 0
+		for w := range won {
+			if w {
+				n++
+			}
+		}
+		if events := count(t, conn, "audit_events WHERE action = 'retry_mail_delivery' AND user_id IS NOT NULL"); n != 1 || events != 1 {
+			t.Errorf("it was queued %d times, with %d events", n, events)
+		}
+		for _, id := range []db.MailID{later.ID, dead.ID} {
+			until(t, "it is sent after all", func() bool { return state(t, d, id).State == db.MailSent })
+			if m := state(t, d, id); m.Attempts != 2 || m.LastError != nil || m.NextAttemptAt != nil || p.count(id) != 1 {
+				t.Errorf("%+v, %d times", m, p.count(id))
+			}
+		}
+		if m, queued, err := d.RetryMail(from(t, ""), orphan.ID, db.Event{Action: "retry_mail_delivery"}, time.Now()); m != nil || queued || err != nil {
+			t.Errorf("a mail that is gone: %+v %v %v", m, queued, err)
+		}
+		until(t, "no job is left", func() bool { return count(t, conn, "river_job WHERE state NOT IN ('completed', 'cancelled')") == 0 })
+		if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "example.com") || strings.Contains(log.String(), "river") {
+			t.Errorf("it said %s", log.String())
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+)
+
+// SMTP is the mail server that mails are handed to.
+type SMTP struct {
+	Host     string
+	Port     int
+	Security MailSecurity
+	User     string // "" for none
+	Password secret.Text
+}
+
+// MailSecurity is how the way to the mail server is protected.
+type MailSecurity string
+
+// The ways. Both kinds of TLS check the certificate of the server.
+const (
+	MailTLS      MailSecurity = "TLS from the beginning"
+	MailSTARTTLS MailSecurity = "STARTTLS"
+	MailPlain    MailSecurity = "none" // to this machine only
+)
+
+const (
+	smtpPort  = 587
+	smtpsPort = 465
+	noMail    = "none"
+)
+
+// parseSMTP reads smtp://user:password@host:port, smtps:// or none.
+func parseSMTP(s *Settings, v string) bool {
+	switch v {
+	case "":
+		return true
+	case noMail:
+		s.MailOff = true
+		return true
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" || strings.ContainsAny(v, "?#") {
+		return false
+	}
+	server := &SMTP{Host: u.Hostname(), Port: smtpPort, Security: MailSTARTTLS}
+	switch {
+	case u.Scheme == "smtps":
+		server.Port, server.Security = smtpsPort, MailTLS
+	case u.Scheme != "smtp":
+		return false
+	case loopback(server.Host):
+		server.Security = MailPlain
+	}
+	if u.Port() != "" {
+		port, err := strconv.ParseUint(u.Port(), 10, 16)
+		if err != nil || port == 0 {
+			return false
+		}
+		server.Port = int(port)
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		if u.User.Username() == "" || password == "" || controls(u.User.Username()+password) {
+			return false
+		}
+		server.User, server.Password = u.User.Username(), secret.Text(password)
+	}
+	s.SMTP = server
+	return true
+}
+
+// parseMailFrom reads an address with or without a name before it.
+func parseMailFrom(s *Settings, v string) bool {
+	if v == "" {
+		return true
+	}
+	a, err := mail.ParseAddress(v)
+	if err != nil || controls(v) || controls(a.Name) {
+		return false
+	}
+	_, canonical, err := identity.Email(a.Address)
+	if err != nil {
+		return false
+	}
+	local, _, _ := strings.Cut(a.Address, "@") // as it was written; the domain as mail servers write it
+	_, domain, _ := strings.Cut(canonical, "@")
+	s.MailFrom = &mail.Address{Name: a.Name, Address: local + "@" + domain}
+	return true
+}
+
+func controls(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 })
+}
+
+// Sender is in whose name mails are sent: what is set, else no-reply at the host of the public URL.
+func (s *Settings) Sender() mail.Address {
+	if s.MailFrom != nil {
+		return *s.MailFrom
+	}
+	host := "localhost"
+	if u, err := url.Parse(s.URL()); err == nil {
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil { // an IP address is no domain of mail
+			host = u.Hostname()
+		}
+	}
+	return mail.Address{Name: "Dragoman", Address: "no-reply@" + host}
+}
+
+// LocalMailbox tells whether mails are sent nowhere and are kept for the people at this machine.
+func (s *Settings) LocalMailbox() bool { return s.SMTP == nil && !s.MailOff && s.Loopback() }
+
+// mailIsDecided refuses to serve people elsewhere whose mails would reach nobody.
+func (s *Settings) mailIsDecided() error {
+	if s.SMTP != nil || s.MailOff || s.Loopback() {
+		return nil
+	}
+	return errors.New("DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send mails. " +
+		"Set it to smtp://user:password@host:587, or to none for a server without mail")
+}
+
+// Address is where the mail server listens.
+func (s *SMTP) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }

@@ -1,0 +1,105 @@
+package operator
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// codeLives is how long the short code of a mail is good (OT-01).
+const codeLives = 10 * time.Minute
+
+// accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has none.
+var accountPage = map[db.Purpose]string{
+	db.PurposeVerifyEmail: "verify-email", db.PurposeResetPassword: "reset-password", db.PurposeMagicLink: "sign-in",
+	db.PurposeConfirmChange: "confirm-email", db.PurposeCancelChange: "cancel-email-change",
+}
+
+// Letters words the mails of the database.
+type Letters struct {
+	templates  *mail.Templates
+	codec      *token.Codec
+	home, site string
+}
+
+// NewLetters words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
+func NewLetters(templates *mail.Templates, codec *token.Codec, publicURL, site string) *Letters {
+	return &Letters{templates: templates, codec: codec, home: publicURL, site: site}
+}
+
+// OpenLetters is NewLetters by the settings. The error says what is wrong with which template.
+func OpenLetters(settings *config.Settings, codec *token.Codec) (*Letters, error) {
+	templates, err := mail.Load(settings.MailTemplates)
+	if err != nil {
+		return nil, fmt.Errorf("DRAGOMAN_MAIL_TEMPLATES: %w", err)
+	}
+	home := settings.URL()
+	_, site, _ := strings.Cut(home, "://")
+	return NewLetters(templates, codec, home, site), nil
+}
+
+// Compose words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
+// token: it goes to the mail server and nowhere else (AU-02).
+func (l *Letters) Compose(letter *db.Letter) (mail.Rendered, error) {
+	return l.templates.Render(l.message(letter))
+}
+
+func (l *Letters) message(letter *db.Letter) mail.Message {
+	m, u := &letter.Mail, &letter.User
+	message := mail.Message{
+		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,
+		Device: m.Data.Device, IP: m.Data.IP, Failures: m.Data.Failures, NewAddress: m.Data.NewAddress,
+		Locale: given(u.Locale), Name: given(u.Name), Account: cmp.Or(given(u.Email), given(u.Username)),
+	}
+	switch m.Kind {
+	case db.MailConfirmChange:
+		message.Account = given(u.Username) // the reader may be a stranger, whom the address in use is none of the business
+	case db.MailEmailChanged:
+		message.Account = given(u.Username)
+		message.NewAddress = cmp.Or(message.NewAddress, given(u.Email))
+	case db.MailChangeAsked:
+		message.NewAddress = cmp.Or(message.NewAddress, given(u.PendingEmail))
+	}
+	purpose := m.Kind.Purpose()
+	if purpose == "" {
+		return message
+	}
+	page := l.home + "/account/" + accountPage[purpose]
+	message.LinkFor = time.Duration(m.TTLSeconds) * time.Second
+	if letter.Token == nil { // swept: a mail of long ago, in the local mailbox
+		message.Link = page
+		return message
+	}
+	message.Link = l.link(page, m, l.codec.OneTime(letter.Token.ID.UUID).Reveal())
+	if purpose != db.PurposeCancelChange {
+		message.Page, message.Code = page, l.codec.Code(letter.Token.ID.UUID).Reveal()
+		message.CodeFor = min(codeLives, message.LinkFor)
+	}
+	return message
+}
+
+// link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07). {token}
+// and {email} may stand in its path as well as in its query.
+func (l *Letters) link(page string, m *db.Mail, token string) string {
+	if m.Link == "" {
+		return page + "#token=" + token
+	}
+	return strings.NewReplacer("{token}", escape(token), "{email}", escape(m.Address)).Replace(m.Link)
+}
+
+// escape is url.QueryEscape with %20 for a space, which a path reads too.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+func given(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

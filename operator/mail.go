@@ -1,0 +1,77 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/observe"
+)
+
+// mailPoll is how often a server looks for new mails.
+const mailPoll = time.Second
+
+// Mail is the part of a server that sends mails.
+type Mail struct{ worker *db.MailWorker }
+
+// StartMail begins to send the mails of the database: to the mail server of the settings, or without one to the local mailbox,
+// where being found out about is all that happens to them.
+func StartMail(
+	ctx context.Context, settings *config.Settings, database *db.DB, letters *Letters, o *observe.Observer, now func() time.Time, log *slog.Logger,
+) (*Mail, error) {
+	if settings.MailOff {
+		return &Mail{}, nil
+	}
+	send := func(context.Context, *db.Letter) error { return nil }
+	if settings.SMTP != nil {
+		var err error
+		if send, err = bySMTP(settings, letters); err != nil {
+			return nil, err
+		}
+	}
+	worker, err := database.StartMail(ctx, db.Delivery{
+		Send: send, Now: now, Log: log, Poll: mailPoll, Told: func(state db.MailState) { o.Mail(strings.ToLower(string(state))) },
+	})
+	return &Mail{worker}, err
+}
+
+// Stop takes up no further mails, and waits for those under way until ctx ends. What was not finished then is sent by another
+// server, or after the next start.
+func (m *Mail) Stop(ctx context.Context) error {
+	if m == nil || m.worker == nil {
+		return nil
+	}
+	return m.worker.Stop(ctx)
+}
+
+// bySMTP words a mail at the moment at which it is sent, and sends it.
+func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, *db.Letter) error, error) {
+	from := settings.Sender()
+	_, domain, _ := strings.Cut(from.Address, "@")
+	sender, err := mail.NewSender(mail.Server{
+		Host: settings.SMTP.Host, Port: settings.SMTP.Port, TLS: settings.SMTP.Security == config.MailTLS,
+		Plain: settings.SMTP.Security == config.MailPlain, User: settings.SMTP.User, Password: settings.SMTP.Password.Reveal(),
+	}, domain)
+	if err != nil {
+		return nil, errors.New("DRAGOMAN_SMTP_URL: this mail server can not be used") // the reason may hold the password
+	}
+	return func(ctx context.Context, l *db.Letter) error {
+		words, err := letters.Compose(l)
+		if err != nil {
+			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES") // the reason may hold its text
+		}
+		err = sender.Send(ctx, mail.Envelope{
+			MessageID: l.Mail.ID.String() + "@" + domain, From: from, To: l.Mail.Address, Date: l.Mail.CreatedAt,
+		}, words)
+		if f, ok := errors.AsType[*mail.Failure](err); ok && f.Permanent {
+			return fmt.Errorf("%w: %w", db.ErrUndeliverable, f)
+		}
+		return err
+	}, nil
+}

@@ -1,0 +1,61 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+)
+
+// mailboxSize is how many mails the local mailbox shows at once.
+const mailboxSize = 50
+
+// LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id unless that
+// is "". It is nil where there is none: where mails are sent, or where others than this machine reach the server.
+func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) func(ctx context.Context, to, id string) ([]mail.Kept, error) {
+	if !keepsMail(settings) {
+		return nil
+	}
+	return func(ctx context.Context, to, id string) ([]mail.Kept, error) {
+		var canonical string
+		var mailID db.MailID
+		if to != "" {
+			var err error
+			if _, canonical, err = identity.Email(to); err != nil {
+				return nil, nil //nolint:nilerr // no mail goes to what is no address
+			}
+		}
+		if id != "" && mailID.UnmarshalText([]byte(id)) != nil {
+			return nil, nil
+		}
+		found, err := database.Mailbox(ctx, canonical, mailID, mailboxSize)
+		if err != nil {
+			return nil, err
+		}
+		kept := make([]mail.Kept, len(found))
+		for i, letter := range found {
+			if kept[i], err = letters.keep(letter); err != nil {
+				return nil, err
+			}
+		}
+		return kept, nil
+	}
+}
+
+func (l *Letters) keep(letter *db.Letter) (mail.Kept, error) {
+	message := l.message(letter)
+	words, err := l.templates.Render(message)
+	kept := mail.Kept{
+		ID: letter.Mail.ID.String(), To: letter.Mail.Address, CreatedAt: letter.Mail.CreatedAt, Rendered: words,
+		Links: []string{}, Code: message.Code,
+	}
+	if message.Link != "" {
+		kept.Links = append(kept.Links, message.Link)
+	}
+	return kept, err
+}
+
+// keepsMail tells whether mails stay in the local mailbox, for people at this machine to look at.
+func keepsMail(settings *config.Settings) bool { return settings.LocalMailbox() }

@@ -1,0 +1,73 @@
+"use strict";
+// Takes the token out of the address, where others could see it later, and sends the form without leaving the page. The token is
+// kept in this script alone. Without the script the form asks for the code of the mail.
+
+const panel = document.getElementById("panel");
+const form = panel.querySelector("form");
+const byHand = document.getElementById("by-hand");
+const lead = document.getElementById("lead");
+const problem = document.getElementById("problem");
+let token = "";
+
+function take() {
+  const found = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (location.hash) {
+    history.replaceState(null, "", location.pathname);
+  }
+  if (found && form) {
+    token = found;
+    lead.textContent = lead.dataset.withToken;
+    byHand.hidden = byHand.disabled = true;
+    problem.hidden = true;
+    (form.querySelector("#password") ?? form.querySelector("button")).focus();
+  }
+}
+
+function say(text) {
+  problem.textContent = text;
+  problem.hidden = false;
+}
+
+function done(outcome) {
+  const tick = Object.assign(document.createElement("span"), { className: "tick" });
+  tick.ariaHidden = "true";
+  const title = Object.assign(document.createElement("h1"), { textContent: outcome.title, tabIndex: -1 });
+  const text = Object.assign(document.createElement("p"), { className: "lead", textContent: outcome.text });
+  panel.replaceChildren(tick, title, text);
+  document.title = outcome.title;
+  title.focus();
+}
+
+async function send(event) {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  const body = new URLSearchParams(new FormData(form));
+  if (token) {
+    body.set("token", token);
+  }
+  problem.hidden = true;
+  if (body.has("repeat") && body.get("repeat") !== body.get("password")) {
+    say("The two passwords are not the same.");
+    return;
+  }
+  button.disabled = true;
+  button.ariaBusy = "true";
+  try {
+    const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
+    const outcome = await answer.json();
+    if (outcome.done) {
+      token = "";
+      done(outcome);
+      return;
+    }
+    say(outcome.problem ?? outcome.error ?? "That did not work. Please try again.");
+  } catch {
+    say("The server can not be reached. Please try again.");
+  }
+  button.disabled = false;
+  button.ariaBusy = null;
+}
+
+take();
+addEventListener("hashchange", take);
+form?.addEventListener("submit", send);
