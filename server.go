@@ -293,8 +293,8 @@ func open(
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail,
-		Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
+		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail, Version: version,
+		Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
 	})
 	if err != nil {
 		return nil, err
