@@ -109,7 +109,7 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
-	if l.Mail.Kind.Purpose() != "" {
+	if l.Mail.Purpose() != "" {
 		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
 			return err
 		}

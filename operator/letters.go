@@ -88,7 +88,7 @@ func (l *Letters) message(letter *db.Letter) mail.Message {
 	case db.MailChangeAsked:
 		message.NewAddress = cmp.Or(message.NewAddress, given(u.PendingEmail))
 	}
-	purpose := m.Kind.Purpose()
+	purpose := m.Purpose()
 	if purpose == "" {
 		return message
 	}
