@@ -153,6 +153,10 @@ var companionCurl = []struct{ command, answer string }{
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy Person_updated","email":"hello@authcompanion.com","created":"<time>","updated":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
 	},
 	{
+		`curl -sS -X POST $HOST/v1/auth/recovery -H 'Content-Type: application/json' -d '{ "email": "hello@authcompanion.com" }'`,
+		`200 {"data":{"type":"users","detail":"Recovery email sent"}}`,
+	},
+	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`,
 		`200 {"data":{"id":"<id>","type":"Refresh","attributes":{"name":"Authy Person_updated","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
 	},
