@@ -22,8 +22,12 @@ func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagi
 // SendVerificationEmail is Mutation.sendVerificationEmail.
 func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendVerificationEmailInput) (*graph.BasicPayload, error) {
 	const action = "send_verification_email"
+	pending := input != nil && input.Pending
 	if input != nil {
-		if email := input.Email.Value(); email != nil {
+		if email := input.Email.Value(); email != nil && pending {
+			err := fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending")
+			return r.asked(ctx, action, err)
+		} else if email != nil {
 			return r.asked(ctx, action, r.askMail(ctx, action, db.MailVerifyEmail, *email))
 		}
 	}
@@ -35,7 +39,12 @@ func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendV
 		return nil, r.forbidden(ctx, c)
 	}
 	e := db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID}
-	if err = r.askOwnMail(ctx, c, e); err != nil {
+	if pending {
+		err = r.askPendingMail(ctx, c, e)
+	} else {
+		err = r.askOwnMail(ctx, c, e)
+	}
+	if err != nil {
 		err = r.record(ctx, err, e)
 	}
 	return r.asked(ctx, action, err)
@@ -49,6 +58,26 @@ func (r *resolver) askOwnMail(ctx context.Context, c *caller, e db.Event) error 
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
 	return r.queue(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+}
+
+// askPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it is asked for:
+// its owner learns of it, and nothing to confirm is mailed.
+func (r *resolver) askPendingMail(ctx context.Context, c *caller, e db.Event) error {
+	switch {
+	case r.MailOff:
+		return errNoMail()
+	case c.User.PendingEmail == nil:
+		return fault.New(fault.Conflict, "No address waits to be confirmed.")
+	}
+	kind, user := db.MailConfirmChange, c.User.ID
+	owner, err := r.DB.UserNamed(ctx, *c.User.PendingEmailCanonical)
+	if err != nil {
+		return err
+	}
+	if owner != nil {
+		kind, user = db.MailAddressTaken, db.UserID{}
+	}
+	return r.queue(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
 }
 
 func (r *resolver) asked(ctx context.Context, action string, err error) (*graph.BasicPayload, error) {
