@@ -6,6 +6,8 @@ import (
 	"errors"
 )
 
+var errNumberTaken = errors.New("db: the number of a session is taken")
+
 // The first parameters are those of every redemption, and 2 is when the session begins too.
 var loginByMail = statement{
 	postgres: `WITH t AS (` + spendPostgres + ofAddress + ` AND purpose = 'MAGIC_LINK' RETURNING user_id
