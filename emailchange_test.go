@@ -79,6 +79,18 @@ func TestOT19_EmailChange(t *testing.T) {
 		for _, text := range []string{"", "x", "ot1.", changed.Token + "x", strings.ToUpper(changed.Token), changed.Code} { // OT-04, SE-04
 			refusedWith(t, s.graphql(t, "", cancelDoc, inputOf("token", text)), "INVALID_TOKEN")
 		}
+		for _, canary := range []string{asked.Token, confirm.Token, changed.Token, "ew@example.com", goodPass} { // AU-02
+			if strings.Contains(s.log.String(), canary) {
+				t.Errorf("the log holds %q", canary)
+			}
+		}
+		conn := openSide(t, dsn)
+		if n := conn.count(t, `SELECT count(*) FROM audit_events WHERE action = 'cancel_email_change' AND outcome = 'ok'`); n != 1 {
+			t.Errorf("%d cancellations in the log", n)
+		}
+		if n := conn.count(t, `SELECT count(*) FROM audit_events WHERE action = 'cancel_email_change' AND reason = 'invalid_token'`); n != 8 {
+			t.Errorf("%d refusals in the log", n)
+		}
 	})
 }
 
