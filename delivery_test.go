@@ -170,14 +170,7 @@ func TestMail_ServerIsDown(t *testing.T) {
 		}
 		sink.start()
 		for _, m := range mails {
-			eventually(t, "it is sent", func() bool {
-				for _, got := range sink.to(ada.Email) {
-					if strings.Contains(got.ID(), m.ID.String()) {
-						return true
-					}
-				}
-				return false
-			})
+			sink.await(t, m.ID)
 		}
 		if log := s.log.String(); strings.Contains(log, canarySecret) || strings.Contains(log, "canary-user") || strings.Contains(log, ada.Email) {
 			t.Error("the log holds a password or an address")
@@ -218,7 +211,7 @@ func TestMail_DeadLetter(t *testing.T) {
 		if a := s.graphql(t, admin.Access, retryMailDoc, inputOf("id", m.ID.String())); a.code() != "" || a.text("retryMailDelivery", "delivery", "state") != "QUEUED" {
 			t.Fatal(a.Raw)
 		}
-		eventually(t, "it is sent", func() bool { return len(sink.to(ada.Email)) > 0 })
+		sink.await(t, m.ID)
 		for _, code := range []string{"CONFLICT", "NOT_FOUND"} {
 			id := m.ID.String()
 			if code == "NOT_FOUND" {
@@ -277,7 +270,7 @@ func TestMail_KillAfterCommit(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		p = spawn(t, env...)
+		spawn(t, env...)
 		eventuallyWithin(t, 90*time.Second, "no mail waits", func() bool {
 			return sideways.count(t, "SELECT count(*) FROM mails WHERE state = 'QUEUED'") == 0
 		})
@@ -327,6 +320,9 @@ func (s *side) mailIDs(t testing.TB) (all []string) {
 			t.Fatal(err)
 		}
 		all = append(all, id.String())
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return all
 }

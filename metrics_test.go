@@ -170,7 +170,7 @@ func TestMetrics_Figures(t *testing.T) {
 // TestMetrics_Cardinality sends what a caller can vary, and finds not one series more.
 func TestMetrics_Cardinality(t *testing.T) {
 	t.Parallel()
-	s := start(t, dbtest.SQLite(t), "DRAGOMAN_METRICS_TOKEN="+metricsToken)
+	s := start(t, dbtest.SQLite(t), "DRAGOMAN_METRICS_TOKEN="+metricsToken, mailWaits)
 	vary := func(n int) {
 		for i := range n {
 			fetched(t, "GET", fmt.Sprintf("%s/path/%d", s.URL, i), "", "")

@@ -17,6 +17,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/dragoman-auth/dragoman/db"
 )
 
 // received is a mail as a mail server gets it.
@@ -105,12 +107,18 @@ func (s *smtpSink) to(address string) []received {
 	return found
 }
 
-// await waits for the first mail to a recipient.
-func (s *smtpSink) await(t testing.TB, address string) received {
+// await waits for a mail.
+func (s *smtpSink) await(t testing.TB, id db.MailID) (got received) {
 	t.Helper()
-	var found []received
-	eventually(t, "a mail to "+address, func() bool { found = s.to(address); return len(found) > 0 })
-	return found[0]
+	eventually(t, "the mail "+id.String(), func() bool {
+		all := s.to("")
+		i := slices.IndexFunc(all, func(m received) bool { return strings.HasPrefix(m.ID(), "<"+id.String()+"@") })
+		if i >= 0 {
+			got = all[i]
+		}
+		return i >= 0
+	})
+	return got
 }
 
 // eventually waits for something that takes a moment.

@@ -74,16 +74,18 @@ func (d *DB) StartMail(ctx context.Context, how Delivery) (*MailWorker, error) {
 	}
 	rescue, rescued := context.WithCancel(ctx)
 	w := &MailWorker{client: client, stopped: make(chan struct{})}
+	var housekeeping sync.WaitGroup
 	w.stop = sync.OnceFunc(func() {
 		rescued()
 		go func() {
 			defer close(w.stopped)
+			housekeeping.Wait()
 			if err := client.Stop(ctx); err != nil {
 				how.Log.Error("mail: the queue was not stopped", "error", err)
 			}
 		}()
 	})
-	go d.rescueMails(rescue, how.Log)
+	housekeeping.Go(func() { d.keepFreeing(rescue, how.Log) })
 	return w, nil
 }
 
@@ -107,22 +109,34 @@ func (w *MailWorker) Stop(ctx context.Context) error {
 	}
 }
 
-var freeMails = map[bool]string{
-	true: `UPDATE river_job SET state = 'available', scheduled_at = now()
-WHERE queue = ? AND state = 'running' AND attempted_at < now() - make_interval(secs => ?)`,
-	false: `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec')
-WHERE queue = ? AND state = 'running' AND attempted_at < datetime('now', 'subsec', '-' || ? || ' seconds')`,
+var freeMails = statement{
+	postgres: `WITH freed AS (
+  UPDATE river_job SET state = 'available', scheduled_at = now()
+  WHERE queue = $1 AND state = 'running' AND attempted_at < now() - make_interval(secs => $2) RETURNING 1)
+SELECT count(*) AS n FROM freed`,
+	sqlite: []string{
+		`UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec')
+WHERE queue = ?1 AND state = 'running' AND attempted_at < datetime('now', 'subsec', '-' || ?2 || ' seconds')`,
+		`SELECT changes() AS n`,
+	},
 }
 
-// rescueMails frees the jobs of workers that are gone. The queue does so too, but by its leader alone, who may be the one that
-// is gone.
-func (d *DB) rescueMails(ctx context.Context, log *slog.Logger) {
+// FreeMails has mails sent again whose worker is gone, and counts them. The queue does so too, but by its leader alone, who may be
+// the one that is gone. It goes by the clock of the database, as the queue does.
+func (d *DB) FreeMails(ctx context.Context) (int, error) {
+	return d.count(ctx, &freeMails, mailQueue, int(mailAbandoned/time.Second))
+}
+
+func (d *DB) keepFreeing(ctx context.Context, log *slog.Logger) {
 	ticks := time.NewTicker(rescueEvery)
 	defer ticks.Stop()
 	for {
-		_, err := d.w.ExecContext(ctx, freeMails[d.Postgres()], mailQueue, int(mailAbandoned/time.Second))
-		if err != nil && ctx.Err() == nil {
-			log.Error("mail: abandoned mails were not taken up", "error", err)
+		n, err := d.FreeMails(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			log.Error("abandoned mails were not taken up", "error", err)
+		case n > 0:
+			log.Warn("mails were abandoned by a server that is gone, and are sent now", "mails", n)
 		}
 		select {
 		case <-ticks.C:

@@ -90,7 +90,7 @@ func (d *DB) withOwners(ctx context.Context, mails []*Mail) error {
 	}
 	var users []*User
 	ids := slices.Collect(maps.Keys(owners))
-	if err := d.r.NewSelect().Model(&users).ExcludeColumn("password_hash").Where("u.id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := d.r.NewSelect().Model(&users).ExcludeColumn("password_hash").Where("u.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return wrap(err, "owners of mails")
 	}
 	for _, u := range users {

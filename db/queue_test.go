@@ -106,6 +106,9 @@ func rows(t *testing.T, conn *sql.DB, query string) (all []string) {
 		line := strings.Join(strings.Fields(strings.Join(c[:], " ")), " ")
 		all = append(all, strings.ReplaceAll(line, "river_migration_pkey1", "river_migration_pkey")) // River makes that table twice
 	}
+	if err := found.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return all
 }
 

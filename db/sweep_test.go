@@ -209,8 +209,12 @@ func TestSweep_Mails(t *testing.T) {
 			after                time.Duration
 			gone, mails, letters int
 		}{
-			{25*time.Hour - time.Minute, 0, 3, 1}, {25*time.Hour + time.Minute, 1, 3, 0}, {7*day - time.Minute, 0, 3, 0}, {7*day + time.Minute, 1, 2, 0},
-			{30*day - time.Minute, 0, 2, 0}, {30*day + time.Minute, 2, 0, 0},
+			{25*time.Hour - time.Minute, 0, 3, 1},
+			{25*time.Hour + time.Minute, 1, 3, 0},
+			{7*day - time.Minute, 0, 3, 0},
+			{7*day + time.Minute, 1, 2, 0},
+			{30*day - time.Minute, 0, 2, 0},
+			{30*day + time.Minute, 2, 0, 0},
 		} {
 			sweep(t, d, now.Add(step.after), step.gone)
 			if mails, tokens := count(t, conn, "mails"), count(t, conn, "one_time_tokens"); mails != step.mails || tokens != step.letters {

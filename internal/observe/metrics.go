@@ -69,6 +69,9 @@ func newMetrics(version string) *metrics {
 		sweepAt:     gauge("sweep_last_success_timestamp_seconds", "When the last sweep without trouble ended."),
 		sweepTook:   gauge("sweep_duration_seconds", "How long the last sweep took."),
 	}
+	for _, outcome := range []string{"sent", "queued", "failed"} {
+		m.mails.WithLabelValues(outcome) // there from the beginning: an alert looks for an increase
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
