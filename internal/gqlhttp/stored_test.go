@@ -80,7 +80,7 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 		},
 		{
 			`mutation($p:String!,$e:String!="a"){login(input:{password:$p,email:$e}){...{userErrors{code message retryAfterSeconds}}}}`, "p e", "p",
-			"ACCOUNT_LOCKED BAD_USER_INPUT INTERNAL_SERVER_ERROR INVALID_CREDENTIALS INVALID_INPUT NOT_FOUND RATE_LIMITED SERVICE_UNAVAILABLE",
+			"ACCOUNT_LOCKED BAD_USER_INPUT EMAIL_NOT_VERIFIED INTERNAL_SERVER_ERROR INVALID_CREDENTIALS INVALID_INPUT NOT_FOUND RATE_LIMITED SERVICE_UNAVAILABLE",
 		},
 	} {
 		doc, err := k.handler.Document(c.text)
