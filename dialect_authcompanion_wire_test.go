@@ -95,7 +95,7 @@ func TestHT09_CompanionNotFound(t *testing.T) {
 	t.Parallel()
 	s := start(t, dbtest.SQLite(t))
 	for route, shown := range map[string]string{
-		"GET /nope": "GET:/v1/auth/nope", "POST /recovery": "POST:/v1/auth/recovery", "GET /login": "GET:/v1/auth/login", "GET /users/me": "GET:/v1/auth/users/me",
+		"GET /nope": "GET:/v1/auth/nope", "GET /recovery": "GET:/v1/auth/recovery", "GET /login": "GET:/v1/auth/login", "GET /users/me": "GET:/v1/auth/users/me",
 		"PUT /refresh": "PUT:/v1/auth/refresh", "POST /login/": "POST:/v1/auth/login/", "POST /login/x": "POST:/v1/auth/login/x", "GET ": "GET:/v1/auth",
 		"GET /a%22b": `GET:/v1/auth/a"b`, "DELETE /register?x=1": "DELETE:/v1/auth/register", "GET /registration-options": "GET:/v1/auth/registration-options",
 	} {
@@ -151,6 +151,10 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy Person_updated","email":"hello@authcompanion.com","created":"<time>","updated":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
+	},
+	{
+		`curl -sS -X POST $HOST/v1/auth/recovery -H 'Content-Type: application/json' -d '{ "email": "hello@authcompanion.com" }'`,
+		`200 {"data":{"type":"users","detail":"Recovery email sent"}}`,
 	},
 	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`,

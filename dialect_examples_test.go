@@ -12,6 +12,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
@@ -56,6 +59,27 @@ func promoter(t *testing.T, conn *side) func(context.Context, string) error {
 	}
 }
 
+// mailReader looks into mailboxes for examples.
+func (i *instance) mailReader(t *testing.T) func(ctx context.Context, kind, to string) (rest.Mailed, error) {
+	return func(ctx context.Context, kind, to string) (rest.Mailed, error) {
+		master, err := secret.New([]byte(testSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return operator.ReadMail(ctx, i.app.db, token.NewCodec(master, i.clock.now), i.clock.now(), kind, to)
+	}
+}
+
+// readFor is the mail of a step, as what it keeps is taken from.
+func (i *instance) readFor(t *testing.T, step *rest.MailStep) []byte {
+	t.Helper()
+	found, err := i.mailReader(t)(t.Context(), step.Kind, step.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(jsonOf(t, found))
+}
+
 func TestDialectExamples(t *testing.T) {
 	t.Parallel()
 	for _, d := range allDialects(t) {
@@ -65,7 +89,7 @@ func TestDialectExamples(t *testing.T) {
 				dbtest.Each(t, func(t *testing.T, dsn string) {
 					runExample(t, d, example, func(settings map[string]string) *rest.Server {
 						s := exampleServer(t, dsn, d.Name, settings)
-						return &rest.Server{URL: s.URL, Wait: s.clock.add, Promote: promoter(t, openSide(t, dsn)), Stop: func() {}}
+						return &rest.Server{URL: s.URL, Wait: s.clock.add, Promote: promoter(t, openSide(t, dsn)), Mail: s.mailReader(t), Stop: func() {}}
 					})
 				})
 			})
@@ -205,7 +229,7 @@ func TestDialectRefusals(t *testing.T) {
 						p := &prober{t: t, dialect: d.Name, file: file, route: r, last: file.steps(r.Examples[plain])}
 						runExample(t, d, d.Examples()[first+plain], func(settings map[string]string) *rest.Server {
 							p.start(dsn, settings)
-							return &rest.Server{URL: p.front.URL, Wait: p.clock.add, Promote: promoter(t, p.conn), Stop: p.front.Close}
+							return &rest.Server{URL: p.front.URL, Wait: p.clock.add, Promote: promoter(t, p.conn), Mail: p.mailReader(t), Stop: p.front.Close}
 						})
 						if p.asked == 0 {
 							t.Error("nothing was asked")

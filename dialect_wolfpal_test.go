@@ -605,7 +605,7 @@ func TestWolfpal_Lost(t *testing.T) {
 		ada := s.register(t, "ada@example.com")
 		for _, path := range []string{
 			"/auth", "/auth/", "/auth/two-factor", "/auth/login/", "/auth/nothing", "/api", "/api/auth", "/api/auth/two-factor", "/api/auth/register/x", "/api/nothing",
-			"/api/account/", "/api/account/change-email", "/api/account/two-factor", "/api/notifications", "/api/user/forgot-password", "/api/sessions/a/b", "/api/v1",
+			"/api/account/", "/api/account/change-email/x/y", "/api/account/two-factor", "/api/notifications", "/api/user", "/api/user/reset-password", "/api/sessions/a/b", "/api/v1",
 		} {
 			for _, method := range []string{"GET ", "POST ", "DELETE "} {
 				s.rest(t, method+path, "", bearer(ada.Access)...).says(t, http.StatusNotFound, wolfLost)
@@ -617,7 +617,7 @@ func TestWolfpal_Lost(t *testing.T) {
 				t.Errorf("%s: %s", path, r.Body)
 			}
 		}
-		for _, route := range []string{"GET /auth/login", "PUT /api/auth/refresh", "POST /api/account", "GET /api/account/change-password", "PATCH /api/sessions", "GET /api/sessions/1"} {
+		for _, route := range []string{"GET /auth/login", "PUT /api/auth/refresh", "POST /api/account", "GET /api/account/change-password", "PATCH /api/sessions", "GET /api/sessions/1", "GET /api/user/reset-password/x", "PUT /api/user/activate-account/resend"} {
 			r := s.rest(t, route, "", bearer(ada.Access)...)
 			if r.refuses(t, http.StatusMethodNotAllowed); r.Header.Get("Allow") == "" {
 				t.Errorf("%s: %v", route, r.Header)

@@ -258,7 +258,7 @@ func serveCheck(
 func open(
 	ctx context.Context, settings *config.Settings, hasher *password.Hasher, now func() time.Time, log *slog.Logger, further ...*rest.Dialect,
 ) (a *app, err error) {
-	dialects, err := operator.LoadDialects(settings, further...)
+	dialects, templates, err := operator.LoadFiles(settings, further...)
 	if err != nil {
 		return nil, err
 	}
@@ -285,15 +285,14 @@ func open(
 	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
 		return nil, err
 	}
-	if a.letters, err = operator.OpenLetters(settings, token.NewCodec(master, now)); err != nil {
-		return nil, err
-	}
+	a.letters = operator.OpenLetters(settings, templates, token.NewCodec(master, now))
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
 		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
 		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
 		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail, Version: version, Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength),
+		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail, Version: version,
+		Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
 	})
 	if err != nil {
 		return nil, err

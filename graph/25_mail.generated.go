@@ -318,7 +318,11 @@ func (ec *executionContext) unmarshalInputSendVerificationEmailInput(ctx context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"email"}
+	if _, present := asMap["pending"]; !present {
+		asMap["pending"] = false
+	}
+
+	fieldsInOrder := [...]string{"email", "pending"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -332,6 +336,13 @@ func (ec *executionContext) unmarshalInputSendVerificationEmailInput(ctx context
 				return it, err
 			}
 			it.Email = graphql.OmittableOf(data)
+		case "pending":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pending"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Pending = data
 		}
 	}
 	return it, nil

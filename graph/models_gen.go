@@ -424,6 +424,9 @@ type RotateAPIKeyInput struct {
 type SendVerificationEmailInput struct {
 	// The address of the account. When absent the signed-in person is meant.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// Whether it is about the address that waits in `User.pendingEmail` of the signed-in person: the mail by which it is confirmed is sent once
+	// more. Not together with `email`.
+	Pending bool `json:"pending"`
 }
 
 // What a deployment offers.

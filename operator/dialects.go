@@ -164,7 +164,8 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	}
 	temporary.Dialects = settings.Dialects
 	var ahead atomic.Int64
-	stop, err := serve(ctx, temporary, l, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, log, d)
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	stop, err := serve(ctx, temporary, l, now, log, d)
 	if err != nil {
 		clean()
 		return nil, err
@@ -174,6 +175,7 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 		Promote: func(ctx context.Context, who string) error {
 			return SetRole(ctx, temporary, io.Discard, who, db.RoleAdmin)
 		},
+		Mail: mailReader(temporary, now),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/rest"
 )
 
 // codeLives is how long the short code of a mail is good (OT-01).
@@ -34,18 +36,34 @@ func NewLetters(templates *mail.Templates, codec *token.Codec, publicURL, site s
 	return &Letters{templates: templates, codec: codec, home: publicURL, site: site}
 }
 
-// OpenLetters is NewLetters by the settings. The error says what is wrong with which template.
-func OpenLetters(settings *config.Settings, codec *token.Codec) (*Letters, error) {
+// LoadFiles reads what an operator may have put beside the program: the dialects, as LoadDialects does, and the templates of mails.
+// The error says what is wrong with which file.
+func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, *mail.Templates, error) {
+	dialects, err := LoadDialects(settings, further...)
+	if err != nil {
+		return nil, nil, err
+	}
+	const setting = "DRAGOMAN_MAIL_TEMPLATES"
+	if dir := settings.MailTemplates; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, nil, &config.Error{Name: setting, Value: dir, Want: "the path of a directory with templates of mails: see docs/mail.md"}
+		}
+	}
 	templates, err := mail.Load(settings.MailTemplates)
 	if err != nil {
-		return nil, fmt.Errorf("DRAGOMAN_MAIL_TEMPLATES: %w", err)
+		return nil, nil, fmt.Errorf("%s: %w", setting, err)
 	}
+	return dialects, templates, nil
+}
+
+// OpenLetters is NewLetters by the settings.
+func OpenLetters(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *Letters {
 	home := settings.URL()
 	_, site, _ := strings.Cut(home, "://")
 	if from := settings.MailFrom; from != nil {
 		site = cmp.Or(from.Name, site) // the operator has said what the service is called
 	}
-	return NewLetters(templates, codec, home, site), nil
+	return NewLetters(templates, codec, home, site)
 }
 
 // Compose words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the

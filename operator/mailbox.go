@@ -22,9 +22,8 @@ func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) 
 		var canonical string
 		var mailID db.MailID
 		if to != "" {
-			var err error
-			if _, canonical, err = identity.Email(to); err != nil {
-				return nil, nil //nolint:nilerr // no mail goes to what is no address
+			if _, canonical, _ = identity.Email(to); canonical == "" { // no mail goes to what is no address
+				return nil, nil
 			}
 		}
 		if id != "" && mailID.UnmarshalText([]byte(id)) != nil {

@@ -290,6 +290,9 @@ func AnswerHeaders(dialects []*Dialect) []string {
 		}
 		for _, r := range d.routes {
 			answers = append(answers, r.answers()...)
+			for _, v := range r.variants {
+				answers = append(answers, v.route.answers()...)
+			}
 			for _, pair := range r.notice {
 				names = append(names, pair[0])
 			}

@@ -146,7 +146,7 @@ func (m *mounted) describe() *Route {
 	out := &Route{
 		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about, Sunset: r.sunset,
 		JSON: r.accepts.json, Form: r.accepts.form, Query: r.accepts.query, ChangesState: r.changesState,
-		Document: strings.TrimSpace(r.document), Mutates: m.document != nil && m.document.Mutates(),
+		Document: m.documents(), Mutates: m.document != nil && m.document.Mutates(),
 		Guarded: slices.Contains(m.codes, string(fault.Unauthenticated)),
 	}
 	for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
@@ -156,24 +156,41 @@ func (m *mounted) describe() *Route {
 		out.Fields = append(out.Fields, Field{slices.Clone(f.path), f.kind, f.required})
 	}
 	out.Headers, out.Cookies = d.readBy(r)
-	out.Answers = append(out.Answers, d.describeAnswer(r.answer, http.StatusOK))
-	for _, o := range r.outcomes {
-		if o.answer.hasBody() {
-			out.Answers = append(out.Answers, d.describeAnswer(o.answer, http.StatusOK))
-		}
+	out.Answers = d.describeAnswers(r)
+	for _, v := range m.variants {
+		out.Answers = append(out.Answers, d.describeAnswers(v.as.route)...)
 	}
-	for _, c := range r.checks {
-		if c.answer.hasBody() {
-			out.Answers = append(out.Answers, d.describeAnswer(c.answer, http.StatusBadRequest))
-		}
-	}
-	for _, code := range m.codes {
-		out.Errors = append(out.Errors, d.describeError(r, code))
+	for _, code := range m.allCodes() {
+		out.Errors = append(out.Errors, d.describeError(m.ending(code), code))
 	}
 	for _, e := range r.examples {
 		out.Examples = append(out.Examples, d.sample(e))
 	}
 	return out
+}
+
+// documents are the GraphQL of a route, and behind it that of its variants, each under its condition.
+func (m *mounted) documents() string {
+	text := strings.TrimSpace(m.route.document)
+	for _, v := range m.variants {
+		text += "\n\n# where " + v.when.text + "\n" + strings.TrimSpace(v.as.route.document)
+	}
+	return text
+}
+
+func (d *Dialect) describeAnswers(r *route) []Answer {
+	all := []Answer{d.describeAnswer(r.answer, http.StatusOK)}
+	for _, o := range r.outcomes {
+		if o.answer.hasBody() {
+			all = append(all, d.describeAnswer(o.answer, http.StatusOK))
+		}
+	}
+	for _, c := range r.checks {
+		if c.answer.hasBody() {
+			all = append(all, d.describeAnswer(c.answer, http.StatusBadRequest))
+		}
+	}
+	return all
 }
 
 func (d *Dialect) describeAnswer(a *answer, status int) Answer {

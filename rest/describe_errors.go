@@ -34,7 +34,8 @@ var meanings = map[string]string{
 	string(fault.PasswordBreached):   "The password is in a known breach corpus.",
 	string(fault.InvalidCredentials): "The email address, username or password is wrong.",
 	string(fault.WrongPassword):      "The current password is wrong.",
-	string(fault.InvalidToken):       "The refresh token is wrong, spent or expired.",
+	string(fault.NotVerified):        "The password is right, and the address has to be confirmed first.",
+	string(fault.InvalidToken):       "A refresh token, or the token of a mail, is wrong, spent or expired.",
 	string(fault.TokenReused):        "The refresh token was used before; its session has ended.",
 	string(fault.AlreadyExists):      "The email address or username is in use.",
 	string(fault.NotFound):           "There is no such thing, or none that the caller may see.",
@@ -152,6 +153,9 @@ func (r *route) expressions() []string {
 		for _, h := range append(slices.Clone(a.headers), a.cookies...) {
 			add(h.value)
 		}
+	}
+	for _, v := range r.variants {
+		all = append(append(all, v.when.text), v.route.expressions()...)
 	}
 	return all
 }

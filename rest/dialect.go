@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"path"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
@@ -26,8 +25,7 @@ type Dialect struct {
 	File   string // where it was read, for messages
 	Text   []byte // the file
 	Mounts []string
-	Links  map[string]string // what mails made through the dialect link to, by their kind
-	Sunset Sunset            // of every route that does not say otherwise
+	Sunset Sunset // of every route that does not say otherwise
 
 	at *node // of its errors
 
@@ -39,6 +37,7 @@ type Dialect struct {
 	jsonType    string   // Content-Type of JSON answers
 	claims      []string // the names of further claims of access tokens
 	redirects   []string
+	links       []*link
 	errors      *errorTable
 	renewal     *renewal // nil for none
 	routes      []*route
@@ -64,6 +63,8 @@ type route struct {
 	documentAt   *node
 	outcomes     []*outcome
 	answer       *answer
+	variants     []*variant
+	variantAt    *node // of a variant: where it stands
 	errors       *errorTable
 	examples     []*Example
 }
@@ -112,7 +113,7 @@ func Parse(file string, source []byte) (*Dialect, error) {
 		return nil, err
 	}
 	d := &Dialect{
-		File: file, Text: source, Profile: &profile.Profile{}, Links: map[string]string{}, Fixtures: map[string]*Step{},
+		File: file, Text: source, Profile: &profile.Profile{}, Fixtures: map[string]*Step{},
 		jsonType: "application/json; charset=utf-8", errors: &errorTable{rows: map[string]*row{}},
 		credentials: []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}},
 	}
@@ -133,6 +134,7 @@ func (d *Dialect) decode(root *node) error {
 		"password":         d.decodePassword,
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
 		"emailChange":      oneOf(func(s string) { d.Profile.EmailAtOnce = s == "at-once" }, "confirmed", "at-once"),
+		"signInAfterReset": boolean(&d.Profile.SignInAfterReset),
 		"links":            d.decodeLinks,
 		"cookies":          entries(d.decodeCookie),
 		"renew":            d.decodeRenewal,
@@ -257,27 +259,6 @@ func (d *Dialect) decodePassword(n *node) error {
 		"minLength": whole(&p.MinLength, 1, 64),
 		"blocklist": oneOf(func(s string) { p.FlagGuessable = s == "flag" }, "refuse", "flag"),
 	})
-}
-
-// links are the kinds of mail that carry a link.
-var links = []string{"verifyEmail", "resetPassword", "signIn", "changeEmail"}
-
-func (d *Dialect) decodeLinks(n *node) error {
-	table := keys{}
-	for _, kind := range links {
-		table[kind] = func(n *node) error {
-			var s string
-			if err := text(&s)(n); err != nil {
-				return err
-			}
-			if !strings.HasPrefix(s, "{publicUrl}/") || !strings.Contains(s, "{token}") {
-				return n.fault("Write it like {publicUrl}/reset?token={token}; {email} may stand there too.", "a link begins with {publicUrl}/ and holds {token}")
-			}
-			d.Links[kind] = s
-			return nil
-		}
-	}
-	return n.decode("links", table)
 }
 
 func (d *Dialect) decodeRedirects(n *node) error {

@@ -74,14 +74,15 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		}
 	}
 	e.mux.HandleFunc("/", e.Lost)
-	return e, e.mount(ctx)
+	return e, e.mount(ctx, strings.TrimSuffix(cfg.PublicURL, "/"))
 }
 
 // place is one path and what the dialects do there, by method.
 type place struct {
-	dialect *Dialect // whose form an answer has that is none of a route's
-	routes  map[string]*mounted
-	names   map[string]string // of the routes, see Call
+	dialect  *Dialect // whose form an answer has that is none of a route's
+	routes   map[string]*mounted
+	names    map[string]string // of the routes, see Call
+	landings []*landing        // of the links in mails
 }
 
 // mounted is a route that is ready to serve.
@@ -90,10 +91,17 @@ type mounted struct {
 	dialect  *Dialect
 	document *gqlhttp.Document
 	codes    []string // that it can end with, sorted
+	variants []*mountedVariant
 }
 
-func (e *Engine) mount(ctx context.Context) error {
+func (e *Engine) mount(ctx context.Context, publicURL string) error {
 	places := map[string]*place{}
+	of := func(d *Dialect, pattern string) *place {
+		if places[pattern] == nil {
+			places[pattern] = &place{dialect: d, routes: map[string]*mounted{}, names: map[string]string{}}
+		}
+		return places[pattern]
+	}
 	for _, d := range e.dialects {
 		for _, code := range []string{unknownRoute, methodNotAllowed, string(fault.Internal)} { // where no route is
 			if err := d.checkRow(d.at, nil, code); err != nil {
@@ -110,12 +118,13 @@ func (e *Engine) mount(ctx context.Context) error {
 			}
 			e.mounted = append(e.mounted, m)
 			for _, prefix := range r.mounts {
-				pattern := pattern(prefix, r.path)
-				if places[pattern] == nil {
-					places[pattern] = &place{dialect: d, routes: map[string]*mounted{}, names: map[string]string{}}
-				}
-				places[pattern].routes[r.method], places[pattern].names[r.method] = m, r.name(prefix)
+				at := of(d, pattern(prefix, r.path))
+				at.routes[r.method], at.names[r.method] = m, r.name(prefix)
 			}
+		}
+		for _, l := range d.links {
+			at := of(d, pattern("", l.path))
+			at.landings = append(at.landings, l.landing(publicURL))
 		}
 	}
 	for pattern, at := range places {
@@ -176,10 +185,16 @@ func (e *Engine) at(p *place) http.Handler {
 			allowed = append(allowed, http.MethodHead)
 		}
 	}
+	if len(p.routes) == 0 {
+		allowed = []string{http.MethodGet, http.MethodHead}
+	}
 	slices.Sort(allowed)
 	allow := strings.Join(allowed, ", ")
 	get := p.routes[http.MethodGet]
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if p.land(w, req) {
+			return
+		}
 		m := p.routes[req.Method]
 		confirmed := false
 		switch {
@@ -193,6 +208,10 @@ func (e *Engine) at(p *place) http.Handler {
 			x := e.exchange(w, req, p.dialect, nil)
 			defer x.tell(Unmatched)
 			defer x.recover()
+			if slices.Contains(allowed, req.Method) { // the address of a link, without its token
+				x.refuse(refuse(unknownRoute, ""))
+				return
+			}
 			w.Header().Set("Allow", allow)
 			x.refuse(refuse(methodNotAllowed, ""))
 			return
@@ -205,11 +224,12 @@ func (e *Engine) at(p *place) http.Handler {
 }
 
 // Profiles are those of these dialects, by name. strict holds new passwords to the rules of the server where the dialect's
-// ask for less; least is the server's minimum of characters.
-func Profiles(dialects []*Dialect, strict bool, least int) map[string]*profile.Profile {
+// ask for less; least is the server's minimum of characters. publicURL is what links of mails begin with, without a slash at its end.
+func Profiles(dialects []*Dialect, strict bool, least int, publicURL string) map[string]*profile.Profile {
 	out := map[string]*profile.Profile{}
 	for _, d := range dialects {
 		p := *d.Profile
+		p.Mails = d.mails(publicURL)
 		if strict {
 			p.Password = profile.Password{MinLength: max(p.Password.MinLength, least)}
 		}

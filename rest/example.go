@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Step is one thing that happens on the way to an example: a call of a route, a GraphQL document, or time that passes.
+// Step is one thing that happens on the way to an example: a call of a route, a GraphQL document, a mail that is read, or time
+// that passes.
 // In its texts {name} stands for what an earlier step kept.
 type Step struct {
 	at      *node
@@ -24,6 +25,7 @@ type Step struct {
 	Raw     string // a body as it is, with its Content-Type among the headers
 	Wait    time.Duration
 	Promote string     // who becomes an administrator before the step, as the operator would have it
+	Mail    *MailStep  // a mail that is read, instead of a call; nil for none
 	keep    []pairTree // names and what they hold, from the answer
 }
 
@@ -70,6 +72,7 @@ func (d *Dialect) decodeFixture(m member) error {
 	table["graphql"] = text(&s.GraphQL)
 	table["call"] = text(&s.Call)
 	table["promote"] = text(&s.Promote)
+	table["mail"] = s.decodeMail
 	table["wait"] = duration(&s.Wait, time.Second, 10_000*time.Hour)
 	d.Fixtures[m.key] = s
 	return m.value.decode("a fixture", table)
@@ -93,8 +96,8 @@ func (r *route) decodeExample(n *node) error {
 // exampleSettings are those that an example may ask for: how a server behaves, never where its data and its keys are.
 var exampleSettings = []string{
 	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER", "DRAGOMAN_PASSWORD_MIN_LENGTH",
-	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION", "DRAGOMAN_REVEAL_ACCOUNTS",
-	"DRAGOMAN_SESSION_IDLE", "DRAGOMAN_SESSION_TTL",
+	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION", "DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
+	"DRAGOMAN_REVEAL_ACCOUNTS", "DRAGOMAN_SESSION_IDLE", "DRAGOMAN_SESSION_TTL",
 }
 
 func (e *Example) decodeSettings(n *node) error {
@@ -192,11 +195,11 @@ func (d *Dialect) completeSteps() error {
 		if s.Call != "" && !d.has(s.Call) {
 			return s.at.fault("Write call: as the route: has it, for example POST /login.", "the fixture %s calls %q, which no route is", name, s.Call)
 		}
-		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" {
-			return s.at.fault("Add call: or graphql:, or take keep: away.", "the fixture %s has no answer of which to keep anything", name)
+		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" && s.Mail == nil {
+			return s.at.fault("Add call:, graphql: or mail:, or take keep: away.", "the fixture %s has no answer of which to keep anything", name)
 		}
-		if s.Call != "" && s.GraphQL != "" {
-			return s.at.fault("Keep one of call and graphql.", "the fixture %s does two things", name)
+		if s.Call != "" && s.GraphQL != "" || s.Mail != nil && s.Call+s.GraphQL != "" {
+			return s.at.fault("Keep one of call, graphql and mail.", "the fixture %s does two things", name)
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
 			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
-			"hasBody": false, "renewed": nil,
+			"hasBody": false, "mailedToken": nil, "renewed": nil,
 		},
 	}
 }
@@ -59,7 +59,7 @@ func (x *exchange) serve(m *mounted, confirmed bool) {
 		case direct:
 		}
 	}
-	variables, refused, err := x.input(m)
+	m, variables, refused, err := x.input(m)
 	if err != nil || refused != nil {
 		x.end(nil, refused, err)
 		return
@@ -97,27 +97,42 @@ func (x *exchange) unsafe(confirmed bool) bool {
 	return confirmed || len(x.dialect.cookies) > 0 && x.req.Method != http.MethodGet && x.req.Method != http.MethodHead
 }
 
-// input turns the request into variables.
-func (x *exchange) input(m *mounted) (map[string]any, *refusal, error) {
+// input turns the request into variables, and finds out which variant of the route it asks for.
+func (x *exchange) input(m *mounted) (as *mounted, variables map[string]any, refused *refusal, err error) {
 	given, refused := x.dialect.read(x.w, x.req, x.route)
+	given["mailedToken"] = x.mailedToken()
 	x.given = given
 	if refused != nil {
-		return nil, refused, nil
+		return m, nil, refused, nil
 	}
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	s := scope{ctx: ctx, dot: given, request: given}
-	for _, c := range m.checks {
-		refused, err := c.try(s)
-		if err != nil || refused != nil {
-			return nil, refused, err
-		}
+	if refused, err = m.tryAll(s); err != nil || refused != nil {
+		return m, nil, refused, err
 	}
 	if refused := m.missing(given["params"].(map[string]any)); refused != nil {
-		return nil, refused, nil
+		return m, nil, refused, nil
 	}
-	variables, err := evalAll(m.variables, s)
-	return variables, nil, err
+	as, err = x.choose(m, s)
+	if err == nil && as != m {
+		refused, err = as.tryAll(s)
+	}
+	if err != nil || refused != nil {
+		return m, nil, refused, err
+	}
+	variables, err = evalAll(as.variables, s)
+	return as, variables, nil, err
+}
+
+// tryAll gives the first refusal of the checks.
+func (r *route) tryAll(s scope) (*refusal, error) {
+	for _, c := range r.checks {
+		if refused, err := c.try(s); err != nil || refused != nil {
+			return refused, err
+		}
+	}
+	return nil, nil
 }
 
 // evalAll makes the variables of a document.

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"regexp"
@@ -56,7 +55,6 @@ func compile(at *node, text string) (*expr, error) {
 var options = []gojq.CompilerOption{
 	gojq.WithVariables([]string{"$request"}),
 	gojq.WithFunction("blank", 0, 0, func(v any, _ []any) any { return blank(v) }),
-	gojq.WithFunction("random_password", 0, 0, func(any, []any) any { return rand.Text() + rand.Text() + rand.Text() }),
 	gojq.WithFunction("epoch", 0, 0, func(v any, _ []any) any {
 		return onTime("epoch", v, func(t time.Time) any { return int(t.Unix()) })
 	}),

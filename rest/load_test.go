@@ -263,6 +263,27 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"an unknown type of content", "fixtures: {}", "contentType: text/html#!", `"text/html"`, "application/json"},
 		{"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!", "{publicUrl}/", "{publicUrl}"},
 		{"a link without a token", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify'}#!", "{token}", "{publicUrl}"},
+		{"a link with a piece of a segment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify-{token}'}#!", "no path of a link", "/reset/{token}"},
+		{"a link with a gap that nothing fills", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{user}/{token}'}#!", "in the place of {user}", "{email} may be"},
+		{"a link with the address in its path", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{email}/{token}'}#!", "in the place of {email}", "{email} may be a parameter"},
+		{"a link with the token twice", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{token}?token={token}'}#!", "{token} once", "{publicUrl}"},
+		{"a link with a fragment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify#token={token}'}#!", "no path of a link", "?token={token}"},
+		{"a link with a parameter twice", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify?a={token}&a=1'}#!", `"a=1" is no parameter`, "?token={token}"},
+		{"a link with a piece of a parameter", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify?a=x{token}'}#!", "no parameter of a link", "?token={token}"},
+		{"a link without an address", "fixtures: {}", "links:\n  verifyEmail: {ttl: 48h}#!", "needs the key url", "Add url:"},
+		{"a link of no time", "fixtures: {}", "links:\n  verifyEmail: {url: '{publicUrl}/{token}', ttl: 1s}#!", "no duration", "1m"},
+		{"a link that is as another", "fixtures: {}", "links:\n  verifyEmail: '{publicUrl}/a/{token}'\n  signIn: {url: '{publicUrl}/a/{token}'}#!", "lead to one address", "another path"},
+		{"a link to a page of the server", "fixtures: {}", "links: {signIn: '{publicUrl}/.well-known/{token}'}#!", "belongs to the server", "another path"},
+		{"a sign-in in another word", "fixtures: {}", "signInAfterReset: 'yes'#!", "true or false", "true or false"},
+		{"a mail of another kind", "fixtures: {}", "fixtures:\n  a: {mail: {kind: welcome, to: a@example.com}}#!", `"welcome"`, "verifyEmail, resetPassword"},
+		{"a mail to nobody", "fixtures: {}", "fixtures:\n  a: {mail: {kind: signIn}}#!", "needs the key to", "Add to:"},
+		{"a mail beside a call", "fixtures: {}", "fixtures:\n  a: {call: GET /me, mail: {kind: signIn, to: a@example.com}}#!", "two things", "Keep one"},
+		{"something kept of nothing", "fixtures: {}", "fixtures:\n  a: {wait: 1h, keep: {x: =.token}}#!", "no answer", "mail:"},
+		{"a variant without a condition", here, here + "    variants:\n      - status: 204#!\n", "needs the key when", "when"},
+		{"a variant that does nothing", here, here + "    variants:\n      - when: .mailedToken#!\n        status: 204\n", "does nothing", "document:"},
+		{"a variant that answers nothing", here, here + "    variants:\n      - when: .mailedToken#!\n        document: 'query Me { me { id } }'\n", "not said what", "body:"},
+		{"a variant whose end has no row", here, here + "    variants:\n      - when: .mailedToken#!\n        checks: [{when: .x, error: CONFLICT}]\n        status: 204\n        empty: true\n", "can end with CONFLICT", "Add it under errors:"},
+		{"a variant with a wrong document", here, here + "    variants:\n      - when: .mailedToken\n        document: 'query Me { me { ids } }'#!\n        body: 1\n", "schema refuses", "schema"},
 		{"a redirect to what is no origin", "fixtures: {}", "redirects: ['https://app.example.com/']#!", "", ""},
 		{"an unknown fixture", here, here + "    examples:\n      - given: [a user]#!\n        title: x\n        answer: {status: 204}\n", `no fixture "a user"`, "fixtures:"},
 		{"a fixture that needs an unknown one", "fixtures: {}", "fixtures:\n  a: {given: [b]}#!", `no fixture "b"`, "fixtures:"},
@@ -394,7 +415,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, contentType, cookies, " +
-		"credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, password, redirects, renew, routes, sensitiveChanges, successor, sunset, title, tokens."
+		"credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, password, redirects, renew, routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

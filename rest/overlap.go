@@ -1,14 +1,17 @@
 package rest
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 )
 
-// spot is a route at one of its mounts.
+// spot is a route at one of its mounts, or where the link of a mail arrives.
 type spot struct {
 	dialect *Dialect
-	route   *route
+	at      *node
+	method  string // GET of a link
+	link    bool
 	path    []string // its segments; "{" for a parameter
 	whole   string
 }
@@ -26,14 +29,17 @@ func refuseOverlaps(dialects []*Dialect, reserved []string) error {
 		for _, r := range d.routes {
 			for _, prefix := range r.mounts {
 				whole := strings.TrimSuffix(prefix, "/") + r.path
-				spots = append(spots, spot{d, r, segments(whole), whole})
+				spots = append(spots, spot{d, r.at.get("route"), r.method, false, segments(whole), whole})
 			}
+		}
+		for _, l := range d.links {
+			spots = append(spots, spot{d, l.at, http.MethodGet, true, segments(l.path), l.path})
 		}
 	}
 	for i, a := range spots {
 		for _, own := range reserved {
 			if covers(own, a.whole) {
-				return a.route.at.get("route").fault("Choose another path or mount.", "%s belongs to the server itself", a.whole)
+				return a.at.fault("Choose another path or mount.", "%s belongs to the server itself", a.whole)
 			}
 		}
 		for _, b := range spots[:i] {
@@ -79,16 +85,19 @@ func clash(a, b spot) error {
 			return nil
 		}
 	}
-	at := a.route.at.get("route")
-	other := "line " + strconv.Itoa(b.route.at.get("route").line)
+	other := "line " + strconv.Itoa(b.at.line)
 	if a.dialect != b.dialect {
-		other = b.dialect.File + ":" + strconv.Itoa(b.route.at.get("route").line)
+		other = b.dialect.File + ":" + strconv.Itoa(b.at.line)
+	}
+	same := a.method == b.method && (a.dialect != b.dialect || aWins == bWins)
+	if a.dialect == b.dialect && (a.link || b.link) {
+		same = false // a browser takes the link where a program takes the route
 	}
 	switch {
-	case a.dialect != b.dialect && (aWins || bWins), a.route.method == b.route.method && (a.dialect != b.dialect || aWins == bWins):
-		return at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.route.method, a.whole, b.route.method, b.whole, other)
+	case a.dialect != b.dialect && (aWins || bWins), same:
+		return a.at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.method, a.whole, b.method, b.whole, other)
 	case aWins && bWins:
-		return at.fault("Make one of them exact where the other is.", "%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)
+		return a.at.fault("Make one of them exact where the other is.", "%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)
 	}
 	return nil
 }

@@ -16,7 +16,14 @@ import (
 // prepare holds a route against the schema.
 func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, error) {
 	m := &mounted{route: r, dialect: d}
-	at := r.at.get("route")
+	at := r.place()
+	for _, v := range r.variants {
+		as, err := e.prepare(ctx, d, v.route)
+		if err != nil {
+			return nil, err
+		}
+		m.variants = append(m.variants, &mountedVariant{v.when, as})
+	}
 	codes := []string{string(fault.Internal), malformedRequest, unsupportedMedia, bodyTooLarge, methodNotAllowed, unknownRoute, crossSite}
 	for _, f := range r.fields {
 		if f.required || f.kind != "any" {
@@ -70,7 +77,7 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 		return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %v", err)
 	}
 	if doc.Mutates() && r.method == http.MethodGet && !r.changesState {
-		return nil, r.at.get("route").fault("Use another method, or say changesState: true where the API documents it so.", "a GET route runs a mutation")
+		return nil, r.place().fault("Use another method, or say changesState: true where the API documents it so.", "a GET route runs a mutation")
 	}
 	for _, v := range r.variables {
 		if !slices.Contains(doc.Variables(), v.key) {
@@ -101,7 +108,7 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	}
 	request := map[string]any{
 		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
-		"hasBody": false, "renewed": nil,
+		"hasBody": false, "mailedToken": nil, "renewed": nil,
 	}
 	for _, sample := range samples {
 		_, err := d.render(ctx, r, &sample, request)

@@ -23,7 +23,7 @@ const maxBody = 64 << 10
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
 	given := map[string]any{
 		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
-		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "renewed": nil,
+		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "mailedToken": nil, "renewed": nil,
 	}
 	text, refused := bodyOf(w, req)
 	if refused != nil {

@@ -38,6 +38,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 		"variables":    pairsOf(&r.variables),
 		"document":     r.decodeDocument,
 		"outcomes":     items(r.decodeOutcome),
+		"variants":     items(r.decodeVariant),
 		"errors":       r.errors.decode,
 		"examples":     items(r.decodeExample),
 	})
@@ -208,6 +209,18 @@ func (d *Dialect) completeRoute(r *route) error {
 			r.params[found[1]] = "string"
 		}
 	}
+	if err := d.completeAnswers(r); err != nil {
+		return err
+	}
+	if err := d.checkFields(r); err != nil {
+		return err
+	}
+	return d.completeVariants(r)
+}
+
+// completeAnswers checks what a route, or a variant of one, answers.
+func (d *Dialect) completeAnswers(r *route) error {
+	at := r.place()
 	if r.document == "" && !r.answer.hasBody() {
 		return at.fault("Add document:, or an answer: body:, text:, redirect: or empty: true.", "the route does nothing")
 	}
@@ -219,7 +232,7 @@ func (d *Dialect) completeRoute(r *route) error {
 			return err
 		}
 	}
-	return d.checkFields(r)
+	return nil
 }
 
 // answers are all that a route can give.

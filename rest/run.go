@@ -22,7 +22,11 @@ type Server struct {
 	URL     string
 	Wait    func(time.Duration)                         // moves the server's clock
 	Promote func(ctx context.Context, who string) error // gives an account, by email address or username, the role admin
-	Stop    func()
+
+	// Mail reads the newest mail of a kind to an address, both as in a MailStep. It is an error when there is none.
+	Mail func(ctx context.Context, kind, to string) (Mailed, error)
+
+	Stop func()
 }
 
 // Examples are those of all routes, in the order of the file.
@@ -137,6 +141,9 @@ func (p *player) play(ctx context.Context, s *Step) (*played, error) {
 		if err := p.server.Promote(ctx, s.Promote); err != nil {
 			return nil, fmt.Errorf("the fixture %s: %w", s.Name, err)
 		}
+	}
+	if s.Mail != nil {
+		return p.look(ctx, s)
 	}
 	if s.GraphQL == "" && s.Call == "" {
 		return nil, nil

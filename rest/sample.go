@@ -64,6 +64,8 @@ type Request struct {
 	Body    Text          // as it is, where it is neither Form nor JSON
 	Keeps   []Kept
 	Promote string // the email address or username of who becomes an administrator first, "" for nobody
+
+	Mail *MailStep // a mail that is read, of which Keeps takes something; nil for none
 }
 
 // Kept is a value of the answer that later steps send.
@@ -121,7 +123,7 @@ func (s *sampler) given(step *Step) {
 }
 
 func (s *sampler) add(step *Step) {
-	out := Request{Name: step.Name, Wait: step.Wait, Promote: step.Promote, Headers: s.headers(step.Headers), Query: s.headers(step.Query)}
+	out := Request{Name: step.Name, Wait: step.Wait, Promote: step.Promote, Mail: step.Mail, Headers: s.headers(step.Headers), Query: s.headers(step.Query)}
 	switch {
 	case step.GraphQL != "":
 		out.Method, out.Path = http.MethodPost, Text{{Literal: "/graphql"}}

@@ -43,15 +43,18 @@ var schemaPlaces = []schemaPlace{
 	{"/properties/tokens/properties/session", "`tokens`", "", "session.", fileHead + "tokens: {session: {%}}\n" + fileRows + fileTail},
 	{"/properties/password", "`password`", "", "", fileHead + "password: {%}\n" + fileRows + fileTail},
 	{"/properties/links", "`links`", "", "", fileHead + "links: {%}\n" + fileRows + fileTail},
+	{"/$defs/link", "A link", "", "", fileHead + "links: {signIn: {%}}\n" + fileRows + fileTail},
 	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows + fileTail},
 	{"/properties/renew", "`renew`", "", "", fileHead + "renew: {%}\n" + fileRows + fileTail},
 	{"/properties/fixtures/additionalProperties", "A fixture", "", "", fileHead + "fixtures: {f: {%}}\n" + fileRows + fileTail},
+	{"/properties/fixtures/additionalProperties/properties/mail", "The mail of a fixture", "", "", fileHead + "fixtures: {f: {mail: {%}}}\n" + fileRows + fileTail},
 	{"/$defs/errors", "Codes", "", "", fileHead + "errors: {body: {}, %}\n" + fileTail},
 	{"/$defs/row", "`errors`", anAnswer, "", fileHead + "errors: {body: {}, CONFLICT: {%}}\n" + fileTail},
 	{"/$defs/route", "A route", anAnswer, "", fileHead + fileRows + "routes: [{route: GET /x, %}]\n"},
 	{"/$defs/check", "A check", anAnswer, "", fileHead + fileRows + fileRoute + ", checks: [{when: '1', %}]}\n"},
 	{"/$defs/check/properties/all/items", "A part of `all`", "", "", fileHead + fileRows + fileRoute + ", checks: [{all: [{%}], body: {}}]}\n"},
 	{"/$defs/outcome", "An outcome", anAnswer, "", fileHead + fileRows + fileRoute + ", outcomes: [{when: '1', %}]}\n"},
+	{"/$defs/variant", "A variant", anAnswer, "", fileHead + fileRows + fileRoute + ", variants: [{when: '1', body: {}, %}]}\n"},
 	{"/$defs/example", "An example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {}, %}]}\n"},
 	{"/$defs/example/properties/answer", "The answer of an example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {%}}]}\n"},
 }
@@ -248,6 +251,7 @@ var words = []struct{ pointer, file string }{
 	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},
 	{"/properties/emailChange", fileHead + "emailChange: zzz\n"},
 	{"/properties/sensitiveChanges", fileHead + "sensitiveChanges: zzz\n"},
+	{"/properties/fixtures/additionalProperties/properties/mail/properties/kind", fileHead + "fixtures: {f: {mail: {kind: zzz}}}\n"},
 	{"/properties/contentType", fileHead + "contentType: zzz\n"},
 	{"/$defs/route/properties/accepts/items", "routes: [{route: GET /x, accepts: [zzz]}]\n"},
 	{"/$defs/route/properties/params/additionalProperties", "routes: [{route: 'GET /{a}', params: {a: zzz}}]\n"},
@@ -311,7 +315,7 @@ func TestSchema_PageOfCodes(t *testing.T) {
 			t.Errorf("the page has no line %q", line)
 		}
 	}
-	for _, word := range []string{"blank", "epoch", "seconds", "is_email", "random_password"} {
+	for _, word := range []string{"blank", "epoch", "seconds", "is_email"} {
 		if _, err := compile(&node{}, word); err != nil || !strings.Contains(string(page), "\n| `"+word+"` |") {
 			t.Errorf("%s: %v", word, err)
 		}
@@ -349,6 +353,20 @@ var wrongFiles = map[string]string{
 	"a link without the token":        fileHead + "links: {signIn: '{publicUrl}/in'}\n" + fileRows + fileTail,
 	"a link to elsewhere":             fileHead + "links: {signIn: 'https://a.example/{token}'}\n" + fileRows + fileTail,
 	"an unknown link":                 fileHead + "links: {welcome: '{publicUrl}/{token}'}\n" + fileRows + fileTail,
+	"a link with a part of a segment": fileHead + "links: {signIn: '{publicUrl}/in-{token}'}\n" + fileRows + fileTail,
+	"a link with a fragment":          fileHead + "links: {signIn: '{publicUrl}/in#{token}'}\n" + fileRows + fileTail,
+	"a link with two tokens":          fileHead + "links: {signIn: '{publicUrl}/{token}?t={token}'}\n" + fileRows + fileTail,
+	"a link with another gap":         fileHead + "links: {signIn: '{publicUrl}/{token}/{name}'}\n" + fileRows + fileTail,
+	"a link with the address in it":   fileHead + "links: {signIn: '{publicUrl}/{token}/{email}'}\n" + fileRows + fileTail,
+	"a link with a half parameter":    fileHead + "links: {signIn: '{publicUrl}/in?t=x{token}'}\n" + fileRows + fileTail,
+	"a link to the root":              fileHead + "links: {signIn: '{publicUrl}/?t={token}'}\n" + fileRows + fileTail,
+	"a link without an address":       fileHead + "links: {signIn: {ttl: 1h}}\n" + fileRows + fileTail,
+	"a link that lives for a word":    fileHead + "links: {signIn: {url: '{publicUrl}/{token}', ttl: long}}\n" + fileRows + fileTail,
+	"a sign-in after a word":          fileHead + "signInAfterReset: 'yes'\n" + fileRows + fileTail,
+	"a mail to nobody":                fileHead + "fixtures: {f: {mail: {kind: signIn}}}\n" + fileRows + fileTail,
+	"a mail of no kind":               fileHead + "fixtures: {f: {mail: {to: a@example.com}}}\n" + fileRows + fileTail,
+	"a mail beside a call":            fileHead + "fixtures: {f: {call: GET /x, mail: {kind: signIn, to: a@example.com}}}\n" + fileRows + fileTail,
+	"a variant without a condition":   fileHead + fileRows + fileRoute + ", variants: [{body: {}}]}\n",
 	"a date in another order":         fileHead + "sunset: 31.01.2027\n" + fileRows + fileTail,
 	"a month that there is not":       fileHead + "deprecated: 2027-13-01\n" + fileRows + fileTail,
 	"a date of long ago":              fileHead + "deprecated: 1969-12-31\n" + fileRows + fileTail,

@@ -116,6 +116,7 @@ type stepView struct {
 	Name    string
 	Wait    string
 	Promote string
+	Mail    *rest.MailStep
 	Call    []span
 	Keeps   []rest.Kept
 }
@@ -267,7 +268,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 }
 
 func stepOf(publicURL string, r rest.Request) stepView {
-	view := stepView{Name: r.Name, Promote: r.Promote, Keeps: r.Keeps}
+	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, Keeps: r.Keeps}
 	if r.Wait > 0 {
 		view.Wait = lasting(r.Wait)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"html/template"
@@ -138,12 +139,14 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 	if one {
 		out = all[0]
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // people read it
+	if err := encoder.Encode(out); err != nil {
 		panic("web: the mailbox as JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	writeBody(w, r, append(text, '\n'))
+	writeBody(w, r, text.Bytes())
 }
 
 // mailboxPage is the list, and beside it one mail, nil for none.

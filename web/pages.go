@@ -28,6 +28,9 @@ func Pages(mux *http.ServeMux, cfg PagesConfig) {
 	templates, assets := loadPages()
 	mux.Handle("/account/", newAccount(cfg, templates, assets))
 	mux.Handle("/dev/", newMailbox(cfg, templates))
+	for _, path := range []string{"/account", "/dev"} { // which ServeMux would redirect otherwise
+		mux.HandleFunc(path, edge.NotFound)
+	}
 }
 
 // pagesSecurityPolicy lets the pages of accounts and of the local mailbox load their own files, talk to their own server and send

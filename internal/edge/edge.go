@@ -83,13 +83,13 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way
 					panic(p)
 				}
-				cfg.Log.Error("panic", "request_id", v.RequestID, "panic", p, "path", r.URL.Path,
+				cfg.Log.Error("panic", "request_id", v.RequestID, "panic", p, "path", logged(r.URL.Path),
 					"stack", string(debug.Stack()))
 				if out.status == 0 {
 					Problem(out, http.StatusInternalServerError, "Something went wrong on our side.")
 				}
 			}
-			cfg.Log.Debug("request", "request_id", v.RequestID, "method", r.Method, "path", r.URL.Path,
+			cfg.Log.Debug("request", "request_id", v.RequestID, "method", r.Method, "path", logged(r.URL.Path),
 				"status", out.status, "ip", v.IP.String(), "duration", cfg.Now().Sub(start))
 		}()
 		switch {

@@ -1,0 +1,104 @@
+package operator_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/operator"
+)
+
+// letter is a mail of a kind to ada.
+func letter(kind db.MailKind, link string) *db.Letter {
+	email, name, pending := "ada+auth@example.com", "Ada", "ada@example.org"
+	l := &db.Letter{
+		Mail: db.Mail{ID: db.NewMailID(), Kind: kind, Address: email, Link: link, TTLSeconds: 900, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		User: db.User{Email: &email, Name: &name, PendingEmail: &pending},
+	}
+	if kind.Purpose() != "" {
+		l.Token = &db.OneTimeToken{ID: db.TokenID{}, Purpose: kind.Purpose()}
+	}
+	return l
+}
+
+// OT-07, OT-14: a link leads to our page with the token behind the #, or to where a dialect documents it, with what is put in escaped.
+func TestLetters_Links(t *testing.T) {
+	t.Parallel()
+	templates, err := mail.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := token.NewCodec(master(t, oneSecret), time.Now)
+	letters := operator.NewLetters(templates, codec, "https://auth.example.com", "Example")
+	text, code := codec.OneTime(db.TokenID{}.UUID).Reveal(), codec.Code(db.TokenID{}.UUID).Reveal()
+	const ours = "https://auth.example.com/account/"
+	for _, c := range []struct {
+		kind       db.MailKind
+		link, want string
+		code       bool
+	}{
+		{db.MailVerifyEmail, "", ours + "verify-email#token=" + text, true},
+		{db.MailResetPassword, "", ours + "reset-password#token=" + text, true},
+		{db.MailSetPassword, "", ours + "reset-password#token=" + text, true},
+		{db.MailMagicLink, "", ours + "sign-in#token=" + text, true},
+		{db.MailConfirmChange, "", ours + "confirm-email#token=" + text, true},
+		{db.MailChangeAsked, "", ours + "cancel-email-change#token=" + text, false},
+		{db.MailEmailChanged, "", ours + "cancel-email-change#token=" + text, false},
+		{db.MailResetPassword, "https://app.example.com/reset/{token}", "https://app.example.com/reset/" + text, true},
+		{db.MailVerifyEmail, "https://app.example.com/verify?token={token}&email={email}", "https://app.example.com/verify?token=" + text + "&email=ada%2Bauth%40example.com", true},
+		{db.MailWelcome, "", "", false},
+	} {
+		out, err := letters.Compose(letter(c.kind, c.link))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.Text, c.want) || strings.Contains(out.Text, code) != c.code || c.want == "" && strings.Contains(out.Text, "://") {
+			t.Errorf("%s, %q:\n%s", c.kind, c.link, out.Text)
+		}
+		if !strings.Contains(out.HTML, `href="`+strings.ReplaceAll(c.want, "&", "&amp;")+`"`) && c.want != "" {
+			t.Errorf("%s, %q:\n%s", c.kind, c.link, out.HTML)
+		}
+		again, err := letters.Compose(letter(c.kind, c.link))
+		if err != nil || again != out {
+			t.Errorf("%s: a second time it says something else (%v)", c.kind, err)
+		}
+	}
+	// Whoever mistypes their new address tells a stranger nothing about the one in use.
+	if out, err := letters.Compose(func() *db.Letter {
+		l := letter(db.MailConfirmChange, "")
+		l.Mail.Address = "stranger@example.net"
+		return l
+	}()); err != nil || strings.Contains(out.Text+out.HTML, "ada+auth") {
+		t.Errorf("%v %s", err, out.Text)
+	}
+	// A token that is no longer kept leaves a mail that can still be looked at.
+	l := letter(db.MailVerifyEmail, "")
+	l.Token = nil
+	if out, err := letters.Compose(l); err != nil || strings.Contains(out.Text, "token=") || strings.Contains(out.Text, code) {
+		t.Errorf("%v %s", err, out.Text)
+	}
+}
+
+// A directory with a broken template does not start a server, which would find out with the first mail.
+func TestLoadFiles_Templates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	settings := &config.Settings{MailTemplates: dir, Dialects: []string{}}
+	if _, _, err := operator.LoadFiles(settings); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "layout.txt")
+	if err := os.WriteFile(name, []byte("{{.Greeting}}\n{{.Token}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := operator.LoadFiles(settings)
+	if err == nil || !strings.Contains(err.Error(), "DRAGOMAN_MAIL_TEMPLATES: ") || !strings.Contains(err.Error(), name+":2:") {
+		t.Errorf("%v", err)
+	}
+}

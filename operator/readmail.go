@@ -1,0 +1,69 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/rest"
+)
+
+// mailKinds are the mails that a step of a dialect's example means by the name of a link.
+var mailKinds = map[string][]db.MailKind{
+	"verifyEmail":   {db.MailVerifyEmail},
+	"resetPassword": {db.MailResetPassword, db.MailSetPassword},
+	"signIn":        {db.MailMagicLink},
+	"changeEmail":   {db.MailConfirmChange},
+}
+
+// newestLetters is how many mails are looked through; an example makes a handful.
+const newestLetters = 100
+
+// ReadMail finds what the newest mail of a kind (verifyEmail, resetPassword, signIn or changeEmail) to an address says. Mails
+// that nobody has sent yet are made out first. It is for examples of dialects, on databases that are thrown away.
+func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time.Time, kind, to string) (rest.Mailed, error) {
+	queued, err := database.QueuedMails(ctx)
+	if err != nil {
+		return rest.Mailed{}, err
+	}
+	for _, id := range queued {
+		if _, err := database.Resolve(ctx, id, db.Clock(now)); err != nil {
+			return rest.Mailed{}, err
+		}
+	}
+	letters, err := database.Letters(ctx, newestLetters)
+	if err != nil {
+		return rest.Mailed{}, err
+	}
+	for _, l := range letters {
+		if l.Token != nil && slices.Contains(mailKinds[kind], l.Mail.Kind) && strings.EqualFold(l.Mail.Address, to) {
+			return rest.Mailed{Token: codec.OneTime(l.Token.ID.UUID).Reveal(), Code: codec.Code(l.Token.ID.UUID).Reveal()}, nil
+		}
+	}
+	return rest.Mailed{}, fmt.Errorf("there is no mail %s to %s", kind, to)
+}
+
+// mailReader is ReadMail for the server with these settings.
+func mailReader(settings *config.Settings, now func() time.Time) func(context.Context, string, string) (rest.Mailed, error) {
+	return func(ctx context.Context, kind, to string) (_ rest.Mailed, err error) {
+		database, err := OpenPresent(ctx, settings)
+		if err != nil {
+			return rest.Mailed{}, err
+		}
+		defer func() { err = errors.Join(err, database.Close()) }()
+		master, err := settings.Master()
+		if err != nil {
+			return rest.Mailed{}, err
+		}
+		if master, err = TakeUpSecret(ctx, database, master, now()); err != nil {
+			return rest.Mailed{}, err
+		}
+		return ReadMail(ctx, database, token.NewCodec(master, now), now(), kind, to)
+	}
+}

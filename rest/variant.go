@@ -1,0 +1,118 @@
+package rest
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// variant is what a route does instead of its own document, for requests of which a condition holds.
+type variant struct {
+	at    *node
+	when  *expr
+	route *route // that of the variant: its path, fields and rows of errors are those of the whole
+}
+
+// decodeVariant reads what a variant says itself; completeVariant adds what it has from its route.
+func (r *route) decodeVariant(n *node) error {
+	own := &route{at: n, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
+	v := &variant{at: n, route: own}
+	table := own.answer.keys()
+	maps.Copy(table, keys{
+		"when":      condition(&v.when),
+		"checks":    items(own.decodeCheck),
+		"variables": pairsOf(&own.variables),
+		"document":  own.decodeDocument,
+		"outcomes":  items(own.decodeOutcome),
+		"errors":    own.errors.decode,
+	})
+	if err := n.decode("a variant", table); err != nil {
+		return err
+	}
+	r.variants = append(r.variants, v)
+	return n.require("a variant", "when")
+}
+
+// completeVariants gives each method of a route its own variants.
+func (d *Dialect) completeVariants(r *route) error {
+	all := r.variants
+	r.variants = nil
+	for _, v := range all {
+		one, own := *r, v.route
+		one.variants, one.examples, one.variantAt = nil, nil, v.at
+		one.checks, one.variables, one.document, one.documentAt = own.checks, own.variables, own.document, own.documentAt
+		one.outcomes, one.answer = own.outcomes, own.answer
+		one.errors = &errorTable{body: own.errors.body, rows: maps.Clone(r.errors.rows)}
+		if one.errors.body == nil {
+			one.errors.body = r.errors.body
+		}
+		maps.Copy(one.errors.rows, own.errors.rows)
+		if err := d.completeAnswers(&one); err != nil {
+			return err
+		}
+		r.variants = append(r.variants, &variant{v.at, v.when, &one})
+	}
+	return nil
+}
+
+// place is where a message about the route as a whole points to.
+func (r *route) place() *node {
+	if r.variantAt != nil {
+		return r.variantAt
+	}
+	return r.at.get("route")
+}
+
+// mountedVariant is a variant that is ready to serve.
+type mountedVariant struct {
+	when *expr
+	as   *mounted
+}
+
+// choose gives the variant that a request asks for: the first whose condition holds, or the route itself. The token of a mail is
+// handed to the document of a variant, and is no credential beside that.
+func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
+	for _, v := range m.variants {
+		holds, err := v.when.holds(s)
+		if err != nil {
+			return nil, err
+		}
+		if holds {
+			if token.IsOneTime(x.visit.Credential) {
+				x.visit.Credential = ""
+			}
+			x.route = v.as.route
+			return v.as, nil
+		}
+	}
+	return m, nil
+}
+
+// mailedToken is the token of a mail where a request presents one as its credential, else nil.
+func (x *exchange) mailedToken() any {
+	if !x.visit.Ambiguous && token.IsOneTime(x.visit.Credential) {
+		return x.visit.Credential
+	}
+	return nil
+}
+
+// allCodes are those that a route can end with, by its variants too.
+func (m *mounted) allCodes() []string {
+	codes := slices.Clone(m.codes)
+	for _, v := range m.variants {
+		codes = append(codes, v.as.codes...)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// ending is the route, or the first of its variants, that can end with a code.
+func (m *mounted) ending(code string) *route {
+	for _, v := range m.variants {
+		if !slices.Contains(m.codes, code) && slices.Contains(v.as.codes, code) {
+			return v.as.route
+		}
+	}
+	return m.route
+}
