@@ -280,7 +280,7 @@ func TestStatements_Administration(t *testing.T) {
 			{"user", 2, ask(userDoc, map[string]any{"id": id})},
 			{"users", 3, ask(usersDoc, nil)},
 			{"users uncounted", 2, ask(`{ users { nodes { id roles { name } permissions } } }`, nil)},
-			{"createUser", 5, ask(createUserDoc, inputOf("email", fmt.Sprintf("u%d@example.com", round)))},
+			{"createUser", 6, ask(createUserDoc, inputOf("email", fmt.Sprintf("u%d@example.com", round)))},
 			{"updateUser", 5, ask(updateUserDoc, inputOf("id", id, "name", "x"))},
 			{"suspendUser", 5, ask(suspendDoc, inputOf("id", id))},
 			{"revokeUserSessions", 5, ask(endUserDoc, inputOf("id", id))},

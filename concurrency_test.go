@@ -271,7 +271,7 @@ func TestStatements_Budget(t *testing.T) {
 			{"refresh", 1, ask("", refreshDoc, map[string]any{"token": ada.Refresh})},
 			{"refresh within the grace", 2, ask("", refreshDoc, map[string]any{"token": ada.Refresh})},
 			{"login", 2, ask("", loginDoc, input(map[string]any{"email": ada.Email, "password": goodPass}))},
-			{"register", 4, ask("", registerDoc, input(map[string]any{"email": fmt.Sprintf("n%d@example.com", round), "password": goodPass}))},
+			{"register", 5, ask("", registerDoc, input(map[string]any{"email": fmt.Sprintf("n%d@example.com", round), "password": goodPass}))},
 			{"revokeSession", 2, ask(ada.Access, revokeSessionDoc, input(map[string]any{"id": other.Session}))},
 			{"revokeOtherSessions", 2, ask(ada.Access, revokeOthersDoc, nil)},
 			{"logout by a refresh token that is over", 2, ask("", logoutDoc, input(map[string]any{"refreshToken": last.Refresh}))},

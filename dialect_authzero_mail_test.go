@@ -153,15 +153,16 @@ func TestZero_VerificationMail(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
 		z := s.zero(t, zeroMail)
-		mails := len(s.letters(t, zeroMail, db.MailVerifyEmail))
+		last := s.letter(t, zeroMail, db.MailVerifyEmail).Mail
 		more := func(name string, r reply) {
 			t.Helper()
 			r.empty(t)
 			s.clock.add(time.Minute)
-			if got := len(s.letters(t, zeroMail, db.MailVerifyEmail)); got != mails+1 {
-				t.Errorf("%s: %d mails, want %d", name, got, mails+1)
+			if now := s.letter(t, zeroMail, db.MailVerifyEmail).Mail; now.ID == last.ID {
+				t.Errorf("%s: no mail", name)
+			} else {
+				last = now
 			}
-			mails++
 		}
 		const route = "POST /identity/email_verification"
 		more("Bearer", s.rest(t, route, "", bearer(z.Token)...))
@@ -179,8 +180,8 @@ func TestZero_VerificationMail(t *testing.T) {
 		s.rest(t, "GET /identity/email_verification?sid="+s.letter(t, zeroMail, db.MailVerifyEmail).Token, "").empty(t)
 		s.rest(t, route, "", bearer(z.Token)...).empty(t) // which mails nothing any more
 		s.rest(t, route, `{"email":"`+zeroMail+`"}`).empty(t)
-		if got := len(s.letters(t, zeroMail, db.MailVerifyEmail)); got != mails {
-			t.Errorf("%d mails, want %d", got, mails)
+		if all := s.letters(t, zeroMail, db.MailVerifyEmail); len(all) > 0 && all[0].Mail.CreatedAt.After(last.CreatedAt) {
+			t.Error("a verified email got a mail")
 		}
 	})
 }
@@ -217,9 +218,9 @@ func TestLG05_Zero(t *testing.T) {
 			for _, body := range []string{``, `{}`, `{"email":null}`, `{"email":""}`} {
 				s.rest(t, "POST /identity/password_reset", body).says(t, http.StatusUnprocessableEntity, `{"email":["can't be blank","is invalid"]}`)
 			}
-			for email, want := range map[string]int{zeroMail: 3, "verified@example.com": 3, "barred@example.com": 0, "nobody@example.com": 0} {
-				if got := len(s.letters(t, email, db.MailResetPassword)); got != want {
-					t.Errorf("%s got %d mails, want %d", email, got, want)
+			for email, want := range map[string]bool{zeroMail: true, "verified@example.com": true, "barred@example.com": false, "nobody@example.com": false} {
+				if got := len(s.letters(t, email, db.MailResetPassword)); got > 0 != want {
+					t.Errorf("%s got %d mails", email, got)
 				}
 			}
 		})

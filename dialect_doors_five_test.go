@@ -20,7 +20,7 @@ func companionDoor() *door {
 	}
 	return &door{
 		name: "authcompanion", access: time.Hour, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "HS256", session: "refresh",
-		least: 1, flags: true, noSudo: true, keepsEmail: true, allowEnded: true, ways: []way{bearerWay},
+		least: 1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, allowEnded: true, ways: []way{bearerWay},
 		tells: map[string]string{
 			accepted: "200 access_token", badCredentials: "400 Login Failed", locked: "429 Too Many Requests", rateLimited: "429 Too Many Requests", unauthenticated: `401 "Unauthorized"`,
 			badToken: "400 Refresh Token Failed", reusedToken: "400 Refresh Token Failed", wrongPassword: "403 The current password is wrong",
@@ -154,7 +154,7 @@ func genericDoor() *door {
 func zeroDoor() *door {
 	return &door{
 		name: "authentication-zero", access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 30 * time.Minute, alg: "ES256", session: "session",
-		least: 12, flags: true, early: true, noSignIn: true,
+		least: 12, flags: true, early: true, noSignIn: true, atOnce: true,
 		ways: []way{
 			bearerWay, {header: "Authorization", value: `Token token="<token>"`}, {header: "X-Session-Token", value: "<token>"},
 		},

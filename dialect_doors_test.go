@@ -49,6 +49,7 @@ type door struct {
 	noSignIn   bool // a registration makes no session
 	singleUse  bool // the predecessor of a refresh token is refused within the grace too
 	noSudo     bool // sensitive changes need the session alone
+	atOnce     bool // a new address counts at once, and one that is taken is refused
 	keepsEmail bool // the address in use is no change, and needs no proof
 	allowEnded bool // a sign-out by the refresh token of a session that was ended is a success
 

@@ -24,6 +24,7 @@ type modelUser struct {
 	id                        string
 	number                    int
 	email, username, password string
+	pending                   string // an address that waits to be confirmed
 }
 
 type modelSession struct {
@@ -307,7 +308,7 @@ func (m *model) changePassword(d *door, w way, h *held, current *string, next st
 	if current != nil {
 		delete(m.failed, s.user)
 	}
-	s.user.password = next
+	s.user.password, s.user.pending = next, ""
 	m.endOthers(s)
 	return accepted
 }
@@ -323,13 +324,18 @@ func (m *model) changeEmail(d *door, w way, h *held, current *string, email stri
 	if proof := m.prove(d, s, current); proof != accepted {
 		return proof
 	}
-	if other := m.byEmail(email); other != nil && other != s.user {
+	if other := m.byEmail(email); d.atOnce && other != nil && other != s.user {
 		return takenEmail
 	}
 	if current != nil {
 		delete(m.failed, s.user)
 	}
-	s.user.email = email
+	switch {
+	case d.atOnce || canonical(s.user.email) == canonical(email):
+		s.user.email, s.user.pending = email, ""
+	default: // it waits, whoever has it
+		s.user.pending = email
+	}
 	return accepted
 }
 

@@ -247,7 +247,7 @@ func (m *machine) learn(s *modelSession) {
 			h = o
 		}
 	}
-	a, err := send(m.URL, h.text, `{ me { id number email username } currentCredential { session { id number } } }`, nil)
+	a, err := send(m.URL, h.text, `{ me { id number email pendingEmail username } currentCredential { session { id number } } }`, nil)
 	if err != nil || a.text("me", "id") == "" {
 		m.Fatalf("a new session: %v %+v", err, a)
 	}
@@ -255,7 +255,7 @@ func (m *machine) learn(s *modelSession) {
 	if u := s.user; u.id == "" {
 		u.id, u.number = a.text("me", "id"), int(number)
 	}
-	if u := s.user; u.id != a.text("me", "id") || u.email != a.text("me", "email") || u.username != a.text("me", "username") {
+	if u := s.user; u.id != a.text("me", "id") || u.email != a.text("me", "email") || u.pending != a.text("me", "pendingEmail") || u.username != a.text("me", "username") {
 		m.Fatalf("the session is that of %s, want %+v", a.Raw, u)
 	}
 	s.id = a.text("currentCredential", "session", "id")

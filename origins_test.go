@@ -212,7 +212,7 @@ routes:
       mutation In($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code message retryAfterSeconds } } }
     cookies: {pass: =.login.tokens.accessToken}
     body: {ok: true}
-    errors: {INVALID_INPUT: {status: 400}, INVALID_CREDENTIALS: {status: 403}, NOT_FOUND: {status: 403}, ACCOUNT_LOCKED: {status: 429}}
+    errors: {INVALID_INPUT: {status: 400}, INVALID_CREDENTIALS: {status: 403}, EMAIL_NOT_VERIFIED: {status: 403}, NOT_FOUND: {status: 403}, ACCOUNT_LOCKED: {status: 429}}
   - route: POST /out
     accepts: []
     document: mutation Out { revokeOtherSessions { userErrors { code message } } }

@@ -206,7 +206,7 @@ func TestAU01_AccountEvents(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := start(t, dsn)
 		ada := s.register(t, "ada@example.com")
-		s.register(t, "bob@example.com")
+		fine(t, s.graphql(t, "", registerDoc, inputOf("email", "bob@example.com", "username", "bob", "password", goodPass)))
 		keyID, _ := s.newKey(t, ada.Access, nil)
 		a := &auditor{instance: s, side: openSide(t, dsn), seen: 3}
 		row := func(action, outcome, reason string) auditRow {
@@ -220,8 +220,8 @@ func TestAU01_AccountEvents(t *testing.T) {
 		}{
 			{row("update_me", "ok", ""), updateMeDoc, inputOf("name", "Ada")},
 			{row("update_me", "ok", "email"), updateMeDoc, inputOf("email", "new@example.com")},
-			{row("update_me", "ok", "email password"), updateMeDoc, inputOf("email", "ada@example.com", "password", secret)},
-			{row("update_me", "failed", "already_exists"), updateMeDoc, inputOf("email", "bob@example.com")},
+			{row("update_me", "ok", "email password"), updateMeDoc, inputOf("email", "newer@example.com", "password", secret)},
+			{row("update_me", "failed", "already_exists"), updateMeDoc, inputOf("username", "bob")},
 			{row("update_me", "failed", "wrong_password"), updateMeDoc, inputOf("email", "x@example.com", "currentPassword", secret+"x")},
 			{row("change_email", "failed", "invalid_input"), changeEmailDoc, inputOf("email", secret)},
 			{row("change_email", "failed", "wrong_password"), changeEmailDoc, inputOf("email", "ada@example.com", "currentPassword", secret+"x")},

@@ -310,14 +310,12 @@ func open(
 	if err != nil {
 		return nil, err
 	}
-	if a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log); err != nil {
-		return nil, err
-	}
 	a.handler = edge.Handler(edge.Config{
 		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now, Observe: a.observer.Request,
 		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: credential.NewSessionCookie(a.publicURL).Name,
 	}, a.routes(graphql, engine, settings))
-	return a, nil
+	a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log)
+	return a, err
 }
 
 // graphql is the one door to the schema, for callers from outside and for stored documents.

@@ -398,7 +398,7 @@ func TestStatements_Account(t *testing.T) {
 			{"sudo", sudoDoc, inputOf("password", goodPass), 3},
 			{"updateMe", updateMeDoc, inputOf("name", "Ada"), 5},
 			{"changeEmail by the window", changeEmailDoc, inputOf("email", ada.Email), 5},
-			{"changePassword", changePasswordDoc, inputOf("newPassword", goodPass, "currentPassword", goodPass), 7}, // one more for the mail
+			{"changePassword", changePasswordDoc, inputOf("newPassword", goodPass, "currentPassword", goodPass), 8}, // two more for the mail
 			{"updateApiKey", updateKeyDoc, inputOf("id", keyID, "name", "x"), 2},
 			{"rotateApiKey", rotateKeyDoc, inputOf("id", keyID), 2},
 			{"deleteAccount", deleteAccountDoc, nil, 5},

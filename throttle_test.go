@@ -16,9 +16,9 @@ import (
 )
 
 // limited starts a server with limits, behind a proxy on this machine, so that tests come from any address.
-func limited(t *testing.T, c *clock, dsn string) *instance {
+func limited(t *testing.T, c *clock, dsn string, env ...string) *instance {
 	t.Helper()
-	return startWithClock(t, c, dsn, "DRAGOMAN_RATE_LIMITS=on", "DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8")
+	return startWithClock(t, c, dsn, append(env, "DRAGOMAN_RATE_LIMITS=on", "DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8")...)
 }
 
 // loginFrom signs in from an address.

@@ -110,12 +110,17 @@ type UserChange struct {
 
 	Role   *string
 	Status *UserStatus // SUSPENDED ends the sessions too
+
+	// Mails gives those to queue with a change of the address: was and is are the person before and after it. Nil for none.
+	Mails func(was, is *User) []*Mail
 }
 
 var changeUser = statement{
 	postgres: `WITH u AS (
   UPDATE users SET updated_at = $2, email = coalesce($4, email), email_canonical = coalesce($5, email_canonical),
     email_verified_at = CASE WHEN $5 IS NULL THEN email_verified_at ELSE $2 END,
+    pending_email = CASE WHEN $5 IS NULL THEN pending_email END,
+    pending_email_canonical = CASE WHEN $5 IS NULL THEN pending_email_canonical END,
     username = CASE WHEN $6 THEN $7 ELSE username END, username_canonical = CASE WHEN $6 THEN $8 ELSE username_canonical END,
     name = CASE WHEN $9 THEN $10 ELSE name END, metadata = CASE WHEN $11 THEN $12 ELSE metadata END,
     role = coalesce($13, role), status = coalesce($14, status)
@@ -125,12 +130,16 @@ var changeUser = statement{
   SELECT id FROM sessions WHERE $14 = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
 ), s AS (
   UPDATE sessions SET revoked_at = $2, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
+), o AS (
+  UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u WHERE $5 IS NOT NULL) AND spent_at IS NULL
 ), a AS (` + insertActed + ` SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28 FROM u
 ) SELECT ` + userColumns + `, coalesce(x.role, '') AS was
 FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = $1`,
 	sqlite: []string{
 		`UPDATE users SET updated_at = ?2, email = coalesce(?4, email), email_canonical = coalesce(?5, email_canonical),
   email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?2 END,
+  pending_email = CASE WHEN ?5 IS NULL THEN pending_email END,
+  pending_email_canonical = CASE WHEN ?5 IS NULL THEN pending_email_canonical END,
   username = CASE WHEN ?6 THEN ?7 ELSE username END, username_canonical = CASE WHEN ?6 THEN ?8 ELSE username_canonical END,
   name = CASE WHEN ?9 THEN ?10 ELSE name END, metadata = CASE WHEN ?11 THEN ?12 ELSE metadata END,
   role = coalesce(?13, role), status = coalesce(?14, status)
@@ -139,13 +148,16 @@ AND ((coalesce(?13, 'admin') = 'admin' AND coalesce(?14, 'ACTIVE') = 'ACTIVE') O
 		insertActed + ` SELECT ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 WHERE changes() = 1`,
 		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'suspended'
 WHERE ?14 = 'SUSPENDED' AND user_id = ?1 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
+		`UPDATE one_time_tokens SET spent_at = ?2
+WHERE ?5 IS NOT NULL AND user_id = ?1 AND spent_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
 		`SELECT ` + userColumns + `, coalesce(x.role, '') AS was FROM (SELECT 1) one LEFT JOIN users x ON x.id = ?1
 LEFT JOIN users u ON u.id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
 	},
 }
 
 // ChangeUser changes an account, with its event e, and gives the account after the change. reach tells whether the caller may
-// all that administrators may. Nothing changes where the answer says Refused.
+// all that administrators may. Nothing changes where the answer says Refused. A new address makes everything worthless that was
+// mailed before, links to take another one back as well: it is the administrator who knows whose account it is.
 func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach bool, e Event, now time.Time) (*User, *Refused, error) {
 	e.User = id
 	args := []any{
@@ -156,7 +168,25 @@ func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach boo
 		User User   `bun:"embed:u_"`
 		Was  string `bun:"was"`
 	}
-	_, err := d.getBehind(ctx, lockAdmins, id, &changeUser, &row, append(args, actedArgs(ctx, e, now)...)...)
+	var was User
+	before := func(tx *sql.Tx) error {
+		if d.Postgres() {
+			if err := lockBy(ctx, tx, lockAdmins, id); err != nil {
+				return err
+			}
+		}
+		if c.Mails == nil {
+			return nil
+		}
+		return d.lockAccount(ctx, tx, id, &was)
+	}
+	queue := func(tx *sql.Tx) error {
+		if c.Mails == nil || row.User.ID.IsZero() {
+			return nil
+		}
+		return d.queueIn(ctx, tx, c.Mails(&was, &row.User))
+	}
+	_, err := d.getAfter(ctx, before, queue, &changeUser, &row, append(args, actedArgs(ctx, e, now)...)...)
 	switch {
 	case isTaken(err):
 		taken, err := d.takenByOthers(ctx, id, c)

@@ -48,6 +48,9 @@ func (d *DB) mailFailed(ctx context.Context, id MailID, why string, next *time.T
 	return err
 }
 
+// Template is the name of the kind, which is that of its templates.
+func (m *Mail) Template() string { return string(m.Kind) }
+
 // MailPage is a part of the list of mails, which begins with the newest.
 type MailPage struct {
 	State *MailState // nil for any

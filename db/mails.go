@@ -41,6 +41,14 @@ const (
 	PurposeCancelChange  Purpose = "CANCEL_CHANGE" // of a change that waits, or one that took place
 )
 
+// Purpose is that of the token which the mail carries, "" for none.
+func (m *Mail) Purpose() Purpose {
+	if m.TTLSeconds == 0 {
+		return "" // what an administrator changed is told, and can not be taken back by a link
+	}
+	return m.Kind.Purpose()
+}
+
 // Purpose is that of the token which a mail of this kind carries, "" for none.
 func (k MailKind) Purpose() Purpose {
 	switch k {

@@ -91,18 +91,14 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 }
 
 // again is for a further attempt, which has the token of the first. One that expired while the mail could not be sent gives way
-// to another: a mail does not begin with a link that is over. One that was spent says that there is a later mail, or that this
-// one arrived after all, and there is nothing left to send.
+// to another: a mail does not begin with a link that is over.
 func again(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (*Letter, error) {
 	l.Token = &OneTimeToken{}
 	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
-	switch {
-	case err == nil && l.Token.SpentAt != nil:
-		_, err = tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
-		return nil, err
-	case err == nil && l.Token.ExpiresAt.After(now):
+	if err == nil && (l.Token.SpentAt != nil || l.Token.ExpiresAt.After(now)) {
 		return l, nil
-	case absent(err) != nil:
+	}
+	if absent(err) != nil {
 		return nil, err
 	}
 	return l, address(ctx, tx, l, now)
@@ -113,7 +109,7 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
-	if l.Mail.Kind.Purpose() != "" {
+	if l.Mail.Purpose() != "" {
 		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
 			return err
 		}

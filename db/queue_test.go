@@ -314,3 +314,68 @@ func TestMails_FailedAndRetried(t *testing.T) {
 		}
 	})
 }
+
+// A job whose worker is gone is taken up by another after half a minute; one that is under way is left alone.
+func TestMails_Abandoned(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, conn, p := dbtest.Open(t, dsn), dbtest.Beside(t, dsn), &post{}
+		u := join(t, d, "ada@example.com")
+		old, young := notice(u), notice(u)
+		queue(t, d, old)
+		ago := "strftime('%Y-%m-%d %H:%M:%f', 'now', '-31 seconds')"
+		if d.Postgres() {
+			ago = "now() - interval '31 seconds'"
+		}
+		execute(t, conn, "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+ago)
+		queue(t, d, young)
+		execute(t, conn, "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+strings.ReplaceAll(ago, "31", "5")+" WHERE state = 'available'")
+		work(t, d, p, io.Discard)
+		until(t, "it is taken up", func() bool { return state(t, d, old.ID).State == db.MailSent })
+		if n := p.count(young.ID); n != 0 || state(t, d, young.ID).State != db.MailQueued {
+			t.Errorf("a mail that another one is sending was sent %d times", n)
+		}
+	})
+}
+
+// The attempts go on for a day, and a mail whose last one failed is given up.
+func TestMails_LastAttempt(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
+		m := notice(join(t, d, "ada@example.com"))
+		queue(t, d, m)
+		if n := count(t, conn, "river_job WHERE max_attempts = 12"); n != 1 {
+			t.Errorf("%d jobs with twelve attempts", n)
+		}
+		execute(t, conn, "UPDATE river_job SET attempt = 11")
+		work(t, d, &post{fail: func(*db.Letter) error { return errors.New("nobody answers") }}, io.Discard)
+		until(t, "it is given up", func() bool { return state(t, d, m.ID).State == db.MailFailed })
+		if m := state(t, d, m.ID); *m.LastError != "nobody answers" || m.NextAttemptAt != nil {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// A mail that could not be sent while its link was good gets another link, and one whose link is good keeps it.
+func TestResolve_LateLink(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "ada@example.com")
+		m := notice(u)
+		m.Kind, m.TTLSeconds = db.MailResetPassword, 900
+		queue(t, d, m)
+		at := func(after time.Duration) *db.Letter {
+			l, err := d.Resolve(t.Context(), m.ID, noon().Add(after))
+			if err != nil || l == nil || l.Token == nil {
+				t.Fatalf("%+v %v", l, err)
+			}
+			return l
+		}
+		first, second, third := at(0), at(15*time.Minute-time.Second), at(15*time.Minute+time.Second)
+		if first.Token.ID != second.Token.ID || third.Token.ID == first.Token.ID || !third.Token.ExpiresAt.Equal(noon().Add(30*time.Minute+time.Second)) {
+			t.Errorf("%+v %+v %+v", first.Token, second.Token, third.Token)
+		}
+	})
+}

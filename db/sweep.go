@@ -15,6 +15,9 @@ const (
 	keepRefreshes = 7 * 24 * time.Hour    // the event of a refresh: one every few minutes for each session
 	keepRetired   = 25 * time.Hour        // a retired signing key: no token lives for more than 24 hours
 	keepSecrets   = 400 * 24 * time.Hour  // that a server secret was in use: no session lives for more than 365 days
+	keepSent      = 7 * 24 * time.Hour    // a mail that was sent
+	keepMails     = 30 * 24 * time.Hour   // any other mail: what was given up, for somebody to look into
+	keepTokens    = 24 * time.Hour        // an expired one-time token, for who comes late to be told so
 	keepDevices   = 180 * 24 * time.Hour  // a device that nobody signed in from
 	keepUsage     = 400 * 24 * time.Hour  // who called a dialect: a year and a bit, to compare with the same weeks
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
@@ -35,6 +38,10 @@ var sweeps = []struct {
 	{"retired signing keys", `DELETE FROM signing_keys WHERE kid IN
 (SELECT kid FROM signing_keys WHERE state = 'retired' AND retired_at < ? LIMIT ? ?)`, keepRetired, false, false},
 	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false, false},
+	{"sent mails", `DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE sent_at < ? LIMIT ? ?)`, keepSent, false, false},
+	{"mails", `DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ? ORDER BY id LIMIT ? ?)`, keepMails, true, false},
+	{"one-time tokens", `DELETE FROM one_time_tokens WHERE id IN
+(SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
 (SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN

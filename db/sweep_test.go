@@ -190,3 +190,32 @@ func TestSweep_RateLimits(t *testing.T) {
 		t.Errorf("%d buckets are left", n)
 	}
 }
+
+// Sent mails go after a week, all others after thirty days, which is told by their id; one-time tokens a day after they expired.
+func TestSweep_Mails(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
+		u, now := join(t, d, "ada@example.com"), db.Clock(time.Now())
+		sent, dead := notice(u), notice(u)
+		sent.State, sent.SentAt, dead.State = db.MailSent, &now, db.MailFailed
+		asked := notice(u)
+		asked.Kind, asked.TTLSeconds = db.MailVerifyEmail, 3600
+		queue(t, d, sent, dead, asked)
+		if l, err := d.Resolve(t.Context(), asked.ID, now); err != nil || l == nil {
+			t.Fatalf("%+v %v", l, err)
+		}
+		for _, step := range []struct {
+			after                time.Duration
+			gone, mails, letters int
+		}{
+			{25*time.Hour - time.Minute, 0, 3, 1}, {25*time.Hour + time.Minute, 1, 3, 0}, {7*day - time.Minute, 0, 3, 0}, {7*day + time.Minute, 1, 2, 0},
+			{30*day - time.Minute, 0, 2, 0}, {30*day + time.Minute, 2, 0, 0},
+		} {
+			sweep(t, d, now.Add(step.after), step.gone)
+			if mails, tokens := count(t, conn, "mails"), count(t, conn, "one_time_tokens"); mails != step.mails || tokens != step.letters {
+				t.Errorf("%s later: %d mails, %d tokens", step.after, mails, tokens)
+			}
+		}
+	})
+}

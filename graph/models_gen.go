@@ -223,6 +223,24 @@ type LogoutInput struct {
 	AllowEnded bool `json:"allowEnded"`
 }
 
+// A page of mails.
+type MailDeliveryConnection struct {
+	// The mails with their cursors.
+	Edges []*MailDeliveryEdge `json:"edges"`
+	// The mails alone.
+	Nodes []*db.Mail `json:"nodes"`
+	// Where this page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// One mail in a page.
+type MailDeliveryEdge struct {
+	// The opaque cursor of this edge. It is good for lists of the same state only.
+	Cursor string `json:"cursor"`
+	// The mail.
+	Node *db.Mail `json:"node"`
+}
+
 // Every write of the API. Fields run one after the other.
 type Mutation struct {
 }
@@ -345,6 +363,22 @@ type ResetPasswordPayload struct {
 }
 
 func (ResetPasswordPayload) IsPayload() {}
+
+// Queues a mail again.
+type RetryMailDeliveryInput struct {
+	// Which.
+	ID string `json:"id"`
+}
+
+// The answer of `retryMailDelivery`.
+type RetryMailDeliveryPayload struct {
+	// The mail as it is now. Null when refused.
+	Delivery *db.Mail `json:"delivery,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (RetryMailDeliveryPayload) IsPayload() {}
 
 // The answer of `revokeOtherSessions`.
 type RevokeOtherSessionsPayload struct {

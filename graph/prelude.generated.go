@@ -1588,6 +1588,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋdragomanᚑauthᚋdragoman
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐMailID(ctx context.Context, v any) (db.MailID, error) {
+	var res db.MailID
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐMailID(ctx context.Context, sel ast.SelectionSet, v db.MailID) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐSessionID(ctx context.Context, v any) (db.SessionID, error) {
 	var res db.SessionID
 	err := res.UnmarshalGQL(v)

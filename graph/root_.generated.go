@@ -121,6 +121,30 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	MailDelivery struct {
+		Address       func(childComplexity int) int
+		Attempts      func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		ID            func(childComplexity int) int
+		LastError     func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+		Owner         func(childComplexity int) int
+		SentAt        func(childComplexity int) int
+		State         func(childComplexity int) int
+		Template      func(childComplexity int) int
+	}
+
+	MailDeliveryConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	MailDeliveryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Mutation struct {
 		CancelEmailChange     func(childComplexity int, input CancelEmailChangeInput) int
 		ChangeEmail           func(childComplexity int, input ChangeEmailInput) int
@@ -139,6 +163,7 @@ type ComplexityRoot struct {
 		RequestMagicLink      func(childComplexity int, input RequestMagicLinkInput) int
 		RequestPasswordReset  func(childComplexity int, input RequestPasswordResetInput) int
 		ResetPassword         func(childComplexity int, input ResetPasswordInput) int
+		RetryMailDelivery     func(childComplexity int, input RetryMailDeliveryInput) int
 		RevokeOtherSessions   func(childComplexity int) int
 		RevokeSession         func(childComplexity int, input RevokeSessionInput) int
 		RevokeUserSessions    func(childComplexity int, input RevokeUserSessionsInput) int
@@ -170,6 +195,7 @@ type ComplexityRoot struct {
 		CurrentCredential func(childComplexity int) int
 		DialectUsage      func(childComplexity int, since *time.Time, dialect *string) int
 		Keys              func(childComplexity int) int
+		MailDeliveries    func(childComplexity int, first int, after *string, state *db.MailState) int
 		Me                func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
@@ -194,6 +220,11 @@ type ComplexityRoot struct {
 		Session    func(childComplexity int) int
 		Tokens     func(childComplexity int) int
 		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RetryMailDeliveryPayload struct {
+		Delivery   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -625,6 +656,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LoginPayload.UserErrors(childComplexity), true
 
+	case "MailDelivery.address":
+		if e.ComplexityRoot.MailDelivery.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.Address(childComplexity), true
+	case "MailDelivery.attempts":
+		if e.ComplexityRoot.MailDelivery.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.Attempts(childComplexity), true
+	case "MailDelivery.createdAt":
+		if e.ComplexityRoot.MailDelivery.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.CreatedAt(childComplexity), true
+	case "MailDelivery.id":
+		if e.ComplexityRoot.MailDelivery.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.ID(childComplexity), true
+	case "MailDelivery.lastError":
+		if e.ComplexityRoot.MailDelivery.LastError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.LastError(childComplexity), true
+	case "MailDelivery.nextAttemptAt":
+		if e.ComplexityRoot.MailDelivery.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.NextAttemptAt(childComplexity), true
+	case "MailDelivery.user":
+		if e.ComplexityRoot.MailDelivery.Owner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.Owner(childComplexity), true
+	case "MailDelivery.sentAt":
+		if e.ComplexityRoot.MailDelivery.SentAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.SentAt(childComplexity), true
+	case "MailDelivery.state":
+		if e.ComplexityRoot.MailDelivery.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.State(childComplexity), true
+	case "MailDelivery.kind":
+		if e.ComplexityRoot.MailDelivery.Template == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDelivery.Template(childComplexity), true
+
+	case "MailDeliveryConnection.edges":
+		if e.ComplexityRoot.MailDeliveryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDeliveryConnection.Edges(childComplexity), true
+	case "MailDeliveryConnection.nodes":
+		if e.ComplexityRoot.MailDeliveryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDeliveryConnection.Nodes(childComplexity), true
+	case "MailDeliveryConnection.pageInfo":
+		if e.ComplexityRoot.MailDeliveryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDeliveryConnection.PageInfo(childComplexity), true
+
+	case "MailDeliveryEdge.cursor":
+		if e.ComplexityRoot.MailDeliveryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDeliveryEdge.Cursor(childComplexity), true
+	case "MailDeliveryEdge.node":
+		if e.ComplexityRoot.MailDeliveryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailDeliveryEdge.Node(childComplexity), true
+
 	case "Mutation.cancelEmailChange":
 		if e.ComplexityRoot.Mutation.CancelEmailChange == nil {
 			break
@@ -807,6 +931,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(ResetPasswordInput)), true
+	case "Mutation.retryMailDelivery":
+		if e.ComplexityRoot.Mutation.RetryMailDelivery == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryMailDelivery_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryMailDelivery(childComplexity, args["input"].(RetryMailDeliveryInput)), true
 	case "Mutation.revokeOtherSessions":
 		if e.ComplexityRoot.Mutation.RevokeOtherSessions == nil {
 			break
@@ -998,6 +1133,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Keys(childComplexity), true
+	case "Query.mailDeliveries":
+		if e.ComplexityRoot.Query.MailDeliveries == nil {
+			break
+		}
+
+		args, err := ec.field_Query_mailDeliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MailDeliveries(childComplexity, args["first"].(int), args["after"].(*string), args["state"].(*db.MailState)), true
 	case "Query.me":
 		if e.ComplexityRoot.Query.Me == nil {
 			break
@@ -1149,6 +1295,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResetPasswordPayload.UserErrors(childComplexity), true
+
+	case "RetryMailDeliveryPayload.delivery":
+		if e.ComplexityRoot.RetryMailDeliveryPayload.Delivery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryMailDeliveryPayload.Delivery(childComplexity), true
+	case "RetryMailDeliveryPayload.userErrors":
+		if e.ComplexityRoot.RetryMailDeliveryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryMailDeliveryPayload.UserErrors(childComplexity), true
 
 	case "RevokeOtherSessionsPayload.revokedCount":
 		if e.ComplexityRoot.RevokeOtherSessionsPayload.RevokedCount == nil {
@@ -1535,6 +1694,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRequestMagicLinkInput,
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputRetryMailDeliveryInput,
 		ec.unmarshalInputRevokeSessionInput,
 		ec.unmarshalInputRevokeUserSessionsInput,
 		ec.unmarshalInputRotateApiKeyInput,
@@ -1620,7 +1780,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/80_usage.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/75_mail_deliveries.graphqls" "schema/80_usage.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1640,6 +1800,7 @@ var sources = []*ast.Source{
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
 	{Name: "schema/70_admin.graphqls", Input: sourceData("schema/70_admin.graphqls"), BuiltIn: false},
+	{Name: "schema/75_mail_deliveries.graphqls", Input: sourceData("schema/75_mail_deliveries.graphqls"), BuiltIn: false},
 	{Name: "schema/80_usage.graphqls", Input: sourceData("schema/80_usage.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -1814,6 +1975,54 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type LoginPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_MailDelivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_MailDelivery_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_MailDelivery_kind(ctx, field)
+	case "address":
+		return ec.fieldContext_MailDelivery_address(ctx, field)
+	case "user":
+		return ec.fieldContext_MailDelivery_user(ctx, field)
+	case "state":
+		return ec.fieldContext_MailDelivery_state(ctx, field)
+	case "attempts":
+		return ec.fieldContext_MailDelivery_attempts(ctx, field)
+	case "lastError":
+		return ec.fieldContext_MailDelivery_lastError(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_MailDelivery_createdAt(ctx, field)
+	case "sentAt":
+		return ec.fieldContext_MailDelivery_sentAt(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_MailDelivery_nextAttemptAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailDelivery", field.Name)
+}
+
+func (ec *executionContext) childFields_MailDeliveryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_MailDeliveryConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_MailDeliveryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MailDeliveryConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailDeliveryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MailDeliveryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MailDeliveryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MailDeliveryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailDeliveryEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1870,6 +2079,16 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 		return ec.fieldContext_ResetPasswordPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryMailDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return ec.fieldContext_RetryMailDeliveryPayload_delivery(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryMailDeliveryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryMailDeliveryPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeOtherSessionsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

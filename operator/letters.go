@@ -42,6 +42,9 @@ func OpenLetters(settings *config.Settings, codec *token.Codec) (*Letters, error
 	}
 	home := settings.URL()
 	_, site, _ := strings.Cut(home, "://")
+	if from := settings.MailFrom; from != nil {
+		site = cmp.Or(from.Name, site) // the operator has said what the service is called
+	}
 	return NewLetters(templates, codec, home, site), nil
 }
 
@@ -67,7 +70,7 @@ func (l *Letters) message(letter *db.Letter) mail.Message {
 	case db.MailChangeAsked:
 		message.NewAddress = cmp.Or(message.NewAddress, given(u.PendingEmail))
 	}
-	purpose := m.Kind.Purpose()
+	purpose := m.Purpose()
 	if purpose == "" {
 		return message
 	}

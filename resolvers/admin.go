@@ -189,6 +189,7 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 			return nil, at(err, "email")
 		}
 		change.Email, change.EmailCanonical = &email, &canonical
+		change.Mails = r.addressSet(ctx)
 	}
 	if text := input.Username.Value(); text != nil {
 		username, canonical, err := identity.Username(*text)

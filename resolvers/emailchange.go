@@ -56,6 +56,22 @@ func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken boo
 	return mails
 }
 
+// addressSet tells the former address of an account that an administrator set another one. There is no link to take that back:
+// the former mailbox may be the reason for it.
+func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
+	return func(was, is *db.User) []*db.Mail {
+		if was.EmailCanonical == is.EmailCanonical {
+			return nil
+		}
+		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
+		for _, m := range mails {
+			m.TTLSeconds = 0
+			m.Data.Device, m.Data.IP = "", "" // the administrator's, which are none of the person's business
+		}
+		return mails
+	}
+}
+
 // taken gives the refusal of a name that somebody has, after telling the owner of an address that it was tried (LG-04).
 func (r *resolver) taken(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {

@@ -97,7 +97,7 @@ type outcome struct {
 }
 
 func (a *account) view(p *accountPage) accountView {
-	return accountView{accountPage: p, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Title}}
+	return accountView{accountPage: p, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Heading}}
 }
 
 // post runs the mutation of a page. A script reads the outcome as JSON; a form without one gets a page.
@@ -122,7 +122,7 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	}
 	view := a.view(page)
 	if out.Title == "" {
-		out.Title = page.Title
+		out.Title = page.Heading
 	}
 	view.outcome, view.Email = out, form.Get("email")
 	writePage(w, r, a.templates, "account.html", out.status, view)

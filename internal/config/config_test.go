@@ -333,3 +333,44 @@ func TestFurtherSecrets(t *testing.T) {
 		t.Errorf("after the change: %v", err)
 	}
 }
+
+func TestMail(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]SMTP{
+		"smtp://mail.example.com":                     {Host: "mail.example.com", Port: 587, Security: MailSTARTTLS},
+		"smtp://ada:p%40ss%25@mail.example.com:2525/": {Host: "mail.example.com", Port: 2525, Security: MailSTARTTLS, User: "ada", Password: "p@ss%"},
+		"smtps://ada:x@mail.example.com":              {Host: "mail.example.com", Port: 465, Security: MailTLS, User: "ada", Password: "x"},
+		"smtp://localhost:25":                         {Host: "localhost", Port: 25, Security: MailPlain},
+		"smtp://[::1]:1025":                           {Host: "::1", Port: 1025, Security: MailPlain},
+		"smtps://127.0.0.1":                           {Host: "127.0.0.1", Port: 465, Security: MailTLS},
+	} {
+		if s := mustLoad(t, "DRAGOMAN_SMTP_URL="+value); s.SMTP == nil || *s.SMTP != want || s.MailOff || s.LocalMailbox() {
+			t.Errorf("%s: %+v", value, s.SMTP)
+		}
+	}
+	if s := mustLoad(t, "DRAGOMAN_SMTP_URL=none"); s.SMTP != nil || !s.MailOff || s.LocalMailbox() {
+		t.Errorf("none: %+v", s)
+	}
+	if !mustLoad(t).LocalMailbox() || mustLoad(t, "DRAGOMAN_LISTEN=:80").LocalMailbox() {
+		t.Error("the local mailbox is for this machine alone")
+	}
+	for env, want := range map[string]string{
+		"":                             `"Dragoman" <no-reply@localhost>`,
+		"DRAGOMAN_LISTEN=127.0.0.1:80": `"Dragoman" <no-reply@localhost>`,
+		"DRAGOMAN_PUBLIC_URL=https://auth.example.com:8443":       `"Dragoman" <no-reply@auth.example.com>`,
+		"DRAGOMAN_MAIL_FROM=auth@example.com":                     `<auth@example.com>`,
+		"DRAGOMAN_MAIL_FROM=Example, Inc. <auth@example.com>":     "",
+		`DRAGOMAN_MAIL_FROM="Example, Inc." <Auth@Example.com>`:   `"Example, Inc." <Auth@example.com>`,
+		"DRAGOMAN_MAIL_FROM=Zoë <auth@bücher.example>":            `=?utf-8?q?Zo=C3=AB?= <auth@xn--bcher-kva.example>`,
+		"DRAGOMAN_MAIL_FROM==?utf-8?q?a=0Ab?= <auth@example.com>": "",
+	} {
+		s, err := load(env)
+		if (err != nil) != (want == "") {
+			t.Errorf("%s: %v", env, err)
+		} else if err == nil {
+			if sender := s.Sender(); sender.String() != want {
+				t.Errorf("%s: %s", env, sender.String())
+			}
+		}
+	}
+}
