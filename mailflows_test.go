@@ -129,3 +129,36 @@ func TestMail_MagicLink(t *testing.T) {
 		fine(t, i.login(t, ada.Email, newPass))
 	})
 }
+
+// A sign-in by mail is one as any other: it has its delivery, its place among the sessions that an account may have, and its date.
+func TestMail_MagicLinkSession(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		i := start(t, dsn, "DRAGOMAN_SESSION_LIMIT=3")
+		s := openSide(t, dsn)
+		ada := i.register(t, "ada@example.com")
+		s.exec(t, `UPDATE users SET email_verified_at = created_at, last_login_at = NULL`)
+		var last account
+		for n, delivery := range []string{"BODY", "SESSION_TOKEN", "COOKIE", "SESSION_TOKEN"} {
+			l := i.mailed(t, askMagicDoc, ada.Email, db.MailMagicLink)
+			a := fine(t, i.graphql(t, "", magicDoc, inputOf("token", l.Token, "tokenDelivery", delivery)))
+			refresh, session := a.text("loginWithMagicLink", "tokens", "refreshToken"), a.text("loginWithMagicLink", "tokens", "sessionToken")
+			if (refresh != "") != (delivery == "BODY") || (session != "") != (delivery == "SESSION_TOKEN") || (len(a.Header["Set-Cookie"]) == 1) != (delivery == "COOKIE") {
+				t.Errorf("%s: %s %v", delivery, a.Raw, a.Header["Set-Cookie"])
+			}
+			if alive := s.count(t, `SELECT count(*) FROM sessions WHERE revoked_at IS NULL`); alive != min(n+2, 3) {
+				t.Errorf("%d sessions after %d", alive, n+1)
+			}
+			last.Access = session
+		}
+		if i.is(t, ada.Access, ada) || !i.is(t, last.Access, ada) {
+			t.Error("SE-21: it is not the eldest that ended")
+		}
+		if n := s.count(t, `SELECT count(*) FROM users WHERE last_login_at IS NOT NULL`); n != 1 {
+			t.Error("no date")
+		}
+		if n := s.count(t, `SELECT count(*) FROM sessions WHERE revoked_reason = 'session_limit'`); n != 2 {
+			t.Errorf("%d ended", n)
+		}
+	})
+}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
@@ -15,19 +13,7 @@ import (
 func (i *instance) pend(t testing.TB, s *side, who account, address string) letter {
 	t.Helper()
 	s.exec(t, fmt.Sprintf(`UPDATE users SET pending_email = '%s', pending_email_canonical = '%[1]s' WHERE email_canonical = '%s'`, address, who.Email))
-	var user db.UserID
-	if err := user.UnmarshalText([]byte(who.ID)); err != nil {
-		t.Fatal(err)
-	}
-	i.clock.add(time.Second)
-	err := i.app.db.QueueMails(context.Background(), &db.Mail{
-		ID: db.NewMailID(), Kind: db.MailConfirmChange, UserID: user, Address: address, AddressCanonical: address, TTLSeconds: 24 * 3600,
-		State: db.MailQueued, CreatedAt: db.Clock(i.clock.now()), Dialect: "graphql",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i.letter(t, address, db.MailConfirmChange)
+	return i.letterFor(t, who, db.MailConfirmChange, address)
 }
 
 // artefact is one thing that is good once: how it comes about, and how it is redeemed.
@@ -146,7 +132,7 @@ func TestOT16_ParallelGuesses(t *testing.T) {
 
 // wrongCode is another one than that of a mail.
 func wrongCode(l letter) string {
-	digit := byte('0' + (l.Code[0]-'0'+1)%10)
+	digit := '0' + (l.Code[0]-'0'+1)%10
 	return string(digit) + l.Code[1:]
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 )
 
+var errNumberTaken = errors.New("db: the number of a session is taken")
+
 // The first parameters are those of every redemption, and 2 is when the session begins too.
 var loginByMail = statement{
 	postgres: `WITH t AS (` + spendPostgres + ofAddress + ` AND purpose = 'MAGIC_LINK' RETURNING user_id
@@ -20,10 +22,14 @@ var loginByMail = statement{
   AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 ), k AS (
   UPDATE api_keys SET revoked_at = $2 WHERE $4 AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+), x AS (
+  UPDATE sessions SET revoked_at = $2, revoked_reason = 'login_with_magic_link' WHERE id IN (
+    SELECT id FROM sessions WHERE $4 AND user_id = (SELECT id FROM u) AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
+  )
 ), e AS (
-  UPDATE sessions SET revoked_at = $2, revoked_reason = CASE WHEN $4 THEN 'login_with_magic_link' ELSE 'session_limit' END WHERE id IN (
-    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND ` + alivePostgres + `
-    ORDER BY id DESC OFFSET CASE WHEN $4 THEN 0 ELSE $14::bigint - 1 END FOR UPDATE
+  UPDATE sessions SET revoked_at = $2, revoked_reason = 'session_limit' WHERE id IN (
+    SELECT id FROM sessions WHERE NOT $4 AND user_id = (SELECT id FROM u) AND ` + alivePostgres + `
+    ORDER BY id DESC OFFSET $14::bigint - 1 FOR UPDATE SKIP LOCKED
   )
 ), s AS (` + insertSession + ` SELECT $5, $6, $3, $7, $8, $9, $10, $2, $2, $2, $11, $12, $13 FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 )
 
@@ -165,5 +164,3 @@ func (d *DB) ResetPassword(ctx context.Context, m *Mailed, hash, note string, no
 	}
 	return &row.User, nil
 }
-
-var errNumberTaken = errors.New("db: the number of a session is taken")

@@ -11,24 +11,23 @@ import (
 
 // RequestPasswordReset is Mutation.requestPasswordReset.
 func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
-	return r.asked(ctx, "request_password_reset", r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email))
+	return r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
 }
 
 // RequestMagicLink is Mutation.requestMagicLink.
 func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagicLinkInput) (*graph.BasicPayload, error) {
-	return r.asked(ctx, "request_magic_link", r.askMail(ctx, "request_magic_link", db.MailMagicLink, input.Email))
+	return r.askMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
 }
 
 // SendVerificationEmail is Mutation.sendVerificationEmail.
 func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendVerificationEmailInput) (*graph.BasicPayload, error) {
-	const action = "send_verification_email"
+	e := db.Event{Action: "send_verification_email"}
 	pending := input != nil && input.Pending
 	if input != nil {
 		if email := input.Email.Value(); email != nil && pending {
-			err := fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending")
-			return r.asked(ctx, action, err)
+			return r.asked(ctx, e, fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"))
 		} else if email != nil {
-			return r.asked(ctx, action, r.askMail(ctx, action, db.MailVerifyEmail, *email))
+			return r.askMail(ctx, e.Action, db.MailVerifyEmail, *email)
 		}
 	}
 	c, err := r.person(ctx)
@@ -38,16 +37,11 @@ func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendV
 	if c.kind == graph.CredentialKindAPIKey {
 		return nil, r.forbidden(ctx, c)
 	}
-	e := db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID}
+	e.User, e.Sess = c.User.ID, c.Caller.Session.ID
 	if pending {
-		err = r.askPendingMail(ctx, c, e)
-	} else {
-		err = r.askOwnMail(ctx, c, e)
+		return r.asked(ctx, e, r.askPendingMail(ctx, c, e))
 	}
-	if err != nil {
-		err = r.record(ctx, err, e)
-	}
-	return r.asked(ctx, action, err)
+	return r.asked(ctx, e, r.askOwnMail(ctx, c, e))
 }
 
 func (r *resolver) askOwnMail(ctx context.Context, c *caller, e db.Event) error {
@@ -80,9 +74,10 @@ func (r *resolver) askPendingMail(ctx context.Context, c *caller, e db.Event) er
 	return r.queue(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
 }
 
-func (r *resolver) asked(ctx context.Context, action string, err error) (*graph.BasicPayload, error) {
+// asked is the answer to whoever asks for a mail; a refusal is written down.
+func (r *resolver) asked(ctx context.Context, e db.Event, err error) (*graph.BasicPayload, error) {
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: action}))
+		errs, err := refused(r.record(ctx, err, e))
 		return &graph.BasicPayload{UserErrors: errs}, err
 	}
 	return &graph.BasicPayload{UserErrors: accepted()}, nil
@@ -90,15 +85,16 @@ func (r *resolver) asked(ctx context.Context, action string, err error) (*graph.
 
 // askMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run, and the
 // answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
-func (r *resolver) askMail(ctx context.Context, action string, kind db.MailKind, address string) error {
+func (r *resolver) askMail(ctx context.Context, action string, kind db.MailKind, address string) (*graph.BasicPayload, error) {
+	e := db.Event{Action: action}
 	if r.MailOff {
-		return errNoMail()
+		return r.asked(ctx, e, errNoMail())
 	}
 	email, canonical, err := identity.Email(address)
 	if err != nil {
-		return at(err, "email")
+		return r.asked(ctx, e, at(err, "email"))
 	}
-	return r.queue(ctx, db.Event{Action: action}, r.mail(ctx, kind, db.UserID{}, email, canonical))
+	return r.asked(ctx, e, r.queue(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
 }
 
 // queue queues a mail that was asked for, unless its address had too many: then nothing is different but the note in the log.
