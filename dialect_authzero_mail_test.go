@@ -25,35 +25,6 @@ const (
 	zeroBadReset     = `{"error":"That password reset link is invalid"}`
 )
 
-// zero is somebody who signed up as the document shows, with a session.
-func (i *instance) zero(t testing.TB, email string) zeroSession {
-	t.Helper()
-	if r := i.rest(t, "POST /sign_up", credentials("email", email, zeroPass)); r.Status != http.StatusCreated {
-		t.Fatalf("%d %s", r.Status, r.Body)
-	}
-	return i.signIn(t, email, zeroPass)
-}
-
-// verified tells whether the email of whoever has a session is.
-func (i *instance) verified(t testing.TB, token string) bool {
-	t.Helper()
-	return i.graphql(t, token, `{ me { emailVerified } }`, nil).at("me", "emailVerified") == true
-}
-
-// verification is the query of the document's link.
-func verification(email, token string) string {
-	return "?email=" + url.QueryEscape(email) + "&token=" + url.QueryEscape(token)
-}
-
-// newPasswordBody is the document's own request, for a token.
-func newPasswordBody(token string) string {
-	return `{
-  "password": "` + zeroNew + `",
-  "password_confirmation": "` + zeroNew + `",
-  "token": "` + token + `"
-}`
-}
-
 // OT-15: sign_up mails the link of the document, which verifies the email for two days, as often as it is followed.
 func TestOT15_ZeroVerification(t *testing.T) {
 	t.Parallel()

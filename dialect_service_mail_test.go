@@ -20,64 +20,6 @@ const (
 	serviceAgain = `{"password":"password456"}`
 )
 
-// linkedLetter is the newest mail of a kind to an address. Its link is that of a document (OT-14), and its token lives this long.
-func (i *instance) linkedLetter(t testing.TB, address string, kind db.MailKind, link string, lives time.Duration) letter {
-	t.Helper()
-	l := i.letter(t, address, kind)
-	if l.Mail.Link != i.app.publicURL+link || l.Token == "" {
-		t.Errorf("%s to %s links to %q, want %s", kind, address, l.Mail.Link, link)
-	}
-	if got := l.Letter.Token.ExpiresAt.Sub(l.Letter.Token.CreatedAt); got != lives {
-		t.Errorf("the token of %s lives for %v, want %v", kind, got, lives)
-	}
-	return l
-}
-
-// mailsTo are the kinds of all mails to an address, the oldest first.
-func (i *instance) mailsTo(t testing.TB, address string) string {
-	t.Helper()
-	var kinds []string
-	for _, l := range i.letters(t, address, "") {
-		kinds = append([]string{string(l.Mail.Kind)}, kinds...)
-	}
-	return strings.Join(kinds, " ")
-}
-
-// sent waits until every mail is on its way: one that is still queued when a later one takes its token's place is never sent.
-func (i *instance) sent(t testing.TB, conn *side) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); conn.count(t, "SELECT count(*) FROM mails WHERE state = 'QUEUED'") > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("mails are queued still")
-		}
-	}
-}
-
-// oneAnswer asks the same about several addresses and demands one answer, in its status, its body and its headers (LG-05).
-func (i *instance) oneAnswer(t testing.TB, ask func(address string) reply, addresses ...string) {
-	t.Helper()
-	first := ""
-	for _, address := range addresses {
-		r := ask(address)
-		for _, name := range []string{"X-Request-Id", "Date", "Traceparent"} {
-			r.Header.Del(name)
-		}
-		if got := fmt.Sprint(r.Status, r.Header, r.Body); first == "" {
-			first = got
-		} else if got != first {
-			t.Errorf("%s for %s: %s, for %s: %s", r.asked, addresses[0], first, address, got)
-		}
-	}
-}
-
-// notTokens are texts in the path that open nothing (OT-04).
-func notTokens(good string) []string {
-	return []string{
-		"x", "null", "0", "true", "%5B%5D", "%7B%7D", "%00", "%20", "000000", "123456", good[:len(good)-1], good + "x", strings.ToUpper(good), "%20" + good,
-		"ot1." + strings.Repeat("0", len(good)-4), strings.Repeat("x", 5000),
-	}
-}
-
 // OT-01, OT-03, SE-08: a password is reset by the link of a mail, once and for a quarter of an hour; all sessions end.
 func TestOT01_ServiceReset(t *testing.T) {
 	t.Parallel()
@@ -196,40 +138,6 @@ func TestOT13_ServiceLinks(t *testing.T) {
 			}
 		}
 	})
-}
-
-// looksOnly sends to the link of a mail all that must use nothing up. page is where a browser is led; changes says whether the
-// link does anything for a program.
-func (i *instance) looksOnly(t testing.TB, path, page string, changes bool) {
-	t.Helper()
-	for name, header := range map[string][]string{
-		"a navigation":                 {"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "none"},
-		"a navigation from a mail":     {"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"},
-		"an old browser":               {"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "X-Forwarded-Host", "evil.example"},
-		"a prefetch":                   {"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"},
-		"a prefetch of older browsers": {"Purpose", "prefetch"},
-		"HEAD":                         nil,
-		"HEAD of a browser":            {"Accept", "text/html"},
-		"an image":                     {"Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "cross-site"},
-		"another site":                 {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "cross-site"},
-		"another origin":               {"Origin", "https://evil.example"},
-	} {
-		method, location, status := "GET ", i.app.publicURL+"/account/"+page, http.StatusSeeOther
-		switch {
-		case strings.HasPrefix(name, "HEAD"):
-			method, location, status = "HEAD ", "", http.StatusMethodNotAllowed
-		case !strings.Contains(name, "navigation") && !strings.Contains(name, "browser") && !strings.Contains(name, "prefetch"):
-			location, status = "", http.StatusForbidden
-		}
-		if !changes && location == "" {
-			continue // a GET that only reads is not refused for what it is
-		}
-		r, err := i.call(method+path, "", header...)
-		if err != nil || r.Status != status || r.Header.Get("Location") != location || r.Header.Get("Set-Cookie") != "" ||
-			r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s of %s: %d %v %v, want %d %q", name, path, r.Status, r.Header, err, status, location)
-		}
-	}
 }
 
 // OT-02: of many who follow a link at once, one is signed in.
@@ -386,23 +294,6 @@ func TestService_RegisterMails(t *testing.T) {
 		s.rest(t, "POST /register", `{"email":"both@mail.com","options":{"verifyEmail":true}}`)
 		s.linkedLetter(t, "both@mail.com", db.MailVerifyEmail, "/email/verify/{token}", 24*time.Hour)
 	})
-}
-
-// sameWords compares two lists of words in any order.
-func sameWords(a, b string) bool {
-	count := map[string]int{}
-	for word := range strings.FieldsSeq(a) {
-		count[word]++
-	}
-	for word := range strings.FieldsSeq(b) {
-		count[word]--
-	}
-	for _, n := range count {
-		if n != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // PW-17: who registers without a password gets one link to choose one, and that is how they get in. Nobody learns the random one.
