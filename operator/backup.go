@@ -107,8 +107,9 @@ func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Wri
   sessions      %d
   API keys      %d
   signing keys  %d, replaced by fresh ones
-Everybody signs in anew, and makes new API keys. Accounts, passwords, roles and suspensions are those of the backup:
+  links         %d, of mails, and %d mails that would have brought one
+Everybody signs in anew, makes new API keys, and asks again for mails. Accounts, passwords, roles and suspensions are those of the backup:
 suspend, demote and delete again whom you did since.
-`, r.Sessions, r.Keys, r.SigningKeys)
+`, r.Sessions, r.Keys, r.SigningKeys, r.Links, r.Mails)
 	return err
 }
