@@ -35,26 +35,29 @@ var createKey = statement{
   INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
   WHERE EXISTS (SELECT 1 FROM users WHERE id = $2)
+  AND ($11::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = $11 AND user_id = $2 AND revoked_at IS NULL))
   AND (SELECT count(*) FROM api_keys WHERE user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $8)) < $10
   RETURNING id
-), a AS (` + insertEvent + ` SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 FROM k
+), a AS (` + insertEvent + ` SELECT $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 FROM k
 ) SELECT count(*) AS n FROM k`,
 	sqlite: []string{
 		`INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 WHERE EXISTS (SELECT 1 FROM users WHERE id = ?2)
+AND (?11 IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = ?11 AND user_id = ?2 AND revoked_at IS NULL))
 AND (SELECT count(*) FROM api_keys WHERE user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?8)) < ?10`,
-		insertEvent + ` SELECT ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23
+		insertEvent + ` SELECT ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
 FROM api_keys WHERE id = ?1 AND changes() = 1`,
 		`SELECT changes() AS n`,
 	},
 }
 
-// CreateKey stores a key and tells whether the person was there, and had room for it (MaxKeys). by is the session that asked.
+// CreateKey stores a key and tells whether the person was there, and had room for it (MaxKeys). by is the session that asked, and has
+// not ended since; zero for none.
 func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
 	e := Event{Action: "create_api_key", User: k.UserID, Sess: by, Key: k.ID}
 	args := []any{
-		k.ID, k.UserID, k.Handle, k.Hash, k.Prefix, k.Name, list[Permission](k.Scopes), k.CreatedAt, k.ExpiresAt, MaxKeys,
+		k.ID, k.UserID, k.Handle, k.Hash, k.Prefix, k.Name, list[Permission](k.Scopes), k.CreatedAt, k.ExpiresAt, MaxKeys, by,
 	}
 	var answer struct {
 		N int `bun:"n"`

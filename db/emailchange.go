@@ -37,8 +37,22 @@ var ownerOfToken = statement{
 	sqlite:   []string{`SELECT user_id FROM one_time_tokens WHERE id = ?1 AND purpose = 'CANCEL_CHANGE'`},
 }
 
-// Of the links to take an address back only those die that are younger than the one that was followed: they went to an address
-// that came after.
+// Of the links to take an address back those die that went to an address which came after that of the link which was followed.
+// An address is as old as its first link, also when a newer one replaced it: else whoever took an account over could make that of
+// its owner the younger one, by changing the address to and fro.
+const (
+	cameAfterPostgres = `NOT EXISTS (
+    SELECT 1 FROM one_time_tokens e WHERE e.user_id = $3 AND e.purpose = 'CANCEL_CHANGE' AND e.address_canonical = k.address_canonical
+    AND (e.created_at, e.id) < (
+      SELECT f.created_at, f.id FROM one_time_tokens f WHERE f.user_id = $3 AND f.purpose = 'CANCEL_CHANGE'
+      AND f.address_canonical = (SELECT address_canonical FROM t) ORDER BY f.created_at, f.id LIMIT 1))`
+	cameAfterSQLite = `NOT EXISTS (
+    SELECT 1 FROM one_time_tokens e WHERE e.user_id = ?3 AND e.purpose = 'CANCEL_CHANGE' AND e.address_canonical = k.address_canonical
+    AND (e.created_at, e.id) < (
+      SELECT f.created_at, f.id FROM one_time_tokens f WHERE f.user_id = ?3 AND f.purpose = 'CANCEL_CHANGE'
+      AND f.address_canonical = (SELECT t.address_canonical FROM one_time_tokens t WHERE t.id = ?1) ORDER BY f.created_at, f.id LIMIT 1))`
+)
+
 var cancelEmailChange = statement{
 	postgres: `WITH t AS (
   UPDATE one_time_tokens SET spent_at = $2, redeemed = true
@@ -56,8 +70,8 @@ var cancelEmailChange = statement{
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE back) AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
   )
 ), k AS (
-  UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM o) AND id <> $1 AND spent_at IS NULL
-  AND (purpose = 'CONFIRM_CHANGE' OR ((SELECT back FROM o) AND (purpose <> 'CANCEL_CHANGE' OR id > $1)))
+  UPDATE one_time_tokens k SET spent_at = $2 WHERE user_id = (SELECT id FROM o) AND id <> $1 AND spent_at IS NULL
+  AND (purpose = 'CONFIRM_CHANGE' OR ((SELECT back FROM o) AND (purpose <> 'CANCEL_CHANGE' OR ` + cameAfterPostgres + `)))
 ), a AS (` + insertEvent + ` SELECT $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM t
 ) SELECT ` + userColumns + ` FROM u`,
 	sqlite: []string{
@@ -68,8 +82,8 @@ AND EXISTS (SELECT 1 FROM users WHERE users.id = ?3 AND status = 'ACTIVE')`,
 		`UPDATE sessions SET revoked_at = ?2, revoked_reason = ?4 WHERE user_id = ?3 AND ` + aliveSQLite + `
 AND EXISTS (SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = ?1 WHERE u.id = ?3 AND u.email_canonical <> t.address_canonical)
 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?5)`,
-		`UPDATE one_time_tokens SET spent_at = ?2 WHERE user_id = ?3 AND id <> ?1 AND spent_at IS NULL
-AND (purpose = 'CONFIRM_CHANGE' OR ((purpose <> 'CANCEL_CHANGE' OR id > ?1)
+		`UPDATE one_time_tokens AS k SET spent_at = ?2 WHERE user_id = ?3 AND id <> ?1 AND spent_at IS NULL
+AND (purpose = 'CONFIRM_CHANGE' OR ((purpose <> 'CANCEL_CHANGE' OR ` + cameAfterSQLite + `)
   AND EXISTS (SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = ?1 WHERE u.id = ?3 AND u.email_canonical <> t.address_canonical)))
 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?5)`,
 		`UPDATE users SET updated_at = ?2, pending_email = NULL, pending_email_canonical = NULL,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"time"
 
@@ -159,11 +160,15 @@ AND EXISTS (SELECT 1 FROM throttles WHERE subject = ?1 AND address = '*' AND fai
 }
 
 // LoginFailed writes the failure down: the event, and where counted is true one more for the bucket and for the account. The
-// hundredth in a row disables the password, once (LG-09).
+// hundredth in a row disables the password, once, where a mail tells of it (LG-09).
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
 	e := a.event
 	e.Reason = reason
-	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forgetAfter), counted, disablingFailures}
+	disabling := disablingFailures
+	if len(a.Notices.Disabled) == 0 {
+		disabling = math.MaxInt32 // nobody would be told, and where there is no mail none brings another password
+	}
+	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forgetAfter), counted, disabling}
 	args = append(args, eventArgs(ctx, e, now)...)
 	var answer struct {
 		N int `bun:"n"` // whether it disabled the password

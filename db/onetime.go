@@ -109,6 +109,12 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
+	l.Token = nil
+	if over, err := overtakenIn(ctx, tx, &l.Mail, now); err != nil {
+		return err
+	} else if over {
+		l.Mail.TTLSeconds, l.Mail.TokenID = 0, TokenID{}
+	}
 	if l.Mail.Purpose() != "" {
 		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
 			return err
@@ -116,7 +122,7 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 		l.Mail.TokenID = l.Token.ID
 	}
 	l.Mail.ResolvedAt = &now
-	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "resolved_at").WherePK().Exec(ctx)
+	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "ttl_seconds", "resolved_at").WherePK().Exec(ctx)
 	return err
 }
 
@@ -164,6 +170,9 @@ func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeTo
 	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
 		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).Scan(ctx, &t.Attempts)
 	if err != nil {
+		return nil, err
+	}
+	if err := inheritIn(ctx, tx, t, m, now); err != nil {
 		return nil, err
 	}
 	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).

@@ -1,0 +1,117 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+)
+
+// takeBack is the mail to an address that another one took the place of.
+func takeBack(u *db.User, address string, confirmed bool, at time.Time) *db.Mail {
+	return &db.Mail{
+		ID: db.NewMailID(), Kind: db.MailEmailChanged, UserID: u.ID, Address: address, AddressCanonical: address, TTLSeconds: 72 * 3600,
+		Data: db.MailData{Confirmed: confirmed}, State: db.MailQueued, CreatedAt: at,
+	}
+}
+
+func resolved(t *testing.T, d *db.DB, m *db.Mail, at time.Time) *db.Letter {
+	t.Helper()
+	l, err := d.Resolve(t.Context(), m.ID, at)
+	if err != nil || l == nil {
+		t.Fatalf("%+v %v", l, err)
+	}
+	return l
+}
+
+func takenBack(t *testing.T, d *db.DB, l *db.Letter, at time.Time) string {
+	t.Helper()
+	u, taken, err := d.CancelEmailChange(t.Context(), l.Token.ID.UUID, at)
+	if err != nil || taken != nil {
+		t.Fatal(taken, err)
+	}
+	if u == nil {
+		return ""
+	}
+	return u.EmailCanonical
+}
+
+// OT-11: which address came first is a matter of the changes, and not of which of several workers was faster with its mail.
+func TestOT11_TakeBackOutOfOrder(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "now@example.net")
+		owner := takeBack(u, "owner@example.com", true, noon())
+		thief := takeBack(u, "thief@example.net", false, noon().Add(time.Millisecond))
+		queue(t, d, owner, thief)
+		at := noon().Add(time.Second)
+		of := map[*db.Mail]*db.Letter{}
+		for _, m := range []*db.Mail{thief, owner} {
+			of[m] = resolved(t, d, m, at)
+		}
+		if got := takenBack(t, d, of[owner], at); got != "owner@example.com" {
+			t.Errorf("the owner has %q", got)
+		}
+		if got := takenBack(t, d, of[thief], at); got != "" {
+			t.Errorf("and then somebody else %q", got)
+		}
+	})
+}
+
+// OT-11: a mail that waits while the owner takes the address back tells of its change, and has no link any more that would undo
+// this. Nor has one that was sent after its link would have ended.
+func TestOT11_TakeBackBeforeMail(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "now@example.net")
+		owner, thief := takeBack(u, "owner@example.com", true, noon()), takeBack(u, "thief@example.net", true, noon().Add(time.Second))
+		queue(t, d, owner, thief)
+		l := resolved(t, d, owner, noon().Add(2*time.Second))
+		if got := takenBack(t, d, l, noon().Add(3*time.Second)); got != "owner@example.com" {
+			t.Errorf("the owner has %q", got)
+		}
+		if l := resolved(t, d, thief, noon().Add(4*time.Second)); l.Token != nil || l.Mail.Purpose() != "" {
+			t.Errorf("%+v", l)
+		}
+		late := takeBack(u, "late@example.net", true, noon())
+		queue(t, d, late)
+		if l := resolved(t, d, late, noon().Add(73*time.Hour)); l.Token != nil || l.Mail.Purpose() != "" {
+			t.Errorf("%+v", l)
+		}
+	})
+}
+
+// OT-11: an account that was with an address confirmed comes back so, whatever whoever took it over made of that meanwhile.
+func TestOT11_TakeBackStaysConfirmed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "now@example.net")
+		first, again := takeBack(u, "owner@example.com", true, noon()), takeBack(u, "owner@example.com", false, noon().Add(time.Second))
+		queue(t, d, first, again)
+		resolved(t, d, first, noon())
+		if l := resolved(t, d, again, noon().Add(time.Minute)); !l.Token.Confirmed {
+			t.Errorf("%+v", l.Token)
+		}
+	})
+}
+
+// A key that is asked for while its session ends is not made: who comes by an account that was somebody's before gets it without.
+func TestCreateKey_SessionIsOver(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "ada@example.com")
+		s := enter(t, d, u, "", time.Hour, time.Hour, noon())
+		if _, err := d.Logout(from(t, ""), db.Ending{Session: s.ID}, noon()); err != nil {
+			t.Fatal(err)
+		}
+		k := &db.ApiKey{ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x", CreatedAt: noon()}
+		if stored, err := d.CreateKey(from(t, ""), k, s.ID); err != nil || stored {
+			t.Errorf("%v %v", stored, err)
+		}
+	})
+}
