@@ -59,7 +59,7 @@ func TestSlowStatements(t *testing.T) {
 				t.Errorf("%s", line)
 			}
 		}
-		for _, name := range []string{"RegisterMailing", "Attempt", "Login", "LoginFailed", "Rotate", "Replay", "CreateKey", "Keys", "Sessions"} {
+		for _, name := range []string{"Register", "Attempt", "Login", "LoginFailed", "Rotate", "Replay", "CreateKey", "Keys", "Sessions"} {
 			if !names[name] {
 				t.Errorf("there is no statement %s: %v", name, names)
 			}

@@ -357,6 +357,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_CORS_ORIGINS":           {"*", "null", "https://*.example.com", "app.example.com", "https://app.example.com/page", "https://a.example,", "none,auto"},
 		"DRAGOMAN_REVEAL_ACCOUNTS":        {"yes"},
 		"DRAGOMAN_REGISTRATION":           {"closed"},
+		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL": {"auto", "1"},
 		"DRAGOMAN_DIALECTS":               {"generic", "generic-v1,,x", "generic-v1,generic-v1"},
 		"DRAGOMAN_DIALECTS_DIR":           {"no/such/directory"},
 		"DRAGOMAN_DIALECT_PASSWORDS":      {"lax"},

@@ -18,7 +18,8 @@ var deleteUser = statement{
 ), l AS (
   SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) ORDER BY id FOR UPDATE
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u)
+  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
+    SELECT address FROM throttles WHERE subject = $1 ORDER BY address FOR UPDATE)
 ), a AS (` + insertActed + ` SELECT $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM l) AS sessions,
 coalesce((SELECT role FROM users WHERE id = $1), '') AS was`,

@@ -28,7 +28,7 @@ func TestKE07_ParallelWriters(t *testing.T) {
 				email := fmt.Sprintf("u%d@example.com", n)
 				u.Email, u.EmailCanonical, u.PasswordHash = &email, email, "hash"
 				s := db.NewSession(ctx, u.ID, day, day, now, db.AuthPassword)
-				taken, err := d.Register(ctx, u, s)
+				taken, err := d.Register(ctx, u, s, nil)
 				if err != nil || taken != nil {
 					t.Errorf("register: %v %v", taken, err)
 					return
@@ -99,7 +99,7 @@ func TestID02_UniqueNames(t *testing.T) {
 					u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email, &username, &username, "hash"
 					<-begin
 					var err error
-					if answers[n], err = d.Register(ctx, u, db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword)); err != nil {
+					if answers[n], err = d.Register(ctx, u, db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword), nil); err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
 				})

@@ -15,7 +15,8 @@ var eraseAccount = statement{
 ), s AS (
   DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE may) ORDER BY id FOR UPDATE)
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM o WHERE may)
+  DELETE FROM throttles WHERE subject = (SELECT id FROM o WHERE may) AND address IN (
+    SELECT address FROM throttles WHERE subject = $3 ORDER BY address FOR UPDATE)
 ), u AS (
   DELETE FROM users WHERE id = (SELECT id FROM o WHERE may)
 ), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM o WHERE may

@@ -16,7 +16,7 @@ func TestAttempt_Buckets(t *testing.T) {
 		email, username := "ada@example.com", "countess"
 		u := db.NewUser(noon())
 		u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email, &username, &username, "hash"
-		if taken, err := d.Register(from(t, ""), u, nil); err != nil || taken != nil {
+		if taken, err := d.Register(from(t, ""), u, nil, nil); err != nil || taken != nil {
 			t.Fatalf("register: %v %v", taken, err)
 		}
 		byEmail := db.Identifier{Canonical: email, StandIn: somebody("1").StandIn}

@@ -33,7 +33,7 @@ func join(t *testing.T, d *db.DB, email string) *db.User {
 	t.Helper()
 	u := db.NewUser(noon())
 	u.Email, u.EmailCanonical, u.PasswordHash = &email, email, "hash of "+email
-	if taken, err := d.Register(from(t, ""), u, nil); err != nil || taken != nil {
+	if taken, err := d.Register(from(t, ""), u, nil, nil); err != nil || taken != nil {
 		t.Fatalf("register %s: %v %v", email, taken, err)
 	}
 	return u

@@ -18,7 +18,7 @@ func TestResolve_Once(t *testing.T) {
 		email := "Ada@Example.com"
 		u := db.NewUser(now)
 		u.Email, u.EmailCanonical = &email, "ada@example.com"
-		if taken, err := d.Register(ctx, u, nil); err != nil || taken != nil {
+		if taken, err := d.Register(ctx, u, nil, nil); err != nil || taken != nil {
 			t.Fatal(taken, err)
 		}
 		m := &db.Mail{

@@ -131,7 +131,8 @@ var resetPassword = statement{
 ), k AS (
   UPDATE api_keys SET revoked_at = $2 WHERE $4 AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), f AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u)
+  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
+    SELECT address FROM throttles WHERE subject = $3 ORDER BY address FOR UPDATE)
 ), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM u
 ) SELECT ` + userColumns + `, 0 AS sessions FROM u`,
 	sqlite: []string{

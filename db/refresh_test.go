@@ -155,7 +155,7 @@ func TestRegister_Notes(t *testing.T) {
 			for _, first := range []bool{true, false} {
 				u := db.NewUser(noon())
 				u.Email, u.EmailCanonical, u.PasswordHash = &email, email, "hash"
-				if taken, err := d.Register(ctx, u, nil, notes...); err != nil || (taken == nil) != first {
+				if taken, err := d.Register(ctx, u, nil, nil, notes...); err != nil || (taken == nil) != first {
 					t.Fatalf("register: %v %v", taken, err)
 				}
 			}

@@ -44,13 +44,8 @@ type Taken struct {
 
 // Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
 // (ID-02). When a name is taken nothing is made, and the answer says which. Notes say in the event of a success what is
-// remarkable about the account, each in one word_like_this.
-func (d *DB) Register(ctx context.Context, u *User, s *Session, notes ...string) (*Taken, error) {
-	return d.RegisterMailing(ctx, u, s, nil, notes...)
-}
-
-// RegisterMailing is Register with mails that are queued when the account is made.
-func (d *DB) RegisterMailing(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
+// remarkable about the account, each in one word_like_this. The mails are queued when the account is made.
+func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}

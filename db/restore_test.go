@@ -18,7 +18,7 @@ func TestFinishRestore_Mails(t *testing.T) {
 		email := "ada@example.com"
 		u := db.NewUser(now)
 		u.Email, u.EmailCanonical = &email, email
-		if taken, err := d.Register(ctx, u, nil); err != nil || taken != nil {
+		if taken, err := d.Register(ctx, u, nil, nil); err != nil || taken != nil {
 			t.Fatal(taken, err)
 		}
 		mail := func(kind db.MailKind, ttl int) *db.Mail {

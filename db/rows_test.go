@@ -28,7 +28,7 @@ func TestRows_RoundTrip(t *testing.T) {
 				u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.Name = &email, "ada@example.com", &username, &canonical, &name
 				u.PasswordHash, u.Metadata = "hash", db.JSONObject{"n": 1.5, "s": "<&\u2028'?$1", "l": []any{nil, true}, "o": map[string]any{}}
 				s := db.NewSession(ctx, u.ID, 3*day, 2*day, now, db.AuthPassword)
-				if taken, err := d.Register(ctx, u, s); err != nil || taken != nil {
+				if taken, err := d.Register(ctx, u, s, nil); err != nil || taken != nil {
 					t.Fatalf("register: %v %v", taken, err)
 				}
 				u.LastLoginAt = &now

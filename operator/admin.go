@@ -44,7 +44,7 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
 	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
-	taken, err := database.Register(ctx, u, nil)
+	taken, err := database.Register(ctx, u, nil, nil)
 	switch {
 	case err != nil:
 		return err

@@ -25,7 +25,7 @@ func Banner(w io.Writer, settings *config.Settings, program string, postgres boo
 	for _, d := range dialects {
 		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, now)+")")
 	}
-	if keepsMail(settings) {
+	if settings.LocalMailbox() {
 		row("Mailbox", public+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)")
 	}
 	row("JWKS", public+"/.well-known/jwks.json")

@@ -15,7 +15,7 @@ const mailboxSize = 50
 // LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id unless that
 // is "". It is nil where there is none: where mails are sent, or where others than this machine reach the server.
 func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) func(ctx context.Context, to, id string) ([]mail.Kept, error) {
-	if !keepsMail(settings) {
+	if !settings.LocalMailbox() {
 		return nil
 	}
 	return func(ctx context.Context, to, id string) ([]mail.Kept, error) {
@@ -55,6 +55,3 @@ func (l *Letters) keep(letter *db.Letter) (mail.Kept, error) {
 	}
 	return kept, err
 }
-
-// keepsMail tells whether mails stay in the local mailbox, for people at this machine to look at.
-func keepsMail(settings *config.Settings) bool { return settings.LocalMailbox() }

@@ -54,7 +54,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 			return nil, err
 		}
 	}
-	taken, err := r.DB.RegisterMailing(ctx, user, session, r.firstMails(ctx, user, input), notes...)
+	taken, err := r.DB.Register(ctx, user, session, r.firstMails(ctx, user, input), notes...)
 	if err != nil {
 		return nil, err
 	}
