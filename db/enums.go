@@ -63,7 +63,9 @@ func (p *Permission) UnmarshalGQL(v any) error {
 func (s MailState) MarshalGQL(w io.Writer) { writeEnum(w, s) }
 
 // UnmarshalGQL reads the enum value.
-func (s *MailState) UnmarshalGQL(v any) error { return readEnum(v, s, MailQueued, MailSent, MailFailed) }
+func (s *MailState) UnmarshalGQL(v any) error {
+	return readEnum(v, s, MailQueued, MailSent, MailFailed)
+}
 
 // MarshalGQL writes the enum value.
 func (k DialectCallerKind) MarshalGQL(w io.Writer) { writeEnum(w, k) }
