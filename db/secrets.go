@@ -35,6 +35,8 @@ type Dependents struct {
 	Sessions    int       // whose tokens may be of that secret: they were not refreshed since
 	SessionsEnd time.Time // when the last of these ends at the latest; zero without any
 	Keys        int       // API keys
+	Links       int       // one-time tokens of mails
+	LinksEnd    time.Time // when the last of these ends; zero without any
 }
 
 // Dependents counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
@@ -55,8 +57,18 @@ func (d *DB) Dependents(ctx context.Context, before time.Time, label []byte, now
 	keys, err := d.r.NewSelect().Model((*ApiKey)(nil)).
 		Where("k.revoked_at IS NULL").Where("k.expires_at IS NULL OR k.expires_at > ?", now).
 		Where("substr(k.hash, 1, ?) <> ?", len(label), label).Count(ctx)
+	if err != nil {
+		return n, wrap(err, "API keys of a server secret")
+	}
 	n.Keys = int(keys)
-	return n, wrap(err, "API keys of a server secret")
+	var links []*OneTimeToken
+	tokens, err := d.r.NewSelect().Model(&links).Where("t.spent_at IS NULL AND t.expires_at > ? AND t.created_at <= ?", now, before).
+		Order("t.expires_at DESC").Limit(1).ScanAndCount(ctx)
+	n.Links = int(tokens)
+	if len(links) > 0 {
+		n.LinksEnd = links[0].ExpiresAt
+	}
+	return n, wrap(err, "links of a server secret")
 }
 
 var rehashKey = statement{

@@ -76,11 +76,12 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 		return err
 	}
 	fmt.Fprintf(stdout, "\nMade under another secret than the present one, and still good with it:\n")
-	fmt.Fprintf(stdout, "  sessions      %d%s\n", n.Sessions, orUntil(n.SessionsEnd))
+	fmt.Fprintf(stdout, "  sessions      %d%s\n", n.Sessions, orUntil("each goes over with its next refresh; ", n.SessionsEnd))
 	fmt.Fprintf(stdout, "  API keys      %d (each goes over with its next use)\n", n.Keys)
 	fmt.Fprintf(stdout, "  signing keys  %d (servers take them over within a minute)\n", sealed)
+	fmt.Fprintf(stdout, "  links         %d%s\n", n.Links, orUntil("of mails; ", n.LinksEnd))
 	switch tokens := until.Add(longestAccess); {
-	case n.Sessions+n.Keys+sealed > 0:
+	case n.Sessions+n.Keys+n.Links+sealed > 0:
 		_, err = fmt.Fprintln(stdout, "\nDo not take away the previous secret yet: these would end.")
 	case !until.IsZero() && now.Before(tokens):
 		_, err = fmt.Fprintf(stdout, "\nDo not take away the previous secret before %s: access tokens may be of it.\n", moment(tokens))
@@ -90,11 +91,11 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	return err
 }
 
-func orUntil(t time.Time) string {
+func orUntil(how string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return " (each goes over with its next refresh; the last ends at the latest at " + moment(t) + ")"
+	return " (" + how + "the last ends at the latest at " + moment(t) + ")"
 }
 
 // printSecrets lists the secrets by their public ids, and gives the time at which another than the present one was last in
