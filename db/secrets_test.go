@@ -18,7 +18,7 @@ func TestDependents_Links(t *testing.T) {
 		email := "ada@example.com"
 		u := db.NewUser(now)
 		u.Email, u.EmailCanonical = &email, email
-		if taken, err := d.Register(ctx, u, nil); err != nil || taken != nil {
+		if taken, err := d.Register(ctx, u, nil, nil); err != nil || taken != nil {
 			t.Fatal(taken, err)
 		}
 		m := &db.Mail{
