@@ -26,8 +26,10 @@ func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) 
 				return nil, nil
 			}
 		}
-		if id != "" && mailID.UnmarshalText([]byte(id)) != nil {
-			return nil, nil
+		if id != "" {
+			if _ = mailID.UnmarshalText([]byte(id)); mailID.IsZero() { // nor is it the id of one
+				return nil, nil
+			}
 		}
 		found, err := database.Mailbox(ctx, canonical, mailID, mailboxSize)
 		if err != nil {
