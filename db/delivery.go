@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,10 +43,9 @@ type Delivery struct {
 
 // MailWorker sends queued mails until it is stopped.
 type MailWorker struct {
-	client  interface{ StopAndCancel(context.Context) error }
-	mailer  *mailer
-	stop    func()
-	stopped chan struct{}
+	client *river.Client[*sql.Tx]
+	mailer *mailer
+	rest   func() // ends what runs beside the client
 }
 
 // StartMail begins to send queued mails, several at once. Any number of servers may do so on one database.
@@ -75,43 +75,24 @@ func (d *DB) StartMail(ctx context.Context, how Delivery) (*MailWorker, error) {
 	if err := client.Start(ctx); err != nil {
 		return nil, wrap(err, "start the queue")
 	}
-	rescue, rescued := context.WithCancel(ctx)
-	w := &MailWorker{client: client, mailer: sending, stopped: make(chan struct{})}
+	freeing, cancel := context.WithCancel(ctx)
 	var housekeeping sync.WaitGroup
-	w.stop = sync.OnceFunc(func() {
-		rescued()
-		go func() {
-			defer close(w.stopped)
-			housekeeping.Wait()
-			if err := client.Stop(ctx); err != nil {
-				how.Log.Error("mail: the queue was not stopped", "error", err)
-			}
-		}()
-	})
-	housekeeping.Go(func() { d.keepFreeing(rescue, how.Log) })
-	return w, nil
+	housekeeping.Go(func() { d.keepFreeing(freeing, how.Log) })
+	return &MailWorker{client: client, mailer: sending, rest: func() { cancel(); housekeeping.Wait() }}, nil
 }
 
 // Stop takes up no further mails and waits for those under way. When ctx ends they are cut off, and are sent after the next
-// start, or by another server. A second call waits for the first one's work.
+// start, or by another server. A second call does nothing.
 func (w *MailWorker) Stop(ctx context.Context) error {
-	w.stop()
-	select {
-	case <-w.stopped:
+	w.rest()
+	if w.client.Stop(ctx) == nil {
 		return nil
-	case <-ctx.Done():
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopsWithin)
 	defer cancel()
-	_ = w.client.StopAndCancel(end) // it is being stopped already: this only cuts off
-	select {
-	case <-w.stopped:
-		return nil
-	case <-end.Done():
-	}
 	// The queue of River 0.31 never comes to its end when it is told to stop at the moment at which it became the leader: its
 	// elector then waits for a reader who waits for the elector. Nothing is lost by leaving it behind while no mail is under way.
-	if w.mailer.busy.Load() == 0 {
+	if w.client.StopAndCancel(end) == nil || w.mailer.busy.Load() == 0 {
 		return nil
 	}
 	return errors.New("db: the queue of mails does not stop")
