@@ -16,12 +16,13 @@ var shipped embed.FS
 // Load reads the dialects that come with the server, and those of a directory (*.yaml and *.yml; "" for none), of which
 // one replaces a shipped one of the same name. selected names the ones to keep, nil for all; further ones come on top.
 func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error) {
-	all, err := loadFrom(shipped, "dialects", "built-in")
+	// A shipped file is named for its dialect, so one that was not asked for need not be read: that is most of the work of a start.
+	all, err := loadFrom(shipped, "dialects", "built-in", func(name string) bool { return selected == nil || slices.Contains(selected, name) })
 	if err != nil {
 		return nil, err
 	}
 	if dir != "" {
-		own, err := loadFrom(os.DirFS(dir), ".", dir)
+		own, err := loadFrom(os.DirFS(dir), ".", dir, func(string) bool { return true })
 		if err != nil {
 			return nil, err
 		}
@@ -36,15 +37,16 @@ func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error
 	return replace(kept, further)
 }
 
-// loadFrom reads a folder of dialects. label is what messages call it.
-func loadFrom(files fs.FS, folder, label string) ([]*Dialect, error) {
+// loadFrom reads those files of a folder of dialects whose name without its ending is wanted. label is what messages call it.
+func loadFrom(files fs.FS, folder, label string, wanted func(name string) bool) ([]*Dialect, error) {
 	entries, err := fs.ReadDir(files, folder)
 	if err != nil {
 		return nil, fmt.Errorf("the dialects in %s cannot be read: %w", label, err)
 	}
 	var all []*Dialect
 	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); entry.IsDir() || ext != ".yaml" && ext != ".yml" {
+		ext := filepath.Ext(entry.Name())
+		if entry.IsDir() || ext != ".yaml" && ext != ".yml" || !wanted(strings.TrimSuffix(entry.Name(), ext)) {
 			continue
 		}
 		source, err := fs.ReadFile(files, strings.TrimPrefix(folder+"/"+entry.Name(), "./"))
@@ -96,13 +98,24 @@ func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 	for _, name := range selected {
 		i := slices.IndexFunc(all, func(d *Dialect) bool { return d.Name == name })
 		if i < 0 {
-			var names []string
-			for _, d := range all {
-				names = append(names, d.Name)
-			}
-			return nil, &UnknownError{Name: name, Known: names}
+			return nil, &UnknownError{Name: name, Known: known(all)}
 		}
 		kept = append(kept, all[i])
 	}
 	return kept, nil
+}
+
+// known are the names of all shipped dialects and of those that are there.
+func known(all []*Dialect) []string {
+	var names []string
+	entries, _ := shipped.ReadDir("dialects")
+	for _, entry := range entries {
+		names = append(names, strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
+	}
+	for _, d := range all {
+		if !slices.Contains(names, d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }

@@ -428,6 +428,14 @@ func TestLoad_Directory(t *testing.T) {
 	if err != nil || len(shipped) == 0 {
 		t.Fatal(err)
 	}
+	for _, d := range shipped {
+		if d.File != "built-in/"+d.Name+".yaml" { // Load finds it by that name
+			t.Errorf("%s is in %s", d.Name, d.File)
+		}
+		if one, err := Load("", []string{d.Name}); err != nil || len(one) != 1 || one[0].Name != d.Name {
+			t.Errorf("%s alone: %v %v", d.Name, one, err)
+		}
+	}
 	own := shipped[0].Name
 	write := func(files map[string]string) string {
 		dir := t.TempDir()

@@ -223,3 +223,11 @@ func TestLoad_Refusals(t *testing.T) {
 		t.Error("a directory that is not there is taken")
 	}
 }
+
+// The templates of the program pass what Load asks of an operator's.
+func TestLoad_BuiltIn(t *testing.T) {
+	t.Parallel()
+	if _, err := Load(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
