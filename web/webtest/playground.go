@@ -42,7 +42,15 @@ func (p Playground) Execute(answer string) {
 // holds the text.
 func (p Playground) ExecuteOne(operation, answer string) {
 	p.t.Helper()
-	p.Run(chromedp.Click(chromedp.CSS(".graphiql-execute-button[aria-haspopup=menu]")), p.clickText("[role=menuitem]", operation))
+	p.Run(chromedp.Click(chromedp.CSS(".graphiql-execute-button[aria-haspopup=menu]")))
+	// The menu is put into its place after it is shown; a click that was aimed before that misses.
+	p.WaitFor(`(() => {
+		const at = JSON.stringify(document.querySelector("[role=menuitem]").getBoundingClientRect())
+		const still = window.menuAt === at
+		window.menuAt = at
+		return still
+	})()`)
+	p.Run(p.clickText("[role=menuitem]", operation))
 	p.WaitFor(answerPane + `.includes(` + strconv.Quote(answer) + `)`)
 }
 
