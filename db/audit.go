@@ -3,9 +3,8 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"time"
-
-	"github.com/uptrace/bun"
 
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -87,7 +86,7 @@ func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
 }
 
 // recordIn is Record as a part of a transaction.
-func recordIn(ctx context.Context, tx bun.Tx, e Event, now time.Time) error {
-	_, err := tx.ExecContext(ctx, insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...)
+func (d *DB) recordIn(ctx context.Context, tx *sql.Tx, e Event, now time.Time) error {
+	_, err := d.w.NewRaw(insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...).Conn(tx).Exec(ctx)
 	return err
 }

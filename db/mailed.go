@@ -77,11 +77,11 @@ func (d *DB) Mailed(ctx context.Context, id TokenID) (*Mailed, error) {
 	return &m, nil
 }
 
-// The life of a code (OT-01, OT-16). It is shorter than that of its token, and so is its number of tries.
-const (
-	codeLives = 10 * time.Minute
-	codeTries = 5
-)
+// CodeLives is how long a code is good (OT-01): not as long as most tokens.
+const CodeLives = 10 * time.Minute
+
+// codeTries is how often one may be tried (OT-16).
+const codeTries = 5
 
 // A code belongs to the newest token that was mailed to the address. Only one whose tries are not used up can be tried.
 var tryCode = statement{
@@ -132,23 +132,17 @@ func (d *DB) TryCode(
 		if row.ID.IsZero() {
 			e.Reason = "no_code"
 		}
-		return d.eventIn(ctx, tx, e, now)
+		return d.recordIn(ctx, tx, e, now)
 	}
 	lock := func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, lockAddressee, pgx.QueryExecModeCacheStatement, address, first, last)
 		return err
 	}
-	_, err := d.getThen(ctx, lock, judge, &tryCode, &row, address, now, first, last, now.Add(-codeLives), codeTries)
+	_, err := d.getThen(ctx, lock, judge, &tryCode, &row, address, now, first, last, now.Add(-CodeLives), codeTries)
 	if err != nil || !found {
 		return TokenID{}, err
 	}
 	return row.ID, nil
-}
-
-// eventIn writes an event in the transaction of a statement.
-func (d *DB) eventIn(ctx context.Context, tx *sql.Tx, e Event, now time.Time) error {
-	_, err := d.w.NewRaw(insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...).Conn(tx).Exec(ctx)
-	return err
 }
 
 // AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.

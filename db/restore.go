@@ -46,7 +46,7 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 		if _, err := tx.NewInsert().Model(&[]SigningKey{active, next}).Exec(ctx); err != nil {
 			return err
 		}
-		return recordIn(ctx, tx, Event{Action: "finish_restore"}, now)
+		return d.recordIn(ctx, tx.Tx, Event{Action: "finish_restore"}, now)
 	})
 	return r, wrap(err, "finish a restore")
 }

@@ -15,9 +15,6 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// codeLives is how long the short code of a mail is good (OT-01).
-const codeLives = 10 * time.Minute
-
 // accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has none.
 var accountPage = map[db.Purpose]string{
 	db.PurposeVerifyEmail: "verify-email", db.PurposeResetPassword: "reset-password", db.PurposeMagicLink: "sign-in",
@@ -101,7 +98,7 @@ func (l *Letters) message(letter *db.Letter) mail.Message {
 	message.Link = l.link(page, m, l.codec.OneTime(letter.Token.ID.UUID).Reveal())
 	if purpose != db.PurposeCancelChange {
 		message.Page, message.Code = page, l.codec.Code(letter.Token.ID.UUID).Reveal()
-		message.CodeFor = min(codeLives, message.LinkFor)
+		message.CodeFor = min(db.CodeLives, message.LinkFor)
 	}
 	return message
 }
