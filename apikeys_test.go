@@ -215,7 +215,7 @@ func TestAK06_LastUsed(t *testing.T) {
 				t.Fatal("the key does not work")
 			}
 			if step.flush {
-				if err := s.app.db.FlushTouches(t.Context()); err != nil {
+				if err := s.app.DB.FlushTouches(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -45,7 +45,7 @@ func packages(t *testing.T) map[string]listed {
 		}
 		all[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
 	}
-	for _, name := range []string{"", "db", "graph", "resolvers", "web", "operator", "rest", "internal/gqlhttp"} {
+	for _, name := range []string{"", "app", "db", "graph", "resolvers", "web", "operator", "rest", "internal/gqlhttp"} {
 		if _, ok := all[name]; !ok {
 			t.Fatalf("there is no package %q", name)
 		}
@@ -63,7 +63,8 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(``), inside(`.*`)},
 		{inside(`resolvers`), inside(`graph`, `db`, `internal/[a-z]+`)},
 		{inside(`graph`), inside(`db`, `internal/fault`)},
-		{inside(`operator`), inside(`db`, `rest`, `internal/[a-z]+`)},
+		{inside(`app`), inside(`db`, `graph`, `resolvers`, `rest`, `web`, `internal/[a-z]+`)},
+		{inside(`operator`), inside(`app`, `db`, `rest`, `internal/[a-z]+`)},
 		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`, `internal/identity`, `internal/profile`,
 			`internal/credential`, `internal/strictjson`)},
 		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
@@ -108,8 +109,9 @@ func TestArchitecture_Imports(t *testing.T) {
 					t.Errorf("%s imports %s", name, imported)
 				}
 			}
-			if own, _ := strings.CutPrefix(imported, module+"/"); name != "" && (own == "resolvers" || own == "operator") {
-				t.Errorf("%s imports %s, which is for server.go alone", name, own)
+			own, _ := strings.CutPrefix(imported, module+"/")
+			if own == "resolvers" && name != "app" || own == "operator" && name != "" {
+				t.Errorf("%s imports %s, which is for app or server.go alone", name, own)
 			}
 		}
 	}
@@ -200,7 +202,7 @@ func TestArchitecture_Root(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := strings.Fields(`server.go go.mod go.sum gqlgen.yml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE
-graph resolvers operator rest web db internal docs data dragoman Containerfile compose.yaml packaging`)
+graph app resolvers operator rest web db internal docs data dragoman Containerfile compose.yaml packaging`)
 	for _, e := range entries {
 		name := e.Name()
 		if !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "_test.go") && !strings.HasSuffix(name, ".test") && !slices.Contains(allowed, name) {

@@ -376,14 +376,14 @@ func TestAU03_LogInjection(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(body))
 			r.Header["User-Agent"], r.Header["Content-Type"] = []string{agent}, []string{"application/json"}
 			w := httptest.NewRecorder()
-			s.app.handler.ServeHTTP(w, r)
+			s.app.Handler.ServeHTTP(w, r)
 			if w.Code != http.StatusOK {
 				t.Errorf("%s: %d %s", name, w.Code, w.Body)
 			}
 		}
 		r := httptest.NewRequest(http.MethodGet, "/x", nil)
 		r.URL.Path = "/x\r\n{\"level\":\"ERROR\"}\x1b[31m"
-		s.app.handler.ServeHTTP(httptest.NewRecorder(), r)
+		s.app.Handler.ServeHTTP(httptest.NewRecorder(), r)
 		rows := openSide(t, dsn).audit(t)
 		if len(rows) != len(agents) {
 			t.Fatalf("%d audit rows for %d user agents", len(rows), len(agents))

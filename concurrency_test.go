@@ -352,7 +352,7 @@ func TestRefreshIsHeapOnly(t *testing.T) {
 		}
 	}
 	// A backend hands in its figures when it ends.
-	if err := s.app.db.Close(); err != nil {
+	if err := s.app.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
 	conn := dbtest.Beside(t, dsn)

@@ -53,7 +53,7 @@ func (i *instance) queued(t testing.TB, who account, kind db.MailKind) *db.Mail 
 		ID: db.NewMailID(), Kind: kind, UserID: user, Address: who.Email, AddressCanonical: who.Email, TTLSeconds: 900,
 		State: db.MailQueued, CreatedAt: db.Clock(i.clock.now()),
 	}
-	if err := i.app.db.QueueMails(t.Context(), m); err != nil {
+	if err := i.app.DB.QueueMails(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -124,7 +124,7 @@ func TestMail_RolledBack(t *testing.T) {
 		ada := s.register(t, "ada@example.com")
 		before := sideways.count(t, "SELECT count(*) FROM mails")
 		m := s.queued(t, ada, db.MailPassword)
-		if err := s.app.db.QueueMails(t.Context(), &db.Mail{ID: db.NewMailID(), Kind: db.MailPassword, State: db.MailQueued}, m); err == nil {
+		if err := s.app.DB.QueueMails(t.Context(), &db.Mail{ID: db.NewMailID(), Kind: db.MailPassword, State: db.MailQueued}, m); err == nil {
 			t.Fatal("a mail was queued twice")
 		}
 		if mails, jobs := sideways.count(t, "SELECT count(*) FROM mails"), sideways.count(t, "SELECT count(*) FROM river_job"); mails != before+1 || jobs != mails {

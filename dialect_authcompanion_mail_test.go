@@ -225,7 +225,7 @@ func TestOT13_CompanionLink(t *testing.T) {
 		} {
 			for _, method := range []string{"GET ", "HEAD "} {
 				r := s.ask(t, method+link, "", header...)
-				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.app.publicURL+"/account/reset-password#token="+token || r.Body != "" ||
+				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.app.PublicURL+"/account/reset-password#token="+token || r.Body != "" ||
 					r.Header.Get("Set-Cookie") != "" || r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%s%v: %d %v %s", method, header, r.Status, r.Header, r.Body)
 				}

@@ -39,7 +39,7 @@ func BenchmarkDialect(b *testing.B) {
 					r.Header.Set("Content-Type", "application/json")
 					r.Header.Set("Authorization", "Bearer "+c.token)
 					w := httptest.NewRecorder()
-					s.app.handler.ServeHTTP(w, r)
+					s.app.Handler.ServeHTTP(w, r)
 					if w.Code != http.StatusOK {
 						b.Fatalf("status %d: %s", w.Code, w.Body)
 					}

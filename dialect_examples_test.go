@@ -66,7 +66,7 @@ func (i *instance) mailReader(t *testing.T) func(ctx context.Context, kind, to s
 		if err != nil {
 			t.Fatal(err)
 		}
-		return operator.ReadMail(ctx, i.app.db, token.NewCodec(master, i.clock.now), i.clock.now(), kind, to)
+		return operator.ReadMail(ctx, i.app.DB, token.NewCodec(master, i.clock.now), i.clock.now(), kind, to)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func (i *instance) linkedLetter(t testing.TB, address string, kind db.MailKind, link string, lives time.Duration) letter {
 	t.Helper()
 	l := i.letter(t, address, kind)
-	if l.Mail.Link != i.app.publicURL+link || l.Token == "" {
+	if l.Mail.Link != i.app.PublicURL+link || l.Token == "" {
 		t.Errorf("%s to %s links to %q, want %s", kind, address, l.Mail.Link, link)
 	}
 	if got := l.Letter.Token.ExpiresAt.Sub(l.Letter.Token.CreatedAt); got != lives {
@@ -87,7 +87,7 @@ func (i *instance) looksOnly(t testing.TB, path, page string, changes bool) {
 		"another site":                 {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "cross-site"},
 		"another origin":               {"Origin", "https://evil.example"},
 	} {
-		method, location, status := "GET ", i.app.publicURL+"/account/"+page, http.StatusSeeOther
+		method, location, status := "GET ", i.app.PublicURL+"/account/"+page, http.StatusSeeOther
 		switch {
 		case strings.HasPrefix(name, "HEAD"):
 			method, location, status = "HEAD ", "", http.StatusMethodNotAllowed

@@ -176,7 +176,7 @@ func (m *machine) through(d *door, operation, decision string, values map[string
 	if err != nil {
 		m.Fatal(err)
 	}
-	if err := m.app.db.FlushTouches(m.Context()); err != nil {
+	if err := m.app.DB.FlushTouches(m.Context()); err != nil {
 		m.Fatal(err)
 	}
 	return r

@@ -341,7 +341,7 @@ func TestOT13_WolfpalLinks(t *testing.T) {
 				{"Purpose", "prefetch"},
 			} {
 				r := s.ask(t, "GET "+one.path, "", header...)
-				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.app.publicURL+"/account/"+one.page+"#token="+token || r.Body != "" ||
+				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.app.PublicURL+"/account/"+one.page+"#token="+token || r.Body != "" ||
 					r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%v: %d %v %s", header, r.Status, r.Header, r.Body)
 				}

@@ -33,7 +33,7 @@ func TestBrowser_Docs(t *testing.T) {
 	t.Parallel()
 	s := start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+tutorialFiles)
 	paths := []string{"/docs", "/docs/graphql"}
-	for _, d := range s.app.dialects {
+	for _, d := range s.app.Dialects {
 		paths = append(paths, "/docs/"+d.Name)
 	}
 	page := webtest.Browser(t)

@@ -418,7 +418,7 @@ func TestDocs_Commands(t *testing.T) {
 				shown := exampleOn(t, parsed(t, s.URL+"/docs/"+d.Name), e.Call, e.Title)
 				env := os.Environ()
 				enter := func(text string) (*http.Response, []byte) {
-					return entered(t, strings.ReplaceAll(text, s.app.publicURL, s.URL), env)
+					return entered(t, strings.ReplaceAll(text, s.app.PublicURL, s.URL), env)
 				}
 				steps := waits(d, e)
 				if len(steps) != len(shown.commands)-1 {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -249,7 +248,7 @@ func TestHT10_Sizes(t *testing.T) {
 			t.Errorf("a header of %d bytes: %d, want %d", n, got.status, want)
 		}
 	}
-	v := s.app.server(slog.New(slog.DiscardHandler))
+	v := s.app.HTTPServer()
 	if v.ReadHeaderTimeout != 5*time.Second || v.ReadTimeout != 10*time.Second || v.IdleTimeout != time.Minute ||
 		v.MaxHeaderBytes != 16<<10 || v.WriteTimeout <= v.ReadTimeout {
 		t.Errorf("the bounds of the server are %+v", v)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/password"
@@ -68,7 +69,7 @@ func (c *clock) add(d time.Duration) {
 // instance is a server in this process, on a real socket.
 type instance struct {
 	URL   string
-	app   *app
+	app   *app.Server
 	clock *clock
 	log   *logSink
 }
@@ -135,18 +136,18 @@ func startWithClock(t testing.TB, c *clock, dsn string, env ...string) *instance
 	}
 	sink := &logSink{}
 	log := slog.New(slog.NewJSONHandler(sink, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := open(context.Background(), settings, hasher, c.now, log)
+	a, err := app.Open(context.Background(), settings, app.Options{Version: version, Hasher: hasher, Now: c.now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !sends {
-		_ = a.mail.Stop(context.Background())
+		_ = a.Mail.Stop(context.Background())
 	}
-	server := a.server(log)
+	server := a.HTTPServer()
 	go server.Serve(l) //nolint:errcheck // it ends by Close
 	t.Cleanup(func() {
 		_ = server.Close()
-		if err := a.close(context.Background(), log); err != nil {
+		if err := a.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
 		a, server = nil, nil // a test that is over keeps this function until all of its siblings are

@@ -249,7 +249,7 @@ func TestJW08_NoStorm(t *testing.T) {
 	forged := func(n int) string { return underNoKey(ada.Access, n) }
 	other := startWithClock(t, s.clock, dsn, "DRAGOMAN_PUBLIC_URL="+s.URL)
 	rotate(t, settingsOf(t, dsn))
-	if err := other.app.keys.Refresh(t.Context()); err != nil {
+	if err := other.app.Keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	rotated := other.refresh(t, ada.Refresh).text("refresh", "tokens", "accessToken")
@@ -324,7 +324,7 @@ func TestJWTAlg(t *testing.T) {
 				for range 2 {
 					rotate(t, settingsOf(t, dsn, "DRAGOMAN_JWT_ALG=ES256"))
 				}
-				if err := again.app.keys.Refresh(t.Context()); err != nil {
+				if err := again.app.Keys.Refresh(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				in := again.refresh(t, ada.Refresh).text("refresh", "tokens", "accessToken")
@@ -382,7 +382,7 @@ func TestKE08_LeastPrivilege(t *testing.T) {
 		}
 	}
 	a := start(t, runtime, "DRAGOMAN_MIGRATE=off")
-	if _, err := a.app.db.Sweep(t.Context(), time.Now().Add(100*24*time.Hour)); err != nil {
+	if _, err := a.app.DB.Sweep(t.Context(), time.Now().Add(100*24*time.Hour)); err != nil {
 		t.Errorf("sweep: %v", err)
 	}
 }

@@ -22,7 +22,7 @@ func (i *instance) letters(t testing.TB, address string, kind db.MailKind) []let
 	t.Helper()
 	ctx := context.Background()
 	i.deliver(t)
-	all, err := i.app.db.Letters(ctx, 1000)
+	all, err := i.app.DB.Letters(ctx, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func (i *instance) letter(t testing.TB, address string, kind db.MailKind) letter
 func (i *instance) deliver(t testing.TB) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; {
-		queued, err := i.app.db.QueuedMails(context.Background())
+		queued, err := i.app.DB.QueuedMails(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func (i *instance) deliver(t testing.TB) {
 			t.Fatalf("%d mails are queued still", len(queued))
 		}
 		for _, id := range queued {
-			if _, err := i.app.db.Resolve(context.Background(), id, db.Clock(i.clock.now())); err != nil {
+			if _, err := i.app.DB.Resolve(context.Background(), id, db.Clock(i.clock.now())); err != nil {
 				t.Fatal(err)
 			}
 		}

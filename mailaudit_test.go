@@ -180,7 +180,7 @@ func (i *instance) letterFor(t testing.TB, who account, kind db.MailKind, addres
 		t.Fatal(err)
 	}
 	i.clock.add(time.Second)
-	err := i.app.db.QueueMails(t.Context(), &db.Mail{
+	err := i.app.DB.QueueMails(t.Context(), &db.Mail{
 		ID: db.NewMailID(), Kind: kind, UserID: user, Address: address, AddressCanonical: address, TTLSeconds: 24 * 3600,
 		State: db.MailQueued, CreatedAt: db.Clock(i.clock.now()), Dialect: "graphql",
 	})

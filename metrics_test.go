@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
-	"github.com/dragoman-auth/dragoman/operator"
 )
 
 const metricsToken = "Kt7Vq2Zx9Rw4Nb6Mj1Hg8Fd3Sa5Lp0Cy-Te"
@@ -112,7 +111,7 @@ func TestMetrics_Figures(t *testing.T) {
 			}
 		}
 		s.clock.add(48 * time.Hour * 31)
-		if err := operator.Sweep(t.Context(), s.app.db, s.app.observer, s.clock.now()); err != nil {
+		if err := s.app.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		got, page := scrape(t, s.URL, metricsToken)
@@ -207,7 +206,7 @@ func TestMetrics_Documented(t *testing.T) {
 	for range 61 {
 		s.graphql(t, "", registerDoc, inputOf("email", "x", "password", goodPass))
 	}
-	if err := operator.Sweep(t.Context(), s.app.db, s.app.observer, s.clock.now()); err != nil {
+	if err := s.app.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, page := scrape(t, s.URL, metricsToken)

@@ -60,7 +60,7 @@ func TestLG20_NewDevice(t *testing.T) {
 		}
 		// A device that nobody signed in from for half a year is forgotten.
 		s.clock.add(181 * 24 * time.Hour)
-		if _, err := s.app.db.Sweep(t.Context(), s.clock.now()); err != nil {
+		if _, err := s.app.DB.Sweep(t.Context(), s.clock.now()); err != nil {
 			t.Fatal(err)
 		}
 		if n := openSide(t, dsn).count(t, `SELECT count(*) FROM known_devices`); n != 0 {

@@ -202,7 +202,7 @@ func TestSE15_OneTimeTokens(t *testing.T) {
 			l, address := a.get(t, i, s, ada)
 			for _, text := range []string{l.Token, l.Code} {
 				for _, header := range []http.Header{
-					{"Authorization": {"Bearer " + text}}, {"X-Api-Key": {text}}, {"Cookie": {credential.NewSessionCookie(i.app.publicURL).Name + "=" + text}},
+					{"Authorization": {"Bearer " + text}}, {"X-Api-Key": {text}}, {"Cookie": {credential.NewSessionCookie(i.app.PublicURL).Name + "=" + text}},
 				} {
 					if got := sendWith(t, i.URL, header, currentDoc, nil); got.at("currentCredential") != nil {
 						t.Errorf("%s as %v: %s", a.name, header, got.Raw)
@@ -255,7 +255,7 @@ func TestSE07_OneTimeTokens(t *testing.T) {
 				if err := id.UnmarshalText([]byte(who.ID)); err != nil {
 					t.Fatal(err)
 				}
-				if no, err := i.app.db.DeleteUser(t.Context(), id, true, db.Event{Action: "delete_user"}, i.clock.now()); no != nil || err != nil {
+				if no, err := i.app.DB.DeleteUser(t.Context(), id, true, db.Event{Action: "delete_user"}, i.clock.now()); no != nil || err != nil {
 					t.Fatal(no, err)
 				}
 				i.register(t, who.Email) // ID-08

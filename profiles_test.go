@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -24,7 +25,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
-	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/resolvers"
 )
 
@@ -42,16 +42,16 @@ func (i *instance) speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := operator.SigningKeys(t.Context(), i.app.db, master, token.AlgES256, i.clock.now)
+	keys, err := app.SigningKeys(t.Context(), i.app.DB, master, token.AlgES256, i.clock.now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(i.app.publicURL, i.app.publicURL, keys[0], keys[1:], master.HMACKey("access tokens"), i.clock.now)
+	issuer, err := token.NewIssuer(i.app.PublicURL, i.app.PublicURL, keys[0], keys[1:], master.HMACKey("access tokens"), i.clock.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	schema, err := resolvers.New(resolvers.Deps{
-		DB: i.app.db, Codec: token.NewCodec(master, i.clock.now), Issuer: issuer, Master: master, Now: i.clock.now,
+		DB: i.app.DB, Codec: token.NewCodec(master, i.clock.now), Issuer: issuer, Master: master, Now: i.clock.now,
 		Hasher: password.NewHasher(2), Policy: password.Policy{MinLength: 8}, Profiles: profiles,
 		AccessTTL: 10 * time.Minute, SessionTTL: 30 * 24 * time.Hour, SessionIdle: 14 * 24 * time.Hour, SessionLimit: 100,
 		RefreshGrace: 10 * time.Second, RegistrationOpen: true,
@@ -207,7 +207,7 @@ func TestProfiles_Claims(t *testing.T) {
 			if !reflect.DeepEqual(claims["session"], a.at("currentCredential", "session")) {
 				t.Errorf("%s: the claim session %v, the session %s", when, claims["session"], a.Raw)
 			}
-			if claims["sub"] != a.text("me", "id") || claims["roles"] == nil || claims["iss"] != s.app.publicURL {
+			if claims["sub"] != a.text("me", "id") || claims["roles"] == nil || claims["iss"] != s.app.PublicURL {
 				t.Errorf("%s: claims %v", when, claims)
 			}
 		}

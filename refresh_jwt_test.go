@@ -278,7 +278,7 @@ func TestKE02_RefreshJWT_SecretRotates(t *testing.T) {
 		}
 		both := start(t, dsn, "DRAGOMAN_SECRET="+nextSecret, "DRAGOMAN_SECRET_PREVIOUS="+testSecret)
 		_, second := pairIn(t, swap(both, first))
-		if err := both.app.keys.Renew(t.Context()); err != nil { // seals the signing key anew
+		if err := both.app.Keys.Renew(t.Context()); err != nil { // seals the signing key anew
 			t.Fatal(err)
 		}
 		after := start(t, dsn, "DRAGOMAN_SECRET="+nextSecret)

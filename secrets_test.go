@@ -67,7 +67,7 @@ func (p *pair) swap(n int, secret string, previous ...string) {
 	i := startWithClock(p.t, p.clock, p.dsn, "DRAGOMAN_PUBLIC_URL=http://auth.example.com", "DRAGOMAN_SECRET="+secret,
 		"DRAGOMAN_SECRET_PREVIOUS="+strings.Join(previous, "\n"))
 	p.urls[n].Store(i.URL)
-	if err := i.app.keys.Renew(context.Background()); err != nil {
+	if err := i.app.Keys.Renew(context.Background()); err != nil {
 		p.t.Error(err)
 	}
 }
@@ -204,7 +204,7 @@ func TestKE02_Status(t *testing.T) {
 		past("last_used_at", "server_secrets", time.Hour)
 		past("created_at", "sessions", 2*time.Hour)
 		fresh := start(t, dsn, url, "DRAGOMAN_SECRET="+nextSecret, "DRAGOMAN_SECRET_PREVIOUS="+testSecret)
-		if err := fresh.app.keys.Renew(t.Context()); err != nil {
+		if err := fresh.app.Keys.Renew(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if !fresh.is(t, used, ada) || fresh.refresh(t, ada.Refresh).code() != "" {
@@ -309,7 +309,7 @@ func TestKE02_CookiesAndCursors(t *testing.T) {
 		if a := asked(t, between.URL, "", usersDoc, page, carrying(c)...); a.code() != "" || a.at("users", "totalCount") != 2.0 || cookieOf(t, a) != nil {
 			t.Errorf("while both count: %s", a.Raw)
 		}
-		if err := between.app.keys.Renew(t.Context()); err != nil { // the signing keys go over
+		if err := between.app.Keys.Renew(t.Context()); err != nil { // the signing keys go over
 			t.Fatal(err)
 		}
 		after := with(nextSecret, "")

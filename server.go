@@ -1,5 +1,5 @@
-// Command dragoman is a self-hosted auth server. This file reads top to bottom: settings, database, schema, transports,
-// serve, drain. See README.md.
+// Command dragoman is a self-hosted auth server. This file reads top to bottom: command line, settings, listen, serve, drain. What is
+// served is put together in the package app. See README.md.
 package main
 
 import (
@@ -8,32 +8,21 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/credential"
-	"github.com/dragoman-auth/dragoman/internal/edge"
-	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
-	"github.com/dragoman-auth/dragoman/internal/limit"
-	"github.com/dragoman-auth/dragoman/internal/observe"
 	"github.com/dragoman-auth/dragoman/internal/password"
-	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/operator"
-	"github.com/dragoman-auth/dragoman/resolvers"
-	"github.com/dragoman-auth/dragoman/rest"
-	"github.com/dragoman-auth/dragoman/web"
 )
 
 //go:generate go tool gqlgen generate
@@ -44,7 +33,6 @@ const (
 	drainFor    = 22 * time.Second // in which requests under way finish; with the rest at most 25 s
 	sweepEvery  = time.Minute
 	touchEvery  = 5 * time.Second
-	readyWithin = 2 * time.Second
 )
 
 func main() {
@@ -142,7 +130,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case "admin demote <who>":
 		return operator.SetRole(ctx, settings, stdout, cli.Admin.Demote.Who, db.RoleUser)
 	}
-	if done, err := cli.Dialect.Run(ctx, command.Command(), settings, stdout, serveCheck); done {
+	if done, err := cli.Dialect.Run(ctx, command.Command(), settings, stdout); done {
 		return err
 	}
 	if done, err := cli.Run(ctx, command.Command(), settings, stdout); done {
@@ -162,40 +150,42 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 			_ = l.Close() // again, after a failure on the way; Shutdown has closed them otherwise
 		}
 	}()
-	a, err := open(ctx, settings, password.NewHasher(runtime.GOMAXPROCS(0)), time.Now, log)
+	a, err := app.Open(ctx, settings, app.Options{
+		Version: version, Hasher: password.NewHasher(runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.close(context.WithoutCancel(ctx), log)) }()
-	stop, err := operator.ServeMetrics(ctx, settings, a.observer, log)
+	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
+	stop, err := a.ServeMetrics(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	server := a.server(log)
+	server := a.HTTPServer()
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
-	go every(ctx, touchEvery, log, a.db.Flush)
-	go every(ctx, operator.KeysEvery, log, a.keys.Refresh)
-	go every(ctx, sweepEvery, log, a.keys.Renew)
-	go every(ctx, sweepEvery, log, func(ctx context.Context) error { return operator.Sweep(ctx, a.db, a.observer, a.now()) })
+	go every(ctx, touchEvery, log, a.DB.Flush)
+	go every(ctx, app.KeysEvery, log, a.Keys.Refresh)
+	go every(ctx, sweepEvery, log, a.Keys.Renew)
+	go every(ctx, sweepEvery, log, a.Sweep)
 	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
-	operator.WarnSunsets(log, a.dialects, a.now())
-	operator.Banner(stdout, settings, "Dragoman "+version, a.db.Postgres(), a.dialects, a.now())
+	a.WarnSunsets()
+	a.Banner(stdout)
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	a.draining.Store(true)
+	a.Drain()
 	if errors.Is(context.Cause(ctx), errDrain) {
 		time.Sleep(drainNotice)
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
-	return errors.Join(server.Shutdown(end), a.mail.Stop(end))
+	return errors.Join(server.Shutdown(end), a.Mail.Stop(end))
 }
 
 // every does a piece of housekeeping again and again, until ctx ends.
@@ -213,167 +203,3 @@ func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(
 		}
 	}
 }
-
-// close writes what is still to be written. Last uses that can not be written any more are not worth a failed exit.
-func (a *app) close(ctx context.Context, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	if err := errors.Join(a.db.Flush(ctx), a.mail.Stop(ctx)); err != nil {
-		log.Warn("last uses and calls of dialects were not written, or mails not finished", "error", err)
-	}
-	if err := a.observer.Close(ctx); err != nil {
-		log.Warn("the last spans were not sent", "error", err)
-	}
-	return a.db.Close()
-}
-
-// app is the server without its listeners.
-type app struct {
-	db        *db.DB
-	keys      *operator.Keyring
-	letters   *operator.Letters
-	observer  *observe.Observer
-	mail      *operator.Mail
-	handler   http.Handler
-	publicURL string
-	dialects  []*rest.Dialect
-	draining  atomic.Bool
-	now       func() time.Time
-}
-
-// serveCheck is the server of an example of a dialect file.
-func serveCheck(
-	ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, log *slog.Logger, d *rest.Dialect,
-) (func(), error) {
-	a, err := open(ctx, settings, password.NewThrowawayHasher(runtime.GOMAXPROCS(0)), now, log, d)
-	if err != nil {
-		return nil, err
-	}
-	server := a.server(log)
-	go func() { _ = server.Serve(l) }()
-	return func() { _ = errors.Join(server.Close(), a.close(ctx, log)) }, nil
-}
-
-// open puts the parts together. Further dialects come on top of those that the settings name.
-func open(
-	ctx context.Context, settings *config.Settings, hasher *password.Hasher, now func() time.Time, log *slog.Logger, further ...*rest.Dialect,
-) (a *app, err error) {
-	dialects, templates, err := operator.LoadFiles(settings, further...)
-	if err != nil {
-		return nil, err
-	}
-	master, err := settings.Master()
-	if err != nil {
-		return nil, err
-	}
-	database, err := operator.OpenDB(ctx, settings)
-	if err != nil {
-		return nil, err
-	}
-	a = &app{db: database, publicURL: settings.URL(), dialects: dialects, now: now}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, database.Close())
-		}
-	}()
-	if master, err = operator.TakeUpSecret(ctx, database, master, now()); err != nil {
-		return nil, err
-	}
-	if a.keys, err = operator.OpenKeyring(ctx, database, master, settings, now); err != nil {
-		return nil, err
-	}
-	if a.observer, err = operator.Observe(ctx, settings, version, database, hasher, log); err != nil {
-		return nil, err
-	}
-	a.letters = operator.OpenLetters(settings, templates, token.NewCodec(master, now))
-	schema, err := resolvers.New(resolvers.Deps{
-		DB: database, Codec: token.NewCodec(master, now), Issuer: a.keys, Master: master, Now: now,
-		Hasher: hasher, Policy: password.Policy{MinLength: settings.PasswordMinLength}, Breaches: password.NewBreaches(settings.BreachedPasswords, log),
-		AccessTTL: settings.AccessTTL, SessionTTL: settings.SessionTTL, SessionIdle: settings.SessionIdle, SessionLimit: settings.SessionLimit,
-		RefreshGrace: settings.RefreshGrace, Cookie: credential.NewSessionCookie(a.publicURL), Throttle: settings.RateLimits, RevealAccounts: settings.RevealAccounts,
-		RegistrationOpen: settings.Registration, MailOff: settings.MailOff, RequireVerifiedEmail: settings.RequireVerifiedEmail, Version: version,
-		Routes: operator.Routes(dialects), Profiles: rest.Profiles(dialects, settings.StrictPasswords, settings.PasswordMinLength, a.publicURL),
-	})
-	if err != nil {
-		return nil, err
-	}
-	graphql, err := a.graphql(gqlhttp.Config{Schema: schema, Observe: a.observer.Field, Log: log}, settings, hasher)
-	if err != nil {
-		return nil, err
-	}
-	engine, err := rest.New(ctx, rest.Config{
-		Dialects: dialects, GraphQL: graphql, PublicURL: a.publicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: log, Now: now,
-		RevealAccounts: settings.RevealAccounts, Lapsed: a.keys.Lapsed(token.NewCodec(master, now)), Used: operator.CountUses(database, a.observer, now),
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.handler = edge.Handler(edge.Config{
-		TrustedProxies: settings.TrustedProxies, HTTPS: settings.HTTPS(), Log: log, Now: now, Observe: a.observer.Request,
-		Origins: settings.Origins(), Expose: rest.AnswerHeaders(dialects), Cookie: credential.NewSessionCookie(a.publicURL).Name,
-	}, a.routes(graphql, engine, settings))
-	a.mail, err = operator.StartMail(ctx, settings, database, a.letters, a.observer, now, log)
-	return a, err
-}
-
-// graphql is the one door to the schema, for callers from outside and for stored documents.
-func (a *app) graphql(cfg gqlhttp.Config, settings *config.Settings, hasher *password.Hasher) (*gqlhttp.Handler, error) {
-	admit, err := operator.Admission(settings, a.db, hasher, a.observer.Limited, a.now)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Admit, cfg.Introspection = limit.Logged(admit, a.now, cfg.Log), settings.Introspection.Is(settings.Loopback())
-	return gqlhttp.New(cfg)
-}
-
-// ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/", "/account/"}
-
-// routes is the whole surface of the server.
-func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *config.Settings) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/graphql", graphql)
-	mux.Handle("/query", graphql) // where gqlgen servers are by habit
-	mux.Handle("/.well-known/jwks.json", edge.Get(a.keys.ServeJWKS))
-	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
-	mux.Handle("/readyz", edge.Get(a.ready))
-	mux.Handle("/metrics", operator.MetricsPage(settings, a.observer))
-	docs := http.Handler(http.HandlerFunc(edge.NotFound))
-	if settings.Docs {
-		docs = web.Docs(web.DocsConfig{
-			Describe: engine.Describe, GraphQL: graphql, PublicURL: a.publicURL, Version: version, Playground: settings.Playground.Is(settings.Loopback()),
-			Access: settings.AccessTTL, Session: settings.SessionTTL, Idle: settings.SessionIdle, MinPassword: settings.PasswordMinLength,
-		})
-	}
-	mux.Handle("/docs", docs)
-	mux.Handle("/docs/", docs)
-	if settings.Playground.Is(settings.Loopback()) {
-		page := web.Playground("/graphql", settings.Docs)
-		mux.Handle("/{$}", page)
-		mux.Handle("/playground", page)
-		mux.Handle("/playground/", page)
-	} else {
-		mux.HandleFunc("/playground", edge.NotFound)
-		mux.HandleFunc("/playground/", edge.NotFound)
-	}
-	web.Pages(mux, web.PagesConfig{GraphQL: graphql, PublicURL: a.publicURL, MinPassword: settings.PasswordMinLength, Mailbox: operator.LocalMailbox(settings, a.db, a.letters)})
-	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
-	mux.Handle("/", engine)
-	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
-}
-
-// ready is false while the server drains and while the database does not answer (AV-04).
-func (a *app) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
-	defer cancel()
-	switch {
-	case a.draining.Load():
-		edge.Text(w, http.StatusServiceUnavailable, "draining")
-	case a.db.Ready(ctx) != nil:
-		edge.Text(w, http.StatusServiceUnavailable, "the database does not answer")
-	default:
-		edge.Text(w, http.StatusOK, "ready")
-	}
-}
-
-func (a *app) server(log *slog.Logger) *http.Server { return operator.HTTPServer(a.handler, log) }

@@ -56,12 +56,12 @@ func (i *instance) loginAs(t testing.TB, who account, delivery string) account {
 func (i *instance) cheapSession(t *testing.T, who account) account {
 	t.Helper()
 	ctx := t.Context()
-	a, err := i.app.db.Attempt(ctx, db.Identifier{Canonical: who.Email})
+	a, err := i.app.DB.Attempt(ctx, db.Identifier{Canonical: who.Email})
 	if err != nil || a.User.ID.String() != who.ID {
 		t.Fatalf("attempt: %v %v", a, err)
 	}
 	s := db.NewSession(ctx, a.User.ID, 720*time.Hour, 336*time.Hour, db.Clock(i.clock.now()), db.AuthPassword)
-	if started, err := i.app.db.Login(ctx, a, s, 100); err != nil || !started {
+	if started, err := i.app.DB.Login(ctx, a, s, 100); err != nil || !started {
 		t.Fatalf("login: %v %v", started, err)
 	}
 	master, err := secret.New([]byte(testSecret))
@@ -339,7 +339,7 @@ func TestSE06_DatabaseGone(t *testing.T) {
 		s := start(t, dsn)
 		ada := s.register(t, "ada@example.com")
 		_, key := s.newKey(t, ada.Access, nil)
-		if err := s.app.db.Close(); err != nil {
+		if err := s.app.DB.Close(); err != nil {
 			t.Fatal(err)
 		}
 		for name, a := range map[string]*answer{
@@ -484,7 +484,7 @@ func (i *instance) usedBy(t *testing.T, path string, a *account) bool {
 		credential = a.Refresh
 	}
 	ok := i.is(t, credential, *a)
-	if err := i.app.db.FlushTouches(t.Context()); err != nil { // what housekeeping does every few seconds
+	if err := i.app.DB.FlushTouches(t.Context()); err != nil { // what housekeeping does every few seconds
 		t.Fatal(err)
 	}
 	return ok
@@ -515,7 +515,7 @@ func TestSE16_SlidingEnd(t *testing.T) {
 			s.clock.add(step.after)
 			s.is(t, ada.Access, ada)
 			if step.flush {
-				if err := s.app.db.FlushTouches(t.Context()); err != nil {
+				if err := s.app.DB.FlushTouches(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -306,7 +306,7 @@ func TestLG15_UnknownAddress(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.0.0.%d", n))
 			r.RemoteAddr = nowhere[n%len(nowhere)]
 			w := httptest.NewRecorder()
-			s.app.handler.ServeHTTP(w, r)
+			s.app.Handler.ServeHTTP(w, r)
 			return w.Code
 		}
 		for n := range 60 {

@@ -304,7 +304,7 @@ func TestUsage_Days(t *testing.T) {
 			left  int
 		}{{399 * 24 * time.Hour, 3}, {24 * time.Hour, 2}, {24 * time.Hour, 0}} {
 			clock.add(step.after)
-			if _, err := s.app.db.Sweep(t.Context(), db.Clock(clock.now())); err != nil {
+			if _, err := s.app.DB.Sweep(t.Context(), db.Clock(clock.now())); err != nil {
 				t.Fatal(err)
 			}
 			if n := openSide(t, dsn).count(t, "SELECT count(*) FROM dialect_usage"); n != step.left {
@@ -329,7 +329,7 @@ func TestUsage_Instances(t *testing.T) {
 			for n := range calls {
 				s.callOld(t, "GET", "/old/users/1", "", fmt.Sprint("agent ", n), "203.0.113.9")
 			}
-			go func() { done <- s.app.db.FlushUsage(t.Context()) }()
+			go func() { done <- s.app.DB.FlushUsage(t.Context()) }()
 		}
 		for range 2 {
 			if err := <-done; err != nil {
@@ -370,7 +370,7 @@ func TestUsage_Cap(t *testing.T) {
 		root := s.admin(t, dsn, "root@example.com")
 		fill := func(from, to int) {
 			for n := from; n < to; n++ {
-				s.app.db.CountUse(db.Use{
+				s.app.DB.CountUse(db.Use{
 					Dialect: "old-api", Route: "GET /old/me", Kind: db.CallerUserAgent, Caller: fmt.Sprint("agent ", n), Block: "203.0.113.0/24", At: s.clock.now(),
 				})
 			}
@@ -435,10 +435,10 @@ func TestStatements_Dialects(t *testing.T) {
 			t.Errorf("%s: %d statements, not %d:\n  %s", c.name, n, c.want, strings.Join(lines, "\n  "))
 		}
 	}
-	if n, lines := statements(t, dsn, func() { _ = s.app.db.FlushUsage(t.Context()) }); n != 1 {
+	if n, lines := statements(t, dsn, func() { _ = s.app.DB.FlushUsage(t.Context()) }); n != 1 {
 		t.Errorf("all of it is written by %d statements: %s", n, lines)
 	}
-	if n, _ := statements(t, dsn, func() { _ = s.app.db.FlushUsage(t.Context()) }); n != 0 {
+	if n, _ := statements(t, dsn, func() { _ = s.app.DB.FlushUsage(t.Context()) }); n != 0 {
 		t.Errorf("nothing is written by %d statements", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -38,7 +39,7 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 	if u.PasswordHash, err = password.NewHasher(1).Hash(ctx, chosen); err != nil {
 		return err
 	}
-	database, err := OpenDB(ctx, settings)
+	database, err := app.OpenDB(ctx, settings)
 	if err != nil {
 		return err
 	}

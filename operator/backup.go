@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 )
@@ -74,7 +75,7 @@ func copySecret(from, to string) (err error) {
 
 // FinishRestore is `dragoman restore-finish`, to be run once on a database that was restored from a backup.
 func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -85,17 +86,17 @@ func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Wri
 	}
 	rows, err := database.SigningKeys(ctx)
 	if err == nil {
-		_, err = openKeys(master, rows, nil) // a terminal without the secret of the servers would leave keys that they can not open
+		_, err = app.OpenSigningKeys(master, rows) // a terminal without the secret of the servers would leave keys that they can not open
 	}
 	if err != nil {
 		return err
 	}
 	now := db.Clock(time.Now())
-	active, err := newKey(master, settings.JWTAlg, db.KeyActive, now)
+	active, err := app.NewSigningKey(master, settings.JWTAlg, db.KeyActive, now)
 	if err != nil {
 		return err
 	}
-	next, err := newKey(master, settings.JWTAlg, db.KeyNext, now)
+	next, err := app.NewSigningKey(master, settings.JWTAlg, db.KeyNext, now)
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,5 @@
+// Package operator holds what the commands of an operator do, over named functions of db. A command has the machine's own
+// rights and no caller, so it does not go through the schema.
 package operator
 
 import (
@@ -36,15 +38,15 @@ type DialectCommands struct {
 	Usage UsageOf `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
 }
 
-// Run runs the command of that name and tells whether it is one of these. serve is for the examples of a file.
-func (c *DialectCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer, serve Serve) (bool, error) {
+// Run runs the command of that name and tells whether it is one of these.
+func (c *DialectCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool, error) {
 	switch name {
 	case "dialect list":
 		return true, ListDialects(settings, stdout)
 	case "dialect show <name>":
 		return true, ShowDialect(settings, stdout, c.Show.Name)
 	case "dialect check <file>":
-		return true, CheckDialect(ctx, settings, stdout, c.Check.File, serve)
+		return true, CheckDialect(ctx, settings, stdout, c.Check.File)
 	case "dialect usage", "dialect usage <name>":
 		return true, DialectUsage(ctx, settings, stdout, c.Usage)
 	}

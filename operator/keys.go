@@ -9,18 +9,15 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// published is how long a key is published before it signs: whoever keeps the key set for as long as it allows has seen the
-// key by then, also from a server that learned of it as late as servers do (JW-14).
-const published = jwksMaxAge + 2*KeysEvery
-
 // ListKeys is `dragoman keys list`.
 func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -44,7 +41,7 @@ func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) 
 // RotateKeys is `dragoman keys rotate`: the next key becomes the active one, the active one retires, and there is a new next
 // one. Unless forced it refuses while the next key is not published for long enough.
 func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer, force bool) (err error) {
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -54,23 +51,23 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 		return err
 	}
 	now := db.Clock(time.Now())
-	rows, err := signingRows(ctx, database, master, settings.JWTAlg, now)
+	rows, err := app.SigningRows(ctx, database, master, settings.JWTAlg, now)
 	if err != nil {
 		return err
 	}
-	if _, err := openKeys(master, rows, nil); err != nil { // a new one under a secret that servers do not have would stop them
+	if _, err := app.OpenSigningKeys(master, rows); err != nil { // a new one under a secret that servers do not have would stop them
 		return err
 	}
 	if len(rows) < 2 || rows[0].State != db.KeyActive || rows[1].State != db.KeyNext {
 		return errAlready
 	}
 	active, next := rows[0], rows[1]
-	if ready := next.CreatedAt.Add(published); !force && now.Before(ready) {
+	if ready := next.CreatedAt.Add(app.KeyPublishedFor); !force && now.Before(ready) {
 		return fmt.Errorf("the next key has been published only since %s, and may sign from %s on: until then others may not have seen it. "+
 			"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them by the key set",
 			moment(next.CreatedAt), moment(ready))
 	}
-	fresh, err := newKey(master, settings.JWTAlg, db.KeyNext, now)
+	fresh, err := app.NewSigningKey(master, settings.JWTAlg, db.KeyNext, now)
 	if err != nil {
 		return err
 	}

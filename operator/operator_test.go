@@ -3,17 +3,13 @@ package operator_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
-
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/config"
@@ -57,97 +53,6 @@ func settingsFor(t *testing.T, dsn string, more ...string) *config.Settings {
 	return s
 }
 
-func sideways(t *testing.T, dsn string) *sql.DB {
-	t.Helper()
-	driver, source := "pgx", dsn
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
-	}
-	pool, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pool.Close() })
-	return pool
-}
-
-// Several servers that start at once on an empty database end up with one active key and one next.
-func TestSigningKeys_MadeOnce(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, dsn string) {
-		d, m := dbtest.Open(t, dsn), master(t, oneSecret)
-		var mu sync.Mutex
-		ids := map[string]int{}
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				keys, err := operator.SigningKeys(context.Background(), d, m, token.AlgES256, time.Now)
-				if err != nil || len(keys) != 2 {
-					t.Errorf("%d keys, %v", len(keys), err)
-					return
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				ids[keys[0].KID+" "+keys[1].KID]++
-			})
-		}
-		wg.Wait()
-		if len(ids) != 1 {
-			t.Errorf("keys %v", ids)
-		}
-	})
-}
-
-// KE-01: a key is sealed under the server secret and bound to its row. Under another secret, in another row, or changed in
-// one bit, it does not open, and the database does not hold it in the clear.
-func TestSigningKeys_KE01(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, dsn string) {
-		ctx, d := context.Background(), dbtest.Open(t, dsn)
-		keys, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		der, err := keys[0].MarshalPrivate()
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows, err := d.SigningKeys(ctx)
-		if err != nil || len(rows) != 2 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
-			t.Fatalf("stored as %+v, %v", rows, err)
-		}
-		refused := func(what, secret string) {
-			t.Helper()
-			got, err := operator.SigningKeys(ctx, d, master(t, secret), token.AlgES256, time.Now)
-			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") || strings.Contains(err.Error(), secret) {
-				t.Errorf("%s: %v, %v", what, got, err)
-			}
-		}
-		refused("another secret", otherSecret)
-		conn := sideways(t, dsn)
-		exec := func(statement string, args ...any) {
-			t.Helper()
-			if _, err := conn.Exec(statement, args...); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// The swap of two ciphertexts: the second key is the first one's row under another name.
-		exec(`UPDATE signing_keys SET kid = 'other' WHERE state = 'active'`)
-		refused("another row", oneSecret)
-		exec(`UPDATE signing_keys SET kid = $1 WHERE state = 'active'`, keys[0].KID)
-		changed := bytes.Clone(rows[0].Sealed)
-		changed[len(changed)/2] ^= 1
-		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, changed)
-		refused("one bit", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed[:8])
-		refused("cut", oneSecret)
-		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed)
-		if again, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil || again[0].KID != keys[0].KID {
-			t.Errorf("mended: %v", err)
-		}
-	})
-}
-
 func TestOpenDB_Migrate(t *testing.T) {
 	t.Parallel()
 	for name, dsn := range map[string]func(*testing.T) string{
@@ -158,7 +63,7 @@ func TestOpenDB_Migrate(t *testing.T) {
 			t.Parallel()
 			ctx := context.Background()
 			off := settingsFor(t, dsn(t), "DRAGOMAN_MIGRATE=off")
-			if d, err := operator.OpenDB(ctx, off); err == nil || d != nil || !strings.Contains(err.Error(), "dragoman migrate") {
+			if d, err := app.OpenDB(ctx, off); err == nil || d != nil || !strings.Contains(err.Error(), "dragoman migrate") {
 				t.Errorf("an empty database: %v", err)
 			}
 			var out bytes.Buffer
@@ -170,7 +75,7 @@ func TestOpenDB_Migrate(t *testing.T) {
 			if off.Migrate || out.String() != strings.Repeat("The schema is up to date.\n", 2) {
 				t.Errorf("migrate said %s", out.String())
 			}
-			d, err := operator.OpenDB(ctx, off)
+			d, err := app.OpenDB(ctx, off)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,7 +120,7 @@ func TestCreateAdmin(t *testing.T) {
 			}
 		}
 		var n int
-		if err := sideways(t, dsn).QueryRow("SELECT count(*) FROM users").Scan(&n); err != nil || n != 1 {
+		if err := dbtest.Beside(t, dsn).QueryRow("SELECT count(*) FROM users").Scan(&n); err != nil || n != 1 {
 			t.Errorf("%d accounts, %v", n, err)
 		}
 	})
@@ -232,7 +137,7 @@ func TestSetRole(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		conn := sideways(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		for _, step := range []struct{ who, role, says, fails string }{
 			{" Ada@EXAMPLE.com", "admin", `^ Ada@EXAMPLE\.com \(user_[0-9a-z]{26}\) has the role admin already\. Nothing was changed\.\n$`, ""},
 			{"ada@example.com", "user", `^ada@example\.com \(user_[0-9a-z]{26}\) had the role admin and has the role user now\.\n$`, ""},
@@ -278,7 +183,7 @@ func TestCommands_AnotherSecret(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d := context.Background(), dbtest.Open(t, dsn)
-		before, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		before, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,15 +197,15 @@ func TestCommands_AnotherSecret(t *testing.T) {
 				t.Errorf("%s: %v %s", name, err, out.String())
 			}
 		}
-		after, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
+		after, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now)
 		if err != nil || len(after) != 2 || after[0].KID != before[0].KID || after[1].KID != before[1].KID {
 			t.Errorf("the keys are others: %v", err)
 		}
 		// A key whose row says another algorithm is none (JW-01).
-		if _, err := sideways(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err != nil {
+		if _, err := dbtest.Beside(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err == nil {
+		if _, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err == nil {
 			t.Error("a key of another algorithm than its row says was taken")
 		}
 	})
@@ -311,10 +216,10 @@ func TestRotateKeys_TooEarly(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d, settings := context.Background(), dbtest.Open(t, dsn), settingsFor(t, dsn)
-		if _, err := operator.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil {
+		if _, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil {
 			t.Fatal(err)
 		}
-		conn := sideways(t, dsn)
+		conn := dbtest.Beside(t, dsn)
 		for _, step := range []struct {
 			ago  time.Duration
 			done bool

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/identity"
@@ -27,7 +28,7 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	if err != nil {
 		return err
 	}
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}

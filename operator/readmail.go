@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/token"
@@ -52,7 +53,7 @@ func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time
 // mailReader is ReadMail for the server with these settings.
 func mailReader(settings *config.Settings, now func() time.Time) func(context.Context, string, string) (rest.Mailed, error) {
 	return func(ctx context.Context, kind, to string) (_ rest.Mailed, err error) {
-		database, err := OpenPresent(ctx, settings)
+		database, err := app.OpenPresent(ctx, settings)
 		if err != nil {
 			return rest.Mailed{}, err
 		}
@@ -61,7 +62,7 @@ func mailReader(settings *config.Settings, now func() time.Time) func(context.Co
 		if err != nil {
 			return rest.Mailed{}, err
 		}
-		if master, err = TakeUpSecret(ctx, database, master, now()); err != nil {
+		if master, err = app.TakeUpSecret(ctx, database, master, now()); err != nil {
 			return rest.Mailed{}, err
 		}
 		return ReadMail(ctx, database, token.NewCodec(master, now), now(), kind, to)

@@ -9,9 +9,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
@@ -20,29 +20,10 @@ const (
 	noteSlack     = 2 * time.Minute // a server notes once a minute that it uses a secret
 )
 
-// TakeUpSecret notes that this server makes things under the present secret from now on, and finds out which of its secrets
-// this database was used with first.
-func TakeUpSecret(ctx context.Context, database *db.DB, master *secret.Master, now time.Time) (*secret.Master, error) {
-	ids := master.IDs()
-	if err := database.UseSecret(ctx, ids[0], db.Clock(now)); err != nil {
-		return nil, err
-	}
-	used, err := database.ServerSecrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range used {
-		if slices.Contains(ids, u.ID) {
-			return master.WithEldest(u.ID), nil
-		}
-	}
-	return master, nil
-}
-
 // SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the present
 // one, so that an operator sees when that can be taken away.
 func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -63,7 +44,7 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 		return err
 	}
 	for _, k := range keys {
-		if !master.Key(sealing).Present(k.Sealed) {
+		if !app.SealedAnew(master, k) {
 			sealed++
 		}
 	}

@@ -5,89 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/observe"
-	"github.com/dragoman-auth/dragoman/internal/visit"
-	"github.com/dragoman-auth/dragoman/rest"
 )
-
-// CountUses makes what the engine of dialects tells of every request: it is counted in the figures, and by its caller in the
-// database. An API key counts by itself only where it was good for the call: anybody can make up the first characters of one.
-func CountUses(database *db.DB, o *observe.Observer, now func() time.Time) func(context.Context, rest.Used) {
-	return func(ctx context.Context, u rest.Used) {
-		o.DialectUsed(u.Dialect, u.Route, u.Refused)
-		v := visit.From(ctx)
-		use := db.Use{Dialect: u.Dialect, Route: u.Route, Refused: u.Refused, At: now(), Kind: db.CallerAPIKey, Caller: v.APIKey()}
-		if use.Caller == "" {
-			use.Kind, use.Caller, use.Block = db.CallerUserAgent, v.UserAgent, v.Network()
-		}
-		database.CountUse(use)
-	}
-}
-
-// Routes are those of dialects, for a list of how much they are called.
-func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
-	date := func(at time.Time) *time.Time {
-		if at.IsZero() {
-			return nil
-		}
-		return &at
-	}
-	for _, d := range dialects {
-		for _, call := range d.Calls() {
-			u := db.DialectUsage{
-				Dialect: d.Name, Route: call.Name, DeprecatedAt: date(call.Sunset.Deprecated), SunsetAt: date(call.Sunset.At),
-			}
-			if call.Sunset.Successor != "" {
-				u.Successor = &call.Sunset.Successor
-			}
-			all = append(all, u)
-		}
-	}
-	return all
-}
-
-// WarnSunsets tells the log of every dialect, and of every route with an end of its own, whose day has come: they go on until
-// somebody switches them off.
-func WarnSunsets(log *slog.Logger, dialects []*rest.Dialect, now time.Time) {
-	const message = "past its sunset, and still served"
-	for _, d := range dialects {
-		if d.Sunset.Past(now) {
-			log.Warn(message, "dialect", d.Name, "sunset", d.Sunset.At.Format(time.DateOnly))
-		}
-		for _, call := range d.Calls() {
-			if own := call.Sunset; own.Past(now) && !own.At.Equal(d.Sunset.At) {
-				log.Warn(message, "dialect", d.Name, "route", call.Name, "sunset", own.At.Format(time.DateOnly))
-			}
-		}
-	}
-}
-
-// sunsetNote is what the banner says behind a dialect.
-func sunsetNote(d *rest.Dialect, now time.Time) string {
-	ended := 0
-	for _, call := range d.Calls() {
-		if call.Sunset.Past(now) {
-			ended++
-		}
-	}
-	switch {
-	case d.Sunset.Past(now):
-		return ", past its sunset of " + d.Sunset.At.Format(time.DateOnly)
-	case ended > 0:
-		return ", " + several(ended, "route") + " past sunset"
-	case !d.Sunset.At.IsZero():
-		return ", until " + d.Sunset.At.Format(time.DateOnly)
-	}
-	return ""
-}
 
 // UsageOf is the arguments of `dragoman dialect usage`.
 type UsageOf struct {
@@ -105,16 +31,16 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if of.Callers < 0 || of.Callers > db.MaxDialectCallers {
 		return fmt.Errorf("--callers: %d is not between 0 and %d", of.Callers, db.MaxDialectCallers)
 	}
-	dialects, err := LoadDialects(settings)
+	dialects, err := app.LoadDialects(settings)
 	if err != nil {
 		return err
 	}
-	database, err := OpenPresent(ctx, settings)
+	database, err := app.OpenPresent(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	list, err := database.DialectUsage(ctx, Routes(dialects), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers})
+	list, err := database.DialectUsage(ctx, app.Routes(dialects), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers})
 	if err != nil {
 		return err
 	}

@@ -9,91 +9,25 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"text/tabwriter"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/rest"
 )
-
-// LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting is a
-// *config.Error, what is wrong with a file a *rest.Fault.
-func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, error) {
-	if err := checkDir(settings.DialectsDir); err != nil {
-		return nil, err
-	}
-	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
-	if unknown, ok := errors.AsType[*rest.UnknownError](err); ok {
-		return nil, &config.Error{Name: "DRAGOMAN_DIALECTS", Value: unknown.Name, Want: "all, none, or some of " + strings.Join(unknown.Known, ",")}
-	}
-	return dialects, err
-}
-
-func checkDir(dir string) error {
-	if dir == "" {
-		return nil
-	}
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); ext == ".yaml" || ext == ".yml" {
-			return nil
-		}
-	}
-	return &config.Error{Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory with dialect files (*.yaml, *.yml)"}
-}
-
-// ListDialects prints the dialects that there are, and which of them are served.
-func ListDialects(settings *config.Settings, stdout io.Writer) error {
-	served, err := LoadDialects(settings)
-	if err != nil {
-		return err
-	}
-	all, err := rest.Load(settings.DialectsDir, nil)
-	if err != nil {
-		return err
-	}
-	on := map[string]string{}
-	for _, d := range served {
-		on[d.Name] = "yes"
-	}
-	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSERVED\tMOUNTS\tROUTES\tFILE\tTITLE")
-	for _, d := range all {
-		if on[d.Name] == "" {
-			on[d.Name] = "no"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", d.Name, on[d.Name], strings.Join(d.Mounts, " "), d.Routes(), d.File, d.Title)
-	}
-	return table.Flush()
-}
-
-// ShowDialect prints the file of a dialect, from which one of your own can start.
-func ShowDialect(settings *config.Settings, stdout io.Writer, name string) error {
-	if err := checkDir(settings.DialectsDir); err != nil {
-		return err
-	}
-	found, err := rest.Load(settings.DialectsDir, []string{name})
-	if err != nil {
-		return err
-	}
-	_, err = stdout.Write(found[0].Text)
-	return err
-}
-
-// Serve starts a server with these settings on a listener, for one dialect beside the ones that are served anyway.
-type Serve func(ctx context.Context, settings *config.Settings, l net.Listener, now func() time.Time, log *slog.Logger, d *rest.Dialect) (
-	stop func(), err error)
 
 var errDialect = errors.New("the dialect does not do what its file says")
 
 // CheckDialect reads a dialect file as the server would at start, beside the dialects that are served, and runs its
 // examples, each on a server and a database of its own that are gone afterwards.
-func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writer, file string, serve Serve) error {
+func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writer, file string) error {
 	source, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -107,7 +41,7 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 		if err != nil {
 			return nil, err
 		}
-		return throwAway(ctx, settings, own, slog.New(seen), d, serve)
+		return throwAway(ctx, settings, own, slog.New(seen), d)
 	}
 	probe, err := start(nil) // says what is wrong with a file that has no example
 	if err != nil {
@@ -134,8 +68,9 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 	return nil
 }
 
-// throwAway starts a server on a new SQLite database; its clock moves when it is told to wait.
-func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, log *slog.Logger, d *rest.Dialect, serve Serve) (
+// throwAway starts a server on a new SQLite database, with d beside the dialects that are served anyway; its clock moves when it is
+// told to wait.
+func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, log *slog.Logger, d *rest.Dialect) (
 	_ *rest.Server, err error,
 ) {
 	dir, err := os.MkdirTemp("", "dragoman-check-")
@@ -146,10 +81,11 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	clean := func() {
-		_ = l.Close()
-		_ = os.RemoveAll(dir)
-	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close(), os.RemoveAll(dir))
+		}
+	}()
 	values := map[string]string{
 		"DRAGOMAN_DATA_DIR": filepath.Join(dir, "data"), "DRAGOMAN_LISTEN": l.Addr().String(),
 		"DRAGOMAN_DIALECTS_DIR": settings.DialectsDir,
@@ -159,19 +95,22 @@ func throwAway(ctx context.Context, settings *config.Settings, own map[string]st
 	}
 	temporary, err := config.Load(func(name string) string { return values[name] })
 	if err != nil {
-		clean()
 		return nil, err
 	}
 	temporary.Dialects = settings.Dialects
 	var ahead atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	stop, err := serve(ctx, temporary, l, now, log, d)
+	a, err := app.Open(ctx, temporary, app.Options{
+		Hasher: password.NewThrowawayHasher(runtime.GOMAXPROCS(0)), Now: now, Log: log, Dialects: []*rest.Dialect{d},
+	})
 	if err != nil {
-		clean()
 		return nil, err
 	}
+	server := a.HTTPServer()
+	go func() { _ = server.Serve(l) }()
 	return &rest.Server{
-		URL: "http://" + l.Addr().String(), Wait: func(by time.Duration) { ahead.Add(int64(by)) }, Stop: func() { stop(); clean() },
+		URL: "http://" + l.Addr().String(), Wait: func(by time.Duration) { ahead.Add(int64(by)) },
+		Stop: func() { _ = errors.Join(server.Close(), a.Close(ctx), os.RemoveAll(dir)) },
 		Promote: func(ctx context.Context, who string) error {
 			return SetRole(ctx, temporary, io.Discard, who, db.RoleAdmin)
 		},

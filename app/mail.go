@@ -1,17 +1,15 @@
-package operator
+package app
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
-	"github.com/dragoman-auth/dragoman/internal/observe"
 )
 
 // mailPoll is how often a server looks for new mails.
@@ -20,23 +18,22 @@ const mailPoll = time.Second
 // Mail is the part of a server that sends mails.
 type Mail struct{ worker *db.MailWorker }
 
-// StartMail begins to send the mails of the database: to the mail server of the settings, or without one to the local mailbox,
+// startMail begins to send the mails of the database: to the mail server of the settings, or without one to the local mailbox,
 // where being found out about is all that happens to them.
-func StartMail(
-	ctx context.Context, settings *config.Settings, database *db.DB, letters *Letters, o *observe.Observer, now func() time.Time, log *slog.Logger,
-) (*Mail, error) {
-	if settings.MailOff {
+func (s *Server) startMail(ctx context.Context) (*Mail, error) {
+	if s.settings.MailOff {
 		return &Mail{}, nil
 	}
 	send := func(context.Context, *db.Letter) error { return nil }
-	if settings.SMTP != nil {
+	if s.settings.SMTP != nil {
 		var err error
-		if send, err = bySMTP(settings, letters); err != nil {
+		if send, err = bySMTP(s.settings, s.letters); err != nil {
 			return nil, err
 		}
 	}
-	worker, err := database.StartMail(ctx, db.Delivery{
-		Send: send, Now: now, Log: log, Poll: mailPoll, Told: func(state db.MailState) { o.Mail(strings.ToLower(string(state))) },
+	worker, err := s.DB.StartMail(ctx, db.Delivery{
+		Send: send, Now: s.options.Now, Log: s.options.Log, Poll: mailPoll,
+		Told: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
 	})
 	return &Mail{worker}, err
 }

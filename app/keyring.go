@@ -1,4 +1,4 @@
-package operator
+package app
 
 import (
 	"context"
@@ -19,6 +19,10 @@ import (
 const (
 	// KeysEvery is how often a server looks whether its signing keys are still those of the database.
 	KeysEvery = 3 * time.Second
+
+	// KeyPublishedFor is how long a key is published before it signs: whoever keeps the key set for as long as it allows has seen
+	// the key by then, also from a server that learned of it as late as servers do (JW-14).
+	KeyPublishedFor = jwksMaxAge + 2*KeysEvery
 
 	jwksMaxAge = 300 * time.Second      // how long others may keep the published keys
 	askPause   = 100 * time.Millisecond // between two looks because of tokens under an unknown key
@@ -80,7 +84,7 @@ func OpenKeyring(
 		}
 		return i.Accepting(hmac[1:]...)
 	}
-	rows, err := signingRows(ctx, database, master, settings.JWTAlg, now())
+	rows, err := SigningRows(ctx, database, master, settings.JWTAlg, now())
 	if err != nil {
 		return nil, err
 	}

@@ -1,20 +1,17 @@
-package operator
+package app
 
 import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
-
-	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/rest"
 )
 
 // Banner tells a newcomer where everything is.
-func Banner(w io.Writer, settings *config.Settings, program string, postgres bool, dialects []*rest.Dialect, now time.Time) {
-	fmt.Fprintf(w, "\n%s is up.\n\n", program)
+func (s *Server) Banner(w io.Writer) {
+	settings := s.settings
+	fmt.Fprintf(w, "\nDragoman %s is up.\n\n", s.options.Version)
 	row := func(name, value string) { fmt.Fprintf(w, "  %-12s %s\n", name, value) }
-	public := settings.URL()
+	public := s.PublicURL
 	if settings.Playground.Is(settings.Loopback()) {
 		row("Playground", public+"/")
 	}
@@ -22,15 +19,15 @@ func Banner(w io.Writer, settings *config.Settings, program string, postgres boo
 		row("API docs", public+"/docs")
 	}
 	row("GraphQL", public+"/graphql")
-	for _, d := range dialects {
-		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, now)+")")
+	for _, d := range s.Dialects {
+		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, s.options.Now())+")")
 	}
 	if settings.LocalMailbox() {
 		row("Mailbox", public+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)")
 	}
 	row("JWKS", public+"/.well-known/jwks.json")
 	switch {
-	case !postgres:
+	case !s.DB.Postgres():
 		row("Data", settings.DataDir+" (SQLite; for Postgres set DATABASE_URL=postgres://user:password@host:5432/name)")
 	case settings.Secret == "":
 		row("Data", "Postgres, and the server secret in "+settings.DataDir)

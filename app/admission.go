@@ -1,39 +1,33 @@
-package operator
+package app
 
 import (
 	"context"
-	"time"
 
-	"github.com/dragoman-auth/dragoman/db"
-	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/limit"
-	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
-// Admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
+// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
 // what would wait too long is sent away. The tokens of sessions and of mails cost no hash.
-func Admission(settings *config.Settings, database *db.DB, hasher *password.Hasher, refused func(string), now func() time.Time) (
-	func(context.Context, string) error, error,
-) {
+func (s *Server) admission() (func(context.Context, string) error, error) {
 	hash := func(_ context.Context, field string) error {
 		switch field {
 		case "refresh", "sendVerificationEmail", "verifyEmail", "requestPasswordReset", "requestMagicLink", "loginWithMagicLink", "tokenIsValid":
 			return nil
 		}
-		return hasher.Admit()
+		return s.options.Hasher.Admit()
 	}
-	if !settings.RateLimits {
+	if !s.settings.RateLimits {
 		return hash, nil
 	}
 	var store limit.Store = limit.NewMemory(limit.DefaultSize)
-	if database.Postgres() {
-		store = database // all instances count together
+	if s.DB.Postgres() {
+		store = s.DB // all instances count together
 	}
-	limiter, err := limit.New(store, limit.Defaults(), now)
+	limiter, err := limit.New(store, limit.Defaults(), s.options.Now)
 	if err != nil {
 		return nil, err
 	}
-	limiter.Refused = refused
+	limiter.Refused = s.Observer.Limited
 	return func(ctx context.Context, field string) error {
 		if err := limiter.Admit(ctx, field); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package operator
+package app
 
 import (
 	"log/slog"
@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// HTTPServer sets the bounds of HT-10: what a slow or large request may take.
-func HTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+// HTTPServer makes the HTTP server of the whole surface, for any number of listeners.
+func (s *Server) HTTPServer() *http.Server { return httpServer(s.Handler, s.options.Log) }
+
+// httpServer sets the bounds of HT-10: what a slow or large request may take.
+func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -1,10 +1,8 @@
-package operator
+package app
 
 import (
 	"cmp"
-	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/token"
-	"github.com/dragoman-auth/dragoman/rest"
 )
 
 // accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has none.
@@ -31,26 +28,6 @@ type Letters struct {
 // NewLetters words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
 func NewLetters(templates *mail.Templates, codec *token.Codec, publicURL, site string) *Letters {
 	return &Letters{templates: templates, codec: codec, home: publicURL, site: site}
-}
-
-// LoadFiles reads what an operator may have put beside the program: the dialects, as LoadDialects does, and the templates of mails.
-// The error says what is wrong with which file.
-func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, *mail.Templates, error) {
-	dialects, err := LoadDialects(settings, further...)
-	if err != nil {
-		return nil, nil, err
-	}
-	const setting = "DRAGOMAN_MAIL_TEMPLATES"
-	if dir := settings.MailTemplates; dir != "" {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, nil, &config.Error{Name: setting, Value: dir, Want: "the path of a directory with templates of mails: see docs/mail.md"}
-		}
-	}
-	templates, err := mail.Load(settings.MailTemplates)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", setting, err)
-	}
-	return dialects, templates, nil
 }
 
 // OpenLetters is NewLetters by the settings.

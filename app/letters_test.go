@@ -1,4 +1,4 @@
-package operator_test
+package app_test
 
 import (
 	"os"
@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/token"
-	"github.com/dragoman-auth/dragoman/operator"
 )
 
 // letter is a mail of a kind to ada.
@@ -35,7 +35,7 @@ func TestLetters_Links(t *testing.T) {
 		t.Fatal(err)
 	}
 	codec := token.NewCodec(master(t, oneSecret), time.Now)
-	letters := operator.NewLetters(templates, codec, "https://auth.example.com", "Example")
+	letters := app.NewLetters(templates, codec, "https://auth.example.com", "Example")
 	text, code := codec.OneTime(db.TokenID{}.UUID).Reveal(), codec.Code(db.TokenID{}.UUID).Reveal()
 	const ours = "https://auth.example.com/account/"
 	for _, c := range []struct {
@@ -90,14 +90,14 @@ func TestLoadFiles_Templates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	settings := &config.Settings{MailTemplates: dir, Dialects: []string{}}
-	if _, _, err := operator.LoadFiles(settings); err != nil {
+	if _, _, err := app.LoadFiles(settings); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dir, "layout.txt")
 	if err := os.WriteFile(name, []byte("{{.Greeting}}\n{{.Token}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := operator.LoadFiles(settings)
+	_, _, err := app.LoadFiles(settings)
 	if err == nil || !strings.Contains(err.Error(), "DRAGOMAN_MAIL_TEMPLATES: ") || !strings.Contains(err.Error(), name+":2:") {
 		t.Errorf("%v", err)
 	}

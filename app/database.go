@@ -1,12 +1,9 @@
-// Package operator holds what the commands of an operator do, over named functions of db. A command has the machine's own
-// rights and no caller, so it does not go through the schema.
-package operator
+package app
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -66,16 +63,4 @@ func seeToSchema(ctx context.Context, settings *config.Settings, database *db.DB
 		return nil, errors.Join(err, database.Close())
 	}
 	return database, nil
-}
-
-// Migrate is `dragoman migrate`: it brings the schema up to date, whatever DRAGOMAN_MIGRATE says.
-func Migrate(ctx context.Context, settings *config.Settings, stdout io.Writer) error {
-	on := *settings
-	on.Migrate = true
-	database, err := OpenDB(ctx, &on)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(stdout, "The schema is up to date.")
-	return errors.Join(err, database.Close())
 }

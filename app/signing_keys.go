@@ -1,4 +1,4 @@
-package operator
+package app
 
 import (
 	"context"
@@ -15,15 +15,15 @@ import (
 func SigningKeys(
 	ctx context.Context, database *db.DB, master *secret.Master, alg string, now func() time.Time,
 ) ([]token.SigningKey, error) {
-	rows, err := signingRows(ctx, database, master, alg, now())
+	rows, err := SigningRows(ctx, database, master, alg, now())
 	if err != nil {
 		return nil, err
 	}
-	return openKeys(master, rows, nil)
+	return OpenSigningKeys(master, rows)
 }
 
-// signingRows reads the rows of SigningKeys.
-func signingRows(ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time) ([]db.SigningKey, error) {
+// SigningRows reads the rows of SigningKeys.
+func SigningRows(ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time) ([]db.SigningKey, error) {
 	rows, err := database.SigningKeys(ctx)
 	made := false
 	for _, state := range []db.KeyState{db.KeyActive, db.KeyNext} {
@@ -31,7 +31,7 @@ func signingRows(ctx context.Context, database *db.DB, master *secret.Master, al
 			continue
 		}
 		var k db.SigningKey
-		if k, err = newKey(master, alg, state, now); err == nil {
+		if k, err = NewSigningKey(master, alg, state, now); err == nil {
 			made, err = true, database.AddSigningKey(ctx, k)
 		}
 	}
@@ -51,6 +51,11 @@ func has(rows []db.SigningKey, state db.KeyState) bool {
 		}
 	}
 	return false
+}
+
+// OpenSigningKeys opens what is sealed in the rows. It refuses keys that were sealed under a secret that master does not have.
+func OpenSigningKeys(master *secret.Master, rows []db.SigningKey) ([]token.SigningKey, error) {
+	return openKeys(master, rows, nil)
 }
 
 // openKeys opens what is sealed, but for keys that are known already.
@@ -80,10 +85,16 @@ func openKeys(master *secret.Master, rows []db.SigningKey, known map[string]toke
 // sealing is the purpose under which signing keys are sealed.
 const sealing = "signing keys"
 
+// SealedAnew tells whether a key is sealed under the present server secret, and not under a previous one.
+func SealedAnew(master *secret.Master, row db.SigningKey) bool {
+	return master.Key(sealing).Present(row.Sealed)
+}
+
 // sealedAt binds a sealed key to its row: moved to another one it does not open (KE-01).
 func sealedAt(kid string) string { return "signing_keys/" + kid + "/private_key" }
 
-func newKey(master *secret.Master, alg string, state db.KeyState, now time.Time) (db.SigningKey, error) {
+// NewSigningKey makes a key in a state, active or next, and seals it under the server secret.
+func NewSigningKey(master *secret.Master, alg string, state db.KeyState, now time.Time) (db.SigningKey, error) {
 	key, err := token.GenerateKey(alg)
 	if err != nil {
 		return db.SigningKey{}, err

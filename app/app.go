@@ -1,0 +1,157 @@
+// Package app is the server put together: settings, database, key ring, schema, transports and the sender of mails. It knows
+// nothing of the command line, of listeners and of when to stop: see server.go.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/observe"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/resolvers"
+	"github.com/dragoman-auth/dragoman/rest"
+)
+
+// Options is what a server is given beside its settings.
+type Options struct {
+	Version  string // what it calls itself
+	Hasher   *password.Hasher
+	Now      func() time.Time
+	Log      *slog.Logger
+	Dialects []*rest.Dialect // on top of those that the settings name
+}
+
+// Server is a server without its listeners. Close it after the last request.
+type Server struct {
+	DB        *db.DB
+	Keys      *Keyring
+	Mail      *Mail
+	Observer  *observe.Observer
+	Dialects  []*rest.Dialect // those that are served
+	Handler   http.Handler    // the whole surface
+	PublicURL string          // without a trailing slash
+
+	settings *config.Settings
+	options  Options
+	master   *secret.Master
+	letters  *Letters
+	draining atomic.Bool
+}
+
+// Open puts the parts together, brings the schema of the database up to date unless that is switched off, and begins to send
+// mails. The error says which setting, file or part can not be used; nothing is left open then.
+func Open(ctx context.Context, settings *config.Settings, options Options) (_ *Server, err error) {
+	dialects, templates, err := LoadFiles(settings, options.Dialects...)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{PublicURL: settings.URL(), Dialects: dialects, settings: settings, options: options}
+	if s.master, err = settings.Master(); err != nil {
+		return nil, err
+	}
+	if s.DB, err = OpenDB(ctx, settings); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.DB.Close())
+		}
+	}()
+	if s.master, err = TakeUpSecret(ctx, s.DB, s.master, options.Now()); err != nil {
+		return nil, err
+	}
+	if s.Keys, err = OpenKeyring(ctx, s.DB, s.master, settings, options.Now); err != nil {
+		return nil, err
+	}
+	if err = s.observe(ctx); err != nil {
+		return nil, err
+	}
+	if err = s.open(ctx, templates); err != nil {
+		return nil, err
+	}
+	if s.Mail, err = s.startMail(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes what answers requests.
+func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
+	s.letters = OpenLetters(s.settings, templates, s.codec())
+	schema, err := resolvers.New(s.deps())
+	if err != nil {
+		return err
+	}
+	graphql, err := s.graphql(gqlhttp.Config{Schema: schema, Observe: s.Observer.Field, Log: s.options.Log})
+	if err != nil {
+		return err
+	}
+	engine, err := rest.New(ctx, rest.Config{
+		Dialects: s.Dialects, GraphQL: graphql, PublicURL: s.PublicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: s.options.Log,
+		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, Lapsed: s.Keys.Lapsed(s.codec()), Used: s.countUse,
+	})
+	if err != nil {
+		return err
+	}
+	s.Handler = edge.Handler(edge.Config{
+		TrustedProxies: s.settings.TrustedProxies, HTTPS: s.settings.HTTPS(), Log: s.options.Log, Now: s.options.Now, Observe: s.Observer.Request,
+		Origins: s.settings.Origins(), Expose: rest.AnswerHeaders(s.Dialects), Cookie: credential.NewSessionCookie(s.PublicURL).Name,
+	}, s.routes(graphql, engine))
+	return nil
+}
+
+// deps is what the use cases work with.
+func (s *Server) deps() resolvers.Deps {
+	set := s.settings
+	return resolvers.Deps{
+		DB: s.DB, Codec: s.codec(), Issuer: s.Keys, Master: s.master, Now: s.options.Now,
+		Hasher: s.options.Hasher, Policy: password.Policy{MinLength: set.PasswordMinLength},
+		Breaches:  password.NewBreaches(set.BreachedPasswords, s.options.Log),
+		AccessTTL: set.AccessTTL, SessionTTL: set.SessionTTL, SessionIdle: set.SessionIdle, SessionLimit: set.SessionLimit,
+		RefreshGrace: set.RefreshGrace, Cookie: credential.NewSessionCookie(s.PublicURL), Throttle: set.RateLimits, RevealAccounts: set.RevealAccounts,
+		RegistrationOpen: set.Registration, MailOff: set.MailOff, RequireVerifiedEmail: set.RequireVerifiedEmail, Version: s.options.Version,
+		Routes: Routes(s.Dialects), Profiles: rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
+	}
+}
+
+func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.options.Now) }
+
+// graphql is the one door to the schema, for callers from outside and for stored documents.
+func (s *Server) graphql(cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
+	admit, err := s.admission()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Admit = limit.Logged(admit, s.options.Now, cfg.Log)
+	cfg.Introspection = s.settings.Introspection.Is(s.settings.Loopback())
+	return gqlhttp.New(cfg)
+}
+
+// closeWithin is how long the last writes may take.
+const closeWithin = 2 * time.Second
+
+// Close writes what is still to be written. Last uses that can not be written any more are not worth a failed exit.
+func (s *Server) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeWithin)
+	defer cancel()
+	if err := errors.Join(s.DB.Flush(ctx), s.Mail.Stop(ctx)); err != nil {
+		s.options.Log.Warn("last uses and calls of dialects were not written, or mails not finished", "error", err)
+	}
+	if err := s.Observer.Close(ctx); err != nil {
+		s.options.Log.Warn("the last spans were not sent", "error", err)
+	}
+	return s.DB.Close()
+}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/observe"
+)
+
+// observe makes the observer and has the database and the hasher watched by it, before either is used.
+func (s *Server) observe(ctx context.Context) error {
+	settings, hasher, system := s.settings, s.options.Hasher, "sqlite"
+	if s.DB.Postgres() {
+		system = "postgresql"
+	}
+	o, err := observe.Open(ctx, observe.Config{
+		Metrics: settings.Measured(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
+		Log: s.options.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.DB.Observe(func(ctx context.Context, s db.Seen) { o.Statement(ctx, s, s.Start, s.Took, s.Err) })
+	hasher.Observe(o.HashWaited)
+	o.HashQueue(hasher.Load)
+	o.Pools(func() (all []observe.Pool) {
+		for _, p := range s.DB.Pools() {
+			all = append(all, observe.Pool{Name: p.Name, Max: p.Max, Open: p.Open, InUse: p.InUse, Waits: p.Waits, Waited: p.Waited})
+		}
+		return all
+	})
+	s.Observer = o
+	return nil
+}
+
+// Sweep is one round of the sweeper, told to the observer.
+func (s *Server) Sweep(ctx context.Context) error {
+	ended, rows := s.Observer.Sweep(), map[string]int{}
+	_, err := s.DB.Sweep(ctx, db.Clock(s.options.Now()), func(kind string, n int) { rows[kind] += n })
+	ended(rows, err)
+	return err
+}
+
+// metricsPage is /metrics beside everything else: there for who presents the token, and nowhere unless the settings say so.
+func (s *Server) metricsPage() http.Handler {
+	if !s.settings.MetricsOnMain() {
+		return http.HandlerFunc(edge.NotFound)
+	}
+	return s.Observer.Handler(s.settings.MetricsToken)
+}
+
+// ServeMetrics answers on the listener of /metrics, if it has one of its own, until stop. It is up while the server drains.
+func (s *Server) ServeMetrics(ctx context.Context) (stop func(), err error) {
+	if s.settings.MetricsListen == "" {
+		return func() {}, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.settings.MetricsListen)
+	if err != nil {
+		return nil, fmt.Errorf("DRAGOMAN_METRICS_LISTEN: %w; stop what listens there, or choose another address", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", s.Observer.Handler(s.settings.MetricsToken))
+	mux.HandleFunc("/", edge.NotFound)
+	server := httpServer(mux, s.options.Log)
+	go func() { _ = server.Serve(l) }()
+	return func() { _ = server.Close() }, nil
+}

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/rest"
+	"github.com/dragoman-auth/dragoman/web"
+)
+
+// ownPaths are no dialect's.
+var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/", "/account/"}
+
+// routes is the whole surface of the server.
+func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", graphql)
+	mux.Handle("/query", graphql) // where gqlgen servers are by habit
+	mux.Handle("/.well-known/jwks.json", edge.Get(s.Keys.ServeJWKS))
+	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
+	mux.Handle("/readyz", edge.Get(s.ready))
+	mux.Handle("/metrics", s.metricsPage())
+	docs := http.Handler(http.HandlerFunc(edge.NotFound))
+	if s.settings.Docs {
+		docs = web.Docs(web.DocsConfig{
+			Describe: engine.Describe, GraphQL: graphql, PublicURL: s.PublicURL, Version: s.options.Version,
+			Playground: s.settings.Playground.Is(s.settings.Loopback()),
+			Access:     s.settings.AccessTTL, Session: s.settings.SessionTTL, Idle: s.settings.SessionIdle, MinPassword: s.settings.PasswordMinLength,
+		})
+	}
+	mux.Handle("/docs", docs)
+	mux.Handle("/docs/", docs)
+	if s.settings.Playground.Is(s.settings.Loopback()) {
+		page := web.Playground("/graphql", s.settings.Docs)
+		mux.Handle("/{$}", page)
+		mux.Handle("/playground", page)
+		mux.Handle("/playground/", page)
+	} else {
+		mux.HandleFunc("/playground", edge.NotFound)
+		mux.HandleFunc("/playground/", edge.NotFound)
+	}
+	web.Pages(mux, web.PagesConfig{
+		GraphQL: graphql, PublicURL: s.PublicURL, MinPassword: s.settings.PasswordMinLength, Mailbox: LocalMailbox(s.settings, s.DB, s.letters),
+	})
+	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
+	mux.Handle("/", engine)
+	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
+}
