@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,14 +30,13 @@ routes:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	err := run(t.Context(), []string{"dialect", "check", file}, func(string) string { return "" }, &out, &out)
-	if err == nil {
-		t.Error("the check says that all is well")
+	got := command(t, t.TempDir(), nil, "dialect", "check", file)
+	if got.code != 1 {
+		t.Errorf("the check says that all is well: %+v", got)
 	}
 	for _, want := range []string{"FAIL  GET /a: adds", "status 500, want 200", "shelf.yaml:9: an expression failed: cannot add", "FAIL  GET /b: shows", "x: 1, want 2", "2 routes, 2 examples, 2 failed"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in:\n%s", want, out.String())
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("%q is missing in:\n%s", want, got.stdout)
 		}
 	}
 }

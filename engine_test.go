@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -857,17 +856,14 @@ func TestEngine_Limits(t *testing.T) {
 	})
 }
 
-// inProcess runs a command of the program.
-func inProcess(t *testing.T, env []string, args ...string) (string, error) {
+// commanded runs a command of the program in the root of the module. The error is what it complains of.
+func commanded(t *testing.T, env []string, args ...string) (string, error) {
 	t.Helper()
-	values := map[string]string{"DRAGOMAN_DATA_DIR": t.TempDir()}
-	for _, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		values[name] = value
+	got := command(t, ".", append([]string{"DRAGOMAN_DATA_DIR=" + t.TempDir()}, env...), args...)
+	if got.code != 0 {
+		return got.stdout, errors.New(strings.TrimPrefix(got.stderr, "dragoman: "))
 	}
-	var out bytes.Buffer
-	err := run(context.Background(), args, func(name string) string { return values[name] }, &out, io.Discard)
-	return out.String(), err
+	return got.stdout, nil
 }
 
 // A file that is broken keeps the server from starting, with the message that `dialect check` gives too.
@@ -881,7 +877,7 @@ func TestEngine_BrokenFile(t *testing.T) {
 	}
 	want := file + ":5: a dialect has no key \"mount\"\n    Did you mean mounts? The keys here are "
 	for _, args := range [][]string{{"dialect", "check", file}, {"dialect", "list"}, {"serve"}, {}} {
-		_, err := inProcess(t, []string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_LISTEN=127.0.0.1:0"}, args...)
+		_, err := commanded(t, []string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_LISTEN=127.0.0.1:0"}, args...)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -891,11 +887,11 @@ func TestEngine_BrokenFile(t *testing.T) {
 // The commands and settings that choose dialects.
 func TestEngine_Selection(t *testing.T) {
 	t.Parallel()
-	out, err := inProcess(t, nil, "dialect", "check", "rest/testdata/library-card.yaml")
+	out, err := commanded(t, nil, "dialect", "check", "rest/testdata/library-card.yaml")
 	if err != nil || !strings.Contains(out, "library-card: 16 routes, 3 examples, 0 failed") {
 		t.Errorf("%v %s", err, out)
 	}
-	_, err = inProcess(t, []string{"DRAGOMAN_DIALECTS=generic-v1,library", "DRAGOMAN_DIALECTS_DIR=rest/testdata", "DRAGOMAN_LISTEN=127.0.0.1:0"})
+	_, err = commanded(t, []string{"DRAGOMAN_DIALECTS=generic-v1,library", "DRAGOMAN_DIALECTS_DIR=rest/testdata", "DRAGOMAN_LISTEN=127.0.0.1:0"})
 	for _, name := range []string{`"library"`, "generic-v1", "authentication-zero", "library-card"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not in: %v", name, err)
@@ -914,7 +910,7 @@ func TestEngine_Selection(t *testing.T) {
 	if r := s.ask(t, "POST /sign_in", `{}`); r.Status != 401 {
 		t.Errorf("the other shipped ones are not: %d %s", r.Status, r.Body)
 	}
-	shown, err := inProcess(t, []string{"DRAGOMAN_DIALECTS_DIR=" + dir}, "dialect", "show", "generic-v1")
+	shown, err := commanded(t, []string{"DRAGOMAN_DIALECTS_DIR=" + dir}, "dialect", "show", "generic-v1")
 	if err != nil || shown != text {
 		t.Errorf("%v %.80s", err, shown)
 	}

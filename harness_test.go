@@ -26,24 +26,45 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
-// TestMain lets the test program be the server too: a test that needs a process of its own runs this program again.
+// TestMain runs the tests in the root of the module, where the files lie that they read.
 func TestMain(m *testing.M) {
-	if os.Getenv("DRAGOMAN_TEST_MAIN") == "1" {
-		for _, entry := range os.Environ() { // what tests are told is no setting, and the server refuses what is none
-			if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "DRAGOMAN_TEST_") {
-				_ = os.Unsetenv(name)
-			}
-		}
-		main()
-		return
-	}
 	flag.Parse()
 	if n := 2 * runtime.GOMAXPROCS(0); flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(n)) // half of the time a test waits for a database or a clock
 	}
 	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
 	debug.SetMemoryLimit(1 << 30)
-	os.Exit(dbtest.Run(m))
+	code := dbtest.Run(m)
+	_ = os.RemoveAll(built.dir)
+	os.Exit(code)
+}
+
+// built is the program, once for each test program that runs it.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// programPath builds the program at the first need, and gives the path. With GOCOVERDIR in the environment it counts what it covers.
+func programPath(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "dragoman-program-"); built.err != nil {
+			return
+		}
+		args := []string{"build", "-o", built.dir + "/dragoman"}
+		if os.Getenv("GOCOVERDIR") != "" {
+			args = append(args, "-cover", "-coverpkg=./...")
+		}
+		if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatalf("build the program: %v", built.err)
+	}
+	return built.dir + "/dragoman"
 }
 
 // clock is a time that a test moves by hand; it stands still otherwise.
@@ -339,13 +360,9 @@ func spawn(t testing.TB, env ...string) *process {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{URL: "http://" + address, cmd: exec.Command(self), out: &logSink{}}
+	p := &process{URL: "http://" + address, cmd: exec.Command(programPath(t)), out: &logSink{}}
 	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append([]string{"DRAGOMAN_TEST_MAIN=1", "DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH")}, env...)
+	p.cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
 	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") && !strings.Contains(all, "DRAGOMAN_SMTP_URL") {
 		p.cmd.Env = append(p.cmd.Env, "DRAGOMAN_SMTP_URL=none") // which a server for others has to say
 	}

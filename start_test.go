@@ -30,13 +30,9 @@ type ran struct {
 // program prepares the program with these settings alone, in a folder of its own.
 func program(t testing.TB, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(programPath(t), args...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"DRAGOMAN_TEST_MAIN=1"}, env...)
+	cmd.Env = append([]string{"GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
 	return cmd
 }
 
