@@ -33,7 +33,9 @@ import (
 	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/resolvers"
 	"github.com/dragoman-auth/dragoman/rest"
-	"github.com/dragoman-auth/dragoman/web"
+	"github.com/dragoman-auth/dragoman/web/docs"
+	"github.com/dragoman-auth/dragoman/web/pages"
+	"github.com/dragoman-auth/dragoman/web/playground"
 )
 
 //go:generate go tool gqlgen generate
@@ -338,17 +340,17 @@ func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *co
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(a.ready))
 	mux.Handle("/metrics", operator.MetricsPage(settings, a.observer))
-	docs := http.Handler(http.HandlerFunc(edge.NotFound))
+	apis := http.Handler(http.HandlerFunc(edge.NotFound))
 	if settings.Docs {
-		docs = web.Docs(web.DocsConfig{
+		apis = docs.Handler(docs.Config{
 			Describe: engine.Describe, GraphQL: graphql, PublicURL: a.publicURL, Version: version, Playground: settings.Playground.Is(settings.Loopback()),
 			Access: settings.AccessTTL, Session: settings.SessionTTL, Idle: settings.SessionIdle, MinPassword: settings.PasswordMinLength,
 		})
 	}
-	mux.Handle("/docs", docs)
-	mux.Handle("/docs/", docs)
+	mux.Handle("/docs", apis)
+	mux.Handle("/docs/", apis)
 	if settings.Playground.Is(settings.Loopback()) {
-		page := web.Playground("/graphql", settings.Docs)
+		page := playground.Handler("/graphql", settings.Docs)
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)
@@ -356,7 +358,7 @@ func (a *app) routes(graphql *gqlhttp.Handler, engine *rest.Engine, settings *co
 		mux.HandleFunc("/playground", edge.NotFound)
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
-	web.Pages(mux, web.PagesConfig{GraphQL: graphql, PublicURL: a.publicURL, MinPassword: settings.PasswordMinLength, Mailbox: operator.LocalMailbox(settings, a.db, a.letters)})
+	pages.Register(mux, pages.Config{GraphQL: graphql, PublicURL: a.publicURL, MinPassword: settings.PasswordMinLength, Mailbox: operator.LocalMailbox(settings, a.db, a.letters)})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))

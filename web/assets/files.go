@@ -1,4 +1,9 @@
-package web
+// Package assets is what the pages of the server share: the headers of their answers, the serving of embedded files, the fonts and
+// the icon.
+//
+// A file is served under a name with a fingerprint of its content, so that it may be cached for good. Every file travels in the
+// binary: a page is whole without the network.
+package assets
 
 import (
 	"bytes"
@@ -7,20 +12,21 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
 )
 
-// files holds other people's files, compressed (assets) and fonts (docs), and our own (playground, docs and pages).
+// shared holds the fonts, of other people, and the icon.
 //
-//go:embed assets/*.gz playground docs pages
-var files embed.FS
+//go:embed *.woff2 icon.svg
+var shared embed.FS
 
 // contentTypes says what the files of pages are, by extension. The table of the system is not asked: it differs from
 // machine to machine.
@@ -32,52 +38,56 @@ var contentTypes = map[string]string{
 	".woff2": "font/woff2",
 }
 
-// asset is one file, kept compressed: nearly every client takes it so.
-type asset struct {
+// File is one file, kept compressed: nearly every client takes it so.
+type File struct {
 	gzipped     []byte
 	contentType string
 	cache       string // Cache-Control, "" for a file that never changes under its name
 }
 
-// assetSet is the files of a page, by the name that they are served under and by the name in the source.
-type assetSet struct {
+// NewPage keeps a page whose name stays while its content changes. Browsers ask each time whether it is still the same.
+func NewPage(contentType string, content []byte) File {
+	return File{gzipped: compress(content), contentType: contentType, cache: "no-cache"}
+}
+
+// Set is the files of a page, by the path that they are served at and by the name in the source. It starts with the icon.
+type Set struct {
 	prefix string // of their paths
-	byName map[string]asset
+	byPath map[string]File
 	paths  map[string]string
 }
 
-func newAssetSet(prefix string) assetSet {
-	return assetSet{prefix: prefix, byName: map[string]asset{}, paths: map[string]string{}}
+// NewSet makes a set whose files are served below a path, which ends with a slash.
+func NewSet(prefix string) *Set {
+	s := &Set{prefix: prefix, byPath: map[string]File{}, paths: map[string]string{}}
+	s.Add("icon.svg", Read(shared, "icon.svg"))
+	return s
 }
 
-// loadAssets reads the playground's embedded files. They are fixed when the program is built, so it panics on one that is broken.
-func loadAssets() assetSet {
-	set := newAssetSet(assetPrefix)
-	for _, name := range glob("assets/*.gz") {
-		set.add(strings.TrimSuffix(path.Base(name), ".gz"), mustRead(name))
-	}
-	for _, name := range append(glob("playground/*.js"), append(glob("playground/*.css"), glob("playground/*.svg")...)...) {
-		set.add(path.Base(name), compress(mustRead(name)))
-	}
-	examples, err := json.Marshal(loadExamples())
-	if err != nil {
-		panic(fmt.Sprintf("web: examples: %v", err))
-	}
-	set.add("examples.json", compress(examples))
-	return set
-}
+// Add takes a file in. Its name says what it is, by the extension.
+func (s *Set) Add(name string, content []byte) { s.AddGzipped(name, compress(content)) }
 
-// add takes a file in under a name with a fingerprint of its content, so that it may be cached for good.
-func (s assetSet) add(name string, gzipped []byte) {
+// AddGzipped takes in a file that is compressed already; the name is without .gz.
+func (s *Set) AddGzipped(name string, gzipped []byte) {
 	ext := path.Ext(name)
 	sum := sha256.Sum256(gzipped)
-	served := strings.TrimSuffix(name, ext) + "-" + hex.EncodeToString(sum[:6]) + ext
-	s.byName[served] = asset{gzipped: gzipped, contentType: contentTypes[ext]}
-	s.paths[name] = s.prefix + served
+	served := s.prefix + strings.TrimSuffix(name, ext) + "-" + hex.EncodeToString(sum[:6]) + ext
+	s.byPath[served] = File{gzipped: gzipped, contentType: contentTypes[ext]}
+	s.paths[name] = served
 }
 
-// path is where the file of this name is served; the page asks for it.
-func (s assetSet) path(name string) (string, error) {
+// AddStyles takes in a style sheet and the shared fonts; it then names the fonts as they are served.
+func (s *Set) AddStyles(name string, css []byte) {
+	text := string(css)
+	for _, font := range []string{"inter.woff2", "mono.woff2"} {
+		s.Add(font, Read(shared, font))
+		text = strings.ReplaceAll(text, `url("`+font+`")`, `url("`+s.paths[font]+`")`)
+	}
+	s.Add(name, []byte(text))
+}
+
+// Path is where the file of this name is served; a template asks for it.
+func (s *Set) Path(name string) (string, error) {
 	p, ok := s.paths[name]
 	if !ok {
 		return "", fmt.Errorf("no asset %q", name)
@@ -85,29 +95,31 @@ func (s assetSet) path(name string) (string, error) {
 	return p, nil
 }
 
-// serve writes the file, compressed where the client takes that.
-func (a asset) serve(w http.ResponseWriter, r *http.Request) {
+// At gives the file that is served at this path.
+func (s *Set) At(path string) (file File, ok bool) {
+	file, ok = s.byPath[path]
+	return file, ok
+}
+
+// All gives every file with the path that it is served at.
+func (s *Set) All() iter.Seq2[string, File] { return maps.All(s.byPath) }
+
+// Serve writes the file, compressed where the client takes that.
+func (f File) Serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", cmp.Or(a.cache, "public, max-age=31536000, immutable"))
-	h.Set("Content-Type", a.contentType)
+	h.Set("Cache-Control", cmp.Or(f.cache, "public, max-age=31536000, immutable"))
+	h.Set("Content-Type", f.contentType)
 	h.Add("Vary", "Accept-Encoding")
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
-		writeBody(w, r, a.gzipped)
+		WriteBody(w, r, f.gzipped)
 		return
 	}
-	plain, err := decompress(a.gzipped)
+	plain, err := decompress(f.gzipped)
 	if err != nil {
-		panic(fmt.Sprintf("web: embedded file: %v", err))
+		panic(fmt.Sprintf("assets: embedded file: %v", err))
 	}
-	writeBody(w, r, plain)
-}
-
-func writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // a client that went away is nobody's concern
-	}
+	WriteBody(w, r, plain)
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3): gzip, x-gzip or *, unless its weight is zero. A named
@@ -147,18 +159,21 @@ func decompress(gzipped []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-func glob(pattern string) []string {
+// Glob gives the names of the embedded files of a pattern. The pattern is fixed when the program is built, so a broken one is a
+// mistake of the program.
+func Glob(files fs.FS, pattern string) []string {
 	names, err := fs.Glob(files, pattern)
 	if err != nil {
-		panic(fmt.Sprintf("web: %q: %v", pattern, err))
+		panic(fmt.Sprintf("assets: %q: %v", pattern, err))
 	}
 	return names
 }
 
-func mustRead(name string) []byte {
-	content, err := files.ReadFile(name)
+// Read gives the content of an embedded file. That a file is missing is a mistake of the program.
+func Read(files fs.FS, name string) []byte {
+	content, err := fs.ReadFile(files, name)
 	if err != nil {
-		panic(fmt.Sprintf("web: %v", err))
+		panic(fmt.Sprintf("assets: %v", err))
 	}
 	return content
 }

@@ -1,8 +1,10 @@
-package web
+// Package docs serves the documentation of the APIs: its pages, and the OpenAPI document of each dialect.
+package docs
 
 import (
 	"bytes"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"html/template"
@@ -15,17 +17,21 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/rest/openapi"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
-// docsSecurityPolicy lets the pages of the documentation load their own files, and nothing else.
-const docsSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+//go:embed *.html *.js *.css
+var files embed.FS
+
+// securityPolicy lets the pages of the documentation load their own files, and nothing else.
+const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// docsAssetPrefix is where the files of the documentation are served; no dialect is called _.
-const docsAssetPrefix = "/docs/_/"
+// assetPrefix is where the files of the documentation are served; no dialect is called _.
+const assetPrefix = "/docs/_/"
 
-// DocsConfig is what the documentation of the APIs is made of.
-type DocsConfig struct {
+// Config is what the documentation of the APIs is made of.
+type Config struct {
 	Describe   func() []*rest.Description // the dialects; asked once, for the first reader
 	GraphQL    *gqlhttp.Handler
 	PublicURL  string
@@ -36,11 +42,11 @@ type DocsConfig struct {
 	MinPassword           int           // the server's own least number of characters
 }
 
-// Docs serves the documentation of the APIs: /docs with all of them, /docs/graphql, /docs/NAME and /docs/NAME/openapi.json (OpenAPI
+// Handler serves the documentation of the APIs: /docs with all of them, /docs/graphql, /docs/NAME and /docs/NAME/openapi.json (OpenAPI
 // 3.1) for each dialect, and the files of the pages below /docs/_/. It takes GET and HEAD; anything else is not found. The pages are
 // made for the first reader and kept.
-func Docs(cfg DocsConfig) http.Handler {
-	return &docs{made: sync.OnceValue(func() map[string]func() *document { return makeDocs(cfg) })}
+func Handler(cfg Config) http.Handler {
+	return &docs{made: sync.OnceValue(func() map[string]func() *document { return render(cfg) })}
 }
 
 type docs struct {
@@ -49,22 +55,19 @@ type docs struct {
 
 // document is a page or a file of the documentation.
 type document struct {
-	asset
+	assets.File
 	etag string // "" for a file, whose name changes with its content
 }
 
 // ServeHTTP answers for the pages and their files.
 func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setPageHeaders(w.Header())
-	w.Header().Set("Content-Security-Policy", docsSecurityPolicy)
+	assets.SetHeaders(w.Header(), securityPolicy)
 	made, ok := d.made()[r.URL.Path]
 	if !ok {
 		edge.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		edge.Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
+	if !assets.Allow(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	found := made()
@@ -77,7 +80,7 @@ func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if found.etag != "" {
 			w.Header().Set("ETag", found.etag)
 		}
-		found.serve(w, r)
+		found.Serve(w, r)
 	}
 }
 
@@ -91,48 +94,42 @@ func matches(headers []string, etag string) bool {
 	return false
 }
 
-// loadDocsAssets reads the embedded files of the documentation; the style sheet names the fonts as they are served.
-func loadDocsAssets() assetSet {
-	set := newAssetSet(docsAssetPrefix)
-	css := string(mustRead("docs/docs.css"))
-	for _, font := range []string{"inter.woff2", "mono.woff2"} {
-		set.add(font, compress(mustRead("docs/"+font)))
-		css = strings.ReplaceAll(css, `url("`+font+`")`, `url("`+set.paths[font]+`")`)
-	}
-	set.add("docs.css", compress([]byte(css)))
-	set.add("docs.js", compress(mustRead("docs/docs.js")))
-	set.add("icon.svg", compress(mustRead("playground/icon.svg")))
+// load reads the embedded files of the documentation.
+func load() *assets.Set {
+	set := assets.NewSet(assetPrefix)
+	set.AddStyles("docs.css", assets.Read(files, "docs.css"))
+	set.Add("docs.js", assets.Read(files, "docs.js"))
 	return set
 }
 
-// makeDocs gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the program is
+// render gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the program is
 // built, and what they are given is plain data: a failure is a mistake of the program.
-func makeDocs(cfg DocsConfig) map[string]func() *document {
-	assets := loadDocsAssets()
-	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": assets.path}).ParseFS(files, "docs/*.html"))
+func render(cfg Config) map[string]func() *document {
+	set := load()
+	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html"))
 	all := map[string]func() *document{}
-	for name, file := range assets.byName {
-		all[docsAssetPrefix+name] = func() *document { return &document{asset: file} }
+	for path, file := range set.All() {
+		all[path] = func() *document { return &document{File: file} }
 	}
-	render := func(path, name string, data func() any) {
+	page := func(path, name string, data func() any) {
 		all[path] = sync.OnceValue(func() *document {
-			var page bytes.Buffer
-			if err := pages.ExecuteTemplate(&page, name, data()); err != nil {
-				panic(fmt.Sprintf("web: render %s: %v", path, err))
+			var html bytes.Buffer
+			if err := pages.ExecuteTemplate(&html, name, data()); err != nil {
+				panic(fmt.Sprintf("docs: render %s: %v", path, err))
 			}
-			return newDocument("text/html; charset=utf-8", page.Bytes())
+			return newDocument("text/html; charset=utf-8", html.Bytes())
 		})
 	}
 	dialects := cfg.Describe()
 	frame := newFrame(cfg, dialects)
-	render("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
-	render("/docs/graphql", "graphql.html", func() any { return graphqlPageOf(cfg, frame.at("graphql")) })
+	page("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
+	page("/docs/graphql", "graphql.html", func() any { return graphqlPageOf(cfg, frame.at("graphql")) })
 	for _, d := range dialects {
-		render("/docs/"+d.Name, "dialect.html", func() any { return dialectPageOf(cfg, frame.at(d.Name), d) })
+		page("/docs/"+d.Name, "dialect.html", func() any { return dialectPageOf(cfg, frame.at(d.Name), d) })
 		all["/docs/"+d.Name+"/openapi.json"] = sync.OnceValue(func() *document {
 			text, err := openapi.Write(d, cfg.PublicURL, cfg.Version)
 			if err != nil {
-				panic(fmt.Sprintf("web: the OpenAPI document of %s: %v", d.Name, err))
+				panic(fmt.Sprintf("docs: the OpenAPI document of %s: %v", d.Name, err))
 			}
 			return newDocument("application/json; charset=utf-8", text)
 		})
@@ -140,11 +137,11 @@ func makeDocs(cfg DocsConfig) map[string]func() *document {
 	return all
 }
 
-// newDocument keeps a page compressed. Browsers ask each time whether it is still the same.
+// newDocument makes a page, with a tag by which browsers ask whether it is still the same.
 func newDocument(contentType string, content []byte) *document {
 	sum := sha256.Sum256(content)
 	return &document{
-		asset: asset{gzipped: compress(content), contentType: contentType, cache: "no-cache"},
-		etag:  `W/"` + hex.EncodeToString(sum[:8]) + `"`,
+		File: assets.NewPage(contentType, content),
+		etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`,
 	}
 }

@@ -1,4 +1,4 @@
-package web
+package docs
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/rest"
+	"github.com/dragoman-auth/dragoman/web/playground"
 )
 
 // graphqlPage is /docs/graphql: the operations of the playground's tabs, as commands.
@@ -33,18 +34,18 @@ var (
 	commentLine     = regexp.MustCompile(`(?m)^\s*#.*\n`)
 )
 
-func graphqlPageOf(cfg DocsConfig, f frame) graphqlPage {
+func graphqlPageOf(cfg Config, f frame) graphqlPage {
 	page := graphqlPage{frame: f, Facts: []fact{
 		{"Endpoint", []line{{"POST " + cfg.PublicURL + "/graphql", "with a JSON body"}, {"GET " + cfg.PublicURL + "/graphql", "for queries, with the header Apollo-Require-Preflight"}}},
 		{"Credentials", []line{{"Authorization: Bearer …", "an access token, a session token or an API key"}, {"X-API-Key: …", "for API keys"}, {"", "or the session cookie"}}},
 		{"Tokens", []line{{"", "Access tokens live for " + lasting(cfg.Access)}, {"", "A session ends when it is not used for " + lasting(cfg.Idle) + ", and after " + lasting(cfg.Session) + " in any case"}}},
 		{"Refusals", []line{{"userErrors", "of a mutation say why it had no effect: code, message, field"}, {"errors[].extensions.code", "for everything else"}}},
 	}}
-	for _, tab := range loadExamples() {
+	for _, tab := range playground.Examples() {
 		variables := map[string]json.RawMessage{}
 		if tab.Variables != "" {
 			if err := json.Unmarshal([]byte(tab.Variables), &variables); err != nil {
-				panic(fmt.Sprintf("web: variables of an example: %v", err))
+				panic(fmt.Sprintf("docs: variables of an example: %v", err))
 			}
 		}
 		for _, text := range operationsIn(tab.Query) {
@@ -69,13 +70,13 @@ func operationsIn(document string) []string {
 	return all
 }
 
-func operationOf(cfg DocsConfig, text string, variables map[string]json.RawMessage) operationView {
+func operationOf(cfg Config, text string, variables map[string]json.RawMessage) operationView {
 	head := beginsOperation.FindStringSubmatch(text)
 	view := operationView{Name: head[2], Anchor: strings.ToLower(head[2]), Kind: head[1], Document: colouredGraphQL(text)}
 	if cfg.GraphQL != nil {
 		document, err := cfg.GraphQL.Document(text)
 		if err != nil { // every example is held against the schema when the program is built
-			panic(fmt.Sprintf("web: the example %s: %v", view.Name, err))
+			panic(fmt.Sprintf("docs: the example %s: %v", view.Name, err))
 		}
 		for _, code := range document.Refusals() {
 			view.Codes = append(view.Codes, string(code))

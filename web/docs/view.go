@@ -1,4 +1,4 @@
-package web
+package docs
 
 import (
 	"net/http"
@@ -21,7 +21,7 @@ type link struct {
 	Current     bool
 }
 
-func newFrame(cfg DocsConfig, dialects []*rest.Description) frame {
+func newFrame(cfg Config, dialects []*rest.Description) frame {
 	f := frame{PublicURL: cfg.PublicURL, Playground: cfg.Playground, APIs: []link{{Name: "graphql", Title: "GraphQL API"}}}
 	for _, d := range dialects {
 		f.APIs = append(f.APIs, link{Name: d.Name, Title: d.Title})
@@ -121,7 +121,7 @@ type stepView struct {
 	Keeps   []rest.Kept
 }
 
-func dialectPageOf(cfg DocsConfig, f frame, d *rest.Description) dialectPage {
+func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
 	page := dialectPage{frame: f, Description: d, Sunset: noticeOf(d.Sunset), Facts: factsOf(cfg, d)}
 	common := commonErrors(d)
 	for _, e := range append(common, d.Errors...) {

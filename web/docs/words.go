@@ -1,4 +1,4 @@
-package web
+package docs
 
 import (
 	"maps"
@@ -19,7 +19,7 @@ type fact struct {
 // line is a code with words behind it; either may be "".
 type line struct{ Code, Words string }
 
-func factsOf(cfg DocsConfig, d *rest.Description) []fact {
+func factsOf(cfg Config, d *rest.Description) []fact {
 	var mounts []line
 	for _, m := range d.Mounts {
 		mounts = append(mounts, line{Code: strings.TrimSuffix(cfg.PublicURL+m, "/")})
@@ -76,7 +76,7 @@ func credentialsOf(d *rest.Description) []line {
 	return all
 }
 
-func tokensOf(cfg DocsConfig, d *rest.Description) []line {
+func tokensOf(cfg Config, d *rest.Description) []line {
 	t := d.Tokens
 	or := func(own, server time.Duration) string {
 		if own > 0 {

@@ -1,4 +1,4 @@
-package web
+package pages
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/visit"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // maxForm is the greatest form that the pages of accounts send, in bytes.
@@ -28,16 +29,16 @@ const maxForm = 8 << 10
 // and a button sends it by POST: to open a page, or to fetch it ahead, uses nothing up (OT-13). Without a token, and without
 // scripts, a page asks for the address and the code of the mail. What a form says goes to the mutation of its page, through the
 // same door as every other caller's.
-func newAccount(cfg PagesConfig, templates *template.Template, assets assetSet) *account {
+func newAccount(cfg Config, templates *template.Template, files *assets.Set) *account {
 	a := &account{
-		graphql: cfg.GraphQL, templates: templates, assets: assets.byName, pages: map[string]*accountPage{},
+		graphql: cfg.GraphQL, templates: templates, files: files, pages: map[string]*accountPage{},
 		minPassword: cfg.MinPassword, origin: http.NewCrossOriginProtection(),
 	}
 	_, a.site, _ = strings.Cut(cfg.PublicURL, "://")
 	for _, p := range accountPages() {
 		document, err := cfg.GraphQL.Document(p.mutation)
 		if err != nil { // it is fixed when the program is built
-			panic(fmt.Sprintf("web: the mutation of the page %s: %v", p.Name, err))
+			panic(fmt.Sprintf("pages: the mutation of the page %s: %v", p.Name, err))
 		}
 		p.document = document
 		a.pages[p.Name] = p
@@ -48,7 +49,7 @@ func newAccount(cfg PagesConfig, templates *template.Template, assets assetSet) 
 type account struct {
 	graphql     *gqlhttp.Handler
 	templates   *template.Template
-	assets      map[string]asset
+	files       *assets.Set
 	pages       map[string]*accountPage
 	minPassword int
 	site        string
@@ -57,11 +58,10 @@ type account struct {
 
 // ServeHTTP answers for the pages and their files.
 func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setPageHeaders(w.Header())
-	w.Header().Set("Content-Security-Policy", pagesSecurityPolicy)
-	if file, ok := a.assets[strings.TrimPrefix(r.URL.Path, pagesAssetPrefix)]; ok && strings.HasPrefix(r.URL.Path, pagesAssetPrefix) {
-		if allow(w, r, http.MethodGet, http.MethodHead) {
-			file.serve(w, r)
+	assets.SetHeaders(w.Header(), securityPolicy)
+	if file, ok := a.files.At(r.URL.Path); ok {
+		if assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+			file.Serve(w, r)
 		}
 		return
 	}
@@ -69,7 +69,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case page == nil:
 		edge.NotFound(w, r)
-	case !allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
+	case !assets.Allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
 	case r.Method == http.MethodPost:
 		a.post(w, r, page)
 	default:

@@ -1,4 +1,4 @@
-package web
+package pages
 
 import "github.com/dragoman-auth/dragoman/internal/gqlhttp"
 

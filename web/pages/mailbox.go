@@ -1,4 +1,4 @@
-package web
+package pages
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own machine and for the
@@ -24,7 +25,7 @@ import (
 //
 // Whoever can read it can take over accounts. So it answers for the names of this machine and of the public URL alone, which
 // keeps out pages that got a name of theirs to point here, and pages of other origins learn nothing from it.
-func newMailbox(cfg PagesConfig, pages *template.Template) http.Handler {
+func newMailbox(cfg Config, pages *template.Template) http.Handler {
 	if cfg.Mailbox == nil {
 		return http.HandlerFunc(edge.NotFound)
 	}
@@ -45,8 +46,7 @@ const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data
 
 // ServeHTTP answers for the mailbox.
 func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setPageHeaders(w.Header())
-	w.Header().Set("Content-Security-Policy", pagesSecurityPolicy)
+	assets.SetHeaders(w.Header(), securityPolicy)
 	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"} {
 		w.Header().Del(name) // not even to pages that may use the API
 	}
@@ -56,7 +56,7 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !ok || rest != "" && (!strings.HasPrefix(rest, "/") || id == "" || strings.Contains(id, "/")):
 		edge.NotFound(w, r)
 		return
-	case !allow(w, r, http.MethodGet, http.MethodHead):
+	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 		return
 	case !b.ours(r.Host) || elsewhere(r):
 		edge.Problem(w, http.StatusForbidden, "The local mailbox is for people and programs at this machine, by its own address.")
@@ -76,7 +76,7 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case html:
 		w.Header().Set("Content-Security-Policy", framePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		writeBody(w, r, []byte(topmost(mails[0].HTML)))
+		assets.WriteBody(w, r, []byte(topmost(mails[0].HTML)))
 	case strings.Contains(r.Header.Get("Accept"), "application/json"):
 		b.writeJSON(w, r, mails, id != "")
 	default:
@@ -143,10 +143,10 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // people read it
 	if err := encoder.Encode(out); err != nil {
-		panic("web: the mailbox as JSON: " + err.Error())
+		panic("pages: the mailbox as JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	writeBody(w, r, text.Bytes())
+	assets.WriteBody(w, r, text.Bytes())
 }
 
 // mailboxPage is the list, and beside it one mail, nil for none.

@@ -1,4 +1,4 @@
-package web
+package playground
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 
 func contract(t *testing.T) *ast.Schema {
 	t.Helper()
-	names, err := filepath.Glob("../graph/schema/*.graphqls")
+	names, err := filepath.Glob("../../graph/schema/*.graphqls")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no schema files: %v", err)
 	}
@@ -40,7 +40,7 @@ func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	schema := contract(t)
 	var names []string
-	for _, tab := range loadExamples() {
+	for _, tab := range Examples() {
 		doc, err := gqlparser.LoadQueryWithRules(schema, tab.Query, rules.NewDefaultRules())
 		if err != nil {
 			t.Errorf("%v in\n%s", err, tab.Query)

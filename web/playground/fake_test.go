@@ -1,4 +1,4 @@
-package web
+package playground
 
 import (
 	"encoding/json"
@@ -32,7 +32,7 @@ type question struct {
 func serve(t *testing.T, f *fake) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
-	pages := Playground("/graphql", true)
+	pages := Handler("/graphql", true)
 	mux.Handle("/{$}", pages)
 	mux.Handle("/playground", pages)
 	mux.Handle(assetPrefix, pages)

@@ -1,4 +1,4 @@
-package web
+package playground
 
 import (
 	"bytes"
@@ -19,13 +19,16 @@ func ask(t *testing.T, method, path, acceptEncoding string) *httptest.ResponseRe
 		r.Header.Set("Accept-Encoding", acceptEncoding)
 	}
 	w := httptest.NewRecorder()
-	Playground("/graphql", true).ServeHTTP(w, r)
+	Handler("/graphql", true).ServeHTTP(w, r)
 	return w
 }
 
 func TestPlaygroundAnswers(t *testing.T) {
 	t.Parallel()
-	script := loadAssets().paths["playground.js"]
+	script, err := load().Path("playground.js")
+	if err != nil {
+		t.Fatal(err)
+	}
 	const html, text = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 	const problem = "application/json; charset=utf-8"
 	cases := []struct {
@@ -58,7 +61,7 @@ func TestPlaygroundAnswers(t *testing.T) {
 			if w.Code != c.status || h.Get("Content-Type") != c.contentType || h.Get("Cache-Control") != c.cache {
 				t.Errorf("got %d %q %q", w.Code, h.Get("Content-Type"), h.Get("Cache-Control"))
 			}
-			if h.Get("Content-Security-Policy") != contentSecurityPolicy || h.Get("X-Content-Type-Options") != "nosniff" ||
+			if h.Get("Content-Security-Policy") != securityPolicy || h.Get("X-Content-Type-Options") != "nosniff" ||
 				h.Get("Referrer-Policy") != "no-referrer" {
 				t.Errorf("headers %v", h)
 			}
@@ -76,8 +79,8 @@ func TestContentSecurityPolicyIsStrict(t *testing.T) {
 	t.Parallel()
 	want := "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; font-src 'self' data:; " +
 		"img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-	if contentSecurityPolicy != want {
-		t.Errorf("got %s", contentSecurityPolicy)
+	if securityPolicy != want {
+		t.Errorf("got %s", securityPolicy)
 	}
 }
 
@@ -127,29 +130,4 @@ func unpack(t *testing.T, body io.Reader) []byte {
 		t.Fatal(err)
 	}
 	return plain
-}
-
-func TestAcceptsGzip(t *testing.T) {
-	t.Parallel()
-	cases := map[string]bool{
-		"":                       false,
-		"identity":               false,
-		"gzip":                   true,
-		"br, GZIP":               true,
-		"x-gzip":                 true,
-		"*":                      true,
-		"gzip;q=0":               false,
-		"gzip; q=0.000, *":       false,
-		"*;q=0":                  false,
-		"*, gzip;q=0":            false,
-		"deflate, gzip ; q=0.5":  true,
-		"gzip;q=nonsense":        false,
-		"gzipped":                false,
-		"br;q=1.0, identity;q=0": false,
-	}
-	for header, want := range cases {
-		if got := acceptsGzip([]string{header}); got != want {
-			t.Errorf("%q: %t", header, got)
-		}
-	}
 }
