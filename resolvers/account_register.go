@@ -45,16 +45,20 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	var session *db.Session
-	if input.SignIn && !r.RequireVerifiedEmail {
-		session = r.newSession(ctx, user.ID, input.TokenDelivery, user.CreatedAt)
-		session.Device = r.deviceID(ctx)
-		user.LastLoginAt = &session.CreatedAt
-		if err := r.rehearse(ctx, user, session); err != nil {
-			return nil, err
+	var taken *db.Taken
+	write := func(s *db.Session) (made *db.User, err error) {
+		if taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...); taken == nil {
+			made = user
 		}
+		return made, err
 	}
-	taken, err := r.DB.Register(ctx, user, session, r.firstMails(ctx, user, input), notes...)
+	in := &graph.LoginPayload{}
+	if input.SignIn && !r.RequireVerifiedEmail {
+		p := proof{user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: user.CreatedAt, delivery: input.TokenDelivery}
+		in, err = r.startSession(ctx, p, write)
+	} else {
+		_, err = write(nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +74,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	case err != nil:
 		return nil, err
 	}
-	payload := &graph.RegisterPayload{User: user, Session: session, UserErrors: accepted()}
-	if session != nil {
-		payload.Tokens, err = r.tokens(ctx, user, session, input.TokenDelivery)
-	}
-	return payload, err
+	return &graph.RegisterPayload{User: user, Session: in.Session, Tokens: in.Tokens, UserErrors: accepted()}, nil
 }
 
 // firstPassword gives a new account its password: one that nobody learns where none was chosen (PW-17). It tells what the log shall

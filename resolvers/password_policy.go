@@ -21,17 +21,6 @@ func (r *resolver) profile(ctx context.Context) *profile.Profile {
 	return &profile.Profile{}
 }
 
-// newSession is the session of a person who just showed their password.
-func (r *resolver) newSession(ctx context.Context, user db.UserID, delivery graph.TokenDelivery, now time.Time) *db.Session {
-	p := r.profile(ctx)
-	life, idle := cmp.Or(p.SessionTTL, r.SessionTTL), cmp.Or(p.Refresh.TTL, r.SessionIdle)
-	s := db.NewSession(ctx, user, life, idle, now, db.AuthPassword)
-	if delivery != graph.TokenDeliveryBody {
-		s.Generation = db.NoRefresh
-	}
-	return s
-}
-
 // policy is what new passwords must pass.
 func (r *resolver) policy(ctx context.Context) password.Policy {
 	return password.Policy{MinLength: cmp.Or(r.profile(ctx).Password.MinLength, r.Policy.MinLength)}

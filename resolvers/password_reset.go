@@ -64,14 +64,17 @@ func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetP
 	if !r.profile(ctx).SignInAfterReset {
 		return payload, nil
 	}
-	session := r.newSession(ctx, user.ID, graph.TokenDeliveryBody, r.now())
-	session.Methods = []db.AuthMethod{db.AuthMagicLink} // what was shown came by mail
-	started, err := r.DB.Login(ctx, &db.Attempt{User: *user}, session, r.SessionLimit)
-	if err != nil || !started { // changed again since: they sign in by what counts now
-		return payload, err
+	p := proof{user: user, method: db.AuthMagicLink, at: r.now(), delivery: graph.TokenDeliveryBody} // what was shown came by mail
+	in, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+		started, err := r.DB.Login(ctx, &db.Attempt{User: *user}, s, r.SessionLimit)
+		if !started { // changed again since: they sign in by what counts now
+			return nil, err
+		}
+		return user, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	user.LastLoginAt = &session.CreatedAt
-	payload.Session = session
-	payload.Tokens, err = r.tokens(ctx, user, session, graph.TokenDeliveryBody)
-	return payload, err
+	payload.Session, payload.Tokens = in.Session, in.Tokens
+	return payload, nil
 }

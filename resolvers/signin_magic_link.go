@@ -29,20 +29,14 @@ func (r *resolver) loginWithMagicLink(ctx context.Context, input graph.LoginWith
 	if err != nil {
 		return nil, err
 	}
-	session := r.newSession(ctx, m.User.ID, input.TokenDelivery, r.now())
-	session.Methods = []db.AuthMethod{db.AuthMagicLink}
-	if err := r.rehearse(ctx, &m.User, session); err != nil {
-		return nil, err
-	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
-		return r.DB.LoginByMail(ctx, m, session, r.SessionLimit)
+	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
+	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
+		user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+			return r.DB.LoginByMail(ctx, m, session, r.SessionLimit)
+		})
+		if err == nil && why != "" {
+			err = r.deadMail(ctx, s.action, m.User.ID, why)
+		}
+		return user, err
 	})
-	if err == nil && why != "" {
-		err = r.deadMail(ctx, s.action, m.User.ID, why)
-	}
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := r.tokens(ctx, user, session, input.TokenDelivery)
-	return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: accepted()}, err
 }

@@ -58,19 +58,16 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		if r.RequireVerifiedEmail && !user.EmailVerified() {
 			return nil, r.unverified(ctx, attempt, now)
 		}
-		session := r.newSession(ctx, user.ID, input.TokenDelivery, now)
-		session.Device = r.deviceID(ctx)
-		if err := r.rehearse(ctx, user, session); err != nil {
-			return nil, err
-		}
-		started, err := r.DB.Login(ctx, attempt, session, r.SessionLimit)
-		if err != nil {
-			return nil, err
-		}
-		if started {
-			user.LastLoginAt = &session.CreatedAt
-			tokens, err := r.tokens(ctx, user, session, input.TokenDelivery)
-			return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: accepted()}, err
+		p := proof{user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery}
+		payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+			started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
+			if !started {
+				return nil, err
+			}
+			return user, err
+		})
+		if err != nil || payload.Session != nil {
+			return payload, err
 		}
 	}
 	if err := r.failed(ctx, attempt, whyFailed(attempt, right), now); err != nil {
