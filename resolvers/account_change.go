@@ -109,30 +109,6 @@ func (e *edit) takePassword(text, field string, endOthers bool) {
 	e.Password, e.password, e.field, e.EndOthers = true, &text, field, endOthers
 }
 
-// ChangePassword is Mutation.changePassword.
-func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswordInput) (*graph.UserPayload, error) {
-	c, err := r.person(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e := r.edit(ctx, c, "change_password")
-	e.current = input.CurrentPassword.Value()
-	e.takePassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
-	return r.userPayload(r.apply(ctx, c, e, nil))
-}
-
-// ChangeEmail is Mutation.changeEmail.
-func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput) (*graph.UserPayload, error) {
-	c, err := r.person(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e := r.edit(ctx, c, "change_email")
-	e.current = input.CurrentPassword.Value()
-	err = e.takeEmail(input.Email)
-	return r.userPayload(r.apply(ctx, c, e, err))
-}
-
 func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload, error) {
 	if err != nil {
 		errs, err := refused(err)
@@ -216,28 +192,4 @@ func (e *edit) notes() (notes []string) {
 		notes = append(notes, "password")
 	}
 	return notes
-}
-
-// DeleteAccount is Mutation.deleteAccount.
-func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, error) {
-	c, err := r.person(ctx)
-	if err != nil {
-		return nil, err
-	}
-	erased, err := r.DB.EraseAccount(ctx, c.Caller, r.now())
-	forget(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switch erased {
-	case db.NotAlive:
-		return nil, r.overtaken(ctx, nil, "")
-	case db.LastAdmin:
-		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
-		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
-		return &graph.BasicPayload{UserErrors: errs}, err
-	case db.Gone:
-		r.cookieEnded(ctx, c.Caller.Session.ID, false)
-	}
-	return &graph.BasicPayload{UserErrors: accepted()}, nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
-	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
 // Me is Query.me: null for nobody, FORBIDDEN for an API key that may not read the account.
@@ -33,21 +32,4 @@ func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, er
 		credential.Session = &c.Caller.Session
 	}
 	return credential, nil
-}
-
-// ServerInfo is Query.serverInfo.
-func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
-	methods := []db.AuthMethod{db.AuthPassword, db.AuthMagicLink, db.AuthAPIKey}
-	if r.MailOff {
-		methods = []db.AuthMethod{db.AuthPassword, db.AuthAPIKey}
-	}
-	return &graph.ServerInfo{
-		Version:     r.Version,
-		AuthMethods: methods,
-		PasswordPolicy: &graph.PasswordPolicy{
-			MinLength: r.policy(ctx).MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes,
-			ChecksBreaches: !r.profile(ctx).Password.FlagGuessable,
-		},
-		RegistrationOpen: r.RegistrationOpen, VerifiedEmailRequired: r.RequireVerifiedEmail,
-	}, nil
 }

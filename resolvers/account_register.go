@@ -3,16 +3,10 @@ package resolvers
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
-)
-
-const (
-	maxName     = 200  // code points of a display name
-	maxMetadata = 1024 // bytes of JSON (JW-11)
 )
 
 // Register is Mutation.register.
@@ -115,70 +109,4 @@ func (r *resolver) firstMails(ctx context.Context, u *db.User, input graph.Regis
 		}
 	}
 	return mails
-}
-
-// newUser checks what the person asked for, but for the password.
-func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
-	u := db.NewUser(r.now())
-	if err := setEmail(u, input.Email); err != nil {
-		return nil, err
-	}
-	if err := setUsername(u, input.Username.Value()); err != nil {
-		return nil, err
-	}
-	if err := setName(u, input.Name.Value()); err != nil {
-		return nil, err
-	}
-	if err := setLocale(u, input.Locale.Value()); err != nil {
-		return nil, err
-	}
-	var err error
-	u.Metadata, err = metadata(input.Metadata.Value())
-	return u, err
-}
-
-// metadata brings free data to the form that the database will give back, so that a token holds the same numbers today
-// and after the next sign-in, and measures that form.
-func metadata(given db.JSONObject) (db.JSONObject, error) {
-	if given == nil {
-		return nil, nil
-	}
-	var kept map[string]any
-	b, err := json.Marshal(given)
-	if err == nil {
-		err = json.Unmarshal(b, &kept)
-	}
-	if err == nil {
-		b, err = json.Marshal(unsigned(kept))
-	}
-	if err != nil || len(b) > maxMetadata {
-		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
-	}
-	return kept, nil
-}
-
-// unsigned takes the sign from every zero, as Postgres does.
-func unsigned(v any) any {
-	switch v := v.(type) {
-	case float64:
-		return v + 0
-	case []any:
-		for i := range v {
-			v[i] = unsigned(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = unsigned(v[k])
-		}
-	}
-	return v
-}
-
-// alreadyExists names the username first. It is public and the address is not: a dialect that answers a taken address like a
-// free one (LG-04) would else tell them apart when the username beside it is taken.
-func alreadyExists(taken *db.Taken) error {
-	if taken.Username {
-		return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")
-	}
-	return fault.New(fault.AlreadyExists, "There is an account with this email address already.", "input", "email")
 }

@@ -1,13 +1,23 @@
 package resolvers
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
-	"github.com/dragoman-auth/dragoman/internal/fault"
 )
+
+// ChangeEmail is Mutation.changeEmail.
+func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := r.edit(ctx, c, "change_email")
+	e.current = input.CurrentPassword.Value()
+	err = e.takeEmail(input.Email)
+	return r.userPayload(r.apply(ctx, c, e, err))
+}
 
 // changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go out for one
 // that is somebody else's: that person learns of it, and nobody can confirm it.
@@ -54,62 +64,4 @@ func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken boo
 		mails = append(mails, r.mailNotice(ctx, db.MailChangeAsked, was, data)...)
 	}
 	return mails
-}
-
-// addressSet tells the former address of an account that an administrator set another one. There is no link to take that back:
-// the former mailbox may be the reason for it.
-func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
-	return func(was, is *db.User) []*db.Mail {
-		if was.EmailCanonical == is.EmailCanonical {
-			return nil
-		}
-		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
-		for _, m := range mails {
-			m.TTLSeconds = 0
-			m.Data.Device, m.Data.IP = "", "" // the administrator's, which are none of the person's business
-		}
-		return mails
-	}
-}
-
-// taken gives the refusal of a name that somebody has, after telling the owner of an address that it was tried (LG-04).
-func (r *resolver) taken(ctx context.Context, wanted *db.User, which *db.Taken) error {
-	if which.Email && !which.Username && !r.MailOff {
-		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)
-		if may, err := r.mayMail(ctx, m.Kind, m.AddressCanonical); err != nil || !may {
-			return cmp.Or(err, alreadyExists(which))
-		}
-		if err := r.DB.QueueMails(ctx, m); err != nil {
-			return err
-		}
-	}
-	return alreadyExists(which)
-}
-
-// CancelEmailChange is Mutation.cancelEmailChange.
-func (r *resolver) CancelEmailChange(ctx context.Context, input graph.CancelEmailChangeInput) (*graph.UserPayload, error) {
-	user, err := r.cancelEmailChange(ctx, input.Token)
-	forget(ctx)
-	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "cancel_email_change"}))
-		return &graph.UserPayload{UserErrors: errs}, err
-	}
-	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
-}
-
-func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {
-	id, err := r.Codec.ParseOneTime(text)
-	if err != nil {
-		return nil, errMailToken()
-	}
-	user, taken, err := r.DB.CancelEmailChange(ctx, id, r.now())
-	switch {
-	case err != nil:
-		return nil, err
-	case taken != nil:
-		return nil, fault.New(fault.AlreadyExists, "Somebody else has this address by now.")
-	case user == nil:
-		return nil, errMailToken()
-	}
-	return user, nil
 }

@@ -5,7 +5,63 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
 )
+
+// SendVerificationEmail is Mutation.sendVerificationEmail.
+func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendVerificationEmailInput) (*graph.BasicPayload, error) {
+	e := db.Event{Action: "send_verification_email"}
+	pending := input != nil && input.Pending
+	if input != nil {
+		if email := input.Email.Value(); email != nil && pending {
+			return r.asked(ctx, e, fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"))
+		} else if email != nil {
+			return r.askMail(ctx, e.Action, db.MailVerifyEmail, *email)
+		}
+	}
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.kind == graph.CredentialKindAPIKey {
+		return nil, r.forbidden(ctx, c)
+	}
+	e.User, e.Sess = c.User.ID, c.Caller.Session.ID
+	if pending {
+		return r.asked(ctx, e, r.askPendingMail(ctx, c, e))
+	}
+	return r.asked(ctx, e, r.askOwnMail(ctx, c, e))
+}
+
+func (r *resolver) askOwnMail(ctx context.Context, c *caller, e db.Event) error {
+	switch {
+	case r.MailOff:
+		return errNoMail()
+	case c.User.EmailVerified() || c.User.Email == nil:
+		return fault.New(fault.Conflict, "Your address is confirmed already.")
+	}
+	return r.queue(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+}
+
+// askPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it is asked for:
+// its owner learns of it, and nothing to confirm is mailed.
+func (r *resolver) askPendingMail(ctx context.Context, c *caller, e db.Event) error {
+	switch {
+	case r.MailOff:
+		return errNoMail()
+	case c.User.PendingEmail == nil:
+		return fault.New(fault.Conflict, "No address waits to be confirmed.")
+	}
+	kind, user := db.MailConfirmChange, c.User.ID
+	owner, err := r.DB.UserNamed(ctx, *c.User.PendingEmailCanonical)
+	if err != nil {
+		return err
+	}
+	if owner != nil {
+		kind, user = db.MailAddressTaken, db.UserID{}
+	}
+	return r.queue(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
+}
 
 // VerifyEmail is Mutation.verifyEmail.
 func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.UserPayload, error) {

@@ -2,7 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -35,25 +34,4 @@ func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
 		n.Disabled = r.mailNotice(ctx, db.MailDisabled, &a.User, db.MailData{})
 	}
 	return n
-}
-
-// deviceID stands for the device of the present request: a keyed hash of what it calls itself, without versions, and of its address
-// block, /24 or /48, in which most connections stay. Whoever reads the database learns neither.
-func (r *resolver) deviceID(ctx context.Context) []byte {
-	v := visit.From(ctx)
-	return r.devices.MAC([]byte(device(some(v.UserAgent)).Name), []byte(neighbourhood(v.IP)))[:16]
-}
-
-// neighbourhood is the address block of a device, "" where its address is unknown.
-func neighbourhood(ip netip.Addr) string {
-	ip = ip.Unmap().WithZone("")
-	bits := 48
-	if ip.Is4() {
-		bits = 24
-	}
-	block, err := ip.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return block.String()
 }

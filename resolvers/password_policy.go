@@ -3,23 +3,12 @@ package resolvers
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
-	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/password"
-	"github.com/dragoman-auth/dragoman/internal/profile"
-	"github.com/dragoman-auth/dragoman/internal/visit"
 )
-
-// profile is what the dialect of the present request changes, whichever dialect a session was made in.
-func (r *resolver) profile(ctx context.Context) *profile.Profile {
-	if p := r.Profiles[visit.From(ctx).Dialect]; p != nil {
-		return p
-	}
-	return &profile.Profile{}
-}
 
 // policy is what new passwords must pass.
 func (r *resolver) policy(ctx context.Context) password.Policy {
@@ -41,44 +30,22 @@ func (r *resolver) checkPassword(ctx context.Context, text string, own ...string
 	return false, err
 }
 
-// furtherClaims are those that the dialect adds to an access token, from the person and the session as they are now.
-func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
-	claims := r.profile(ctx).Access.Claims
-	if claims == nil {
-		return nil, nil
+// identifiers are what nobody may take as password: the names of the account.
+func identifiers(u *db.User) []string {
+	var own []string
+	for _, p := range []*string{u.Email, u.Username, u.Name} {
+		if p != nil {
+			own = append(own, strings.TrimSpace(*p))
+		}
 	}
-	return claims(ctx, map[string]any{
-		"user": map[string]any{
-			"id": u.ID.String(), "number": u.Number, "email": orNull(u.Email), "emailVerified": u.EmailVerified(),
-			"username": orNull(u.Username), "name": orNull(u.Name), "metadata": object(u.Metadata),
-			"roles":  []any{map[string]any{"name": u.Role}},
-			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
-		},
-		"session": map[string]any{
-			"id": s.ID.String(), "number": s.Number, "createdAt": dateTime(s.CreatedAt), "expiresAt": dateTime(s.ExpiresAt()),
-		},
-	})
+	return slices.Compact(own)
 }
 
-// The plain values of JSON that expressions know: a nil pointer or a named map would be something else to them.
-
-func orNull(s *string) any {
-	if s == nil {
-		return nil
+// checkNewPassword gives the note for the log when a password that others would guess was let through.
+func (r *resolver) checkNewPassword(ctx context.Context, text string, u *db.User) (note string, err error) {
+	guessable, err := r.checkPassword(ctx, text, identifiers(u)...)
+	if guessable {
+		note = "guessable_password"
 	}
-	return *s
-}
-
-func object(o db.JSONObject) any {
-	if o == nil {
-		return nil
-	}
-	return map[string]any(o)
-}
-
-// dateTime is the text of the GraphQL scalar.
-func dateTime(t time.Time) string {
-	var b strings.Builder
-	graph.MarshalDateTime(t).MarshalGQL(&b)
-	return strings.Trim(b.String(), `"`)
+	return note, err
 }

@@ -7,6 +7,11 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
+// RequestPasswordReset is Mutation.requestPasswordReset.
+func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
+	return r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
+}
+
 // ResetPassword is Mutation.resetPassword.
 func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordInput) (*graph.ResetPasswordPayload, error) {
 	payload, err := r.resetPassword(ctx, input)
@@ -46,15 +51,6 @@ func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordI
 		return nil, err
 	}
 	return r.afterReset(ctx, user)
-}
-
-// checkNewPassword gives the note for the log when a password that others would guess was let through.
-func (r *resolver) checkNewPassword(ctx context.Context, text string, u *db.User) (note string, err error) {
-	guessable, err := r.checkPassword(ctx, text, identifiers(u)...)
-	if guessable {
-		note = "guessable_password"
-	}
-	return note, err
 }
 
 // afterReset signs the person in where an older API documents it so, and nowhere else (OT-09): a reset proves that somebody

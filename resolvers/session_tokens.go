@@ -3,7 +3,6 @@ package resolvers
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,13 +92,44 @@ func (r *resolver) rehearse(ctx context.Context, u *db.User, s *db.Session) erro
 	return err
 }
 
-// identifiers are what nobody may take as password: the names of the account.
-func identifiers(u *db.User) []string {
-	var own []string
-	for _, p := range []*string{u.Email, u.Username, u.Name} {
-		if p != nil {
-			own = append(own, strings.TrimSpace(*p))
-		}
+// furtherClaims are those that the dialect adds to an access token, from the person and the session as they are now.
+func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
+	claims := r.profile(ctx).Access.Claims
+	if claims == nil {
+		return nil, nil
 	}
-	return slices.Compact(own)
+	return claims(ctx, map[string]any{
+		"user": map[string]any{
+			"id": u.ID.String(), "number": u.Number, "email": orNull(u.Email), "emailVerified": u.EmailVerified(),
+			"username": orNull(u.Username), "name": orNull(u.Name), "metadata": object(u.Metadata),
+			"roles":  []any{map[string]any{"name": u.Role}},
+			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
+		},
+		"session": map[string]any{
+			"id": s.ID.String(), "number": s.Number, "createdAt": dateTime(s.CreatedAt), "expiresAt": dateTime(s.ExpiresAt()),
+		},
+	})
+}
+
+// The plain values of JSON that expressions know: a nil pointer or a named map would be something else to them.
+
+func orNull(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func object(o db.JSONObject) any {
+	if o == nil {
+		return nil
+	}
+	return map[string]any(o)
+}
+
+// dateTime is the text of the GraphQL scalar.
+func dateTime(t time.Time) string {
+	var b strings.Builder
+	graph.MarshalDateTime(t).MarshalGQL(&b)
+	return strings.Trim(b.String(), `"`)
 }

@@ -7,6 +7,11 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
+// RequestMagicLink is Mutation.requestMagicLink.
+func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagicLinkInput) (*graph.BasicPayload, error) {
+	return r.askMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
+}
+
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
 func (r *resolver) LoginWithMagicLink(ctx context.Context, input graph.LoginWithMagicLinkInput) (*graph.LoginPayload, error) {
 	payload, err := r.loginWithMagicLink(ctx, input)
