@@ -3,9 +3,7 @@ package resolvers
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -35,7 +33,7 @@ func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolve
 		return nil, err
 	}
 	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
-		return nil, r.askSudo(ctx, c, action(graphql.GetFieldContext(ctx).Field.Name))
+		return nil, r.askSudo(ctx, c, fieldName(ctx))
 	}
 	return next(ctx)
 }
@@ -47,18 +45,6 @@ func (r *resolver) askSudo(ctx context.Context, c *caller, action string) error 
 		return err
 	}
 	return noted{fault.New(fault.SudoRequired, "Show your password again first.")}
-}
-
-// action is how events name a mutation: deleteAccount is delete_account.
-func action(field string) string {
-	var b strings.Builder
-	for _, c := range field {
-		if unicode.IsUpper(c) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(c))
-	}
-	return b.String()
 }
 
 // Sudo is Mutation.sudo.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/99designs/gqlgen/graphql"
-
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
@@ -38,7 +36,7 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	case !c.covers(role):
 		return r.forbidden(ctx, c)
 	case name != db.RoleUser && r.sudoEnd(ctx, &c.Caller.Session) == nil:
-		return r.askSudo(ctx, c, action(graphql.GetFieldContext(ctx).Field.Name))
+		return r.askSudo(ctx, c, fieldName(ctx))
 	}
 	return nil
 }
