@@ -45,7 +45,7 @@ func packages(t *testing.T) map[string]listed {
 		}
 		all[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
 	}
-	for _, name := range []string{"", "app", "db", "graph", "resolvers", "web", "operator", "rest", "internal/gqlhttp"} {
+	for _, name := range []string{"", "app", "db", "graph", "resolvers", "web/docs", "operator", "rest", "internal/gqlhttp"} {
 		if _, ok := all[name]; !ok {
 			t.Fatalf("there is no package %q", name)
 		}
@@ -63,14 +63,17 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(``), inside(`.*`)},
 		{inside(`resolvers`), inside(`graph`, `db`, `internal/[a-z]+`)},
 		{inside(`graph`), inside(`db`, `internal/fault`)},
-		{inside(`app`), inside(`db`, `graph`, `resolvers`, `rest`, `web`, `internal/[a-z]+`)},
+		{inside(`app`), inside(`db`, `graph`, `resolvers`, `rest`, `web/(docs|pages|playground)`, `internal/[a-z]+`)},
 		{inside(`operator`), inside(`app`, `db`, `rest`, `internal/[a-z]+`)},
 		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`, `internal/identity`, `internal/profile`,
 			`internal/credential`, `internal/strictjson`)},
 		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`rest/openapi`), inside(`rest`)},
-		{inside(`web`), inside(`rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`, `internal/mail`)},
+		{inside(`web/assets`), inside(`internal/edge`)},
+		{inside(`web/docs`), inside(`web/assets`, `web/playground`, `rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/edge`)},
+		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`, `internal/mail`)},
+		{inside(`web/playground`), inside(`web/assets`, `internal/edge`)},
 		{inside(`web/webtest`), inside(`nothing`)},
 		{inside(`docs/examples/.*`), inside(`nothing`)},
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},

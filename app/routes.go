@@ -6,7 +6,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/rest"
-	"github.com/dragoman-auth/dragoman/web"
+	"github.com/dragoman-auth/dragoman/web/docs"
+	"github.com/dragoman-auth/dragoman/web/pages"
+	"github.com/dragoman-auth/dragoman/web/playground"
 )
 
 // ownPaths are no dialect's.
@@ -21,18 +23,18 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(s.ready))
 	mux.Handle("/metrics", s.metricsPage())
-	docs := http.Handler(http.HandlerFunc(edge.NotFound))
+	apis := http.Handler(http.HandlerFunc(edge.NotFound))
 	if s.settings.Docs {
-		docs = web.Docs(web.DocsConfig{
+		apis = docs.Handler(docs.Config{
 			Describe: engine.Describe, GraphQL: graphql, PublicURL: s.PublicURL, Version: s.options.Version,
 			Playground: s.settings.Playground.Is(s.settings.Loopback()),
 			Access:     s.settings.AccessTTL, Session: s.settings.SessionTTL, Idle: s.settings.SessionIdle, MinPassword: s.settings.PasswordMinLength,
 		})
 	}
-	mux.Handle("/docs", docs)
-	mux.Handle("/docs/", docs)
+	mux.Handle("/docs", apis)
+	mux.Handle("/docs/", apis)
 	if s.settings.Playground.Is(s.settings.Loopback()) {
-		page := web.Playground("/graphql", s.settings.Docs)
+		page := playground.Handler("/graphql", s.settings.Docs)
 		mux.Handle("/{$}", page)
 		mux.Handle("/playground", page)
 		mux.Handle("/playground/", page)
@@ -40,7 +42,7 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 		mux.HandleFunc("/playground", edge.NotFound)
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
-	web.Pages(mux, web.PagesConfig{
+	pages.Register(mux, pages.Config{
 		GraphQL: graphql, PublicURL: s.PublicURL, MinPassword: s.settings.PasswordMinLength, Mailbox: LocalMailbox(s.settings, s.DB, s.letters),
 	})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns

@@ -19,6 +19,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // Deps is what the use cases work with and the settings that they follow.
@@ -137,3 +138,11 @@ type queries struct{ *resolver }
 
 // now is the time of this moment as databases hold it.
 func (r *resolver) now() time.Time { return db.Clock(r.Now()) }
+
+// profile is what the dialect of the present request changes, whichever dialect a session was made in.
+func (r *resolver) profile(ctx context.Context) *profile.Profile {
+	if p := r.Profiles[visit.From(ctx).Dialect]; p != nil {
+		return p
+	}
+	return &profile.Profile{}
+}

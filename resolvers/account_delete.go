@@ -1,0 +1,33 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// DeleteAccount is Mutation.deleteAccount.
+func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	erased, err := r.DB.EraseAccount(ctx, c.Caller, r.now())
+	forget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch erased {
+	case db.NotAlive:
+		return nil, r.overtaken(ctx, nil, "")
+	case db.LastAdmin:
+		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
+		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		return &graph.BasicPayload{UserErrors: errs}, err
+	case db.Gone:
+		r.cookieEnded(ctx, c.Caller.Session.ID, false)
+	}
+	return &graph.BasicPayload{UserErrors: accepted()}, nil
+}

@@ -1,0 +1,35 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+)
+
+// Me is Query.me: null for nobody, FORBIDDEN for an API key that may not read the account.
+func (r *resolver) Me(ctx context.Context) (*db.User, error) {
+	c, err := r.caller(ctx)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	if !c.may(db.ProfileRead) {
+		return nil, r.forbidden(ctx, c)
+	}
+	return &c.User, nil
+}
+
+// CurrentCredential is Query.currentCredential.
+func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, error) {
+	c, err := r.caller(ctx)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	credential := &graph.Credential{Kind: c.kind, ExpiresAt: c.expires, Permissions: c.permissions()}
+	if c.kind == graph.CredentialKindAPIKey {
+		credential.APIKey = &c.Key
+	} else {
+		credential.Session = &c.Caller.Session
+	}
+	return credential, nil
+}

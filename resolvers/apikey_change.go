@@ -1,0 +1,56 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+// UpdateAPIKey is Mutation.updateApiKey.
+func (r *resolver) UpdateAPIKey(ctx context.Context, input graph.UpdateAPIKeyInput) (*graph.UpdateAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, err := r.updateKey(ctx, c, input)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
+	}
+	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: accepted()}, nil
+}
+
+func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateAPIKeyInput) (*db.ApiKey, error) {
+	name, scopes := input.Name.Value(), input.Scopes.Value()
+	if name != nil {
+		text, err := identity.Text(*name, maxKeyName)
+		if err != nil {
+			return nil, at(err, "name")
+		}
+		name = &text
+	}
+	if scopes != nil {
+		if err := c.grantable(scopes); err != nil {
+			return nil, err
+		}
+		scopes = unique(scopes)
+	}
+	return found(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
+}
+
+// keyID reads the id of a key; the zero id, which no key has, for anything else.
+func keyID(text string) (id db.KeyID) {
+	_ = id.UnmarshalText([]byte(text))
+	return id
+}
+
+// found refuses in the same words for a key that is somebody else's and for one that never was (AK-07).
+func found(key *db.ApiKey, err error) (*db.ApiKey, error) {
+	if err == nil && key == nil {
+		err = fault.New(fault.NotFound, "There is no such API key.", "input", "id")
+	}
+	return key, err
+}

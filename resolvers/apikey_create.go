@@ -1,0 +1,84 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+const maxKeyName = 100 // code points
+
+// CreateAPIKey is Mutation.createApiKey. No API key passes its directive, so no key makes another (AK-04, AK-05).
+func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := r.createKey(ctx, c, input)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
+	}
+	return payload, nil
+}
+
+func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+	name, err := identity.Text(input.Name, maxKeyName)
+	if err != nil {
+		return nil, at(err, "name")
+	}
+	now, expires := r.now(), input.ExpiresAt.Value()
+	if expires != nil {
+		end := db.Clock(*expires)
+		if !end.After(now) || end.Year() > 9999 { // the last year of RFC 3339
+			return nil, fault.New(fault.InvalidInput, "A key ends in the future, and before the year 10000.", "input", "expiresAt")
+		}
+		expires = &end
+	}
+	if err := c.grantable(input.Scopes); err != nil {
+		return nil, err
+	}
+	made, err := r.Codec.NewAPIKey()
+	if err != nil {
+		return nil, err
+	}
+	key := &db.ApiKey{
+		ID: db.NewKeyID(), UserID: c.User.ID, Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix,
+		Name: name, Scopes: unique(input.Scopes), CreatedAt: now, ExpiresAt: expires,
+	}
+	stored, err := r.DB.CreateKey(ctx, key, c.Session.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !stored {
+		forget(ctx)
+		if _, err := r.person(ctx); err != nil {
+			return nil, err // erased a moment ago
+		}
+		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
+	}
+	text := made.Text.Reveal()
+	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: accepted()}, nil
+}
+
+func unique(scopes []db.Permission) []db.Permission {
+	seen, out := map[db.Permission]bool{}, []db.Permission{}
+	for _, s := range scopes {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// grantable refuses scopes beyond what the caller may do: nobody grants more than they have (AK-06, AZ-07).
+func (c *caller) grantable(scopes []db.Permission) error {
+	if !c.mayAll(scopes) {
+		return fault.New(fault.NotGrantable, "A key may not do more than you may.", "input", "scopes")
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+)
+
+// ChangeEmail is Mutation.changeEmail.
+func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := r.edit(ctx, c, "change_email")
+	e.current = input.CurrentPassword.Value()
+	err = e.takeEmail(input.Email)
+	return r.userPayload(r.apply(ctx, c, e, err))
+}
+
+// changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go out for one
+// that is somebody else's: that person learns of it, and nobody can confirm it.
+func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.User, taken bool) []*db.Mail, error) {
+	if r.MailOff || !e.Email && !e.Password {
+		return nil, nil
+	}
+	ask := map[db.MailKind]bool{}
+	if e.Email && !e.AtOnce {
+		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
+			var err error
+			if ask[kind], err = r.mayMail(ctx, kind, e.To.EmailCanonical); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return func(was, is *db.User, taken bool) (mails []*db.Mail) {
+		if e.Password {
+			mails = r.mailNotice(ctx, db.MailPassword, was, db.MailData{})
+		}
+		if is.EmailCanonical != was.EmailCanonical {
+			mails = append(mails, r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email, Confirmed: was.EmailVerified()})...)
+			mails = append(mails, r.mail(ctx, db.MailVerifyEmail, is.ID, *is.Email, is.EmailCanonical))
+		}
+		if e.Email && is.PendingEmail != nil {
+			mails = append(mails, r.pendingMails(ctx, was, is, taken, ask)...)
+		}
+		return mails
+	}, nil
+}
+
+// pendingMails are those of an address that waits. The former one is told of each address once; asked for again, only the mail to
+// confirm goes out again.
+func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool) (mails []*db.Mail) {
+	kind, user := db.MailConfirmChange, is.ID
+	if taken {
+		kind, user = db.MailAddressTaken, db.UserID{}
+	}
+	if ask[kind] {
+		mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
+	}
+	if was.PendingEmailCanonical == nil || *was.PendingEmailCanonical != *is.PendingEmailCanonical {
+		data := db.MailData{NewAddress: *is.PendingEmail, Confirmed: was.EmailVerified()}
+		mails = append(mails, r.mailNotice(ctx, db.MailChangeAsked, was, data)...)
+	}
+	return mails
+}

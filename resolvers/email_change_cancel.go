@@ -1,0 +1,37 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// CancelEmailChange is Mutation.cancelEmailChange.
+func (r *resolver) CancelEmailChange(ctx context.Context, input graph.CancelEmailChangeInput) (*graph.UserPayload, error) {
+	user, err := r.cancelEmailChange(ctx, input.Token)
+	forget(ctx)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "cancel_email_change"}))
+		return &graph.UserPayload{UserErrors: errs}, err
+	}
+	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+}
+
+func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {
+	id, err := r.Codec.ParseOneTime(text)
+	if err != nil {
+		return nil, errMailToken()
+	}
+	user, taken, err := r.DB.CancelEmailChange(ctx, id, r.now())
+	switch {
+	case err != nil:
+		return nil, err
+	case taken != nil:
+		return nil, fault.New(fault.AlreadyExists, "Somebody else has this address by now.")
+	case user == nil:
+		return nil, errMailToken()
+	}
+	return user, nil
+}

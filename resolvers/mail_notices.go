@@ -1,0 +1,37 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/visit"
+)
+
+// manyFailures is how many failures before a sign-in are worth a mail.
+const manyFailures = 5
+
+// mailNotice is a mail to the person themselves about what just happened to the account, and from where; none where no mail is sent.
+// Nobody asked for it, and so no limit holds it back.
+func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User, data db.MailData) []*db.Mail {
+	if r.MailOff || u.Email == nil {
+		return nil
+	}
+	m := r.mail(ctx, kind, u.ID, *u.Email, u.EmailCanonical)
+	data.Device, data.IP = device(some(visit.From(ctx).UserAgent)).Name, address(ctx)
+	m.Data = data
+	return []*db.Mail{m}
+}
+
+// notices are those that the end of an attempt may give cause for (LG-20).
+func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
+	if a.NewDevice {
+		n.NewDevice = r.mailNotice(ctx, db.MailNewSignIn, &a.User, db.MailData{})
+	}
+	if a.Failures >= manyFailures {
+		n.AfterFailures = r.mailNotice(ctx, db.MailAfterFailures, &a.User, db.MailData{Failures: a.Failures})
+	}
+	if a.NearlyDisabled() {
+		n.Disabled = r.mailNotice(ctx, db.MailDisabled, &a.User, db.MailData{})
+	}
+	return n
+}

@@ -1,0 +1,19 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/graph"
+)
+
+// ChangePassword is Mutation.changePassword.
+func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswordInput) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := r.edit(ctx, c, "change_password")
+	e.current = input.CurrentPassword.Value()
+	e.takePassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
+	return r.userPayload(r.apply(ctx, c, e, nil))
+}

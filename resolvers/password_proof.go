@@ -1,0 +1,70 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/password"
+)
+
+// prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else by the
+// sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter two. What it
+// refuses is written down. The caller has to call leave when what the proof is for is done.
+func (r *resolver) prove(ctx context.Context, c *caller, given *string, action string) (a *db.Attempt, leave func(), err error) {
+	if given != nil {
+		return r.proveBy(ctx, c, *given, action, "currentPassword")
+	}
+	if r.profile(ctx).SessionSuffices || r.sudoEnd(ctx, &c.Caller.Session) != nil {
+		return nil, func() {}, nil
+	}
+	return nil, nil, r.askSudo(ctx, c, action)
+}
+
+// proveBy checks the password of a person who is signed in. A wrong one is a failure of the account like that of a sign-in:
+// it counts in the same place, is slowed down by the same delays and waits for the same turns (PW-09, LG-06).
+func (r *resolver) proveBy(
+	ctx context.Context, c *caller, given, action, field string,
+) (a *db.Attempt, leave func(), err error) {
+	if err := password.CheckForm(given); err != nil {
+		return nil, nil, at(err, field)
+	}
+	a, leave, err = r.attempt(ctx, db.Identifier{
+		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: address(ctx),
+		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
+	})
+	if err != nil {
+		return nil, nil, noted{err}
+	}
+	a.Notices = r.notices(ctx, a)
+	right, err := r.Hasher.Verify(ctx, a.User.PasswordHash, given)
+	if err == nil && (!right || a.User.PasswordDisabledAt != nil) {
+		err = r.wrongPassword(ctx, a, whyFailed(a, right), field)
+	}
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return a, leave, nil
+}
+
+// wrongPassword counts the failure and gives the refusal.
+func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, field string) error {
+	if err := r.failed(ctx, a, reason, r.now()); err != nil {
+		return err
+	}
+	return noted{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
+}
+
+// overtaken says why a step that was due did not happen: the session is over since a moment ago, or the password that was
+// shown was changed.
+func (r *resolver) overtaken(ctx context.Context, a *db.Attempt, field string) error {
+	forget(ctx)
+	if _, err := r.person(ctx); err != nil {
+		return err
+	}
+	if a == nil {
+		return errSignIn()
+	}
+	return r.wrongPassword(ctx, a, "account_changed", field)
+}

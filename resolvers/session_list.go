@@ -1,0 +1,64 @@
+package resolvers
+
+import (
+	"context"
+	"math"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// Sessions is Query.sessions.
+func (r *resolver) Sessions(ctx context.Context) ([]*db.Session, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.DB.Sessions(ctx, c.User.ID, r.now())
+}
+
+// Session is Query.session.
+func (q queries) Session(ctx context.Context, id *string, number *int) (*db.Session, error) {
+	c, err := q.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want, ok := sessionNamed(id, number)
+	if !ok {
+		return nil, fault.New(fault.BadUserInput, "Give the id or the number, one of them.")
+	}
+	if want == (named{}) {
+		return nil, nil
+	}
+	return q.DB.SessionOf(ctx, c.User.ID, want.id, want.number, q.now())
+}
+
+// named is one way to name a session. Both parts are zero where no session can have that id or number: it is absent then,
+// like one that is somebody else's (SE-18).
+type named struct {
+	id     db.SessionID
+	number int
+}
+
+func sessionNamed(id *string, number *int) (n named, ok bool) {
+	if (id == nil) == (number == nil) {
+		return n, false
+	}
+	if number != nil {
+		if *number > 0 && *number <= math.MaxInt32 {
+			n.number = *number
+		}
+		return n, true
+	}
+	_ = n.id.UnmarshalText([]byte(*id))
+	return n, true
+}
+
+// sessionFields answers what the row of a session can not.
+type sessionFields struct{ *resolver }
+
+// IsCurrent is Session.isCurrent.
+func (f sessionFields) IsCurrent(ctx context.Context, s *db.Session) (bool, error) {
+	c, err := f.caller(ctx)
+	return err == nil && c != nil && c.Caller.Session.ID == s.ID, err
+}

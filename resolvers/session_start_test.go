@@ -1,0 +1,106 @@
+package resolvers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The functions that may name what makes a session or the tokens of one. Each way in goes through startSession, and what is asked of
+// everybody who signs in is asked there. Refresh and the fresh tokens of updateMe are for a session that is alive.
+var makers = map[string][]string{
+	"db.NewSession":      {"startSession"},
+	"db.Session{}":       {}, // what db.NewSession is for
+	"graph.AuthTokens{}": {"tokens"},
+	"tokens":             {"startSession", "refresh", "reissue"},
+	"accessToken":        {"tokens", "rehearse"},
+	"refreshToken":       {"tokens"},
+	"setCookie":          {"tokens"},
+	"SetCookie":          {"setCookie"},
+	"Issuer.Issue":       {"accessToken"},
+	"Codec.Refresh":      {"refreshToken"},
+	"Codec.RefreshJWT":   {"refreshToken"},
+	"Codec.Session":      {"tokens", "setCookie"},
+}
+
+// ways are the ways in. One more is a decision.
+var ways = []string{"afterReset", "login", "loginWithMagicLink", "register"}
+
+// names gives how makers calls what an expression names: by the last part, and by the last two.
+func names(n ast.Node) []string {
+	if literal, ok := n.(*ast.CompositeLit); ok {
+		if t, ok := literal.Type.(*ast.SelectorExpr); ok {
+			return []string{names(t)[1] + "{}"}
+		}
+		return nil
+	}
+	selector, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return nil
+	}
+	before := ""
+	switch x := selector.X.(type) {
+	case *ast.Ident:
+		before = x.Name
+	case *ast.SelectorExpr:
+		before = x.Sel.Name
+	}
+	return []string{selector.Sel.Name, before + "." + selector.Sel.Name}
+}
+
+// TestStartSession_IsTheOneWayToTokens reads the source of the package for whatever names what makes a session or its tokens, called
+// or not.
+func TestStartSession_IsTheOneWayToTokens(t *testing.T) {
+	t.Parallel()
+	sources, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := token.NewFileSet()
+	found, callers := map[string]bool{}, map[string]bool{}
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range file.Decls {
+			in := "a declaration that is no function"
+			if f, ok := declaration.(*ast.FuncDecl); ok {
+				in = f.Name.Name
+			}
+			ast.Inspect(declaration, func(n ast.Node) bool {
+				for _, maker := range names(n) {
+					if maker == "startSession" {
+						callers[in] = true
+					}
+					allowed, watched := makers[maker]
+					if !watched {
+						continue
+					}
+					found[maker] = true
+					if !slices.Contains(allowed, in) {
+						t.Errorf("%s: %s uses %s; a way in calls startSession instead", files.Position(n.Pos()), in, maker)
+					}
+				}
+				return true
+			})
+		}
+	}
+	for maker, allowed := range makers {
+		if len(allowed) > 0 && !found[maker] {
+			t.Errorf("%s is used nowhere: the test looks for the wrong thing", maker)
+		}
+	}
+	if got := slices.Sorted(maps.Keys(callers)); !slices.Equal(got, ways) {
+		t.Errorf("startSession is called by %q, want %q", got, ways)
+	}
+}

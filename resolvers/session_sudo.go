@@ -1,0 +1,83 @@
+package resolvers
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// sudoWindow is for how long after a proof by password what is sensitive stays open (SE-23).
+const sudoWindow = 10 * time.Minute
+
+// sudoEnd is until when sensitive operations are open to a session, nil when they are not. It counts from the sign-in or from
+// sudo: a refresh moves nothing, and an API key has no session at all. A proof from the future, of before the clock was put
+// back, opens nothing: the window would be longer by the difference (AV-05).
+func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
+	end, now := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow)), r.now()
+	if !end.After(now) || s.AuthAt.After(now.Add(clockSkew)) {
+		return nil
+	}
+	return &end
+}
+
+// requiresSudo is the directive @sudo. It runs after @requiresAuth where the schema lists it before that.
+func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolver) (any, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
+		return nil, r.askSudo(ctx, c, fieldName(ctx))
+	}
+	return next(ctx)
+}
+
+// askSudo writes down that an action was refused for want of a proof, and gives the refusal.
+func (r *resolver) askSudo(ctx context.Context, c *caller, action string) error {
+	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
+	if err := r.DB.Record(ctx, e, r.now()); err != nil {
+		return err
+	}
+	return noted{fault.New(fault.SudoRequired, "Show your password again first.")}
+}
+
+// Sudo is Mutation.sudo.
+func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.SudoPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session := c.Caller.Session
+	err = r.openSudo(ctx, c, &session, input.Password)
+	forget(ctx)
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, db.Event{Action: "sudo", User: c.User.ID, Sess: session.ID}))
+		return &graph.SudoPayload{UserErrors: errs}, err
+	}
+	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: accepted()}, nil
+}
+
+func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, given string) error {
+	a, leave, err := r.proveBy(ctx, c, given, "sudo", "password")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	session.AuthAt = r.now()
+	opened, err := r.DB.Sudo(ctx, session.ID, a, session.AuthAt)
+	if err == nil && !opened {
+		err = r.overtaken(ctx, a, "password")
+	}
+	return err
+}
+
+// SudoExpiresAt is Session.sudoExpiresAt.
+func (f sessionFields) SudoExpiresAt(ctx context.Context, s *db.Session) (*time.Time, error) {
+	return f.sudoEnd(ctx, s), nil
+}

@@ -1,0 +1,135 @@
+package resolvers
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// amr is how an access token names the ways of a sign-in (RFC 8176 section 2).
+var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "otp"}
+
+// tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it is
+// a function of: asking twice gives the same.
+func (r *resolver) tokens(
+	ctx context.Context, u *db.User, s *db.Session, delivery graph.TokenDelivery,
+) (*graph.AuthTokens, error) {
+	access, claims, err := r.accessToken(ctx, u, s)
+	if err != nil {
+		return nil, err
+	}
+	t := &graph.AuthTokens{
+		AccessToken: access.Reveal(),
+		TokenType:   "Bearer",
+		ExpiresIn:   int(claims.ExpiresAt.Sub(claims.IssuedAt).Seconds()),
+		ExpiresAt:   claims.ExpiresAt,
+	}
+	switch delivery {
+	case graph.TokenDeliverySessionToken:
+		text := r.Codec.Session(s.ID.UUID).Reveal()
+		t.SessionToken = &text
+	case graph.TokenDeliveryCookie:
+		r.setCookie(ctx, s)
+	case graph.TokenDeliveryBody:
+		text := r.refreshToken(ctx, u, s).Reveal()
+		t.RefreshToken = &text
+	}
+	return t, nil
+}
+
+// refreshToken is that of the session's generation in the form of the present dialect. A JWT is dated by when the generation
+// came about, and by nothing that changes within it: asked again, within the grace or after a change of the account, the
+// same one is given.
+func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) secret.Text {
+	if !r.profile(ctx).Refresh.JWT {
+		return r.Codec.Refresh(s.ID.UUID, s.Generation)
+	}
+	since := s.CreatedAt
+	if s.RotatedAt != nil {
+		since = *s.RotatedAt
+	}
+	end := since.Add(time.Duration(s.IdleSeconds) * time.Second)
+	if s.AbsoluteEnd.Before(end) {
+		end = s.AbsoluteEnd
+	}
+	return r.Codec.RefreshJWT(token.Refresh{
+		User: u.ID.String(), Session: s.ID.UUID, Generation: s.Generation, IssuedAt: since, ExpiresAt: end,
+	})
+}
+
+// accessToken makes the access token in the form of the present dialect.
+func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (secret.Text, token.Access, error) {
+	extra, err := r.furtherClaims(ctx, u, s)
+	if err != nil {
+		return "", token.Access{}, err
+	}
+	var methods []string
+	for _, m := range s.Methods {
+		methods = append(methods, amr[m])
+	}
+	form := r.profile(ctx).Access
+	// A token does not promise more than its session, but for the second that is the least a token can say.
+	ttl := max(min(cmp.Or(form.TTL, r.AccessTTL), s.AbsoluteEnd.Sub(r.now())), time.Second)
+	return r.Issuer.Issue(token.Access{
+		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
+		HS256: form.HS256, Extra: extra,
+	}, ttl)
+}
+
+// rehearse makes an access token in vain before a session is written, where the claims of a dialect may fail: an error
+// then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
+func (r *resolver) rehearse(ctx context.Context, u *db.User, s *db.Session) error {
+	if r.profile(ctx).Access.Claims == nil {
+		return nil
+	}
+	_, _, err := r.accessToken(ctx, u, s)
+	return err
+}
+
+// furtherClaims are those that the dialect adds to an access token, from the person and the session as they are now.
+func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
+	claims := r.profile(ctx).Access.Claims
+	if claims == nil {
+		return nil, nil
+	}
+	return claims(ctx, map[string]any{
+		"user": map[string]any{
+			"id": u.ID.String(), "number": u.Number, "email": orNull(u.Email), "emailVerified": u.EmailVerified(),
+			"username": orNull(u.Username), "name": orNull(u.Name), "metadata": object(u.Metadata),
+			"roles":  []any{map[string]any{"name": u.Role}},
+			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
+		},
+		"session": map[string]any{
+			"id": s.ID.String(), "number": s.Number, "createdAt": dateTime(s.CreatedAt), "expiresAt": dateTime(s.ExpiresAt()),
+		},
+	})
+}
+
+// The plain values of JSON that expressions know: a nil pointer or a named map would be something else to them.
+
+func orNull(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func object(o db.JSONObject) any {
+	if o == nil {
+		return nil
+	}
+	return map[string]any(o)
+}
+
+// dateTime is the text of the GraphQL scalar.
+func dateTime(t time.Time) string {
+	var b strings.Builder
+	graph.MarshalDateTime(t).MarshalGQL(&b)
+	return strings.Trim(b.String(), `"`)
+}

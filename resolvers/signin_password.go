@@ -1,0 +1,99 @@
+package resolvers
+
+import (
+	"context"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/password"
+)
+
+// Login is Mutation.login.
+func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
+	payload, err := r.login(ctx, input)
+	if err != nil {
+		errs, err := refused(err)
+		return &graph.LoginPayload{UserErrors: errs}, err
+	}
+	return payload, nil
+}
+
+// login takes the same steps, of the same cost, for an account that exists and for one that does not (LG-01, LG-03).
+func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
+	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+		return nil, err
+	}
+	who, err := r.identifier(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	if err := password.CheckForm(input.Password); err != nil {
+		return nil, at(err, "password")
+	}
+	attempt, leave, err := r.attempt(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	attempt.Notices = r.notices(ctx, attempt)
+	// The hash of an account that does not exist is empty: Verify then does the same work in vain.
+	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)
+	if err != nil {
+		return nil, err
+	}
+	user, now := &attempt.User, r.now()
+	if right && user.Status == db.UserActive && user.PasswordDisabledAt == nil {
+		if r.RequireVerifiedEmail && !user.EmailVerified() {
+			return nil, r.unverified(ctx, attempt, now)
+		}
+		p := proof{user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery}
+		payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+			started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
+			if !started {
+				return nil, err
+			}
+			return user, err
+		})
+		if err != nil || payload.Session != nil {
+			return payload, err
+		}
+	}
+	if err := r.failed(ctx, attempt, whyFailed(attempt, right), now); err != nil {
+		return nil, err
+	}
+	if r.RevealAccounts && user.ID.IsZero() {
+		return nil, fault.New(fault.NotFound, "There is no such account.")
+	}
+	return nil, fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
+}
+
+// unverified is the answer to the right password of an account whose address must be confirmed first. It is no failure to count.
+func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time) error {
+	if err := r.DB.LoginFailed(ctx, a, "email_not_verified", false, now); err != nil {
+		return err
+	}
+	return fault.New(fault.NotVerified, "Confirm your email address first.")
+}
+
+func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who db.Identifier, err error) {
+	email, username := input.Email.Value(), input.Username.Value()
+	if (email == nil) == (username == nil) {
+		return who, fault.New(fault.InvalidInput, "Give the email or the username, one of them.", "input")
+	}
+	// What register would refuse is nobody's, however close it looks (ID-03); failures are counted for it all the same.
+	text := email
+	if who.Username = username != nil; who.Username {
+		text = username
+		if _, canonical, err := identity.Username(*text); err == nil {
+			who.Canonical = canonical
+		}
+	} else if _, canonical, err := identity.Email(*text); err == nil {
+		who.Canonical = canonical
+	}
+	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
+	who.Address, who.Device = address(ctx), r.deviceID(ctx)
+	return who, nil
+}

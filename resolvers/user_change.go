@@ -1,0 +1,142 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+)
+
+// UpdateUser is Mutation.updateUser. It sets no password: whoever administers an account does not choose what its owner
+// knows (AZ-05).
+func (r *resolver) UpdateUser(ctx context.Context, input graph.UpdateUserInput) (*graph.UserPayload, error) {
+	return r.change(ctx, "update_user", input.ID, func(c *caller) (*db.UserChange, error) {
+		return r.userChange(ctx, c, input)
+	})
+}
+
+// SuspendUser is Mutation.suspendUser.
+func (r *resolver) SuspendUser(ctx context.Context, input graph.SuspendUserInput) (*graph.UserPayload, error) {
+	return r.change(ctx, "suspend_user", input.ID, statusOnly(db.UserSuspended))
+}
+
+// ReactivateUser is Mutation.reactivateUser.
+func (r *resolver) ReactivateUser(ctx context.Context, input graph.ReactivateUserInput) (*graph.UserPayload, error) {
+	return r.change(ctx, "reactivate_user", input.ID, statusOnly(db.UserActive))
+}
+
+func statusOnly(status db.UserStatus) func(*caller) (*db.UserChange, error) {
+	return func(*caller) (*db.UserChange, error) { return &db.UserChange{Status: &status}, nil }
+}
+
+// change does what changes one account, whoever's it is.
+func (r *resolver) change(
+	ctx context.Context, action, id string, what func(*caller) (*db.UserChange, error),
+) (*graph.UserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := c.acted(action)
+	user, err := r.changed(ctx, c, &e, id, what)
+	forget(ctx) // it may be the caller's own account
+	if err != nil {
+		errs, err := refused(r.record(ctx, err, e))
+		return &graph.UserPayload{UserErrors: errs}, err
+	}
+	if user.Status == db.UserSuspended {
+		r.ownEnded(ctx, c, user.ID)
+	}
+	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+}
+
+func (r *resolver) changed(
+	ctx context.Context, c *caller, e *db.Event, id string, what func(*caller) (*db.UserChange, error),
+) (*db.User, error) {
+	if e.User.UnmarshalText([]byte(id)) != nil {
+		return nil, errNoUser()
+	}
+	change, err := what(c)
+	if err != nil {
+		return nil, err
+	}
+	done := *e
+	done.Note = change.Note()
+	user, no, err := r.DB.ChangeUser(ctx, e.User, change, c.reach(), done, r.now())
+	if err == nil {
+		err = r.notDone(ctx, c, no)
+	}
+	return user, err
+}
+
+// userChange checks the values of an updateUser.
+func (r *resolver) userChange(ctx context.Context, c *caller, input graph.UpdateUserInput) (*db.UserChange, error) {
+	change := &db.UserChange{SetUsername: input.Username.IsSet(), SetName: input.Name.IsSet(), SetMetadata: input.Metadata.IsSet()}
+	for field, cleared := range map[string]bool{
+		"email":  input.Email.IsSet() && input.Email.Value() == nil,
+		"active": input.Active.IsSet() && input.Active.Value() == nil,
+		"role":   input.Role.IsSet() && input.Role.Value() == nil,
+	} {
+		if cleared {
+			return nil, fault.New(fault.InvalidInput, "This can be changed, and not be cleared.", "input", field)
+		}
+	}
+	if text := input.Email.Value(); text != nil {
+		if input.ID == c.User.ID.String() && r.sudoEnd(ctx, &c.Caller.Session) == nil {
+			return nil, r.askSudo(ctx, c, "update_user") // as in changeEmail
+		}
+		email, canonical, err := identity.Email(*text)
+		if err != nil {
+			return nil, at(err, "email")
+		}
+		change.Email, change.EmailCanonical = &email, &canonical
+		change.Mails = r.addressSet(ctx)
+	}
+	if text := input.Username.Value(); text != nil {
+		username, canonical, err := identity.Username(*text)
+		if err != nil {
+			return nil, at(err, "username")
+		}
+		change.Username, change.UsernameCanonical = &username, &canonical
+	}
+	if text := input.Name.Value(); text != nil {
+		name, err := identity.Text(*text, maxName)
+		if err != nil {
+			return nil, at(err, "name")
+		}
+		change.Name = &name
+	}
+	if active := input.Active.Value(); active != nil {
+		status := db.UserSuspended
+		if *active {
+			status = db.UserActive
+		}
+		change.Status = &status
+	}
+	if change.Role = input.Role.Value(); change.Role != nil {
+		if err := r.grantable(ctx, c, *change.Role); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	change.Metadata, err = metadata(input.Metadata.Value())
+	return change, err
+}
+
+// addressSet tells the former address of an account that an administrator set another one. There is no link to take that back:
+// the former mailbox may be the reason for it.
+func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
+	return func(was, is *db.User) []*db.Mail {
+		if was.EmailCanonical == is.EmailCanonical {
+			return nil
+		}
+		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
+		for _, m := range mails {
+			m.TTLSeconds = 0
+			m.Data.Device, m.Data.IP = "", "" // the administrator's, which are none of the person's business
+		}
+		return mails
+	}
+}

@@ -1,0 +1,29 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+)
+
+// DeleteUser is Mutation.deleteUser.
+func (r *resolver) DeleteUser(ctx context.Context, input graph.DeleteUserInput) (*graph.DeleteUserPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, no := c.acted("delete_user"), &db.Refused{Absent: true}
+	if e.User.UnmarshalText([]byte(input.ID)) == nil {
+		if no, err = r.DB.DeleteUser(ctx, e.User, c.reach(), e, r.now()); err != nil {
+			return nil, err
+		}
+	}
+	forget(ctx)
+	if err := r.notDone(ctx, c, no); err != nil {
+		errs, err := refused(r.record(ctx, err, e))
+		return &graph.DeleteUserPayload{UserErrors: errs}, err
+	}
+	r.ownEnded(ctx, c, e.User)
+	return &graph.DeleteUserPayload{DeletedUserID: &input.ID, UserErrors: accepted()}, nil
+}

@@ -1,0 +1,59 @@
+package resolvers
+
+import (
+	"context"
+	"slices"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+)
+
+// acted is the event of what the caller does to the account of another.
+func (c *caller) acted(action string) db.Event {
+	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
+}
+
+// reach tells whether the caller may all that administrators may, and so may change their accounts: whoever may less could
+// become one through them (AZ-07).
+func (c *caller) reach() bool {
+	admin, _ := db.RoleNamed(db.RoleAdmin)
+	return c.covers(admin)
+}
+
+// covers tells whether the caller may all that a role allows, but for what everybody with an account may do with their own.
+func (c *caller) covers(role db.Role) bool {
+	own, _ := db.RoleNamed(db.RoleUser)
+	return c.mayAll(slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }))
+}
+
+// grantable checks the name of a role that the caller wants to give to an account. One that allows more than every account
+// does is given by a person who proved themselves lately, and by no API key (SE-23).
+func (r *resolver) grantable(ctx context.Context, c *caller, name string) error {
+	role, ok := db.RoleNamed(name)
+	switch {
+	case !ok:
+		return fault.New(fault.InvalidInput, "There is no such role.", "input", "role")
+	case !c.covers(role):
+		return r.forbidden(ctx, c)
+	case name != db.RoleUser && r.sudoEnd(ctx, &c.Caller.Session) == nil:
+		return r.askSudo(ctx, c, fieldName(ctx))
+	}
+	return nil
+}
+
+// notDone words why a change did not happen; nil when it did.
+func (r *resolver) notDone(ctx context.Context, c *caller, no *db.Refused) error {
+	switch {
+	case no == nil:
+		return nil
+	case no.Absent:
+		return errNoUser()
+	case no.OutOfReach:
+		return r.forbidden(ctx, c)
+	case no.LastAdmin:
+		return fault.New(fault.Conflict, "This is the last administrator who can sign in. Make another one first.", "input", "id")
+	}
+	return alreadyExists(&no.Taken)
+}
+
+func errNoUser() error { return fault.New(fault.NotFound, "There is no such account.", "input", "id") }

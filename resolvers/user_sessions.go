@@ -1,0 +1,31 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
+)
+
+// RevokeUserSessions is Mutation.revokeUserSessions.
+func (r *resolver) RevokeUserSessions(
+	ctx context.Context, input graph.RevokeUserSessionsInput,
+) (*graph.RevokeOtherSessionsPayload, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, no, n := c.acted("revoke_user_sessions"), &db.Refused{Absent: true}, 0
+	if e.User.UnmarshalText([]byte(input.ID)) == nil {
+		if n, no, err = r.DB.RevokeUserSessions(ctx, e.User, c.reach(), e, r.now()); err != nil {
+			return nil, err
+		}
+	}
+	forget(ctx)
+	if err := r.notDone(ctx, c, no); err != nil {
+		errs, err := refused(r.record(ctx, err, e))
+		return &graph.RevokeOtherSessionsPayload{UserErrors: errs}, err
+	}
+	r.ownEnded(ctx, c, e.User)
+	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: accepted()}, nil
+}

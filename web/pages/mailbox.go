@@ -1,0 +1,170 @@
+package pages
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/web/assets"
+)
+
+// newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own machine and for the
+// tests of their applications:
+//
+//	/dev/mailbox            the newest mails; ?to=ADDRESS for those to one address; as JSON with Accept: application/json
+//	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
+//	/dev/mailbox/ID/html    its HTML part alone, in which no script runs
+//
+// Whoever can read it can take over accounts. So it answers for the names of this machine and of the public URL alone, which
+// keeps out pages that got a name of theirs to point here, and pages of other origins learn nothing from it.
+func newMailbox(cfg Config, pages *template.Template) http.Handler {
+	if cfg.Mailbox == nil {
+		return http.HandlerFunc(edge.NotFound)
+	}
+	_, host, _ := strings.Cut(cfg.PublicURL, "://")
+	return &mailbox{read: cfg.Mailbox, host: host, pages: pages}
+}
+
+type mailbox struct {
+	read  func(ctx context.Context, to, id string) ([]mail.Kept, error)
+	host  string
+	pages *template.Template
+}
+
+// framePolicy is for the HTML of a mail: it has its inline styles, its links lead the whole window on when they are pressed,
+// and nothing else happens, whatever is in it.
+const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
+	"sandbox allow-top-navigation-by-user-activation"
+
+// ServeHTTP answers for the mailbox.
+func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	assets.SetHeaders(w.Header(), securityPolicy)
+	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"} {
+		w.Header().Del(name) // not even to pages that may use the API
+	}
+	rest, ok := strings.CutPrefix(r.URL.Path, "/dev/mailbox")
+	id, html := strings.CutSuffix(strings.TrimPrefix(rest, "/"), "/html")
+	switch {
+	case !ok || rest != "" && (!strings.HasPrefix(rest, "/") || id == "" || strings.Contains(id, "/")):
+		edge.NotFound(w, r)
+		return
+	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
+		return
+	case !b.ours(r.Host) || elsewhere(r):
+		edge.Problem(w, http.StatusForbidden, "The local mailbox is for people and programs at this machine, by its own address.")
+		return
+	}
+	w.Header().Set("Vary", "Accept")
+	to := r.URL.Query().Get("to")
+	if id != "" {
+		to = ""
+	}
+	mails, err := b.read(r.Context(), to, id)
+	switch {
+	case err != nil:
+		edge.Problem(w, http.StatusInternalServerError, "The mails can not be read.")
+	case id != "" && len(mails) == 0:
+		edge.NotFound(w, r)
+	case html:
+		w.Header().Set("Content-Security-Policy", framePolicy)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		assets.WriteBody(w, r, []byte(topmost(mails[0].HTML)))
+	case strings.Contains(r.Header.Get("Accept"), "application/json"):
+		b.writeJSON(w, r, mails, id != "")
+	default:
+		b.writePage(w, r, mails, to, id)
+	}
+}
+
+// ours tells whether the request names this machine, or the server as its callers do.
+func (b *mailbox) ours(host string) bool {
+	name, err := url.Parse("//" + host)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(name.Hostname())
+	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+}
+
+// elsewhere tells whether a page of another origin makes the browser ask. It may send its user here, which shows it nothing.
+func elsewhere(r *http.Request) bool {
+	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	case "same-origin", "none":
+		return false
+	case "":
+		origin := r.Header.Get("Origin")
+		return origin != "" && !strings.HasSuffix(origin, "://"+r.Host)
+	}
+	return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+}
+
+// topmost makes the links of a mail lead the whole window on, and not the frame in it.
+func topmost(html string) string {
+	const base = `<base target="_top">`
+	if before, after, ok := strings.Cut(html, "<head>"); ok {
+		return before + "<head>" + base + after
+	}
+	return base + html
+}
+
+// keptJSON is a mail as programs read it.
+type keptJSON struct {
+	ID        string    `json:"id"`
+	To        string    `json:"to"`
+	Subject   string    `json:"subject"`
+	Text      string    `json:"text"`
+	HTML      string    `json:"html"`
+	Links     []string  `json:"links"`
+	Code      *string   `json:"code"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail.Kept, one bool) {
+	all := make([]keptJSON, len(mails))
+	for i, m := range mails {
+		all[i] = keptJSON{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Links: m.Links, CreatedAt: m.CreatedAt.UTC()}
+		if m.Code != "" {
+			all[i].Code = &mails[i].Code
+		}
+	}
+	var out any = all
+	if one {
+		out = all[0]
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // people read it
+	if err := encoder.Encode(out); err != nil {
+		panic("pages: the mailbox as JSON: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	assets.WriteBody(w, r, text.Bytes())
+}
+
+// mailboxPage is the list, and beside it one mail, nil for none.
+type mailboxPage struct {
+	To   string
+	All  []mail.Kept
+	Here *mail.Kept
+}
+
+func (b *mailbox) writePage(w http.ResponseWriter, r *http.Request, mails []mail.Kept, to, id string) {
+	page := mailboxPage{To: to, All: mails}
+	if id != "" {
+		page.Here = &mails[0]
+		var err error
+		if page.All, err = b.read(r.Context(), "", ""); err != nil {
+			edge.Problem(w, http.StatusInternalServerError, "The mails can not be read.")
+			return
+		}
+	}
+	writePage(w, r, b.pages, "mailbox.html", http.StatusOK, page)
+}
