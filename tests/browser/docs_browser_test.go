@@ -1,0 +1,159 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+	"github.com/dragoman-auth/dragoman/web/webtest"
+)
+
+// windows are the sizes and colours in which every page of the documentation is looked at.
+var windows = []struct {
+	name          string
+	width, height int64
+	scheme        string
+}{
+	{"phone-light", 360, 780, "light"},
+	{"phone-dark", 360, 780, "dark"},
+	{"tablet-light", 820, 1100, "light"},
+	{"desktop-light", 1280, 900, "light"},
+	{"desktop-dark", 1280, 900, "dark"},
+}
+
+// TestBrowser_Docs opens every page in every window: it has nothing to complain of, nothing sticks out at the side, and its text
+// has the contrast of WCAG 2 (1.4.3, AA).
+func TestBrowser_Docs(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
+	paths := []string{"/docs", "/docs/graphql"}
+	for _, d := range s.App.Dialects {
+		paths = append(paths, "/docs/"+d.Name)
+	}
+	page := webtest.Browser(t)
+	for _, w := range windows {
+		page.Viewport(w.width, w.height, w.scheme)
+		for _, path := range paths {
+			page.Run(chromedp.Navigate(s.URL + path))
+			page.WaitFor(`document.readyState === "complete" && document.fonts.status === "loaded"`)
+			if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
+				page.Screenshot(filepath.Join(folder, "docs-"+w.name+strings.ReplaceAll(path, "/", "-")+".png"))
+			}
+			if wide := webtest.Eval[int](page, `document.documentElement.scrollWidth`); wide > int(w.width) {
+				t.Errorf("%s, %s: it is %d wide", w.name, path, wide)
+			}
+			if out := webtest.Eval[string](page, sticksOut); out != "" {
+				t.Errorf("%s, %s: these stick out: %s", w.name, path, out)
+			}
+			if pale := webtest.Eval[string](page, paleText); pale != "" {
+				t.Errorf("%s, %s: these are hard to read: %s", w.name, path, pale)
+			}
+			if steps := webtest.Eval[string](page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => h.tagName[1]).join("")`); !stepwise(steps) {
+				t.Errorf("%s, %s: the headings go %s", w.name, path, steps)
+			}
+		}
+	}
+	page.RequireClean()
+}
+
+// stepwise tells whether headings begin with the one first and never leave a level out.
+func stepwise(levels string) bool {
+	for i := range levels {
+		if i > 0 && levels[i] > levels[i-1]+1 || i > 0 && levels[i] == '1' {
+			return false
+		}
+	}
+	return strings.HasPrefix(levels, "1")
+}
+
+// sticksOut names what leaves the window at a side, but within a box that scrolls.
+const sticksOut = `[...document.querySelectorAll("body *")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1) && !e.closest("pre, .quiet, .skip");
+}).map((e) => e.tagName + "." + e.className).slice(0, 5).join(" ")`
+
+// paleText names text whose contrast with what is below it is less than 4.5 to 1.
+const paleText = `(() => {
+  const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return { rgb: m.slice(0, 3), a: m[3] ?? 1 }; };
+  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+    return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+  const below = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
+  const pale = new Set();
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest(".quiet")) continue;
+    const a = light(parse(getComputedStyle(e).color).rgb), b = light(below(e));
+    if ((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5) pale.add(e.tagName + "." + e.className + " in ." + e.parentElement.className);
+  }
+  return [...pale].slice(0, 8).join(", ");
+})()`
+
+// TestBrowser_DocsAtWork copies a command, filters, and goes from page to page, by mouse and by keys.
+func TestBrowser_DocsAtWork(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
+	page := webtest.OpenPlayground(t, s.URL+"/").Page
+	page.Run(chromedp.Click(chromedp.CSS(`.links a[href="/docs"]`)))
+	page.WaitFor(`document.title === "Dragoman API documentation"`)
+	page.Run(chromedp.Click(chromedp.CSS(`.card a[href="/docs/library-card"]`)))
+	page.WaitFor(`document.querySelector("h1").textContent === "Card Desk API" && document.readyState === "complete"`)
+
+	command := webtest.Eval[string](page, `document.querySelector("#post-Card .example > .command code").textContent`)
+	if !strings.HasPrefix(command, "curl "+s.URL+"/desk/Card") {
+		t.Errorf("the command is %s", command)
+	}
+	if _, err := chromedp.Call(page.Context(), browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted, Origin: s.URL,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	page.Run(chromedp.Click(chromedp.CSS("#post-Card .example > .command .copy")))
+	page.WaitFor(`document.querySelector("#post-Card .copy").textContent === "Copied"`)
+	page.WaitFor(`document.getElementById("said").textContent.includes("clipboard")`)
+	if pasted := webtest.Eval[string](page, `navigator.clipboard.readText()`); pasted != command {
+		t.Errorf("the clipboard holds %q, want %q", pasted, command)
+	}
+	page.WaitFor(`document.querySelector("#post-Card .copy").textContent === "Copy"`)
+
+	shown := func() int {
+		return webtest.Eval[int](page, `document.querySelectorAll("article:not([hidden])").length`)
+	}
+	all := shown()
+	webtest.Eval[chromedp.Void](page, `document.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true }))`)
+	page.WaitFor(`document.activeElement.id === "filter"`)
+	page.Run(chromedp.KeyEvent("post card"))
+	page.WaitFor(`document.getElementById("found").textContent === "1 of ` + strconv.Itoa(all) + `"`)
+	if n := shown(); n != 1 || webtest.Eval[int](page, `document.querySelectorAll(".menu li:not([hidden])").length`) != 1 {
+		t.Errorf("%d routes are left", n)
+	}
+	page.Run(chromedp.KeyEvent(" nothing-of-that-kind"))
+	page.WaitFor(`!document.getElementById("nothing").hidden`)
+	page.Run(chromedp.KeyEvent("\u001b"))
+	page.WaitFor(`document.getElementById("found").textContent === ""`)
+	if shown() != all {
+		t.Error("the filter stays after it was cleared")
+	}
+
+	page.Run(chromedp.Click(chromedp.CSS(`.menu a[href="#get-Card"]`)))
+	page.WaitFor(`location.hash === "#get-Card" && Math.abs(document.getElementById("get-Card").getBoundingClientRect().top) < 200`)
+	webtest.Eval[chromedp.Void](page, `document.querySelector("#get-Card .before summary").click()`) // not by the mouse: the page may still move
+	page.WaitFor(`document.querySelector("#get-Card .before").open`)
+	broken := webtest.Eval[string](page, `(async () => {
+		const wrong = [];
+		for (const a of document.querySelectorAll("a[href]")) {
+			const url = new URL(a.href);
+			if (url.hash && url.pathname === location.pathname && !document.getElementById(decodeURIComponent(url.hash.slice(1)))) wrong.push(a.href);
+		}
+		return wrong.join(" ");
+	})()`)
+	if broken != "" {
+		t.Errorf("these lead nowhere: %s", broken)
+	}
+	page.RequireClean()
+}

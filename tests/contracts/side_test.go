@@ -1,0 +1,8 @@
+package contracts
+
+import ()
+
+const (
+	keyNotFound   = `{"error":"API key not found"}`
+	railsNotFound = `{"status":404,"error":"Not Found"}`
+)

@@ -1,0 +1,380 @@
+package dialects
+
+import (
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/limit"
+)
+
+// The model says what the server has to answer, in as few words as it can be said. It knows nothing of HTTP, GraphQL or SQL.
+
+// The settings of a server that no door changes.
+const (
+	modelGrace  = 10 * time.Second // in which the predecessor of a refresh token gets its successor again
+	modelLife   = 720 * time.Hour  // of a session in all
+	modelTouch  = time.Minute      // how exact the last use of a session is
+	modelLeeway = 5 * time.Second  // that the end of a JWT may be off
+	modelForget = 24 * time.Hour   // after which a failed sign-in is forgotten
+	modelCommon = "password123"    // everybody's password
+	garbage     = "nonsense"       // nobody's credential
+)
+
+type modelUser struct {
+	id                        string
+	number                    int
+	email, username, password string
+	pending                   string // an address that waits to be confirmed
+}
+
+type modelSession struct {
+	user       *modelUser
+	id         string
+	number     int
+	idle       time.Duration
+	generation int // of the refresh token in force; -1 where the session has none
+	made       time.Time
+	rotated    time.Time // when that generation came about
+	used       time.Time
+	proved     time.Time // when the person last gave the password
+	revoked    bool
+}
+
+// held is a token that somebody kept.
+type held struct {
+	text       string
+	kind       string // access, refresh, jwt (a refresh token as one), session; "" for what is no token
+	session    *modelSession
+	generation int
+	expires    time.Time // of access and jwt
+}
+
+type failures struct {
+	count int
+	last  time.Time
+}
+
+// model is what is true.
+type model struct {
+	now      time.Time
+	throttle bool // whether failed sign-ins are counted
+	users    []*modelUser
+	sessions []*modelSession
+	failed   map[any]*failures
+}
+
+func canonical(name string) string { return strings.ToLower(name) }
+
+func (m *model) byEmail(email string) *modelUser {
+	for _, u := range m.users {
+		if canonical(u.email) == canonical(email) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (m *model) byUsername(name string) *modelUser {
+	for _, u := range m.users {
+		if u.username != "" && canonical(u.username) == canonical(name) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (m *model) alive(s *modelSession) bool {
+	return s != nil && !s.revoked && m.now.Before(s.made.Add(modelLife)) && m.now.Before(s.used.Add(s.idle))
+}
+
+// good tells whether a token names a session here, alive or not.
+func (m *model) good(w way, h *held) bool {
+	switch h.kind {
+	case "session":
+		return true
+	case "access":
+		return !w.sessionOnly && m.now.Before(h.expires.Add(modelLeeway))
+	}
+	return false
+}
+
+// caller is the session that asks, nil for nobody. It is used by that.
+func (m *model) caller(w way, h *held) *modelSession {
+	if !m.good(w, h) || !m.alive(h.session) {
+		return nil
+	}
+	m.touch(h.session)
+	return h.session
+}
+
+func (m *model) touch(s *modelSession) {
+	if m.now.Sub(s.used) >= modelTouch {
+		s.used = m.now
+	}
+}
+
+// newPassword judges one by the rules of a door.
+func newPassword(d *door, text string) string {
+	switch {
+	case len(text) < d.least:
+		return weak
+	case text == modelCommon && !d.flags:
+		return tooCommon
+	}
+	return accepted
+}
+
+func (m *model) register(d *door, email, username, password string) (string, *modelSession) {
+	if rules := newPassword(d, password); rules != accepted {
+		return rules, nil
+	}
+	switch {
+	case d.username && m.byUsername(username) != nil:
+		return takenUsername, nil
+	case m.byEmail(email) != nil:
+		return takenEmail, nil
+	}
+	u := &modelUser{email: email, password: password}
+	if d.username {
+		u.username = username
+	}
+	m.users = append(m.users, u)
+	if d.noSignIn {
+		return accepted, nil
+	}
+	return accepted, m.begin(d, u)
+}
+
+func (m *model) begin(d *door, u *modelUser) *modelSession {
+	s := &modelSession{user: u, idle: d.idle, made: m.now, rotated: m.now, used: m.now, proved: m.now}
+	if d.session == "session" {
+		s.generation = -1
+	}
+	m.sessions = append(m.sessions, s)
+	return s
+}
+
+// locked tells whether an account is closed to attempts.
+func (m *model) locked(key any) bool {
+	f := m.failed[key]
+	return m.throttle && f != nil && m.now.Before(f.last.Add(limit.Delay(f.count)))
+}
+
+func (m *model) fail(key any) {
+	f := m.failed[key]
+	if f == nil || f.last.Before(m.now.Add(-modelForget)) {
+		f = &failures{}
+		m.failed[key] = f
+	}
+	f.count, f.last = f.count+1, m.now
+}
+
+// key is what failures are counted by: the account, whatever it is called at the moment, or what was typed where there is none.
+func key(u *modelUser, typed string) any {
+	if u == nil {
+		return canonical(typed)
+	}
+	return u
+}
+
+func (m *model) login(d *door, u *modelUser, typed, password string) (string, *modelSession) {
+	key := key(u, typed)
+	switch {
+	case m.locked(key):
+		return locked, nil
+	case u == nil || u.password != password:
+		m.fail(key)
+		return badCredentials, nil
+	}
+	delete(m.failed, key)
+	return accepted, m.begin(d, u)
+}
+
+// refresh swaps a refresh token, and gives the session that goes on.
+func (m *model) refresh(d *door, h *held) (string, *modelSession) {
+	if !m.swappable(h) {
+		return badToken, nil
+	}
+	s := h.session
+	switch {
+	case h.generation == s.generation:
+		s.generation, s.rotated, s.used = s.generation+1, m.now, m.now
+		return accepted, s
+	case !m.predecessor(h):
+		s.revoked = true
+		return reusedToken, nil
+	case d.singleUse:
+		return badToken, nil
+	}
+	return accepted, s
+}
+
+// swappable tells whether a token is a refresh token of a live session, of whichever generation.
+func (m *model) swappable(h *held) bool {
+	if h.kind != "refresh" && h.kind != "jwt" || h.kind == "jwt" && !m.now.Before(h.expires.Add(modelLeeway)) {
+		return false
+	}
+	return m.alive(h.session)
+}
+
+// predecessor tells whether a token is the last one before that in force, within its grace.
+func (m *model) predecessor(h *held) bool {
+	return h.generation == h.session.generation-1 && !h.session.rotated.Before(m.now.Add(-modelGrace))
+}
+
+// logoutBy ends the session of a refresh token.
+func (m *model) logoutBy(d *door, h *held) string {
+	expired := h.kind == "jwt" && !m.now.Before(h.expires.Add(modelLeeway))
+	switch {
+	case (h.kind == "refresh" || h.kind == "jwt") && !expired && h.session.revoked && d.allowEnded:
+		return accepted
+	case !m.swappable(h):
+		return badToken
+	}
+	h.session.revoked = true
+	if h.generation == h.session.generation || m.predecessor(h) {
+		return accepted
+	}
+	return reusedToken
+}
+
+func (m *model) logout(w way, h *held, everywhere bool) string {
+	if !m.good(w, h) || !m.alive(h.session) {
+		return unauthenticated
+	}
+	if everywhere {
+		m.endOthers(h.session)
+	}
+	h.session.revoked = true
+	return accepted
+}
+
+// endOthers ends the sessions of a person but one.
+func (m *model) endOthers(spare *modelSession) {
+	for _, s := range m.sessions {
+		if s.user == spare.user && s != spare && m.alive(s) {
+			s.revoked = true
+		}
+	}
+}
+
+func (m *model) revoke(w way, h *held, which *modelSession) string {
+	s := m.caller(w, h)
+	switch {
+	case s == nil:
+		return unauthenticated
+	case which.user != s.user || !m.alive(which):
+		return absent
+	}
+	which.revoked = true
+	return accepted
+}
+
+// prove holds the current password against that of the account; nil stands for none given, where time decides.
+func (m *model) prove(d *door, s *modelSession, current *string) string {
+	key := any(s.user)
+	switch {
+	case current == nil && (d.noSudo || m.now.Before(s.proved.Add(d.sudo))):
+		return accepted
+	case current == nil:
+		return needsSudo
+	case m.locked(key):
+		return locked
+	case *current != s.user.password:
+		m.fail(key)
+		return wrongPassword
+	}
+	return accepted
+}
+
+func (m *model) changePassword(d *door, w way, h *held, current *string, next string) string {
+	rules := newPassword(d, next)
+	switch {
+	case d.early && rules == weak:
+		return weak
+	case d.conflict && current != nil && *current == next:
+		return same
+	}
+	s := m.caller(w, h)
+	if s == nil {
+		return unauthenticated
+	}
+	if rules != accepted {
+		return rules
+	}
+	if proof := m.prove(d, s, current); proof != accepted {
+		return proof
+	}
+	if current != nil {
+		delete(m.failed, s.user)
+	}
+	s.user.password, s.user.pending = next, ""
+	m.endOthers(s)
+	return accepted
+}
+
+func (m *model) changeEmail(d *door, w way, h *held, current *string, email string) string {
+	s := m.caller(w, h)
+	switch {
+	case s == nil:
+		return unauthenticated
+	case d.keepsEmail && s.user.email == email:
+		return accepted
+	}
+	if proof := m.prove(d, s, current); proof != accepted {
+		return proof
+	}
+	if other := m.byEmail(email); d.atOnce && other != nil && other != s.user {
+		return takenEmail
+	}
+	if current != nil {
+		delete(m.failed, s.user)
+	}
+	switch {
+	case d.atOnce || canonical(s.user.email) == canonical(email):
+		s.user.email, s.user.pending = email, ""
+	default: // it waits, whoever has it
+		s.user.pending = email
+	}
+	return accepted
+}
+
+func (m *model) changeUsername(w way, h *held, name string) string {
+	s := m.caller(w, h)
+	if s == nil {
+		return unauthenticated
+	}
+	if other := m.byUsername(name); other != nil && other != s.user {
+		return takenUsername
+	}
+	s.user.username = name
+	return accepted
+}
+
+func (m *model) sudo(d *door, w way, h *held, current string) string {
+	s := m.caller(w, h)
+	if s == nil {
+		return unauthenticated
+	}
+	if proof := m.prove(d, s, &current); proof != accepted {
+		return proof
+	}
+	delete(m.failed, s.user)
+	s.proved = m.now
+	return accepted
+}
+
+// readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is swapped, unless
+// the two are of different sessions.
+func (m *model) readRenewed(d *door, w way, access, refresh *held) (decision string, s *modelSession, renewed bool) {
+	if s := m.caller(w, access); s != nil {
+		return accepted, s, false
+	}
+	if access.kind == "access" && access.session != refresh.session {
+		return unauthenticated, nil, false
+	}
+	if decision, s := m.refresh(d, refresh); decision == accepted {
+		return accepted, s, true
+	}
+	return unauthenticated, nil, false
+}

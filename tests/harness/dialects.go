@@ -1,0 +1,590 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/operator"
+	"github.com/dragoman-auth/dragoman/rest"
+)
+
+const CompanionMe = "POST " + Companion + "/users/me"
+
+// CompanionCopy is a directory with a copy of the dialect's file, in which one text is another.
+func CompanionCopy(t testing.TB, old, replacement string) string {
+	t.Helper()
+	text, err := os.ReadFile("rest/dialects/authcompanion.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), old) != 1 {
+		t.Fatalf("the file has %q not once", old)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(strings.Replace(string(text), old, replacement, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// These tests hold the server against document 000, whose register, login, users/me and refresh have the prefix /v1/auth.
+
+const (
+	Companion             = "/v1/auth"
+	CompanionPass         = "mysecretpass" // the document's own
+	CompanionNotRefreshed = `{"statusCode":400,"message":"Refresh Token Failed"}`
+)
+
+// CompanionBody wraps attributes as the document does: name, value, name, value …
+func CompanionBody(attributes ...any) string {
+	in := map[string]any{}
+	for i := 0; i+1 < len(attributes); i += 2 {
+		in[attributes[i].(string)] = attributes[i+1]
+	}
+	b, _ := json.Marshal(map[string]any{"data": map[string]any{"type": "users", "attributes": in}})
+	return string(b)
+}
+
+// CompanionAsks sends a request of document 000, and holds what every answer has against the contract.
+func (i *Instance) CompanionAsks(t testing.TB, route, body string, header ...string) Reply {
+	t.Helper()
+	r, err := i.Call(route, body, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind := r.Header.Values("Content-Type"); r.Body != "" && (len(kind) != 1 || kind[0] != JSONType) {
+		t.Errorf("%s: the types %q", route, kind)
+	}
+	if r.Status >= 300 || r.Body == "" { // nothing is set, nothing is cleared
+		r.Sound(t)
+	}
+	return r
+}
+
+// CompanionToken registers and gives the refresh token, whatever the attributes of its cookies.
+func (i *Instance) CompanionToken(t testing.TB, email string) string {
+	t.Helper()
+	r := i.CompanionAsks(t, "POST "+Companion+"/register", CompanionBody("name", "N", "email", email, "password", CompanionPass))
+	for _, c := range (&http.Response{Header: r.Header}).Cookies() {
+		return c.Value
+	}
+	t.Fatalf("register: %d %s", r.Status, r.Body)
+	return ""
+}
+
+const (
+	ZeroNew = "NewPassword12$34$56$7"
+)
+
+// These tests hold the server against document 004: sign_up, sign_in and sessions, at the root.
+
+const (
+	ZeroPass     = "Secret1*2*3*4*5*6" // the document's own
+	UserTemplate = `{"id":<number>,"email":%q,"verified":false,"created_at":"<milli>","updated_at":"<milli>"}`
+)
+
+// FormOf encodes name, value, name, value … as a form or a query.
+func FormOf(fields ...string) string {
+	v := url.Values{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		v.Add(fields[i], fields[i+1])
+	}
+	return v.Encode()
+}
+
+// jarred keeps the cookies of one person across the APIs of one server.
+type jarred struct {
+	*Instance
+	cookies http.CookieJar
+}
+
+func (i *Instance) jarred(t testing.TB) *jarred {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &jarred{i, jar}
+}
+
+func (b *jarred) Asks(t testing.TB, route, body string, header ...string) Reply {
+	t.Helper()
+	_, path, _ := strings.Cut(route, " ")
+	at, err := url.Parse(b.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	for _, c := range b.cookies.Cookies(at) {
+		sent = append(sent, c.Name+"="+c.Value)
+	}
+	if len(sent) > 0 {
+		header = append(header, "Cookie", strings.Join(sent, "; "))
+	}
+	r, err := b.Call(route, body, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cookies.SetCookies(at, (&http.Response{Header: r.Header}).Cookies())
+	return r
+}
+
+// Shared is a browser in which one person is signed in at one API, and another person at another API of the same host.
+type Shared struct {
+	*jarred
+	A, Z string // their addresses
+}
+
+func (i *Instance) Shared(t testing.TB, a, z string) *Shared {
+	t.Helper()
+	i.CompanionToken(t, a)
+	i.Service(t, z)
+	return &Shared{i.jarred(t), a, z}
+}
+
+func (b *Shared) EnterCompanion(t testing.TB) {
+	t.Helper()
+	if r := b.Asks(t, "POST "+Companion+"/login", CompanionBody("email", b.A, "password", CompanionPass)); r.Status != http.StatusOK {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+}
+
+func (b *Shared) EnterService(t testing.TB) {
+	t.Helper()
+	if r := b.Asks(t, "POST /login", fmt.Sprintf(`{"email":%q,"password":%q}`, b.Z, ServicePass)); r.Status != http.StatusOK {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+}
+
+// These tests run every example of every dialect: of those that come with the server, and of the tutorial's.
+
+const TutorialFiles = "docs/examples"
+
+func AllDialects(t *testing.T) []*rest.Dialect {
+	t.Helper()
+	all, err := rest.Load(TutorialFiles, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// ExampleServer is a server for one example of a dialect, with a clock that it moves. It serves nothing else: reading all files
+// takes longer than most examples, and that they go together is seen by every other test.
+func ExampleServer(t *testing.T, dsn, dialect string, settings map[string]string) *Instance {
+	t.Helper()
+	env := []string{"DRAGOMAN_DIALECTS_DIR=" + TutorialFiles, "DRAGOMAN_DIALECTS=" + dialect}
+	for name, value := range settings {
+		env = append(env, name+"="+value)
+	}
+	return StartWithClock(t, NewClock(), dsn, env...)
+}
+
+// Promoter makes administrators beside the server, as the operator does.
+func Promoter(t *testing.T, conn *Side) func(context.Context, string) error {
+	return func(_ context.Context, who string) error {
+		conn.MustExec(t, `UPDATE users SET role = 'admin' WHERE email_canonical = '`+who+`'`)
+		return nil
+	}
+}
+
+// MailReader looks into mailboxes for examples.
+func (i *Instance) MailReader(t *testing.T) func(ctx context.Context, kind, to string) (rest.Mailed, error) {
+	return func(ctx context.Context, kind, to string) (rest.Mailed, error) {
+		master, err := secret.New([]byte(Secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return operator.ReadMail(ctx, i.App.DB, token.NewCodec(master, i.Clock.Now), i.Clock.Now(), kind, to)
+	}
+}
+
+// These tests hold the server against document 003, whose login, refresh, logout and keys have the prefix /api/v1/auth.
+
+const (
+	LoginTemplate = `{"token":"<jwt>","expires_in":3600,"user":{"id":%q,"username":%q,"email":%q}}`
+	KeyTemplate   = `{"keyId":"<key>","apiKey":"<secret>","name":%q,"createdAt":"<second>"}`
+)
+
+// Sent waits until every mail is on its way: one that is still queued when a later one takes its token's place is never sent.
+func (i *Instance) Sent(t testing.TB, conn *Side) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); conn.Count(t, "SELECT count(*) FROM mails WHERE state = 'QUEUED'") > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("mails are queued still")
+		}
+	}
+}
+
+// Verified tells whether the email of whoever has a session is.
+func (i *Instance) Verified(t testing.TB, token string) bool {
+	t.Helper()
+	return i.GraphQL(t, token, `{ me { emailVerified } }`, nil).At("me", "emailVerified") == true
+}
+
+// These tests hold the server against document 002 and its contract: register, login, tokens and users, at the root.
+
+const (
+	ServicePass = "password123" // the document's own
+	ServiceMail = "example@mail.com"
+	ServiceUser = `{"id":"<user>","email":"example@mail.com","active":true,"mfa":false,"primaryAuth":"UNPW","roleId":"user","createdAt":"<milli>","updatedAt":"<milli>"}`
+	LoggedOut   = `{"success":true,"data":{"message":"Logged out"}}`
+	NoSession   = `{"error":true,"success":false,"message":"Session Token is required"}`
+	BadSession  = `{"error":true,"success":false,"message":"Session Token is invalid"}`
+)
+
+// Jar is what an answer sets, by name; Set-Cookie is taken out of the answer, so that sound can judge the rest.
+func (i *Instance) Jar(t testing.TB, route, body string, header ...string) (Reply, map[string]*http.Cookie) {
+	t.Helper()
+	r, err := i.Call(route, body, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]*http.Cookie{}
+	for _, c := range (&http.Response{Header: r.Header}).Cookies() {
+		if set[c.Name] != nil {
+			t.Errorf("%s sets %s twice", route, c.Name)
+		}
+		set[c.Name] = c
+	}
+	r.Header.Del("Set-Cookie")
+	judged := r
+	if set["session"] != nil && set["session"].Value != "" { // in whose random letters anything may stand
+		judged.Body = strings.ReplaceAll(r.Body, set["session"].Value, "")
+	}
+	judged.Sound(t)
+	return r, set
+}
+
+// Service is a session of the document's person.
+type Service struct{ ID, Token, Refresh string }
+
+func (z Service) Cookies() []string {
+	return []string{"Cookie", "session=" + z.Token + "; refreshToken=" + z.Refresh}
+}
+
+func (i *Instance) Service(t testing.TB, email string) Service {
+	t.Helper()
+	r := i.REST(t, "POST /register", fmt.Sprintf(`{"email":%q,"password":"password123"}`, email))
+	got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+
+		strings.Replace(ServiceUser, ServiceMail, email, 1)+`,"refreshToken":"<rt>"}}`)
+	return Service{Token: got[0], ID: got[1], Refresh: got[4]}
+}
+
+func (i *Instance) Works(t testing.TB, token string) bool {
+	t.Helper()
+	return i.GraphQL(t, token, MeDoc, nil).Text("me", "id") != ""
+}
+
+const (
+	Generic   = "/api/v1/auth"
+	JSONType  = "application/json"
+	FormType  = "application/x-www-form-urlencoded"
+	deniedRow = "HTTP Token: Access denied.\n"
+
+	InvalidCredentials = `{"error":"Invalid credentials"}`
+	FieldsRequired     = `{"error":"username and password are required"}`
+	InvalidRefresh     = `{"error":"Invalid or expired refresh token"}`
+	AuthRequired       = `{"error":"Authentication required"}`
+	TooMany            = `{"error":"Too many requests"}`
+	Incorrect          = `{"error":"That email or password is incorrect"}`
+)
+
+// Reply is what a dialect route answered.
+type Reply struct {
+	Asked  string // method and path, for messages
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// REST calls a route, written "POST /path". A body goes as JSON unless the header fields (name, value, name, value …) say
+// otherwise. What holds for every answer is checked here: see sound.
+func (i *Instance) REST(t testing.TB, route, body string, header ...string) Reply {
+	t.Helper()
+	r, err := i.Call(route, body, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Sound(t)
+	return r
+}
+
+// Call is rest without a test.
+func (i *Instance) Call(route, body string, header ...string) (Reply, error) {
+	method, path, _ := strings.Cut(route, " ")
+	r, err := http.NewRequest(method, i.URL+path, strings.NewReader(body))
+	if err != nil {
+		return Reply{}, err
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", JSONType)
+	}
+	for n := 0; n+1 < len(header); n += 2 {
+		switch {
+		case header[n] == "Content-Type" && header[n+1] == "":
+			r.Header.Del("Content-Type")
+		case header[n] == "Content-Type":
+			r.Header.Set("Content-Type", header[n+1])
+		default:
+			r.Header.Add(header[n], header[n+1])
+		}
+	}
+	res, err := Client.Do(r)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return Reply{route, res.StatusCode, res.Header, string(b)}, err
+}
+
+func Bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
+
+// Sound demands what every answer has, whatever it says (HT-07 to HT-09, HT-16).
+func (r Reply) Sound(t testing.TB) {
+	t.Helper()
+	h := r.Header
+	if r.Status >= 500 {
+		t.Errorf("%s: %d %.300s", r.Asked, r.Status, r.Body)
+	}
+	if h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" || len(h.Get("X-Request-Id")) < 20 {
+		t.Errorf("%s: %d with the headers %v", r.Asked, r.Status, h)
+	}
+	for _, field := range []string{"Location", "Set-Cookie", "Server", "X-Powered-By", "Access-Control-Allow-Origin"} {
+		if h.Get(field) != "" {
+			t.Errorf("%s: %d with %s: %s", r.Asked, r.Status, field, h.Get(field))
+		}
+	}
+	kind, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	switch {
+	case r.Body == "" && (r.Status == http.StatusNoContent || r.Status == http.StatusNotModified) && h.Get("Content-Type") != "":
+		t.Errorf("%s: %d without a body has the type %q", r.Asked, r.Status, h.Get("Content-Type"))
+	case r.Body == "":
+	case kind == JSONType && len(parameters) == 0 && json.Valid([]byte(r.Body)): // JSON has no charset (RFC 8259 section 11)
+	case err != nil || !strings.EqualFold(parameters["charset"], "utf-8"):
+		t.Errorf("%s: %d with the type %q", r.Asked, r.Status, h.Get("Content-Type"))
+	case kind == JSONType && !json.Valid([]byte(r.Body)):
+		t.Errorf("%s: %d says that this is JSON: %.300s", r.Asked, r.Status, r.Body)
+	}
+	if r.Status >= 400 && Leaks.MatchString(r.Body) {
+		t.Errorf("%s: %d tells of the inside: %.300s", r.Asked, r.Status, r.Body)
+	}
+}
+
+// Says demands a status and a JSON body, byte for byte but for a newline at the end.
+func (r Reply) Says(t testing.TB, status int, body string) {
+	t.Helper()
+	if r.Status != status || strings.TrimSuffix(r.Body, "\n") != body {
+		t.Errorf("%s: %d %.300s, want %d %s", r.Asked, r.Status, r.Body, status, body)
+	}
+	r.IsJSON(t)
+}
+
+func (r Reply) IsJSON(t testing.TB) {
+	t.Helper()
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != JSONType {
+		t.Errorf("%s: %d with the type %q", r.Asked, r.Status, r.Header.Get("Content-Type"))
+	}
+}
+
+// Refuses demands one of some statuses with a JSON object that has an error, in words of the dialect's choice.
+func (r Reply) Refuses(t testing.TB, statuses ...int) {
+	t.Helper()
+	var body struct{ Error string }
+	err := json.Unmarshal([]byte(r.Body), &body)
+	for _, status := range statuses {
+		if r.Status == status && err == nil && body.Error != "" {
+			r.IsJSON(t)
+			return
+		}
+	}
+	t.Errorf("%s: %d %.300s, want one of %v and an error", r.Asked, r.Status, r.Body, statuses)
+}
+
+// Empty demands 204 and nothing else.
+func (r Reply) Empty(t testing.TB) {
+	t.Helper()
+	if r.Status != http.StatusNoContent || r.Body != "" {
+		t.Errorf("%s: %d %.300s, want 204", r.Asked, r.Status, r.Body)
+	}
+}
+
+// Denied demands the 401 of authentication-zero, which is text.
+func (r Reply) Denied(t testing.TB) {
+	t.Helper()
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Status != http.StatusUnauthorized || r.Body != deniedRow || kind != "text/plain" ||
+		r.Header.Get("Www-Authenticate") != `Token realm="Application"` || len(r.Header.Values("Www-Authenticate")) != 1 {
+		t.Errorf("%s: %d %q %v, want the 401 in text", r.Asked, r.Status, r.Body, r.Header)
+	}
+}
+
+// forms are the places of a template: see matched. The header of a JWT is the one of the document's sample, byte for byte.
+var forms = map[string]string{
+	"jwt":    `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{43}`,
+	"es256":  `eyJ[\w-]+\.[\w-]+\.[\w-]{86}`,
+	"about":  `[^"]+`,
+	"rt":     `rt1\.[\w.-]+`,
+	"user":   `user_[0-7][0-9a-hjkmnp-tv-z]{25}`,
+	"key":    `key_[0-7][0-9a-hjkmnp-tv-z]{25}`,
+	"secret": `sk_live_[0-9A-Za-z]{44}`,
+	"number": `[1-9]\d{0,9}`,
+	"second": `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`,
+	"milli":  `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`,
+}
+
+var place = regexp.MustCompile(`<(\w+)>`)
+
+// Matched demands a status and a body of these fields, in this order, and gives what stands in the places of the template.
+func (r Reply) Matched(t testing.TB, status int, template string) []string {
+	t.Helper()
+	var pattern strings.Builder
+	last := 0
+	for _, at := range place.FindAllStringSubmatchIndex(template, -1) {
+		form, ok := forms[template[at[2]:at[3]]]
+		if !ok {
+			t.Fatalf("no form %s", template[at[0]:at[1]])
+		}
+		pattern.WriteString(regexp.QuoteMeta(template[last:at[0]]) + "(" + form + ")")
+		last = at[1]
+	}
+	pattern.WriteString(regexp.QuoteMeta(template[last:]))
+	found := regexp.MustCompile("^" + pattern.String() + "\n?$").FindStringSubmatch(r.Body)
+	if r.Status != status || found == nil {
+		t.Fatalf("%s: %d %.600s\nwant %d %s", r.Asked, r.Status, r.Body, status, template)
+	}
+	r.IsJSON(t)
+	return found[1:]
+}
+
+// Without takes a field with a string out of the answer, where the document does not have it, and gives its value.
+func (r Reply) Without(field string) (Reply, string) {
+	member := regexp.MustCompile(fmt.Sprintf(`,"%[1]s":"([^"]*)"|"%[1]s":"([^"]*)",`, field))
+	found := member.FindStringSubmatch(r.Body)
+	if found == nil {
+		return r, ""
+	}
+	r.Body = strings.Replace(r.Body, found[0], "", 1)
+	return r, found[1] + found[2]
+}
+
+// RESTPerson is an account with its other names.
+type RESTPerson struct {
+	Account
+	Username string
+	Number   int
+}
+
+// Person registers over GraphQL; username may be "".
+func (i *Instance) Person(t testing.TB, email, username string) RESTPerson {
+	t.Helper()
+	fields := []any{"email", email, "password", GoodPass}
+	if username != "" {
+		fields = append(fields, "username", username)
+	}
+	a := i.Registers(t, fields...)
+	number, _ := a.At("register", "user", "number").(float64)
+	p := RESTPerson{Account{
+		ID: a.Text("register", "user", "id"), Email: a.Text("register", "user", "email"), Session: a.Text("register", "session", "id"),
+		Access: a.Text("register", "tokens", "accessToken"), Refresh: a.Text("register", "tokens", "refreshToken"),
+	}, username, int(number)}
+	if a.Code() != "" || p.Access == "" {
+		t.Fatalf("register %s: %s", email, a.Raw)
+	}
+	return p
+}
+
+func Credentials(name, identifier, password string) string {
+	b, _ := json.Marshal(map[string]string{name: identifier, "password": password})
+	return string(b)
+}
+
+// GenericLogin signs in as document 003 says and gives the access and the refresh token.
+func (i *Instance) GenericLogin(t testing.TB, username string) (access, refresh string) {
+	t.Helper()
+	r, refresh := i.REST(t, "POST "+Generic+"/login", Credentials("username", username, GoodPass)).Without("refreshToken")
+	var body struct{ Token string }
+	if json.Unmarshal([]byte(r.Body), &body) != nil || r.Status != http.StatusOK || body.Token == "" || refresh == "" {
+		t.Fatalf("login %s: %d %s", username, r.Status, r.Body)
+	}
+	return body.Token, refresh
+}
+
+// ZeroSession is a session as document 004 writes it.
+type ZeroSession struct {
+	ID        int    `json:"id"`
+	UserID    int    `json:"user_id"`
+	IPAddress string `json:"ip_address"`
+	Token     string `json:"-"`
+}
+
+func (z ZeroSession) Path() string { return fmt.Sprintf("/sessions/%d", z.ID) }
+
+// SignIn signs in as document 004 says.
+func (i *Instance) SignIn(t testing.TB, email, password string, header ...string) (z ZeroSession) {
+	t.Helper()
+	r := i.REST(t, "POST /sign_in", Credentials("email", email, password), header...)
+	z.Token = r.Header.Get("X-Session-Token")
+	if json.Unmarshal([]byte(r.Body), &z) != nil || r.Status != http.StatusCreated || z.ID == 0 || z.Token == "" {
+		t.Fatalf("sign_in %s: %d %s %v", email, r.Status, r.Body, r.Header)
+	}
+	return z
+}
+
+// Census counts what a request can create.
+func (s *Side) Census(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("%d users, %d sessions (%d live), %d keys (%d live)",
+		MustCount(t, s.DB, "SELECT count(*) FROM users"),
+		MustCount(t, s.DB, "SELECT count(*) FROM sessions"),
+		MustCount(t, s.DB, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL"),
+		MustCount(t, s.DB, "SELECT count(*) FROM api_keys"),
+		MustCount(t, s.DB, "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL"))
+}
+
+func JSONOf(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Unauthorized demands the 401 of this API, which is text.
+func (r Reply) Unauthorized(t testing.TB) {
+	t.Helper()
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Status != http.StatusUnauthorized || r.Body != "Unauthorized" || kind != "text/plain" {
+		t.Errorf("%s: %d %q %v, want the 401 in text", r.Asked, r.Status, r.Body, r.Header)
+	}
+}
+
+var wolfTokens = regexp.MustCompile(`^\{"access_token":"(eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{43})",` +
+	`"refresh_token":"(eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9\.[\w-]+\.[\w-]{43})"(,"twoFactor":false)?\}$`)
+
+// PairIn reads the two tokens of a login or a refresh.
+func PairIn(t testing.TB, r Reply) (access, refresh string) {
+	t.Helper()
+	found := wolfTokens.FindStringSubmatch(r.Body)
+	if r.Status != http.StatusOK || found == nil || (found[3] == "") != strings.HasSuffix(r.Asked, "/refresh") {
+		t.Fatalf("%s: %d %.600s", r.Asked, r.Status, r.Body)
+	}
+	r.IsJSON(t)
+	return found[1], found[2]
+}

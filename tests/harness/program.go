@@ -1,0 +1,160 @@
+package harness
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// built is the program, once for each test program that runs it.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// ProgramPath builds the program at the first need, and gives the path. With GOCOVERDIR in the environment it counts what it covers.
+func ProgramPath(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "dragoman-program-"); built.err != nil {
+			return
+		}
+		args := []string{"build", "-o", built.dir + "/dragoman"}
+		if os.Getenv("GOCOVERDIR") != "" {
+			args = append(args, "-cover", "-coverpkg=./...")
+		}
+		if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatalf("build the program: %v", built.err)
+	}
+	return built.dir + "/dragoman"
+}
+
+// Process is a server in a process of its own.
+type Process struct {
+	URL string
+	Cmd *exec.Cmd
+	Out *LogSink
+}
+
+// Spawn starts the server as a process with only these settings and waits until it is ready.
+func Spawn(t testing.TB, env ...string) *Process {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	p := &Process{URL: "http://" + address, Cmd: exec.Command(ProgramPath(t)), Out: &LogSink{}}
+	p.Cmd.Dir = t.TempDir()
+	p.Cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
+	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") && !strings.Contains(all, "DRAGOMAN_SMTP_URL") {
+		p.Cmd.Env = append(p.Cmd.Env, "DRAGOMAN_SMTP_URL=none") // which a server for others has to say
+	}
+	p.Cmd.Stdout, p.Cmd.Stderr = p.Out, p.Out
+	if err := p.Cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.Cmd.Process.Kill()
+		_ = p.Cmd.Wait()
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		if res, err := Client.Get(p.URL + "/readyz"); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return p
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server did not come up: %s", p.Out)
+		}
+	}
+}
+
+// ProcessEnv is what a process needs to work on the database of dsn.
+func ProcessEnv(dsn string) []string {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		return []string{"DRAGOMAN_SECRET=" + Secret, "DRAGOMAN_DATA_DIR=" + strings.TrimSuffix(path, "/dragoman.db")}
+	}
+	return []string{"DRAGOMAN_SECRET=" + Secret, "DATABASE_URL=" + dsn}
+}
+
+// Balancer hands requests round to the servers that say that they are ready, as docs/operations.md asks of one: it looks at
+// /readyz four times a second, and it tries nothing twice.
+type Balancer struct {
+	URL string
+
+	Mu    sync.Mutex
+	ready []*httputil.ReverseProxy
+	All   map[string]*httputil.ReverseProxy // by address
+	next  atomic.Int64
+}
+
+// Look asks every server whether it is ready.
+func (b *Balancer) Look() {
+	b.Mu.Lock()
+	asked := map[string]*httputil.ReverseProxy{}
+	for address, proxy := range b.All {
+		asked[address] = proxy
+	}
+	b.Mu.Unlock()
+	var ready []*httputil.ReverseProxy
+	for address, proxy := range asked {
+		res, err := Client.Get(address + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			ready = append(ready, proxy)
+		}
+	}
+	b.Mu.Lock()
+	b.ready = ready
+	b.Mu.Unlock()
+}
+
+func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.Mu.Lock()
+	ready := b.ready
+	b.Mu.Unlock()
+	if len(ready) == 0 {
+		http.Error(w, "no server is ready", http.StatusBadGateway)
+		return
+	}
+	ready[int(b.next.Add(1))%len(ready)].ServeHTTP(w, r)
+}
+
+// CanarySecret is a server secret or a password that must never be shown. It is too weak a secret on purpose.
+const CanarySecret = "canary-Secret"
+
+// SettingNames reads the names of the settings where they are declared.
+func SettingNames(t testing.TB) (names []string) {
+	t.Helper()
+	source, err := os.ReadFile("internal/config/keys.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\t\t?\{?"(DRAGOMAN_[A-Z0-9_]+|DATABASE_URL)", `).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) < 20 {
+		t.Fatalf("the table of settings was not read: %s", names)
+	}
+	return names
+}

@@ -1,0 +1,270 @@
+package mail
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+)
+
+// visitPage fetches a path with header fields, given as name, value …; a body is sent as a form by POST. The field Host is the name of the
+// server that the request is for.
+func visitPage(t testing.TB, i *harness.Instance, method, path, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, i.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for n := 0; n+1 < len(header); n += 2 {
+		if header[n] == "Host" {
+			r.Host = header[n+1]
+		}
+		r.Header.Set(header[n], header[n+1])
+	}
+	res, err := harness.Client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(text)
+}
+
+// TestMailbox_JSON is the mailbox as the tests of an application read it.
+func TestMailbox_JSON(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		s.Register(t, "ada@example.com")
+		s.Register(t, "grada@example.com")
+		l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
+		res, text := visitPage(t, s, "GET", "/dev/mailbox?to=ADA@example.com", "", "Accept", "application/json")
+		var all []struct {
+			ID, To, Subject, Text, HTML, Code, CreatedAt string
+			Links                                        []string
+		}
+		if err := json.Unmarshal([]byte(text), &all); err != nil || res.StatusCode != 200 || res.Header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("%d %v %s", res.StatusCode, err, text)
+		}
+		if len(all) == 0 || all[0].ID != l.Mail.ID.String() || all[0].Code != l.Code || len(all[0].Links) != 1 ||
+			all[0].Links[0] != s.URL+"/account/sign-in#token="+l.Token || !strings.Contains(all[0].Text, all[0].Links[0]) ||
+			!strings.Contains(all[0].HTML, all[0].Links[0]) || !strings.HasPrefix(all[0].Subject, "Sign in to ") {
+			t.Fatalf("%s", text)
+		}
+		for _, m := range all {
+			if m.To != "ada@example.com" {
+				t.Errorf("a mail to %s", m.To)
+			}
+		}
+		if _, text := visitPage(t, s, "GET", "/dev/mailbox?to=no-address", "", "Accept", "application/json"); text != "[]\n" {
+			t.Errorf("to nobody: %s", text)
+		}
+		if _, text := visitPage(t, s, "GET", "/dev/mailbox/"+all[0].ID, "", "Accept", "application/json"); !strings.HasPrefix(text, `{"id":"`+all[0].ID) {
+			t.Errorf("one mail: %s", text)
+		}
+		for _, path := range []string{"/dev/", "/dev/mailbox/", "/dev/mailbox/mail_x", "/dev/mailbox/" + all[0].ID + "/txt", "/dev/mailbox/html", "/dev/mailboxes"} {
+			if res, text := visitPage(t, s, "GET", path, ""); res.StatusCode != 404 {
+				t.Errorf("%s: %d %s", path, res.StatusCode, text)
+			}
+		}
+		if res, _ := visitPage(t, s, "POST", "/dev/mailbox", "a=b"); res.StatusCode != 405 {
+			t.Errorf("POST: %d", res.StatusCode)
+		}
+	})
+}
+
+// TestMailbox_Guards: whoever reads it takes accounts over, so no page of elsewhere does, not even one that is trusted otherwise.
+func TestMailbox_Guards(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+	for name, c := range map[string]struct {
+		header []string
+		status int
+	}{
+		"a program":                         {nil, 200},
+		"by another name of this machine":   {[]string{"Host", "localhost:" + port}, 200},
+		"by its address of IPv6":            {[]string{"Host", "[::1]:" + port}, 200},
+		"a name that was made to lead here": {[]string{"Host", "evil.example:" + port}, 403},
+		"a name like ours":                  {[]string{"Host", "localhost.evil.example"}, 403},
+		"typed into the address bar":        {[]string{"Sec-Fetch-Site", "none"}, 200},
+		"its own page":                      {[]string{"Sec-Fetch-Site", "same-origin"}, 200},
+		"a link of another page":            {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200},
+		"a frame of another page":           {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
+		"a page of another site":            {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "https://evil.example"}, 403},
+		"a page of another port":            {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Origin", "http://127.0.0.1:1"}, 403},
+		"a script of another port":          {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors"}, 403},
+		"an old browser elsewhere":          {[]string{"Origin", "http://127.0.0.1:1"}, 403},
+	} {
+		res, text := visitPage(t, s, "GET", "/dev/mailbox", "", c.header...)
+		if res.StatusCode != c.status || res.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %s %v", name, res.StatusCode, text, res.Header)
+		}
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: %s", name, csp)
+		}
+	}
+	for name, env := range map[string]string{
+		"public": "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "sending": "DRAGOMAN_SMTP_URL=smtp://127.0.0.1:2525", "without mail": "DRAGOMAN_SMTP_URL=none",
+	} {
+		envs := []string{env}
+		if name == "public" {
+			envs = append(envs, "DRAGOMAN_SMTP_URL=none")
+		}
+		for _, path := range []string{"/dev/mailbox", "/dev/"} {
+			if res, _ := visitPage(t, harness.Start(t, dbtest.SQLite(t), envs...), "GET", path, ""); res.StatusCode != 404 {
+				t.Errorf("a server that is %s: %s: %d", name, path, res.StatusCode)
+			}
+		}
+	}
+}
+
+// TestOT13_PagesUseNothingUp opens every page as browsers and mail programs do, and then uses the token.
+func TestOT13_PagesUseNothingUp(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	s.Register(t, "ada@example.com")
+	l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, header := range [][]string{{"Accept", "text/html"}, {"Sec-Purpose", "prefetch"}, {"Purpose", "prefetch"}, {"Accept", "application/json"}} {
+			res, text := visitPage(t, s, method, "/account/sign-in?token="+l.Token, "", header...)
+			h := res.Header
+			if res.StatusCode != 200 || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" || // OT-18
+				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || strings.Contains(text, l.Token) {
+				t.Errorf("%s %v: %d %v", method, header, res.StatusCode, h)
+			}
+			if len(res.Cookies()) > 0 {
+				t.Errorf("%s %v: %v", method, header, res.Cookies())
+			}
+		}
+	}
+	token := url.Values{"token": {l.Token}}.Encode()
+	if res, _ := visitPage(t, s, "PUT", "/account/sign-in", token); res.StatusCode != 405 {
+		t.Errorf("PUT: %d", res.StatusCode)
+	}
+	for name, header := range map[string][]string{ // whoever could send this signs a visitor in to an account of theirs
+		"another site":   {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+		"another port":   {"Sec-Fetch-Site", "same-site", "Origin", "http://127.0.0.1:1"},
+		"an old browser": {"Origin", "https://evil.example"},
+		"a hidden one":   {"Origin", "null"},
+	} {
+		if res, text := visitPage(t, s, "POST", "/account/sign-in", token, header...); res.StatusCode != 403 || len(res.Cookies()) > 0 {
+			t.Errorf("%s: %d %s", name, res.StatusCode, text)
+		}
+	}
+	res, text := visitPage(t, s, "POST", "/account/sign-in", token, "Sec-Fetch-Site", "same-origin", "Origin", s.URL, "Accept", "application/json")
+	if res.StatusCode != 200 || !strings.Contains(text, `"done":true`) || !strings.Contains(text, "ada@example.com") || len(res.Cookies()) != 1 {
+		t.Errorf("%d %s %v", res.StatusCode, text, res.Cookies())
+	}
+}
+
+// TestAccountPages_WithoutScripts: the form asks for the code, and the answer is a page.
+func TestAccountPages_WithoutScripts(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		ada := s.Register(t, "ada@example.com")
+		reset := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
+		post := func(page string, want string, fields ...string) {
+			t.Helper()
+			form := url.Values{}
+			for n := 0; n+1 < len(fields); n += 2 {
+				form.Set(fields[n], fields[n+1])
+			}
+			res, text := visitPage(t, s, "POST", "/account/"+page, form.Encode(), "Sec-Fetch-Site", "same-origin", "Accept", "text/html")
+			if res.StatusCode != 200 || !strings.Contains(text, want) || !strings.HasPrefix(text, "<!doctype html>") {
+				t.Errorf("%s: %d, without %q: %s", page, res.StatusCode, want, text)
+			}
+		}
+		const next = "a better horse battery"
+		wrong := "000000"
+		if reset.Code == wrong {
+			wrong = "000001"
+		}
+		post("reset-password", "Please enter your email address, and the code of the mail.", "email", ada.Email)
+		post("reset-password", "Please choose a password.", "email", ada.Email, "code", reset.Code)
+		post("reset-password", "The two passwords are not the same.", "email", ada.Email, "code", reset.Code, "password", next, "repeat", "other")
+		post("reset-password", "This code is not right", "email", ada.Email, "code", wrong, "password", next, "repeat", next)
+		post("reset-password", `value="&#34;&gt;&lt;b&gt;"`, "email", `"><b>`, "code", wrong, "password", next, "repeat", next)
+		post("reset-password", "problem", "email", ada.Email, "code", reset.Code, "password", "short", "repeat", "short")
+		post("reset-password", "Your new password counts", "email", " "+ada.Email, "code", reset.Code[:3]+" "+reset.Code[3:], "password", next, "repeat", next)
+		post("reset-password", "This link is not good any more", "token", reset.Token, "password", next, "repeat", next)
+		ada.Access = harness.Fine(t, s.Login(t, ada.Email, next)).Text("login", "tokens", "accessToken")
+
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.org", "currentPassword", next)))
+		asked := s.Letter(t, ada.Email, db.MailChangeAsked)
+		post("cancel-email-change", "Please paste the link of the mail.", "token", "")
+		post("cancel-email-change", "The change is taken back", "token", s.URL+"/account/cancel-email-change#token="+asked.Token)
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.net", "currentPassword", next)))
+		confirm := s.Letter(t, "ada@example.net", db.MailConfirmChange)
+		post("confirm-email", "ada@example.net is the address of your account now.", "email", "ada@example.net", "code", confirm.Code)
+	})
+}
+
+// TestAccountPages_Forms is what a page does not take.
+func TestAccountPages_Forms(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_RATE_LIMITS=on")
+	for name, c := range map[string]struct {
+		body, media string
+		status      int
+	}{
+		"JSON":            {`{"token": "x"}`, "application/json", 415},
+		"plain text":      {`token=x`, "text/plain", 415},
+		"a field twice":   {"token=a&token=b", "application/x-www-form-urlencoded", 400},
+		"a broken escape": {"token=%zz", "application/x-www-form-urlencoded", 400},
+		"too much":        {"token=" + strings.Repeat("a", 9<<10), "application/x-www-form-urlencoded", 413},
+	} {
+		res, text := visitPage(t, s, "POST", "/account/verify-email", c.body, "Content-Type", c.media, "Accept", "application/json")
+		if res.StatusCode != c.status || !strings.Contains(text, `"problem":`) {
+			t.Errorf("%s: %d %s", name, res.StatusCode, text)
+		}
+	}
+	for _, path := range []string{"/account/", "/account/nothing", "/account/_/", "/account/_/nothing.css"} {
+		if res, _ := visitPage(t, s, "GET", path, ""); res.StatusCode != 404 {
+			t.Errorf("%s: %d", path, res.StatusCode)
+		}
+	}
+	for n := 0; ; n++ { // what is tried here counts as it does everywhere else
+		res, text := visitPage(t, s, "POST", "/account/verify-email", "token=ot1.x", "Accept", "application/json")
+		if res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
+			break
+		}
+		if n > 200 || res.StatusCode != 200 || !strings.Contains(text, "This link is not good any more") {
+			t.Fatalf("try %d: %d %s", n, res.StatusCode, text)
+		}
+	}
+}
+
+// TestOT07_LinksAreOurs: no name that a request claims for the server gets into a mail.
+func TestOT07_LinksAreOurs(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	s.Register(t, "ada@example.com")
+	body, _ := json.Marshal(map[string]any{"query": harness.AskResetDoc, "variables": harness.InputOf("email", "ada@example.com")})
+	res, text := visitPage(t, s, "POST", "/graphql", string(body), "Content-Type", "application/json", "Host", "evil.example", "X-Forwarded-Host", "evil.example",
+		"X-Forwarded-Proto", "https", "Forwarded", "host=evil.example", "X-Original-Host", "evil.example")
+	if res.StatusCode != 200 || strings.Contains(text, "code") {
+		t.Fatalf("%d %s", res.StatusCode, text)
+	}
+	l := s.Letter(t, "ada@example.com", db.MailResetPassword)
+	_, mail := visitPage(t, s, "GET", "/dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json")
+	if strings.Contains(mail, "evil") || !strings.Contains(mail, s.URL+"/account/reset-password#token="+l.Token) {
+		t.Errorf("%s", mail)
+	}
+	if logged := s.Logged.String(); strings.Contains(logged, l.Token) || strings.Contains(logged, "token="+l.Token[:10]) {
+		t.Error("the token is in the log") // AU-02
+	}
+}

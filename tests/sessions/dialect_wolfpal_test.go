@@ -1,0 +1,7 @@
+package sessions
+
+import (
+	"encoding/base64"
+)
+
+func b64url(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
