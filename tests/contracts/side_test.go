@@ -1,7 +1,5 @@
 package contracts
 
-import ()
-
 const (
 	keyNotFound   = `{"error":"API key not found"}`
 	railsNotFound = `{"status":404,"error":"Not Found"}`

@@ -43,6 +43,7 @@ type AuditRow struct {
 	Action, Outcome, Reason, User, Session, Key, Methods, Dialect, ip, Agent, ReqID string
 }
 
+// Audit reads the events, the oldest first.
 func (s *Side) Audit(t testing.TB) []AuditRow {
 	t.Helper()
 	rows, err := s.Query(`SELECT at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent,
@@ -90,6 +91,7 @@ func Asked(t testing.TB, url, credential, document string, variables map[string]
 	return a
 }
 
+// InputOf makes the variables {input: {…}} of names and values in turn.
 func InputOf(fields ...any) map[string]any {
 	in := map[string]any{}
 	for i := 0; i+1 < len(fields); i += 2 {

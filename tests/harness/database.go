@@ -90,11 +90,13 @@ type Side struct {
 	Postgres bool
 }
 
+// OpenSide opens a connection beside the server.
 func OpenSide(t testing.TB, dsn string) *Side {
 	t.Helper()
 	return &Side{DB: dbtest.Beside(t, dsn), Postgres: !strings.HasPrefix(dsn, "sqlite:")}
 }
 
+// MustExec runs a statement.
 func (s *Side) MustExec(t testing.TB, statement string) {
 	t.Helper()
 	if _, err := s.Exec(statement); err != nil {
@@ -141,6 +143,7 @@ func Amount(small, full int) int {
 	return small
 }
 
+// MustExec runs statements one after the other.
 func MustExec(t testing.TB, conn *sql.DB, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
@@ -150,6 +153,7 @@ func MustExec(t testing.TB, conn *sql.DB, statements ...string) {
 	}
 }
 
+// MustCount reads one number.
 func MustCount(t testing.TB, conn *sql.DB, query string) int {
 	t.Helper()
 	var n int

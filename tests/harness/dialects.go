@@ -22,6 +22,7 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
+// CompanionMe is the route of the own account in authcompanion.
 const CompanionMe = "POST " + Companion + "/users/me"
 
 // CompanionCopy is a directory with a copy of the dialect's file, in which one text is another.
@@ -121,6 +122,7 @@ func (i *Instance) jarred(t testing.TB) *jarred {
 	return &jarred{i, jar}
 }
 
+// Asks sends a request with the cookies that the browser holds, and keeps those of the answer.
 func (b *jarred) Asks(t testing.TB, route, body string, header ...string) Reply {
 	t.Helper()
 	_, path, _ := strings.Cut(route, " ")
@@ -149,6 +151,7 @@ type Shared struct {
 	A, Z string // their addresses
 }
 
+// Shared is a browser of two people: a registers at authcompanion, z at service-authentication.
 func (i *Instance) Shared(t testing.TB, a, z string) *Shared {
 	t.Helper()
 	i.CompanionToken(t, a)
@@ -156,6 +159,7 @@ func (i *Instance) Shared(t testing.TB, a, z string) *Shared {
 	return &Shared{i.jarred(t), a, z}
 }
 
+// EnterCompanion signs in at authcompanion.
 func (b *Shared) EnterCompanion(t testing.TB) {
 	t.Helper()
 	if r := b.Asks(t, "POST "+Companion+"/login", CompanionBody("email", b.A, "password", CompanionPass)); r.Status != http.StatusOK {
@@ -163,6 +167,7 @@ func (b *Shared) EnterCompanion(t testing.TB) {
 	}
 }
 
+// EnterService signs in at service-authentication.
 func (b *Shared) EnterService(t testing.TB) {
 	t.Helper()
 	if r := b.Asks(t, "POST /login", fmt.Sprintf(`{"email":%q,"password":%q}`, b.Z, ServicePass)); r.Status != http.StatusOK {
@@ -172,8 +177,10 @@ func (b *Shared) EnterService(t testing.TB) {
 
 // These tests run every example of every dialect: of those that come with the server, and of the tutorial's.
 
+// TutorialFiles is where the dialect file of the tutorial lies.
 const TutorialFiles = "docs/examples"
 
+// AllDialects reads the shipped dialects and that of the tutorial.
 func AllDialects(t *testing.T) []*rest.Dialect {
 	t.Helper()
 	all, err := rest.Load(TutorialFiles, nil)
@@ -273,10 +280,12 @@ func (i *Instance) Jar(t testing.TB, route, body string, header ...string) (Repl
 // Service is a session of the document's person.
 type Service struct{ ID, Token, Refresh string }
 
+// Cookies are the header fields of a request with both cookies.
 func (z Service) Cookies() []string {
 	return []string{"Cookie", "session=" + z.Token + "; refreshToken=" + z.Refresh}
 }
 
+// Service registers at service-authentication and signs in.
 func (i *Instance) Service(t testing.TB, email string) Service {
 	t.Helper()
 	r := i.REST(t, "POST /register", fmt.Sprintf(`{"email":%q,"password":"password123"}`, email))
@@ -285,6 +294,7 @@ func (i *Instance) Service(t testing.TB, email string) Service {
 	return Service{Token: got[0], ID: got[1], Refresh: got[4]}
 }
 
+// Works tells whether a token is good at the moment.
 func (i *Instance) Works(t testing.TB, token string) bool {
 	t.Helper()
 	return i.GraphQL(t, token, MeDoc, nil).Text("me", "id") != ""
@@ -353,6 +363,7 @@ func (i *Instance) Call(route, body string, header ...string) (Reply, error) {
 	return Reply{route, res.StatusCode, res.Header, string(b)}, err
 }
 
+// Bearer is the header field of an access token.
 func Bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
 
 // Sound demands what every answer has, whatever it says (HT-07 to HT-09, HT-16).
@@ -395,6 +406,7 @@ func (r Reply) Says(t testing.TB, status int, body string) {
 	r.IsJSON(t)
 }
 
+// IsJSON demands a body of JSON that says so.
 func (r Reply) IsJSON(t testing.TB) {
 	t.Helper()
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != JSONType {
@@ -509,6 +521,7 @@ func (i *Instance) Person(t testing.TB, email, username string) RESTPerson {
 	return p
 }
 
+// Credentials is the body of a sign-in; name is what the field of the identifier is called.
 func Credentials(name, identifier, password string) string {
 	b, _ := json.Marshal(map[string]string{name: identifier, "password": password})
 	return string(b)
@@ -533,6 +546,7 @@ type ZeroSession struct {
 	Token     string `json:"-"`
 }
 
+// Path is where authentication-zero shows the session.
 func (z ZeroSession) Path() string { return fmt.Sprintf("/sessions/%d", z.ID) }
 
 // SignIn signs in as document 004 says.
@@ -557,6 +571,7 @@ func (s *Side) Census(t testing.TB) string {
 		MustCount(t, s.DB, "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL"))
 }
 
+// JSONOf is the text of a value.
 func JSONOf(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)

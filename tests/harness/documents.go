@@ -1,7 +1,5 @@
 package harness
 
-import ()
-
 const (
 	UpdateMeDoc = `mutation U($input: UpdateMeInput!) { updateMe(input: $input) {
   user { id email emailVerified username name metadata createdAt updatedAt } tokens { accessToken refreshToken sessionToken tokenType expiresIn }
@@ -79,6 +77,7 @@ const (
 	WrongPass = "wrong horse battery staple"
 )
 
+// UsageDoc lists the calls of dialects.
 const UsageDoc = `query Usage($since: DateTime, $dialect: String, $first: Int) { dialectUsage(since: $since, dialect: $dialect) {
   dialect route isMounted count refusedCount lastCallAt deprecatedAt sunsetAt successor
   callers(first: $first) { kind value addressBlock count refusedCount lastCallAt } } }`

@@ -76,6 +76,7 @@ func (i *Instance) NewCard(t testing.TB) card {
 	return c
 }
 
+// Alive tells whether a credential answers `me`.
 func (i *Instance) Alive(t testing.TB, credential string) bool {
 	t.Helper()
 	return i.GraphQL(t, credential, MeDoc, nil).Text("me", "email") != ""
@@ -153,4 +154,5 @@ func (i *Instance) Used(t testing.TB, credential string, variables map[string]an
 	return lines
 }
 
+// ViaProxy has the server believe X-Forwarded-For.
 const ViaProxy = "DRAGOMAN_TRUSTED_PROXIES=127.0.0.1/32"

@@ -15,6 +15,7 @@ import (
 	"time"
 )
 
+// MustDecode reads base64url without padding.
 func MustDecode(t *testing.T, part string) []byte {
 	t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(part)
@@ -98,12 +99,14 @@ func Fetched(t testing.TB, method, address, contentType, body string, header ...
 	return res, string(b)
 }
 
+// MeBody is the body of the smallest request.
 const MeBody = `{"query":"{ me { id } }"}`
 
 // Leaks is what no answer may hold.
 var Leaks = regexp.MustCompile(`(?i)sqlite|sqlstate|postgres|pgx|\bsql\b|relation |no such (table|column)|select |insert |update |no_longer|constraint|` +
 	`syntax error at|fatal|dial |connect|refused|/tmp/|/var/|/home/|\.go\b|goroutine|panic|runtime|argon2|nil pointer`)
 
+// MetricsToken is a token for /metrics.
 const MetricsToken = "Kt7Vq2Zx9Rw4Nb6Mj1Hg8Fd3Sa5Lp0Cy-Te"
 
 // Scrape reads the figures. Their keys are name{label="value",…} as Prometheus writes them.

@@ -129,6 +129,7 @@ func (b *Balancer) Look() {
 	b.Mu.Unlock()
 }
 
+// ServeHTTP passes a request on to the next server that is ready.
 func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.Mu.Lock()
 	ready := b.ready

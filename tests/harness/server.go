@@ -36,12 +36,14 @@ type LogSink struct {
 	buf bytes.Buffer
 }
 
+// Write takes a part of the log.
 func (s *LogSink) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.buf.Write(b)
 }
 
+// String is the log up to now.
 func (s *LogSink) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,6 +121,7 @@ const RealHashes = "real hashes"
 // MailWaits is said beside the settings where the worker that sends mails would be in the way: of one that counts statements.
 const MailWaits = "mail waits"
 
+// Secret is the server secret of all instances.
 const Secret = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
 
 // Answer is a GraphQL answer with its HTTP side.
@@ -167,6 +170,7 @@ func Send(url, credential, document string, variables map[string]any, header ...
 	return Receive(r)
 }
 
+// Receive sends a request of GraphQL and reads the answer. A refusal that the schema does not declare is an error.
 func Receive(r *http.Request) (*Answer, error) {
 	res, err := Client.Do(r)
 	if err != nil {
@@ -185,6 +189,7 @@ func Receive(r *http.Request) (*Answer, error) {
 	return a, nil
 }
 
+// Client follows no redirects.
 var Client = &http.Client{
 	Timeout:       60 * time.Second,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 128},

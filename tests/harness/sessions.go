@@ -67,6 +67,7 @@ func Carrying(c *http.Cookie) []string { return []string{"Cookie", c.Name + "=" 
 
 // These tests are about refresh tokens that are JWTs: the credential is the same in both forms.
 
+// Wolf is where wolfpal is mounted.
 const Wolf = "/api/auth"
 
 // Race lets n calls begin at the same moment and waits for them.
@@ -193,6 +194,7 @@ func (a *Answer) Listed(field string) (ids []string) {
 	return ids
 }
 
+// Instant reads a time of an answer.
 func Instant(t testing.TB, text string) time.Time {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, text)

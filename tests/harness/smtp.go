@@ -141,16 +141,21 @@ type smtpSession struct {
 // AuthMechanisms is PLAIN, and any password is right.
 func (s *smtpSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
+// Auth takes any password.
 func (s *smtpSession) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(string, string, string) error { return nil }), nil
 }
 
+// Reset is called between two mails.
 func (s *smtpSession) Reset() {}
 
+// Logout ends the connection.
 func (s *smtpSession) Logout() error { return nil }
 
+// Mail takes the sender.
 func (s *smtpSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
 
+// Rcpt takes a recipient, unless it is to be refused.
 func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = to
 	s.sink.Mu.Lock()
@@ -162,6 +167,7 @@ func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
+// Data takes a mail.
 func (s *smtpSession) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {

@@ -141,11 +141,13 @@ func (s *speaker) Must(t testing.TB, dialect, document string, variables map[str
 	return a
 }
 
+// Refresh swaps a refresh token through a dialect.
 func (s *speaker) Refresh(t testing.TB, dialect, refreshToken string) *Answer {
 	t.Helper()
 	return s.Must(t, dialect, RefreshDoc, map[string]any{"token": refreshToken})
 }
 
+// Login signs in through a dialect.
 func (s *speaker) Login(t testing.TB, dialect, email string) Account {
 	t.Helper()
 	a := s.Must(t, dialect, LoginDoc, map[string]any{"input": map[string]any{"email": email, "password": GoodPass}})
@@ -158,10 +160,12 @@ func (s *speaker) Login(t testing.TB, dialect, email string) Account {
 	}
 }
 
+// Registration is the input of `register`.
 func Registration(email, pass string) map[string]any {
 	return map[string]any{"input": map[string]any{"email": email, "password": pass}}
 }
 
+// NextSecret is the server secret after a rotation.
 const NextSecret = "Qm7Zt2Lw9Xc4Vb6Nk1Jh8Gf3Ds5Ap0Ou-YiB"
 
 // Segment decodes one part of a JWT.
