@@ -136,7 +136,7 @@ func sources(t *testing.T) map[string][]byte {
 		}
 		return err
 	})
-	if err != nil || all["server.go"] == nil || all["db/login.go"] == nil {
+	if err != nil || all["server.go"] == nil || all["db/session_login.go"] == nil {
 		t.Fatalf("the sources were not found: %v", err)
 	}
 	return all
