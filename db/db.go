@@ -1,4 +1,4 @@
-// Package db holds the rows, which are the GraphQL types, and the named queries on them, one file per table.
+// Package db holds the rows, which are the GraphQL types, and the named queries on them, in files that are named by subject first.
 //
 // Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go through
 // bun. bun writes arguments into the text of a statement, which makes Postgres plan every call anew, so the hot
@@ -143,3 +143,8 @@ func (d *DB) Close() error {
 
 // Clock cuts a time to what both databases can hold.
 func Clock(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// Flush writes everything that was gathered on the way: last uses, and calls of dialects.
+func (d *DB) Flush(ctx context.Context) error {
+	return errors.Join(d.FlushTouches(ctx), d.FlushUsage(ctx))
+}

@@ -132,3 +132,16 @@ func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (
 	}
 	return mail, queued, d.withOwners(ctx, []*Mail{mail})
 }
+
+// QueuedMails are those that are not resolved, the oldest first.
+func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
+	var mails []*Mail
+	if err := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx); err != nil {
+		return nil, wrap(err, "queued mails")
+	}
+	ids := make([]MailID, len(mails))
+	for i, m := range mails {
+		ids[i] = m.ID
+	}
+	return ids, nil
+}

@@ -237,3 +237,11 @@ func wrap(err error, what string) error {
 	}
 	return fmt.Errorf("db: %s: %w", what, err)
 }
+
+// absent is no error for what is not there.
+func absent(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
