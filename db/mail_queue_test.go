@@ -39,7 +39,7 @@ func TestMigrate_QueueIsRivers(t *testing.T) {
 WHERE m.type = 'table' AND m.name LIKE 'river%'`,
 				`SELECT name, tbl_name, '', '', replace(replace(coalesce(sql, ''), ' ', ''), 'IFNOTEXISTS', ''), '' FROM sqlite_master
 WHERE type = 'index' AND tbl_name LIKE 'river%'`,
-				`SELECT name, (length(sql) - length(replace(sql, 'CONSTRAINT', ''))) / 10, '', '', '', '' FROM sqlite_master
+				`SELECT name, (length(sql) - length(replace(sql, 'CONSTRAINT', ''))) / 10, instr(sql, 'AUTOINCREMENT') > 0, '', '', '' FROM sqlite_master
 WHERE type = 'table' AND name LIKE 'river%'`,
 				`SELECT line, version, '', '', '', '' FROM river_migration`,
 			},
