@@ -19,10 +19,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/riverqueue/river"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
 // DB is an open database. It is safe for concurrent use.
@@ -35,7 +36,7 @@ type DB struct {
 	touches  touches
 	usage    usage
 	seen     func(context.Context, Seen) // nil for nobody: see Observe
-	queue    *river.Client[*sql.Tx]      // only puts jobs into the queue
+	queue    *outbox.Queue
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.
@@ -50,7 +51,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.openQueue(); err != nil {
+	if d.queue, err = outbox.Open(d.w.DB, d.Postgres()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	// The writer first: it makes the file of SQLite.

@@ -159,7 +159,7 @@ func (d *DB) QueueMails(ctx context.Context, mails ...*Mail) error {
 	if err != nil {
 		return wrap(err, "queue mails")
 	}
-	return wrap(finish(tx, d.mailIn(ctx, tx, mails...)), "queue mails")
+	return wrap(d.finish(tx, d.mailIn(ctx, tx, mails...)), "queue mails")
 }
 
 // AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.
