@@ -56,7 +56,7 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	switch {
 	case failure == nil:
 		m.how.Told(MailSent)
-		if err := m.d.mailSent(after, id, Clock(m.how.Now())); err != nil {
+		if err := m.d.MarkMailSent(after, id, Clock(m.how.Now())); err != nil {
 			return m.later(ctx, log, err) // it goes out once more, under the same Message-ID
 		}
 		return nil
@@ -68,7 +68,7 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 		at := Clock(m.how.Now().Add(job.Pause))
 		next = &at
 	}
-	if err := m.d.mailFailed(after, id, failure.Error(), next); err != nil {
+	if err := m.d.MarkMailFailed(after, id, failure.Error(), next); err != nil {
 		return m.later(ctx, log, err)
 	}
 	if next == nil {

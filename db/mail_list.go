@@ -23,8 +23,8 @@ WHERE id = ?1 AND state = 'QUEUED'`,
 	},
 }
 
-// mailSent marks a mail that was taken.
-func (d *DB) mailSent(ctx context.Context, id MailID, now time.Time) error {
+// MarkMailSent marks a mail that was taken.
+func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 	_, err := d.count(ctx, &markMailSent, id, now)
 	return err
 }
@@ -42,8 +42,8 @@ WHERE id = ?1 AND state = 'QUEUED'`,
 	},
 }
 
-// mailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
-func (d *DB) mailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
+// MarkMailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
+func (d *DB) MarkMailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
 	_, err := d.count(ctx, &markMailFailed, id, why, next)
 	return err
 }

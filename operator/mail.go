@@ -14,9 +14,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/observe"
 )
 
-// mailPoll is how often a server looks for new mails.
-const mailPoll = time.Second
-
 // Mail is the part of a server that sends mails.
 type Mail struct{ worker *db.MailWorker }
 
@@ -36,7 +33,7 @@ func StartMail(
 		}
 	}
 	worker, err := database.StartMail(ctx, db.Delivery{
-		Send: send, Now: now, Log: log, Poll: mailPoll, Told: func(state db.MailState) { o.Mail(strings.ToLower(string(state))) },
+		Send: send, Now: now, Log: log, Told: func(state db.MailState) { o.Mail(strings.ToLower(string(state))) },
 	})
 	return &Mail{worker}, err
 }
