@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 )
-
-// mailPoll is how often a server looks for new mails.
-const mailPoll = time.Second
 
 // Mail is the part of a server that sends mails.
 type Mail struct{ worker *db.MailWorker }
@@ -32,7 +28,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 		}
 	}
 	worker, err := s.DB.StartMail(ctx, db.Delivery{
-		Send: send, Now: s.options.Now, Log: s.options.Log, Poll: mailPoll,
+		Send: send, Now: s.options.Now, Log: s.options.Log,
 		Told: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
 	})
 	return &Mail{worker}, err

@@ -1,4 +1,4 @@
-// Package db holds the rows, which are the GraphQL types, and the named queries on them, one file per table.
+// Package db holds the rows, which are the GraphQL types, and the named queries on them, in files that are named by subject first.
 //
 // Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go through
 // bun. bun writes arguments into the text of a statement, which makes Postgres plan every call anew, so the hot
@@ -19,10 +19,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/riverqueue/river"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
 // DB is an open database. It is safe for concurrent use.
@@ -35,7 +36,7 @@ type DB struct {
 	touches  touches
 	usage    usage
 	seen     func(context.Context, Seen) // nil for nobody: see Observe
-	queue    *river.Client[*sql.Tx]      // only puts jobs into the queue
+	queue    *outbox.Queue
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.
@@ -50,7 +51,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.openQueue(); err != nil {
+	if d.queue, err = outbox.Open(d.w.DB, d.Postgres()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	// The writer first: it makes the file of SQLite.
@@ -143,3 +144,8 @@ func (d *DB) Close() error {
 
 // Clock cuts a time to what both databases can hold.
 func Clock(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// Flush writes everything that was gathered on the way: last uses, and calls of dialects.
+func (d *DB) Flush(ctx context.Context) error {
+	return errors.Join(d.FlushTouches(ctx), d.FlushUsage(ctx))
+}

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"crypto/hmac"
 	"database/sql"
 	"net/netip"
 	"os"
@@ -76,4 +77,9 @@ func execute(t *testing.T, conn *sql.DB, statement string) {
 	if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
+}
+
+// equals tells whether a stored hash is this one.
+func equals(hash []byte) func([]byte) bool {
+	return func(stored []byte) bool { return hmac.Equal(stored, hash) }
 }

@@ -102,7 +102,7 @@ func (d *DB) getAfter(ctx context.Context, before, next then, st *statement, des
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = finish(tx, err) }()
+	defer func() { err = d.finish(tx, err) }()
 	if before != nil {
 		if err := before(tx); err != nil {
 			return false, err
@@ -124,13 +124,15 @@ func lockBy(ctx context.Context, tx *sql.Tx, lock string, user UserID) error {
 	return err
 }
 
-// finish commits what went well and undoes the rest.
-func finish(tx *sql.Tx, err error) error {
-	if err != nil {
+// finish commits what went well and undoes the rest. Jobs that were committed are taken up at once.
+func (d *DB) finish(tx *sql.Tx, err error) error {
+	if err == nil {
+		err = tx.Commit()
+	} else {
 		_ = tx.Rollback()
-		return err
 	}
-	return tx.Commit()
+	d.queue.Ended(tx, err == nil)
+	return err
 }
 
 // count runs an operation that answers with the number of rows it changed.
@@ -157,7 +159,7 @@ func (d *DB) script(ctx context.Context, steps []string, before then, dest any, 
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = finish(tx, err) }()
+	defer func() { err = d.finish(tx, err) }()
 	if before != nil {
 		if err := before(tx); err != nil {
 			return false, err
@@ -236,4 +238,12 @@ func wrap(err error, what string) error {
 		return nil
 	}
 	return fmt.Errorf("db: %s: %w", what, err)
+}
+
+// absent is no error for what is not there.
+func absent(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }

@@ -199,8 +199,3 @@ func (d *DB) FlushUsage(ctx context.Context) error {
 
 // usageFormat has a fixed width: SQLite finds the later of two by their letters.
 const usageFormat = "2006-01-02 15:04:05.000000-07:00"
-
-// Flush writes everything that was gathered on the way: last uses, and calls of dialects.
-func (d *DB) Flush(ctx context.Context) error {
-	return errors.Join(d.FlushTouches(ctx), d.FlushUsage(ctx))
-}

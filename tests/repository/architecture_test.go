@@ -69,7 +69,8 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`operator`), inside(`app`, `db`, `rest`, `internal/[a-z]+`)},
 		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`, `internal/identity`, `internal/profile`,
 			`internal/credential`, `internal/strictjson`)},
-		{inside(`db`), inside(`internal/fault`, `internal/visit`, `internal/token`)},
+		{inside(`db`), inside(`db/outbox`, `internal/fault`, `internal/visit`, `internal/token`)},
+		{inside(`db/outbox`), inside(`nothing`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`rest/openapi`), inside(`rest`)},
 		{inside(`web/assets`), inside(`internal/edge`)},
@@ -81,12 +82,14 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},
 		{inside(`tests/.*`), inside(`.*`)},
 	}
-	// The libraries of one layer: bun, the drivers and the queue belong to db, the GraphQL engine to graph, resolvers and gqlhttp.
+	// The libraries of one layer: bun and the drivers belong to db, River to db/outbox, the GraphQL engine to graph, resolvers and gqlhttp.
 	libraries := []struct {
 		library *regexp.Regexp
 		who     *regexp.Regexp
 	}{
-		{regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|github\.com/riverqueue|modernc\.org/sqlite|database/sql)`), inside(`db`, `db/dbtest`)},
+		{regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|modernc\.org/sqlite)`), inside(`db`, `db/dbtest`)},
+		{regexp.MustCompile(`^database/sql`), inside(`db`, `db/dbtest`, `db/outbox`)},
+		{regexp.MustCompile(`^github\.com/riverqueue`), inside(`db/outbox`)},
 		{regexp.MustCompile(`^github\.com/wneessen/go-mail`), inside(`internal/mail`)},
 		{regexp.MustCompile(`^(github\.com/99designs/gqlgen|github\.com/vektah/gqlparser)`), inside(`graph`, `resolvers`, `internal/gqlhttp`)},
 		{regexp.MustCompile(`^github\.com/golang-jwt|^github\.com/go-jose`), inside(`internal/token`, `docs/examples/.*`)},
@@ -150,7 +153,7 @@ func sources(t *testing.T) map[string][]byte {
 		}
 		return err
 	})
-	if err != nil || all["server.go"] == nil || all["db/login.go"] == nil {
+	if err != nil || all["server.go"] == nil || all["db/session_login.go"] == nil {
 		t.Fatalf("the sources were not found: %v", err)
 	}
 	return all

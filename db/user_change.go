@@ -3,13 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Change is one step of a person on their own account: all of it happens or none.
@@ -140,48 +134,4 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (after
 		return nil, nil, err
 	}
 	return &Caller{User: is.User, Session: is.Session}, nil, nil
-}
-
-// takenBy reads which unique name of an account stood in the way; nil for any other error and for none.
-func takenBy(err error) *Taken {
-	var what string
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
-		what = pg.ConstraintName
-	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-		what = lite.Error()
-	}
-	t := Taken{Email: strings.Contains(what, "email_canonical"), Username: strings.Contains(what, "username_canonical")}
-	if t == (Taken{}) {
-		return nil
-	}
-	return &t
-}
-
-var sudo = statement{
-	postgres: `WITH s AS (
-  UPDATE sessions SET authenticated_at = $2 WHERE id = $1 AND user_id = $3 AND ` + alivePostgres + `
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = $3 AND status = 'ACTIVE' AND password_hash = $4 AND password_disabled_at IS NULL) RETURNING user_id
-), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT user_id FROM s) AND address IN (
-    SELECT address FROM throttles WHERE subject = $3 AND address IN ($5, '*') ORDER BY address FOR UPDATE)
-), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM s
-) SELECT count(*) AS n FROM s`,
-	sqlite: []string{
-		`UPDATE sessions SET authenticated_at = ?2 WHERE id = ?1 AND user_id = ?3 AND ` + aliveSQLite + `
-AND EXISTS (SELECT 1 FROM users WHERE users.id = ?3 AND status = 'ACTIVE' AND password_hash = ?4 AND password_disabled_at IS NULL)`,
-		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
-FROM sessions WHERE id = ?1 AND changes() = 1`,
-		`DELETE FROM throttles WHERE subject = ?3 AND address IN (?5, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-		`SELECT count(*) AS n FROM audit_events WHERE id = ?6`,
-	},
-}
-
-// Sudo notes that the person behind a session just proved themselves by the password of a, and forgets the failures of its
-// bucket. It tells whether the session is alive and the password in force still.
-func (d *DB) Sudo(ctx context.Context, session SessionID, a *Attempt, now time.Time) (bool, error) {
-	e := Event{Action: "sudo", User: a.User.ID, Sess: session, Methods: []AuthMethod{AuthPassword}}
-	args := []any{session, now, a.User.ID, a.User.PasswordHash, a.bucket.address}
-	n, err := d.count(ctx, &sudo, append(args, eventArgs(ctx, e, now)...)...)
-	return n == 1, err
 }

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
-	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 var errNumbers = errors.New("db: no free number was drawn")
@@ -105,7 +108,27 @@ func (d *DB) taken(ctx context.Context, u *User) (*Taken, error) {
 	return &t, err
 }
 
-// NewUser makes the row of a new account with nothing in it but its id and its dates.
-func NewUser(now time.Time) *User {
-	return &User{ID: NewUserID(), Role: "user", Status: UserActive, CreatedAt: now, UpdatedAt: now}
+// takenBy reads which unique name of an account stood in the way; nil for any other error and for none.
+func takenBy(err error) *Taken {
+	var what string
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
+		what = pg.ConstraintName
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		what = lite.Error()
+	}
+	t := Taken{Email: strings.Contains(what, "email_canonical"), Username: strings.Contains(what, "username_canonical")}
+	if t == (Taken{}) {
+		return nil
+	}
+	return &t
+}
+
+// isTaken tells whether a statement failed because a value that has to be unique is somebody else's.
+func isTaken(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "23505" // unique_violation
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }

@@ -9,33 +9,12 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// OneTimeToken is what a mail lets somebody do once: a row of one_time_tokens. The token and the code themselves are made from
-// its id (token.Codec.OneTime) and stored nowhere (SE-03).
-type OneTimeToken struct {
-	bun.BaseModel `bun:"table:one_time_tokens,alias:t"`
-
-	ID               TokenID    `bun:"id,pk"`
-	Purpose          Purpose    `bun:"purpose"`
-	UserID           UserID     `bun:"user_id"`
-	Address          string     `bun:"address"` // that it speaks of: exactly this one is confirmed, or taken back to (OT-11)
-	AddressCanonical string     `bun:"address_canonical"`
-	Confirmed        bool       `bun:"confirmed"` // whether the address was, before it was changed
-	Attempts         int        `bun:"attempts"`  // wrong codes, with those of the ones before it in the last hour (OT-16)
-	CreatedAt        time.Time  `bun:"created_at"`
-	ExpiresAt        time.Time  `bun:"expires_at"`
-	SpentAt          *time.Time `bun:"spent_at"`
-	Redeemed         bool       `bun:"redeemed"` // whether it was spent by its use
-}
-
 // Letter is a mail that can be sent, to whom, and with which token.
 type Letter struct {
 	Mail  Mail
 	User  User
 	Token *OneTimeToken // nil for none
 }
-
-// attemptsCarried is how long wrong codes count against the codes that are mailed after them (OT-16).
-const attemptsCarried = time.Hour
 
 // Resolve finds out whose mail it is and makes its token, at the first attempt to send it; every later attempt gets the same.
 // Nil says that there is nothing to send: the mail is gone or sent, nobody has the address, or what it asked for is no more.
@@ -126,23 +105,6 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 	return err
 }
 
-// Letters are the newest mails that were resolved, the newest first, with what they were made from.
-func (d *DB) Letters(ctx context.Context, limit int) ([]*Letter, error) {
-	var mails []*Mail
-	if err := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL").Order("m.id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
-		return nil, wrap(err, "letters")
-	}
-	return d.lettersOf(ctx, mails)
-}
-
-// absent is no error for what is not there.
-func absent(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	return err
-}
-
 // wanted tells whether a mail still makes sense for the account as it is now.
 func wanted(l *Letter) bool {
 	m, u := &l.Mail, &l.User
@@ -160,40 +122,4 @@ func wanted(l *Letter) bool {
 		return u.PendingEmail != nil
 	}
 	return true
-}
-
-func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
-	t := &OneTimeToken{
-		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address, AddressCanonical: m.AddressCanonical,
-		Confirmed: m.Data.Confirmed, CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
-	}
-	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
-		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).Scan(ctx, &t.Attempts)
-	if err != nil {
-		return nil, err
-	}
-	if err := inheritIn(ctx, tx, t, m, now); err != nil {
-		return nil, err
-	}
-	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).
-		Where("user_id = ? AND purpose = ? AND spent_at IS NULL", m.UserID, t.Purpose).
-		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical).Exec(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.NewInsert().Model(t).Exec(ctx)
-	return t, err
-}
-
-// QueuedMails are those that are not resolved, the oldest first.
-func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
-	var mails []*Mail
-	if err := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx); err != nil {
-		return nil, wrap(err, "queued mails")
-	}
-	ids := make([]MailID, len(mails))
-	for i, m := range mails {
-		ids[i] = m.ID
-	}
-	return ids, nil
 }

@@ -23,8 +23,8 @@ WHERE id = ?1 AND state = 'QUEUED'`,
 	},
 }
 
-// mailSent marks a mail that was taken.
-func (d *DB) mailSent(ctx context.Context, id MailID, now time.Time) error {
+// MarkMailSent marks a mail that was taken.
+func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 	_, err := d.count(ctx, &markMailSent, id, now)
 	return err
 }
@@ -42,8 +42,8 @@ WHERE id = ?1 AND state = 'QUEUED'`,
 	},
 }
 
-// mailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
-func (d *DB) mailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
+// MarkMailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
+func (d *DB) MarkMailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
 	_, err := d.count(ctx, &markMailFailed, id, why, next)
 	return err
 }
@@ -131,4 +131,17 @@ func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (
 		return nil, false, wrap(err, "retry a mail")
 	}
 	return mail, queued, d.withOwners(ctx, []*Mail{mail})
+}
+
+// QueuedMails are those that are not resolved, the oldest first.
+func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
+	var mails []*Mail
+	if err := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx); err != nil {
+		return nil, wrap(err, "queued mails")
+	}
+	ids := make([]MailID, len(mails))
+	for i, m := range mails {
+		ids[i] = m.ID
+	}
+	return ids, nil
 }

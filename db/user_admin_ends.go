@@ -74,21 +74,3 @@ func (d *DB) RevokeUserSessions(ctx context.Context, id UserID, reach bool, e Ev
 	}
 	return 0, refusal(row.Was, reach), nil
 }
-
-var userNamed = statement{
-	reads:    true,
-	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = $1 OR u.username_canonical = $1`,
-	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = ?1 OR u.username_canonical = ?1`},
-}
-
-// UserNamed finds an account by its canonical email address or username, whatever its state; nil when there is none.
-func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
-	var row struct {
-		User User `bun:"embed:u_"`
-	}
-	found, err := d.get(ctx, &userNamed, &row, canonical)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &row.User, nil
-}

@@ -8,24 +8,6 @@ import (
 	"github.com/uptrace/bun"
 )
 
-var userByID = statement{
-	reads:    true,
-	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`,
-	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.id = ?1`},
-}
-
-// User finds an account, whatever its state; nil when there is none.
-func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
-	var row struct {
-		User User `bun:"embed:u_"`
-	}
-	found, err := d.get(ctx, &userByID, &row, id)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &row.User, nil
-}
-
 // UserFilter says which accounts a list is about, and is the GraphQL input: all conditions that are given hold.
 type UserFilter struct {
 	Search string      // part of an email, username or name; a to z match their capitals; "" for none

@@ -3,79 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
-
-// Mailed is a one-time token with the account that it is for, as they are at a moment.
-type Mailed struct {
-	Token OneTimeToken `bun:"embed:t_"`
-	User  User         `bun:"embed:u_"`
-}
-
-// Why says for the audit log why a token is good for none of these purposes at a time; "" for one that is good. It reads and
-// decides nothing: what is redeemed is decided by the statement that redeems it.
-func (m *Mailed) Why(now time.Time, purposes ...Purpose) string {
-	t, u := &m.Token, &m.User
-	switch {
-	case !slices.Contains(purposes, t.Purpose):
-		return "other_purpose"
-	case t.Redeemed:
-		return "spent"
-	case t.SpentAt != nil:
-		return "replaced"
-	case !t.ExpiresAt.After(now):
-		return "expired"
-	case u.Status != UserActive:
-		return "suspended"
-	case !t.speaksOf(u):
-		return "address_changed"
-	}
-	return ""
-}
-
-// speaksOf tells whether the address of a token is still what it was when it was mailed (OT-01).
-func (t *OneTimeToken) speaksOf(u *User) bool {
-	switch t.Purpose {
-	case PurposeConfirmChange:
-		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == t.AddressCanonical
-	case PurposeCancelChange:
-		return true // it is the former address that counts no more
-	case PurposeVerifyEmail, PurposeResetPassword, PurposeMagicLink:
-	}
-	return u.EmailCanonical == t.AddressCanonical
-}
-
-// Confirmed tells whether the token once confirmed the address that the account has, within its life (OT-15).
-func (m *Mailed) Confirmed(now time.Time) bool {
-	t, u := &m.Token, &m.User
-	return (t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange) && t.Redeemed && t.ExpiresAt.After(now) &&
-		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
-}
-
-const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
-t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at, t.expires_at AS t_expires_at,
-t.spent_at AS t_spent_at, t.redeemed AS t_redeemed`
-
-var mailed = statement{
-	reads:    true,
-	postgres: `SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1`,
-	sqlite: []string{
-		`SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = ?1`,
-	},
-}
-
-// Mailed reads a one-time token and its account; nil when there is none such.
-func (d *DB) Mailed(ctx context.Context, id TokenID) (*Mailed, error) {
-	var m Mailed
-	found, err := d.get(ctx, &mailed, &m, id)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &m, nil
-}
 
 // CodeLives is how long a code is good (OT-01): not as long as most tokens.
 const CodeLives = 10 * time.Minute
@@ -143,13 +74,4 @@ func (d *DB) TryCode(
 		return TokenID{}, err
 	}
 	return row.ID, nil
-}
-
-// AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.
-func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mail) error {
-	var row struct {
-		N int `bun:"n"`
-	}
-	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, actedArgs(ctx, e, now)...)
-	return err
 }

@@ -3,13 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // What administrators and operators do to accounts. An account whose role is admin is out of reach for a caller who may less
@@ -197,15 +192,6 @@ func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach boo
 		return nil, refusal(row.Was, reach), nil
 	}
 	return &row.User, nil, nil
-}
-
-// isTaken tells whether a statement failed because a value that has to be unique is somebody else's.
-func isTaken(err error) bool {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.Code == "23505" // unique_violation
-	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
 
 var takenByOthers = statement{

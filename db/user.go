@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -38,3 +39,44 @@ func (User) IsNode() {}
 
 // EmailVerified tells whether the address was confirmed.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
+
+var userNamed = statement{
+	reads:    true,
+	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = $1 OR u.username_canonical = $1`,
+	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = ?1 OR u.username_canonical = ?1`},
+}
+
+// UserNamed finds an account by its canonical email address or username, whatever its state; nil when there is none.
+func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
+	var row struct {
+		User User `bun:"embed:u_"`
+	}
+	found, err := d.get(ctx, &userNamed, &row, canonical)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &row.User, nil
+}
+
+// NewUser makes the row of a new account with nothing in it but its id and its dates.
+func NewUser(now time.Time) *User {
+	return &User{ID: NewUserID(), Role: "user", Status: UserActive, CreatedAt: now, UpdatedAt: now}
+}
+
+var userByID = statement{
+	reads:    true,
+	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`,
+	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.id = ?1`},
+}
+
+// User finds an account, whatever its state; nil when there is none.
+func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
+	var row struct {
+		User User `bun:"embed:u_"`
+	}
+	found, err := d.get(ctx, &userByID, &row, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &row.User, nil
+}

@@ -29,18 +29,6 @@ const (
 	MailWelcome       MailKind = "welcome"
 )
 
-// Purpose is what a one-time token is good for.
-type Purpose string
-
-// The purposes that there are.
-const (
-	PurposeVerifyEmail   Purpose = "VERIFY_EMAIL"
-	PurposeResetPassword Purpose = "RESET_PASSWORD"
-	PurposeMagicLink     Purpose = "MAGIC_LINK"
-	PurposeConfirmChange Purpose = "CONFIRM_CHANGE"
-	PurposeCancelChange  Purpose = "CANCEL_CHANGE" // of a change that waits, or one that took place
-)
-
 // Purpose is that of the token which the mail carries, "" for none.
 func (m *Mail) Purpose() Purpose {
 	if m.TTLSeconds == 0 {
@@ -171,5 +159,14 @@ func (d *DB) QueueMails(ctx context.Context, mails ...*Mail) error {
 	if err != nil {
 		return wrap(err, "queue mails")
 	}
-	return wrap(finish(tx, d.mailIn(ctx, tx, mails...)), "queue mails")
+	return wrap(d.finish(tx, d.mailIn(ctx, tx, mails...)), "queue mails")
+}
+
+// AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.
+func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mail) error {
+	var row struct {
+		N int `bun:"n"`
+	}
+	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, actedArgs(ctx, e, now)...)
+	return err
 }

@@ -1,0 +1,26 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+)
+
+// A key that is asked for while its session ends is not made: who comes by an account that was somebody's before gets it without.
+func TestCreateKey_SessionIsOver(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		u := join(t, d, "ada@example.com")
+		s := enter(t, d, u, "", time.Hour, time.Hour, noon())
+		if _, err := d.Logout(from(t, ""), db.Ending{Session: s.ID}, noon()); err != nil {
+			t.Fatal(err)
+		}
+		k := &db.ApiKey{ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x", CreatedAt: noon()}
+		if stored, err := d.CreateKey(from(t, ""), k, s.ID); err != nil || stored {
+			t.Errorf("%v %v", stored, err)
+		}
+	})
+}

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db/outbox"
+)
+
+// mailWaits is for how long a mail waits for a database in trouble.
+const mailWaits = 10 * time.Second
+
+// ErrUndeliverable is wrapped by what a later attempt would meet as well: the mail is given up at once.
+var ErrUndeliverable = errors.New("the mail can not be delivered")
+
+// Delivery is how queued mails are sent.
+type Delivery struct {
+	// Send hands a mail over. The text of its error is kept and shown to administrators: it holds nothing of the mail, and no
+	// secret. It may be called again for a mail that was handed over already.
+	Send func(ctx context.Context, l *Letter) error
+	Now  func() time.Time
+	Log  *slog.Logger
+	Poll time.Duration   // how often to look for mails that others queued; 0 for outbox.Poll
+	Told func(MailState) // hears how each attempt ended; QUEUED where the mail waits for the next one
+}
+
+// MailWorker sends queued mails until it is stopped.
+type MailWorker = outbox.Workers
+
+// StartMail begins to send queued mails, several at once. Any number of servers may do so on one database.
+func (d *DB) StartMail(ctx context.Context, how Delivery) (*MailWorker, error) {
+	m := &mailer{d, how}
+	return d.queue.Start(ctx, outbox.Options{Log: how.Log, Poll: how.Poll}, mailJobs.Works(m.work))
+}
+
+// mailer sends one mail after the other.
+type mailer struct {
+	d   *DB
+	how Delivery
+}
+
+// work is one attempt. To the queue it only tells what comes next; what there is to say of the mail stands in its row.
+func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
+	id, log := job.Args.Mail, m.how.Log.With("mail", job.Args.Mail)
+	letter, err := m.d.Resolve(ctx, id, Clock(m.how.Now()))
+	if err != nil {
+		return m.later(ctx, log, err)
+	}
+	if letter == nil {
+		return nil
+	}
+	failure := m.send(ctx, log, letter)
+	after := context.WithoutCancel(ctx) // what happened is written down in any case
+	switch {
+	case failure == nil:
+		m.how.Told(MailSent)
+		if err := m.d.MarkMailSent(after, id, Clock(m.how.Now())); err != nil {
+			return m.later(ctx, log, err) // it goes out once more, under the same Message-ID
+		}
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled): // told to stop: nobody's fault
+		return outbox.Later(0)
+	}
+	var next *time.Time
+	if !errors.Is(failure, ErrUndeliverable) && !job.Last {
+		at := Clock(m.how.Now().Add(job.Pause))
+		next = &at
+	}
+	if err := m.d.MarkMailFailed(after, id, failure.Error(), next); err != nil {
+		return m.later(ctx, log, err)
+	}
+	if next == nil {
+		m.how.Told(MailFailed)
+		log.Error("a mail was given up", "attempt", job.Attempt, "error", failure)
+		return outbox.GiveUp(failure)
+	}
+	m.how.Told(MailQueued)
+	log.Warn("a mail was not sent, and will be tried again", "attempt", job.Attempt, "at", next, "error", failure)
+	return failure
+}
+
+// later is for trouble with our own database, which counts as no attempt.
+func (m *mailer) later(ctx context.Context, log *slog.Logger, err error) error {
+	if ctx.Err() != nil {
+		return outbox.Later(0)
+	}
+	log.Error("a mail waits for the database", "error", err)
+	return outbox.Later(mailWaits)
+}
+
+// send does not let a panic through, so that the mail knows of it.
+func (m *mailer) send(ctx context.Context, log *slog.Logger, letter *Letter) error {
+	err := outbox.Guard(log, func() error { return m.how.Send(ctx, letter) })
+	if errors.Is(err, outbox.ErrPanic) {
+		return errors.New("the server failed while it made the mail")
+	}
+	return err
+}

@@ -1,0 +1,32 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db/outbox"
+)
+
+// mailJob is the job that sends one mail. Whatever else there is to know stands in the row of the mail.
+type mailJob struct {
+	Mail MailID `json:"mail"`
+}
+
+// mailJobs are tried for a day in all, after which nobody waits for a mail any more.
+var mailJobs = outbox.Kind[mailJob]{
+	Name: "mail", AtOnce: 4, Within: 25 * time.Second,
+	Pauses: []time.Duration{
+		10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+		4 * time.Hour, 4 * time.Hour, 6 * time.Hour, 6 * time.Hour,
+	},
+}
+
+// enqueueIn makes the jobs that will send mails.
+func (d *DB) enqueueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
+	jobs := make([]mailJob, len(mails))
+	for i, m := range mails {
+		jobs[i].Mail = m.ID
+	}
+	return wrap(mailJobs.Insert(ctx, d.queue, tx, jobs...), "queue the jobs of mails")
+}
