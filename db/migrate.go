@@ -21,6 +21,9 @@ import (
 //go:embed migrations
 var migrationFiles embed.FS
 
+// Migrations are the files that Migrate runs, a folder for each database.
+func Migrations() fs.FS { return migrationFiles }
+
 // migrationLock is an arbitrary number that all instances agree on: "dragoman" as eight bytes.
 const migrationLock int64 = 0x647261676f6d616e
 

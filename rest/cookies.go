@@ -16,7 +16,7 @@ type cookie struct {
 	open     bool // whether scripts of a page may read it
 	maxAge   time.Duration
 	expires  bool             // whether the end is said as a date too
-	secure   bool             // set when the public URL is known
+	secure   bool             // of an engine's, see with
 	now      func() time.Time // likewise
 }
 
@@ -61,6 +61,19 @@ func (d *Dialect) decodeCookie(m member) error {
 	}
 	d.cookies = append(d.cookies, c)
 	return nil
+}
+
+// with is the dialect as an engine has it, with the clock and the scheme of its server. Engines share all else of a dialect,
+// and change nothing in it.
+func (d *Dialect) with(secure bool, now func() time.Time) *Dialect {
+	own := *d
+	own.cookies = nil
+	for _, c := range d.cookies {
+		one := *c
+		one.secure, one.now = secure, now
+		own.cookies = append(own.cookies, &one)
+	}
+	return &own
 }
 
 func (d *Dialect) cookie(name string) *cookie {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
@@ -42,6 +43,7 @@ type Dialect struct {
 	renewal     *renewal // nil for none
 	routes      []*route
 	notice      [][2]string // headers of every answer that is none of a route's
+	tried       *sync.Map   // the rows that did well on a sample, see tryRow
 }
 
 // route is one method and path of a dialect.
@@ -116,6 +118,7 @@ func Parse(file string, source []byte) (*Dialect, error) {
 		File: file, Text: source, Profile: &profile.Profile{}, Fixtures: map[string]*Step{},
 		jsonType: "application/json; charset=utf-8", errors: &errorTable{rows: map[string]*row{}},
 		credentials: []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}},
+		tried:       &sync.Map{},
 	}
 	if err := d.decode(root); err != nil {
 		return nil, err

@@ -62,16 +62,14 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, errors.New("rest: the public URL is not absolute")
 	}
 	e := &Engine{
-		dialects: cfg.Dialects, graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
+		graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
 		mux: http.NewServeMux(), used: cfg.Used, reveals: cfg.RevealAccounts, lapsed: cfg.Lapsed, renewals: map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
 	}
 	for _, d := range cfg.Dialects {
-		for _, c := range d.cookies {
-			c.secure, c.now = public.Scheme == "https", cfg.Now
-		}
+		e.dialects = append(e.dialects, d.with(public.Scheme == "https", cfg.Now))
 	}
 	e.mux.HandleFunc("/", e.Lost)
 	return e, e.mount(ctx, strings.TrimSuffix(cfg.PublicURL, "/"))

@@ -5,24 +5,57 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed dialects/*.yaml
-var shipped embed.FS
+var shippedFiles embed.FS
+
+// shipped are the dialects that come with the server, each parsed at its first use and once: most of the work of a start,
+// and tests start hundreds of servers. An engine changes nothing of a dialect.
+var shipped = readers(shippedFiles, "dialects", "built-in")
+
+// reader reads one file.
+type reader struct {
+	name string // of the file, without its ending
+	read func() (*Dialect, error)
+}
+
+// readers are those of the dialect files of a folder, each of which reads its file once. label is what messages call the folder.
+func readers(files embed.FS, folder, label string) []reader {
+	entries, err := files.ReadDir(folder)
+	if err != nil {
+		panic(err) // of a folder that is part of the program
+	}
+	var all []reader
+	for _, entry := range entries {
+		all = append(all, reader{strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())), sync.OnceValues(func() (*Dialect, error) {
+			return read(files, folder, entry.Name(), label)
+		})})
+	}
+	return all
+}
 
 // Load reads the dialects that come with the server, and those of a directory (*.yaml and *.yml; "" for none), of which
 // one replaces a shipped one of the same name. selected names the ones to keep, nil for all; further ones come on top.
 func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error) {
-	// A shipped file is named for its dialect, so one that was not asked for need not be read: that is most of the work of a start.
-	all, err := loadFrom(shipped, "dialects", "built-in", func(name string) bool { return selected == nil || slices.Contains(selected, name) })
-	if err != nil {
-		return nil, err
+	var all []*Dialect
+	for _, r := range shipped {
+		if selected != nil && !slices.Contains(selected, r.name) { // a shipped file is named for its dialect
+			continue
+		}
+		d, err := r.read()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
 	}
 	if dir != "" {
-		own, err := loadFrom(os.DirFS(dir), ".", dir, func(string) bool { return true })
+		own, err := loadFrom(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -37,29 +70,34 @@ func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error
 	return replace(kept, further)
 }
 
-// loadFrom reads those files of a folder of dialects whose name without its ending is wanted. label is what messages call it.
-func loadFrom(files fs.FS, folder, label string, wanted func(name string) bool) ([]*Dialect, error) {
-	entries, err := fs.ReadDir(files, folder)
+// loadFrom reads the dialect files of a directory.
+func loadFrom(dir string) ([]*Dialect, error) {
+	files := os.DirFS(dir)
+	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
-		return nil, fmt.Errorf("the dialects in %s cannot be read: %w", label, err)
+		return nil, fmt.Errorf("the dialects in %s cannot be read: %w", dir, err)
 	}
 	var all []*Dialect
 	for _, entry := range entries {
-		ext := filepath.Ext(entry.Name())
-		if entry.IsDir() || ext != ".yaml" && ext != ".yml" || !wanted(strings.TrimSuffix(entry.Name(), ext)) {
+		if ext := filepath.Ext(entry.Name()); entry.IsDir() || ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		source, err := fs.ReadFile(files, strings.TrimPrefix(folder+"/"+entry.Name(), "./"))
-		if err != nil {
-			return nil, fmt.Errorf("a dialect in %s cannot be read: %w", label, err)
-		}
-		d, err := Parse(label+"/"+entry.Name(), source)
+		d, err := read(files, ".", entry.Name(), dir)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// read reads one file of a folder, which messages call by label.
+func read(files fs.FS, folder, name, label string) (*Dialect, error) {
+	source, err := fs.ReadFile(files, path.Join(folder, name))
+	if err != nil {
+		return nil, fmt.Errorf("a dialect in %s cannot be read: %w", label, err)
+	}
+	return Parse(label+"/"+name, source)
 }
 
 // replace puts own dialects in the place of shipped ones of the same name, and behind them.
@@ -108,9 +146,8 @@ func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 // known are the names of all shipped dialects and of those that are there.
 func known(all []*Dialect) []string {
 	var names []string
-	entries, _ := shipped.ReadDir("dialects")
-	for _, entry := range entries {
-		names = append(names, strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
+	for _, r := range shipped {
+		names = append(names, r.name)
 	}
 	for _, d := range all {
 		if !slices.Contains(names, d.Name) {

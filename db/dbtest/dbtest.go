@@ -1,7 +1,8 @@
 // Package dbtest gives every test a database of its own, on SQLite and on Postgres.
 //
-// Postgres is a throw-away cluster for each test program: made at the first need, listening on a Unix socket in a
-// temporary folder, and gone at the end. A template database is migrated once and cloned for each test.
+// Postgres is a throw-away cluster: made at the first need, listening on a Unix socket in a temporary folder, shared by all
+// test programs that run at the same time, and gone after the last one. A template database is migrated once and cloned for
+// each test; its name holds a checksum of the migrations.
 // TEST_DATABASE_URL names a server to use instead. Where there is no Postgres at all the Postgres half of a test is
 // skipped with a message that says how to get it; with CI=true it fails.
 package dbtest
@@ -9,6 +10,7 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,23 +36,24 @@ func Each(t *testing.T, test func(t *testing.T, dsn string)) {
 // SQLite gives the DSN of a fresh migrated database file.
 func SQLite(t testing.TB) string {
 	t.Helper()
-	template.once.Do(func() {
+	sqlite.once.Do(func() {
 		path := filepath.Join(t.TempDir(), "dragoman.db")
-		migrate(t, "sqlite:"+path)
-		template.file, template.err = os.ReadFile(path)
+		if sqlite.err = migrate(t.Context(), "sqlite:"+path); sqlite.err == nil {
+			sqlite.file, sqlite.err = os.ReadFile(path)
+		}
 	})
-	if template.err != nil {
-		t.Fatalf("read the migrated database: %v", template.err)
+	if sqlite.err != nil {
+		t.Fatalf("make a migrated database: %v", sqlite.err)
 	}
 	path := filepath.Join(t.TempDir(), "dragoman.db")
-	if err := os.WriteFile(path, template.file, 0o600); err != nil {
+	if err := os.WriteFile(path, sqlite.file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return "sqlite:" + path
 }
 
-// template is a migrated SQLite database, made once: the migrations take longer than most tests.
-var template struct {
+// sqlite is a migrated database file, made once: the migrations take longer than most tests.
+var sqlite struct {
 	once sync.Once
 	file []byte
 	err  error
@@ -87,17 +90,10 @@ func Beside(t testing.TB, dsn string) *sql.DB {
 	return conn
 }
 
-func migrate(t testing.TB, dsn string) {
-	t.Helper()
-	ctx := context.Background()
+func migrate(ctx context.Context, dsn string) error {
 	d, err := db.Open(ctx, dsn)
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		return err
 	}
-	if err := d.Migrate(ctx); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatalf("close: %v", err)
-	}
+	return errors.Join(d.Migrate(ctx), d.Close())
 }

@@ -2,32 +2,37 @@ package dbtest
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/dragoman-auth/dragoman/db"
 )
 
-// server is the one Postgres of this test program.
+// server is the Postgres of this test program.
 var server struct {
 	once    sync.Once
-	cluster *cluster
+	runs    bool     // within Run
+	cluster *cluster // nil with TEST_DATABASE_URL
 	url     string
+	admin   *sql.DB
+	own     string // what the names of this program's databases begin with
+	from    string // the migrated database that the others are clones of
 	err     error
-	// strategy makes the clone a copy of files: a third of the time of the way through the log that 15 and later prefer.
-	strategy string
-	last     atomic.Int64
-	said     sync.Once
-	clone    sync.Mutex // CREATE DATABASE … TEMPLATE wants the template to itself
+	last    atomic.Int64
+	said    sync.Once
 }
-
-// pgTemplate is a name of this process: several test programs may share the server of TEST_DATABASE_URL.
-var pgTemplate = fmt.Sprintf("dragoman_template_%d", os.Getpid())
 
 const skipped = "SKIPPED THE POSTGRES HALF OF THE TESTS: no Postgres programs found. Install the package postgresql " +
 	"(15 or later), or set TEST_DATABASE_URL=postgres://… to a server that may create databases."
@@ -42,71 +47,70 @@ func aloud(message string) {
 	_ = tty.Close()
 }
 
-// Run runs the tests of a program and stops the throw-away cluster after them: use it in TestMain.
+// Run runs the tests of a program, which may then ask for Postgres: func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }.
+// A program that another one started as the keeper of the server is that instead.
 func Run(m *testing.M) int {
+	if dir := os.Getenv(keeperOf); dir != "" {
+		if err := keep(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "dbtest: keeper:", err)
+			return 1
+		}
+		return 0
+	}
+	server.runs = true
 	defer func() {
-		switch {
-		case server.cluster != nil:
-			server.cluster.stop()
-		case server.url != "":
-			if admin("SELECT 1 / (current_setting('server_version_num')::int / 150000)") == nil { // an older one has this way only
-				server.strategy = " STRATEGY FILE_COPY"
-			}
-			_ = admin("DROP DATABASE IF EXISTS " + pgTemplate + " WITH (FORCE)")
+		if server.cluster == nil && server.from != "" { // the server of TEST_DATABASE_URL goes on
+			_ = execute("DROP DATABASE IF EXISTS " + server.from + " WITH (FORCE)")
 		}
 	}()
 	return m.Run()
 }
 
 // Postgres gives the DSN of a fresh migrated database.
-func Postgres(t testing.TB) string { return clone(t, pgTemplate) }
+func Postgres(t testing.TB) string {
+	t.Helper()
+	start(t)
+	return clone(t, server.from)
+}
 
 // EmptyPostgres gives the DSN of a fresh database without any table.
-func EmptyPostgres(t *testing.T) string { return clone(t, "template0") }
+func EmptyPostgres(t *testing.T) string {
+	t.Helper()
+	start(t)
+	return clone(t, "template0")
+}
 
-// PostgresLog gives the path of the server's log, in which every statement stands; "" with TEST_DATABASE_URL.
+// PostgresLog gives the path of the server's log, in which every statement stands; "" with TEST_DATABASE_URL. Other programs
+// write there too: a line begins with the name of the database.
 func PostgresLog(t *testing.T) string {
 	t.Helper()
 	start(t)
 	if server.cluster == nil {
 		return ""
 	}
-	return server.cluster.log
+	return server.cluster.log()
 }
 
 func clone(t testing.TB, from string) string {
 	t.Helper()
-	start(t)
-	name := fmt.Sprintf("dragoman_test_%d_%d", os.Getpid(), server.last.Add(1))
-	server.clone.Lock()
-	err := admin("CREATE DATABASE " + name + " TEMPLATE " + from + server.strategy)
-	server.clone.Unlock()
-	if err != nil {
+	name := fmt.Sprintf("%s_%d", server.own, server.last.Add(1))
+	if err := execute("CREATE DATABASE " + name + " TEMPLATE " + from); err != nil {
 		t.Fatalf("clone a test database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		if err := execute("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
-	return dsn(name)
+	return within(server.url, name)
 }
 
 func start(t testing.TB) {
 	t.Helper()
-	server.once.Do(func() {
-		if server.url = os.Getenv("TEST_DATABASE_URL"); server.url == "" {
-			server.cluster, server.err = newCluster()
-			if server.err != nil || server.cluster == nil {
-				return
-			}
-			server.url = server.cluster.url
-		}
-		_ = admin("DROP DATABASE IF EXISTS " + pgTemplate + " WITH (FORCE)")
-		if server.err = admin("CREATE DATABASE " + pgTemplate); server.err == nil {
-			migrate(t, dsn(pgTemplate))
-		}
-	})
+	if !server.runs {
+		t.Fatal("this test program asks for Postgres and lacks a TestMain that calls dbtest.Run")
+	}
+	server.once.Do(func() { server.err = open() })
 	switch {
 	case server.err != nil:
 		t.Fatalf("Postgres for tests: %v", server.err)
@@ -118,23 +122,92 @@ func start(t testing.TB) {
 	}
 }
 
-func dsn(name string) string {
-	u, err := url.Parse(server.url)
+// open finds a server and makes the template on it; it leaves no URL where there are no programs of Postgres.
+func open() (err error) {
+	server.own = "dragoman_test_" + strings.ToLower(rand.Text()[:12])
+	from := server.own
+	if server.url = os.Getenv("TEST_DATABASE_URL"); server.url == "" {
+		bin := programs()
+		if bin == "" {
+			return nil
+		}
+		if server.cluster, err = enter(bin); err != nil {
+			return err
+		}
+		if from, err = migrated(); err != nil {
+			return err
+		}
+		server.url = server.cluster.url()
+	}
+	if server.admin, err = sql.Open("pgx", server.url); err != nil {
+		return err
+	}
+	server.admin.SetMaxIdleConns(runtime.GOMAXPROCS(0))
+	server.from = from
+	return template(context.Background(), from)
+}
+
+// migrated is a name for the schema that this program makes: checkouts with different ones share the server.
+func migrated() (string, error) {
+	files, sum := db.Migrations(), sha256.New()
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	return "dragoman_template_" + hex.EncodeToString(sum.Sum(nil)[:8]), err
+}
+
+// templateLock is an arbitrary number that all test programs agree on.
+const templateLock = 0x64626d6f
+
+// template makes a migrated database unless there is one of this name. It gets the name when it is complete, so what a
+// killed program left is made again.
+func template(ctx context.Context, name string) (err error) {
+	conn, err := server.admin.Conn(ctx)
 	if err != nil {
-		return server.url
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", templateLock); err != nil {
+		return err
+	}
+	defer func() {
+		_, failed := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", templateLock)
+		err = errors.Join(err, failed)
+	}()
+	var there bool
+	if err = conn.QueryRowContext(ctx, "SELECT count(*) > 0 FROM pg_database WHERE datname = $1", name).Scan(&there); err != nil || there {
+		return err
+	}
+	draft := name + "_draft"
+	for _, statement := range []string{"DROP DATABASE IF EXISTS " + draft + " WITH (FORCE)", "CREATE DATABASE " + draft} {
+		if _, err = conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if err = migrate(ctx, within(server.url, draft)); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "ALTER DATABASE "+draft+" RENAME TO "+name)
+	return err
+}
+
+// within is the DSN of a database of the server.
+func within(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server
 	}
 	u.Path = "/" + name
 	return u.String()
 }
 
-// admin runs one statement outside of any test database. The names in it are made here and nowhere else.
-func admin(sql string) error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, server.url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx) //nolint:errcheck // the statement's own error counts
-	_, err = conn.Exec(ctx, strings.TrimSpace(sql))
+// execute runs one statement outside of any test database. The names in it are made here and nowhere else.
+func execute(statement string) error {
+	_, err := server.admin.ExecContext(context.Background(), statement)
 	return err
 }
