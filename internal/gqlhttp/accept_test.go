@@ -47,7 +47,7 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-// Row 7: the status of a request error depends on the media type, that of a malformed request does not.
+// The status of a request error depends on the media type, that of a malformed request does not.
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

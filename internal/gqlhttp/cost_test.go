@@ -39,7 +39,7 @@ func pagedHandler(t testing.TB) *Handler {
 	return h
 }
 
-// Row 11.
+// GQ-01: what a document may cost, and what it may not.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)

@@ -31,7 +31,7 @@ func numbered(n int, format string) string {
 
 const login = `login(input:{email:"a@example.com",password:"correct horse"}){userErrors{code}}`
 
-// Every row of the guard table that is about documents: refused, soon, with the server alive.
+// GQ-01, GQ-03: hostile documents are refused, soon, with the server alive. Cases of one kind begin with one number.
 func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -136,7 +136,7 @@ func TestBodyAndURLLimits(t *testing.T) {
 	k.alive()
 }
 
-// Row 5 and 8: what a page of another origin could send without a preflight request is refused.
+// GQ-05, GQ-06: what a page of another origin could send without a preflight request is refused.
 func TestNoRequestWithoutPreflight(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -205,7 +205,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// Row 9.
+// GQ-04: with introspection off nothing tells of the schema, and no name is suggested.
 func TestIntrospectionOff(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *Config) { c.Introspection = false })
@@ -233,7 +233,7 @@ func TestIntrospectionOff(t *testing.T) {
 	}
 }
 
-// Row 12.
+// HT-07, HT-08: every answer has the headers.
 func TestHeadersOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -249,7 +249,7 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 	}
 }
 
-// Row 10.
+// GQ-10: no document with a secret in it stays in the cache, and the cache is bounded.
 func TestCacheHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

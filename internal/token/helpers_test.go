@@ -157,7 +157,7 @@ func refusesBoth(t *testing.T, i *token.Issuer, key token.SigningKey, claims str
 	refuses(t, i, forgeHMAC(hmacKey(), goodHMACHeader, claims))
 }
 
-// samples is how often a test draws: DRAGOMAN_TEST_FULL=1 asks for the number that the security rules name.
+// samples is how often a test draws: DRAGOMAN_TEST_FULL=1 asks for the full number.
 func samples(normal, full int) int {
 	if os.Getenv("DRAGOMAN_TEST_FULL") == "1" {
 		return full

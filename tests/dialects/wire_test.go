@@ -14,7 +14,7 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// These tests are the rules of the wire (HT-09 to HT-14) on every route of the documents 003 and 004.
+// These tests are the rules of the wire (HT-09 to HT-14) on every route of generic-v1 and authentication-zero.
 
 // canary stands in every password and token that a wrong request carries: no answer and no line of the log may hold it.
 const canary = "cAnArY-7731"

@@ -46,10 +46,15 @@ func toRoot() error {
 	return err
 }
 
-// ReadFile reads a file of the repository, by its path from the root.
+// ReadFile reads a file of the repository, by its path from the root. It opens the file by its full path: go test looks for a
+// relative one in the folder of the package, and would give a remembered result although the file has changed.
 func ReadFile(t testing.TB, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name)
+	full, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(full)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // TestAU04_KillWhileRegistering kills the server, with a signal that nothing can catch, while accounts are made as fast as
 // they go, and starts it again: everybody who was told of their account signs in, and accounts, sessions and audit rows
-// match one to one. Acceptance line 6 of the first release.
+// match one to one.
 func TestAU04_KillWhileRegistering(t *testing.T) {
 	t.Parallel()
 	rounds, sample, workers := 2, 20, 6

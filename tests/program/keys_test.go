@@ -17,7 +17,7 @@ import (
 
 // JW-14: the keys are rotated again and again while clients of two servers on one database refresh at one and show what they
 // got at the other. No token is ever refused, whether it is of the key before, of this one, or of one that the other
-// server has not seen yet. Acceptance line 2 of the fourth release.
+// server has not seen yet.
 func TestJW14_RotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

@@ -17,7 +17,7 @@ import (
 )
 
 // A restored backup brings back to life what was ended after it was taken, and restore-finish ends all of that: sessions,
-// refresh tokens, session tokens, access tokens, API keys and signing keys. Acceptance line 4 of the fourth release.
+// refresh tokens, session tokens, access tokens, API keys and signing keys.
 func TestRestoreFinish(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {

@@ -55,7 +55,7 @@ func remove(b *harness.Balancer, address string) {
 }
 
 // TestRollingRestart stops and starts three servers on one Postgres, one after the other, while people sign in, stay signed in and
-// read. Every request gets its answer. Acceptance line 5 of the issue "the whole account, and what an operator needs".
+// read. Every request gets its answer.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.Postgres(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestTour is the whole way of a newcomer, on both databases: acceptance lines 1 and 2 of the first release.
+// TestTour is the whole way of a newcomer, on both databases.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

@@ -113,7 +113,8 @@ func tourOf(i *harness.Instance, email string) (failures []error) {
 	return failures
 }
 
-// The statement budget of data.md. AU-04 follows from it: what is one statement is one transaction, event and all.
+// TestStatements_Budget counts the statements of each operation on Postgres. AU-04 follows from it: what is one statement is one
+// transaction, event and all.
 func TestStatements_Budget(t *testing.T) {
 	t.Parallel()
 	type shape struct {
@@ -178,7 +179,7 @@ func TestStatements_Budget(t *testing.T) {
 	}
 }
 
-// AK-03 and data.md: what is no credential of ours costs no statement.
+// AK-03: what is no credential of ours costs no statement.
 func TestStatements_Junk(t *testing.T) {
 	t.Parallel()
 	s, dsn := harness.BudgetServer(t)
@@ -212,7 +213,7 @@ func TestStatements_Junk(t *testing.T) {
 	}
 }
 
-// data.md: a refresh writes nothing that an index holds, so on Postgres it is a heap-only update.
+// TestRefreshIsHeapOnly: a refresh writes nothing that an index holds, so on Postgres it is a heap-only update.
 func TestRefreshIsHeapOnly(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.Postgres(t)

@@ -119,7 +119,7 @@ func (p *pair) clients(ctx context.Context, wg *sync.WaitGroup, w int, done *ato
 
 // KE-02: the server secret is changed on two servers, one after the other, while clients use tokens, keys and sessions of
 // every kind at both. Nothing is refused. Then the status says that nothing depends on the old secret, and servers that
-// never heard of it serve all. Acceptance line 3 of the fourth release.
+// never heard of it serve all.
 func TestKE02_SecretRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

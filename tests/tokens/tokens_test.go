@@ -163,7 +163,7 @@ func TestJW04_OtherDeployments(t *testing.T) {
 	}
 }
 
-// JW-05, JW-13 and data.md: exactly the documented claims, and no personal data among them.
+// JW-05, JW-13: exactly the documented claims, and no personal data among them.
 func TestJW13_ExactClaims(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
