@@ -28,7 +28,7 @@ const CompanionMe = "POST " + Companion + "/users/me"
 // CompanionCopy is a directory with a copy of the dialect's file, in which one text is another.
 func CompanionCopy(t testing.TB, old, replacement string) string {
 	t.Helper()
-	text, err := os.ReadFile("rest/dialects/authcompanion.yaml")
+	text, err := os.ReadFile(Path("rest/dialects/authcompanion.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func (b *Shared) EnterService(t testing.TB) {
 // These tests run every example of every dialect: of those that come with the server, and of the tutorial's.
 
 // TutorialFiles is where the dialect file of the tutorial lies.
-const TutorialFiles = "docs/examples"
+var TutorialFiles = Path("docs/examples")
 
 // AllDialects reads the shipped dialects and that of the tutorial.
 func AllDialects(t *testing.T) []*rest.Dialect {

@@ -20,7 +20,7 @@ const (
 // Library starts a server that speaks the library card dialect.
 func Library(t *testing.T, dsn string, env ...string) *Instance {
 	t.Helper()
-	return Start(t, dsn, append([]string{"DRAGOMAN_DIALECTS_DIR=rest/testdata", "DRAGOMAN_DIALECTS=library-card"}, env...)...)
+	return Start(t, dsn, append([]string{"DRAGOMAN_DIALECTS_DIR=" + Path("rest/testdata"), "DRAGOMAN_DIALECTS=library-card"}, env...)...)
 }
 
 // Ask calls a route; nothing is demanded of the answer.

@@ -4,12 +4,14 @@ package harness
 
 import (
 	"flag"
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
@@ -23,40 +25,58 @@ func Main(m *testing.M) {
 	}
 	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
 	debug.SetMemoryLimit(1 << 30)
-	if err := toRoot(); err != nil {
-		fmt.Fprintln(os.Stderr, "find the root of the module:", err)
-		os.Exit(1)
+	if err := os.Chdir(root); err != nil {
+		panic(err)
 	}
 	code := dbtest.Run(m)
 	_ = os.RemoveAll(built.dir)
 	os.Exit(code)
 }
 
-// toRoot goes up to the folder of go.mod.
-func toRoot() error {
+// root is the folder of go.mod.
+var root = findRoot()
+
+func findRoot() string {
 	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
+	if err != nil {
+		panic(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return os.Chdir(dir)
-		}
-		if dir == filepath.Dir(dir) {
-			return os.ErrNotExist
+			return dir
 		}
 	}
-	return err
+	panic("there is no go.mod above the tests")
 }
 
-// ReadFile reads a file of the repository, by its path from the root. It opens the file by its full path: go test looks for a
-// relative one in the folder of the package, and would give a remembered result although the file has changed.
+// Path is the full path of a file of the repository. A test reads by full paths: go test looks for a relative one in the folder of
+// the package, and would give a remembered result although the file has changed.
+func Path(name string) string { return filepath.Join(root, name) }
+
+// ReadFile reads a file of the repository, by its path from the root.
 func ReadFile(t testing.TB, name string) string {
 	t.Helper()
-	full, err := filepath.Abs(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(full)
+	text, err := os.ReadFile(Path(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Folders walks over the folders of the repository in which something is written by hand, given by their path from the root; "." is the
+// root. Those of tests are left out.
+func Folders(do func(folder string) error) error {
+	return filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(root, full)
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(d.Name(), ".") && name != "." || slices.Contains([]string{"node_modules", "testdata", "tests", "data"}, d.Name()) {
+			return fs.SkipDir
+		}
+		return do(filepath.ToSlash(name))
+	})
 }

@@ -174,7 +174,7 @@ func shapeOf(text string) string {
 
 func pageOf(t *testing.T) []block {
 	t.Helper()
-	page, err := os.ReadFile(tutorial)
+	page, err := os.ReadFile(harness.Path(tutorial))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestDialectTutorial(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		beside, err := os.ReadFile(filepath.Join("docs/examples", filepath.Base(r.path)))
+		beside, err := os.ReadFile(filepath.Join(harness.TutorialFiles, filepath.Base(r.path)))
 		if err != nil {
 			t.Fatal(err)
 		}

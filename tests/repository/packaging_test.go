@@ -49,7 +49,7 @@ func TestPackaging_Containerfile(t *testing.T) {
 		knownSetting(t, name)
 	}
 	ignored := harness.ReadFile(t, ".dockerignore") // podman reads it too, and docker no .containerignore
-	if _, err := os.Stat(".containerignore"); err == nil {
+	if _, err := os.Stat(harness.Path(".containerignore")); err == nil {
 		t.Error("podman would read .containerignore alone")
 	}
 	for _, name := range []string{".git", "data", "secrets"} {

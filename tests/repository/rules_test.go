@@ -64,11 +64,8 @@ func rules(t *testing.T) (all []rule) {
 func repositoryTexts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	root, err := filepath.Abs(".") // by full paths, as harness.ReadFile does
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
+	root := harness.Path(".")
+	err := filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -84,7 +81,7 @@ func repositoryTexts(t *testing.T) map[string]string {
 			return nil
 		}
 		if slices.Contains([]string{".go", ".yaml", ".yml", ".md", ".graphqls"}, path.Ext(d.Name())) {
-			all[filepath.ToSlash(name)] = harness.ReadFile(t, full)
+			all[filepath.ToSlash(name)] = harness.ReadFile(t, name)
 		}
 		return nil
 	})
@@ -157,7 +154,7 @@ func TestRules_Rows(t *testing.T) {
 			}
 		}
 		for _, name := range r.decisions {
-			if found, err := filepath.Glob("docs/decisions/[0-9][0-9][0-9][0-9]-" + name + ".md"); err != nil || len(found) != 1 {
+			if found, err := filepath.Glob(harness.Path("docs/decisions/[0-9][0-9][0-9][0-9]-" + name + ".md")); err != nil || len(found) != 1 {
 				t.Errorf("%s comes from the decision %s, and docs/decisions has %d of that name: write the name of the file without its number", at, name, len(found))
 			}
 		}

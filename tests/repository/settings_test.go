@@ -66,11 +66,12 @@ func TestSettings_UsedAndTested(t *testing.T) {
 	tests := map[string]string{}
 	used := map[string]bool{}
 	for _, pattern := range []string{"*.go", "*/*.go", "internal/*/*.go", "tests/*/*.go"} {
-		files, err := filepath.Glob(pattern)
+		files, err := filepath.Glob(harness.Path(pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range files {
+		for _, file := range files {
+			name := strings.TrimPrefix(file, harness.Path(".")+"/")
 			switch {
 			case strings.HasSuffix(name, "_test.go"):
 				tests[name] = harness.ReadFile(t, name)
@@ -102,7 +103,7 @@ func TestSettings_UsedAndTested(t *testing.T) {
 // settingsFields are the names of the fields of config.Settings.
 func settingsFields(t *testing.T) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "internal/config/config.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), harness.Path("internal/config/config.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
