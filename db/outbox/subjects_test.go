@@ -15,44 +15,72 @@ import (
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
-// deliveries is what webhooks will do over the queue, in little: a row for each event of a receiver, and a job for each row. A job
-// says that there is something to deliver; the rows say what comes next. Whoever holds the claim of a receiver takes its
-// oldest row, and nobody else delivers to it meanwhile.
+// deliveries is what webhooks will do over the queue, in little: a row for each event, and a job for each receiver that has some. A job
+// says that there is something to deliver, and the rows say what comes next. So a receiver has at most two jobs, one under
+// way and one that waits, however many events it has.
 type deliveries struct {
 	conn *sql.DB
+	kind *outbox.Kind[errand]
+	send func(ctx context.Context, receiver string, n int) error
 	mu   sync.Mutex
 	got  []string
-	send func(ctx context.Context, receiver string, n int) error
 }
 
-// deliver is one attempt.
+// post commits the next event of a receiver, with a job unless one waits already.
+func (d *deliveries) post(t *testing.T, i *instance, receiver string, n int) {
+	t.Helper()
+	tx, err := i.conn.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO deliveries VALUES ('%s', %d, 0)", receiver, n))
+	if err == nil && changed(t.Context(), tx, "UPDATE receivers SET waits = 1 WHERE waits = 0 AND name = '"+receiver+"'") {
+		err = d.kind.Insert(t.Context(), i.Queue, tx, errand{Name: receiver})
+	}
+	if err = errors.Join(err, tx.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	i.Ended(tx, true)
+}
+
+func changed(ctx context.Context, on interface {
+	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+}, text string,
+) bool {
+	done, err := on.ExecContext(ctx, text)
+	if err != nil {
+		return false
+	}
+	n, err := done.RowsAffected()
+	return err == nil && n == 1
+}
+
+// deliver delivers to one receiver what there is, the oldest first, until one event is not taken.
 func (d *deliveries) deliver(ctx context.Context, job *outbox.Job[errand]) error {
 	name := job.Args.Name
-	claimed, err := d.conn.ExecContext(ctx, fmt.Sprintf("UPDATE receivers SET taken = 1 WHERE name = '%s' AND taken = 0", name))
-	if err != nil {
-		return err
-	}
-	if n, err := claimed.RowsAffected(); err != nil || n == 0 {
+	if !changed(ctx, d.conn, "UPDATE receivers SET taken = 1 WHERE taken = 0 AND name = '"+name+"'") {
 		return outbox.Later(50 * time.Millisecond) // another attempt is at this receiver
 	}
-	defer func() { // it is given back in any case
-		_, _ = d.conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("UPDATE receivers SET taken = 0 WHERE name = '%s'", name))
-	}()
-	var n sql.NullInt64
-	err = d.conn.QueryRowContext(ctx, fmt.Sprintf("SELECT min(n) FROM deliveries WHERE receiver = '%s' AND sent = 0", name)).Scan(&n)
-	if err != nil || !n.Valid {
-		return err
+	defer changed(context.WithoutCancel(ctx), d.conn, "UPDATE receivers SET taken = 0 WHERE name = '"+name+"'")
+	if _, err := d.conn.ExecContext(ctx, "UPDATE receivers SET waits = 0 WHERE name = '"+name+"'"); err != nil {
+		return err // what is committed from here on brings a job of its own
 	}
-	if err := d.send(ctx, name, int(n.Int64)); err != nil {
-		return outbox.Later(20 * time.Millisecond) // the attempts are those of the row
-	}
-	_, err = d.conn.ExecContext(ctx, fmt.Sprintf("UPDATE deliveries SET sent = 1 WHERE receiver = '%s' AND n = %d", name, n.Int64))
-	if err == nil {
+	for {
+		var n sql.NullInt64
+		err := d.conn.QueryRowContext(ctx, "SELECT min(n) FROM deliveries WHERE sent = 0 AND receiver = '"+name+"'").Scan(&n)
+		if err != nil || !n.Valid {
+			return err
+		}
+		if err := d.send(ctx, name, int(n.Int64)); err != nil {
+			return outbox.Later(20 * time.Millisecond) // the attempts are those of the row
+		}
 		d.mu.Lock()
-		defer d.mu.Unlock()
 		d.got = append(d.got, fmt.Sprintf("%s %d", name, n.Int64))
+		d.mu.Unlock()
+		if !changed(ctx, d.conn, fmt.Sprintf("UPDATE deliveries SET sent = 1 WHERE receiver = '%s' AND n = %d", name, n.Int64)) {
+			return errors.New("it was not written down")
+		}
 	}
-	return err
 }
 
 func (d *deliveries) of(receiver string) (all []string) {
@@ -67,16 +95,17 @@ func (d *deliveries) of(receiver string) (all []string) {
 }
 
 // The events of one receiver arrive in their order, from two instances and with failures between, and a receiver that never answers
-// delays no other one, though it has more jobs than there are workers.
+// delays no other one, though it has more events than there are workers.
 func TestQueue_CarriesWebhooks(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		const each = 15
-		i, log, kind := open(t, dsn), &record{}, quick("webhooks")
-		execute(t, i.conn, "CREATE TABLE receivers (name text, taken int)")
+		const each = 10
+		i, log := open(t, dsn), &record{}
+		execute(t, i.conn, "CREATE TABLE receivers (name text, waits int, taken int)")
 		execute(t, i.conn, "CREATE TABLE deliveries (receiver text, n int, sent int)")
+		execute(t, i.conn, "INSERT INTO receivers VALUES ('dead', 0, 0), ('ada', 0, 0), ('bob', 0, 0)")
 		var calls atomic.Int32
-		d := &deliveries{conn: i.conn, send: func(ctx context.Context, receiver string, _ int) error {
+		d := &deliveries{conn: i.conn, kind: quick("webhooks"), send: func(ctx context.Context, receiver string, _ int) error {
 			if receiver == "dead" {
 				<-ctx.Done()
 				return ctx.Err()
@@ -86,21 +115,20 @@ func TestQueue_CarriesWebhooks(t *testing.T) {
 			}
 			return nil
 		}}
-		receivers := []string{"dead", "ada", "bob"}
-		for _, name := range receivers {
-			execute(t, i.conn, "INSERT INTO receivers VALUES ('"+name+"', 0)")
-			for n := range each {
-				execute(t, i.conn, fmt.Sprintf("INSERT INTO deliveries VALUES ('%s', %d, 0)", name, n))
-				i.put(t, kind, true, errand{name, n})
-			}
-		}
 		for range 2 {
-			w := open(t, dsn).start(t, soon, log, kind.Works(d.deliver))
+			w := open(t, dsn).start(t, soon, log, d.kind.Works(d.deliver))
 			over, cancel := context.WithCancel(context.Background())
 			cancel()
 			t.Cleanup(func() { _ = w.Stop(over) }) // the dead one would hold it up
 		}
-		for _, name := range receivers[1:] {
+		for n := range 4 * each {
+			d.post(t, i, "dead", n)
+		}
+		for n := range each {
+			d.post(t, i, "ada", n)
+			d.post(t, i, "bob", n)
+		}
+		for _, name := range []string{"ada", "bob"} {
 			until(t, "all that "+name+" gets has arrived", func() bool { return len(d.of(name)) == each })
 			for n, one := range d.of(name) {
 				if one != fmt.Sprintf("%s %d", name, n) {
@@ -108,6 +136,9 @@ func TestQueue_CarriesWebhooks(t *testing.T) {
 					break
 				}
 			}
+		}
+		if n := count(t, i.conn, "river_job WHERE state IN ('available', 'running', 'scheduled', 'retryable') AND CAST(args AS text) LIKE '%dead%'"); n > 2 {
+			t.Errorf("the dead receiver has %d jobs", n)
 		}
 		if n := len(d.of("dead")); n != 0 || log.String() != "" {
 			t.Errorf("the dead receiver got %d; it said %s", n, log.String())

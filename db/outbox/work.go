@@ -21,7 +21,7 @@ const (
 	// fetchCooldown is the least time between two fetches of one queue.
 	fetchCooldown = 100 * time.Millisecond
 	// fetchAnyway is how often River itself looks, besides being told to.
-	fetchAnyway = time.Minute
+	fetchAnyway = 10 * time.Minute
 	// stopsWithin is how long an attempt that was cut off may take to notice.
 	stopsWithin = time.Second
 	// goneAfter is how long after the time for an attempt its job is taken up by another worker: two never have the same
