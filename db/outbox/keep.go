@@ -3,17 +3,15 @@ package outbox
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 )
 
 const (
-	// keptFor is how long a job that is over stays in the table. What became of it is told by the rows that it was about.
-	keptFor = time.Hour
-	// cleanEvery is how often those are looked for.
+	// cleanEvery is how often jobs are looked for that have been over for an hour. What became of one is told by the rows that it
+	// was about.
 	cleanEvery = 10 * time.Minute
 	// batch is how many jobs one statement takes.
 	batch = 1000
@@ -25,51 +23,67 @@ type keeper struct {
 	bell  bell
 	log   *slog.Logger
 	sql   texts
+	kinds string // the kinds of this instance as JSON, the first parameter of a statement about them: [{"name": …, "gone": seconds}]
 }
 
-// texts are the statements, with the kinds written into them: names and durations of this program.
+// texts are the statements for one database. look is the one that an idle instance sends, as a row for each kind: whether there are
+// jobs to be taken up, retries whose time has come, and jobs whose worker is gone. The last two are rare, and are seen to by due
+// and freed: an attempt that was cut off by the end of its server is none.
 type texts struct{ look, due, freed, clean string }
 
-// The one statement that an idle instance sends, as a kind with: jobs to be taken up, retries whose time has come, and jobs whose
-// worker is gone. The last two are rare, and are seen to by statements of their own.
-const look = `SELECT k.name,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= {now}) AS ready,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= {now}) AS due,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running' AND attempted_at < k.since) AS gone
-FROM (SELECT '' AS name, {now} AS since WHERE false {kinds}) k`
-
-const due = `UPDATE river_job SET state = 'available' WHERE id IN (
-  SELECT id FROM river_job WHERE queue IN ({names}) AND state IN ('retryable', 'scheduled') AND scheduled_at <= {now}
-  ORDER BY id LIMIT {batch} {lock})`
-
-// An attempt that was cut off by the end of its server is none.
-const freed = `UPDATE river_job SET state = 'available', scheduled_at = {now}, attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END
+var onPostgres = texts{
+	look: `SELECT k.name,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= now()) AS ready,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= now()) AS due,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running' AND attempted_at < now() - make_interval(secs => k.gone)) AS gone
+FROM json_to_recordset($1::json) AS k(name text, gone double precision)`,
+	due: `UPDATE river_job SET state = 'available' WHERE id IN (
+  SELECT id FROM river_job WHERE queue IN (SELECT name FROM json_to_recordset($1::json) AS k(name text))
+  AND state IN ('retryable', 'scheduled') AND scheduled_at <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+	freed: `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END
 WHERE id IN (
-  SELECT j.id FROM river_job j JOIN (SELECT '' AS name, {now} AS since WHERE false {kinds}) k ON k.name = j.queue
-  WHERE j.state = 'running' AND j.attempted_at < k.since ORDER BY j.id LIMIT {batch} {lockjob})`
+  SELECT j.id FROM river_job j JOIN json_to_recordset($1::json) AS k(name text, gone double precision) ON k.name = j.queue
+  WHERE j.state = 'running' AND j.attempted_at < now() - make_interval(secs => k.gone) ORDER BY j.id LIMIT $2 FOR UPDATE OF j SKIP LOCKED)`,
+	clean: `DELETE FROM river_job WHERE id IN (
+  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < now() - interval '1 hour'
+  ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+}
 
-const clean = `DELETE FROM river_job WHERE id IN (
-  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < {old}
-  ORDER BY id LIMIT {batch} {lock})`
+var onSQLite = texts{
+	look: `SELECT k.name,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= datetime('now', 'subsec')) AS ready,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= datetime('now', 'subsec')) AS due,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running'
+    AND attempted_at < datetime('now', 'subsec', '-' || k.gone || ' seconds')) AS gone
+FROM (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?1)) k`,
+	due: `UPDATE river_job SET state = 'available' WHERE id IN (
+  SELECT id FROM river_job WHERE queue IN (SELECT value ->> 'name' FROM json_each(?1))
+  AND state IN ('retryable', 'scheduled') AND scheduled_at <= datetime('now', 'subsec') ORDER BY id LIMIT ?2)`,
+	freed: `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
+  attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END
+WHERE id IN (
+  SELECT j.id FROM river_job j JOIN (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?1)) k ON k.name = j.queue
+  WHERE j.state = 'running' AND j.attempted_at < datetime('now', 'subsec', '-' || k.gone || ' seconds') ORDER BY j.id LIMIT ?2)`,
+	clean: `DELETE FROM river_job WHERE id IN (
+  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < datetime('now', 'subsec', '-1 hour')
+  ORDER BY id LIMIT ?1)`,
+}
 
-func newKeeper(q *Queue, b bell, log *slog.Logger, works []Works) *keeper {
-	now, ago := "datetime('now', 'subsec')", "datetime('now', 'subsec', '-%d seconds')"
-	lock, lockJob := "", ""
-	if q.postgres {
-		now, ago = "now()", "now() - interval '%d seconds'"
-		lock, lockJob = "FOR UPDATE SKIP LOCKED", "FOR UPDATE OF j SKIP LOCKED"
+func newKeeper(q *Queue, b bell, log *slog.Logger, works []Works) (*keeper, error) {
+	type kind struct {
+		Name string  `json:"name"`
+		Gone float64 `json:"gone"`
 	}
-	var kinds strings.Builder
-	names := make([]string, len(works))
+	kinds := make([]kind, len(works))
 	for i, one := range works {
-		fmt.Fprintf(&kinds, " UNION ALL SELECT '%s', "+ago, one.name, int(one.gone.Seconds()))
-		names[i] = "'" + one.name + "'"
+		kinds[i] = kind{one.name, one.gone.Seconds()}
 	}
-	fill := strings.NewReplacer(
-		"{now}", now, "{old}", fmt.Sprintf(ago, int(keptFor.Seconds())), "{kinds}", kinds.String(), "{names}", strings.Join(names, ", "),
-		"{batch}", fmt.Sprint(batch), "{lock}", lock, "{lockjob}", lockJob,
-	).Replace
-	return &keeper{q, b, log, texts{fill(look), fill(due), fill(freed), fill(clean)}}
+	text, err := json.Marshal(kinds)
+	k := &keeper{queue: q, bell: b, log: log, sql: onSQLite, kinds: string(text)}
+	if q.postgres {
+		k.sql = onPostgres
+	}
+	return k, err
 }
 
 // keep looks and cleans at once, and then every so often, until ctx ends.
@@ -98,7 +112,7 @@ func (k *keeper) look(ctx context.Context) {
 }
 
 func (k *keeper) clean(ctx context.Context) {
-	if _, err := k.all(ctx, k.sql.clean); err != nil && ctx.Err() == nil {
+	if _, err := k.all(ctx, k.sql.clean, batch); err != nil && ctx.Err() == nil {
 		k.log.Error("finished jobs were not removed from the queue", "error", err)
 	}
 }
@@ -114,12 +128,12 @@ func (k *keeper) see(ctx context.Context) error {
 		due, gone = due || f.due, gone || f.gone
 	}
 	if due {
-		if _, err := k.all(ctx, k.sql.due); err != nil {
+		if _, err := k.all(ctx, k.sql.due, k.kinds, batch); err != nil {
 			return err
 		}
 	}
 	if gone {
-		n, err := k.all(ctx, k.sql.freed)
+		n, err := k.all(ctx, k.sql.freed, k.kinds, batch)
 		if err != nil {
 			return err
 		}
@@ -141,7 +155,7 @@ type found struct {
 }
 
 func (k *keeper) found(ctx context.Context) (all []found, err error) {
-	rows, err := k.queue.conn.QueryContext(ctx, k.sql.look)
+	rows, err := k.queue.conn.QueryContext(ctx, k.sql.look, k.kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +171,10 @@ func (k *keeper) found(ctx context.Context) (all []found, err error) {
 }
 
 // all runs a statement until it finds less than it takes at once, and counts.
-func (k *keeper) all(ctx context.Context, text string) (total int64, err error) {
+func (k *keeper) all(ctx context.Context, text string, args ...any) (total int64, err error) {
 	for {
 		var done sql.Result
-		if done, err = k.queue.conn.ExecContext(ctx, text); err != nil {
+		if done, err = k.queue.conn.ExecContext(ctx, text, args...); err != nil {
 			return total, err
 		}
 		n, err := done.RowsAffected()

@@ -35,7 +35,7 @@ type Kind[T any] struct {
 type Job[T any] struct {
 	Args    T
 	Attempt int           // the first is 1
-	Last    bool          // whether another follows when this one fails
+	Last    bool          // whether none follows when this one fails
 	Pause   time.Duration // until that one
 }
 

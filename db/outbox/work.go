@@ -98,7 +98,10 @@ func (q *Queue) Start(ctx context.Context, how Options, works ...Works) (*Worker
 		config.Queues[one.name] = river.QueueConfig{MaxWorkers: one.atOnce}
 		one.add(config.Workers, how.Log)
 	}
-	var err error
+	keeper, err := newKeeper(q, w.bell, how.Log, works)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: start: %w", err)
+	}
 	if w.client, err = river.NewClient(q.driver(w.bell), config); err != nil {
 		return nil, fmt.Errorf("outbox: start: %w", err)
 	}
@@ -108,7 +111,6 @@ func (q *Queue) Start(ctx context.Context, how Options, works ...Works) (*Worker
 	}
 	looking, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	keeper := newKeeper(q, w.bell, how.Log, works)
 	beside.Go(func() { keeper.keep(looking, how.Poll) })
 	w.rest = func() { cancel(); beside.Wait() }
 	q.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"sync"
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -48,15 +49,15 @@ const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self';
 // assetPrefix is where the files of these pages are served; no page is called _.
 const assetPrefix = "/account/_/"
 
-// load reads the embedded templates and files.
-func load() (*template.Template, *assets.Set) {
+// load reads the embedded templates and files, once for all servers of a process: to compress them is a good part of a start.
+var load = sync.OnceValues(func() (*template.Template, *assets.Set) {
 	set := assets.NewSet(assetPrefix)
 	set.AddStyles("pages.css", assets.Read(files, "pages.css"))
 	for _, script := range assets.Glob(files, "*.js") {
 		set.Add(script, assets.Read(files, script))
 	}
 	return template.Must(template.New("pages").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html")), set
-}
+})
 
 // writePage renders a page; what it is given is plain data, so a failure is a mistake of the program.
 func writePage(w http.ResponseWriter, r *http.Request, pages *template.Template, name string, status int, data any) {

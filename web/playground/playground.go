@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/web/assets"
@@ -53,8 +54,8 @@ func Handler(endpoint string, docs bool) http.Handler {
 	return &playground{page: page, files: set}
 }
 
-// load reads the embedded files.
-func load() *assets.Set {
+// load reads the embedded files, once for all servers of a process: to compress them is a good part of a start.
+var load = sync.OnceValue(func() *assets.Set {
 	set := assets.NewSet(assetPrefix)
 	for _, name := range assets.Glob(files, "graphiql/*.gz") {
 		set.AddGzipped(strings.TrimSuffix(path.Base(name), ".gz"), assets.Read(files, name))
@@ -68,7 +69,7 @@ func load() *assets.Set {
 	}
 	set.Add("examples.json", examples)
 	return set
-}
+})
 
 func render(endpoint string, docs bool, set *assets.Set) ([]byte, error) {
 	t, err := template.New("index.html").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "index.html")
