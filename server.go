@@ -30,6 +30,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/observe"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/token"
+	buildversion "github.com/dragoman-auth/dragoman/internal/version"
 	"github.com/dragoman-auth/dragoman/operator"
 	"github.com/dragoman-auth/dragoman/resolvers"
 	"github.com/dragoman-auth/dragoman/rest"
@@ -39,13 +40,14 @@ import (
 //go:generate go tool gqlgen generate
 
 const (
-	version     = "0.1.0"
 	drainNotice = time.Second      // in which readiness is false and the listener still open
 	drainFor    = 22 * time.Second // in which requests under way finish; with the rest at most 25 s
 	sweepEvery  = time.Minute
 	touchEvery  = 5 * time.Second
 	readyWithin = 2 * time.Second
 )
+
+var version = buildversion.String()
 
 func main() {
 	ctx, stop := context.WithCancelCause(context.Background())

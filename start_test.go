@@ -560,7 +560,7 @@ func TestStart_CommandLine(t *testing.T) {
 			t.Errorf("--help does not tell of %s", text)
 		}
 	}
-	if got := command(t, dir, nil, "version"); got.code != 0 || !regexp.MustCompile(`^dragoman \d+\.\d+\.\d+ go\S+ \S+/\S+\n$`).MatchString(got.stdout) {
+	if got := command(t, dir, nil, "version"); got.code != 0 || !regexp.MustCompile(`^dragoman `+regexp.QuoteMeta(version)+` go\S+ \S+/\S+\n$`).MatchString(got.stdout) {
 		t.Errorf("version: %+v", got)
 	}
 	for _, args := range [][]string{{"nonsense"}, {"--secret=" + canarySecret}, {"admin"}, {"admin", "create"}, {"serve", "extra"}} {
