@@ -72,11 +72,11 @@ func full(pattern *regexp.Regexp, out io.Writer) (ok bool, err error) {
 func experiment(work string, t name, limit time.Duration, out io.Writer) ([]row, error) {
 	binary := filepath.Join(work, strings.ReplaceAll(t.dir, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {
-		if said, err := exec.Command("go", "test", "-c", "-o", binary, "./"+t.dir).CombinedOutput(); err != nil {
+		if said, err := exec.Command("go", "test", "-c", "-o", binary, "./"+t.dir).CombinedOutput(); err != nil { //nolint:gosec // a folder of this repository
 			return nil, fmt.Errorf("build the tests of %s: %w\n%s", t.dir, err, said)
 		}
 	}
-	cmd := exec.Command("go", "tool", "test2json", "-p", module+"/"+t.dir, "-t", binary,
+	cmd := exec.Command("go", "tool", "test2json", "-p", module+"/"+t.dir, "-t", binary, //nolint:gosec // a test of this repository
 		"-test.v=test2json", "-test.run=^"+t.ident+"$", "-test.timeout="+limit.String())
 	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), marker+"=1", "CI=true")
 	cmd.Stderr = os.Stderr

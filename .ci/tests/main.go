@@ -13,11 +13,12 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 func main() {
-	args := append(os.Args[1:], "", "")
+	args := append(slices.Clone(os.Args[1:]), "", "")
 	pattern, err := regexp.Compile(args[1])
 	ok := false
 	if err == nil {

@@ -57,7 +57,8 @@ func TestReport(t *testing.T) {
 		}},
 		"a part failed": {
 			stream("a TestSE09_LG16_X/sqlite:     a_test.go:7: it answered 200", "a TestSE09_LG16_X/sqlite fail", "a TestSE09_LG16_X/postgres pass", "a TestSE09_LG16_X fail", "a - fail"),
-			false, []string{
+			false,
+			[]string{
 				"1 failed; broken: SE-09, LG-16",
 				"  a TestSE09_LG16_X/sqlite [SE-09 A refresh token is good once.]: a_test.go:7: it answered 200",
 				"1 passed, 1 failed, 0 skipped, 0 cut off",
