@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -70,13 +71,15 @@ func full(pattern *regexp.Regexp, out io.Writer) (ok bool, err error) {
 
 // experiment runs one test in a process of its own, and prints what it says unless it passes without a word.
 func experiment(work string, t name, limit time.Duration, out io.Writer) ([]row, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Minute) // with the build; the test watches its own time
+	defer cancel()
 	binary := filepath.Join(work, strings.ReplaceAll(t.dir, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {
-		if said, err := exec.Command("go", "test", "-c", "-o", binary, "./"+t.dir).CombinedOutput(); err != nil { //nolint:gosec // a folder of this repository
+		if said, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./"+t.dir).CombinedOutput(); err != nil { //nolint:gosec // a folder of this repository
 			return nil, fmt.Errorf("build the tests of %s: %w\n%s", t.dir, err, said)
 		}
 	}
-	cmd := exec.Command("go", "tool", "test2json", "-p", module+"/"+t.dir, "-t", binary, //nolint:gosec // a test of this repository
+	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", "-p", module+"/"+t.dir, "-t", binary, //nolint:gosec // a test of this repository
 		"-test.v=test2json", "-test.run=^"+t.ident+"$", "-test.timeout="+limit.String())
 	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), marker+"=1", "CI=true")
 	cmd.Stderr = os.Stderr
