@@ -22,13 +22,13 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/version"
 	"github.com/dragoman-auth/dragoman/operator"
 )
 
 //go:generate go tool gqlgen generate
 
 const (
-	version     = "0.1.0"
 	drainNotice = time.Second      // in which readiness is false and the listener still open
 	drainFor    = 22 * time.Second // in which requests under way finish; with the rest at most 25 s
 	sweepEvery  = time.Minute
@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return fmt.Errorf("%w (see dragoman --help)", err)
 	}
 	if command.Command() == "version" {
-		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	}
 	if err := config.CheckNames(environ); err != nil {
@@ -151,7 +151,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 		}
 	}()
 	a, err := app.Open(ctx, settings, app.Options{
-		Version: version, Hasher: password.NewHasher(runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
+		Version: version.String(), Hasher: password.NewHasher(runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err

@@ -38,27 +38,29 @@ func keep(dir string) error {
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- postgres.Wait() }()
+	var failed error
+	ended := make(chan struct{})
+	go func() {
+		failed = postgres.Wait()
+		close(ended)
+	}()
 	k := &keeper{place: place, dir: dir}
 	ticks := time.NewTicker(grace / 10)
 	defer ticks.Stop()
 	for {
 		select {
-		case err := <-ended:
-			return fmt.Errorf("postgres ended: %w", err)
+		case <-ended:
+			return fmt.Errorf("postgres ended: %w", failed)
 		case now := <-ticks.C:
 			release, err := k.over(now)
-			if err != nil {
-				_ = postgres.Process.Signal(syscall.SIGQUIT)
-				<-ended
-				return err
-			}
-			if release == nil {
+			if release == nil && err == nil {
 				continue
 			}
 			_ = postgres.Process.Signal(syscall.SIGQUIT) // immediate shutdown: nothing here is worth a checkpoint
 			<-ended
+			if err != nil {
+				return err
+			}
 			return errors.Join(os.RemoveAll(dir), release())
 		}
 	}

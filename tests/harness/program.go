@@ -45,6 +45,18 @@ func ProgramPath(t testing.TB) string {
 	return built.dir + "/dragoman"
 }
 
+// ProgramVersion is what the program calls itself.
+func ProgramVersion(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command(ProgramPath(t), "version").Output()
+	form := regexp.MustCompile(`^dragoman (devel(?: \([0-9a-f]{7}(?:-dirty)?\))?|\d+\.\d+\.\d+\S*) go\S+ \S+/\S+\n$`)
+	m := form.FindSubmatch(out)
+	if err != nil || m == nil {
+		t.Fatalf("the version is %q, %v", out, err)
+	}
+	return string(m[1])
+}
+
 // Process is a server in a process of its own.
 type Process struct {
 	URL string

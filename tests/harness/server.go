@@ -277,5 +277,5 @@ func NeedCurl(t testing.TB) {
 	t.Skip("there is no curl")
 }
 
-// Version is what servers under test call themselves.
-const Version = "0.1.0"
+// Version is what servers in the test program call themselves.
+const Version = "1.2.3-test"

@@ -160,7 +160,7 @@ func TestStart_NoSettings(t *testing.T) {
 	}
 	for _, line := range []string{
 		"Playground", base + "/\n", base + "/graphql", base + "/docs\n", base + "/.well-known/jwks.json", "DATABASE_URL=postgres://",
-		"dragoman admin create", "dragoman --help", harness.Version,
+		"dragoman admin create", "dragoman --help", harness.ProgramVersion(t),
 	} {
 		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("the banner lacks %q: %s", line, stdout.String())
@@ -538,7 +538,7 @@ func TestStart_CommandLine(t *testing.T) {
 			t.Errorf("--help does not tell of %s", text)
 		}
 	}
-	if got := command(t, dir, nil, "version"); got.code != 0 || !regexp.MustCompile(`^dragoman \d+\.\d+\.\d+ go\S+ \S+/\S+\n$`).MatchString(got.stdout) {
+	if got := command(t, dir, nil, "version"); got.code != 0 || !strings.HasPrefix(got.stdout, "dragoman "+harness.ProgramVersion(t)+" go") {
 		t.Errorf("version: %+v", got)
 	}
 	for _, args := range [][]string{{"nonsense"}, {"--secret=" + harness.CanarySecret}, {"admin"}, {"admin", "create"}, {"serve", "extra"}} {

@@ -162,7 +162,7 @@ func TestTraces(t *testing.T) {
 		if to.header.Get("Api-Key") != "for the receiver" || to.header.Get("Content-Type") != "application/x-protobuf" || to.posts < 2 {
 			t.Errorf("%d posts, %v", to.posts, to.header)
 		}
-		if !strings.Contains(to.text, "our-auth") || !strings.Contains(to.text, "deployment.environment") || !strings.Contains(to.text, harness.Version) {
+		if !strings.Contains(to.text, "our-auth") || !strings.Contains(to.text, "deployment.environment") || !strings.Contains(to.text, harness.ProgramVersion(t)) {
 			t.Error("the resource is not that of the variables")
 		}
 		for _, private := range []string{"canary", "127.0.0.1", harness.GoodPass, access, refresh, id, "SELECT", "for the receiver", harness.Secret} {
