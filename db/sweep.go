@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -25,35 +24,64 @@ const (
 	sweepPause    = 10 * time.Millisecond // between batches, for others to write
 )
 
-// swept is rows that Sweep deletes: those that are older than keep.
+// swept is rows that Sweep deletes: those that are older than keep. The statement removes at most one batch, so that no lock is held
+// for long, and passes over rows that another instance is at.
 type swept struct {
-	what       string
-	table, key string
-	old        string // the condition
-	keep       time.Duration
-	events     bool // older than is told by the id, which is ordered by time, and needs no index of its own
-	days       bool // of one row for a day
+	what, sql string
+	keep      time.Duration
+	events    bool // older than is told by the id, which is ordered by time, and needs no index of its own
+	days      bool // of one row for a day
 }
 
 var sweeps = []swept{
-	{"expired sessions", "sessions", "id", "expires_at < ?", keepEnded, false, false},
-	{"ended sessions", "sessions", "id", "revoked_at < ?", keepEnded, false, false},
-	{"expired keys", "api_keys", "id", "expires_at < ?", keepEnded, false, false},
-	{"revoked keys", "api_keys", "id", "revoked_at < ?", keepEnded, false, false},
-	{"retired signing keys", "signing_keys", "kid", "state = 'retired' AND retired_at < ?", keepRetired, false, false},
-	{"server secrets", "server_secrets", "id", "last_used_at < ?", keepSecrets, false, false},
-	{"sent mails", "mails", "id", "sent_at < ?", keepSent, false, false},
-	{"mails", "mails", "id", "id < ?", keepMails, true, false},
-	{"one-time tokens", "one_time_tokens", "id", "expires_at < ?", keepTokens, false, false},
-	{"throttles", "throttles", "subject, address", "failed_at < ?", forgetAfter, false, false},
-	{"known devices", "known_devices", "user_id, device", "seen_at < ?", keepDevices, false, false},
-	{"audit events", "audit_events", "id", "id < ?", keepAudit, true, false},
-	{"refresh events", "audit_events", "id", "id < ? AND action = 'refresh' AND outcome = 'ok'", keepRefreshes, true, false},
-	{"uses of dialects", "dialect_usage", "day, dialect, route, kind, caller, block", "day < ?", keepUsage, false, true},
+	{"expired sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"ended sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"expired keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"revoked keys", `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < ? LIMIT ? ?)`, keepEnded, false, false},
+	{"retired signing keys", `DELETE FROM signing_keys WHERE kid IN
+(SELECT kid FROM signing_keys WHERE state = 'retired' AND retired_at < ? LIMIT ? ?)`, keepRetired, false, false},
+	{"server secrets", `DELETE FROM server_secrets WHERE id IN (SELECT id FROM server_secrets WHERE last_used_at < ? LIMIT ? ?)`, keepSecrets, false, false},
+	{"sent mails", `DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE sent_at < ? LIMIT ? ?)`, keepSent, false, false},
+	{"mails", `DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ? ORDER BY id LIMIT ? ?)`, keepMails, true, false},
+	{"one-time tokens", `DELETE FROM one_time_tokens WHERE id IN
+(SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
+	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
+(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
+	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
+(SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
+	{"audit events", `DELETE FROM audit_events WHERE id IN
+(SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
+	{"refresh events", `DELETE FROM audit_events WHERE id IN
+(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true, false},
+	{"uses of dialects", `DELETE FROM dialect_usage WHERE (day, dialect, route, kind, caller, block) IN
+(SELECT day, dialect, route, kind, caller, block FROM dialect_usage WHERE day < ? LIMIT ? ?)`, keepUsage, false, true},
 }
 
 // limits are swept on Postgres alone, where instances share them: each row says itself when it is over.
-var limits = swept{"rate limits", "rate_limits", "key", "tat < ?", 0, false, false}
+var limits = swept{
+	"rate limits", `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ? ?)`, 0, false, false,
+}
+
+// overdue tells of each of sweeps, in their order and by the same conditions, whether there is something to delete; overdueLimits of
+// limits too.
+const (
+	overdue = `SELECT CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE revoked_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM api_keys WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM api_keys WHERE revoked_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM signing_keys WHERE state = 'retired' AND retired_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM server_secrets WHERE last_used_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM mails WHERE sent_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM mails WHERE id < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM one_time_tokens WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok') THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM dialect_usage WHERE day < ?) THEN '1' ELSE '0' END`
+	overdueLimits = overdue + ` ||
+  CASE WHEN EXISTS (SELECT 1 FROM rate_limits WHERE tat < ?) THEN '1' ELSE '0' END`
+)
 
 // before is what the condition compares with.
 func (s *swept) before(now time.Time) any {
@@ -67,30 +95,21 @@ func (s *swept) before(now time.Time) any {
 	return at
 }
 
-// statement removes at most one batch, so that no lock is held for long, and passes over rows that another instance is at.
-func (s *swept) statement() string {
-	order := ""
-	if s.events {
-		order = " ORDER BY id"
-	}
-	return "DELETE FROM " + s.table + " WHERE (" + s.key + ") IN (SELECT " + s.key + " FROM " + s.table + " WHERE " + s.old + order + " LIMIT ? ?)"
-}
-
 // Sweep deletes what nobody needs any more, in batches, and counts the rows. Each of told hears how many of each kind they
 // were, such as "audit events", also when there were none. Where there are none at all it costs one statement.
 func (d *DB) Sweep(ctx context.Context, now time.Time, told ...func(kind string, rows int)) (int, error) {
-	all := sweeps
+	all, look := sweeps, overdue
 	if d.Postgres() {
-		all = append(slices.Clone(sweeps), limits)
+		all, look = append(slices.Clone(sweeps), limits), overdueLimits
 	}
 	total := 0
 	var failures []error // one table that can not be swept does not keep the others from it
-	found := d.overdue(ctx, all, now)
+	found := d.overdue(ctx, look, all, now)
 	for i, s := range all {
 		n := 0
 		if found == nil || found[i] == '1' {
 			var err error
-			n, err = d.sweep(ctx, s.statement(), s.before(now))
+			n, err = d.sweep(ctx, s.sql, s.before(now))
 			failures = append(failures, wrap(err, "sweep "+s.what))
 		}
 		total += n
@@ -101,15 +120,14 @@ func (d *DB) Sweep(ctx context.Context, now time.Time, told ...func(kind string,
 	return total, errors.Join(failures...)
 }
 
-// overdue tells of each whether there is something to delete, as '1' or '0'; nil where that can not be found out.
-func (d *DB) overdue(ctx context.Context, all []swept, now time.Time) []byte {
-	parts, args := make([]string, len(all)), make([]any, len(all))
+// overdue runs a statement that tells of each whether there is something to delete, as '1' or '0'; nil where that can not be found out.
+func (d *DB) overdue(ctx context.Context, look string, all []swept, now time.Time) []byte {
+	args := make([]any, len(all))
 	for i, s := range all {
-		parts[i] = "CASE WHEN EXISTS (SELECT 1 FROM " + s.table + " WHERE " + s.old + ") THEN '1' ELSE '0' END"
 		args[i] = s.before(now)
 	}
 	var found string
-	if err := d.r.NewRaw("SELECT "+strings.Join(parts, " || "), args...).Scan(ctx, &found); err != nil || len(found) != len(all) {
+	if err := d.r.NewRaw(look, args...).Scan(ctx, &found); err != nil || len(found) != len(all) {
 		return nil
 	}
 	return []byte(found)
