@@ -190,10 +190,13 @@ func AllDialects(t *testing.T) []*rest.Dialect {
 	return all
 }
 
-// ExampleServer is a server for one example of a dialect, with a clock that it moves. It serves nothing else: reading all files
-// takes longer than most examples, and that they go together is seen by every other test.
+// ExampleServer is a server for one example of a dialect, with a clock that it moves. It serves nothing else, and asks one thing at
+// a time, over two connections: to make one takes longer than most examples. That dialects go together is seen by every other test.
 func ExampleServer(t *testing.T, dsn, dialect string, settings map[string]string) *Instance {
 	t.Helper()
+	if !strings.HasPrefix(dsn, "sqlite:") {
+		dsn += "&pool_max_conns=2"
+	}
 	env := []string{"DRAGOMAN_DIALECTS_DIR=" + TutorialFiles, "DRAGOMAN_DIALECTS=" + dialect}
 	for name, value := range settings {
 		env = append(env, name+"="+value)
