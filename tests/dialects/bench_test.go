@@ -13,7 +13,7 @@ import (
 // BenchmarkDialect holds routes of dialects against the same operation over GraphQL: the same document, the same credential, the
 // same server. On a machine that is busy with other things, compare the time of the processors rather than the clock:
 //
-//	go test -run '^$' -bench Dialect -benchtime 2000x -count 5 -cpu 1 -cpuprofile cpu.out .
+//	go test -run '^$' -bench Dialect -benchtime 2000x -count 5 -cpu 1 -cpuprofile cpu.out ./tests/dialects
 //	go tool pprof -top -cum cpu.out | grep -E 'rest.*Engine..ServeHTTP|gqlhttp.*Handler..ServeHTTP'
 //
 // Both sides have then served the same number of requests.
