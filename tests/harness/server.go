@@ -69,6 +69,7 @@ func StartWithClock(t testing.TB, c *Clock, dsn string, env ...string) *Instance
 		"DRAGOMAN_SECRET":      Secret,
 		"DRAGOMAN_RATE_LIMITS": "off",
 		"DRAGOMAN_LOG_LEVEL":   "debug",
+		"DRAGOMAN_MIGRATE":     "off", // dbtest has done it, once for all
 	}
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		values["DRAGOMAN_DATA_DIR"] = strings.TrimSuffix(path, "/dragoman.db")

@@ -55,7 +55,7 @@ func TestAV03_PoolOfOne(t *testing.T) {
 	for name, dsn := range map[string]string{"migrated": dsn, "empty": dbtest.EmptyPostgres(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := harness.Start(t, dsn+join+"pool_max_conns=1", "DRAGOMAN_RATE_LIMITS=on")
+			s := harness.Start(t, dsn+join+"pool_max_conns=1", "DRAGOMAN_RATE_LIMITS=on", "DRAGOMAN_MIGRATE=on")
 			var wg sync.WaitGroup
 			for n := range 6 {
 				wg.Go(func() {
