@@ -1,9 +1,11 @@
 package browser
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// A browser keeps a core busy: more of them at a time than there are cores only make each other late.
+func TestMain(m *testing.M) { harness.MainAtOnce(m, runtime.GOMAXPROCS(0)) }

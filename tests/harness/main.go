@@ -19,9 +19,14 @@ import (
 
 // Main runs the tests of a package in the root of the module, where the files lie that they read: use it in TestMain.
 func Main(m *testing.M) {
+	MainAtOnce(m, 2*runtime.GOMAXPROCS(0)) // half of the time a test waits for a database or a clock
+}
+
+// MainAtOnce is Main with n tests at a time, unless the command line says how many.
+func MainAtOnce(m *testing.M, n int) {
 	flag.Parse()
-	if n := 2 * runtime.GOMAXPROCS(0); flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", strconv.Itoa(n)) // half of the time a test waits for a database or a clock
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", strconv.Itoa(n))
 	}
 	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
 	debug.SetMemoryLimit(1 << 30)

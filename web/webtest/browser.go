@@ -18,7 +18,7 @@ import (
 )
 
 // testTime bounds what a test does with its page: a browser that hangs fails its test and not the whole run.
-const testTime = 2 * time.Minute
+const testTime = 4 * time.Minute
 
 // programs are the names that Chromium goes by.
 var programs = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"}
