@@ -227,7 +227,7 @@ func TestSE15_OneTimeTokens(t *testing.T) {
 func TestSE07_OneTimeTokens(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		i := harness.Start(t, dsn)
+		i := harness.Start(t, dsn, harness.MailWaits) // a mail that is under way at the moment of a suspension is another matter
 		s := harness.OpenSide(t, dsn)
 		for n, a := range artefacts() {
 			who := i.Register(t, fmt.Sprintf("ada%d@example.com", n))
