@@ -79,7 +79,7 @@ SELECT 1 AS n`,
 	},
 }
 
-// Record writes an event that stands alone: the failure of an action that changed nothing.
+// Record writes an event that stands alone, of an action that changed no row: mostly a failure.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
 	_, err := d.count(ctx, &recordEvent, actedArgs(ctx, e, now)...)
 	return err

@@ -85,7 +85,7 @@ func (d *DB) openPostgres(dsn string) error {
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	d.w = bun.NewDB(pool, pgdialect.New())
+	d.w = bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns())
 	d.r, d.pg = d.w, cfg
 	return nil
 }
@@ -108,8 +108,8 @@ func (d *DB) openSQLite(path string) error {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
-	d.w = bun.NewDB(w, sqlitedialect.New())
-	d.r = bun.NewDB(r, sqlitedialect.New())
+	d.w = bun.NewDB(w, sqlitedialect.New(), bun.WithDiscardUnknownColumns())
+	d.r = bun.NewDB(r, sqlitedialect.New(), bun.WithDiscardUnknownColumns())
 	return nil
 }
 

@@ -16,7 +16,8 @@ import (
 
 // One folder per database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql on SQLite, where the whole
 // run is one transaction already. Every statement on Postgres is written so that running it twice does no harm: a
-// server that is killed between a migration and its mark starts again.
+// server that is killed between a migration and its mark starts again. Servers of the former version go on over the new schema: a
+// column is added with a default or without NOT NULL, and is neither renamed nor dropped; what they do not know of a row they leave out.
 //
 //go:embed migrations
 var migrationFiles embed.FS

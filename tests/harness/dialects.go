@@ -22,6 +22,9 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
+// Where a comment of a test says "document 000", it means the text that a dialect was made from: 000 authcompanion, 001 wolfpal,
+// 002 service-authentication, 003 generic-v1, 004 authentication-zero. What they say is in rest/dialects.
+
 // CompanionMe is the route of the own account in authcompanion.
 const CompanionMe = "POST " + Companion + "/users/me"
 

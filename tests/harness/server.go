@@ -26,7 +26,7 @@ import (
 type Instance struct {
 	URL    string
 	App    *app.Server
-	Clock  *Clock
+	Clock  *Clock // an access token of GraphQL lasts 10 minutes: sign in again after a longer step
 	Logged *LogSink
 }
 

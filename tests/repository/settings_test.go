@@ -52,7 +52,7 @@ func TestSettings_Documented(t *testing.T) {
 		return
 	}
 	if os.Getenv("DRAGOMAN_TEST_WRITE") != "1" {
-		t.Fatalf("the table of settings in %s is out of date: run DRAGOMAN_TEST_WRITE=1 go test -run TestSettings_Documented .", file)
+		t.Fatalf("the table of settings in %s is out of date: run DRAGOMAN_TEST_WRITE=1 go test -run TestSettings_Documented ./tests/repository", file)
 	}
 	if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -367,3 +367,39 @@ func TestKeys_Limit(t *testing.T) {
 		}
 	})
 }
+
+// While a new version is rolled out, servers of the former one work over a schema with columns that they do not know.
+func TestColumnsOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s, side := harness.Start(t, dsn), harness.OpenSide(t, dsn)
+		ada := s.Register(t, "ada@example.com")
+		id, _ := s.NewKey(t, ada.Access, nil)
+		for _, table := range []string{"users", "sessions", "api_keys", "mails", "one_time_tokens", "signing_keys", "server_secrets"} {
+			side.MustExec(t, "ALTER TABLE "+table+" ADD COLUMN of_later text")
+		}
+		for name, call := range map[string]func() *harness.Answer{
+			"me":       func() *harness.Answer { return s.GraphQL(t, ada.Access, harness.MeDoc, nil) },
+			"sessions": func() *harness.Answer { return s.GraphQL(t, ada.Access, harness.SessionsDoc, nil) },
+			"keys":     func() *harness.Answer { return s.GraphQL(t, ada.Access, harness.KeysDoc, nil) },
+			"login":    func() *harness.Answer { return s.Login(t, ada.Email, harness.GoodPass) },
+			"refresh":  func() *harness.Answer { return s.Refresh(t, ada.Refresh) },
+			"updateMe": func() *harness.Answer {
+				return s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("name", "Ada"))
+			},
+			"updateApiKey": func() *harness.Answer {
+				return s.GraphQL(t, ada.Access, harness.UpdateKeyDoc, harness.InputOf("id", id, "name", "x"))
+			},
+			"rotateApiKey": func() *harness.Answer {
+				return s.GraphQL(t, ada.Access, harness.RotateKeyDoc, harness.InputOf("id", id))
+			},
+		} {
+			if a := call(); a.Code() != "" || len(a.Errors) > 0 {
+				t.Errorf("%s: %s", name, a.Raw)
+			}
+		}
+		if err := s.App.Keys.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
