@@ -56,6 +56,7 @@ type result struct {
 	Elapsed               float64
 	output                []string
 	within                bool // a part of it failed, which says why
+	late                  bool // its time was over
 }
 
 // read gathers the results in the order of their begin. The output of what passed is let go.
@@ -108,7 +109,12 @@ func read(r io.Reader) ([]*result, error) {
 		}
 	}
 	for _, r := range all {
-		if r.Test != "" && r.Action == "" && r.find(breakdown) != "" { // the last one to speak when the program died
+		switch line := r.find(breakdown); {
+		case r.Test == "" || r.Action != "" || line == "":
+		case strings.Contains(line, "test timed out"): // which is that of the program, whatever test spoke last
+			program := of(r.Package, "")
+			program.output, program.late, r.output = append(r.output, program.output...), true, nil
+		default: // the last one to speak when the program died
 			r.Action = "fail"
 			of(r.Package, "").within = true
 		}

@@ -29,7 +29,9 @@ func report(in io.Reader, out io.Writer) (ok bool, err error) {
 			passed++
 		case r.Action == "" && r.Test != "":
 			cutOff++
-		case r.Action == "fail" && !r.within:
+		case r.Action == "" && r.Package != "go": // a package whose end was not heard
+			failed = append(failed, r)
+		case r.Action == "fail" && (!r.within || r.late):
 			failed = append(failed, r)
 		}
 	}
@@ -101,6 +103,7 @@ func cut(text string, most int) string {
 var (
 	assertion = regexp.MustCompile(`^\s+\S+\.go:\d+: \S`)
 	breakdown = regexp.MustCompile(`^(panic: |fatal error: |WARNING: DATA RACE|\S+\.go:\d+:\d+: )`)
+	running   = regexp.MustCompile(`^\t\t(Test\S+ \(\S+\))`)
 	said      = regexp.MustCompile(`\S`)
 	framework = regexp.MustCompile(`^(\s*(=== |--- |FAIL|PASS|ok\s|exit status)|# |\s*$)`)
 )
@@ -109,10 +112,20 @@ var (
 func (r *result) why() string {
 	for _, kind := range []*regexp.Regexp{breakdown, assertion, said} {
 		if line := r.find(kind); line != "" {
-			return line
+			return strings.Join(append([]string{line}, r.under()...), " ")
 		}
 	}
 	return "it says nothing"
+}
+
+// under are the tests that a program had under way when its time was over.
+func (r *result) under() (all []string) {
+	for _, line := range r.output {
+		if m := running.FindStringSubmatch(line); m != nil {
+			all = append(all, m[1])
+		}
+	}
+	return all
 }
 
 // find is the first line of a kind.

@@ -34,7 +34,7 @@ func stream(lines ...string) string {
 			action = f[2]
 		}
 		out.WriteString(`{"Action":"` + action + `","Package":"` + module + "/" + f[0] + `","Test":"` + strings.TrimPrefix(f[1], "-") +
-			`","Elapsed":1,"Output":"` + strings.ReplaceAll(text, `\`, `\\`) + `\n"}` + "\n")
+			`","Elapsed":1,"Output":"` + text + `\n"}` + "\n")
 	}
 	return out.String()
 }
@@ -70,10 +70,15 @@ func TestReport(t *testing.T) {
 			[]string{"1 failed; broken: AV-01", "  a TestAV01_X: panic: nil map", "0 passed, 1 failed, 0 skipped, 1 cut off"},
 		},
 		"out of time": {
-			stream("a TestLG10_X: panic: test timed out after 2s", "a - fail"), false,
-			[]string{"1 failed; broken: LG-10", "  a TestLG10_X: panic: test timed out after 2s"},
+			stream("a TestLG10_X: panic: test timed out after 2s", `a TestLG10_X: \t\tTestSE09_Y/sqlite (2s)`, "a - fail"), false,
+			[]string{"1 failed", "  a : panic: test timed out after 2s TestSE09_Y/sqlite (2s)", "0 passed, 1 failed, 0 skipped, 1 cut off"},
 		},
-		"no test failed": {stream("a TestX pass", "a -: exit status 3", "a -: the server stayed", "a - fail"), false, []string{"1 failed", "  a : the server stayed"}},
+		"out of time, and a failure": {
+			stream("a TestLG10_X:     a_test.go:1: no", "a TestLG10_X fail", "a TestSE09_Y: panic: test timed out after 2s", "a - fail"), false,
+			[]string{"2 failed; broken: LG-10", "  a TestLG10_X: a_test.go:1: no", "  a : panic: test timed out after 2s"},
+		},
+		"go test was killed": {stream("a - start", "a TestX pass"), false, []string{"1 failed", "  a : it says nothing", "1 passed, 1 failed, 0 skipped, 0 cut off"}},
+		"no test failed":     {stream("a TestX pass", "a -: exit status 3", "a -: the server stayed", "a - fail"), false, []string{"1 failed", "  a : the server stayed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
@@ -93,6 +98,7 @@ func TestReport_TenLines(t *testing.T) {
 	for _, name := range strings.Fields("A B C D E F G H I J") {
 		lines = append(lines, "a TestXX01_"+name+":     a_test.go:1: no", "a TestXX01_"+name+" fail")
 	}
+	lines = append(lines, "a - fail")
 	var out strings.Builder
 	if ok, err := report(strings.NewReader(stream(lines...)), &out); ok || err != nil {
 		t.Fatal(ok, err)

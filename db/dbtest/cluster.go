@@ -173,7 +173,8 @@ func (c *cluster) start(r register) error {
 		return err
 	}
 	c.keeper = exec.Command(self)
-	c.keeper.Dir, c.keeper.Env = "/", append(os.Environ(), keeperOf+"="+c.dir)
+	c.keeper.Dir = "/"
+	c.keeper.Env = append(c.keeper.Environ(), keeperOf+"="+c.dir)
 	c.keeper.Stdout, c.keeper.Stderr = log, log
 	c.keeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C is for the tests
 	return c.keeper.Start()
