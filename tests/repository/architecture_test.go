@@ -325,7 +325,7 @@ func TestArchitecture_Words(t *testing.T) {
 	}
 	allowed := map[string]string{
 		"server.go": "a setting read on the way", "web/webtest/browser.go": "a setting read on the way",
-		"db/dbtest/postgres.go": "a setting read on the way", "db/dbtest/cluster.go": "a setting read on the way",
+		"db/dbtest/postgres.go": "a setting read on the way",
 	}
 	for name, text := range sources(t) {
 		for what, form := range forbidden {
