@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -57,6 +58,21 @@ func ProgramVersion(t testing.TB) string {
 	return string(m[1])
 }
 
+// FreeAddress is a loopback address on which nobody listens. Its port is none of those that the system gives to connections: one of
+// them could have it before the server does.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	t.Fatal("no address was free")
+	return ""
+}
+
 // Process is a server in a process of its own.
 type Process struct {
 	URL string
@@ -67,12 +83,7 @@ type Process struct {
 // Spawn starts the server as a process with only these settings and waits until it is ready.
 func Spawn(t testing.TB, env ...string) *Process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := FreeAddress(t)
 	p := &Process{URL: "http://" + address, Cmd: exec.Command(ProgramPath(t)), Out: &LogSink{}}
 	p.Cmd.Dir = t.TempDir()
 	p.Cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
@@ -87,7 +98,7 @@ func Spawn(t testing.TB, env ...string) *Process {
 		_ = p.Cmd.Process.Kill()
 		_ = p.Cmd.Wait()
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if res, err := Client.Get(p.URL + "/readyz"); err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {

@@ -77,19 +77,14 @@ func commandOnce(t testing.TB, dir string, env, args []string) ran {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(harness.FreeAddress(t))
 	return port
 }
 
 // untilReady asks until the server at that address is ready.
 func untilReady(t testing.TB, url string, out fmt.Stringer) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		res, err := harness.Client.Get(url + "/readyz")
 		if err == nil {
 			_ = res.Body.Close()
