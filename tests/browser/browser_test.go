@@ -12,7 +12,7 @@ import (
 )
 
 // shoot writes a screenshot where DRAGOMAN_SCREENSHOTS names a folder for them.
-func shoot(page webtest.Playground, name string) {
+func shoot(page *webtest.Page, name string) {
 	if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
 		page.Screenshot(filepath.Join(folder, name+".png"))
 	}
@@ -34,14 +34,14 @@ func TestBrowser_Playground(t *testing.T) {
 		if strings.Count(first, ".") != 2 || !strings.Contains(page.Answer(), first) {
 			t.Fatalf("the slot holds %q", first)
 		}
-		shoot(page, "registered-"+engine)
+		shoot(page.Page, "registered-"+engine)
 
 		page.OpenTab("Me")
 		page.ExecuteOne("Me", "ada@example.com")
 		if answer := page.Answer(); !strings.Contains(answer, `"name": "Ada"`) || strings.Contains(answer, "errors") {
 			t.Errorf("Me: %s", answer)
 		}
-		shoot(page, "me-"+engine)
+		shoot(page.Page, "me-"+engine)
 		page.ExecuteOne("CurrentCredential", "ACCESS_TOKEN")
 
 		page.OpenTab("Sessions")
@@ -78,7 +78,7 @@ func TestBrowser_Playground(t *testing.T) {
 		page.WaitForStatus("anonymous")
 		page.OpenTab("ServerInfo")
 		page.Execute(harness.Version)
-		shoot(page, "server-info-"+engine)
+		shoot(page.Page, "server-info-"+engine)
 		page.RequireNothingKept()
 		page.RequireClean()
 	})

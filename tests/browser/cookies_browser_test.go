@@ -97,9 +97,7 @@ func TestBrowser_CookieApp(t *testing.T) {
 		if sessions := webtest.Eval[string](p.Page, `document.getElementById("sessions").innerText`); !strings.Contains(sessions, "on Linux (this one)") {
 			t.Errorf("sessions %q", sessions)
 		}
-		if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-			p.Screenshot(filepath.Join(folder, "cookie-app-in.png"))
-		}
+		shoot(p.Page, "cookie-app-in")
 		// A page of another site is trusted here too, but the browser does not send it the cookie (SameSite=Lax).
 		p.open("http://localhost:" + port + "/")
 		p.waitForForm()
@@ -110,9 +108,7 @@ func TestBrowser_CookieApp(t *testing.T) {
 		p.waitForForm()
 		p.enter("ada@example.com", "not the password", "login")
 		p.WaitFor(`document.getElementById("status").textContent === "Email, username or password is wrong."`)
-		if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-			p.Screenshot(filepath.Join(folder, "cookie-app-wrong.png"))
-		}
+		shoot(p.Page, "cookie-app-wrong")
 		p.open(home)
 		p.enter("ada@example.com", harness.GoodPass, "login")
 		p.waitForAccount("ada@example.com")

@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,12 +13,14 @@ import (
 	"github.com/dragoman-auth/dragoman/web/webtest"
 )
 
-// windows are the sizes and colours in which every page of the documentation is looked at.
-var windows = []struct {
+// window is a size and a colour in which pages are looked at.
+type window struct {
 	name          string
 	width, height int64
 	scheme        string
-}{
+}
+
+var windows = []window{
 	{"phone-light", 360, 780, "light"},
 	{"phone-dark", 360, 780, "dark"},
 	{"tablet-light", 820, 1100, "light"},
@@ -38,29 +38,34 @@ func TestBrowser_Docs(t *testing.T) {
 		paths = append(paths, "/docs/"+d.Name)
 	}
 	page := webtest.Browser(t)
-	for _, w := range windows {
-		page.Viewport(w.width, w.height, w.scheme)
-		for _, path := range paths {
-			page.Run(chromedp.Navigate(s.URL + path))
-			page.WaitFor(`document.readyState === "complete" && document.fonts.status === "loaded"`)
-			if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-				page.Screenshot(filepath.Join(folder, "docs-"+w.name+strings.ReplaceAll(path, "/", "-")+".png"))
-			}
-			if wide := webtest.Eval[int](page, `document.documentElement.scrollWidth`); wide > int(w.width) {
-				t.Errorf("%s, %s: it is %d wide", w.name, path, wide)
-			}
-			if out := webtest.Eval[string](page, sticksOut); out != "" {
-				t.Errorf("%s, %s: these stick out: %s", w.name, path, out)
-			}
-			if pale := webtest.Eval[string](page, paleText); pale != "" {
-				t.Errorf("%s, %s: these are hard to read: %s", w.name, path, pale)
-			}
-			if steps := webtest.Eval[string](page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => h.tagName[1]).join("")`); !stepwise(steps) {
-				t.Errorf("%s, %s: the headings go %s", w.name, path, steps)
-			}
+	for _, path := range paths {
+		page.Run(chromedp.Navigate(s.URL + path))
+		page.WaitFor(`document.readyState === "complete"`)
+		for _, w := range windows {
+			looked(t, page, w, "docs-"+w.name+strings.ReplaceAll(path, "/", "-"))
 		}
 	}
 	page.RequireClean()
+}
+
+// looked makes the window such a one and finds what is wrong with the page in it. Its name is that of a screenshot.
+func looked(t *testing.T, page *webtest.Page, w window, name string) {
+	t.Helper()
+	page.Viewport(w.width, w.height, w.scheme)
+	page.WaitFor(`document.fonts.status === "loaded"`)
+	shoot(page, name)
+	if wide := webtest.Eval[int](page, `document.documentElement.scrollWidth`); wide > int(w.width) {
+		t.Errorf("%s: it is %d wide", name, wide)
+	}
+	if out := webtest.Eval[string](page, sticksOut); out != "" {
+		t.Errorf("%s: these stick out: %s", name, out)
+	}
+	if pale := webtest.Eval[string](page, paleText); pale != "" {
+		t.Errorf("%s: these are hard to read: %s", name, pale)
+	}
+	if steps := webtest.Eval[string](page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => h.tagName[1]).join("")`); !stepwise(steps) {
+		t.Errorf("%s: the headings go %s", name, steps)
+	}
 }
 
 // stepwise tells whether headings begin with the one first and never leave a level out.
@@ -110,6 +115,7 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	}
 	if _, err := chromedp.Call(page.Context(), browser.SetPermission, browser.SetPermissionParams{
 		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted, Origin: s.URL,
+		BrowserContextID: chromedp.FromContext(page.Context()).BrowserContextID,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,17 +27,13 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 		if !s.Alive(t, c.Session) {
 			t.Fatal("opening the link did it")
 		}
-		if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-			page.Screenshot(filepath.Join(folder, "confirm.png"))
-		}
+		shoot(page, "confirm")
 		page.Run(chromedp.Click(chromedp.CSS("button")))
 		for deadline := time.Now().Add(20 * time.Second); s.Alive(t, c.Session) && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		}
 		time.Sleep(500 * time.Millisecond) // a navigation under way ends what waits in the page
 		page.WaitFor(`document.querySelector("h1").textContent === "Done"`)
-		if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-			page.Screenshot(filepath.Join(folder, "confirmed.png"))
-		}
+		shoot(page, "confirmed")
 		if s.Alive(t, c.Session) {
 			t.Error("the button did not do it")
 		}

@@ -35,12 +35,6 @@ func (p mailReader) title(text string) {
 	p.WaitFor(`document.querySelector("h1")?.textContent === ` + strconv.Quote(text))
 }
 
-func (p mailReader) shoot(name string) {
-	if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-		p.Screenshot(filepath.Join(folder, name+".png"))
-	}
-}
-
 // TestBrowser_MailFlows: a person registers, opens the local mailbox, follows the link by a click and presses the button, and the
 // account is confirmed; the password is recovered the same way, and a link signs in. The address bar keeps no token (OT-14, OT-18).
 func TestBrowser_MailFlows(t *testing.T) {
@@ -55,13 +49,13 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.title("Confirm your email address")
 		p.WaitFor(`location.hash === "" && location.href.endsWith("/account/verify-email")`)
 		p.WaitFor(`document.getElementById("by-hand").hidden`)
-		p.shoot("account-verify")
+		shoot(p.Page, "account-verify")
 		if v := s.GraphQL(t, who.Access, `{ me { emailVerified } }`, nil).At("me", "emailVerified"); v != false {
 			t.Fatalf("the address is confirmed before the button was pressed: %v", v)
 		}
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.title("Your address is confirmed")
-		p.shoot("account-verified")
+		shoot(p.Page, "account-verified")
 		if v := s.GraphQL(t, who.Access, `{ me { emailVerified } }`, nil).At("me", "emailVerified"); v != true {
 			t.Fatalf("the address is not confirmed: %v", v)
 		}
@@ -72,7 +66,7 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.WaitFor(`document.activeElement.id === "password"`)
 		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("another one"), chromedp.KeyEvent("\r"))
 		p.WaitFor(`document.getElementById("problem").textContent === "The two passwords are not the same."`)
-		p.shoot("account-reset")
+		shoot(p.Page, "account-reset")
 		webtest.Eval[chromedp.Void](p.Page, `document.getElementById("repeat").select()`)
 		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.KeyEvent("\r"))
 		p.title("Your new password counts")
@@ -101,7 +95,7 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.WaitFor(`document.getElementById("by-hand").hidden`)
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.WaitFor(`document.getElementById("problem").textContent.startsWith("This link is not good any more")`)
-		p.shoot("account-used")
+		shoot(p.Page, "account-used")
 		s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
 		p.Run(chromedp.Navigate(s.URL+"/account/sign-in"), chromedp.Focus(chromedp.ID("email")), chromedp.KeyEvent("ada@example.com"),
 			chromedp.Focus(chromedp.ID("code")), chromedp.KeyEvent(" "+s.Letter(t, "ada@example.com", db.MailMagicLink).Code+"\r"))
@@ -175,26 +169,12 @@ func TestBrowser_MailPages(t *testing.T) {
 		paths["page-"+page], paths["token-"+page] = "/account/"+page, "/account/"+page+"#token=ot1.x"
 	}
 	p := mailReader{webtest.Browser(t), s.URL}
-	for _, w := range windows {
-		if w.name != "phone-dark" && w.name != "desktop-light" && os.Getenv("DRAGOMAN_SCREENSHOTS") == "" {
-			continue
-		}
-		p.Viewport(w.width, w.height, w.scheme)
-		for name, path := range paths {
-			p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+path))
-			p.WaitFor(`document.readyState === "complete" && document.fonts.status === "loaded"`)
-			p.shoot(name + "-" + w.name)
-			if wide := webtest.Eval[int](p.Page, `document.documentElement.scrollWidth`); wide > int(w.width) {
-				t.Errorf("%s, %s: it is %d wide", w.name, name, wide)
-			}
-			if out := webtest.Eval[string](p.Page, sticksOut); out != "" {
-				t.Errorf("%s, %s: these stick out: %s", w.name, name, out)
-			}
-			if pale := webtest.Eval[string](p.Page, paleText); pale != "" {
-				t.Errorf("%s, %s: these are hard to read: %s", w.name, name, pale)
-			}
-			if steps := webtest.Eval[string](p.Page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => h.tagName[1]).join("")`); !stepwise(steps) {
-				t.Errorf("%s, %s: the headings go %s", w.name, name, steps)
+	for name, path := range paths {
+		p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+path))
+		p.WaitFor(`document.readyState === "complete"`)
+		for _, w := range windows {
+			if w.name == "phone-dark" || w.name == "desktop-light" || os.Getenv("DRAGOMAN_SCREENSHOTS") != "" {
+				looked(t, p.Page, w, name+"-"+w.name)
 			}
 		}
 	}

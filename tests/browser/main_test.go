@@ -5,7 +5,8 @@ import (
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/tests/harness"
+	"github.com/dragoman-auth/dragoman/web/webtest"
 )
 
 // A browser keeps a core busy: more of them at a time than there are cores only make each other late.
-func TestMain(m *testing.M) { harness.MainAtOnce(m, runtime.GOMAXPROCS(0)) }
+func TestMain(m *testing.M) { harness.MainAtOnce(m, runtime.GOMAXPROCS(0), webtest.Close) }

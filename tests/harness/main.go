@@ -22,8 +22,8 @@ func Main(m *testing.M) {
 	MainAtOnce(m, 2*runtime.GOMAXPROCS(0)) // half of the time a test waits for a database or a clock
 }
 
-// MainAtOnce is Main with n tests at a time, unless the command line says how many.
-func MainAtOnce(m *testing.M, n int) {
+// MainAtOnce is Main with n tests at a time, unless the command line says how many, and with what is to be ended behind them.
+func MainAtOnce(m *testing.M, n int, ends ...func()) {
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(n))
@@ -36,6 +36,9 @@ func MainAtOnce(m *testing.M, n int) {
 		}
 	}
 	code := dbtest.Run(m)
+	for _, end := range ends {
+		end()
+	}
 	_ = os.RemoveAll(built.dir)
 	os.Exit(code)
 }
