@@ -10,15 +10,16 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// runExample runs one of them, on the server that start makes.
-func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, start func(settings map[string]string) *rest.Server) {
+// runExample runs one of them on a server.
+func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, s *harness.ExampleServer, url string) {
 	t.Helper()
-	err := d.Run(t.Context(), e, func(settings map[string]string) (*rest.Server, error) { return start(settings), nil })
+	err := d.Run(t.Context(), e, func(map[string]string) (*rest.Server, error) {
+		return &rest.Server{URL: url, Wait: s.Clock.Add, Promote: harness.Promoter(t, s.Side), Mail: s.MailReader(t), Stop: func() {}}, nil
+	})
 	if err != nil {
 		t.Errorf("%s:%d: %v", d.File, e.Line(), err)
 	}
@@ -27,17 +28,15 @@ func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, start func(setti
 func TestDialectExamples(t *testing.T) {
 	t.Parallel()
 	for _, d := range harness.AllDialects(t) {
-		for _, example := range d.Examples() {
-			t.Run(d.Name+"/"+example.Call+"/"+example.Title, func(t *testing.T) {
-				t.Parallel()
-				dbtest.Each(t, func(t *testing.T, dsn string) {
-					runExample(t, d, example, func(settings map[string]string) *rest.Server {
-						s := harness.ExampleServer(t, dsn, d.Name, settings)
-						return &rest.Server{URL: s.URL, Wait: s.Clock.Add, Promote: harness.Promoter(t, harness.OpenSide(t, dsn)), Mail: s.MailReader(t), Stop: func() {}}
-					})
-				})
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			harness.EachExampleServers(t, d.Name, func(t *testing.T, servers *harness.ExampleServers) {
+				for _, example := range d.Examples() {
+					s := servers.For(t, example.Settings)
+					t.Run(example.Call+"/"+example.Title, func(t *testing.T) { runExample(t, d, example, s, s.URL) })
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -157,30 +156,34 @@ func (f *dialectFile) steps(e exampleFile) int {
 func TestDialectRefusals(t *testing.T) {
 	t.Parallel()
 	for _, d := range harness.AllDialects(t) {
-		file, number := readDialect(t, d.Text), -1
-		for _, r := range file.Routes {
-			methods := strings.Fields(strings.ReplaceAll(r.Route[:strings.LastIndexByte(r.Route, ' ')], ",", " "))
-			for _, method := range methods {
-				first := number + 1
-				number += len(r.Examples)
-				plain := slices.IndexFunc(r.Examples, func(e exampleFile) bool { return !e.refused() })
-				if plain < 0 {
-					continue // TestDialectExamples_Complete says so
-				}
-				t.Run(d.Name+"/"+method+r.Route[strings.LastIndexByte(r.Route, ' '):], func(t *testing.T) {
-					t.Parallel()
-					dbtest.Each(t, func(t *testing.T, dsn string) {
-						p := &prober{t: t, dialect: d.Name, file: file, route: r, last: file.steps(r.Examples[plain])}
-						runExample(t, d, d.Examples()[first+plain], func(settings map[string]string) *rest.Server {
-							p.start(dsn, settings)
-							return &rest.Server{URL: p.front.URL, Wait: p.Clock.Add, Promote: harness.Promoter(t, p.conn), Mail: p.MailReader(t), Stop: p.front.Close}
-						})
-						if p.asked == 0 {
-							t.Error("nothing was asked")
-						}
-					})
-				})
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			harness.EachExampleServers(t, d.Name, func(t *testing.T, servers *harness.ExampleServers) { refusals(t, d, servers) })
+		})
+	}
+}
+
+func refusals(t *testing.T, d *rest.Dialect, servers *harness.ExampleServers) {
+	file, number := readDialect(t, d.Text), -1
+	for _, r := range file.Routes {
+		methods := strings.Fields(strings.ReplaceAll(r.Route[:strings.LastIndexByte(r.Route, ' ')], ",", " "))
+		for _, method := range methods {
+			first := number + 1
+			number += len(r.Examples)
+			plain := slices.IndexFunc(r.Examples, func(e exampleFile) bool { return !e.refused() })
+			if plain < 0 {
+				continue // TestDialectExamples_Complete says so
 			}
+			example := d.Examples()[first+plain]
+			s := servers.For(t, example.Settings)
+			t.Run(method+r.Route[strings.LastIndexByte(r.Route, ' '):], func(t *testing.T) {
+				p := &prober{ExampleServer: s, t: t, file: file, route: r, last: file.steps(r.Examples[plain])}
+				p.start()
+				runExample(t, d, example, s, p.front.URL)
+				if p.asked == 0 {
+					t.Error("nothing was asked")
+				}
+			})
 		}
 	}
 }

@@ -21,12 +21,10 @@ import (
 // prober stands between an example and its server. When the example's own request comes by, everything that can be wrong
 // about it is sent first.
 type prober struct {
-	dialect string
-	*harness.Instance
+	*harness.ExampleServer
 	t     *testing.T
 	file  *dialectFile
 	route *routeFile
-	conn  *harness.Side
 	front *httptest.Server
 	other harness.Account // of nobody in the example
 	key   string          // an API key of that account
@@ -37,9 +35,8 @@ type prober struct {
 	asked      int
 }
 
-func (p *prober) start(dsn string, settings map[string]string) {
+func (p *prober) start() {
 	p.t.Helper()
-	p.Instance, p.conn = harness.ExampleServer(p.t, dsn, p.dialect, settings), harness.OpenSide(p.t, dsn)
 	p.other = p.Register(p.t, "somebody.else@example.com")
 	p.key = p.GraphQL(p.t, p.other.Access, harness.CreateKey, nil).Text("createApiKey", "secret")
 	back, err := url.Parse(p.URL)
@@ -118,7 +115,7 @@ func (p *prober) refuse(v variant) {
 
 // refused sends everything for which there is no answer but a refusal, and demands that it changed nothing.
 func (p *prober) refused() {
-	before := p.conn.Census(p.t)
+	before := p.Side.Census(p.t)
 	for _, name := range slices.Sorted(maps.Keys(p.route.Fields)) {
 		kind, required := strings.CutSuffix(p.route.Fields[name], "!")
 		if required {
@@ -138,7 +135,7 @@ func (p *prober) refused() {
 		p.refuse(v)
 	}
 	p.credentials()
-	if after := p.conn.Census(p.t); after != before {
+	if after := p.Side.Census(p.t); after != before {
 		p.t.Errorf("%s: %s became %s", p.route.Route, before, after)
 	}
 }

@@ -341,55 +341,65 @@ func TestDocs_Commands(t *testing.T) {
 	for _, d := range harness.AllDialects(t) {
 		_, text := harness.Fetched(t, "GET", shared.URL+"/docs/"+d.Name+"/openapi.json", "", "")
 		document := parsedOpenAPI(t, text)
-		for _, e := range d.Examples() {
-			t.Run(d.Name+"/"+e.Call+"/"+e.Title, func(t *testing.T) {
-				t.Parallel()
-				dsn := dbtest.SQLite(t)
-				s := harness.ExampleServer(t, dsn, d.Name, e.Settings)
-				shown := exampleOn(t, parsed(t, s.URL+"/docs/"+d.Name), e.Call, e.Title)
-				env := os.Environ()
-				enter := func(text string) (*http.Response, []byte) {
-					return entered(t, strings.ReplaceAll(text, s.App.PublicURL, s.URL), env)
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			servers, pages := harness.SQLiteExampleServers(d.Name), map[*harness.ExampleServer]*html.Node{}
+			for _, e := range d.Examples() {
+				s := servers.For(t, e.Settings)
+				if pages[s] == nil {
+					pages[s] = parsed(t, s.URL+"/docs/"+d.Name)
 				}
-				steps := waits(d, e)
-				if len(steps) != len(shown.commands)-1 {
-					t.Fatalf("%d steps, and the page has %d", len(steps), len(shown.commands)-1)
-				}
-				for i, step := range steps {
-					if step.Wait > 0 {
-						s.Clock.Add(step.Wait)
+				t.Run(e.Call+"/"+e.Title, func(t *testing.T) {
+					shown := exampleOn(t, pages[s], e.Call, e.Title)
+					res, body := typed(t, s, waits(d, e), shown)
+					if res.StatusCode != e.Want.Status || shown.status != e.Want.Status {
+						t.Errorf("%s\n%d %s, want %d", shown.commands[len(shown.commands)-1], res.StatusCode, body, e.Want.Status)
 					}
-					if step.Promote != "" {
-						if err := harness.Promoter(t, harness.OpenSide(t, dsn))(t.Context(), step.Promote); err != nil {
-							t.Fatal(err)
-						}
-					}
-					var res *http.Response
-					var body []byte
-					switch {
-					case step.Mail != nil:
-						body = readFor(t, s, step.Mail)
-						res = &http.Response{StatusCode: http.StatusOK}
-					case shown.commands[i] == "":
-						continue
-					default:
-						res, body = enter(shown.commands[i])
-					}
-					if res.StatusCode >= 300 {
-						t.Fatalf("%s: %d %s", shown.commands[i], res.StatusCode, body)
-					}
-					for k := 0; k < len(shown.keeps[i]); k += 2 {
-						env = append(env, shown.keeps[i][k]+"="+keptOf(t, shown.keeps[i][k+1], res, body))
-					}
-				}
-				res, body := enter(shown.commands[len(shown.commands)-1])
-				if res.StatusCode != e.Want.Status || shown.status != e.Want.Status {
-					t.Errorf("%s\n%d %s, want %d", shown.commands[len(shown.commands)-1], res.StatusCode, body, e.Want.Status)
-				}
-				describes(t, document, d, e, res, body)
-			})
+					describes(t, document, d, e, res, body)
+				})
+			}
+		})
+	}
+}
+
+// typed goes through the steps of an example by the commands that the page shows, and gives the answer to the last one.
+func typed(t *testing.T, s *harness.ExampleServer, steps []*rest.Step, shown shownExample) (*http.Response, []byte) {
+	t.Helper()
+	env := os.Environ()
+	enter := func(text string) (*http.Response, []byte) {
+		return entered(t, strings.ReplaceAll(text, s.App.PublicURL, s.URL), env)
+	}
+	if len(steps) != len(shown.commands)-1 {
+		t.Fatalf("%d steps, and the page has %d", len(steps), len(shown.commands)-1)
+	}
+	for i, step := range steps {
+		if step.Wait > 0 {
+			s.Clock.Add(step.Wait)
+		}
+		if step.Promote != "" {
+			if err := harness.Promoter(t, s.Side)(t.Context(), step.Promote); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var res *http.Response
+		var body []byte
+		switch {
+		case step.Mail != nil:
+			body = readFor(t, s.Instance, step.Mail)
+			res = &http.Response{StatusCode: http.StatusOK}
+		case shown.commands[i] == "":
+			continue
+		default:
+			res, body = enter(shown.commands[i])
+		}
+		if res.StatusCode >= 300 {
+			t.Fatalf("%s: %d %s", shown.commands[i], res.StatusCode, body)
+		}
+		for k := 0; k < len(shown.keeps[i]); k += 2 {
+			env = append(env, shown.keeps[i][k]+"="+keptOf(t, shown.keeps[i][k+1], res, body))
 		}
 	}
+	return enter(shown.commands[len(shown.commands)-1])
 }
 
 // entered runs a curl command in a shell and gives the answer.

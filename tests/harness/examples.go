@@ -2,8 +2,12 @@ package harness
 
 import (
 	"context"
-	"strings"
+	"fmt"
+	"regexp"
 	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
 
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
@@ -26,18 +30,79 @@ func AllDialects(t *testing.T) []*rest.Dialect {
 	return all
 }
 
-// ExampleServer is a server for one example of a dialect, with a clock that it moves. It serves nothing else, and asks one thing at
-// a time, over two connections: to make one takes longer than most examples. That dialects go together is seen by every other test.
-func ExampleServer(t *testing.T, dsn, dialect string, settings map[string]string) *Instance {
+// ExampleServers are the servers of a dialect on one kind of database, one for all examples that want the same settings: to make one
+// takes longer than most examples. Examples use them one after another.
+type ExampleServers struct {
+	dialect string
+	fresh   func(testing.TB) string // a database
+	made    map[string]*ExampleServer
+}
+
+// ExampleServer is a server with a clock that the example moves. It serves no other dialect, and asks one thing at a time, over two
+// connections to Postgres. That dialects go together is seen by every other test.
+type ExampleServer struct {
+	*Instance
+	Side *Side
+}
+
+// EachExampleServers runs test for each kind of database, in parallel.
+func EachExampleServers(t *testing.T, dialect string, test func(t *testing.T, servers *ExampleServers)) {
 	t.Helper()
-	if !strings.HasPrefix(dsn, "sqlite:") {
-		dsn += "&pool_max_conns=2"
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, SQLiteExampleServers(dialect))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, &ExampleServers{dialect, dbtest.Postgres, map[string]*ExampleServer{}})
+	})
+}
+
+// SQLiteExampleServers are for what does not depend on the database.
+func SQLiteExampleServers(dialect string) *ExampleServers {
+	return &ExampleServers{dialect, dbtest.SQLite, map[string]*ExampleServer{}}
+}
+
+// For is the server for the next example. Nothing is in its database but keys, and since the example before a day has passed, so
+// that no limit remembers it. The server lasts as long as t, which is the test around the examples.
+func (e *ExampleServers) For(t testing.TB, settings map[string]string) *ExampleServer {
+	t.Helper()
+	which := fmt.Sprint(settings)
+	if s := e.made[which]; s != nil {
+		s.Side.empty(t)
+		s.Clock.Add(24 * time.Hour)
+		return s
 	}
-	env := []string{"DRAGOMAN_DIALECTS_DIR=" + TutorialFiles, "DRAGOMAN_DIALECTS=" + dialect}
+	dsn, env := e.fresh(t), []string{"DRAGOMAN_DIALECTS_DIR=" + TutorialFiles, "DRAGOMAN_DIALECTS=" + e.dialect}
 	for name, value := range settings {
 		env = append(env, name+"="+value)
 	}
-	return StartWithClock(t, NewClock(), dsn, env...)
+	side, few := OpenSide(t, dsn), ""
+	if side.Postgres {
+		few = "&pool_max_conns=2"
+	}
+	s := &ExampleServer{Start(t, dsn+few, env...), side}
+	e.made[which] = s
+	return s
+}
+
+// kept are tables whose rows are no example's.
+var kept = regexp.MustCompile(`^(signing_keys|server_secrets|.*migration.*|river_(queue|client.*|leader))$`)
+
+// empty takes everything out of the tables of a server but its keys and what migrations put there.
+func (s *Side) empty(t testing.TB) {
+	t.Helper()
+	tables, statement := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`, ""
+	if s.Postgres {
+		tables = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`
+		statement = "SET LOCAL session_replication_role = replica; " // in any order
+	}
+	for _, table := range s.Texts(t, tables) {
+		if !kept.MatchString(table) {
+			statement += "DELETE FROM " + table + "; "
+		}
+	}
+	s.MustExec(t, statement)
 }
 
 // Promoter makes administrators beside the server, as the operator does.
