@@ -94,7 +94,8 @@ func PostgresLog(t *testing.T) string {
 func clone(t testing.TB, from string) string {
 	t.Helper()
 	name := fmt.Sprintf("%s_%d", server.own, server.last.Add(1))
-	if err := execute("CREATE DATABASE " + name + " TEMPLATE " + from); err != nil {
+	// The files are copied: the other way writes each page to the log, and takes four times as long.
+	if err := execute("CREATE DATABASE " + name + " TEMPLATE " + from + " STRATEGY FILE_COPY"); err != nil {
 		t.Fatalf("clone a test database: %v", err)
 	}
 	t.Cleanup(func() {

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -58,12 +57,15 @@ func ProgramVersion(t testing.TB) string {
 	return string(m[1])
 }
 
+var lastPort atomic.Int64
+
 // FreeAddress is a loopback address on which nobody listens. Its port is none of those that the system gives to connections: one of
 // them could have it before the server does.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		n := os.Getpid()*37 + int(lastPort.Add(1)) // programs of a whole go test look for addresses at once
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+n%12_000)
 		if l, err := net.Listen("tcp", address); err == nil {
 			_ = l.Close()
 			return address
