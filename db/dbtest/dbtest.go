@@ -23,13 +23,19 @@ import (
 // Each runs test once for each database, in parallel, with the DSN of a fresh migrated database.
 func Each(t *testing.T, test func(t *testing.T, dsn string)) {
 	t.Helper()
+	EachKind(t, func(t *testing.T, fresh func(testing.TB) string) { test(t, fresh(t)) })
+}
+
+// EachKind is Each for a test that makes its databases itself: fresh gives the DSN of another one.
+func EachKind(t *testing.T, test func(t *testing.T, fresh func(testing.TB) string)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, SQLite(t))
+		test(t, SQLite)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, Postgres(t))
+		test(t, Postgres)
 	})
 }
 

@@ -48,13 +48,8 @@ type ExampleServer struct {
 // EachExampleServers runs test for each kind of database, in parallel.
 func EachExampleServers(t *testing.T, dialect string, test func(t *testing.T, servers *ExampleServers)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, SQLiteExampleServers(dialect))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, &ExampleServers{dialect, dbtest.Postgres, map[string]*ExampleServer{}})
+	dbtest.EachKind(t, func(t *testing.T, fresh func(testing.TB) string) {
+		test(t, &ExampleServers{dialect, fresh, map[string]*ExampleServer{}})
 	})
 }
 
