@@ -2,36 +2,51 @@ package app
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
-// what would wait too long is sent away. The tokens of sessions and of mails cost no hash.
-func (s *Server) admission() (func(context.Context, string) error, error) {
-	hash := func(_ context.Context, field string) error {
-		switch field {
-		case "refresh", "sendVerificationEmail", "verifyEmail", "requestPasswordReset", "requestMagicLink", "loginWithMagicLink", "tokenIsValid":
-			return nil
+// admission gives what is asked before one of the fields with @credential runs: the limit by address first, then the queue of hashes,
+// which refuses who would wait too long. Refusals are logged by sample.
+func (s *Server) admission(fields []gqlhttp.Credential) (func(context.Context, gqlhttp.Credential) error, error) {
+	limiter, err := s.limiter(fields)
+	if err != nil {
+		return nil, err
+	}
+	log := limit.LogRefusals(s.options.Now, s.options.Log)
+	return func(ctx context.Context, c gqlhttp.Credential) (err error) {
+		if limiter != nil {
+			err = limiter.Admit(ctx, c.Limit)
 		}
-		return s.options.Hasher.Admit()
+		if err == nil && c.Hash {
+			err = s.options.Hasher.Admit()
+		}
+		log(ctx, c.Field, err)
+		return err
+	}, nil
+}
+
+// limiter has a rule for the limit of every field; nil where the operator has switched limits off.
+func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
+	rules := limit.Defaults()
+	for _, c := range fields {
+		if _, known := rules[c.Limit]; !known {
+			return nil, fmt.Errorf("%s has @credential(limit: %q): there is no rule of this name; see internal/limit", c.Field, c.Limit)
+		}
 	}
 	if !s.settings.RateLimits {
-		return hash, nil
+		return nil, nil
 	}
 	var store limit.Store = limit.NewMemory(limit.DefaultSize)
 	if s.DB.Postgres() {
 		store = s.DB // all instances count together
 	}
-	limiter, err := limit.New(store, limit.Defaults(), s.options.Now)
+	limiter, err := limit.New(store, rules, s.options.Now)
 	if err != nil {
 		return nil, err
 	}
 	limiter.Refused = s.Observer.Limited
-	return func(ctx context.Context, field string) error {
-		if err := limiter.Admit(ctx, field); err != nil {
-			return err
-		}
-		return hash(ctx, field)
-	}, nil
+	return limiter, nil
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
-	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/observe"
 	"github.com/dragoman-auth/dragoman/internal/password"
@@ -131,11 +130,10 @@ func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.option
 
 // graphql is the one door to the schema, for callers from outside and for stored documents.
 func (s *Server) graphql(cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
-	admit, err := s.admission()
-	if err != nil {
+	var err error
+	if cfg.Admit, err = s.admission(gqlhttp.Credentials(cfg.Schema.Schema())); err != nil {
 		return nil, err
 	}
-	cfg.Admit = limit.Logged(admit, s.options.Now, cfg.Log)
 	cfg.Introspection = s.settings.Introspection.Is(s.settings.Loopback())
 	return gqlhttp.New(cfg)
 }

@@ -757,21 +757,14 @@ func (ec *executionContext) _Mutation_updateMe(ctx context.Context, field graphq
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UpdateMePayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.RequiresAuth == nil {
 					var zeroVal *UpdateMePayload
 					return zeroVal, errors.New("directive requiresAuth is not implemented")
 				}
-				return ec.Directives.RequiresAuth(ctx, nil, directive1, nil)
+				return ec.Directives.RequiresAuth(ctx, nil, directive0, nil)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UpdateMePayload) graphql.Marshaler {
@@ -821,21 +814,14 @@ func (ec *executionContext) _Mutation_changePassword(ctx context.Context, field 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UserPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.RequiresAuth == nil {
 					var zeroVal *UserPayload
 					return zeroVal, errors.New("directive requiresAuth is not implemented")
 				}
-				return ec.Directives.RequiresAuth(ctx, nil, directive1, nil)
+				return ec.Directives.RequiresAuth(ctx, nil, directive0, nil)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
@@ -885,21 +871,14 @@ func (ec *executionContext) _Mutation_changeEmail(ctx context.Context, field gra
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UserPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.RequiresAuth == nil {
 					var zeroVal *UserPayload
 					return zeroVal, errors.New("directive requiresAuth is not implemented")
 				}
-				return ec.Directives.RequiresAuth(ctx, nil, directive1, nil)
+				return ec.Directives.RequiresAuth(ctx, nil, directive0, nil)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
@@ -949,21 +928,14 @@ func (ec *executionContext) _Mutation_cancelEmailChange(ctx context.Context, fie
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UserPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *UserPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
@@ -1013,21 +985,14 @@ func (ec *executionContext) _Mutation_sudo(ctx context.Context, field graphql.Co
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *SudoPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.RequiresAuth == nil {
 					var zeroVal *SudoPayload
 					return zeroVal, errors.New("directive requiresAuth is not implemented")
 				}
-				return ec.Directives.RequiresAuth(ctx, nil, directive1, nil)
+				return ec.Directives.RequiresAuth(ctx, nil, directive0, nil)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *SudoPayload) graphql.Marshaler {
@@ -1129,21 +1094,14 @@ func (ec *executionContext) _Mutation_register(ctx context.Context, field graphq
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *RegisterPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *RegisterPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *RegisterPayload) graphql.Marshaler {
@@ -1193,21 +1151,14 @@ func (ec *executionContext) _Mutation_login(ctx context.Context, field graphql.C
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *LoginPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *LoginPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *LoginPayload) graphql.Marshaler {
@@ -1257,21 +1208,14 @@ func (ec *executionContext) _Mutation_refresh(ctx context.Context, field graphql
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *LoginPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *LoginPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *LoginPayload) graphql.Marshaler {
@@ -1378,21 +1322,14 @@ func (ec *executionContext) _Mutation_sendVerificationEmail(ctx context.Context,
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *BasicPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *BasicPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *BasicPayload) graphql.Marshaler {
@@ -1442,21 +1379,14 @@ func (ec *executionContext) _Mutation_verifyEmail(ctx context.Context, field gra
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UserPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *UserPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
@@ -1506,21 +1436,14 @@ func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, 
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *BasicPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *BasicPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *BasicPayload) graphql.Marshaler {
@@ -1570,21 +1493,14 @@ func (ec *executionContext) _Mutation_resetPassword(ctx context.Context, field g
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *ResetPasswordPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *ResetPasswordPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ResetPasswordPayload) graphql.Marshaler {
@@ -1634,21 +1550,14 @@ func (ec *executionContext) _Mutation_requestMagicLink(ctx context.Context, fiel
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *BasicPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *BasicPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *BasicPayload) graphql.Marshaler {
@@ -1698,21 +1607,14 @@ func (ec *executionContext) _Mutation_loginWithMagicLink(ctx context.Context, fi
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *LoginPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *LoginPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *LoginPayload) graphql.Marshaler {
@@ -2092,13 +1994,6 @@ func (ec *executionContext) _Mutation_createUser(ctx context.Context, field grap
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *UserPayload
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				permission, err := ec.unmarshalNPermission2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐPermission(ctx, "USERS_WRITE")
 				if err != nil {
 					var zeroVal *UserPayload
@@ -2108,10 +2003,10 @@ func (ec *executionContext) _Mutation_createUser(ctx context.Context, field grap
 					var zeroVal *UserPayload
 					return zeroVal, errors.New("directive requiresPermission is not implemented")
 				}
-				return ec.Directives.RequiresPermission(ctx, nil, directive1, permission)
+				return ec.Directives.RequiresPermission(ctx, nil, directive0, permission)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
@@ -2938,21 +2833,14 @@ func (ec *executionContext) _Query_tokenIsValid(ctx context.Context, field graph
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				if ec.Directives.Credential == nil {
-					var zeroVal *bool
-					return zeroVal, errors.New("directive credential is not implemented")
-				}
-				return ec.Directives.Credential(ctx, nil, directive0)
-			}
-			directive2 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
 					var zeroVal *bool
 					return zeroVal, errors.New("directive public is not implemented")
 				}
-				return ec.Directives.Public(ctx, nil, directive1)
+				return ec.Directives.Public(ctx, nil, directive0)
 			}
 
-			next = directive2
+			next = directive1
 			return next
 		},
 		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {

@@ -30,7 +30,6 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Credential         func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 	Public             func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 	RequiresAuth       func(ctx context.Context, obj any, next graphql.Resolver, scope *db.Permission) (res any, err error)
 	RequiresPermission func(ctx context.Context, obj any, next graphql.Resolver, permission db.Permission) (res any, err error)

@@ -90,7 +90,6 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 			RequiresAuth:       r.requiresAuth,
 			RequiresPermission: r.requiresPermission,
 			Sudo:               r.requiresSudo,
-			Credential:         pass, // internal/gqlhttp counts and admits these before anything runs
 		},
 	})
 	if err := accessIsStated(schema.Schema()); err != nil {
@@ -123,8 +122,6 @@ func accessIsStated(schema *ast.Schema) error {
 }
 
 func public(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
-
-func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
 
 // root tells the generated code where the fields of each type are answered.
 type root struct{ *resolver }

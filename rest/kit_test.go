@@ -19,7 +19,7 @@ import (
 var handler = sync.OnceValue(func() *gqlhttp.Handler {
 	h, err := gqlhttp.New(gqlhttp.Config{
 		Schema: graph.NewExecutableSchema(graph.Config{}), Log: slog.New(slog.DiscardHandler),
-		Admit: func(context.Context, string) error { return nil },
+		Admit: func(context.Context, gqlhttp.Credential) error { return nil },
 	})
 	if err != nil {
 		panic(err)

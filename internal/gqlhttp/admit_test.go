@@ -118,7 +118,7 @@ func keysFailing(err error) func(context.Context) ([]*db.ApiKey, error) {
 
 func TestNewWantsEverything(t *testing.T) {
 	t.Parallel()
-	if _, err := New(Config{Admit: func(context.Context, string) error { return nil }}); err == nil {
+	if _, err := New(Config{Admit: func(context.Context, Credential) error { return nil }}); err == nil {
 		t.Error("made a handler without a schema")
 	}
 }

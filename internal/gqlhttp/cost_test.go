@@ -25,7 +25,7 @@ func pagedHandler(t testing.TB) *Handler {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: pagedSchema})
 	h, err := New(Config{
 		Log:   slog.New(slog.DiscardHandler),
-		Admit: func(context.Context, string) error { return nil },
+		Admit: func(context.Context, Credential) error { return nil },
 		Schema: &graphql.ExecutableSchemaMock{
 			SchemaFunc: func() *ast.Schema { return schema },
 			ExecFunc: func(context.Context) graphql.ResponseHandler {

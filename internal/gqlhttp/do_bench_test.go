@@ -24,7 +24,7 @@ func signInKit(b *testing.B) *kit {
 	tokens := &graph.AuthTokens{AccessToken: times(600, "a"), RefreshToken: &refresh, TokenType: "Bearer", ExpiresIn: 3600, ExpiresAt: time.Now()}
 	k := newKit(b, func(c *Config) {
 		c.Log = slog.New(slog.DiscardHandler)
-		c.Admit = func(context.Context, string) error { return nil }
+		c.Admit = func(context.Context, Credential) error { return nil }
 	})
 	k.stub.login = func(context.Context, graph.LoginInput) (*graph.LoginPayload, error) {
 		return &graph.LoginPayload{User: user, Tokens: tokens, UserErrors: []*graph.UserError{}}, nil

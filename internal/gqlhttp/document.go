@@ -22,7 +22,7 @@ type Document struct {
 // operation is what is known about one operation of a document before any request.
 type operation struct {
 	definition  *ast.OperationDefinition
-	credentials []string        // the @credential fields, once for every place where one is selected
+	credentials []Credential    // the @credential fields, once for every place where one is selected
 	paged       bool            // whether any field takes first or last
 	notNull     map[string]bool // nullable variables that stand where null is not allowed
 }
@@ -82,8 +82,8 @@ func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, g
 // survey finds the @credential fields and the pages of a validated selection.
 func (op *operation) survey(set ast.SelectionSet) {
 	for field := range everyField(set) {
-		if field.Definition.Directives.ForName("credential") != nil {
-			op.credentials = append(op.credentials, field.Name)
+		if c, is := credentialOf(field.Definition); is {
+			op.credentials = append(op.credentials, c)
 		}
 		op.paged = op.paged || isPaged(field.Definition)
 	}

@@ -10,9 +10,9 @@ import (
 
 // enter asks for admission once for every @credential field of the operation. Nothing has run when it fails.
 func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
-	for _, field := range op.credentials {
-		if err := h.admit(ctx, field); err != nil {
-			h.observeRefusal(ctx, op, field, err)
+	for _, c := range op.credentials {
+		if err := h.admit(ctx, c); err != nil {
+			h.observeRefusal(ctx, op, c.Field, err)
 			return h.list(ctx, err)
 		}
 	}

@@ -25,7 +25,7 @@ func FuzzGuard(f *testing.F) {
 	}
 	k := newKit(f, func(c *Config) {
 		c.Log = slog.New(slog.DiscardHandler)
-		c.Admit = func(context.Context, string) error { return nil }
+		c.Admit = func(context.Context, Credential) error { return nil }
 	})
 	f.Fuzz(func(t *testing.T, query string) {
 		if len(query) > maxBody {

@@ -22,11 +22,10 @@ type Config struct {
 	// Introspection lets documents from outside ask for __schema and __type.
 	Introspection bool
 
-	// Admit is asked once for every @credential field of the selected operation, by the name of the field, before
-	// anything runs: for the limits by address and the admission to the hash queue. It refuses with a *fault.Error
-	// of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error is internal: nothing runs, and the
-	// caller learns only that something went wrong.
-	Admit func(ctx context.Context, field string) error
+	// Admit is asked once for every @credential field of the selected operation, before anything runs: for the limits by
+	// address and the admission to the queue of hashes. It refuses with a *fault.Error of code RateLimited (HTTP 429) or
+	// Unavailable (HTTP 503). Any other error is internal: nothing runs, and the caller learns only that something went wrong.
+	Admit func(ctx context.Context, c Credential) error
 
 	// Observe is told of every root field that runs, and of every @credential field that Admit refuses. It gives the
 	// context to go on in, and is told the code at the end, OK where it was not refused. Nil for nobody.
@@ -39,19 +38,22 @@ type Config struct {
 type Handler struct {
 	schema        graphql.ExecutableSchema
 	introspection bool
-	admit         func(ctx context.Context, field string) error
+	admit         func(ctx context.Context, c Credential) error
 	observe       func(ctx context.Context, operation, field string) (context.Context, func(code string))
 	log           *slog.Logger
 	documents     *lru.Cache[string, *Document]
 }
 
 // New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses what
-// its mutations are refused with.
+// its mutations are refused with, or has @credential where nothing would ask for it.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Schema == nil || cfg.Admit == nil || cfg.Log == nil {
 		return nil, errors.New("gqlhttp: Schema, Admit and Log are required")
 	}
 	if err := refusalsAreStated(cfg.Schema.Schema()); err != nil {
+		return nil, err
+	}
+	if err := credentialsAreAtTheRoot(cfg.Schema.Schema()); err != nil {
 		return nil, err
 	}
 	documents, err := lru.New[string, *Document](cachedDocuments)

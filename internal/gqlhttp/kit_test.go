@@ -139,17 +139,16 @@ func newKit(t testing.TB, change ...func(*Config)) *kit {
 		Schema: graph.NewExecutableSchema(graph.Config{
 			Resolvers: k.stub,
 			Directives: graph.DirectiveRoot{
-				Credential: pass,
-				Public:     pass,
+				Public: pass,
 				RequiresAuth: func(ctx context.Context, _ any, next graphql.Resolver, _ *db.Permission) (any, error) {
 					return next(ctx)
 				},
 			},
 		}),
-		Admit: func(_ context.Context, field string) error {
+		Admit: func(_ context.Context, c Credential) error {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			k.admits = append(k.admits, field)
+			k.admits = append(k.admits, c.Field)
 			return k.refuse
 		},
 	}

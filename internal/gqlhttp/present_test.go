@@ -74,7 +74,7 @@ func TestPanicsAreInternal(t *testing.T) {
 	if got := k.post(`{keys{id}}`); got.code() != "INTERNAL_SERVER_ERROR" {
 		t.Errorf("got %s", got.text)
 	}
-	broken := newKit(t, func(c *Config) { c.Admit = func(context.Context, string) error { panic(secret) } })
+	broken := newKit(t, func(c *Config) { c.Admit = func(context.Context, Credential) error { panic(secret) } })
 	if got := broken.post(`mutation{` + login + `}`); got.StatusCode != 500 || got.Data != nil || got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
 		t.Errorf("got %d %s", got.StatusCode, got.text)
 	}

@@ -38,7 +38,7 @@ func refusesOf(field *ast.FieldDefinition) []fault.Code {
 	if field.Directives.ForName("sudo") != nil {
 		codes = append(codes, fault.SudoRequired)
 	}
-	if field.Directives.ForName("credential") != nil {
+	if _, is := credentialOf(field); is {
 		codes = append(codes, fault.RateLimited, fault.Unavailable)
 	}
 	return codes

@@ -117,7 +117,7 @@ func TestNewWantsRefusals(t *testing.T) {
 		schema := gqlparser.MustLoadSchema(&ast.Source{Input: text})
 		_, err := New(Config{
 			Schema: &graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return schema }},
-			Admit:  func(context.Context, string) error { return nil }, Log: slog.New(slog.DiscardHandler),
+			Admit:  func(context.Context, Credential) error { return nil }, Log: slog.New(slog.DiscardHandler),
 		})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

@@ -173,8 +173,7 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 		t.Error(err)
 	}
 	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
-		"cancelEmailChange", "changeEmail", "changePassword", "createUser", "login", "loginWithMagicLink", "refresh", "register", "requestMagicLink",
-		"requestPasswordReset", "resetPassword", "sendVerificationEmail", "sudo", "tokenIsValid", "updateMe", "verifyEmail",
+		"account", "cancelEmailChange", "createUser", "login", "recovery", "refresh", "register", "verification",
 	}) {
 		t.Errorf("defaults for %v", got)
 	}

@@ -19,31 +19,24 @@ type Rule struct {
 	Window time.Duration // how long an empty bucket takes to fill
 }
 
-// Defaults are the rules of a server without settings, by the name of the GraphQL mutation that they apply to. The
-// tries are those of one address block.
+// Defaults are the rules of a server without settings, by their names. The tries are those of one address block. Which fields
+// of the schema count against which rule is said by @credential(limit:).
 func Defaults() map[string]Rule {
 	const quarter = 15 * time.Minute
-	account := Rule{Name: "account", Burst: 60, Window: quarter}
-	recovery := Rule{Name: "recovery", Burst: 60, Window: quarter}
-	verification := Rule{Name: "verification", Burst: 60, Window: quarter}
-	return map[string]Rule{
-		"login":    {Name: "login", Burst: 60, Window: quarter},
-		"register": {Name: "register", Burst: 60, Window: quarter},
-		"refresh":  {Name: "refresh", Burst: 150, Window: 5 * time.Minute},
-
-		"cancelEmailChange": {Name: "cancelEmailChange", Burst: 60, Window: quarter},
-
-		// One bucket for all that ask for the password of who is signed in already.
-		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
-
-		// What goes through a mailbox. How many mails an address gets is another limit, that of resolvers.
-		"requestPasswordReset": recovery, "resetPassword": recovery, "requestMagicLink": recovery,
-		"sendVerificationEmail": verification, "verifyEmail": verification, "tokenIsValid": verification,
-		"loginWithMagicLink": {Name: "login", Burst: 60, Window: quarter},
-
-		// What costs a hash counts before it is known who asks. Administrators may have a list of people to enter.
-		"createUser": {Name: "createUser", Burst: 600, Window: quarter},
+	rules := map[string]Rule{}
+	for _, r := range []Rule{
+		{Name: "login", Burst: 60, Window: quarter},
+		{Name: "register", Burst: 60, Window: quarter},
+		{Name: "refresh", Burst: 150, Window: 5 * time.Minute},
+		{Name: "cancelEmailChange", Burst: 60, Window: quarter},
+		{Name: "account", Burst: 60, Window: quarter},      // whatever asks a signed-in person for the password
+		{Name: "recovery", Burst: 60, Window: quarter},     // what goes through a mailbox; resolvers limit the mails of an address
+		{Name: "verification", Burst: 60, Window: quarter}, // likewise
+		{Name: "createUser", Burst: 600, Window: quarter},  // an administrator may have a list of people to enter
+	} {
+		rules[r.Name] = r
 	}
+	return rules
 }
 
 // interval is the time in which one try comes back. It is cut to microseconds, the step of a Postgres timestamp, so

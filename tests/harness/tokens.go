@@ -107,7 +107,7 @@ func (i *Instance) Speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 		t.Fatal(err)
 	}
 	handler, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Admit: func(context.Context, string) error { return nil }, Log: slog.New(slog.NewJSONHandler(i.Logged, nil)),
+		Schema: schema, Admit: func(context.Context, gqlhttp.Credential) error { return nil }, Log: slog.New(slog.NewJSONHandler(i.Logged, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,17 @@
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+)
+
+// LG-13: a limit that the schema names and nobody has written a rule for stops the start, with limits switched off too.
+func TestLG13_UnknownLimit(t *testing.T) {
+	t.Parallel()
+	_, err := (&Server{}).limiter([]gqlhttp.Credential{{Field: "ask", Limit: "logins"}})
+	if err == nil || !strings.Contains(err.Error(), `ask has @credential(limit: "logins")`) {
+		t.Errorf("%v", err)
+	}
+}
