@@ -7,7 +7,7 @@
 //
 // River keeps the queue, and this package alone knows it. Of River it uses the table, the insert, the fetch and the attempts. What
 // River does by an elected leader (retries that are due, jobs whose worker is gone, the end of finished ones) every
-// instance does here for itself, by one statement that looks whether there is anything to do (docs/decisions/0020-outbox.md).
+// instance does here for itself, by one statement that looks whether there is anything to do (docs/decisions/0017-outbox.md).
 package outbox
 
 import (
