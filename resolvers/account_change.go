@@ -34,11 +34,11 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	err = e.take(input)
 	after, err := r.apply(ctx, c, e, err)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.UpdateMePayload{UserErrors: errs}, err
 	}
 	tokens, err := r.reissue(ctx, c, after)
-	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: accepted()}, err
+	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
 // reissue makes an access token with what is true now for a session that is alive (SE-14). The refresh token is the one in
@@ -111,10 +111,10 @@ func (e *edit) takePassword(text, field string, endOthers bool) {
 
 func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload, error) {
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: &after.User, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: &after.User, UserErrors: noErrors()}, nil
 }
 
 // apply takes the step unless its input was refused already, and writes a refusal down.
@@ -135,7 +135,7 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, 
 	if e.Password {
 		guessable, err := r.checkPassword(ctx, *e.password, identifiers(e.To)...)
 		if err != nil {
-			return nil, at(err, e.field)
+			return nil, atField(err, e.field)
 		}
 		if guessable {
 			notes = append(notes, "guessable_password")
@@ -157,7 +157,7 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, 
 		e.To.PasswordHash = hash
 	}
 	if e.reissued {
-		if err := r.rehearse(ctx, e.To, &c.Caller.Session); err != nil {
+		if err := r.validateClaims(ctx, e.To, &c.Caller.Session); err != nil {
 			return nil, err
 		}
 	}
@@ -173,9 +173,9 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, 
 	case err != nil:
 		return nil, err
 	case taken != nil:
-		return nil, r.taken(ctx, e.To, taken)
+		return nil, r.takenError(ctx, e.To, taken)
 	case after == nil:
-		return nil, r.overtaken(ctx, e.Proof, "currentPassword")
+		return nil, r.superseded(ctx, e.Proof, "currentPassword")
 	}
 	return after, nil
 }

@@ -13,7 +13,7 @@ import (
 func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	payload, err := r.register(ctx, input)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "register"}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "register"}))
 		return &graph.RegisterPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -25,7 +25,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if !r.RegistrationOpen {
 		return nil, fault.New(fault.FeatureDisabled, "This server does not take new accounts.")
 	}
-	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
 		return nil, err
 	}
 	if r.MailOff && input.SendPasswordSetupEmail && input.Password.Value() == nil {
@@ -57,18 +57,18 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 		return nil, err
 	}
 	if taken != nil {
-		err = r.taken(ctx, user, taken)
+		err = r.takenError(ctx, user, taken)
 		if r.RequireVerifiedEmail && !taken.Username && fault.Is(err, fault.AlreadyExists) {
 			err = r.record(ctx, err, db.Event{Action: "register"})
 		}
 	}
 	switch {
 	case r.RequireVerifiedEmail && (err == nil || fault.Is(err, fault.AlreadyExists) && !taken.Username):
-		return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: accepted()}, nil
+		return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: noErrors()}, nil
 	case err != nil:
 		return nil, err
 	}
-	return &graph.RegisterPayload{User: user, Session: in.Session, Tokens: in.Tokens, UserErrors: accepted()}, nil
+	return &graph.RegisterPayload{User: user, Session: in.Session, Tokens: in.Tokens, UserErrors: noErrors()}, nil
 }
 
 // firstPassword gives a new account its password: one that nobody learns where none was chosen (PW-17). It tells what the log shall
@@ -79,7 +79,7 @@ func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *str
 		text = *chosen
 		guessable, err := r.checkPassword(ctx, text, identifiers(user)...)
 		if err != nil {
-			return nil, at(err, "password")
+			return nil, atField(err, "password")
 		}
 		if guessable {
 			notes = append(notes, "guessable_password")

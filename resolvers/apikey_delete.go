@@ -24,8 +24,8 @@ func (r *resolver) DeleteAPIKey(ctx context.Context, input graph.DeleteAPIKeyInp
 	if !deleted {
 		// The same for a key that is somebody else's and for one that never was (AK-07).
 		missing := fault.New(fault.NotFound, "There is no such API key.", "input", "id")
-		errs, err := refused(r.record(ctx, missing, db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(r.record(ctx, missing, db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.DeleteAPIKeyPayload{UserErrors: errs}, err
 	}
-	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: accepted()}, nil
+	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: noErrors()}, nil
 }

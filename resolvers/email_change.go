@@ -29,7 +29,7 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 	if e.Email && !e.AtOnce {
 		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
 			var err error
-			if ask[kind], err = r.mayMail(ctx, kind, e.To.EmailCanonical); err != nil {
+			if ask[kind], err = r.allowMail(ctx, kind, e.To.EmailCanonical); err != nil {
 				return nil, err
 			}
 		}

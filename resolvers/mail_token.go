@@ -9,29 +9,29 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// shown is what somebody shows of a mail: the token of its link, or its code beside the address that it went to.
-type shown struct {
+// tokenInput is what somebody shows of a mail: the token of its link, or its code beside the address that it went to.
+type tokenInput struct {
 	text     string
 	email    *string // compared where there is a token; a code is worth nothing without it
 	purposes []db.Purpose
 	action   string // of the events
 }
 
-// mailed reads the token that is shown, and refuses one that is good for nothing, all with the same answer (OT-04). It changes
+// redeemableToken reads the token that is shown, and refuses one that is good for nothing, all with the same answer (OT-04). It changes
 // nothing but the count of a wrong code. Only what is redeemed afterwards is known to have been good.
-func (r *resolver) mailed(ctx context.Context, s shown) (*db.Mailed, error) {
-	m, err := r.showing(ctx, s)
+func (r *resolver) redeemableToken(ctx context.Context, s tokenInput) (*db.Mailed, error) {
+	m, err := r.findToken(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	if why := m.Why(r.now(), s.purposes...); why != "" {
-		return nil, r.deadMail(ctx, s.action, m.User.ID, why)
+		return nil, r.rejectToken(ctx, s.action, m.User.ID, why)
 	}
 	return m, nil
 }
 
-// showing is mailed without a look at whether the token is good.
-func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
+// findToken is mailed without a look at whether the token is good.
+func (r *resolver) findToken(ctx context.Context, s tokenInput) (*db.Mailed, error) {
 	canonical := ""
 	if s.email != nil {
 		var err error
@@ -42,7 +42,7 @@ func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
 	var id db.TokenID
 	if parsed, err := r.Codec.ParseOneTime(s.text); err == nil {
 		id = db.TokenIDFrom(parsed)
-	} else if id, err = r.byCode(ctx, s, canonical); err != nil {
+	} else if id, err = r.tokenByCode(ctx, s, canonical); err != nil {
 		return nil, err
 	}
 	m, err := r.DB.Mailed(ctx, id)
@@ -50,15 +50,15 @@ func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
 	case err != nil:
 		return nil, err
 	case m == nil:
-		return nil, r.deadMail(ctx, s.action, db.UserID{}, "unknown_token")
+		return nil, r.rejectToken(ctx, s.action, db.UserID{}, "unknown_token")
 	case s.email != nil && m.Token.AddressCanonical != canonical:
-		return nil, r.deadMail(ctx, s.action, m.User.ID, "other_address") // OT-06
+		return nil, r.rejectToken(ctx, s.action, m.User.ID, "other_address") // OT-06
 	}
 	return m, nil
 }
 
-// byCode finds the token of a code. People type the digits in groups.
-func (r *resolver) byCode(ctx context.Context, s shown, canonical string) (id db.TokenID, err error) {
+// tokenByCode finds the token of a code. People type the digits in groups.
+func (r *resolver) tokenByCode(ctx context.Context, s tokenInput, canonical string) (id db.TokenID, err error) {
 	code := strings.ReplaceAll(s.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
 		return id, errMailToken()
@@ -66,7 +66,7 @@ func (r *resolver) byCode(ctx context.Context, s shown, canonical string) (id db
 	right := func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) }
 	id, err = r.DB.TryCode(ctx, canonical, s.purposes, right, s.action, r.now())
 	if err == nil && id.IsZero() {
-		err = noted{errMailToken()}
+		err = auditedError{errMailToken()}
 	}
 	return id, err
 }
@@ -74,7 +74,7 @@ func (r *resolver) byCode(ctx context.Context, s shown, canonical string) (id db
 // redeem has do spend the token, and says why it is not good. Where do finds that it can not spend it, the account or the
 // token changed since m was read: it is read again, and tried once more if it is good still.
 func (r *resolver) redeem(
-	ctx context.Context, s shown, m *db.Mailed, do func(*db.Mailed) (*db.User, error),
+	ctx context.Context, s tokenInput, m *db.Mailed, do func(*db.Mailed) (*db.User, error),
 ) (user *db.User, why string, err error) {
 	for range 2 {
 		if why = m.Why(r.now(), s.purposes...); why != "" {
@@ -95,12 +95,12 @@ func (r *resolver) redeem(
 	return nil, why, nil
 }
 
-// deadMail writes down why a token is good for nothing, and gives the refusal, which says nothing of that.
-func (r *resolver) deadMail(ctx context.Context, action string, user db.UserID, why string) error {
+// rejectToken writes down why a token is good for nothing, and gives the refusal, which says nothing of that.
+func (r *resolver) rejectToken(ctx context.Context, action string, user db.UserID, why string) error {
 	if err := r.DB.Record(ctx, db.Event{Action: action, Reason: why, User: user}, r.now()); err != nil {
 		return err
 	}
-	return noted{errMailToken()}
+	return auditedError{errMailToken()}
 }
 
 func errMailToken() error {

@@ -9,7 +9,7 @@ import (
 
 // RequestPasswordReset is Mutation.requestPasswordReset.
 func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
-	return r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
+	return r.requestMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
 }
 
 // ResetPassword is Mutation.resetPassword.
@@ -17,7 +17,7 @@ func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordI
 	payload, err := r.resetPassword(ctx, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.ResetPasswordPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -26,16 +26,16 @@ func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordI
 // resetPassword checks the token and the password first, then hashes, which takes long and holds no connection, and spends the
 // token last: a password that is refused, and a caller who is sent away, leave it good.
 func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordInput) (*graph.ResetPasswordPayload, error) {
-	s := shown{
+	s := tokenInput{
 		text: input.Token, email: input.Email.Value(), action: "reset_password", purposes: []db.Purpose{db.PurposeResetPassword},
 	}
-	m, err := r.mailed(ctx, s)
+	m, err := r.redeemableToken(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	note, err := r.checkNewPassword(ctx, input.NewPassword, &m.User)
 	if err != nil {
-		return nil, r.record(ctx, at(err, "newPassword"), db.Event{Action: s.action, User: m.User.ID})
+		return nil, r.record(ctx, atField(err, "newPassword"), db.Event{Action: s.action, User: m.User.ID})
 	}
 	hash, err := r.Hasher.Hash(ctx, input.NewPassword)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordI
 		return r.DB.ResetPassword(ctx, m, hash, note, r.now(), r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})...)
 	})
 	if err == nil && why != "" {
-		err = r.deadMail(ctx, s.action, m.User.ID, why)
+		err = r.rejectToken(ctx, s.action, m.User.ID, why)
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordI
 // afterReset signs the person in where an older API documents it so, and nowhere else (OT-09): a reset proves that somebody
 // reads the mailbox, and is no way around what a sign-in asks beyond the password.
 func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetPasswordPayload, error) {
-	payload := &graph.ResetPasswordPayload{User: user, UserErrors: accepted()}
+	payload := &graph.ResetPasswordPayload{User: user, UserErrors: noErrors()}
 	if !r.profile(ctx).SignInAfterReset {
 		return payload, nil
 	}

@@ -19,7 +19,7 @@ var makers = map[string][]string{
 	"db.Session{}":       {}, // what db.NewSession is for
 	"graph.AuthTokens{}": {"tokens"},
 	"tokens":             {"startSession", "refresh", "reissue"},
-	"accessToken":        {"tokens", "rehearse"},
+	"accessToken":        {"tokens", "validateClaims"},
 	"refreshToken":       {"tokens"},
 	"setCookie":          {"tokens"},
 	"SetCookie":          {"setCookie"},

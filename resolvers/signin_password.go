@@ -15,7 +15,7 @@ import (
 func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
 	payload, err := r.login(ctx, input)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.LoginPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -23,7 +23,7 @@ func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 
 // login takes the same steps, of the same cost, for an account that exists and for one that does not (LG-01, LG-03).
 func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
-	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
 		return nil, err
 	}
 	who, err := r.identifier(ctx, input)
@@ -31,7 +31,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	if err := password.CheckForm(input.Password); err != nil {
-		return nil, at(err, "password")
+		return nil, atField(err, "password")
 	}
 	attempt, leave, err := r.attempt(ctx, who)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 			return payload, err
 		}
 	}
-	if err := r.failed(ctx, attempt, whyFailed(attempt, right), now); err != nil {
+	if err := r.countFailure(ctx, attempt, failureReason(attempt, right), now); err != nil {
 		return nil, err
 	}
 	if r.RevealAccounts && user.ID.IsZero() {
@@ -93,7 +93,7 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
-	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
-	who.Address, who.Device = address(ctx), r.deviceID(ctx)
+	copy(who.StandIn[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
+	who.Address, who.Device = clientIP(ctx), r.deviceID(ctx)
 	return who, nil
 }
