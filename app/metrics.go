@@ -18,7 +18,7 @@ func (s *Server) observe(ctx context.Context) error {
 		system = "postgresql"
 	}
 	o, err := observe.Open(ctx, observe.Config{
-		Metrics: settings.Measured(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
+		Metrics: settings.MetricsEnabled(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
 		Log: s.options.Log,
 	})
 	if err != nil {

@@ -61,8 +61,8 @@ func TestKE02_Stable(t *testing.T) {
 	id := masters(t, old).IDs()[0]
 	want := masters(t, old).Stable("x").MAC([]byte("y"))
 	for name, m := range map[string]*secret.Master{
-		"one": masters(t, old), "after": masters(t, fresh, old), "told": masters(t, fresh, old).WithEldest(id),
-		"before": masters(t, old, fresh).WithEldest(id), "unknown": masters(t, fresh, old).WithEldest("none"),
+		"one": masters(t, old), "after": masters(t, fresh, old), "told": masters(t, fresh, old).WithOldest(id),
+		"before": masters(t, old, fresh).WithOldest(id), "unknown": masters(t, fresh, old).WithOldest("none"),
 	} {
 		if !bytes.Equal(m.Stable("x").MAC([]byte("y")), want) {
 			t.Errorf("%s: another key", name)

@@ -18,35 +18,35 @@ var accountPage = map[db.Purpose]string{
 	db.PurposeConfirmChange: "confirm-email", db.PurposeCancelChange: "cancel-email-change",
 }
 
-// Letters words the mails of the database.
-type Letters struct {
+// MailRenderer words the mails of the database.
+type MailRenderer struct {
 	templates  *mail.Templates
 	codec      *token.Codec
 	home, site string
 }
 
-// NewLetters words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
-func NewLetters(templates *mail.Templates, codec *token.Codec, publicURL, site string) *Letters {
-	return &Letters{templates: templates, codec: codec, home: publicURL, site: site}
+// NewMailRenderer words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
+func NewMailRenderer(templates *mail.Templates, codec *token.Codec, publicURL, site string) *MailRenderer {
+	return &MailRenderer{templates: templates, codec: codec, home: publicURL, site: site}
 }
 
-// OpenLetters is NewLetters by the settings.
-func OpenLetters(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *Letters {
+// OpenMailRenderer is NewMailRenderer by the settings.
+func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *MailRenderer {
 	home := settings.URL()
 	_, site, _ := strings.Cut(home, "://")
 	if from := settings.MailFrom; from != nil {
 		site = cmp.Or(from.Name, site) // the operator has said what the service is called
 	}
-	return NewLetters(templates, codec, home, site)
+	return NewMailRenderer(templates, codec, home, site)
 }
 
-// Compose words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
+// Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
 // token: it goes to the mail server and nowhere else (AU-02).
-func (l *Letters) Compose(letter *db.Letter) (mail.Rendered, error) {
+func (l *MailRenderer) Render(letter *db.Letter) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
 
-func (l *Letters) message(letter *db.Letter) mail.Message {
+func (l *MailRenderer) message(letter *db.Letter) mail.Message {
 	m, u := &letter.Mail, &letter.User
 	message := mail.Message{
 		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,
@@ -82,7 +82,7 @@ func (l *Letters) message(letter *db.Letter) mail.Message {
 
 // link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07). {token}
 // and {email} may stand in its path as well as in its query.
-func (l *Letters) link(page string, m *db.Mail, token string) string {
+func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	if m.Link == "" {
 		return page + "#token=" + token
 	}
