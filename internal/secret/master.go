@@ -100,12 +100,10 @@ func (m *Master) WithOldest(id string) *Master {
 	return m
 }
 
-// HMACKey derives a plain HMAC key of a purpose, 32 bytes, for what another standard signs in its own form, such as a JWT
-// (RFC 7515); everything else takes Key, which frames its input. The same purpose given to Key is another key. The bytes
-// do not redact themselves: keep them where nothing prints them.
-func (m *Master) HMACKey(purpose string) []byte { return m.HMACKeys(purpose)[0] }
-
-// HMACKeys is HMACKey under every secret, the present one first.
+// HMACKeys derives the plain HMAC keys of a purpose, 32 bytes each: one for every secret, the present one first. They are
+// for signatures in a form of another standard, for example a JWT (RFC 7515). Everything else takes Key, which frames its
+// input. Key gives another key for the same purpose. The bytes do not redact themselves: keep them where nothing prints
+// them.
 func (m *Master) HMACKeys(purpose string) [][]byte {
 	var keys [][]byte
 	for _, prk := range m.prks() {

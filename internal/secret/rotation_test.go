@@ -50,7 +50,7 @@ func TestKE02_FurtherSecrets(t *testing.T) {
 		t.Error("the keys are not those of the secrets in their order")
 	}
 	all := masters(t, fresh, old, third).HMACKeys("tokens")
-	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKey("tokens")) || !bytes.Equal(all[2], masters(t, third).HMACKey("tokens")) {
+	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKeys("tokens")[0]) || !bytes.Equal(all[2], masters(t, third).HMACKeys("tokens")[0]) {
 		t.Error("the HMAC keys are others")
 	}
 }
