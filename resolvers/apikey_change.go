@@ -41,16 +41,18 @@ func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateA
 	return keyOrNotFound(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
 }
 
-// keyID reads the id of a key; the zero id, which no key has, for anything else.
+// keyID parses the id of a key. Any other text gives the zero id, which no key has.
 func keyID(text string) (id db.KeyID) {
 	_ = id.UnmarshalText([]byte(text))
 	return id
 }
 
-// keyOrNotFound refuses in the same words for a key that is somebody else's and for one that never was (AK-07).
 func keyOrNotFound(key *db.ApiKey, err error) (*db.ApiKey, error) {
 	if err == nil && key == nil {
-		err = fault.New(fault.NotFound, "There is no such API key.", "input", "id")
+		err = errNoKey()
 	}
 	return key, err
 }
+
+// errNoKey is the error for a key that does not exist and for a key of somebody else (AK-07).
+func errNoKey() error { return fault.New(fault.NotFound, "There is no such API key.", "input", "id") }
