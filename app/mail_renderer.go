@@ -47,20 +47,20 @@ func (l *MailRenderer) Render(letter *db.Letter) (mail.Rendered, error) {
 }
 
 func (l *MailRenderer) message(letter *db.Letter) mail.Message {
-	m, u := &letter.Mail, &letter.User
+	m, u, none := &letter.Mail, &letter.User, new(string)
 	message := mail.Message{
 		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,
 		Device: m.Data.Device, IP: m.Data.IP, Failures: m.Data.Failures, NewAddress: m.Data.NewAddress,
-		Locale: given(u.Locale), Name: given(u.Name), Account: cmp.Or(given(u.Email), given(u.Username)),
+		Locale: *cmp.Or(u.Locale, none), Name: *cmp.Or(u.Name, none), Account: *cmp.Or(u.Email, u.Username, none),
 	}
 	switch m.Kind {
 	case db.MailConfirmChange:
-		message.Account = given(u.Username) // the reader may be a stranger, whom the address in use is none of the business
+		message.Account = *cmp.Or(u.Username, none) // the reader may be a stranger, whom the address in use is none of the business
 	case db.MailEmailChanged:
-		message.Account = given(u.Username)
-		message.NewAddress = cmp.Or(message.NewAddress, given(u.Email))
+		message.Account = *cmp.Or(u.Username, none)
+		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.Email, none))
 	case db.MailChangeAsked:
-		message.NewAddress = cmp.Or(message.NewAddress, given(u.PendingEmail))
+		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.PendingEmail, none))
 	}
 	purpose := m.Purpose()
 	if purpose == "" {
@@ -91,10 +91,3 @@ func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 
 // escape is url.QueryEscape with %20 for a space, which a path reads too.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
-func given(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
