@@ -30,7 +30,7 @@ var makers = map[string][]string{
 }
 
 // ways are the ways in. One more is a decision.
-var ways = []string{"afterReset", "login", "loginWithMagicLink", "register"}
+var ways = []string{"afterReset", "login", "loginWithMagicLink", "registerOpen"}
 
 // names gives how makers calls what an expression names: by the last part, and by the last two.
 func names(n ast.Node) []string {
