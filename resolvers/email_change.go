@@ -15,8 +15,7 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	}
 	e := r.edit(ctx, c, "change_email")
 	e.current = input.CurrentPassword.Value()
-	err = e.takeEmail(input.Email)
-	return r.userPayload(r.apply(ctx, c, e, err))
+	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }
 
 // changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go out for one
