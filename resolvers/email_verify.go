@@ -75,33 +75,34 @@ func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput
 }
 
 func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*db.User, error) {
-	s := tokenInput{
+	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), action: "verify_email",
 		purposes: []db.Purpose{db.PurposeVerifyEmail, db.PurposeConfirmChange},
 	}
-	m, err := r.findToken(ctx, s)
+	m, err := r.findToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
-			return r.confirmChange(ctx, m)
+			return orStale(r.confirmChange(ctx, m))
 		}
-		return r.DB.ConfirmEmail(ctx, m, r.now())
+		return orStale(r.DB.ConfirmEmail(ctx, m, r.now()))
 	})
 	switch {
 	case err != nil || user != nil:
 		return user, err
-	case why == "spent" && input.AllowConfirmed:
-		return r.confirmedBefore(ctx, s, m)
+	case reason == "spent" && input.AllowConfirmed:
+		return r.confirmedBefore(ctx, in, m)
 	}
-	return nil, r.rejectToken(ctx, s.action, m.User.ID, why)
+	return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
 }
 
-// confirmChange makes the address that waits that of the account, and tells the former address of it, with a link to take it
-// back.
+// confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
 func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, error) {
-	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified()})
+	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{
+		NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified(),
+	})
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
 		err = r.record(ctx, alreadyExists(taken), db.Event{Action: "verify_email", User: m.User.ID})
@@ -109,14 +110,15 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 	return user, err
 }
 
-// confirmedBefore answers for a token that confirmed the address of the account before, as that is now (OT-15).
-func (r *resolver) confirmedBefore(ctx context.Context, s tokenInput, m *db.Mailed) (*db.User, error) {
+// confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account (OT-15).
+func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.Mailed) (*db.User, error) {
 	m, err := r.DB.Mailed(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err
 	}
 	if m == nil || !m.Confirmed(r.now()) {
-		return nil, r.rejectToken(ctx, s.action, db.UserID{}, "spent")
+		return nil, r.rejectToken(ctx, in.action, db.UserID{}, "spent")
 	}
-	return &m.User, r.DB.Record(ctx, db.Event{Action: s.action, Note: "confirmed_before", User: m.User.ID}, r.now())
+	e := db.Event{Action: in.action, Note: "confirmed_before", User: m.User.ID}
+	return &m.User, r.DB.Record(ctx, e, r.now())
 }

@@ -24,24 +24,21 @@ func (r *resolver) LoginWithMagicLink(ctx context.Context, input graph.LoginWith
 }
 
 func (r *resolver) loginWithMagicLink(ctx context.Context, input graph.LoginWithMagicLinkInput) (*graph.LoginPayload, error) {
-	s := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link", purposes: []db.Purpose{db.PurposeMagicLink},
+	in := tokenInput{
+		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link",
+		purposes: []db.Purpose{db.PurposeMagicLink},
 	}
 	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
-		return nil, r.record(ctx, err, db.Event{Action: s.action})
+		return nil, r.record(ctx, err, db.Event{Action: in.action})
 	}
-	m, err := r.redeemableToken(ctx, s)
+	m, err := r.redeemableToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
 	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
-		user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
-			return r.DB.LoginByMail(ctx, m, session, r.SessionLimit)
+		return r.redeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
+			return orStale(r.DB.LoginByMail(ctx, m, session, r.SessionLimit))
 		})
-		if err == nil && why != "" {
-			err = r.rejectToken(ctx, s.action, m.User.ID, why)
-		}
-		return user, err
 	})
 }
