@@ -72,8 +72,8 @@ type commands struct {
 			Email    string `arg:"" help:"The email address of the account."`
 			Username string `help:"A unique handle."`
 		} `cmd:"" help:"Make an account with the role admin and print its password, this once."`
-		Promote operator.Named `cmd:"" help:"Give an account the role admin."`
-		Demote  operator.Named `cmd:"" help:"Take the role admin from an account."`
+		Promote operator.AccountArg `cmd:"" help:"Give an account the role admin."`
+		Demote  operator.AccountArg `cmd:"" help:"Take the role admin from an account."`
 	} `cmd:"" help:"Administration from the terminal."`
 	Dialect operator.DialectCommands `cmd:"" help:"The REST APIs that the server speaks."`
 	operator.Commands

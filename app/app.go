@@ -46,7 +46,7 @@ type Server struct {
 	settings *config.Settings
 	options  Options
 	master   *secret.Master
-	letters  *Letters
+	mails    *MailRenderer
 	draining atomic.Bool
 }
 
@@ -69,7 +69,7 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 			err = errors.Join(err, s.DB.Close())
 		}
 	}()
-	if s.master, err = TakeUpSecret(ctx, s.DB, s.master, options.Now()); err != nil {
+	if s.master, err = RecordSecretUse(ctx, s.DB, s.master, options.Now()); err != nil {
 		return nil, err
 	}
 	if s.Keys, err = OpenKeyring(ctx, s.DB, s.master, settings, options.Now); err != nil {
@@ -89,7 +89,7 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 
 // open makes what answers requests.
 func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
-	s.letters = OpenLetters(s.settings, templates, s.codec())
+	s.mails = OpenMailRenderer(s.settings, templates, s.codec())
 	schema, err := resolvers.New(s.deps())
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: s.Dialects, GraphQL: graphql, PublicURL: s.PublicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: s.options.Log,
-		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, Lapsed: s.Keys.Lapsed(s.codec()), Used: s.countUse,
+		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, Lapsed: s.Keys.MatchExpired(s.codec()), Used: s.countUse,
 	})
 	if err != nil {
 		return err

@@ -21,14 +21,14 @@ func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return seeToSchema(ctx, settings, database)
+	return ensureSchema(ctx, settings, database)
 }
 
-// OpenPresent is OpenDB for commands that are about what a server has done already. Where there is no such database, they were
+// OpenExisting is OpenDB for commands that are about what a server has done already. Where there is no such database, they were
 // started with other settings than the server, and to make one would look like success.
-func OpenPresent(ctx context.Context, settings *config.Settings) (*db.DB, error) {
+func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it"
-	dsn, err := settings.PresentDSN()
+	dsn, err := settings.ExistingDSN()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database in %s: %s", settings.DataDir, advice)
 	}
@@ -46,11 +46,11 @@ func OpenPresent(ctx context.Context, settings *config.Settings) (*db.DB, error)
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
-	return seeToSchema(ctx, settings, database)
+	return ensureSchema(ctx, settings, database)
 }
 
-// seeToSchema closes the database where it fails.
-func seeToSchema(ctx context.Context, settings *config.Settings, database *db.DB) (_ *db.DB, err error) {
+// ensureSchema closes the database where it fails.
+func ensureSchema(ctx context.Context, settings *config.Settings, database *db.DB) (_ *db.DB, err error) {
 	if settings.Migrate {
 		err = database.Migrate(ctx)
 	} else if pending, failed := database.Pending(ctx); failed != nil {

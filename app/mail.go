@@ -23,7 +23,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	send := func(context.Context, *db.Letter) error { return nil }
 	if s.settings.SMTP != nil {
 		var err error
-		if send, err = bySMTP(s.settings, s.letters); err != nil {
+		if send, err = sendBySMTP(s.settings, s.mails); err != nil {
 			return nil, err
 		}
 	}
@@ -43,8 +43,8 @@ func (m *Mail) Stop(ctx context.Context) error {
 	return m.worker.Stop(ctx)
 }
 
-// bySMTP words a mail at the moment at which it is sent, and sends it.
-func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, *db.Letter) error, error) {
+// sendBySMTP words a mail at the moment at which it is sent, and sends it.
+func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.Letter) error, error) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{
@@ -55,7 +55,7 @@ func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, 
 		return nil, errors.New("DRAGOMAN_SMTP_URL: this mail server can not be used") // the reason may hold the password
 	}
 	return func(ctx context.Context, l *db.Letter) error {
-		words, err := letters.Compose(l)
+		words, err := letters.Render(l)
 		if err != nil {
 			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES") // the reason may hold its text
 		}

@@ -14,11 +14,11 @@ const mailboxSize = 50
 
 // LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id unless that
 // is "". It is nil where there is none: where mails are sent, or where others than this machine reach the server.
-func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) func(ctx context.Context, to, id string) ([]mail.Kept, error) {
+func LocalMailbox(settings *config.Settings, database *db.DB, letters *MailRenderer) func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {
 	if !settings.LocalMailbox() {
 		return nil
 	}
-	return func(ctx context.Context, to, id string) ([]mail.Kept, error) {
+	return func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {
 		var canonical string
 		var mailID db.MailID
 		if to != "" {
@@ -35,9 +35,9 @@ func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) 
 		if err != nil {
 			return nil, err
 		}
-		kept := make([]mail.Kept, len(found))
+		kept := make([]mail.StoredMail, len(found))
 		for i, letter := range found {
-			if kept[i], err = letters.keep(letter); err != nil {
+			if kept[i], err = letters.stored(letter); err != nil {
 				return nil, err
 			}
 		}
@@ -45,10 +45,10 @@ func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) 
 	}
 }
 
-func (l *Letters) keep(letter *db.Letter) (mail.Kept, error) {
+func (l *MailRenderer) stored(letter *db.Letter) (mail.StoredMail, error) {
 	message := l.message(letter)
 	words, err := l.templates.Render(message)
-	kept := mail.Kept{
+	kept := mail.StoredMail{
 		ID: letter.Mail.ID.String(), To: letter.Mail.Address, CreatedAt: letter.Mail.CreatedAt, Rendered: words,
 		Links: []string{}, Code: message.Code,
 	}

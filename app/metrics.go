@@ -18,7 +18,7 @@ func (s *Server) observe(ctx context.Context) error {
 		system = "postgresql"
 	}
 	o, err := observe.Open(ctx, observe.Config{
-		Metrics: settings.Measured(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
+		Metrics: settings.MetricsEnabled(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
 		Log: s.options.Log,
 	})
 	if err != nil {
@@ -27,12 +27,7 @@ func (s *Server) observe(ctx context.Context) error {
 	s.DB.Observe(func(ctx context.Context, s db.Seen) { o.Statement(ctx, s, s.Start, s.Took, s.Err) })
 	hasher.Observe(o.HashWaited)
 	o.HashQueue(hasher.Load)
-	o.Pools(func() (all []observe.Pool) {
-		for _, p := range s.DB.Pools() {
-			all = append(all, observe.Pool{Name: p.Name, Max: p.Max, Open: p.Open, InUse: p.InUse, Waits: p.Waits, Waited: p.Waited})
-		}
-		return all
-	})
+	o.Pools(s.DB.Pools)
 	s.Observer = o
 	return nil
 }

@@ -43,7 +43,7 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
 	pages.Register(mux, pages.Config{
-		GraphQL: graphql, PublicURL: s.PublicURL, MinPassword: s.settings.PasswordMinLength, Mailbox: LocalMailbox(s.settings, s.DB, s.letters),
+		GraphQL: graphql, PublicURL: s.PublicURL, MinPassword: s.settings.PasswordMinLength, Mailbox: LocalMailbox(s.settings, s.DB, s.mails),
 	})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)

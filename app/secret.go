@@ -9,9 +9,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// TakeUpSecret notes that this server makes things under the present secret from now on, and finds out which of its secrets
+// RecordSecretUse notes that this server makes things under the present secret from now on, and finds out which of its secrets
 // this database was used with first.
-func TakeUpSecret(ctx context.Context, database *db.DB, master *secret.Master, now time.Time) (*secret.Master, error) {
+func RecordSecretUse(ctx context.Context, database *db.DB, master *secret.Master, now time.Time) (*secret.Master, error) {
 	ids := master.IDs()
 	if err := database.UseSecret(ctx, ids[0], db.Clock(now)); err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func TakeUpSecret(ctx context.Context, database *db.DB, master *secret.Master, n
 	}
 	for _, u := range used {
 		if slices.Contains(ids, u.ID) {
-			return master.WithEldest(u.ID), nil
+			return master.WithOldest(u.ID), nil
 		}
 	}
 	return master, nil

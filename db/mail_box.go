@@ -41,12 +41,3 @@ func (d *DB) lettersOf(ctx context.Context, mails []*Mail) ([]*Letter, error) {
 	}
 	return letters, nil
 }
-
-// Letters are the newest mails that were resolved, the newest first, with what they were made from.
-func (d *DB) Letters(ctx context.Context, limit int) ([]*Letter, error) {
-	var mails []*Mail
-	if err := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL").Order("m.id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
-		return nil, wrap(err, "letters")
-	}
-	return d.lettersOf(ctx, mails)
-}

@@ -80,21 +80,10 @@ func (o observed) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	o.seen(ctx, Seen{Start: e.StartTime, Took: time.Since(e.StartTime), Err: err, texts: []string{text}})
 }
 
-// Pool is the state of one pool of connections.
-type Pool struct {
-	Name                   string // postgres; or writer and reader, of SQLite
-	Max, Open, InUse, Idle int
-	Waits                  int64         // how often somebody waited for a connection
-	Waited                 time.Duration // and how long in all
-}
-
-// Pools gives the state of all pools.
-func (d *DB) Pools() []Pool {
-	state := func(name string, s sql.DBStats) Pool {
-		return Pool{name, s.MaxOpenConnections, s.OpenConnections, s.InUse, s.Idle, s.WaitCount, s.WaitDuration}
-	}
+// Pools gives the state of every pool of connections by its name: postgres; or writer and reader, of SQLite.
+func (d *DB) Pools() map[string]sql.DBStats {
 	if d.Postgres() {
-		return []Pool{state("postgres", d.w.DB.Stats())}
+		return map[string]sql.DBStats{"postgres": d.w.DB.Stats()}
 	}
-	return []Pool{state("writer", d.w.DB.Stats()), state("reader", d.r.DB.Stats())}
+	return map[string]sql.DBStats{"writer": d.w.DB.Stats(), "reader": d.r.DB.Stats()}
 }

@@ -23,7 +23,7 @@ func Backup(ctx context.Context, settings *config.Settings, stdout io.Writer, pa
 		return errors.New("Postgres has its own program for backups. Run, with DATABASE_URL in the environment: " + //nolint:staticcheck // a name
 			`pg_dump --format=custom --no-owner --file=FILE "$DATABASE_URL", and keep DRAGOMAN_SECRET apart from it. See docs/operations-backup.md`)
 	}
-	dsn, err := settings.PresentDSN()
+	dsn, err := settings.ExistingDSN()
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func copySecret(from, to string) (err error) {
 
 // FinishRestore is `dragoman restore-finish`, to be run once on a database that was restored from a backup.
 func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ type DialectCommands struct {
 	Check struct {
 		File string `arg:"" help:"A dialect file."`
 	} `cmd:"" help:"Check a dialect file and run its examples."`
-	Usage UsageOf `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
+	Usage UsageArgs `cmd:"" help:"Show which routes are called, how often, when last and by whom."`
 }
 
 // Run runs the command of that name and tells whether it is one of these.

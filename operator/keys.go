@@ -17,7 +17,7 @@ import (
 
 // ListKeys is `dragoman keys list`.
 func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) 
 // RotateKeys is `dragoman keys rotate`: the next key becomes the active one, the active one retires, and there is a new next
 // one. Unless forced it refuses while the next key is not published for long enough.
 func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer, force bool) (err error) {
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}

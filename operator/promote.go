@@ -16,8 +16,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Named is an account on the command line.
-type Named struct {
+// AccountArg is an account on the command line.
+type AccountArg struct {
 	Who string `arg:"" help:"The email address or the username of the account."`
 }
 
@@ -28,7 +28,7 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	if err != nil {
 		return err
 	}
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ var mailKinds = map[string][]db.MailKind{
 	"changeEmail":   {db.MailConfirmChange},
 }
 
-// newestLetters is how many mails are looked through; an example makes a handful.
-const newestLetters = 100
+// newestMails is how many mails are looked through; an example makes a handful.
+const newestMails = 100
 
 // ReadMail finds what the newest mail of a kind (verifyEmail, resetPassword, signIn or changeEmail) to an address says. Mails
 // that nobody has sent yet are made out first. It is for examples of dialects, on databases that are thrown away.
@@ -38,7 +38,7 @@ func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time
 			return rest.Mailed{}, err
 		}
 	}
-	letters, err := database.Letters(ctx, newestLetters)
+	letters, err := database.Mailbox(ctx, "", db.MailID{}, newestMails)
 	if err != nil {
 		return rest.Mailed{}, err
 	}
@@ -53,7 +53,7 @@ func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time
 // mailReader is ReadMail for the server with these settings.
 func mailReader(settings *config.Settings, now func() time.Time) func(context.Context, string, string) (rest.Mailed, error) {
 	return func(ctx context.Context, kind, to string) (_ rest.Mailed, err error) {
-		database, err := app.OpenPresent(ctx, settings)
+		database, err := app.OpenExisting(ctx, settings)
 		if err != nil {
 			return rest.Mailed{}, err
 		}
@@ -62,7 +62,7 @@ func mailReader(settings *config.Settings, now func() time.Time) func(context.Co
 		if err != nil {
 			return rest.Mailed{}, err
 		}
-		if master, err = app.TakeUpSecret(ctx, database, master, now()); err != nil {
+		if master, err = app.RecordSecretUse(ctx, database, master, now()); err != nil {
 			return rest.Mailed{}, err
 		}
 		return ReadMail(ctx, database, token.NewCodec(master, now), now(), kind, to)

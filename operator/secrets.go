@@ -23,7 +23,7 @@ const (
 // SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the present
 // one, so that an operator sees when that can be taken away.
 func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}

@@ -15,16 +15,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 )
 
-// UsageOf is the arguments of `dragoman dialect usage`.
-type UsageOf struct {
+// UsageArgs is the arguments of `dragoman dialect usage`.
+type UsageArgs struct {
 	Name    string `arg:"" optional:"" help:"The name of a dialect. Default: all."`
 	Since   string `default:"30d" help:"How far back: 30d for days, 12w for weeks, or a date such as 2026-12-01."`
 	Callers int    `default:"3" help:"How many callers to show for each route, at most 100."`
 }
 
 // DialectUsage is `dragoman dialect usage`: one line for each route, and one below it for each of its busiest callers.
-func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writer, of UsageOf) (err error) {
-	since, err := daysAgo(of.Since, time.Now())
+func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writer, of UsageArgs) (err error) {
+	since, err := parseSince(of.Since, time.Now())
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	database, err := app.OpenPresent(ctx, settings)
+	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -60,8 +60,8 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	return w.Flush()
 }
 
-// daysAgo reads how far back somebody wants to look.
-func daysAgo(text string, now time.Time) (time.Time, error) {
+// parseSince reads how far back somebody wants to look.
+func parseSince(text string, now time.Time) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return day, nil
 	}

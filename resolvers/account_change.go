@@ -9,18 +9,22 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// edit is a change of the own account on its way.
+// edit is a change of the caller's own account, from the input to the write.
 type edit struct {
 	db.Change
-	password *string // the new one, in clear
-	field    string  // the name of its input field
-	current  *string // the one in use, as the person gave it
-	reissued bool    // whether an access token is made afterwards
+	caller   *caller
+	password *string // the new password in clear, nil for no change
+	field    string  // the input field of the new password
+	current  *string // the current password as the person typed it, nil for none
+	reissued bool    // whether the answer has a new access token
 }
 
 func (r *resolver) edit(ctx context.Context, c *caller, action string) *edit {
 	to := c.User
-	return &edit{Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.profile(ctx).EmailAtOnce}}
+	return &edit{
+		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.profile(ctx).EmailAtOnce},
+		caller: c,
+	}
 }
 
 // UpdateMe is Mutation.updateMe.
@@ -31,19 +35,18 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	}
 	e := r.edit(ctx, c, "update_me")
 	e.reissued = true
-	err = e.take(input)
-	after, err := r.apply(ctx, c, e, err)
+	after, err := r.applyEdit(ctx, e, func() error { return e.readInput(input) })
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.UpdateMePayload{UserErrors: errs}, err
 	}
 	tokens, err := r.reissue(ctx, c, after)
-	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: accepted()}, err
+	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
-// reissue makes an access token with what is true now for a session that is alive (SE-14). The refresh token is the one in
-// force. A session that was handed out as a session token or a cookie has none, and gets none, whatever its person came with:
-// pages do not read the cookie, and nothing that lives as long shall come to them instead.
+// reissue makes an access token for a live session from the account as it is now (SE-14). The refresh token stays the
+// current one. A session that began with a session token or a cookie gets no refresh token, whatever credential the request
+// has: pages cannot read the cookie, and they must not get anything that lives as long.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
 	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
 	if err == nil && (c.kind != graph.CredentialKindAccessToken || after.Session.Generation == db.NoRefresh) {
@@ -52,8 +55,8 @@ func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*g
 	return tokens, err
 }
 
-// take reads what the person wants to change.
-func (e *edit) take(input graph.UpdateMeInput) (err error) {
+// readInput reads the fields of updateMe.
+func (e *edit) readInput(input graph.UpdateMeInput) (err error) {
 	e.current = input.CurrentPassword.Value()
 	if name, given := input.Name.ValueOK(); given {
 		e.Name = true
@@ -83,7 +86,7 @@ func (e *edit) take(input graph.UpdateMeInput) (err error) {
 		if email == nil {
 			return fault.New(fault.InvalidInput, "An account keeps an email address.", "input", "email")
 		}
-		if err := e.takeEmail(*email); err != nil {
+		if err := e.setEmail(*email); err != nil {
 			return err
 		}
 	}
@@ -91,13 +94,13 @@ func (e *edit) take(input graph.UpdateMeInput) (err error) {
 		if text == nil {
 			return fault.New(fault.InvalidInput, "An account keeps a password.", "input", "password")
 		}
-		e.takePassword(*text, "password", true)
+		e.setPassword(*text, "password", true)
 	}
 	return nil
 }
 
-// takeEmail lets the address in use pass as no change: a form that shows it sends it back.
-func (e *edit) takeEmail(text string) error {
+// setEmail ignores the current address in updateMe: a form that shows the address sends it back.
+func (e *edit) setEmail(text string) error {
 	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == "update_me" {
 		return nil
 	}
@@ -105,66 +108,90 @@ func (e *edit) takeEmail(text string) error {
 	return setEmail(e.To, text)
 }
 
-func (e *edit) takePassword(text, field string, endOthers bool) {
+func (e *edit) setPassword(text, field string, endOthers bool) {
 	e.Password, e.password, e.field, e.EndOthers = true, &text, field, endOthers
 }
 
 func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload, error) {
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: &after.User, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: &after.User, UserErrors: noErrors()}, nil
 }
 
-// apply takes the step unless its input was refused already, and writes a refusal down.
-func (r *resolver) apply(ctx context.Context, c *caller, e *edit, refusal error) (after *db.Caller, err error) {
-	if err = refusal; err == nil {
-		after, err = r.step(ctx, c, e)
-	}
+// applyEdit reads the input by read, validates it, asks for a proof, hashes the password and writes the change. It records
+// a fault in the audit log.
+func (r *resolver) applyEdit(ctx context.Context, e *edit, read func() error) (*db.Caller, error) {
+	after, err := r.tryEdit(ctx, e, read)
 	forget(ctx)
 	if err != nil {
-		return nil, r.record(ctx, err, db.Event{Action: e.Action, User: c.User.ID, Sess: c.Caller.Session.ID})
+		return nil, r.record(ctx, err, db.Event{Action: e.Action, User: e.By.User.ID, Sess: e.By.Session.ID})
 	}
 	return after, nil
 }
 
-// step does what is cheap before what costs a hash, and the proof before anything that tells of other accounts.
-func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, err error) {
+// tryEdit does cheap checks before a hash, and the proof before anything that tells of other accounts.
+func (r *resolver) tryEdit(ctx context.Context, e *edit, read func() error) (*db.Caller, error) {
+	if err := read(); err != nil {
+		return nil, err
+	}
+	if err := r.validateEdit(ctx, e); err != nil {
+		return nil, err
+	}
+	leave, err := r.proveEdit(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if err := r.hashEdit(ctx, e); err != nil {
+		return nil, err
+	}
+	return r.writeEdit(ctx, e)
+}
+
+// validateEdit checks the new password and notes for the audit log what changes.
+func (r *resolver) validateEdit(ctx context.Context, e *edit) error {
 	notes := e.notes()
 	if e.Password {
 		guessable, err := r.checkPassword(ctx, *e.password, identifiers(e.To)...)
 		if err != nil {
-			return nil, at(err, e.field)
+			return atField(err, e.field)
 		}
 		if guessable {
 			notes = append(notes, "guessable_password")
 		}
 	}
-	if e.Email || e.Password {
-		proof, leave, err := r.prove(ctx, c, e.current, e.Action)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-		e.Proof = proof
-	}
-	if e.Password {
-		hash, err := r.Hasher.Hash(ctx, *e.password)
-		if err != nil {
-			return nil, err
-		}
-		e.To.PasswordHash = hash
-	}
-	if e.reissued {
-		if err := r.rehearse(ctx, e.To, &c.Caller.Session); err != nil {
-			return nil, err
-		}
-	}
 	e.Note = strings.Join(notes, " ")
-	if e.Email && !e.AtOnce && r.MailOff && e.To.EmailCanonical != c.User.EmailCanonical {
+	return nil
+}
+
+// proveEdit asks for a proof where the email address or the password changes. Call leave after the write.
+func (r *resolver) proveEdit(ctx context.Context, e *edit) (leave func(), err error) {
+	if !e.Email && !e.Password {
+		return func() {}, nil
+	}
+	e.Proof, leave, err = r.prove(ctx, e.caller, e.current, e.Action)
+	return leave, err
+}
+
+func (r *resolver) hashEdit(ctx context.Context, e *edit) (err error) {
+	if e.Password {
+		e.To.PasswordHash, err = r.Hasher.Hash(ctx, *e.password)
+	}
+	return err
+}
+
+func (r *resolver) writeEdit(ctx context.Context, e *edit) (*db.Caller, error) {
+	if e.reissued {
+		if err := r.validateClaims(ctx, e.To, &e.By.Session); err != nil {
+			return nil, err
+		}
+	}
+	if e.Email && !e.AtOnce && r.MailOff && e.To.EmailCanonical != e.By.User.EmailCanonical {
 		return nil, errNoMail()
 	}
+	var err error
 	if e.Mails, err = r.changeMails(ctx, e); err != nil {
 		return nil, err
 	}
@@ -173,14 +200,14 @@ func (r *resolver) step(ctx context.Context, c *caller, e *edit) (_ *db.Caller, 
 	case err != nil:
 		return nil, err
 	case taken != nil:
-		return nil, r.taken(ctx, e.To, taken)
+		return nil, r.takenError(ctx, e.To, taken)
 	case after == nil:
-		return nil, r.overtaken(ctx, e.Proof, "currentPassword")
+		return nil, r.superseded(ctx, e.Proof, "currentPassword")
 	}
 	return after, nil
 }
 
-// notes name what of several things updateMe changed that matter to whoever reads the log.
+// notes names the fields of updateMe that matter in the audit log.
 func (e *edit) notes() (notes []string) {
 	if e.Action != "update_me" {
 		return nil

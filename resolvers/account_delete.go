@@ -21,13 +21,13 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 	}
 	switch erased {
 	case db.NotAlive:
-		return nil, r.overtaken(ctx, nil, "")
+		return nil, r.superseded(ctx, nil, "")
 	case db.LastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
-		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		errs, err := userErrors(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.BasicPayload{UserErrors: errs}, err
 	case db.Gone:
-		r.cookieEnded(ctx, c.Caller.Session.ID, false)
+		r.clearEndedCookie(ctx, c.Caller.Session.ID, false)
 	}
-	return &graph.BasicPayload{UserErrors: accepted()}, nil
+	return &graph.BasicPayload{UserErrors: noErrors()}, nil
 }

@@ -23,7 +23,7 @@ const (
 func setEmail(u *db.User, text string) error {
 	email, canonical, err := identity.Email(text)
 	if err != nil {
-		return at(err, "email")
+		return atField(err, "email")
 	}
 	u.Email, u.EmailCanonical = &email, canonical
 	return nil
@@ -36,7 +36,7 @@ func setUsername(u *db.User, text *string) error {
 	}
 	username, canonical, err := identity.Username(*text)
 	if err != nil {
-		return at(err, "username")
+		return atField(err, "username")
 	}
 	u.Username, u.UsernameCanonical = &username, &canonical
 	return nil
@@ -67,7 +67,7 @@ func setName(u *db.User, text *string) error {
 	}
 	name, err := identity.Text(*text, maxName)
 	if err != nil {
-		return at(err, "name")
+		return atField(err, "name")
 	}
 	u.Name = &name
 	return nil
@@ -130,11 +130,11 @@ func unsigned(v any) any {
 	return v
 }
 
-// taken gives the refusal of a name that somebody has, after telling the owner of an address that it was tried (LG-04).
-func (r *resolver) taken(ctx context.Context, wanted *db.User, which *db.Taken) error {
+// takenError gives the refusal of a name that somebody has, after telling the owner of an address that it was tried (LG-04).
+func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {
 		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)
-		if may, err := r.mayMail(ctx, m.Kind, m.AddressCanonical); err != nil || !may {
+		if may, err := r.allowMail(ctx, m.Kind, m.AddressCanonical); err != nil || !may {
 			return cmp.Or(err, alreadyExists(which))
 		}
 		if err := r.DB.QueueMails(ctx, m); err != nil {

@@ -13,19 +13,17 @@ import (
 func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	payload, err := r.register(ctx, input)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "register"}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "register"}))
 		return &graph.RegisterPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
-// Where the address must be confirmed first, the answer is the same for a new address and for one that is taken, and whose mailbox it
-// is learns which (LG-04). The hash is made either way.
 func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	if !r.RegistrationOpen {
 		return nil, fault.New(fault.FeatureDisabled, "This server does not take new accounts.")
 	}
-	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
 		return nil, err
 	}
 	if r.MailOff && input.SendPasswordSetupEmail && input.Password.Value() == nil {
@@ -39,59 +37,81 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	var taken *db.Taken
-	write := func(s *db.Session) (made *db.User, err error) {
-		if taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...); taken == nil {
-			made = user
-		}
-		return made, err
+	if r.RequireVerifiedEmail {
+		return r.registerConfirmed(ctx, input, user, notes)
 	}
-	in := &graph.LoginPayload{}
-	if input.SignIn && !r.RequireVerifiedEmail {
-		p := proof{user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: user.CreatedAt, delivery: input.TokenDelivery}
-		in, err = r.startSession(ctx, p, write)
+	return r.registerOpen(ctx, input, user, notes)
+}
+
+// registerConfirmed is for servers that want a confirmed address before the first sign-in. A new address and a taken one
+// get the same answer; only the owner of the mailbox learns the difference (LG-04).
+func (r *resolver) registerConfirmed(
+	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
+) (*graph.RegisterPayload, error) {
+	taken, err := r.DB.Register(ctx, user, nil, r.firstMails(ctx, user, input), notes...)
+	if err == nil && taken != nil {
+		err = r.takenError(ctx, user, taken)
+		if taken.Username {
+			return nil, err
+		}
+		err = r.record(ctx, err, db.Event{Action: "register"})
+	}
+	if err != nil && !fault.Is(err, fault.AlreadyExists) {
+		return nil, err
+	}
+	return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: noErrors()}, nil
+}
+
+// registerOpen creates an account that can be used at once, and signs it in where the input asks for a session.
+func (r *resolver) registerOpen(
+	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
+) (*graph.RegisterPayload, error) {
+	var taken *db.Taken
+	write := func(s *db.Session) (_ *db.User, err error) {
+		if taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...); err != nil || taken != nil {
+			return nil, err
+		}
+		return user, nil
+	}
+	login, err := &graph.LoginPayload{}, error(nil)
+	if input.SignIn {
+		login, err = r.startSession(ctx, proof{
+			user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: user.CreatedAt, delivery: input.TokenDelivery,
+		}, write)
 	} else {
 		_, err = write(nil)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if taken != nil {
-		err = r.taken(ctx, user, taken)
-		if r.RequireVerifiedEmail && !taken.Username && fault.Is(err, fault.AlreadyExists) {
-			err = r.record(ctx, err, db.Event{Action: "register"})
-		}
-	}
 	switch {
-	case r.RequireVerifiedEmail && (err == nil || fault.Is(err, fault.AlreadyExists) && !taken.Username):
-		return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: accepted()}, nil
 	case err != nil:
 		return nil, err
+	case taken != nil:
+		return nil, r.takenError(ctx, user, taken)
 	}
-	return &graph.RegisterPayload{User: user, Session: in.Session, Tokens: in.Tokens, UserErrors: accepted()}, nil
+	return &graph.RegisterPayload{
+		User: user, Session: login.Session, Tokens: login.Tokens, UserErrors: noErrors(),
+	}, nil
 }
 
-// firstPassword gives a new account its password: one that nobody learns where none was chosen (PW-17). It tells what the log shall
-// say of it. Hashing comes before the database is asked, and holds no connection.
+// firstPassword sets the password of a new account and gives notes for the audit log. Without a chosen password the
+// account gets one that nobody learns (PW-17). The hash is made before the database is asked, for a taken name too: a slow
+// hash holds no connection, and its time tells nothing.
 func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
-	text := rand.Text() + rand.Text() // 260 bits
-	if chosen != nil {
-		text = *chosen
-		guessable, err := r.checkPassword(ctx, text, identifiers(user)...)
-		if err != nil {
-			return nil, at(err, "password")
-		}
-		if guessable {
-			notes = append(notes, "guessable_password")
-		}
-	} else {
-		notes = append(notes, "no_password")
+	if chosen == nil {
+		user.PasswordHash, err = r.Hasher.Hash(ctx, rand.Text()+rand.Text()) // 260 bits
+		return []string{"no_password"}, err
 	}
-	user.PasswordHash, err = r.Hasher.Hash(ctx, text)
+	guessable, err := r.checkPassword(ctx, *chosen, identifiers(user)...)
+	if err != nil {
+		return nil, atField(err, "password")
+	}
+	if guessable {
+		notes = append(notes, "guessable_password")
+	}
+	user.PasswordHash, err = r.Hasher.Hash(ctx, *chosen)
 	return notes, err
 }
 
-// firstMails are those of a new account.
+// firstMails makes the mails to the owner of a new account.
 func (r *resolver) firstMails(ctx context.Context, u *db.User, input graph.RegisterInput) (mails []*db.Mail) {
 	if r.MailOff {
 		return nil

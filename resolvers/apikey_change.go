@@ -17,10 +17,10 @@ func (r *resolver) UpdateAPIKey(ctx context.Context, input graph.UpdateAPIKeyInp
 	}
 	key, err := r.updateKey(ctx, c, input)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
 	}
-	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: accepted()}, nil
+	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateAPIKeyInput) (*db.ApiKey, error) {
@@ -28,7 +28,7 @@ func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateA
 	if name != nil {
 		text, err := identity.Text(*name, maxKeyName)
 		if err != nil {
-			return nil, at(err, "name")
+			return nil, atField(err, "name")
 		}
 		name = &text
 	}
@@ -38,19 +38,21 @@ func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateA
 		}
 		scopes = unique(scopes)
 	}
-	return found(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
+	return keyOrNotFound(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
 }
 
-// keyID reads the id of a key; the zero id, which no key has, for anything else.
+// keyID parses the id of a key. Any other text gives the zero id, which no key has.
 func keyID(text string) (id db.KeyID) {
 	_ = id.UnmarshalText([]byte(text))
 	return id
 }
 
-// found refuses in the same words for a key that is somebody else's and for one that never was (AK-07).
-func found(key *db.ApiKey, err error) (*db.ApiKey, error) {
+func keyOrNotFound(key *db.ApiKey, err error) (*db.ApiKey, error) {
 	if err == nil && key == nil {
-		err = fault.New(fault.NotFound, "There is no such API key.", "input", "id")
+		err = errNoKey()
 	}
 	return key, err
 }
+
+// errNoKey is the error for a key that does not exist and for a key of somebody else (AK-07).
+func errNoKey() error { return fault.New(fault.NotFound, "There is no such API key.", "input", "id") }

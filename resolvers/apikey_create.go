@@ -19,7 +19,7 @@ func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInp
 	}
 	payload, err := r.createKey(ctx, c, input)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -28,7 +28,7 @@ func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInp
 func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
 	name, err := identity.Text(input.Name, maxKeyName)
 	if err != nil {
-		return nil, at(err, "name")
+		return nil, atField(err, "name")
 	}
 	now, expires := r.now(), input.ExpiresAt.Value()
 	if expires != nil {
@@ -61,7 +61,7 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
 	}
 	text := made.Text.Reveal()
-	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: accepted()}, nil
+	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: noErrors()}, nil
 }
 
 func unique(scopes []db.Permission) []db.Permission {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
-	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
 // DeleteAPIKey is Mutation.deleteApiKey.
@@ -14,18 +13,16 @@ func (r *resolver) DeleteAPIKey(ctx context.Context, input graph.DeleteAPIKeyInp
 	if err != nil {
 		return nil, err
 	}
-	var id db.KeyID
 	deleted := false
-	if id.UnmarshalText([]byte(input.ID)) == nil {
+	if id := keyID(input.ID); !id.IsZero() {
 		if deleted, err = r.DB.DeleteKey(ctx, c.User.ID, id, c.Session.ID, r.now()); err != nil {
 			return nil, err
 		}
 	}
 	if !deleted {
-		// The same for a key that is somebody else's and for one that never was (AK-07).
-		missing := fault.New(fault.NotFound, "There is no such API key.", "input", "id")
-		errs, err := refused(r.record(ctx, missing, db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		e := db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}
+		errs, err := userErrors(r.record(ctx, errNoKey(), e))
 		return &graph.DeleteAPIKeyPayload{UserErrors: errs}, err
 	}
-	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: accepted()}, nil
+	return &graph.DeleteAPIKeyPayload{DeletedAPIKeyID: &input.ID, UserErrors: noErrors()}, nil
 }

@@ -18,11 +18,11 @@ func (r *resolver) RotateAPIKey(ctx context.Context, input graph.RotateAPIKeyInp
 		return nil, err
 	}
 	swap := &db.ApiKey{Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix}
-	key, err := found(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
+	key, err := keyOrNotFound(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}))
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	text := made.Text.Reveal()
-	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: accepted()}, nil
+	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: noErrors()}, nil
 }

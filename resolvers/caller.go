@@ -48,10 +48,10 @@ type callerSchema struct{ graphql.ExecutableSchema }
 type callerKey struct{}
 
 type callerSlot struct {
-	mu   sync.Mutex
-	done bool
-	is   *caller
-	err  error
+	mu     sync.Mutex
+	done   bool
+	caller *caller
+	err    error
 }
 
 // Exec is graphql.ExecutableSchema.
@@ -73,17 +73,17 @@ func (r *resolver) caller(ctx context.Context) (*caller, error) {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if !slot.done {
-		slot.is, slot.err = r.lookUp(ctx)
+		slot.caller, slot.err = r.lookUp(ctx)
 		slot.done = true
 		v := visit.From(ctx)
-		if slot.err == nil && slot.is == nil && (v.Credential != "" || v.Ambiguous) {
+		if slot.err == nil && slot.caller == nil && (v.Credential != "" || v.Ambiguous) {
 			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
 			if v.SessionCookie && !v.Ambiguous {
 				v.ClearCookie(r.Cookie.Clear())
 			}
 		}
 	}
-	return slot.is, slot.err
+	return slot.caller, slot.err
 }
 
 // forget makes the next field of this operation look the caller up anew: what ran just now may have ended the session.

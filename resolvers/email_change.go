@@ -15,8 +15,7 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	}
 	e := r.edit(ctx, c, "change_email")
 	e.current = input.CurrentPassword.Value()
-	err = e.takeEmail(input.Email)
-	return r.userPayload(r.apply(ctx, c, e, err))
+	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }
 
 // changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go out for one
@@ -29,7 +28,7 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 	if e.Email && !e.AtOnce {
 		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
 			var err error
-			if ask[kind], err = r.mayMail(ctx, kind, e.To.EmailCanonical); err != nil {
+			if ask[kind], err = r.allowMail(ctx, kind, e.To.EmailCanonical); err != nil {
 				return nil, err
 			}
 		}

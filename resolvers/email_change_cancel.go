@@ -13,10 +13,10 @@ func (r *resolver) CancelEmailChange(ctx context.Context, input graph.CancelEmai
 	user, err := r.cancelEmailChange(ctx, input.Token)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "cancel_email_change"}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "cancel_email_change"}))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {

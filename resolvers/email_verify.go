@@ -14,9 +14,9 @@ func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendV
 	pending := input != nil && input.Pending
 	if input != nil {
 		if email := input.Email.Value(); email != nil && pending {
-			return r.asked(ctx, e, fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"))
+			return r.basicPayload(ctx, e, fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"))
 		} else if email != nil {
-			return r.askMail(ctx, e.Action, db.MailVerifyEmail, *email)
+			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email)
 		}
 	}
 	c, err := r.person(ctx)
@@ -28,24 +28,24 @@ func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendV
 	}
 	e.User, e.Sess = c.User.ID, c.Caller.Session.ID
 	if pending {
-		return r.asked(ctx, e, r.askPendingMail(ctx, c, e))
+		return r.basicPayload(ctx, e, r.requestPendingMail(ctx, c, e))
 	}
-	return r.asked(ctx, e, r.askOwnMail(ctx, c, e))
+	return r.basicPayload(ctx, e, r.requestOwnMail(ctx, c, e))
 }
 
-func (r *resolver) askOwnMail(ctx context.Context, c *caller, e db.Event) error {
+func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) error {
 	switch {
 	case r.MailOff:
 		return errNoMail()
 	case c.User.EmailVerified() || c.User.Email == nil:
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
-	return r.queue(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+	return r.queueMail(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
 }
 
-// askPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it is asked for:
+// requestPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it is asked for:
 // its owner learns of it, and nothing to confirm is mailed.
-func (r *resolver) askPendingMail(ctx context.Context, c *caller, e db.Event) error {
+func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event) error {
 	switch {
 	case r.MailOff:
 		return errNoMail()
@@ -60,7 +60,7 @@ func (r *resolver) askPendingMail(ctx context.Context, c *caller, e db.Event) er
 	if owner != nil {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
-	return r.queue(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
+	return r.queueMail(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
 }
 
 // VerifyEmail is Mutation.verifyEmail.
@@ -68,40 +68,41 @@ func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	user, err := r.verifyEmail(ctx, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*db.User, error) {
-	s := shown{
+	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), action: "verify_email",
 		purposes: []db.Purpose{db.PurposeVerifyEmail, db.PurposeConfirmChange},
 	}
-	m, err := r.showing(ctx, s)
+	m, err := r.findToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
-			return r.confirmChange(ctx, m)
+			return orStale(r.confirmChange(ctx, m))
 		}
-		return r.DB.ConfirmEmail(ctx, m, r.now())
+		return orStale(r.DB.ConfirmEmail(ctx, m, r.now()))
 	})
 	switch {
 	case err != nil || user != nil:
 		return user, err
-	case why == "spent" && input.AllowConfirmed:
-		return r.confirmedBefore(ctx, s, m)
+	case reason == "spent" && input.AllowConfirmed:
+		return r.confirmedBefore(ctx, in, m)
 	}
-	return nil, r.deadMail(ctx, s.action, m.User.ID, why)
+	return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
 }
 
-// confirmChange makes the address that waits that of the account, and tells the former address of it, with a link to take it
-// back.
+// confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
 func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, error) {
-	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified()})
+	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{
+		NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified(),
+	})
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
 		err = r.record(ctx, alreadyExists(taken), db.Event{Action: "verify_email", User: m.User.ID})
@@ -109,14 +110,15 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 	return user, err
 }
 
-// confirmedBefore answers for a token that confirmed the address of the account before, as that is now (OT-15).
-func (r *resolver) confirmedBefore(ctx context.Context, s shown, m *db.Mailed) (*db.User, error) {
+// confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account (OT-15).
+func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.Mailed) (*db.User, error) {
 	m, err := r.DB.Mailed(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err
 	}
 	if m == nil || !m.Confirmed(r.now()) {
-		return nil, r.deadMail(ctx, s.action, db.UserID{}, "spent")
+		return nil, r.rejectToken(ctx, in.action, db.UserID{}, "spent")
 	}
-	return &m.User, r.DB.Record(ctx, db.Event{Action: s.action, Note: "confirmed_before", User: m.User.ID}, r.now())
+	e := db.Event{Action: in.action, Note: "confirmed_before", User: m.User.ID}
+	return &m.User, r.DB.Record(ctx, e, r.now())
 }

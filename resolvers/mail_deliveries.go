@@ -46,13 +46,13 @@ func (r *resolver) RetryMailDelivery(ctx context.Context, input graph.RetryMailD
 	if err != nil {
 		return nil, err
 	}
-	e := c.acted("retry_mail_delivery")
+	e := c.actorEvent("retry_mail_delivery")
 	mail, err := r.retryMail(ctx, input.ID, e)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.RetryMailDeliveryPayload{UserErrors: errs}, err
 	}
-	return &graph.RetryMailDeliveryPayload{Delivery: mail, UserErrors: accepted()}, nil
+	return &graph.RetryMailDeliveryPayload{Delivery: mail, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) retryMail(ctx context.Context, text string, e db.Event) (*db.Mail, error) {
@@ -76,7 +76,7 @@ func errNoDelivery() error { return fault.New(fault.NotFound, "There is no such 
 
 // mailCursor is userCursor for the list of mails.
 func (r *resolver) mailCursor(id db.MailID, state *db.MailState) string {
-	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], mailCursorMAC(r.cursors, id, state)...))
+	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], mailCursorMAC(r.cursorKey, id, state)...))
 }
 
 func mailCursorMAC(key secret.Key, id db.MailID, state *db.MailState) []byte {
@@ -93,7 +93,7 @@ func (r *resolver) readMailCursor(text string, state *db.MailState) (id db.MailI
 		return id, false
 	}
 	copy(id.UUID[:], raw)
-	for _, key := range append([]secret.Key{r.cursors}, r.cursors.Previous()...) {
+	for _, key := range append([]secret.Key{r.cursorKey}, r.cursorKey.Previous()...) {
 		ok = ok || hmac.Equal(raw[len(id.UUID):], mailCursorMAC(key, id, state))
 	}
 	return id, ok

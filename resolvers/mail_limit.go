@@ -41,16 +41,16 @@ func newMailLimits(deps Deps) (*mailLimits, error) {
 	return &mailLimits{limiter, deps.Master.Stable("mail limits")}, nil
 }
 
-// mayMail tells whether an address may get another mail of a kind, and counts it. It asks nobody whether the address is
+// allowMail tells whether an address may get another mail of a kind, and counts it. It asks nobody whether the address is
 // anybody's, and what it says must not be told to the caller.
-func (r *resolver) mayMail(ctx context.Context, kind db.MailKind, canonical string) (bool, error) {
-	if r.mails == nil {
+func (r *resolver) allowMail(ctx context.Context, kind db.MailKind, canonical string) (bool, error) {
+	if r.mailLimits == nil {
 		return true, nil
 	}
-	block := base64.RawURLEncoding.EncodeToString(r.mails.name.MAC([]byte(kind), []byte(canonical)))
-	d, err := r.mails.limiter.Allow(ctx, "minute", block)
+	block := base64.RawURLEncoding.EncodeToString(r.mailLimits.name.MAC([]byte(kind), []byte(canonical)))
+	d, err := r.mailLimits.limiter.Allow(ctx, "minute", block)
 	for n := 0; err == nil && d.Allowed && n < mailsAnHour; n++ {
-		if d, err = r.mails.limiter.Allow(ctx, "hour", block+"."+strconv.Itoa(n)); d.Allowed {
+		if d, err = r.mailLimits.limiter.Allow(ctx, "hour", block+"."+strconv.Itoa(n)); d.Allowed {
 			return true, err
 		}
 		d.Allowed = true // the next one, perhaps

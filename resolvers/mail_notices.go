@@ -17,7 +17,7 @@ func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User,
 		return nil
 	}
 	m := r.mail(ctx, kind, u.ID, *u.Email, u.EmailCanonical)
-	data.Device, data.IP = device(some(visit.From(ctx).UserAgent)).Name, address(ctx)
+	data.Device, data.IP = device(nilIfEmpty(visit.From(ctx).UserAgent)).Name, clientIP(ctx)
 	m.Data = data
 	return []*db.Mail{m}
 }

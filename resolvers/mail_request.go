@@ -9,32 +9,32 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// asked is the answer to whoever asks for a mail; a refusal is written down.
-func (r *resolver) asked(ctx context.Context, e db.Event, err error) (*graph.BasicPayload, error) {
+// basicPayload is the answer to whoever asks for a mail; a refusal is written down.
+func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*graph.BasicPayload, error) {
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.BasicPayload{UserErrors: errs}, err
 	}
-	return &graph.BasicPayload{UserErrors: accepted()}, nil
+	return &graph.BasicPayload{UserErrors: noErrors()}, nil
 }
 
-// askMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run, and the
+// requestMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run, and the
 // answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
-func (r *resolver) askMail(ctx context.Context, action string, kind db.MailKind, address string) (*graph.BasicPayload, error) {
+func (r *resolver) requestMail(ctx context.Context, action string, kind db.MailKind, address string) (*graph.BasicPayload, error) {
 	e := db.Event{Action: action}
 	if r.MailOff {
-		return r.asked(ctx, e, errNoMail())
+		return r.basicPayload(ctx, e, errNoMail())
 	}
 	email, canonical, err := identity.Email(address)
 	if err != nil {
-		return r.asked(ctx, e, at(err, "email"))
+		return r.basicPayload(ctx, e, atField(err, "email"))
 	}
-	return r.asked(ctx, e, r.queue(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
+	return r.basicPayload(ctx, e, r.queueMail(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
 }
 
-// queue queues a mail that was asked for, unless its address had too many: then nothing is different but the note in the log.
-func (r *resolver) queue(ctx context.Context, e db.Event, m *db.Mail) error {
-	allowed, err := r.mayMail(ctx, m.Kind, m.AddressCanonical)
+// queueMail queues a mail that was asked for, unless its address had too many: then nothing is different but the note in the log.
+func (r *resolver) queueMail(ctx context.Context, e db.Event, m *db.Mail) error {
+	allowed, err := r.allowMail(ctx, m.Kind, m.AddressCanonical)
 	if err != nil {
 		return err
 	}

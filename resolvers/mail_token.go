@@ -1,7 +1,9 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -9,40 +11,40 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// shown is what somebody shows of a mail: the token of its link, or its code beside the address that it went to.
-type shown struct {
+// tokenInput is what a caller gives from a mail: the token of its link, or its code and the address that the mail went to.
+type tokenInput struct {
 	text     string
-	email    *string // compared where there is a token; a code is worth nothing without it
+	email    *string // must be the address of the token; a code needs it
 	purposes []db.Purpose
-	action   string // of the events
+	action   string // of the audit events
 }
 
-// mailed reads the token that is shown, and refuses one that is good for nothing, all with the same answer (OT-04). It changes
-// nothing but the count of a wrong code. Only what is redeemed afterwards is known to have been good.
-func (r *resolver) mailed(ctx context.Context, s shown) (*db.Mailed, error) {
-	m, err := r.showing(ctx, s)
+// redeemableToken finds a token and checks that it can be redeemed. Every fault reads alike (OT-04). It changes only the
+// count of wrong codes. The token may still be redeemed or revoked before redeem: see there.
+func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.Mailed, error) {
+	m, err := r.findToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if why := m.Why(r.now(), s.purposes...); why != "" {
-		return nil, r.deadMail(ctx, s.action, m.User.ID, why)
+	if reason := m.Why(r.now(), in.purposes...); reason != "" {
+		return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
 	}
 	return m, nil
 }
 
-// showing is mailed without a look at whether the token is good.
-func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
+// findToken finds a token, whether it can be redeemed or not.
+func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.Mailed, error) {
 	canonical := ""
-	if s.email != nil {
+	if in.email != nil {
 		var err error
-		if _, canonical, err = identity.Email(*s.email); err != nil {
+		if _, canonical, err = identity.Email(*in.email); err != nil {
 			return nil, errMailToken()
 		}
 	}
 	var id db.TokenID
-	if parsed, err := r.Codec.ParseOneTime(s.text); err == nil {
+	if parsed, err := r.Codec.ParseOneTime(in.text); err == nil {
 		id = db.TokenIDFrom(parsed)
-	} else if id, err = r.byCode(ctx, s, canonical); err != nil {
+	} else if id, err = r.tokenByCode(ctx, in, canonical); err != nil {
 		return nil, err
 	}
 	m, err := r.DB.Mailed(ctx, id)
@@ -50,57 +52,76 @@ func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
 	case err != nil:
 		return nil, err
 	case m == nil:
-		return nil, r.deadMail(ctx, s.action, db.UserID{}, "unknown_token")
-	case s.email != nil && m.Token.AddressCanonical != canonical:
-		return nil, r.deadMail(ctx, s.action, m.User.ID, "other_address") // OT-06
+		return nil, r.rejectToken(ctx, in.action, db.UserID{}, "unknown_token")
+	case in.email != nil && m.Token.AddressCanonical != canonical:
+		return nil, r.rejectToken(ctx, in.action, m.User.ID, "other_address") // OT-06
 	}
 	return m, nil
 }
 
-// byCode finds the token of a code. People type the digits in groups.
-func (r *resolver) byCode(ctx context.Context, s shown, canonical string) (id db.TokenID, err error) {
-	code := strings.ReplaceAll(s.text, " ", "")
+// tokenByCode finds the token of a code, which may have spaces between its digits.
+func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical string) (id db.TokenID, err error) {
+	code := strings.ReplaceAll(in.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
 		return id, errMailToken()
 	}
 	right := func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) }
-	id, err = r.DB.TryCode(ctx, canonical, s.purposes, right, s.action, r.now())
+	id, err = r.DB.TryCode(ctx, canonical, in.purposes, right, in.action, r.now())
 	if err == nil && id.IsZero() {
-		err = noted{errMailToken()}
+		err = auditedError{errMailToken()}
 	}
 	return id, err
 }
 
-// redeem has do spend the token, and says why it is not good. Where do finds that it can not spend it, the account or the
-// token changed since m was read: it is read again, and tried once more if it is good still.
-func (r *resolver) redeem(
-	ctx context.Context, s shown, m *db.Mailed, do func(*db.Mailed) (*db.User, error),
-) (user *db.User, why string, err error) {
-	for range 2 {
-		if why = m.Why(r.now(), s.purposes...); why != "" {
-			return nil, why, nil
-		}
-		if user, err = do(m); err != nil || user != nil {
-			return user, "", err
-		}
-		again, err := r.DB.Mailed(ctx, m.Token.ID)
-		if err != nil || again == nil {
-			return nil, "unknown_token", err
-		}
-		m = again
+// errStale says that the token or its account changed after the token was read.
+var errStale = errors.New("the token or its account changed: read the token again")
+
+// orStale turns a missing user, by which db says that it redeemed nothing, into errStale.
+func orStale(user *db.User, err error) (*db.User, error) {
+	if err == nil && user == nil {
+		err = errStale
 	}
-	if why = m.Why(r.now(), s.purposes...); why == "" {
-		why = "overtaken"
-	}
-	return nil, why, nil
+	return user, err
 }
 
-// deadMail writes down why a token is good for nothing, and gives the refusal, which says nothing of that.
-func (r *resolver) deadMail(ctx context.Context, action string, user db.UserID, why string) error {
-	if err := r.DB.Record(ctx, db.Event{Action: action, Reason: why, User: user}, r.now()); err != nil {
+// redeem redeems a token by the function write, and rejects a token that can not be redeemed.
+func (r *resolver) redeem(
+	ctx context.Context, in tokenInput, m *db.Mailed, write func(*db.Mailed) (*db.User, error),
+) (*db.User, error) {
+	user, reason, err := r.tryRedeem(ctx, in, m, write)
+	if err == nil && reason != "" {
+		err = r.rejectToken(ctx, in.action, m.User.ID, reason)
+	}
+	return user, err
+}
+
+// tryRedeem is redeem, but gives the reason of a rejection. After errStale it reads the token again and retries once.
+func (r *resolver) tryRedeem(
+	ctx context.Context, in tokenInput, m *db.Mailed, write func(*db.Mailed) (*db.User, error),
+) (user *db.User, reason string, err error) {
+	for range 2 {
+		if reason = m.Why(r.now(), in.purposes...); reason != "" {
+			return nil, reason, nil
+		}
+		if user, err = write(m); !errors.Is(err, errStale) {
+			return user, "", err
+		}
+		if m, err = r.DB.Mailed(ctx, m.Token.ID); err != nil {
+			return nil, "", err
+		}
+		if m == nil {
+			return nil, "unknown_token", nil
+		}
+	}
+	return nil, cmp.Or(m.Why(r.now(), in.purposes...), "overtaken"), nil
+}
+
+// rejectToken records why a token can not be redeemed. The error does not tell the caller why.
+func (r *resolver) rejectToken(ctx context.Context, action string, user db.UserID, reason string) error {
+	if err := r.DB.Record(ctx, db.Event{Action: action, Reason: reason, User: user}, r.now()); err != nil {
 		return err
 	}
-	return noted{errMailToken()}
+	return auditedError{errMailToken()}
 }
 
 func errMailToken() error {

@@ -27,11 +27,11 @@ func purposes(p graph.TokenPurpose) []db.Purpose {
 
 // TokenIsValid is Query.tokenIsValid.
 func (q queries) TokenIsValid(ctx context.Context, purpose graph.TokenPurpose, token string, email *string) (*bool, error) {
-	s := shown{text: token, email: email, purposes: purposes(purpose), action: "token_is_valid"}
-	m, err := q.showing(ctx, s)
+	in := tokenInput{text: token, email: email, purposes: purposes(purpose), action: "token_is_valid"}
+	m, err := q.findToken(ctx, in)
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err
 	}
-	valid := err == nil && m.Why(q.now(), s.purposes...) == ""
+	valid := err == nil && m.Why(q.now(), in.purposes...) == ""
 	return &valid, nil
 }

@@ -24,16 +24,16 @@ func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt,
 	if err != nil || !r.Throttle {
 		return a, func() {}, err
 	}
-	if err := r.throttled(ctx, a); err != nil {
+	if err := r.checkThrottle(ctx, a); err != nil {
 		return nil, nil, err
 	}
-	leave, waited, err := r.enter(ctx, a.Bucket())
+	leave, waited, err := r.awaitTurn(ctx, a.Bucket())
 	if err != nil {
 		return nil, nil, err
 	}
 	if waited { // what was read is out of date
 		if a, err = r.DB.Attempt(ctx, who); err == nil {
-			err = r.throttled(ctx, a)
+			err = r.checkThrottle(ctx, a)
 		}
 		if err != nil {
 			leave()
@@ -43,7 +43,7 @@ func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt,
 	return a, leave, nil
 }
 
-func (r *resolver) enter(ctx context.Context, bucket string) (leave func(), waited bool, err error) {
+func (r *resolver) awaitTurn(ctx context.Context, bucket string) (leave func(), waited bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
 	leave, waited, err = r.turns.Enter(wait, bucket)
@@ -53,8 +53,8 @@ func (r *resolver) enter(ctx context.Context, bucket string) (leave func(), wait
 	return leave, waited, err
 }
 
-// throttled refuses an attempt that comes too soon after failures; the same for an account that does not exist (LG-08).
-func (r *resolver) throttled(ctx context.Context, a *db.Attempt) error {
+// checkThrottle refuses an attempt that comes too soon after failures; the same for an account that does not exist (LG-08).
+func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	if a.FailedAt == nil {
 		return nil
 	}
@@ -70,16 +70,16 @@ func (r *resolver) throttled(ctx context.Context, a *db.Attempt) error {
 	return fault.Wait(fault.AccountLocked, "Too many failed sign-ins. Wait a moment, then try again.", left)
 }
 
-// failed counts the failure and writes it down, also for a caller who hung up during the check: guesses are not free for
+// countFailure counts the failure and writes it down, also for a caller who hung up during the check: guesses are not free for
 // those who do not wait for the answer.
-func (r *resolver) failed(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
+func (r *resolver) countFailure(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWithin)
 	defer cancel()
 	return r.DB.LoginFailed(ctx, a, reason, r.Throttle, now)
 }
 
-// whyFailed is for the audit log and never for the caller.
-func whyFailed(a *db.Attempt, right bool) string {
+// failureReason is for the audit log and never for the caller.
+func failureReason(a *db.Attempt, right bool) string {
 	switch {
 	case a.User.ID.IsZero():
 		return "unknown_account"

@@ -14,6 +14,8 @@ func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswor
 	}
 	e := r.edit(ctx, c, "change_password")
 	e.current = input.CurrentPassword.Value()
-	e.takePassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
-	return r.userPayload(r.apply(ctx, c, e, nil))
+	return r.userPayload(r.applyEdit(ctx, e, func() error {
+		e.setPassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
+		return nil
+	}))
 }

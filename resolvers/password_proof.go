@@ -13,33 +13,33 @@ import (
 // refuses is written down. The caller has to call leave when what the proof is for is done.
 func (r *resolver) prove(ctx context.Context, c *caller, given *string, action string) (a *db.Attempt, leave func(), err error) {
 	if given != nil {
-		return r.proveBy(ctx, c, *given, action, "currentPassword")
+		return r.checkCurrentPassword(ctx, c, *given, action, "currentPassword")
 	}
 	if r.profile(ctx).SessionSuffices || r.sudoEnd(ctx, &c.Caller.Session) != nil {
 		return nil, func() {}, nil
 	}
-	return nil, nil, r.askSudo(ctx, c, action)
+	return nil, nil, r.sudoRequired(ctx, c, action)
 }
 
-// proveBy checks the password of a person who is signed in. A wrong one is a failure of the account like that of a sign-in:
+// checkCurrentPassword checks the password of a person who is signed in. A wrong one is a failure of the account like that of a sign-in:
 // it counts in the same place, is slowed down by the same delays and waits for the same turns (PW-09, LG-06).
-func (r *resolver) proveBy(
+func (r *resolver) checkCurrentPassword(
 	ctx context.Context, c *caller, given, action, field string,
 ) (a *db.Attempt, leave func(), err error) {
 	if err := password.CheckForm(given); err != nil {
-		return nil, nil, at(err, field)
+		return nil, nil, atField(err, field)
 	}
 	a, leave, err = r.attempt(ctx, db.Identifier{
-		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: address(ctx),
+		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: clientIP(ctx),
 		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
 	})
 	if err != nil {
-		return nil, nil, noted{err}
+		return nil, nil, auditedError{err}
 	}
 	a.Notices = r.notices(ctx, a)
 	right, err := r.Hasher.Verify(ctx, a.User.PasswordHash, given)
 	if err == nil && (!right || a.User.PasswordDisabledAt != nil) {
-		err = r.wrongPassword(ctx, a, whyFailed(a, right), field)
+		err = r.wrongPassword(ctx, a, failureReason(a, right), field)
 	}
 	if err != nil {
 		leave()
@@ -50,15 +50,15 @@ func (r *resolver) proveBy(
 
 // wrongPassword counts the failure and gives the refusal.
 func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, field string) error {
-	if err := r.failed(ctx, a, reason, r.now()); err != nil {
+	if err := r.countFailure(ctx, a, reason, r.now()); err != nil {
 		return err
 	}
-	return noted{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
+	return auditedError{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
 }
 
-// overtaken says why a step that was due did not happen: the session is over since a moment ago, or the password that was
+// superseded says why a step that was due did not happen: the session is over since a moment ago, or the password that was
 // shown was changed.
-func (r *resolver) overtaken(ctx context.Context, a *db.Attempt, field string) error {
+func (r *resolver) superseded(ctx context.Context, a *db.Attempt, field string) error {
 	forget(ctx)
 	if _, err := r.person(ctx); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 
 // RequestPasswordReset is Mutation.requestPasswordReset.
 func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
-	return r.askMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
+	return r.requestMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
 }
 
 // ResetPassword is Mutation.resetPassword.
@@ -17,53 +17,53 @@ func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordI
 	payload, err := r.resetPassword(ctx, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.ResetPasswordPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
-// resetPassword checks the token and the password first, then hashes, which takes long and holds no connection, and spends the
-// token last: a password that is refused, and a caller who is sent away, leave it good.
+// resetPassword redeems the token last. A weak password, and a server too busy to hash, leave the token redeemable. The
+// hash takes long and holds no connection.
 func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordInput) (*graph.ResetPasswordPayload, error) {
-	s := shown{
-		text: input.Token, email: input.Email.Value(), action: "reset_password", purposes: []db.Purpose{db.PurposeResetPassword},
+	in := tokenInput{
+		text: input.Token, email: input.Email.Value(), action: "reset_password",
+		purposes: []db.Purpose{db.PurposeResetPassword},
 	}
-	m, err := r.mailed(ctx, s)
+	m, err := r.redeemableToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	note, err := r.checkNewPassword(ctx, input.NewPassword, &m.User)
 	if err != nil {
-		return nil, r.record(ctx, at(err, "newPassword"), db.Event{Action: s.action, User: m.User.ID})
+		return nil, r.record(ctx, atField(err, "newPassword"), db.Event{Action: in.action, User: m.User.ID})
 	}
 	hash, err := r.Hasher.Hash(ctx, input.NewPassword)
 	if err != nil {
 		return nil, err
 	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
-		return r.DB.ResetPassword(ctx, m, hash, note, r.now(), r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})...)
+	user, err := r.redeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
+		notice := r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})
+		return orStale(r.DB.ResetPassword(ctx, m, hash, note, r.now(), notice...))
 	})
-	if err == nil && why != "" {
-		err = r.deadMail(ctx, s.action, m.User.ID, why)
-	}
 	if err != nil {
 		return nil, err
 	}
 	return r.afterReset(ctx, user)
 }
 
-// afterReset signs the person in where an older API documents it so, and nowhere else (OT-09): a reset proves that somebody
-// reads the mailbox, and is no way around what a sign-in asks beyond the password.
+// afterReset starts a session only for a dialect that documents it (OT-09): a reset proves a mailbox, and must not skip
+// what a sign-in asks beyond the password.
 func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetPasswordPayload, error) {
-	payload := &graph.ResetPasswordPayload{User: user, UserErrors: accepted()}
+	payload := &graph.ResetPasswordPayload{User: user, UserErrors: noErrors()}
 	if !r.profile(ctx).SignInAfterReset {
 		return payload, nil
 	}
-	p := proof{user: user, method: db.AuthMagicLink, at: r.now(), delivery: graph.TokenDeliveryBody} // what was shown came by mail
-	in, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+	// The proof is a magic link: the token came by mail.
+	p := proof{user: user, method: db.AuthMagicLink, at: r.now(), delivery: graph.TokenDeliveryBody}
+	login, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
 		started, err := r.DB.Login(ctx, &db.Attempt{User: *user}, s, r.SessionLimit)
-		if !started { // changed again since: they sign in by what counts now
+		if !started { // the account changed again: there is no session
 			return nil, err
 		}
 		return user, err
@@ -71,6 +71,6 @@ func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetP
 	if err != nil {
 		return nil, err
 	}
-	payload.Session, payload.Tokens = in.Session, in.Tokens
+	payload.Session, payload.Tokens = login.Session, login.Tokens
 	return payload, nil
 }

@@ -65,22 +65,22 @@ type Issuer interface {
 // resolver serves the root fields and what rows can not answer themselves.
 type resolver struct {
 	Deps
-	turns   limit.Turns // one password check at a time for each account
-	standIn secret.Key  // for accounts that do not exist
-	devices secret.Key  // that were signed in from
-	cursors secret.Key  // signs where a page of a list ends
-	denials *limit.Sample
-	mails   *mailLimits // nil where nothing is counted
+	turns      limit.Turns // one password check at a time for each account
+	pseudonyms secret.Key  // for accounts that do not exist
+	deviceKey  secret.Key  // that were signed in from
+	cursorKey  secret.Key  // signs where a page of a list ends
+	denials    *limit.Sample
+	mailLimits *mailLimits // nil where nothing is counted
 }
 
 // New makes the executable schema. It fails when a root field does not say who may call it.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
-		Deps: deps, standIn: deps.Master.Stable("login stand-in"), devices: deps.Master.Stable("known devices"),
-		cursors: deps.Master.Key("cursors"), denials: limit.NewSample(),
+		Deps: deps, pseudonyms: deps.Master.Stable("login stand-in"), deviceKey: deps.Master.Stable("known devices"),
+		cursorKey: deps.Master.Key("cursors"), denials: limit.NewSample(),
 	}
 	var err error
-	if r.mails, err = newMailLimits(deps); err != nil {
+	if r.mailLimits, err = newMailLimits(deps); err != nil {
 		return nil, err
 	}
 	schema := graph.NewExecutableSchema(graph.Config{

@@ -145,13 +145,13 @@ func TestGrantable(t *testing.T) {
 }
 
 // The codes of refusals that callers see are members of the enum; others stay errors.
-func TestRefused(t *testing.T) {
+func TestUserErrors(t *testing.T) {
 	t.Parallel()
-	if errs, err := refused(errRefreshToken()); err != nil || len(errs) != 1 || errs[0].Code != graph.ErrorCodeInvalidToken {
+	if errs, err := userErrors(errRefreshToken()); err != nil || len(errs) != 1 || errs[0].Code != graph.ErrorCodeInvalidToken {
 		t.Errorf("%v, %v", errs, err)
 	}
 	for _, e := range []error{errSignIn(), fault.New(fault.Forbidden, "No."), nil} {
-		if errs, err := refused(e); errs != nil || err != e {
+		if errs, err := userErrors(e); errs != nil || err != e {
 			t.Errorf("%v became %v, %v", e, errs, err)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// canDeliver refuses, before anything is done, a cookie that would not arrive, and one for a page that is not trusted: it
+// checkDelivery refuses, before anything is done, a cookie that would not arrive, and one for a page that is not trusted: it
 // would sign the browser in as somebody whom the page chose.
-func (r *resolver) canDeliver(ctx context.Context, delivery graph.TokenDelivery) error {
+func (r *resolver) checkDelivery(ctx context.Context, delivery graph.TokenDelivery) error {
 	switch {
 	case delivery != graph.TokenDeliveryCookie:
 		return nil
@@ -30,8 +30,8 @@ func (r *resolver) setCookie(ctx context.Context, s *db.Session) {
 	visit.From(ctx).SetCookie(r.Cookie.Set(text, s.AbsoluteEnd.Sub(r.now())))
 }
 
-// cookieEnded clears the cookie of the request when its session is the one that just ended, or when all did.
-func (r *resolver) cookieEnded(ctx context.Context, ended db.SessionID, all bool) {
+// clearEndedCookie clears the cookie of the request when its session is the one that just ended, or when all did.
+func (r *resolver) clearEndedCookie(ctx context.Context, ended db.SessionID, all bool) {
 	v := visit.From(ctx)
 	if !v.SessionCookie {
 		return
@@ -42,9 +42,9 @@ func (r *resolver) cookieEnded(ctx context.Context, ended db.SessionID, all bool
 	}
 }
 
-// ownEnded clears the cookie of an administrator whose own sessions just ended with those of the account user.
-func (r *resolver) ownEnded(ctx context.Context, c *caller, user db.UserID) {
+// clearOwnCookie clears the cookie of an administrator whose own sessions just ended with those of the account user.
+func (r *resolver) clearOwnCookie(ctx context.Context, c *caller, user db.UserID) {
 	if user == c.User.ID {
-		r.cookieEnded(ctx, c.Caller.Session.ID, false)
+		r.clearEndedCookie(ctx, c.Caller.Session.ID, false)
 	}
 }

@@ -22,7 +22,7 @@ func device(userAgent *string) *graph.Device {
 		return &graph.Device{Name: "Unknown device"}
 	}
 	ua := useragent.Parse(*userAgent)
-	d := &graph.Device{Name: "Unknown device", Client: some(ua.Name), ClientVersion: some(ua.Version), Os: some(ua.OS)}
+	d := &graph.Device{Name: "Unknown device", Client: nilIfEmpty(ua.Name), ClientVersion: nilIfEmpty(ua.Version), Os: nilIfEmpty(ua.OS)}
 	place := ua.Device // iPhone, Pixel 7
 	if place == "" {
 		place = ua.OS
@@ -38,7 +38,7 @@ func device(userAgent *string) *graph.Device {
 	return d
 }
 
-func some(s string) *string {
+func nilIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -49,11 +49,11 @@ func some(s string) *string {
 // block, /24 or /48, in which most connections stay. Whoever reads the database learns neither.
 func (r *resolver) deviceID(ctx context.Context) []byte {
 	v := visit.From(ctx)
-	return r.devices.MAC([]byte(device(some(v.UserAgent)).Name), []byte(neighbourhood(v.IP)))[:16]
+	return r.deviceKey.MAC([]byte(device(nilIfEmpty(v.UserAgent)).Name), []byte(networkPrefix(v.IP)))[:16]
 }
 
-// neighbourhood is the address block of a device, "" where its address is unknown.
-func neighbourhood(ip netip.Addr) string {
+// networkPrefix is the address block of a device, "" where its address is unknown.
+func networkPrefix(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
 	bits := 48
 	if ip.Is4() {
@@ -66,8 +66,8 @@ func neighbourhood(ip netip.Addr) string {
 	return block.String()
 }
 
-// address is that of the caller, "" when unknown.
-func address(ctx context.Context) string {
+// clientIP is that of the caller, "" when unknown.
+func clientIP(ctx context.Context) string {
 	if ip := visit.From(ctx).IP; ip.IsValid() {
 		return ip.Unmap().String()
 	}

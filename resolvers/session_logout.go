@@ -15,14 +15,14 @@ func (r *resolver) Logout(ctx context.Context, input *graph.LogoutInput) (*graph
 	err := r.logout(ctx, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.BasicPayload{UserErrors: errs}, err
 	}
-	return &graph.BasicPayload{UserErrors: accepted()}, nil
+	return &graph.BasicPayload{UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
-	end, err := r.toEnd(ctx, input)
+	end, err := r.logoutTarget(ctx, input)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	case err != nil:
 		return err
 	case n > 0:
-		r.cookieEnded(ctx, end.Session, input != nil && input.Everywhere)
+		r.clearEndedCookie(ctx, end.Session, input != nil && input.Everywhere)
 		return nil
 	case end.Generation == nil:
 		forget(ctx)
@@ -54,8 +54,8 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	return cmp.Or(err, errRefreshToken())
 }
 
-// toEnd names the session that is meant: that of the refresh token where one is given, else that of the request.
-func (r *resolver) toEnd(ctx context.Context, input *graph.LogoutInput) (end db.Ending, err error) {
+// logoutTarget names the session that is meant: that of the refresh token where one is given, else that of the request.
+func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.Ending, err error) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {
 			id, generation, err := r.Codec.ParseRefresh(*text)

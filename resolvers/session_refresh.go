@@ -12,7 +12,7 @@ import (
 func (r *resolver) Refresh(ctx context.Context, input graph.RefreshInput) (*graph.LoginPayload, error) {
 	payload, err := r.refresh(ctx, input.RefreshToken)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.LoginPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -37,7 +37,7 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 		c = &seen.Caller
 	}
 	tokens, err := r.tokens(ctx, &c.User, &c.Session, graph.TokenDeliveryBody)
-	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: accepted()}, err
+	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
 // replay handles a token that is not the one in force: see db.Replay for what it decides. The session, where there is one,

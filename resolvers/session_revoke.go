@@ -17,12 +17,12 @@ func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionI
 	id, err := r.revokeSession(ctx, c, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
-	r.cookieEnded(ctx, id, false)
+	r.clearEndedCookie(ctx, id, false)
 	text := id.String()
-	return &graph.RevokeSessionPayload{RevokedSessionID: &text, UserErrors: accepted()}, nil
+	return &graph.RevokeSessionPayload{RevokedSessionID: &text, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) revokeSession(ctx context.Context, c *caller, input graph.RevokeSessionInput) (db.SessionID, error) {
@@ -55,5 +55,5 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 	if err != nil {
 		return nil, err
 	}
-	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: accepted()}, nil
+	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: noErrors()}, nil
 }

@@ -24,7 +24,7 @@ type proof struct {
 // write stores the session in the same statement as what the way in changes, such as a token that is spent, and gives the account
 // as it is then. It gives nil when the proof does not hold any more; the payload has no session then.
 func (r *resolver) startSession(ctx context.Context, p proof, write func(*db.Session) (*db.User, error)) (*graph.LoginPayload, error) {
-	if err := r.canDeliver(ctx, p.delivery); err != nil { // a way in has asked before it did its work; none can forget it
+	if err := r.checkDelivery(ctx, p.delivery); err != nil { // a way in has asked before it did its work; none can forget it
 		return nil, err
 	}
 	form := r.profile(ctx)
@@ -34,7 +34,7 @@ func (r *resolver) startSession(ctx context.Context, p proof, write func(*db.Ses
 	if p.delivery != graph.TokenDeliveryBody {
 		session.Generation = db.NoRefresh
 	}
-	if err := r.rehearse(ctx, p.user, session); err != nil {
+	if err := r.validateClaims(ctx, p.user, session); err != nil {
 		return nil, err
 	}
 	user, err := write(session)
@@ -49,5 +49,5 @@ func (r *resolver) startSession(ctx context.Context, p proof, write func(*db.Ses
 	if err != nil {
 		return nil, err
 	}
-	return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: accepted()}, nil
+	return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: noErrors()}, nil
 }

@@ -19,7 +19,7 @@ var makers = map[string][]string{
 	"db.Session{}":       {}, // what db.NewSession is for
 	"graph.AuthTokens{}": {"tokens"},
 	"tokens":             {"startSession", "refresh", "reissue"},
-	"accessToken":        {"tokens", "rehearse"},
+	"accessToken":        {"tokens", "validateClaims"},
 	"refreshToken":       {"tokens"},
 	"setCookie":          {"tokens"},
 	"SetCookie":          {"setCookie"},
@@ -30,7 +30,7 @@ var makers = map[string][]string{
 }
 
 // ways are the ways in. One more is a decision.
-var ways = []string{"afterReset", "login", "loginWithMagicLink", "register"}
+var ways = []string{"afterReset", "login", "loginWithMagicLink", "registerOpen"}
 
 // names gives how makers calls what an expression names: by the last part, and by the last two.
 func names(n ast.Node) []string {

@@ -33,18 +33,18 @@ func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolve
 		return nil, err
 	}
 	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
-		return nil, r.askSudo(ctx, c, fieldName(ctx))
+		return nil, r.sudoRequired(ctx, c, fieldName(ctx))
 	}
 	return next(ctx)
 }
 
-// askSudo writes down that an action was refused for want of a proof, and gives the refusal.
-func (r *resolver) askSudo(ctx context.Context, c *caller, action string) error {
+// sudoRequired writes down that an action was refused for want of a proof, and gives the refusal.
+func (r *resolver) sudoRequired(ctx context.Context, c *caller, action string) error {
 	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 	if err := r.DB.Record(ctx, e, r.now()); err != nil {
 		return err
 	}
-	return noted{fault.New(fault.SudoRequired, "Show your password again first.")}
+	return auditedError{fault.New(fault.SudoRequired, "Show your password again first.")}
 }
 
 // Sudo is Mutation.sudo.
@@ -57,14 +57,14 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 	err = r.openSudo(ctx, c, &session, input.Password)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, db.Event{Action: "sudo", User: c.User.ID, Sess: session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "sudo", User: c.User.ID, Sess: session.ID}))
 		return &graph.SudoPayload{UserErrors: errs}, err
 	}
-	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: accepted()}, nil
+	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, given string) error {
-	a, leave, err := r.proveBy(ctx, c, given, "sudo", "password")
+	a, leave, err := r.checkCurrentPassword(ctx, c, given, "sudo", "password")
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session,
 	session.AuthAt = r.now()
 	opened, err := r.DB.Sudo(ctx, session.ID, a, session.AuthAt)
 	if err == nil && !opened {
-		err = r.overtaken(ctx, a, "password")
+		err = r.superseded(ctx, a, "password")
 	}
 	return err
 }

@@ -65,7 +65,7 @@ func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) 
 
 // accessToken makes the access token in the form of the present dialect.
 func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (secret.Text, token.Access, error) {
-	extra, err := r.furtherClaims(ctx, u, s)
+	extra, err := r.dialectClaims(ctx, u, s)
 	if err != nil {
 		return "", token.Access{}, err
 	}
@@ -82,9 +82,9 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	}, ttl)
 }
 
-// rehearse makes an access token in vain before a session is written, where the claims of a dialect may fail: an error
+// validateClaims makes an access token in vain before a session is written, where the claims of a dialect may fail: an error
 // then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
-func (r *resolver) rehearse(ctx context.Context, u *db.User, s *db.Session) error {
+func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session) error {
 	if r.profile(ctx).Access.Claims == nil {
 		return nil
 	}
@@ -92,16 +92,16 @@ func (r *resolver) rehearse(ctx context.Context, u *db.User, s *db.Session) erro
 	return err
 }
 
-// furtherClaims are those that the dialect adds to an access token, from the person and the session as they are now.
-func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
+// dialectClaims are those that the dialect adds to an access token, from the person and the session as they are now.
+func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
 	claims := r.profile(ctx).Access.Claims
 	if claims == nil {
 		return nil, nil
 	}
 	return claims(ctx, map[string]any{
 		"user": map[string]any{
-			"id": u.ID.String(), "number": u.Number, "email": orNull(u.Email), "emailVerified": u.EmailVerified(),
-			"username": orNull(u.Username), "name": orNull(u.Name), "metadata": object(u.Metadata),
+			"id": u.ID.String(), "number": u.Number, "email": stringOrNull(u.Email), "emailVerified": u.EmailVerified(),
+			"username": stringOrNull(u.Username), "name": stringOrNull(u.Name), "metadata": object(u.Metadata),
 			"roles":  []any{map[string]any{"name": u.Role}},
 			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
 		},
@@ -113,7 +113,7 @@ func (r *resolver) furtherClaims(ctx context.Context, u *db.User, s *db.Session)
 
 // The plain values of JSON that expressions know: a nil pointer or a named map would be something else to them.
 
-func orNull(s *string) any {
+func stringOrNull(s *string) any {
 	if s == nil {
 		return nil
 	}

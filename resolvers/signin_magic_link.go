@@ -9,7 +9,7 @@ import (
 
 // RequestMagicLink is Mutation.requestMagicLink.
 func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagicLinkInput) (*graph.BasicPayload, error) {
-	return r.askMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
+	return r.requestMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
@@ -17,31 +17,28 @@ func (r *resolver) LoginWithMagicLink(ctx context.Context, input graph.LoginWith
 	payload, err := r.loginWithMagicLink(ctx, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.LoginPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
 func (r *resolver) loginWithMagicLink(ctx context.Context, input graph.LoginWithMagicLinkInput) (*graph.LoginPayload, error) {
-	s := shown{
-		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link", purposes: []db.Purpose{db.PurposeMagicLink},
+	in := tokenInput{
+		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link",
+		purposes: []db.Purpose{db.PurposeMagicLink},
 	}
-	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
-		return nil, r.record(ctx, err, db.Event{Action: s.action})
+	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
+		return nil, r.record(ctx, err, db.Event{Action: in.action})
 	}
-	m, err := r.mailed(ctx, s)
+	m, err := r.redeemableToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
 	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
-		user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
-			return r.DB.LoginByMail(ctx, m, session, r.SessionLimit)
+		return r.redeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
+			return orStale(r.DB.LoginByMail(ctx, m, session, r.SessionLimit))
 		})
-		if err == nil && why != "" {
-			err = r.deadMail(ctx, s.action, m.User.ID, why)
-		}
-		return user, err
 	})
 }

@@ -15,15 +15,15 @@ import (
 func (r *resolver) Login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
 	payload, err := r.login(ctx, input)
 	if err != nil {
-		errs, err := refused(err)
+		errs, err := userErrors(err)
 		return &graph.LoginPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
-// login takes the same steps, of the same cost, for an account that exists and for one that does not (LG-01, LG-03).
+// login does the same work for an existing account and for an unknown one (LG-01, LG-03).
 func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.LoginPayload, error) {
-	if err := r.canDeliver(ctx, input.TokenDelivery); err != nil {
+	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
 		return nil, err
 	}
 	who, err := r.identifier(ctx, input)
@@ -31,7 +31,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	if err := password.CheckForm(input.Password); err != nil {
-		return nil, at(err, "password")
+		return nil, atField(err, "password")
 	}
 	attempt, leave, err := r.attempt(ctx, who)
 	if err != nil {
@@ -39,38 +39,49 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	defer leave()
 	attempt.Notices = r.notices(ctx, attempt)
-	// The hash of an account that does not exist is empty: Verify then does the same work in vain.
+	// An unknown account has an empty hash, for which Verify does the same work.
 	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)
 	if err != nil {
 		return nil, err
 	}
 	user, now := &attempt.User, r.now()
-	if right && user.Status == db.UserActive && user.PasswordDisabledAt == nil {
-		if r.RequireVerifiedEmail && !user.EmailVerified() {
-			return nil, r.unverified(ctx, attempt, now)
-		}
-		p := proof{user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery}
-		payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
-			started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
-			if !started {
-				return nil, err
-			}
-			return user, err
-		})
-		if err != nil || payload.Session != nil {
-			return payload, err
-		}
+	if !right || user.Status != db.UserActive || user.PasswordDisabledAt != nil {
+		return nil, r.loginFailed(ctx, attempt, right, now)
 	}
-	if err := r.failed(ctx, attempt, whyFailed(attempt, right), now); err != nil {
+	if r.RequireVerifiedEmail && !user.EmailVerified() {
+		return nil, r.unverified(ctx, attempt, now)
+	}
+	p := proof{
+		user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery,
+	}
+	payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+		started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
+		if !started {
+			return nil, err
+		}
+		return user, err
+	})
+	if err == nil && payload.Session == nil { // the account changed during the check
+		err = r.loginFailed(ctx, attempt, right, now)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if r.RevealAccounts && user.ID.IsZero() {
-		return nil, fault.New(fault.NotFound, "There is no such account.")
-	}
-	return nil, fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
+	return payload, nil
 }
 
-// unverified is the answer to the right password of an account whose address must be confirmed first. It is no failure to count.
+// loginFailed counts the failure and gives the error for the caller.
+func (r *resolver) loginFailed(ctx context.Context, a *db.Attempt, right bool, now time.Time) error {
+	if err := r.countFailure(ctx, a, failureReason(a, right), now); err != nil {
+		return err
+	}
+	if r.RevealAccounts && a.User.ID.IsZero() {
+		return fault.New(fault.NotFound, "There is no such account.")
+	}
+	return fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
+}
+
+// unverified is the error for the right password of an account with an unconfirmed address. It does not count as a failure.
 func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time) error {
 	if err := r.DB.LoginFailed(ctx, a, "email_not_verified", false, now); err != nil {
 		return err
@@ -83,7 +94,7 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	if (email == nil) == (username == nil) {
 		return who, fault.New(fault.InvalidInput, "Give the email or the username, one of them.", "input")
 	}
-	// What register would refuse is nobody's, however close it looks (ID-03); failures are counted for it all the same.
+	// A name that register would refuse belongs to nobody, however close it looks (ID-03). Failures count for it too.
 	text := email
 	if who.Username = username != nil; who.Username {
 		text = username
@@ -93,7 +104,7 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
-	copy(who.StandIn[:], r.standIn.MAC([]byte(identity.LoginKey(*text))))
-	who.Address, who.Device = address(ctx), r.deviceID(ctx)
+	copy(who.StandIn[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
+	who.Address, who.Device = clientIP(ctx), r.deviceID(ctx)
 	return who, nil
 }

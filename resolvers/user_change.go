@@ -39,17 +39,17 @@ func (r *resolver) change(
 	if err != nil {
 		return nil, err
 	}
-	e := c.acted(action)
+	e := c.actorEvent(action)
 	user, err := r.changed(ctx, c, &e, id, what)
 	forget(ctx) // it may be the caller's own account
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
 	if user.Status == db.UserSuspended {
-		r.ownEnded(ctx, c, user.ID)
+		r.clearOwnCookie(ctx, c, user.ID)
 	}
-	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) changed(
@@ -64,9 +64,9 @@ func (r *resolver) changed(
 	}
 	done := *e
 	done.Note = change.Note()
-	user, no, err := r.DB.ChangeUser(ctx, e.User, change, c.reach(), done, r.now())
+	user, no, err := r.DB.ChangeUser(ctx, e.User, change, c.canManageAdmins(), done, r.now())
 	if err == nil {
-		err = r.notDone(ctx, c, no)
+		err = r.adminError(ctx, c, no)
 	}
 	return user, err
 }
@@ -85,11 +85,11 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	}
 	if text := input.Email.Value(); text != nil {
 		if input.ID == c.User.ID.String() && r.sudoEnd(ctx, &c.Caller.Session) == nil {
-			return nil, r.askSudo(ctx, c, "update_user") // as in changeEmail
+			return nil, r.sudoRequired(ctx, c, "update_user") // as in changeEmail
 		}
 		email, canonical, err := identity.Email(*text)
 		if err != nil {
-			return nil, at(err, "email")
+			return nil, atField(err, "email")
 		}
 		change.Email, change.EmailCanonical = &email, &canonical
 		change.Mails = r.addressSet(ctx)
@@ -97,14 +97,14 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	if text := input.Username.Value(); text != nil {
 		username, canonical, err := identity.Username(*text)
 		if err != nil {
-			return nil, at(err, "username")
+			return nil, atField(err, "username")
 		}
 		change.Username, change.UsernameCanonical = &username, &canonical
 	}
 	if text := input.Name.Value(); text != nil {
 		name, err := identity.Text(*text, maxName)
 		if err != nil {
-			return nil, at(err, "name")
+			return nil, atField(err, "name")
 		}
 		change.Name = &name
 	}

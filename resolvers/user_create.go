@@ -14,13 +14,13 @@ func (r *resolver) CreateUser(ctx context.Context, input graph.CreateUserInput) 
 	if err != nil {
 		return nil, err
 	}
-	e := c.acted("create_user")
+	e := c.actorEvent("create_user")
 	user, err := r.createUser(ctx, c, e, input)
 	if err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: accepted()}, nil
+	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input graph.CreateUserInput) (*db.User, error) {
@@ -46,7 +46,7 @@ func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input 
 	if text := input.Password.Value(); text != nil {
 		guessable, err := r.checkPassword(ctx, *text, identifiers(user)...)
 		if err != nil {
-			return nil, at(err, "password")
+			return nil, atField(err, "password")
 		}
 		if user.PasswordHash, err = r.Hasher.Hash(ctx, *text); err != nil {
 			return nil, err

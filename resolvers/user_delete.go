@@ -13,17 +13,17 @@ func (r *resolver) DeleteUser(ctx context.Context, input graph.DeleteUserInput) 
 	if err != nil {
 		return nil, err
 	}
-	e, no := c.acted("delete_user"), &db.Refused{Absent: true}
+	e, no := c.actorEvent("delete_user"), &db.Refused{Absent: true}
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
-		if no, err = r.DB.DeleteUser(ctx, e.User, c.reach(), e, r.now()); err != nil {
+		if no, err = r.DB.DeleteUser(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
 			return nil, err
 		}
 	}
 	forget(ctx)
-	if err := r.notDone(ctx, c, no); err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+	if err := r.adminError(ctx, c, no); err != nil {
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.DeleteUserPayload{UserErrors: errs}, err
 	}
-	r.ownEnded(ctx, c, e.User)
-	return &graph.DeleteUserPayload{DeletedUserID: &input.ID, UserErrors: accepted()}, nil
+	r.clearOwnCookie(ctx, c, e.User)
+	return &graph.DeleteUserPayload{DeletedUserID: &input.ID, UserErrors: noErrors()}, nil
 }

@@ -138,7 +138,7 @@ const macBytes = 16 // of a cursor
 // userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order, and to
 // the filter (AZ-08).
 func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
-	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], userCursorMAC(r.cursors, id, filter)...))
+	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], userCursorMAC(r.cursorKey, id, filter)...))
 }
 
 func userCursorMAC(key secret.Key, id db.UserID, filter *db.UserFilter) []byte {
@@ -155,7 +155,7 @@ func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.Use
 		return id, false
 	}
 	copy(id.UUID[:], raw)
-	for _, key := range append([]secret.Key{r.cursors}, r.cursors.Previous()...) {
+	for _, key := range append([]secret.Key{r.cursorKey}, r.cursorKey.Previous()...) {
 		ok = ok || hmac.Equal(raw[len(id.UUID):], userCursorMAC(key, id, filter))
 	}
 	return id, ok

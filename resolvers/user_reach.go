@@ -8,14 +8,14 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// acted is the event of what the caller does to the account of another.
-func (c *caller) acted(action string) db.Event {
+// actorEvent is the event of what the caller does to the account of another.
+func (c *caller) actorEvent(action string) db.Event {
 	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 }
 
-// reach tells whether the caller may all that administrators may, and so may change their accounts: whoever may less could
+// canManageAdmins tells whether the caller may all that administrators may, and so may change their accounts: whoever may less could
 // become one through them (AZ-07).
-func (c *caller) reach() bool {
+func (c *caller) canManageAdmins() bool {
 	admin, _ := db.RoleNamed(db.RoleAdmin)
 	return c.covers(admin)
 }
@@ -36,13 +36,13 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	case !c.covers(role):
 		return r.forbidden(ctx, c)
 	case name != db.RoleUser && r.sudoEnd(ctx, &c.Caller.Session) == nil:
-		return r.askSudo(ctx, c, fieldName(ctx))
+		return r.sudoRequired(ctx, c, fieldName(ctx))
 	}
 	return nil
 }
 
-// notDone words why a change did not happen; nil when it did.
-func (r *resolver) notDone(ctx context.Context, c *caller, no *db.Refused) error {
+// adminError words why a change did not happen; nil when it did.
+func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Refused) error {
 	switch {
 	case no == nil:
 		return nil

@@ -15,17 +15,17 @@ func (r *resolver) RevokeUserSessions(
 	if err != nil {
 		return nil, err
 	}
-	e, no, n := c.acted("revoke_user_sessions"), &db.Refused{Absent: true}, 0
+	e, no, n := c.actorEvent("revoke_user_sessions"), &db.Refused{Absent: true}, 0
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
-		if n, no, err = r.DB.RevokeUserSessions(ctx, e.User, c.reach(), e, r.now()); err != nil {
+		if n, no, err = r.DB.RevokeUserSessions(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
 			return nil, err
 		}
 	}
 	forget(ctx)
-	if err := r.notDone(ctx, c, no); err != nil {
-		errs, err := refused(r.record(ctx, err, e))
+	if err := r.adminError(ctx, c, no); err != nil {
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.RevokeOtherSessionsPayload{UserErrors: errs}, err
 	}
-	r.ownEnded(ctx, c, e.User)
-	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: accepted()}, nil
+	r.clearOwnCookie(ctx, c, e.User)
+	return &graph.RevokeOtherSessionsPayload{RevokedCount: &n, UserErrors: noErrors()}, nil
 }

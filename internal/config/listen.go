@@ -71,8 +71,8 @@ func (s *Settings) DSN() (string, error) {
 	return "sqlite:" + path, errors.Join(f.Chmod(0o600), f.Close())
 }
 
-// PresentDSN is DSN without making anything: an error when there is no file.
-func (s *Settings) PresentDSN() (string, error) {
+// ExistingDSN is DSN without making anything: an error when there is no file.
+func (s *Settings) ExistingDSN() (string, error) {
 	if dsn := s.DatabaseURL.Reveal(); dsn != "" {
 		return dsn, nil
 	}
@@ -94,7 +94,7 @@ func (s *Settings) makeDataDir() error {
 // Open opens every address to listen on, unless that would let others in whose mails reach nobody. localhost means both address families; a machine may lack one of them. Port 0 is
 // any free port, and stands as such in s afterwards.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
-	if err := s.mailIsDecided(); err != nil {
+	if err := s.requireMail(); err != nil {
 		return nil, err
 	}
 	defer func() {

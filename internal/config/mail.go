@@ -118,8 +118,8 @@ func (s *Settings) Sender() mail.Address {
 // LocalMailbox tells whether mails are sent nowhere and are kept for the people at this machine.
 func (s *Settings) LocalMailbox() bool { return s.SMTP == nil && !s.MailOff && s.Loopback() }
 
-// mailIsDecided refuses to serve people elsewhere whose mails would reach nobody.
-func (s *Settings) mailIsDecided() error {
+// requireMail refuses to serve people elsewhere whose mails would reach nobody.
+func (s *Settings) requireMail() error {
 	if s.SMTP != nil || s.MailOff || s.Loopback() {
 		return nil
 	}

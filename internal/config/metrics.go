@@ -29,5 +29,5 @@ func parseMetricsToken(s *Settings, v string) bool {
 // MetricsOnMain tells whether /metrics is served beside everything else: where it has no listener of its own, and a token.
 func (s *Settings) MetricsOnMain() bool { return s.MetricsListen == "" && s.MetricsToken != "" }
 
-// Measured tells whether anybody can read /metrics.
-func (s *Settings) Measured() bool { return s.MetricsListen != "" || s.MetricsToken != "" }
+// MetricsEnabled tells whether anybody can read /metrics.
+func (s *Settings) MetricsEnabled() bool { return s.MetricsListen != "" || s.MetricsToken != "" }

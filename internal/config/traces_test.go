@@ -75,8 +75,8 @@ func TestMetricsSettings(t *testing.T) {
 		env            []string
 		measured, main bool
 	}{{nil, false, false}, {[]string{listen}, true, false}, {[]string{token}, true, true}, {[]string{listen, token}, true, false}} {
-		if s := mustLoad(t, c.env...); s.Measured() != c.measured || s.MetricsOnMain() != c.main {
-			t.Errorf("%s: measured %t, on the main listener %t", c.env, s.Measured(), s.MetricsOnMain())
+		if s := mustLoad(t, c.env...); s.MetricsEnabled() != c.measured || s.MetricsOnMain() != c.main {
+			t.Errorf("%s: measured %t, on the main listener %t", c.env, s.MetricsEnabled(), s.MetricsOnMain())
 		}
 	}
 	if s := mustLoad(t); s.SlowStatement != 500*time.Millisecond {

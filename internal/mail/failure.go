@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// connection words why there was no way to the mail server, or why it ended. Nothing of err itself is in it but numbers and
+// connectionProblem words why there was no way to the mail server, or why it ended. Nothing of err itself is in it but numbers and
 // the names of system errors.
-func connection(err error) string {
+func connectionProblem(err error) string {
 	var (
 		answer *textproto.Error
 		number syscall.Errno

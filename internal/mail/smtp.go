@@ -86,7 +86,7 @@ func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	}()
 	select {
 	case err := <-sent:
-		return reduced(err)
+		return toFailure(err)
 	case <-ctx.Done(): // the library looks at ctx while it connects alone, and ends by its own timeout
 		return ctx.Err()
 	}
@@ -100,7 +100,7 @@ func message(e Envelope, words Rendered) (*mail.Msg, error) {
 		return nil, err
 	}
 	for _, text := range []string{e.MessageID, e.From.Name, e.From.Address, words.Subject} {
-		if broken(text) {
+		if hasLineBreak(text) {
 			return nil, &Failure{What: "a header of the mail has a line break in it", Permanent: true}
 		}
 	}
@@ -121,13 +121,13 @@ func recipient(address string) (string, error) {
 	local, domain, _ := strings.Cut(address, "@")
 	ascii, err := idna.Lookup.ToASCII(domain)
 	parsed, wrong := netmail.ParseAddress(local + "@" + ascii)
-	if err != nil || wrong != nil || broken(address) || parsed.Name != "" || parsed.Address != local+"@"+ascii {
+	if err != nil || wrong != nil || hasLineBreak(address) || parsed.Name != "" || parsed.Address != local+"@"+ascii {
 		return "", &Failure{What: "the address of the recipient is not one", Permanent: true}
 	}
 	return parsed.Address, nil
 }
 
-func broken(text string) bool {
+func hasLineBreak(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 })
 }
 
@@ -146,7 +146,7 @@ var steps = map[mail.SendErrReason]string{
 	mail.ErrSMTPDataClose: "the mail", mail.ErrWriteContent: "the mail",
 }
 
-func reduced(err error) error {
+func toFailure(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -158,7 +158,7 @@ func reduced(err error) error {
 		}
 		return f
 	}
-	return &Failure{What: connection(err)}
+	return &Failure{What: connectionProblem(err)}
 }
 
 // noMailbox are the enhanced codes (RFC 3463, RFC 7505) that are about the address. All other refusals may be the business of

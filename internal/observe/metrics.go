@@ -1,10 +1,10 @@
 package observe
 
 import (
+	"database/sql"
 	"log/slog"
 	"net/http"
 	"runtime"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -102,16 +102,8 @@ func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	read("hash_waiting", "Requests in line for a password hash.", func() int { _, n := load(); return n })
 }
 
-// Pool is the state of one pool of connections to the database.
-type Pool struct {
-	Name             string
-	Max, Open, InUse int
-	Waits            int64
-	Waited           time.Duration
-}
-
-// Pools has the pools read whenever somebody reads the figures.
-func (o *Observer) Pools(read func() []Pool) {
+// Pools registers the pools of connections to the database. Each scrape calls read, which gives their state by name.
+func (o *Observer) Pools(read func() map[string]sql.DBStats) {
 	if o.metrics == nil {
 		return
 	}
@@ -130,7 +122,7 @@ func (o *Observer) Pools(read func() []Pool) {
 
 // pools is a prometheus.Collector.
 type pools struct {
-	read                             func() []Pool
+	read                             func() map[string]sql.DBStats
 	most, open, inUse, waits, waited *prometheus.Desc
 }
 
@@ -141,14 +133,14 @@ func (p *pools) Describe(out chan<- *prometheus.Desc) {
 }
 
 func (p *pools) Collect(out chan<- prometheus.Metric) {
-	for _, s := range p.read() {
+	for name, stats := range p.read() {
 		gauge := func(d *prometheus.Desc, n int) {
-			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), s.Name)
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), name)
 		}
-		gauge(p.most, s.Max)
-		gauge(p.open, s.Open)
-		gauge(p.inUse, s.InUse)
-		out <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(s.Waits), s.Name)
-		out <- prometheus.MustNewConstMetric(p.waited, prometheus.CounterValue, s.Waited.Seconds(), s.Name)
+		gauge(p.most, stats.MaxOpenConnections)
+		gauge(p.open, stats.OpenConnections)
+		gauge(p.inUse, stats.InUse)
+		out <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(stats.WaitCount), name)
+		out <- prometheus.MustNewConstMetric(p.waited, prometheus.CounterValue, stats.WaitDuration.Seconds(), name)
 	}
 }

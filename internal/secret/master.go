@@ -28,7 +28,7 @@ type Master struct {
 	// A function, because fmt prints only the address of one. In an unexported field of another struct fmt calls no method
 	// of ours, and for a verb that does not fit, such as %s, it even follows a pointer.
 	prks   func() [][]byte // one for each secret, the present one first
-	eldest int             // which of them Stable takes
+	oldest int             // which of them Stable takes
 }
 
 // New takes the server secret as the operator set it, and those that are accepted beside it: at least 32 bytes each that
@@ -53,7 +53,7 @@ func New(raw []byte, further ...[]byte) (*Master, error) {
 		}
 		prks = append(prks, prk)
 	}
-	return &Master{prks: func() [][]byte { return prks }, eldest: len(prks) - 1}, nil
+	return &Master{prks: func() [][]byte { return prks }, oldest: len(prks) - 1}, nil
 }
 
 // Generate returns a fresh server secret: 32 random bytes as 43 characters of base64url without padding (RFC 4648,
@@ -78,7 +78,7 @@ func (m *Master) Key(purpose string) Key {
 // Stable is the key of a purpose under the eldest secret: the same for all servers of one database while they go from one
 // secret to the next, for what they have to compute alike. Nothing lasting may be made with it.
 func (m *Master) Stable(purpose string) Key {
-	eldest := material(m.prks()[m.eldest], purpose)
+	eldest := material(m.prks()[m.oldest], purpose)
 	return Key{in: func() []keyMaterial { return []keyMaterial{eldest} }}
 }
 
@@ -91,21 +91,19 @@ func (m *Master) IDs() []string {
 	return ids
 }
 
-// WithEldest is m with the secret of that id as the eldest; m itself when it has none such. Until told, the last one that
+// WithOldest is m with the secret of that id as the eldest; m itself when it has none such. Until told, the last one that
 // New was given is the eldest.
-func (m *Master) WithEldest(id string) *Master {
+func (m *Master) WithOldest(id string) *Master {
 	if n := slices.Index(m.IDs(), id); n >= 0 {
-		return &Master{prks: m.prks, eldest: n}
+		return &Master{prks: m.prks, oldest: n}
 	}
 	return m
 }
 
-// HMACKey derives a plain HMAC key of a purpose, 32 bytes, for what another standard signs in its own form, such as a JWT
-// (RFC 7515); everything else takes Key, which frames its input. The same purpose given to Key is another key. The bytes
-// do not redact themselves: keep them where nothing prints them.
-func (m *Master) HMACKey(purpose string) []byte { return m.HMACKeys(purpose)[0] }
-
-// HMACKeys is HMACKey under every secret, the present one first.
+// HMACKeys derives the plain HMAC keys of a purpose, 32 bytes each: one for every secret, the present one first. They are
+// for signatures in a form of another standard, for example a JWT (RFC 7515). Everything else takes Key, which frames its
+// input. Key gives another key for the same purpose. The bytes do not redact themselves: keep them where nothing prints
+// them.
 func (m *Master) HMACKeys(purpose string) [][]byte {
 	var keys [][]byte
 	for _, prk := range m.prks() {

@@ -140,11 +140,11 @@ func TestHMACKey_DependsOnSecretAndPurpose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := a.HMACKey("tokens")
-	if len(key) != 32 || !bytes.Equal(again.HMACKey("tokens"), key) {
+	key := a.HMACKeys("tokens")[0]
+	if len(key) != 32 || !bytes.Equal(again.HMACKeys("tokens")[0], key) {
 		t.Error("the same secret and purpose gave another key")
 	}
-	if bytes.Equal(a.HMACKey("other"), key) || bytes.Equal(newMaster(t).HMACKey("tokens"), key) {
+	if bytes.Equal(a.HMACKeys("other")[0], key) || bytes.Equal(newMaster(t).HMACKeys("tokens")[0], key) {
 		t.Error("another purpose or secret gave the same key")
 	}
 	plain := hmac.New(sha256.New, key)

@@ -50,7 +50,7 @@ func TestKE02_FurtherSecrets(t *testing.T) {
 		t.Error("the keys are not those of the secrets in their order")
 	}
 	all := masters(t, fresh, old, third).HMACKeys("tokens")
-	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKey("tokens")) || !bytes.Equal(all[2], masters(t, third).HMACKey("tokens")) {
+	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKeys("tokens")[0]) || !bytes.Equal(all[2], masters(t, third).HMACKeys("tokens")[0]) {
 		t.Error("the HMAC keys are others")
 	}
 }
@@ -61,8 +61,8 @@ func TestKE02_Stable(t *testing.T) {
 	id := masters(t, old).IDs()[0]
 	want := masters(t, old).Stable("x").MAC([]byte("y"))
 	for name, m := range map[string]*secret.Master{
-		"one": masters(t, old), "after": masters(t, fresh, old), "told": masters(t, fresh, old).WithEldest(id),
-		"before": masters(t, old, fresh).WithEldest(id), "unknown": masters(t, fresh, old).WithEldest("none"),
+		"one": masters(t, old), "after": masters(t, fresh, old), "told": masters(t, fresh, old).WithOldest(id),
+		"before": masters(t, old, fresh).WithOldest(id), "unknown": masters(t, fresh, old).WithOldest("none"),
 	} {
 		if !bytes.Equal(m.Stable("x").MAC([]byte("y")), want) {
 			t.Errorf("%s: another key", name)

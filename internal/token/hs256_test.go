@@ -102,7 +102,7 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := newKey(t)
-	i, err := token.NewIssuer(issuerName, audience, key, nil, m.HMACKey("access tokens"), noon)
+	i, err := token.NewIssuer(issuerName, audience, key, nil, m.HMACKeys("access tokens")[0], noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	keys := map[string][]byte{
 		"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "point": point,
 		"JWKS": jwks, "JWK": jwks[len(`{"keys":[`) : len(jwks)-len(`]}`)], "kid": []byte(key.KID), "nothing": nil, "zeros": make([]byte, 32),
-		"server secret": raw, "other deployment": theirs.HMACKey("access tokens"), "other purpose": m.HMACKey("refresh"),
+		"server secret": raw, "other deployment": theirs.HMACKeys("access tokens")[0], "other purpose": m.HMACKeys("refresh")[0],
 	}
 	for _, use := range []string{"mac/", "seal/", "id/"} {
 		for _, purpose := range []string{"access tokens", "refresh", "session", "api-key", "signing keys"} {

@@ -91,7 +91,7 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 	t.Parallel()
 	m, key := newMaster(t), newKey(t)
 	c := token.NewCodec(m, noon)
-	i, err := token.NewIssuer(issuerName, audience, key, nil, m.HMACKey("access tokens"), noon)
+	i, err := token.NewIssuer(issuerName, audience, key, nil, m.HMACKeys("access tokens")[0], noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 	both := strings.TrimSuffix(goodClaims("sess_x", "sess_"+refreshSession), "}") + `,"gen":7}`
 	for _, header := range []string{goodRefreshHeader, goodHMACHeader, goodHeader(key), `{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"ES256","typ":"rt+jwt","kid":"` + key.KID + `"}`} {
 		signed := map[string]string{
-			"refresh key": forgeHMAC(m.HMACKey("refresh"), header, both), "access key": forgeHMAC(m.HMACKey("access tokens"), header, both),
+			"refresh key": forgeHMAC(m.HMACKeys("refresh")[0], header, both), "access key": forgeHMAC(m.HMACKeys("access tokens")[0], header, both),
 			"key pair": forge(t, key, header, both),
 		}
 		for by, text := range signed {
@@ -136,7 +136,7 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 func TestJW01_RefreshJWT_Headers(t *testing.T) {
 	t.Parallel()
 	m, key := newMaster(t), newKey(t)
-	c, own := token.NewCodec(m, noon), m.HMACKey("refresh")
+	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	if _, _, err := c.ParseRefresh(forgeHMAC(own, goodRefreshHeader, refreshClaims())); err != nil {
 		t.Fatalf("this test signs in another way than the server, so it proves nothing: %v", err)
 	}
@@ -168,8 +168,8 @@ func TestRefreshJWT_OtherKeys(t *testing.T) {
 	m, theirs := newMaster(t, raw), newMaster(t)
 	c := token.NewCodec(m, noon)
 	for name, key := range map[string][]byte{
-		"nothing": nil, "zeros": make([]byte, 32), "server secret": raw, "access tokens": m.HMACKey("access tokens"), "session": m.HMACKey("session"),
-		"empty purpose": m.HMACKey(""), "other deployment": theirs.HMACKey("refresh"), "hs256 of every test": hmacKey(),
+		"nothing": nil, "zeros": make([]byte, 32), "server secret": raw, "access tokens": m.HMACKeys("access tokens")[0], "session": m.HMACKeys("session")[0],
+		"empty purpose": m.HMACKeys("")[0], "other deployment": theirs.HMACKeys("refresh")[0], "hs256 of every test": hmacKey(),
 	} {
 		if _, _, err := c.ParseRefresh(forgeHMAC(key, goodRefreshHeader, refreshClaims())); !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
@@ -184,7 +184,7 @@ func TestRefreshJWT_OtherKeys(t *testing.T) {
 func TestJW03_RefreshJWT_Claims(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
-	c, own := token.NewCodec(m, noon), m.HMACKey("refresh")
+	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	for _, claims := range []string{
 		refreshClaims(`"sub":"user_x",`, ``), refreshClaims(`"user_x"`, `""`), refreshClaims(`"user_x"`, `null`), refreshClaims(`"user_x"`, `7`),
 		refreshClaims(`"iat":1800000000,`, ``), refreshClaims(`1800000000`, `null`), refreshClaims(`1800000000`, `"1800000000"`), refreshClaims(`1800000000`, `-1`),
@@ -302,7 +302,7 @@ func TestRefreshJWT_Property(t *testing.T) {
 // FuzzRefreshJWT lets the fuzzer write what is signed by the right key.
 func FuzzRefreshJWT(f *testing.F) {
 	m := newMaster(f)
-	c, own := token.NewCodec(m, noon), m.HMACKey("refresh")
+	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	f.Add(goodRefreshHeader, refreshClaims())
 	f.Add(goodHMACHeader, refreshClaims())
 	f.Add(goodRefreshHeader, refreshClaims(`"gen":7`, `"gen":1e2`))
@@ -324,7 +324,7 @@ func FuzzRefreshJWT(f *testing.F) {
 func TestRefreshJWT_CodecHidesItsKeys(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
-	c, own := token.NewCodec(m, noon), m.HMACKey("refresh")
+	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	for _, form := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		out := fmt.Sprintf(form, any(*c)) + fmt.Sprintf(form, any(c))
 		if strings.Contains(out, string(own)) || strings.Contains(out, fmt.Sprintf("%x", own)) || strings.Contains(out, strings.Trim(fmt.Sprint(own), "[]")) {

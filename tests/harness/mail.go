@@ -23,7 +23,7 @@ func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Let
 	t.Helper()
 	ctx := context.Background()
 	i.Deliver(t)
-	all, err := i.App.DB.Letters(ctx, 1000)
+	all, err := i.App.DB.Mailbox(ctx, "", db.MailID{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func (i *Instance) Speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(i.App.PublicURL, i.App.PublicURL, keys[0], keys[1:], master.HMACKey("access tokens"), i.Clock.Now)
+	issuer, err := token.NewIssuer(i.App.PublicURL, i.App.PublicURL, keys[0], keys[1:], master.HMACKeys("access tokens")[0], i.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

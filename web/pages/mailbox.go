@@ -34,7 +34,7 @@ func newMailbox(cfg Config, pages *template.Template) http.Handler {
 }
 
 type mailbox struct {
-	read  func(ctx context.Context, to, id string) ([]mail.Kept, error)
+	read  func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
 	host  string
 	pages *template.Template
 }
@@ -127,7 +127,7 @@ type keptJSON struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail.Kept, one bool) {
+func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail.StoredMail, one bool) {
 	all := make([]keptJSON, len(mails))
 	for i, m := range mails {
 		all[i] = keptJSON{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Links: m.Links, CreatedAt: m.CreatedAt.UTC()}
@@ -152,11 +152,11 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 // mailboxPage is the list, and beside it one mail, nil for none.
 type mailboxPage struct {
 	To   string
-	All  []mail.Kept
-	Here *mail.Kept
+	All  []mail.StoredMail
+	Here *mail.StoredMail
 }
 
-func (b *mailbox) writePage(w http.ResponseWriter, r *http.Request, mails []mail.Kept, to, id string) {
+func (b *mailbox) writePage(w http.ResponseWriter, r *http.Request, mails []mail.StoredMail, to, id string) {
 	page := mailboxPage{To: to, All: mails}
 	if id != "" {
 		page.Here = &mails[0]

@@ -28,7 +28,7 @@ type Config struct {
 
 	// Mailbox gives the newest mails of the local mailbox, the newest first: those to an address unless that is "", the one of an id
 	// unless that is "". Nil where there is none.
-	Mailbox func(ctx context.Context, to, id string) ([]mail.Kept, error)
+	Mailbox func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
 }
 
 // Register serves what belongs to mails: the pages that their links lead to at /account/, and the local mailbox at /dev/mailbox.

@@ -18,49 +18,49 @@ var accountPage = map[db.Purpose]string{
 	db.PurposeConfirmChange: "confirm-email", db.PurposeCancelChange: "cancel-email-change",
 }
 
-// Letters words the mails of the database.
-type Letters struct {
+// MailRenderer words the mails of the database.
+type MailRenderer struct {
 	templates  *mail.Templates
 	codec      *token.Codec
 	home, site string
 }
 
-// NewLetters words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
-func NewLetters(templates *mail.Templates, codec *token.Codec, publicURL, site string) *Letters {
-	return &Letters{templates: templates, codec: codec, home: publicURL, site: site}
+// NewMailRenderer words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
+func NewMailRenderer(templates *mail.Templates, codec *token.Codec, publicURL, site string) *MailRenderer {
+	return &MailRenderer{templates: templates, codec: codec, home: publicURL, site: site}
 }
 
-// OpenLetters is NewLetters by the settings.
-func OpenLetters(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *Letters {
+// OpenMailRenderer is NewMailRenderer by the settings.
+func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *MailRenderer {
 	home := settings.URL()
 	_, site, _ := strings.Cut(home, "://")
 	if from := settings.MailFrom; from != nil {
 		site = cmp.Or(from.Name, site) // the operator has said what the service is called
 	}
-	return NewLetters(templates, codec, home, site)
+	return NewMailRenderer(templates, codec, home, site)
 }
 
-// Compose words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
+// Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
 // token: it goes to the mail server and nowhere else (AU-02).
-func (l *Letters) Compose(letter *db.Letter) (mail.Rendered, error) {
+func (l *MailRenderer) Render(letter *db.Letter) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
 
-func (l *Letters) message(letter *db.Letter) mail.Message {
-	m, u := &letter.Mail, &letter.User
+func (l *MailRenderer) message(letter *db.Letter) mail.Message {
+	m, u, none := &letter.Mail, &letter.User, new(string)
 	message := mail.Message{
 		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,
 		Device: m.Data.Device, IP: m.Data.IP, Failures: m.Data.Failures, NewAddress: m.Data.NewAddress,
-		Locale: given(u.Locale), Name: given(u.Name), Account: cmp.Or(given(u.Email), given(u.Username)),
+		Locale: *cmp.Or(u.Locale, none), Name: *cmp.Or(u.Name, none), Account: *cmp.Or(u.Email, u.Username, none),
 	}
 	switch m.Kind {
 	case db.MailConfirmChange:
-		message.Account = given(u.Username) // the reader may be a stranger, whom the address in use is none of the business
+		message.Account = *cmp.Or(u.Username, none) // the reader may be a stranger, whom the address in use is none of the business
 	case db.MailEmailChanged:
-		message.Account = given(u.Username)
-		message.NewAddress = cmp.Or(message.NewAddress, given(u.Email))
+		message.Account = *cmp.Or(u.Username, none)
+		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.Email, none))
 	case db.MailChangeAsked:
-		message.NewAddress = cmp.Or(message.NewAddress, given(u.PendingEmail))
+		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.PendingEmail, none))
 	}
 	purpose := m.Purpose()
 	if purpose == "" {
@@ -82,7 +82,7 @@ func (l *Letters) message(letter *db.Letter) mail.Message {
 
 // link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07). {token}
 // and {email} may stand in its path as well as in its query.
-func (l *Letters) link(page string, m *db.Mail, token string) string {
+func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	if m.Link == "" {
 		return page + "#token=" + token
 	}
@@ -91,10 +91,3 @@ func (l *Letters) link(page string, m *db.Mail, token string) string {
 
 // escape is url.QueryEscape with %20 for a space, which a path reads too.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
-func given(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}

@@ -28,14 +28,14 @@ func letter(kind db.MailKind, link string) *db.Letter {
 }
 
 // OT-07, OT-14: a link leads to our page with the token behind the #, or to where a dialect documents it, with what is put in escaped.
-func TestLetters_Links(t *testing.T) {
+func TestMailRenderer_Links(t *testing.T) {
 	t.Parallel()
 	templates, err := mail.Load("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	codec := token.NewCodec(master(t, oneSecret), time.Now)
-	letters := app.NewLetters(templates, codec, "https://auth.example.com", "Example")
+	letters := app.NewMailRenderer(templates, codec, "https://auth.example.com", "Example")
 	text, code := codec.OneTime(db.TokenID{}.UUID).Reveal(), codec.Code(db.TokenID{}.UUID).Reveal()
 	const ours = "https://auth.example.com/account/"
 	for _, c := range []struct {
@@ -54,7 +54,7 @@ func TestLetters_Links(t *testing.T) {
 		{db.MailVerifyEmail, "https://app.example.com/verify?token={token}&email={email}", "https://app.example.com/verify?token=" + text + "&email=ada%2Bauth%40example.com", true},
 		{db.MailWelcome, "", "", false},
 	} {
-		out, err := letters.Compose(letter(c.kind, c.link))
+		out, err := letters.Render(letter(c.kind, c.link))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,13 +64,13 @@ func TestLetters_Links(t *testing.T) {
 		if !strings.Contains(out.HTML, `href="`+strings.ReplaceAll(c.want, "&", "&amp;")+`"`) && c.want != "" {
 			t.Errorf("%s, %q:\n%s", c.kind, c.link, out.HTML)
 		}
-		again, err := letters.Compose(letter(c.kind, c.link))
+		again, err := letters.Render(letter(c.kind, c.link))
 		if err != nil || again != out {
 			t.Errorf("%s: a second time it says something else (%v)", c.kind, err)
 		}
 	}
 	// Whoever mistypes their new address tells a stranger nothing about the one in use.
-	if out, err := letters.Compose(func() *db.Letter {
+	if out, err := letters.Render(func() *db.Letter {
 		l := letter(db.MailConfirmChange, "")
 		l.Mail.Address = "stranger@example.net"
 		return l
@@ -80,7 +80,7 @@ func TestLetters_Links(t *testing.T) {
 	// A token that is no longer kept leaves a mail that can still be looked at.
 	l := letter(db.MailVerifyEmail, "")
 	l.Token = nil
-	if out, err := letters.Compose(l); err != nil || strings.Contains(out.Text, "token=") || strings.Contains(out.Text, code) {
+	if out, err := letters.Render(l); err != nil || strings.Contains(out.Text, "token=") || strings.Contains(out.Text, code) {
 		t.Errorf("%v %s", err, out.Text)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// accepted is the userErrors of a mutation that took effect.
-func accepted() []*graph.UserError { return []*graph.UserError{} }
+// noErrors is the userErrors of a mutation that took effect.
+func noErrors() []*graph.UserError { return []*graph.UserError{} }
 
-// refused turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors; those,
+// userErrors turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors; those,
 // and everything unexpected, come back as the error that they are.
-func refused(err error) ([]*graph.UserError, error) {
+func userErrors(err error) ([]*graph.UserError, error) {
 	f := fault.From(err)
 	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
 		return nil, err
@@ -28,16 +28,16 @@ func refused(err error) ([]*graph.UserError, error) {
 	return []*graph.UserError{e}, nil
 }
 
-// noted is a refusal that is written down already.
-type noted struct{ error }
+// auditedError is a refusal that is written down already.
+type auditedError struct{ error }
 
-func (n noted) Unwrap() error { return n.error }
+func (n auditedError) Unwrap() error { return n.error }
 
 // record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not an
 // expected refusal is in the log already or will be.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
-	if _, done := errors.AsType[noted](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {
+	if _, done := errors.AsType[auditedError](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {
 		return refusal
 	}
 	e.Reason = strings.ToLower(string(f.Code))
@@ -47,8 +47,8 @@ func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error 
 	return refusal
 }
 
-// at names the field that a refusal is about, where it names none itself.
-func at(err error, field string) error {
+// atField names the field that a refusal is about, where it names none itself.
+func atField(err error, field string) error {
 	f := fault.From(err)
 	if f == nil || f.Field != nil {
 		return err

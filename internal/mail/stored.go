@@ -2,8 +2,8 @@ package mail
 
 import "time"
 
-// Kept is a mail of the local mailbox.
-type Kept struct {
+// StoredMail is a mail of the local mailbox.
+type StoredMail struct {
 	ID        string // mail_…
 	To        string
 	CreatedAt time.Time
