@@ -2,19 +2,19 @@ package rest
 
 import "context"
 
-// Used is a request that was answered in the name of a dialect.
-type Used struct {
+// Use is one answered request of a dialect.
+type Use struct {
 	Dialect string
-	Route   string // the Name of a Call, or Unmatched: never a path as it was called
-	Refused bool   // whether it was refused, or failed
+	Route   string // the Name of a Call, or Unmatched: never the path of the request
+	Refused bool   // whether the answer was an error
 }
 
-// Unmatched stands for what no route has: a path below a mount, or a method.
+// Unmatched is the Route of a request that no route serves: an unknown path below a mount, or an unknown method.
 const Unmatched = "unmatched"
 
-// tell counts the request. A panic that is under way goes on.
-func (x *exchange) tell(route string) {
-	if x.engine.used != nil {
-		x.engine.used(context.WithoutCancel(x.req.Context()), Used{x.dialect.Name, route, x.refused})
+// reportUse calls OnUse. It does not recover a panic, so deferring it lets the panic pass.
+func (x *exchange) reportUse(route string) {
+	if x.engine.onUse != nil {
+		x.engine.onUse(context.WithoutCancel(x.req.Context()), Use{x.dialect.Name, route, x.refused})
 	}
 }
