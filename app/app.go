@@ -100,7 +100,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	}
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects: s.Dialects, GraphQL: graphql, PublicURL: s.PublicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: s.options.Log,
-		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, Lapsed: s.Keys.MatchExpired(s.codec()), Used: s.countUse,
+		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, MatchExpired: s.Keys.MatchExpired(s.codec()), OnUse: s.countUse,
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ func (k *Keyring) MatchExpired(codec *token.Codec) func(credential, refresh stri
 			return false, false
 		}
 		issuer, session := k.held.Load().issuer, db.SessionIDFrom(id).String()
-		if of, ok := issuer.Lapsed(credential); ok {
+		if of, ok := issuer.SessionOfExpired(credential); ok {
 			return of == session, of != session
 		}
 		access, err := issuer.Verify(credential)

@@ -12,7 +12,7 @@ import (
 
 // countUse takes what the engine of dialects tells of every request: it is counted in the figures, and by its caller in the
 // database. An API key counts by itself only where it was good for the call: anybody can make up the first characters of one.
-func (s *Server) countUse(ctx context.Context, u rest.Used) {
+func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.Observer.DialectUsed(u.Dialect, u.Route, u.Refused)
 	v := visit.From(ctx)
 	use := db.Use{Dialect: u.Dialect, Route: u.Route, Refused: u.Refused, At: s.options.Now(), Kind: db.CallerAPIKey, Caller: v.APIKey()}

@@ -19,22 +19,23 @@ import (
 // confirmation is the parameter by which the page's own POST is known.
 const confirmation = "_confirm"
 
-type judgement int
+// originClass says who sent a request that changes state by GET.
+type originClass int
 
 const (
-	direct   judgement = iota // a program, or a page of ours or of a trusted origin by fetch
-	asksPage                  // a navigation or a prefetch
-	foreign                   // any other page, or an image, a frame, a script …
+	direct            originClass = iota // a program, or a script of our own or a trusted origin
+	needsConfirmation                    // a navigation or a prefetch: a page with a button answers
+	foreign                              // any other page, or an image, a frame, a script …: refused
 )
 
-func judge(req *http.Request, ofForeign bool) judgement {
+func classifyOrigin(req *http.Request, fromForeignPage bool) originClass {
 	h := req.Header
 	dest := h.Get("Sec-Fetch-Dest")
 	switch {
 	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")+h.Get("X-Moz")), "prefetch"),
 		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
-		return asksPage
-	case ofForeign, dest != "" && dest != "empty", dest == "" && embedded(req):
+		return needsConfirmation
+	case fromForeignPage, dest != "" && dest != "empty", dest == "" && embedded(req):
 		return foreign
 	}
 	return direct

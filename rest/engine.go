@@ -28,27 +28,26 @@ type Config struct {
 
 	RevealAccounts bool // whether callers may learn which accounts there are
 
-	// Used is told of every request once it is answered. It runs before the next one of the connection, so it must be quick.
-	// Nil for nobody.
-	Used func(context.Context, Used)
+	// OnUse is called after each answer, before the next request of the connection, so it must be quick. It may be nil.
+	OnUse func(context.Context, Use)
 
-	// Lapsed tells what a credential is beside a refresh token: lapsed for an access token of the same session that was good
-	// until it expired, other for one of another session. It is for dialects with renew.
-	Lapsed func(credential, refresh string) (lapsed, other bool)
+	// MatchExpired compares an access token with a refresh token. expired means the same session and an expired access
+	// token, otherSession a token of another session, expired or not. Dialects with renew: need it.
+	MatchExpired func(credential, refresh string) (expired, otherSession bool)
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
 type Engine struct {
-	dialects []*Dialect
-	graphql  *gqlhttp.Handler
-	mux      *http.ServeMux
-	mounted  []*mounted // in the order of the files
-	notFound http.HandlerFunc
-	log      *slog.Logger
-	used     func(context.Context, Used)
-	reveals  bool
-	lapsed   func(credential, refresh string) (lapsed, other bool)
-	renewals map[*Dialect]*gqlhttp.Document
+	dialects     []*Dialect
+	graphql      *gqlhttp.Handler
+	mux          *http.ServeMux
+	mounted      []*mounted // in the order of the files
+	notFound     http.HandlerFunc
+	log          *slog.Logger
+	onUse        func(context.Context, Use)
+	reveals      bool
+	matchExpired func(credential, refresh string) (expired, otherSession bool)
+	renewals     map[*Dialect]*gqlhttp.Document
 }
 
 // New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
@@ -63,7 +62,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), used: cfg.Used, reveals: cfg.RevealAccounts, lapsed: cfg.Lapsed, renewals: map[*Dialect]*gqlhttp.Document{},
+		mux: http.NewServeMux(), onUse: cfg.OnUse, reveals: cfg.RevealAccounts, matchExpired: cfg.MatchExpired, renewals: map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -160,7 +159,7 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	x := e.exchange(w, req, owner, nil)
-	defer x.tell(Unmatched)
+	defer x.reportUse(Unmatched)
 	defer x.recover()
 	x.refuse(refuse(unknownRoute, ""))
 }
@@ -204,7 +203,7 @@ func (e *Engine) at(p *place) http.Handler {
 		}
 		if m == nil {
 			x := e.exchange(w, req, p.dialect, nil)
-			defer x.tell(Unmatched)
+			defer x.reportUse(Unmatched)
 			defer x.recover()
 			if slices.Contains(allowed, req.Method) { // the address of a link, without its token
 				x.refuse(refuse(unknownRoute, ""))
@@ -215,7 +214,7 @@ func (e *Engine) at(p *place) http.Handler {
 			return
 		}
 		x := e.exchange(w, req, m.dialect, m.route)
-		defer x.tell(p.names[m.method])
+		defer x.reportUse(p.names[m.method])
 		defer x.recover()
 		x.serve(m, confirmed)
 	})

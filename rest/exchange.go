@@ -49,8 +49,8 @@ func (x *exchange) serve(m *mounted, confirmed bool) {
 		return
 	}
 	if m.changesState && !confirmed {
-		switch judge(x.req, x.visit.Foreign) {
-		case asksPage:
+		switch classifyOrigin(x.req, x.visit.Foreign) {
+		case needsConfirmation:
 			x.confirm()
 			return
 		case foreign:

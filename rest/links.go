@@ -151,7 +151,7 @@ func (p *place) land(w http.ResponseWriter, req *http.Request) bool {
 	case len(p.landings) == 0:
 		return false
 	case len(p.routes) == 0 && (req.Method == http.MethodGet || req.Method == http.MethodHead):
-	case req.Method != http.MethodGet || judge(req, false) != asksPage:
+	case req.Method != http.MethodGet || classifyOrigin(req, false) != needsConfirmation:
 		return false
 	}
 	for _, l := range p.landings {

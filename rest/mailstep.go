@@ -7,15 +7,15 @@ import (
 	"net/http"
 )
 
-// MailStep has somebody look into a mailbox for the newest mail of a kind.
+// MailStep reads the newest mail of a kind.
 type MailStep struct {
-	Kind string // as under links
-	To   string // the address
+	Kind string // a key under links:
+	To   string // an email address
 }
 
-// Mailed is what the reader of a mail finds in it.
-type Mailed struct {
-	Token string `json:"token"` // that of its link
+// MailSecrets are the secrets in a mail: the token in its link, and the code.
+type MailSecrets struct {
+	Token string `json:"token"`
 	Code  string `json:"code"`
 }
 
@@ -30,12 +30,12 @@ func (s *Step) decodeMail(n *node) error {
 	return n.require("mail", "kind", "to")
 }
 
-// look reads the mail of a step. It is played as an answer, from which the step can keep something.
-func (p *player) look(ctx context.Context, s *Step) (*played, error) {
-	found, err := p.server.Mail(ctx, s.Mail.Kind, p.fill(s.Mail.To))
+// readMail reads the mail of a step. The secrets become the JSON of an answer, so that keep: works on them.
+func (r *runner) readMail(ctx context.Context, s *Step) (*stepAnswer, error) {
+	found, err := r.server.Mail(ctx, s.Mail.Kind, r.fill(s.Mail.To))
 	if err != nil {
 		return nil, fmt.Errorf("the fixture %s: %w", s.Name, err)
 	}
 	text, err := json.Marshal(found)
-	return &played{status: http.StatusOK, header: http.Header{}, body: text}, err
+	return &stepAnswer{status: http.StatusOK, header: http.Header{}, body: text}, err
 }

@@ -61,8 +61,8 @@ func (e *Engine) prepareRenewal(d *Dialect) error {
 	if d.renewal == nil {
 		return nil
 	}
-	if e.lapsed == nil {
-		return errors.New("rest: Lapsed is required where a dialect renews")
+	if e.matchExpired == nil {
+		return errors.New("rest: MatchExpired is missing; a dialect with renew: needs it")
 	}
 	document, err := e.document(d.renewal.swap)
 	if err != nil {
@@ -84,15 +84,15 @@ func (e *Engine) prepareRenewal(d *Dialect) error {
 // beside it, which is so where another API of this host has a cookie of that name.
 func (x *exchange) renewable() bool {
 	r := x.dialect.renewal
-	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous || !x.page && judge(x.req, x.visit.Foreign) != direct {
+	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous || !x.page && classifyOrigin(x.req, x.visit.Foreign) != direct {
 		return false
 	}
 	refresh := x.dialect.cookie(r.cookie).read(x.req.Cookies())
 	if refresh == "" {
 		return false
 	}
-	lapsed, other := x.engine.lapsed(x.visit.Credential, refresh)
-	return lapsed || !other && x.inCookie()
+	expired, otherSession := x.engine.matchExpired(x.visit.Credential, refresh)
+	return expired || !otherSession && x.inCookie()
 }
 
 // inCookie tells whether no header presents a credential: what there is then, if anything, stands in a cookie.

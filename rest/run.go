@@ -17,19 +17,19 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
-// Server is a fresh one, of its own, on which an example is run.
+// Server is a fresh server that runs one example.
 type Server struct {
 	URL     string
-	Wait    func(time.Duration)                         // moves the server's clock
-	Promote func(ctx context.Context, who string) error // gives an account, by email address or username, the role admin
+	Wait    func(time.Duration)                         // advances the server's clock
+	Promote func(ctx context.Context, who string) error // makes an account (email address or username) admin
 
-	// Mail reads the newest mail of a kind to an address, both as in a MailStep. It is an error when there is none.
-	Mail func(ctx context.Context, kind, to string) (Mailed, error)
+	// Mail reads the newest mail of a kind to an address, both as in a MailStep. It fails if there is none.
+	Mail func(ctx context.Context, kind, to string) (MailSecrets, error)
 
 	Stop func()
 }
 
-// Examples are those of all routes, in the order of the file.
+// Examples returns the examples of all routes, in the order of the file.
 func (d *Dialect) Examples() []*Example {
 	var all []*Example
 	for _, r := range d.routes {
@@ -38,72 +38,73 @@ func (d *Dialect) Examples() []*Example {
 	return all
 }
 
-// Run runs an example on a server of its own, which start makes with the settings that it needs. It gives nil when the answer is
-// as the file has it, else everything that is different.
+// Run runs an example on a fresh server, which start makes with the example's settings. It returns nil if the answer is
+// the one in the file, otherwise an error that lists every difference.
 func (d *Dialect) Run(ctx context.Context, e *Example, start func(settings map[string]string) (*Server, error)) error {
 	server, err := start(e.Settings)
 	if err != nil {
 		return err
 	}
 	defer server.Stop()
-	p := &player{dialect: d, server: server, kept: map[string]string{}, done: map[string]bool{}}
-	if err := p.given(ctx, &e.Step); err != nil {
+	r := &runner{dialect: d, server: server, captured: map[string]string{}, done: map[string]bool{}}
+	if err := r.setup(ctx, &e.Step); err != nil {
 		return err
 	}
-	answer, err := p.play(ctx, &e.Step)
+	answer, err := r.do(ctx, &e.Step)
 	if err != nil {
 		return err
 	}
-	return e.Want.compare(answer, p.kept)
+	return e.Want.compare(answer, r.captured)
 }
 
-// player runs the steps of one example.
-type player struct {
-	dialect *Dialect
-	server  *Server
-	kept    map[string]string
-	done    map[string]bool
+// runner runs the steps of one example, each fixture once.
+type runner struct {
+	dialect  *Dialect
+	server   *Server
+	captured map[string]string
+	done     map[string]bool
 }
 
-// played is an answer.
-type played struct {
+// stepAnswer is the answer to one step.
+type stepAnswer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (p *player) given(ctx context.Context, s *Step) error {
+func (r *runner) setup(ctx context.Context, s *Step) error {
 	for _, name := range s.Given {
-		if p.done[name] {
+		if r.done[name] {
 			continue
 		}
-		p.done[name] = true
-		before := p.dialect.Fixtures[name]
-		if err := p.given(ctx, before); err != nil {
+		r.done[name] = true
+		before := r.dialect.Fixtures[name]
+		if err := r.setup(ctx, before); err != nil {
 			return err
 		}
-		answer, err := p.play(ctx, before)
+		answer, err := r.do(ctx, before)
 		if err != nil {
 			return err
 		}
 		if answer != nil && answer.status >= 300 {
 			return fmt.Errorf("the fixture %s: status %d: %s", name, answer.status, answer.body)
 		}
-		if err := p.keep(ctx, before, answer); err != nil {
+		if err := r.capture(ctx, before, answer); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keep evaluates what a step keeps: `.` is the JSON of the answer, or the data of GraphQL, and $request has its headers and cookies.
-func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
+// capture evaluates the keep: of a step. There `.` is the JSON of the answer (for GraphQL its data), and $request holds
+// the answer's headers and cookies.
+func (r *runner) capture(ctx context.Context, s *Step, answer *stepAnswer) error {
 	if len(s.keep) == 0 {
 		return nil
 	}
 	var dot any
 	if err := json.Unmarshal(answer.body, &dot); err != nil && len(answer.body) > 0 {
-		return fmt.Errorf("the fixture %s: the answer is not JSON: %s", s.Name, answer.body)
+		return fmt.Errorf("the fixture %s: keep: needs JSON, and the answer is %s", s.Name, answer.body)
 	}
 	if s.GraphQL != "" {
 		dot, _ = dot.(map[string]any)["data"]
@@ -111,20 +112,20 @@ func (p *player) keep(ctx context.Context, s *Step, answer *played) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	for _, k := range s.keep {
-		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: answer.visible()})
+		value, present, err := k.value.text(scope{ctx: ctx, dot: dot, request: answer.asRequest()})
 		if err != nil {
 			return err
 		}
 		if !present || value == "" {
-			return fmt.Errorf("the fixture %s: there is nothing to keep as %s in: %s", s.Name, k.key, answer.body)
+			return fmt.Errorf("the fixture %s: keep: %s finds nothing in: %s", s.Name, k.key, answer.body)
 		}
-		p.kept[k.key] = value
+		r.captured[k.key] = value
 	}
 	return nil
 }
 
-// visible is $request where a step keeps something: the headers of the answer, and the values of the cookies that it sets.
-func (a *played) visible() map[string]any {
+// asRequest is $request in keep: expressions: the headers of the answer, and the cookies that it sets.
+func (a *stepAnswer) asRequest() map[string]any {
 	cookies := map[string]any{}
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
 		cookies[c.Name] = c.Value
@@ -132,23 +133,23 @@ func (a *played) visible() map[string]any {
 	return map[string]any{"headers": headerMap(a.header), "cookies": cookies}
 }
 
-// play does one step; nil for one that only waits.
-func (p *player) play(ctx context.Context, s *Step) (*played, error) {
+// do runs one step. It returns nil for a step that only waits or promotes.
+func (r *runner) do(ctx context.Context, s *Step) (*stepAnswer, error) {
 	if s.Wait > 0 {
-		p.server.Wait(s.Wait)
+		r.server.Wait(s.Wait)
 	}
 	if s.Promote != "" {
-		if err := p.server.Promote(ctx, s.Promote); err != nil {
+		if err := r.server.Promote(ctx, s.Promote); err != nil {
 			return nil, fmt.Errorf("the fixture %s: %w", s.Name, err)
 		}
 	}
 	if s.Mail != nil {
-		return p.look(ctx, s)
+		return r.readMail(ctx, s)
 	}
 	if s.GraphQL == "" && s.Call == "" {
 		return nil, nil
 	}
-	req, err := p.request(ctx, s)
+	req, err := r.request(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -162,29 +163,29 @@ func (p *player) play(ctx context.Context, s *Step) (*played, error) {
 	if err == nil && s.GraphQL != "" && (bytes.Contains(body, []byte(`"errors":[`)) || bytes.Contains(body, []byte(`"userErrors":[{`))) {
 		err = fmt.Errorf("the fixture %s: %s", s.Name, body)
 	}
-	return &played{res.StatusCode, res.Header, body}, err
+	return &stepAnswer{res.StatusCode, res.Header, body}, err
 }
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_]*)\}`)
 
-// fill puts what was kept into a text.
-func (p *player) fill(s string) string { return fill(s, p.kept) }
+// fill replaces {name} by the captured value of that name.
+func (r *runner) fill(s string) string { return fill(s, r.captured) }
 
-func fill(s string, kept map[string]string) string {
+func fill(s string, captured map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(s, func(found string) string {
-		if value, ok := kept[found[1:len(found)-1]]; ok {
+		if value, ok := captured[found[1:len(found)-1]]; ok {
 			return value
 		}
 		return found
 	})
 }
 
-// request makes the request of a step.
-func (p *player) request(ctx context.Context, s *Step) (*http.Request, error) {
+// request builds the request of a step.
+func (r *runner) request(ctx context.Context, s *Step) (*http.Request, error) {
 	method, path, body, media := http.MethodPost, "/graphql", "", "application/json"
 	switch {
 	case s.GraphQL != "":
-		text, err := json.Marshal(map[string]string{"query": p.fill(s.GraphQL)})
+		text, err := json.Marshal(map[string]string{"query": r.fill(s.GraphQL)})
 		if err != nil {
 			return nil, err
 		}
@@ -192,18 +193,18 @@ func (p *player) request(ctx context.Context, s *Step) (*http.Request, error) {
 	default:
 		method, path, _ = strings.Cut(s.Call, " ")
 		path = parameter.ReplaceAllStringFunc(path, func(name string) string {
-			return url.PathEscape(p.fill(s.Params[name[1:len(name)-1]]))
+			return url.PathEscape(r.fill(s.Params[name[1:len(name)-1]]))
 		})
-		path = strings.TrimSuffix(p.dialect.mountOf(s.Call), "/") + path
+		path = strings.TrimSuffix(r.dialect.mountOf(s.Call), "/") + path
 		var err error
-		if body, media, err = p.body(s); err != nil {
+		if body, media, err = r.body(s); err != nil {
 			return nil, err
 		}
 	}
 	if len(s.Query) > 0 {
-		path += "?" + p.form(s.Query)
+		path += "?" + r.form(s.Query)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, p.server.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, r.server.URL+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -211,52 +212,52 @@ func (p *player) request(ctx context.Context, s *Step) (*http.Request, error) {
 		req.Header.Set("Content-Type", media)
 	}
 	for name, value := range s.Headers {
-		req.Header.Set(name, p.fill(value))
+		req.Header.Set(name, r.fill(value))
 	}
 	return req, nil
 }
 
-func (p *player) body(s *Step) (body, media string, err error) {
+func (r *runner) body(s *Step) (body, media string, err error) {
 	switch {
 	case s.JSON != nil:
-		text, err := encode(fillAll(s.JSON, p.kept))
+		text, err := encode(fillAll(s.JSON, r.captured))
 		return string(text), "application/json", err
 	case s.Form != nil:
-		return p.form(s.Form), "application/x-www-form-urlencoded", nil
+		return r.form(s.Form), "application/x-www-form-urlencoded", nil
 	}
-	return p.fill(s.Raw), "", nil
+	return r.fill(s.Raw), "", nil
 }
 
-func (p *player) form(given map[string]string) string {
+func (r *runner) form(given map[string]string) string {
 	values := url.Values{}
 	for name, value := range given {
-		values.Set(name, p.fill(value))
+		values.Set(name, r.fill(value))
 	}
 	return values.Encode()
 }
 
-// fillAll is fill for every text of a value.
-func fillAll(v any, kept map[string]string) any {
+// fillAll applies fill to every text in a value.
+func fillAll(v any, captured map[string]string) any {
 	switch v := v.(type) {
 	case string:
-		return fill(v, kept)
+		return fill(v, captured)
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = fillAll(v[i], kept)
+			out[i] = fillAll(v[i], captured)
 		}
 		return out
 	case object:
 		out := make(object, len(v))
 		for i, p := range v {
-			out[i] = pair{p.key, fillAll(p.value, kept)}
+			out[i] = pair{p.key, fillAll(p.value, captured)}
 		}
 		return out
 	}
 	return v
 }
 
-// mountOf is where a call of this dialect is sent: the first mount of its route.
+// mountOf returns the first mount of the called route.
 func (d *Dialect) mountOf(call string) string {
 	method, path, _ := strings.Cut(call, " ")
 	for _, r := range d.routes {
@@ -267,8 +268,8 @@ func (d *Dialect) mountOf(call string) string {
 	return d.Mounts[0]
 }
 
-// compare tells every way in which an answer is not what the file says.
-func (w *Want) compare(got *played, kept map[string]string) error {
+// compare lists every difference between an answer and the file.
+func (w *Want) compare(got *stepAnswer, captured map[string]string) error {
 	var problems []error
 	if got.status != w.Status {
 		problems = append(problems, fmt.Errorf("status %d, want %d", got.status, w.Status))
@@ -277,11 +278,11 @@ func (w *Want) compare(got *played, kept map[string]string) error {
 		have := got.header.Get(name)
 		if slices.Contains(w.Varies, "header "+name) {
 			if have == "" {
-				problems = append(problems, fmt.Errorf("there is no header %s", name))
+				problems = append(problems, fmt.Errorf("header %s: missing", name))
 			}
 			continue
 		}
-		if want = fill(want, kept); have != want {
+		if want = fill(want, captured); have != want {
 			problems = append(problems, fmt.Errorf("header %s: %q, want %q", name, have, want))
 		}
 	}
@@ -295,7 +296,7 @@ func (w *Want) compare(got *played, kept map[string]string) error {
 		if _, err := strictjson.Decode(got.body); err != nil || json.Unmarshal(got.body, &value) != nil {
 			problems = append(problems, errors.New("the answer is not JSON"))
 		} else {
-			problems = append(problems, w.differ("", fillAll(w.JSON, kept), value)...)
+			problems = append(problems, w.differ("", fillAll(w.JSON, captured), value)...)
 		}
 	case len(got.body) > 0:
 		problems = append(problems, errors.New("a body, want none"))
@@ -306,7 +307,7 @@ func (w *Want) compare(got *played, kept map[string]string) error {
 	return errors.Join(problems...)
 }
 
-// differ compares two values, at a path such as user.id or [0].name; [] in Varies stands for any index.
+// differ compares two values at a path, for example user.id or [0].name. In Varies, [] stands for any index.
 func (w *Want) differ(path string, want, got any) (problems []error) {
 	if slices.Contains(w.Varies, anyIndex.ReplaceAllString(path, "[]")) {
 		if shape(want) != shape(got) {
@@ -368,7 +369,7 @@ func below(path, key string) string {
 	return path + "." + key
 }
 
-// shape is what counts of a value that varies.
+// shape describes the part of a varying value that must stay the same: its type, and the form of a timestamp.
 func shape(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -208,7 +208,7 @@ func TestRun_Fixtures(t *testing.T) {
 		t.Errorf("a fixture that fails: %+v", results)
 	}
 	f = &fake{status: 200, body: `{"id":"7"}`}
-	if results = f.run(t, text); results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "nothing to keep as token") {
+	if results = f.run(t, text); results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "keep: token finds nothing") {
 		t.Errorf("a fixture without what is to be kept: %+v", results)
 	}
 }

@@ -11,30 +11,30 @@ import (
 	"time"
 )
 
-// Sample is an example as it is shown to people: what is sent, and what comes back.
+// Sample is an example for readers: the requests, and the answer to the last of them.
 type Sample struct {
 	Title    string
-	Settings map[string]string // of the server, that it needs
-	Steps    []Request         // what has to happen before, in order, and the request itself last
+	Settings map[string]string // the settings that the server needs
+	Steps    []Request         // in order; the request itself is the last
 	Answer   SampleAnswer
 }
 
-// keptHeader is an expression that is nothing but a header of the answer.
-var keptHeader = regexp.MustCompile(`^\$request\.headers\["([^"]+)"\]$`)
+// headerCapture matches an expression that only names a header of the answer.
+var headerCapture = regexp.MustCompile(`^\$request\.headers\["([^"]+)"\]$`)
 
-// keptCookie is one that is nothing but a cookie of the answer.
-var keptCookie = regexp.MustCompile(`^\$request\.cookies\.(\w+)$`)
+// cookieCapture matches an expression that only names a cookie of the answer.
+var cookieCapture = regexp.MustCompile(`^\$request\.cookies\.(\w+)$`)
 
-// Call is the request that the sample is about.
+// Call returns the request that the sample is about.
 func (s *Sample) Call() Request { return s.Steps[len(s.Steps)-1] }
 
-// Text is a text with gaps, which earlier steps fill.
+// Text is a text with gaps. Earlier steps fill them.
 type Text []Piece
 
-// Piece is a part of a Text: a literal, or the name of a value that an earlier step kept.
+// Piece is a part of a Text: a literal, or the name of a value that an earlier step captured.
 type Piece struct{ Literal, Gap string }
 
-// Gaps are the names of what is missing in the text.
+// Gaps returns the names of the gaps, each once.
 func (t Text) Gaps() []string {
 	var names []string
 	for _, p := range t {
@@ -53,41 +53,41 @@ type Header struct {
 
 // Request is one step of a Sample.
 type Request struct {
-	Name    string        // of the fixture; "" for the sample's own
-	Wait    time.Duration // that passes before it
-	Method  string        // "" for a step that only waits
-	Path    Text          // with its mount, encoded, without the query string
-	Query   []Header      // not encoded
-	Headers []Header      // without the Content-Type of Form and JSON
-	Form    []Header      // not encoded
-	JSON    Text          // compact, its members in the order of the file
-	Body    Text          // as it is, where it is neither Form nor JSON
-	Keeps   []Kept
-	Promote string // the email address or username of who becomes an administrator first, "" for nobody
+	Name     string        // of the fixture; "" for the sample's own request
+	Wait     time.Duration // passes before the step
+	Method   string        // "" for a step that only waits
+	Path     Text          // with its mount, encoded, without the query string
+	Query    []Header      // not encoded
+	Headers  []Header      // without the Content-Type of Form and JSON
+	Form     []Header      // not encoded
+	JSON     Text          // compact, its members in the order of the file
+	Body     Text          // verbatim, if neither Form nor JSON is set
+	Captures []Captured
+	Promote  string // the email address or username of the account that becomes admin first, "" for none
 
-	Mail *MailStep // a mail that is read, of which Keeps takes something; nil for none
+	Mail *MailStep // the mail that the step reads instead of a call, nil for none
 }
 
-// Kept is a value of the answer that later steps send.
-type Kept struct {
+// Captured is a value of the answer that later steps send.
+type Captured struct {
 	Name   string
-	Header string // the header of the answer that has it, "" when another place has
-	Cookie string // the cookie that the answer sets with it, "" when another place has
-	From   string // a jq expression on the body
+	Header string // set if the value is a header of the answer
+	Cookie string // set if the value is a cookie of the answer
+	From   string // otherwise: a jq expression on the body
 }
 
-// SampleAnswer is what comes back.
+// SampleAnswer is the answer of a Sample.
 type SampleAnswer struct {
 	Status  int
 	Headers []Header
 	Body    string // compact JSON, its members in the order of the file, or text
 	JSON    bool
-	Varies  []string // what is different each time: paths such as user.id or [].id, and `header NAME`
+	Varies  []string // what differs each time: paths such as user.id or [].id, and `header NAME`
 }
 
 func (d *Dialect) sample(e *Example) *Sample {
-	s := &sampler{dialect: d, kept: map[string]bool{}, done: map[string]bool{}}
-	s.given(&e.Step)
+	s := &sampler{dialect: d, captured: map[string]bool{}, done: map[string]bool{}}
+	s.addSetup(&e.Step)
 	s.add(&e.Step)
 	out := &Sample{Title: e.Title, Settings: maps.Clone(e.Settings), Steps: s.steps}
 	out.Steps[len(out.Steps)-1].Name = ""
@@ -102,22 +102,22 @@ func (d *Dialect) sample(e *Example) *Sample {
 	return out
 }
 
-// sampler walks the steps of an example as a player does.
+// sampler walks the steps of an example in the order of a runner.
 type sampler struct {
-	dialect *Dialect
-	steps   []Request
-	kept    map[string]bool
-	done    map[string]bool
+	dialect  *Dialect
+	steps    []Request
+	captured map[string]bool
+	done     map[string]bool
 }
 
-func (s *sampler) given(step *Step) {
+func (s *sampler) addSetup(step *Step) {
 	for _, name := range step.Given {
 		if s.done[name] {
 			continue
 		}
 		s.done[name] = true
 		before := s.dialect.Fixtures[name]
-		s.given(before)
+		s.addSetup(before)
 		s.add(before)
 	}
 }
@@ -143,24 +143,24 @@ func (s *sampler) add(step *Step) {
 		}
 	}
 	for _, k := range step.keep {
-		kept := Kept{Name: k.key}
+		c := Captured{Name: k.key}
 		if k.value.expr != nil {
-			kept.From = strings.TrimSpace(k.value.expr.text)
-			if found := keptHeader.FindStringSubmatch(kept.From); found != nil {
-				kept.Header, kept.From = http.CanonicalHeaderKey(found[1]), ""
-			} else if found := keptCookie.FindStringSubmatch(kept.From); found != nil {
-				kept.Cookie, kept.From = found[1], ""
+			c.From = strings.TrimSpace(k.value.expr.text)
+			if found := headerCapture.FindStringSubmatch(c.From); found != nil {
+				c.Header, c.From = http.CanonicalHeaderKey(found[1]), ""
+			} else if found := cookieCapture.FindStringSubmatch(c.From); found != nil {
+				c.Cookie, c.From = found[1], ""
 			} else if step.GraphQL != "" {
-				kept.From = ".data | " + kept.From
+				c.From = ".data | " + c.From
 			}
 		}
-		out.Keeps = append(out.Keeps, kept)
-		s.kept[k.key] = true
+		out.Captures = append(out.Captures, c)
+		s.captured[k.key] = true
 	}
 	s.steps = append(s.steps, out)
 }
 
-// path puts the parameters into the path of a route.
+// path fills the parameters into the path of a route.
 func (s *sampler) path(mount, path string, params map[string]string) Text {
 	out, end := Text{}, 0
 	for _, at := range parameter.FindAllStringSubmatchIndex(path, -1) {
@@ -182,11 +182,11 @@ func (s *sampler) headers(given map[string]string) []Header {
 	return out
 }
 
-// text finds the gaps: names in braces that an earlier step kept.
+// text finds the gaps: names in braces that an earlier step captured.
 func (s *sampler) text(text string) Text {
 	out, end := Text{}, 0
 	for _, at := range placeholder.FindAllStringSubmatchIndex(text, -1) {
-		if name := text[at[2]:at[3]]; s.kept[name] {
+		if name := text[at[2]:at[3]]; s.captured[name] {
 			out = append(out, Piece{Literal: text[end:at[0]]}, Piece{Gap: name})
 			end = at[1]
 		}
@@ -194,7 +194,7 @@ func (s *sampler) text(text string) Text {
 	return joined(append(out, Piece{Literal: text[end:]}))
 }
 
-// joined brings literals that stand side by side together, and leaves empty ones out.
+// joined merges neighbouring literals and drops empty ones.
 func joined(pieces Text) Text {
 	var out Text
 	for _, p := range pieces {

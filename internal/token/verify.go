@@ -43,7 +43,7 @@ type joseHeader struct {
 // into a second one of the same claims.
 func (i *Issuer) Verify(text string) (Access, error) {
 	if !isCompact(text) {
-		return Access{}, refusal("its form is not that of a JWT")
+		return Access{}, malformed("its form is not that of a JWT")
 	}
 	parser, key, err := i.keyFor(text)
 	if err != nil {
@@ -54,13 +54,13 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	// Any error refuses, even one that comes with a token.
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return Access{}, refusal("its claims cannot be read")
+		return Access{}, malformed("its claims cannot be read")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return Access{}, refusal("its signature is wrong")
+		return Access{}, malformed("its signature is wrong")
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return Access{}, refusal("it has expired")
+		return Access{}, malformed("it has expired")
 	case err != nil || !token.Valid:
-		return Access{}, refusal("its claims are not those that it needs here")
+		return Access{}, malformed("its claims are not those that it needs here")
 	}
 	return Access{
 		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
@@ -68,9 +68,9 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}, nil
 }
 
-// Lapsed gives the session of an access token that Verify would take if it had not expired. It says nothing of whether the
-// caller may use that session; ok is false for every other text.
-func (i *Issuer) Lapsed(text string) (session string, ok bool) {
+// SessionOfExpired returns the session of an access token that only fails Verify because it has expired. ok is false for
+// every other text. Whether the caller may use the session is not checked.
+func (i *Issuer) SessionOfExpired(text string) (session string, ok bool) {
 	if !isCompact(text) {
 		return "", false
 	}
@@ -99,28 +99,28 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(segment)
 	if err != nil {
-		return nil, nil, refusal("its header cannot be read")
+		return nil, nil, malformed("its header cannot be read")
 	}
 	var header joseHeader
 	// The codec also refuses members in another case, members that stand twice, and invalid UTF-8.
 	if err := json.Unmarshal(raw, &header, json.RejectUnknownMembers(true)); err != nil {
-		return nil, nil, refusal("its header cannot be read")
+		return nil, nil, malformed("its header cannot be read")
 	}
 	if header.Typ != accessType {
-		return nil, nil, refusal("it is not an access token")
+		return nil, nil, malformed("it is not an access token")
 	}
 	key, ok := i.keys[header.Kid]
 	if !ok {
 		if len(header.Kid) == kidLength && isSegment(header.Kid) {
 			return nil, nil, ErrUnknownKey
 		}
-		return nil, nil, refusal("its key is none of ours")
+		return nil, nil, malformed("its key is none of ours")
 	}
 	if header.Alg != key.Alg {
-		return nil, nil, refusal("its algorithm is not that of its key")
+		return nil, nil, malformed("its algorithm is not that of its key")
 	}
 	return i.parsers[key.Alg], key.private().Public(), nil
 }
 
-// refusal takes fixed words only: the errors of the parsers quote what they were given.
-func refusal(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }
+// malformed takes fixed words only: the errors of the parsers quote what they were given.
+func malformed(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }

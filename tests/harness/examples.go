@@ -109,8 +109,8 @@ func Promoter(t *testing.T, conn *Side) func(context.Context, string) error {
 }
 
 // MailReader looks into mailboxes for examples.
-func (i *Instance) MailReader(t *testing.T) func(ctx context.Context, kind, to string) (rest.Mailed, error) {
-	return func(ctx context.Context, kind, to string) (rest.Mailed, error) {
+func (i *Instance) MailReader(t *testing.T) func(ctx context.Context, kind, to string) (rest.MailSecrets, error) {
+	return func(ctx context.Context, kind, to string) (rest.MailSecrets, error) {
 		master, err := secret.New([]byte(Secret))
 		if err != nil {
 			t.Fatal(err)

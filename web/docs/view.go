@@ -113,12 +113,12 @@ type sampleView struct {
 
 // stepView is what happens before an example.
 type stepView struct {
-	Name    string
-	Wait    string
-	Promote string
-	Mail    *rest.MailStep
-	Call    []span
-	Keeps   []rest.Kept
+	Name     string
+	Wait     string
+	Promote  string
+	Mail     *rest.MailStep
+	Call     []span
+	Captures []rest.Captured
 }
 
 func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
@@ -268,7 +268,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 }
 
 func stepOf(publicURL string, r rest.Request) stepView {
-	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, Keeps: r.Keeps}
+	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, Captures: r.Captures}
 	if r.Wait > 0 {
 		view.Wait = lasting(r.Wait)
 	}

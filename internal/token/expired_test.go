@@ -9,7 +9,7 @@ import (
 )
 
 // Only what Verify would have taken before it expired has lapsed (JW-02, JW-03).
-func TestLapsed(t *testing.T) {
+func TestSessionOfExpired(t *testing.T) {
 	t.Parallel()
 	now := noon()
 	key := newKey(t)
@@ -46,13 +46,13 @@ func TestLapsed(t *testing.T) {
 		"malformed claims":    forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"exp":2,"exp":1}`),
 	}
 	for _, text := range []string{good, hs} {
-		if session, ok := i.Lapsed(text); ok {
+		if session, ok := i.SessionOfExpired(text); ok {
 			t.Errorf("a token that is good has lapsed: %s", session)
 		}
 	}
 	now = now.Add(time.Hour)
 	for _, text := range []string{good, hs} {
-		if session, ok := i.Lapsed(text); !ok || session != who.Session {
+		if session, ok := i.SessionOfExpired(text); !ok || session != who.Session {
 			t.Errorf("it has not lapsed: %s %t", session, ok)
 		}
 		if _, err := i.Verify(text); err == nil {
@@ -60,7 +60,7 @@ func TestLapsed(t *testing.T) {
 		}
 	}
 	for name, text := range others {
-		if session, ok := i.Lapsed(text); ok {
+		if session, ok := i.SessionOfExpired(text); ok {
 			t.Errorf("%s: %s", name, session)
 		}
 	}
