@@ -6,12 +6,18 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue, where
-// what would wait too long is sent away. The tokens of sessions and of mails cost no hash.
+// admission is asked before a document that checks a secret runs: the limit by address first, then the hash queue,
+// where what would wait too long is sent away. The tokens of sessions and of mails cost no hash.
 func (s *Server) admission() (func(context.Context, string) error, error) {
 	hash := func(_ context.Context, field string) error {
 		switch field {
-		case "refresh", "sendVerificationEmail", "verifyEmail", "requestPasswordReset", "requestMagicLink", "loginWithMagicLink", "tokenIsValid":
+		case "refresh",
+			"sendVerificationEmail",
+			"verifyEmail",
+			"requestPasswordReset",
+			"requestMagicLink",
+			"loginWithMagicLink",
+			"tokenIsValid":
 			return nil
 		}
 		return s.options.Hasher.Admit()
