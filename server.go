@@ -1,5 +1,5 @@
-// Command dragoman is a self-hosted auth server. This file reads top to bottom: command line, settings, listen, serve, drain. What is
-// served is put together in the package app. See README.md.
+// Command dragoman is a self-hosted auth server. This file reads top to bottom: command line, settings, listen, serve,
+// drain. What is served is put together in the package app. See README.md.
 package main
 
 import (
@@ -79,7 +79,8 @@ type commands struct {
 	operator.Commands
 }
 
-// run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are refused.
+// run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are
+// refused.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) error {
 	var cli commands
 	exited := false

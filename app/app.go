@@ -1,5 +1,5 @@
-// Package app is the server put together: settings, database, key ring, schema, transports and the sender of mails. It knows
-// nothing of the command line, of listeners and of when to stop: see server.go.
+// Package app is the server put together: settings, database, key ring, schema, transports and the sender of mails. It
+// knows nothing of the command line, of listeners and of when to stop: see server.go.
 package app
 
 import (
@@ -50,8 +50,8 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// Open puts the parts together, brings the schema of the database up to date unless that is switched off, and begins to send
-// mails. The error says which setting, file or part can not be used; nothing is left open then.
+// Open puts the parts together, brings the schema of the database up to date unless that is switched off, and begins
+// to send mails. The error says which setting, file or part can not be used; nothing is left open then.
 func Open(ctx context.Context, settings *config.Settings, options Options) (_ *Server, err error) {
 	dialects, templates, err := LoadFiles(settings, options.Dialects...)
 	if err != nil {
@@ -99,15 +99,29 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		return err
 	}
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects: s.Dialects, GraphQL: graphql, PublicURL: s.PublicURL, Reserved: ownPaths, NotFound: edge.NotFound, Log: s.options.Log,
-		Now: s.options.Now, RevealAccounts: s.settings.RevealAccounts, MatchExpired: s.Keys.MatchExpired(s.codec()), OnUse: s.countUse,
+		Dialects:       s.Dialects,
+		GraphQL:        graphql,
+		PublicURL:      s.PublicURL,
+		Reserved:       ownPaths,
+		NotFound:       edge.NotFound,
+		Log:            s.options.Log,
+		Now:            s.options.Now,
+		RevealAccounts: s.settings.RevealAccounts,
+		MatchExpired:   s.Keys.MatchExpired(s.codec()),
+		OnUse:          s.countUse,
 	})
 	if err != nil {
 		return err
 	}
 	s.Handler = edge.Handler(edge.Config{
-		TrustedProxies: s.settings.TrustedProxies, HTTPS: s.settings.HTTPS(), Log: s.options.Log, Now: s.options.Now, Observe: s.Observer.Request,
-		Origins: s.settings.Origins(), Expose: rest.AnswerHeaders(s.Dialects), Cookie: credential.NewSessionCookie(s.PublicURL).Name,
+		TrustedProxies: s.settings.TrustedProxies,
+		HTTPS:          s.settings.HTTPS(),
+		Log:            s.options.Log,
+		Now:            s.options.Now,
+		Observe:        s.Observer.Request,
+		Origins:        s.settings.Origins(),
+		Expose:         rest.AnswerHeaders(s.Dialects),
+		Cookie:         credential.NewSessionCookie(s.PublicURL).Name,
 	}, s.routes(graphql, engine))
 	return nil
 }
@@ -116,13 +130,30 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 func (s *Server) deps() resolvers.Deps {
 	set := s.settings
 	return resolvers.Deps{
-		DB: s.DB, Codec: s.codec(), Issuer: s.Keys, Master: s.master, Now: s.options.Now,
-		Hasher: s.options.Hasher, Policy: password.Policy{MinLength: set.PasswordMinLength},
-		Breaches:  password.NewBreaches(set.BreachedPasswords, s.options.Log),
-		AccessTTL: set.AccessTTL, SessionTTL: set.SessionTTL, SessionIdle: set.SessionIdle, SessionLimit: set.SessionLimit,
-		RefreshGrace: set.RefreshGrace, Cookie: credential.NewSessionCookie(s.PublicURL), Throttle: set.RateLimits, RevealAccounts: set.RevealAccounts,
-		RegistrationOpen: set.Registration, MailOff: set.MailOff, RequireVerifiedEmail: set.RequireVerifiedEmail, Version: s.options.Version,
-		Routes: Routes(s.Dialects), Profiles: rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
+		DB:                   s.DB,
+		Codec:                s.codec(),
+		Issuer:               s.Keys,
+		Master:               s.master,
+		Now:                  s.options.Now,
+		Hasher:               s.options.Hasher,
+		Policy:               password.Policy{MinLength: set.PasswordMinLength},
+		Breaches:             password.NewBreaches(set.BreachedPasswords, s.options.Log),
+		AccessTTL:            set.AccessTTL,
+		SessionTTL:           set.SessionTTL,
+		SessionIdle:          set.SessionIdle,
+		SessionLimit:         set.SessionLimit,
+		RefreshGrace:         set.RefreshGrace,
+		Cookie:               credential.NewSessionCookie(s.PublicURL),
+		Throttle:             set.RateLimits,
+		RevealAccounts:       set.RevealAccounts,
+		RegistrationOpen:     set.Registration,
+		MailOff:              set.MailOff,
+		RequireVerifiedEmail: set.RequireVerifiedEmail,
+		Version:              s.options.Version,
+		Routes: Routes(
+			s.Dialects,
+		),
+		Profiles: rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// LoadFiles reads what an operator may have put beside the program: the dialects, as LoadDialects does, and the templates of mails.
-// The error says what is wrong with which file.
+// LoadFiles reads what an operator may have put beside the program: the dialects, as LoadDialects does, and the
+// templates of mails. The error says what is wrong with which file.
 func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, *mail.Templates, error) {
 	dialects, err := LoadDialects(settings, further...)
 	if err != nil {
@@ -22,7 +22,9 @@ func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dia
 	const setting = "DRAGOMAN_MAIL_TEMPLATES"
 	if dir := settings.MailTemplates; dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, nil, &config.Error{Name: setting, Value: dir, Want: "the path of a directory with templates of mails: see docs/mail.md"}
+			return nil, nil, &config.Error{
+				Name: setting, Value: dir, Want: "the path of a directory with templates of mails: see docs/mail.md",
+			}
 		}
 	}
 	templates, err := mail.Load(settings.MailTemplates)
@@ -32,20 +34,24 @@ func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dia
 	return dialects, templates, nil
 }
 
-// LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting is a
-// *config.Error, what is wrong with a file a *rest.Fault.
+// LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting
+// is a *config.Error, what is wrong with a file a *rest.Fault.
 func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, error) {
 	if err := CheckDialectsDir(settings.DialectsDir); err != nil {
 		return nil, err
 	}
 	dialects, err := rest.Load(settings.DialectsDir, settings.Dialects, further...)
 	if unknown, ok := errors.AsType[*rest.UnknownError](err); ok {
-		return nil, &config.Error{Name: "DRAGOMAN_DIALECTS", Value: unknown.Name, Want: "all, none, or some of " + strings.Join(unknown.Known, ",")}
+		return nil, &config.Error{
+			Name: "DRAGOMAN_DIALECTS", Value: unknown.Name,
+			Want: "all, none, or some of " + strings.Join(unknown.Known, ","),
+		}
 	}
 	return dialects, err
 }
 
-// CheckDialectsDir refuses a directory of dialect files that has none; "" is no directory, and fine. The error is a *config.Error.
+// CheckDialectsDir refuses a directory of dialect files that has none; "" is no directory, and fine. The error is a
+// *config.Error.
 func CheckDialectsDir(dir string) error {
 	if dir == "" {
 		return nil
@@ -56,5 +62,7 @@ func CheckDialectsDir(dir string) error {
 			return nil
 		}
 	}
-	return &config.Error{Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory with dialect files (*.yaml, *.yml)"}
+	return &config.Error{
+		Name: "DRAGOMAN_DIALECTS_DIR", Value: dir, Want: "the path of a directory with dialect files (*.yaml, *.yml)",
+	}
 }

@@ -20,8 +20,8 @@ const (
 	// KeysEvery is how often a server looks whether its signing keys are still those of the database.
 	KeysEvery = 3 * time.Second
 
-	// KeyPublishedFor is how long a key is published before it signs: whoever keeps the key set for as long as it allows has seen
-	// the key by then, also from a server that learned of it as late as servers do (JW-14).
+	// KeyPublishedFor is how long a key is published before it signs: whoever keeps the key set for as long as it
+	// allows has seen the key by then, also from a server that learned of it as late as servers do (JW-14).
 	KeyPublishedFor = jwksMaxAge + 2*KeysEvery
 
 	jwksMaxAge = 300 * time.Second      // how long others may keep the published keys
@@ -96,11 +96,11 @@ func (k *Keyring) Issue(a token.Access, ttl time.Duration) (secret.Text, token.A
 	return k.held.Load().issuer.Issue(a, ttl)
 }
 
-// Verify is token.Issuer's, with the keys that the database holds. An error that is not token.ErrMalformed says that it did
-// not answer.
+// Verify is token.Issuer's, with the keys that the database holds. An error that is not token.ErrMalformed says that
+// it did not answer.
 //
-// A token under an unknown key waits for a look at the database that began after it came: there may have been a rotation.
-// However many come, there is one such look at a time and a pause between them (JW-08).
+// A token under an unknown key waits for a look at the database that began after it came: there may have been a
+// rotation. However many come, there is one such look at a time and a pause between them (JW-08).
 func (k *Keyring) Verify(text string) (token.Access, error) {
 	access, err := k.held.Load().issuer.Verify(text)
 	if !errors.Is(err, token.ErrUnknownKey) {

@@ -14,8 +14,8 @@ import (
 // Mail is the part of a server that sends mails.
 type Mail struct{ worker *db.MailWorker }
 
-// startMail begins to send the mails of the database: to the mail server of the settings, or without one to the local mailbox,
-// where being found out about is all that happens to them.
+// startMail begins to send the mails of the database: to the mail server of the settings, or without one to the local
+// mailbox, where being found out about is all that happens to them.
 func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	if s.settings.MailOff {
 		return &Mail{}, nil
@@ -34,8 +34,8 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	return &Mail{worker}, err
 }
 
-// Stop takes up no further mails, and waits for those under way until ctx ends. What was not finished then is sent by another
-// server, or after the next start.
+// Stop takes up no further mails, and waits for those under way until ctx ends. What was not finished then is sent by
+// another server, or after the next start.
 func (m *Mail) Stop(ctx context.Context) error {
 	if m == nil || m.worker == nil {
 		return nil
@@ -48,16 +48,24 @@ func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{
-		Host: settings.SMTP.Host, Port: settings.SMTP.Port, TLS: settings.SMTP.Security == config.MailTLS,
-		Plain: settings.SMTP.Security == config.MailPlain, User: settings.SMTP.User, Password: settings.SMTP.Password.Reveal(),
+		Host:     settings.SMTP.Host,
+		Port:     settings.SMTP.Port,
+		TLS:      settings.SMTP.Security == config.MailTLS,
+		Plain:    settings.SMTP.Security == config.MailPlain,
+		User:     settings.SMTP.User,
+		Password: settings.SMTP.Password.Reveal(),
 	}, domain)
 	if err != nil {
-		return nil, errors.New("DRAGOMAN_SMTP_URL: this mail server can not be used") // the reason may hold the password
+		return nil, errors.New(
+			"DRAGOMAN_SMTP_URL: this mail server can not be used",
+		) // the reason may hold the password
 	}
 	return func(ctx context.Context, l *db.Letter) error {
 		words, err := letters.Render(l)
 		if err != nil {
-			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES") // the reason may hold its text
+			return errors.New(
+				"the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES",
+			) // the reason may hold its text
 		}
 		err = sender.Send(ctx, mail.Envelope{
 			MessageID: l.Mail.ID.String() + "@" + domain, From: from, To: l.Mail.Address, Date: l.Mail.CreatedAt,

@@ -12,7 +12,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has none.
+// accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has
+// none.
 var accountPage = map[db.Purpose]string{
 	db.PurposeVerifyEmail: "verify-email", db.PurposeResetPassword: "reset-password", db.PurposeMagicLink: "sign-in",
 	db.PurposeConfirmChange: "confirm-email", db.PurposeCancelChange: "cancel-email-change",
@@ -40,8 +41,8 @@ func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, code
 	return NewMailRenderer(templates, codec, home, site)
 }
 
-// Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
-// token: it goes to the mail server and nowhere else (AU-02).
+// Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result
+// holds the token: it goes to the mail server and nowhere else (AU-02).
 func (l *MailRenderer) Render(letter *db.Letter) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
@@ -80,8 +81,8 @@ func (l *MailRenderer) message(letter *db.Letter) mail.Message {
 	return message
 }
 
-// link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07). {token}
-// and {email} may stand in its path as well as in its query.
+// link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07).
+// {token} and {email} may stand in its path as well as in its query.
 func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	if m.Link == "" {
 		return page + "#token=" + token

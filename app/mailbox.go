@@ -12,9 +12,12 @@ import (
 // mailboxSize is how many mails the local mailbox shows at once.
 const mailboxSize = 50
 
-// LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id unless that
-// is "". It is nil where there is none: where mails are sent, or where others than this machine reach the server.
-func LocalMailbox(settings *config.Settings, database *db.DB, letters *MailRenderer) func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {
+// LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id
+// unless that is "". It is nil where there is none: where mails are sent, or where others than this machine reach the
+// server.
+func LocalMailbox(
+	settings *config.Settings, database *db.DB, letters *MailRenderer,
+) func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {
 	if !settings.LocalMailbox() {
 		return nil
 	}

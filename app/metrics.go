@@ -18,8 +18,12 @@ func (s *Server) observe(ctx context.Context) error {
 		system = "postgresql"
 	}
 	o, err := observe.Open(ctx, observe.Config{
-		Metrics: settings.MetricsEnabled(), Traces: settings.Traces, Slow: settings.SlowStatement, System: system, Version: s.options.Version,
-		Log: s.options.Log,
+		Metrics: settings.MetricsEnabled(),
+		Traces:  settings.Traces,
+		Slow:    settings.SlowStatement,
+		System:  system,
+		Version: s.options.Version,
+		Log:     s.options.Log,
 	})
 	if err != nil {
 		return err
@@ -40,7 +44,8 @@ func (s *Server) Sweep(ctx context.Context) error {
 	return err
 }
 
-// metricsPage is /metrics beside everything else: there for who presents the token, and nowhere unless the settings say so.
+// metricsPage is /metrics beside everything else: there for who presents the token, and nowhere unless the settings
+// say so.
 func (s *Server) metricsPage() http.Handler {
 	if !s.settings.MetricsOnMain() {
 		return http.HandlerFunc(edge.NotFound)
@@ -48,7 +53,8 @@ func (s *Server) metricsPage() http.Handler {
 	return s.Observer.Handler(s.settings.MetricsToken)
 }
 
-// ServeMetrics answers on the listener of /metrics, if it has one of its own, until stop. It is up while the server drains.
+// ServeMetrics answers on the listener of /metrics, if it has one of its own, until stop. It is up while the server
+// drains.
 func (s *Server) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	if s.settings.MetricsListen == "" {
 		return func() {}, nil

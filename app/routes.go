@@ -12,7 +12,10 @@ import (
 )
 
 // ownPaths are no dialect's.
-var ownPaths = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/", "/account/"}
+var ownPaths = []string{
+	"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/",
+	"/account/",
+}
 
 // routes is the whole surface of the server.
 func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Handler {
@@ -26,9 +29,15 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 	apis := http.Handler(http.HandlerFunc(edge.NotFound))
 	if s.settings.Docs {
 		apis = docs.Handler(docs.Config{
-			Describe: engine.Describe, GraphQL: graphql, PublicURL: s.PublicURL, Version: s.options.Version,
-			Playground: s.settings.Playground.Is(s.settings.Loopback()),
-			Access:     s.settings.AccessTTL, Session: s.settings.SessionTTL, Idle: s.settings.SessionIdle, MinPassword: s.settings.PasswordMinLength,
+			Describe:    engine.Describe,
+			GraphQL:     graphql,
+			PublicURL:   s.PublicURL,
+			Version:     s.options.Version,
+			Playground:  s.settings.Playground.Is(s.settings.Loopback()),
+			Access:      s.settings.AccessTTL,
+			Session:     s.settings.SessionTTL,
+			Idle:        s.settings.SessionIdle,
+			MinPassword: s.settings.PasswordMinLength,
 		})
 	}
 	mux.Handle("/docs", apis)
@@ -43,7 +52,10 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 		mux.HandleFunc("/playground/", edge.NotFound)
 	}
 	pages.Register(mux, pages.Config{
-		GraphQL: graphql, PublicURL: s.PublicURL, MinPassword: s.settings.PasswordMinLength, Mailbox: LocalMailbox(s.settings, s.DB, s.mails),
+		GraphQL:     graphql,
+		PublicURL:   s.PublicURL,
+		MinPassword: s.settings.PasswordMinLength,
+		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
 	})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)

@@ -9,9 +9,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// RecordSecretUse notes that this server makes things under the present secret from now on, and finds out which of its secrets
-// this database was used with first.
-func RecordSecretUse(ctx context.Context, database *db.DB, master *secret.Master, now time.Time) (*secret.Master, error) {
+// RecordSecretUse notes that this server makes things under the present secret from now on, and finds out which of its
+// secrets this database was used with first.
+func RecordSecretUse(
+	ctx context.Context, database *db.DB, master *secret.Master, now time.Time,
+) (*secret.Master, error) {
 	ids := master.IDs()
 	if err := database.UseSecret(ctx, ids[0], db.Clock(now)); err != nil {
 		return nil, err

@@ -10,8 +10,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// SigningKeys reads the keys of access tokens, the active one first, and makes what lacks of an active and a next one, for
-// the algorithm alg: both on a new database. It refuses a database whose keys were sealed under another server secret.
+// SigningKeys reads the keys of access tokens, the active one first, and makes what lacks of an active and a next one,
+// for the algorithm alg: both on a new database. It refuses a database whose keys were sealed under another server
+// secret.
 func SigningKeys(
 	ctx context.Context, database *db.DB, master *secret.Master, alg string, now func() time.Time,
 ) ([]token.SigningKey, error) {
@@ -23,7 +24,9 @@ func SigningKeys(
 }
 
 // SigningRows reads the rows of SigningKeys.
-func SigningRows(ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time) ([]db.SigningKey, error) {
+func SigningRows(
+	ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time,
+) ([]db.SigningKey, error) {
 	rows, err := database.SigningKeys(ctx)
 	made := false
 	for _, state := range []db.KeyState{db.KeyActive, db.KeyNext} {
@@ -53,13 +56,16 @@ func has(rows []db.SigningKey, state db.KeyState) bool {
 	return false
 }
 
-// OpenSigningKeys opens what is sealed in the rows. It refuses keys that were sealed under a secret that master does not have.
+// OpenSigningKeys opens what is sealed in the rows. It refuses keys that were sealed under a secret that master does
+// not have.
 func OpenSigningKeys(master *secret.Master, rows []db.SigningKey) ([]token.SigningKey, error) {
 	return openKeys(master, rows, nil)
 }
 
 // openKeys opens what is sealed, but for keys that are known already.
-func openKeys(master *secret.Master, rows []db.SigningKey, known map[string]token.SigningKey) ([]token.SigningKey, error) {
+func openKeys(
+	master *secret.Master, rows []db.SigningKey, known map[string]token.SigningKey,
+) ([]token.SigningKey, error) {
 	seal := master.Key(sealing)
 	var keys []token.SigningKey
 	for _, row := range rows {

@@ -10,8 +10,9 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// countUse takes what the engine of dialects tells of every request: it is counted in the figures, and by its caller in the
-// database. An API key counts by itself only where it was good for the call: anybody can make up the first characters of one.
+// countUse takes what the engine of dialects tells of every request: it is counted in the figures, and by its caller
+// in the database. An API key counts by itself only where it was good for the call: anybody can make up the first
+// characters of one.
 func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.Observer.DialectUsed(u.Dialect, u.Route, u.Refused)
 	v := visit.From(ctx)
@@ -44,8 +45,8 @@ func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 	return all
 }
 
-// WarnSunsets tells the log of every dialect, and of every route with an end of its own, whose day has come: they go on until
-// somebody switches them off.
+// WarnSunsets tells the log of every dialect, and of every route with an end of its own, whose day has come: they go
+// on until somebody switches them off.
 func (s *Server) WarnSunsets() {
 	log, now := s.options.Log, s.options.Now()
 	const message = "past its sunset, and still served"

@@ -23,7 +23,8 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	text, _ := v.(string)
 	t, err := time.Parse(time.RFC3339Nano, text)
 	_, offset := t.Zone()
-	if err != nil || strings.Contains(text, ",") || max(offset, -offset) >= 24*60*60 { // which package time lets through
+	if err != nil || strings.Contains(text, ",") ||
+		max(offset, -offset) >= 24*60*60 { // which package time lets through
 		return t, fault.New(fault.BadUserInput, "This is not a date and time as in 2026-01-31T10:00:00Z (RFC 3339).")
 	}
 	return t, nil

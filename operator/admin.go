@@ -17,8 +17,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// CreateAdmin is `dragoman admin create`: the only way to the first account with the role admin (AZ-04). The password is
-// made here, 130 bits of randomness, and printed this once.
+// CreateAdmin is `dragoman admin create`: the only way to the first account with the role admin (AZ-04). The password
+// is made here, 130 bits of randomness, and printed this once.
 func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Writer, email, username string) (err error) {
 	u := db.NewUser(db.Clock(time.Now()))
 	u.Role = "admin"
@@ -54,6 +54,8 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 	case taken != nil:
 		return fmt.Errorf("the username %s is taken", username)
 	}
-	_, err = fmt.Fprintf(stdout, "Made the administrator %s (%s).\nPassword, shown this once: %s\n", original, u.ID, chosen)
+	_, err = fmt.Fprintf(
+		stdout, "Made the administrator %s (%s).\nPassword, shown this once: %s\n", original, u.ID, chosen,
+	)
 	return err
 }

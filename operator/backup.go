@@ -15,9 +15,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 )
 
-// Backup is `dragoman backup FILE`: the SQLite database as it is at one moment, while servers work on it. A secret that was
-// generated, and so is nowhere but in the data directory, goes into FILE.secret. The schema is left as it is: a backup is
-// what one makes before an upgrade.
+// Backup is `dragoman backup FILE`: the SQLite database as it is at one moment, while servers work on it. A secret
+// that was generated, and so is nowhere but in the data directory, goes into FILE.secret. The schema is left as it is:
+// a backup is what one makes before an upgrade.
 func Backup(ctx context.Context, settings *config.Settings, stdout io.Writer, path string) (err error) {
 	if settings.DatabaseURL != "" {
 		return errors.New("Postgres has its own program for backups. Run, with DATABASE_URL in the environment: " + //nolint:staticcheck // a name

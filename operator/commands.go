@@ -1,5 +1,5 @@
-// Package operator holds what the commands of an operator do, over named functions of db. A command has the machine's own
-// rights and no caller, so it does not go through the schema.
+// Package operator holds what the commands of an operator do, over named functions of db. A command has the machine's
+// own rights and no caller, so it does not go through the schema.
 package operator
 
 import (

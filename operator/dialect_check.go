@@ -56,21 +56,29 @@ func CheckDialect(ctx context.Context, settings *config.Settings, stdout io.Writ
 		if err != nil {
 			failed++
 			lines := append(strings.Split(err.Error(), "\n"), said...)
-			fmt.Fprintf(stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(), strings.Join(lines, "\n      "))
+			fmt.Fprintf(
+				stdout, "FAIL  %s: %s (%s:%d)\n      %s\n", e.Call, e.Title, file, e.Line(),
+				strings.Join(lines, "\n      "),
+			)
 			continue
 		}
 		fmt.Fprintf(stdout, "ok    %s: %s\n", e.Call, e.Title)
 	}
-	fmt.Fprintf(stdout, "%s: %s, %s, %d failed\n", d.Name, several(d.Routes(), "route"), several(len(d.Examples()), "example"), failed)
+	fmt.Fprintf(
+		stdout, "%s: %s, %s, %d failed\n", d.Name, several(d.Routes(), "route"), several(len(d.Examples()), "example"),
+		failed,
+	)
 	if failed > 0 {
 		return errDialect
 	}
 	return nil
 }
 
-// throwAway starts a server on a new SQLite database, with d beside the dialects that are served anyway; its clock moves when it is
-// told to wait.
-func throwAway(ctx context.Context, settings *config.Settings, own map[string]string, log *slog.Logger, d *rest.Dialect) (
+// throwAway starts a server on a new SQLite database, with d beside the dialects that are served anyway; its clock
+// moves when it is told to wait.
+func throwAway(
+	ctx context.Context, settings *config.Settings, own map[string]string, log *slog.Logger, d *rest.Dialect,
+) (
 	_ *rest.Server, err error,
 ) {
 	dir, err := os.MkdirTemp("", "dragoman-check-")

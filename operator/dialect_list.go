@@ -31,7 +31,10 @@ func ListDialects(settings *config.Settings, stdout io.Writer) error {
 		if on[d.Name] == "" {
 			on[d.Name] = "no"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", d.Name, on[d.Name], strings.Join(d.Mounts, " "), d.Routes(), d.File, d.Title)
+		fmt.Fprintf(
+			table, "%s\t%s\t%s\t%d\t%s\t%s\n", d.Name, on[d.Name], strings.Join(d.Mounts, " "), d.Routes(), d.File,
+			d.Title,
+		)
 	}
 	return table.Flush()
 }

@@ -22,11 +22,15 @@ func Health(ctx context.Context, settings *config.Settings, stdout io.Writer, ur
 	local.PublicURL = "" // which may lead through a proxy, to another instance
 	ctx, cancel := context.WithTimeout(ctx, healthWithin)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(cmp.Or(url, local.URL()), "/")+"/readyz", nil)
+	r, err := http.NewRequestWithContext(
+		ctx, http.MethodGet, strings.TrimSuffix(cmp.Or(url, local.URL()), "/")+"/readyz", nil,
+	)
 	if err != nil {
 		return err
 	}
-	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r) // no proxy on the way to oneself
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(
+		r,
+	) // no proxy on the way to oneself
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ func ListKeys(ctx context.Context, settings *config.Settings, stdout io.Writer) 
 	return w.Flush()
 }
 
-// RotateKeys is `dragoman keys rotate`: the next key becomes the active one, the active one retires, and there is a new next
-// one. Unless forced it refuses while the next key is not published for long enough.
+// RotateKeys is `dragoman keys rotate`: the next key becomes the active one, the active one retires, and there is a
+// new next one. Unless forced it refuses while the next key is not published for long enough.
 func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer, force bool) (err error) {
 	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
@@ -55,7 +55,9 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	if err != nil {
 		return err
 	}
-	if _, err := app.OpenSigningKeys(master, rows); err != nil { // a new one under a secret that servers do not have would stop them
+	if _, err := app.OpenSigningKeys(
+		master, rows,
+	); err != nil { // a new one under a secret that servers do not have would stop them
 		return err
 	}
 	if len(rows) < 2 || rows[0].State != db.KeyActive || rows[1].State != db.KeyNext {
@@ -63,9 +65,12 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	}
 	active, next := rows[0], rows[1]
 	if ready := next.CreatedAt.Add(app.KeyPublishedFor); !force && now.Before(ready) {
-		return fmt.Errorf("the next key has been published only since %s, and may sign from %s on: until then others may not have seen it. "+
-			"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them by the key set",
-			moment(next.CreatedAt), moment(ready))
+		return fmt.Errorf(
+			"the next key has been published only since %s, and may sign from %s on: until then others may not have seen it. "+
+				"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them by the key set",
+			moment(next.CreatedAt),
+			moment(ready),
+		)
 	}
 	fresh, err := app.NewSigningKey(master, settings.JWTAlg, db.KeyNext, now)
 	if err != nil {
@@ -78,12 +83,17 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "active   %s %s\nretired  %s %s, accepted until its last token has ended\nnext     %s %s\nServers take this up within 5 seconds.\n",
-		next.KID, next.Alg, active.KID, active.Alg, fresh.KID, fresh.Alg)
+	_, err = fmt.Fprintf(
+		stdout,
+		"active   %s %s\nretired  %s %s, accepted until its last token has ended\nnext     %s %s\nServers take this up within 5 seconds.\n",
+		next.KID, next.Alg, active.KID, active.Alg, fresh.KID, fresh.Alg,
+	)
 	return err
 }
 
-var errAlready = errors.New("somebody else rotates the keys at this moment; nothing was changed here. See: dragoman keys list")
+var errAlready = errors.New(
+	"somebody else rotates the keys at this moment; nothing was changed here. See: dragoman keys list",
+)
 
 // terminal says in the audit log that somebody at the machine did it.
 func terminal(ctx context.Context) context.Context {

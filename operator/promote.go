@@ -46,7 +46,9 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 		return err
 	}
 	change := &db.UserChange{Role: &role}
-	changed, no, err := database.ChangeUser(ctx, user.ID, change, true, db.Event{Action: "update_user", Note: change.Note()}, db.Clock(time.Now()))
+	changed, no, err := database.ChangeUser(
+		ctx, user.ID, change, true, db.Event{Action: "update_user", Note: change.Note()}, db.Clock(time.Now()),
+	)
 	switch {
 	case err != nil:
 		return err
@@ -59,7 +61,9 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	if changed.Status != db.UserActive {
 		note = " The account is suspended, and stays so."
 	}
-	_, err = fmt.Fprintf(stdout, "%s (%s) had the role %s and has the role %s now.%s\n", who, changed.ID, user.Role, role, note)
+	_, err = fmt.Fprintf(
+		stdout, "%s (%s) had the role %s and has the role %s now.%s\n", who, changed.ID, user.Role, role, note,
+	)
 	return err
 }
 

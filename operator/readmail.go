@@ -26,9 +26,12 @@ var mailKinds = map[string][]db.MailKind{
 // newestMails is how many mails are looked through; an example makes a handful.
 const newestMails = 100
 
-// ReadMail finds what the newest mail of a kind (verifyEmail, resetPassword, signIn or changeEmail) to an address says. Mails
-// that nobody has sent yet are made out first. It is for examples of dialects, on databases that are thrown away.
-func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time.Time, kind, to string) (rest.MailSecrets, error) {
+// ReadMail finds what the newest mail of a kind (verifyEmail, resetPassword, signIn or changeEmail) to an address
+// says. Mails that nobody has sent yet are made out first. It is for examples of dialects, on databases that are
+// thrown away.
+func ReadMail(
+	ctx context.Context, database *db.DB, codec *token.Codec, now time.Time, kind, to string,
+) (rest.MailSecrets, error) {
 	queued, err := database.QueuedMails(ctx)
 	if err != nil {
 		return rest.MailSecrets{}, err
@@ -44,14 +47,18 @@ func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time
 	}
 	for _, l := range letters {
 		if l.Token != nil && slices.Contains(mailKinds[kind], l.Mail.Kind) && strings.EqualFold(l.Mail.Address, to) {
-			return rest.MailSecrets{Token: codec.OneTime(l.Token.ID.UUID).Reveal(), Code: codec.Code(l.Token.ID.UUID).Reveal()}, nil
+			return rest.MailSecrets{
+				Token: codec.OneTime(l.Token.ID.UUID).Reveal(), Code: codec.Code(l.Token.ID.UUID).Reveal(),
+			}, nil
 		}
 	}
 	return rest.MailSecrets{}, fmt.Errorf("there is no mail %s to %s", kind, to)
 }
 
 // mailReader is ReadMail for the server with these settings.
-func mailReader(settings *config.Settings, now func() time.Time) func(context.Context, string, string) (rest.MailSecrets, error) {
+func mailReader(
+	settings *config.Settings, now func() time.Time,
+) func(context.Context, string, string) (rest.MailSecrets, error) {
 	return func(ctx context.Context, kind, to string) (_ rest.MailSecrets, err error) {
 		database, err := app.OpenExisting(ctx, settings)
 		if err != nil {

@@ -20,8 +20,8 @@ const (
 	noteSlack     = 2 * time.Minute // a server notes once a minute that it uses a secret
 )
 
-// SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the present
-// one, so that an operator sees when that can be taken away.
+// SecretStatus is `dragoman secret status`: which secrets were in use, and what still depends on another than the
+// present one, so that an operator sees when that can be taken away.
 func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writer) (err error) {
 	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
@@ -57,7 +57,9 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 		return err
 	}
 	fmt.Fprintf(stdout, "\nMade under another secret than the present one, and still good with it:\n")
-	fmt.Fprintf(stdout, "  sessions      %d%s\n", n.Sessions, orUntil("each goes over with its next refresh; ", n.SessionsEnd))
+	fmt.Fprintf(
+		stdout, "  sessions      %d%s\n", n.Sessions, orUntil("each goes over with its next refresh; ", n.SessionsEnd),
+	)
 	fmt.Fprintf(stdout, "  API keys      %d (each goes over with its next use)\n", n.Keys)
 	fmt.Fprintf(stdout, "  signing keys  %d (servers take them over within a minute)\n", sealed)
 	fmt.Fprintf(stdout, "  links         %d%s\n", n.Links, orUntil("of mails; ", n.LinksEnd))
@@ -65,7 +67,9 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	case n.Sessions+n.Keys+n.Links+sealed > 0:
 		_, err = fmt.Fprintln(stdout, "\nDo not take away the previous secret yet: these would end.")
 	case !until.IsZero() && now.Before(tokens):
-		_, err = fmt.Fprintf(stdout, "\nDo not take away the previous secret before %s: access tokens may be of it.\n", moment(tokens))
+		_, err = fmt.Fprintf(
+			stdout, "\nDo not take away the previous secret before %s: access tokens may be of it.\n", moment(tokens),
+		)
 	default:
 		_, err = fmt.Fprintln(stdout, "\nNothing depends on another secret than the present one.")
 	}
@@ -79,8 +83,8 @@ func orUntil(how string, t time.Time) string {
 	return " (" + how + "the last ends at the latest at " + moment(t) + ")"
 }
 
-// printSecrets lists the secrets by their public ids, and gives the time at which another than the present one was last in
-// use; zero when none was.
+// printSecrets lists the secrets by their public ids, and gives the time at which another than the present one was
+// last in use; zero when none was.
 func printSecrets(stdout io.Writer, ids []string, used []db.ServerSecret) (until time.Time) {
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SECRET\tSTATE\tIN USE")

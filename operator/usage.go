@@ -40,13 +40,17 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	list, err := database.DialectUsage(ctx, app.Routes(dialects), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers})
+	list, err := database.DialectUsage(
+		ctx, app.Routes(dialects), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers},
+	)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("nothing is known of a dialect %q: no route of it is served, and none was called since %s (see dragoman dialect list)",
-			of.Name, since.Format(time.DateOnly))
+		return fmt.Errorf(
+			"nothing is known of a dialect %q: no route of it is served, and none was called since %s (see dragoman dialect list)",
+			of.Name, since.Format(time.DateOnly),
+		)
 	}
 	fmt.Fprintf(stdout, "Calls since %s:\n\n", since.Format(time.DateOnly))
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
@@ -66,11 +70,16 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		return day, nil
 	}
 	for unit, days := range map[string]int{"d": 1, "w": 7} {
-		if n, err := strconv.Atoi(strings.TrimSuffix(text, unit)); err == nil && strings.HasSuffix(text, unit) && n >= 0 && n <= 4000 {
+		if n, err := strconv.Atoi(
+			strings.TrimSuffix(text, unit),
+		); err == nil && strings.HasSuffix(text, unit) && n >= 0 &&
+			n <= 4000 {
 			return now.UTC().AddDate(0, 0, -n*days), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--since: %q is no time to look back: write 30d, 12w or a date such as 2026-12-01", text)
+	return time.Time{}, fmt.Errorf(
+		"--since: %q is no time to look back: write 30d, 12w or a date such as 2026-12-01", text,
+	)
 }
 
 func lastCall(u *db.DialectUsage) string {
@@ -90,7 +99,8 @@ func end(u *db.DialectUsage) string {
 	return "-"
 }
 
-// callerName is one line on a terminal. A header may hold what turns the text of a terminal around, which is written out.
+// callerName is one line on a terminal. A header may hold what turns the text of a terminal around, which is written
+// out.
 func callerName(c *db.DialectCaller) string {
 	switch c.Kind {
 	case db.CallerOther:

@@ -45,8 +45,8 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 }
 
 // reissue makes an access token for a live session from the account as it is now (SE-14). The refresh token stays the
-// current one. A session that began with a session token or a cookie gets no refresh token, whatever credential the request
-// has: pages cannot read the cookie, and they must not get anything that lives as long.
+// current one. A session that began with a session token or a cookie gets no refresh token, whatever credential the
+// request has: pages cannot read the cookie, and they must not get anything that lives as long.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
 	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
 	if err == nil && (c.kind != graph.CredentialKindAccessToken || after.Session.Generation == db.NoRefresh) {
@@ -120,8 +120,8 @@ func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload,
 	return &graph.UserPayload{User: &after.User, UserErrors: noErrors()}, nil
 }
 
-// applyEdit reads the input by read, validates it, asks for a proof, hashes the password and writes the change. It records
-// a fault in the audit log.
+// applyEdit reads the input by read, validates it, asks for a proof, hashes the password and writes the change. It
+// records a fault in the audit log.
 func (r *resolver) applyEdit(ctx context.Context, e *edit, read func() error) (*db.Caller, error) {
 	after, err := r.tryEdit(ctx, e, read)
 	forget(ctx)

@@ -24,7 +24,9 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 		return nil, r.superseded(ctx, nil, "")
 	case db.LastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
-		errs, err := userErrors(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		errs, err := userErrors(
+			r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}),
+		)
 		return &graph.BasicPayload{UserErrors: errs}, err
 	case db.Gone:
 		r.clearEndedCookie(ctx, c.Caller.Session.ID, false)

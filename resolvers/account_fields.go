@@ -53,7 +53,9 @@ func setLocale(u *db.User, text *string) error {
 	}
 	tag, err := language.Parse(*text)
 	if err != nil || len(*text) > maxLocale || len(tag.String()) > maxLocale || tag == language.Und {
-		return fault.New(fault.InvalidInput, "This is not the tag of a language, such as de or pt-BR.", "input", "locale")
+		return fault.New(
+			fault.InvalidInput, "This is not the tag of a language, such as de or pt-BR.", "input", "locale",
+		)
 	}
 	canonical := tag.String()
 	u.Locale = &canonical
@@ -130,7 +132,8 @@ func unsigned(v any) any {
 	return v
 }
 
-// takenError gives the refusal of a name that somebody has, after telling the owner of an address that it was tried (LG-04).
+// takenError gives the refusal of a name that somebody has, after telling the owner of an address that it was tried
+// (LG-04).
 func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {
 		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)
@@ -144,8 +147,8 @@ func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Ta
 	return alreadyExists(which)
 }
 
-// alreadyExists names the username first. It is public and the address is not: a dialect that answers a taken address like a
-// free one (LG-04) would else tell them apart when the username beside it is taken.
+// alreadyExists names the username first. It is public and the address is not: a dialect that answers a taken address
+// like a free one (LG-04) would else tell them apart when the username beside it is taken.
 func alreadyExists(taken *db.Taken) error {
 	if taken.Username {
 		return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")

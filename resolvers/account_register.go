@@ -43,8 +43,8 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	return r.registerOpen(ctx, input, user, notes)
 }
 
-// registerConfirmed is for servers that want a confirmed address before the first sign-in. A new address and a taken one
-// get the same answer; only the owner of the mailbox learns the difference (LG-04).
+// registerConfirmed is for servers that want a confirmed address before the first sign-in. A new address and a taken
+// one get the same answer; only the owner of the mailbox learns the difference (LG-04).
 func (r *resolver) registerConfirmed(
 	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
 ) (*graph.RegisterPayload, error) {
@@ -68,7 +68,8 @@ func (r *resolver) registerOpen(
 ) (*graph.RegisterPayload, error) {
 	var taken *db.Taken
 	write := func(s *db.Session) (_ *db.User, err error) {
-		if taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...); err != nil || taken != nil {
+		taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...)
+		if err != nil || taken != nil {
 			return nil, err
 		}
 		return user, nil
@@ -76,7 +77,8 @@ func (r *resolver) registerOpen(
 	login, err := &graph.LoginPayload{}, error(nil)
 	if input.SignIn {
 		login, err = r.startSession(ctx, proof{
-			user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: user.CreatedAt, delivery: input.TokenDelivery,
+			user: user, method: db.AuthPassword, at: user.CreatedAt,
+			device: r.deviceID(ctx), delivery: input.TokenDelivery,
 		}, write)
 	} else {
 		_, err = write(nil)
@@ -93,8 +95,8 @@ func (r *resolver) registerOpen(
 }
 
 // firstPassword sets the password of a new account and gives notes for the audit log. Without a chosen password the
-// account gets one that nobody learns (PW-17). The hash is made before the database is asked, for a taken name too: a slow
-// hash holds no connection, and its time tells nothing.
+// account gets one that nobody learns (PW-17). The hash is made before the database is asked, for a taken name too: a
+// slow hash holds no connection, and its time tells nothing.
 func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
 	if chosen == nil {
 		user.PasswordHash, err = r.Hasher.Hash(ctx, rand.Text()+rand.Text()) // 260 bits

@@ -10,14 +10,18 @@ import (
 )
 
 // UpdateAPIKey is Mutation.updateApiKey.
-func (r *resolver) UpdateAPIKey(ctx context.Context, input graph.UpdateAPIKeyInput) (*graph.UpdateAPIKeyPayload, error) {
+func (r *resolver) UpdateAPIKey(
+	ctx context.Context, input graph.UpdateAPIKeyInput,
+) (*graph.UpdateAPIKeyPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
 	}
 	key, err := r.updateKey(ctx, c, input)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(
+			r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}),
+		)
 		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: noErrors()}, nil

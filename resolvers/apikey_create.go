@@ -12,20 +12,26 @@ import (
 const maxKeyName = 100 // code points
 
 // CreateAPIKey is Mutation.createApiKey. No API key passes its directive, so no key makes another (AK-04, AK-05).
-func (r *resolver) CreateAPIKey(ctx context.Context, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+func (r *resolver) CreateAPIKey(
+	ctx context.Context, input graph.CreateAPIKeyInput,
+) (*graph.CreateAPIKeyPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
 	}
 	payload, err := r.createKey(ctx, c, input)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(
+			r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}),
+		)
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return payload, nil
 }
 
-func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+func (r *resolver) createKey(
+	ctx context.Context, c *caller, input graph.CreateAPIKeyInput,
+) (*graph.CreateAPIKeyPayload, error) {
 	name, err := identity.Text(input.Name, maxKeyName)
 	if err != nil {
 		return nil, atField(err, "name")
@@ -34,7 +40,9 @@ func (r *resolver) createKey(ctx context.Context, c *caller, input graph.CreateA
 	if expires != nil {
 		end := db.Clock(*expires)
 		if !end.After(now) || end.Year() > 9999 { // the last year of RFC 3339
-			return nil, fault.New(fault.InvalidInput, "A key ends in the future, and before the year 10000.", "input", "expiresAt")
+			return nil, fault.New(
+				fault.InvalidInput, "A key ends in the future, and before the year 10000.", "input", "expiresAt",
+			)
 		}
 		expires = &end
 	}

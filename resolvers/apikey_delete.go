@@ -8,7 +8,9 @@ import (
 )
 
 // DeleteAPIKey is Mutation.deleteApiKey.
-func (r *resolver) DeleteAPIKey(ctx context.Context, input graph.DeleteAPIKeyInput) (*graph.DeleteAPIKeyPayload, error) {
+func (r *resolver) DeleteAPIKey(
+	ctx context.Context, input graph.DeleteAPIKeyInput,
+) (*graph.DeleteAPIKeyPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err

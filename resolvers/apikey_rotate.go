@@ -7,8 +7,11 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
-// RotateAPIKey is Mutation.rotateApiKey. It needs no fresh sign-in, like the making of a key: see the deviations in README.
-func (r *resolver) RotateAPIKey(ctx context.Context, input graph.RotateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
+// RotateAPIKey is Mutation.rotateApiKey. It needs no fresh sign-in, like the making of a key: see the deviations in
+// README.
+func (r *resolver) RotateAPIKey(
+	ctx context.Context, input graph.RotateAPIKeyInput,
+) (*graph.CreateAPIKeyPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
@@ -20,7 +23,9 @@ func (r *resolver) RotateAPIKey(ctx context.Context, input graph.RotateAPIKeyInp
 	swap := &db.ApiKey{Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix}
 	key, err := keyOrNotFound(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}))
+		errs, err := userErrors(
+			r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}),
+		)
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	text := made.Text.Reveal()

@@ -23,8 +23,8 @@ type caller struct {
 	expires *time.Time // when the credential itself ends, nil for never
 }
 
-// may tells whether the caller holds a permission: a person what their role grants at this moment, an API key what its scopes
-// say and its owner's role still grants (AK-05, AZ-03).
+// may tells whether the caller holds a permission: a person what their role grants at this moment, an API key what its
+// scopes say and its owner's role still grants (AK-05, AZ-03).
 func (c *caller) may(p db.Permission) bool { return slices.Contains(c.permissions(), p) }
 
 // mayAll tells whether the caller holds every one of these.
@@ -38,11 +38,13 @@ func (c *caller) permissions() []db.Permission {
 	if c.kind != graph.CredentialKindAPIKey {
 		return granted
 	}
-	return slices.DeleteFunc(slices.Clone(c.Key.Scopes), func(p db.Permission) bool { return !slices.Contains(granted, p) })
+	return slices.DeleteFunc(
+		slices.Clone(c.Key.Scopes), func(p db.Permission) bool { return !slices.Contains(granted, p) },
+	)
 }
 
-// callerSchema gives every operation a slot for its caller, so that the credential is looked up once, when a field first
-// asks for it, and not at all for a sign-in.
+// callerSchema gives every operation a slot for its caller, so that the credential is looked up once, when a field
+// first asks for it, and not at all for a sign-in.
 type callerSchema struct{ graphql.ExecutableSchema }
 
 type callerKey struct{}
@@ -63,8 +65,9 @@ func (s callerSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
-// caller finds out who is calling: nil for nobody. A credential that is broken, stale or revoked counts as none, and the
-// answer says so in WWW-Authenticate (RFC 6750 section 3); a database that does not answer is an error and never nobody.
+// caller finds out who is calling: nil for nobody. A credential that is broken, stale or revoked counts as none, and
+// the answer says so in WWW-Authenticate (RFC 6750 section 3); a database that does not answer is an error and never
+// nobody.
 func (r *resolver) caller(ctx context.Context) (*caller, error) {
 	slot, ok := ctx.Value(callerKey{}).(*callerSlot)
 	if !ok {
@@ -131,8 +134,8 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	return c, r.DB.Touch(ctx, found, now)
 }
 
-// sessionOf reads the session that an access or session token names; the zero id when the token is not a good one. It does
-// not ask whether the session lives. expires is the end of an access token, nil for a session token.
+// sessionOf reads the session that an access or session token names; the zero id when the token is not a good one. It
+// does not ask whether the session lives. expires is the end of an access token, nil for a session token.
 func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time, err error) {
 	switch token.Kind(text) {
 	case token.KindSession:

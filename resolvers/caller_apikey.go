@@ -7,8 +7,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 )
 
-// callerByKey finds the person behind an API key; nil when it is none. What is stored of it goes over to the present server
-// secret with its use.
+// callerByKey finds the person behind an API key; nil when it is none. What is stored of it goes over to the present
+// server secret with its use.
 func (r *resolver) callerByKey(ctx context.Context, text string, now time.Time) (*db.Caller, error) {
 	handle, hash, err := r.Codec.ParseAPIKey(text)
 	if err != nil {

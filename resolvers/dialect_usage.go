@@ -10,8 +10,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 )
 
-// DialectUsage is Query.dialectUsage. What this instance has counted is written first, so that nobody looks at the past of
-// the server that they ask.
+// DialectUsage is Query.dialectUsage. What this instance has counted is written first, so that nobody looks at the
+// past of the server that they ask.
 func (r *resolver) DialectUsage(ctx context.Context, since *time.Time, dialect *string) ([]*db.DialectUsage, error) {
 	if err := r.DB.FlushUsage(ctx); err != nil {
 		return nil, err

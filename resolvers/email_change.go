@@ -18,8 +18,8 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }
 
-// changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go out for one
-// that is somebody else's: that person learns of it, and nobody can confirm it.
+// changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go
+// out for one that is somebody else's: that person learns of it, and nobody can confirm it.
 func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.User, taken bool) []*db.Mail, error) {
 	if r.MailOff || !e.Email && !e.Password {
 		return nil, nil
@@ -38,7 +38,8 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 			mails = r.mailNotice(ctx, db.MailPassword, was, db.MailData{})
 		}
 		if is.EmailCanonical != was.EmailCanonical {
-			mails = append(mails, r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email, Confirmed: was.EmailVerified()})...)
+			data := db.MailData{NewAddress: *is.Email, Confirmed: was.EmailVerified()}
+			mails = append(mails, r.mailNotice(ctx, db.MailEmailChanged, was, data)...)
 			mails = append(mails, r.mail(ctx, db.MailVerifyEmail, is.ID, *is.Email, is.EmailCanonical))
 		}
 		if e.Email && is.PendingEmail != nil {
@@ -48,9 +49,11 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 	}, nil
 }
 
-// pendingMails are those of an address that waits. The former one is told of each address once; asked for again, only the mail to
-// confirm goes out again.
-func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool) (mails []*db.Mail) {
+// pendingMails are those of an address that waits. The former one is told of each address once; asked for again, only
+// the mail to confirm goes out again.
+func (r *resolver) pendingMails(
+	ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool,
+) (mails []*db.Mail) {
 	kind, user := db.MailConfirmChange, is.ID
 	if taken {
 		kind, user = db.MailAddressTaken, db.UserID{}

@@ -9,7 +9,9 @@ import (
 )
 
 // CancelEmailChange is Mutation.cancelEmailChange.
-func (r *resolver) CancelEmailChange(ctx context.Context, input graph.CancelEmailChangeInput) (*graph.UserPayload, error) {
+func (r *resolver) CancelEmailChange(
+	ctx context.Context, input graph.CancelEmailChangeInput,
+) (*graph.UserPayload, error) {
 	user, err := r.cancelEmailChange(ctx, input.Token)
 	forget(ctx)
 	if err != nil {

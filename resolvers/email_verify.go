@@ -9,12 +9,17 @@ import (
 )
 
 // SendVerificationEmail is Mutation.sendVerificationEmail.
-func (r *resolver) SendVerificationEmail(ctx context.Context, input *graph.SendVerificationEmailInput) (*graph.BasicPayload, error) {
+func (r *resolver) SendVerificationEmail(
+	ctx context.Context, input *graph.SendVerificationEmailInput,
+) (*graph.BasicPayload, error) {
 	e := db.Event{Action: "send_verification_email"}
 	pending := input != nil && input.Pending
 	if input != nil {
 		if email := input.Email.Value(); email != nil && pending {
-			return r.basicPayload(ctx, e, fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"))
+			return r.basicPayload(
+				ctx, e,
+				fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"),
+			)
 		} else if email != nil {
 			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email)
 		}
@@ -43,8 +48,8 @@ func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) er
 	return r.queueMail(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
 }
 
-// requestPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it is asked for:
-// its owner learns of it, and nothing to confirm is mailed.
+// requestPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it
+// is asked for: its owner learns of it, and nothing to confirm is mailed.
 func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event) error {
 	switch {
 	case r.MailOff:
@@ -110,7 +115,8 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 	return user, err
 }
 
-// confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account (OT-15).
+// confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account
+// (OT-15).
 func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.Mailed) (*db.User, error) {
 	m, err := r.DB.Mailed(ctx, m.Token.ID)
 	if err != nil {

@@ -26,8 +26,8 @@ var linkNames = map[db.MailKind]string{
 	db.MailMagicLink: "signIn", db.MailConfirmChange: "changeEmail",
 }
 
-// mail makes a mail about the present request, to be queued with the change that it is about. The zero user is whoever has the
-// address, if anybody has.
+// mail makes a mail about the present request, to be queued with the change that it is about. The zero user is whoever
+// has the address, if anybody has.
 func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, address, canonical string) *db.Mail {
 	v := visit.From(ctx)
 	lives := tokenLives[kind.Purpose()]

@@ -13,7 +13,9 @@ import (
 )
 
 // MailDeliveries is Query.mailDeliveries.
-func (r *resolver) MailDeliveries(ctx context.Context, first int, after *string, state *db.MailState) (*graph.MailDeliveryConnection, error) {
+func (r *resolver) MailDeliveries(
+	ctx context.Context, first int, after *string, state *db.MailState,
+) (*graph.MailDeliveryConnection, error) {
 	if first < 0 || first > maxPage {
 		return nil, fault.New(fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage))
 	}
@@ -21,7 +23,9 @@ func (r *resolver) MailDeliveries(ctx context.Context, first int, after *string,
 	if after != nil {
 		var ok bool
 		if page.After, ok = r.readMailCursor(*after, state); !ok {
-			return nil, fault.New(fault.BadUserInput, "This cursor is not one of this list and this state. Begin again without it.")
+			return nil, fault.New(
+				fault.BadUserInput, "This cursor is not one of this list and this state. Begin again without it.",
+			)
 		}
 	}
 	mails, more, err := r.DB.Mails(ctx, page)
@@ -29,7 +33,9 @@ func (r *resolver) MailDeliveries(ctx context.Context, first int, after *string,
 		return nil, err
 	}
 	c := &graph.MailDeliveryConnection{
-		Edges: []*graph.MailDeliveryEdge{}, Nodes: mails, PageInfo: &graph.PageInfo{HasNextPage: more, HasPreviousPage: after != nil},
+		Edges:    []*graph.MailDeliveryEdge{},
+		Nodes:    mails,
+		PageInfo: &graph.PageInfo{HasNextPage: more, HasPreviousPage: after != nil},
 	}
 	for _, m := range mails {
 		c.Edges = append(c.Edges, &graph.MailDeliveryEdge{Cursor: r.mailCursor(m.ID, state), Node: m})
@@ -41,7 +47,9 @@ func (r *resolver) MailDeliveries(ctx context.Context, first int, after *string,
 }
 
 // RetryMailDelivery is Mutation.retryMailDelivery.
-func (r *resolver) RetryMailDelivery(ctx context.Context, input graph.RetryMailDeliveryInput) (*graph.RetryMailDeliveryPayload, error) {
+func (r *resolver) RetryMailDelivery(
+	ctx context.Context, input graph.RetryMailDeliveryInput,
+) (*graph.RetryMailDeliveryPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +75,9 @@ func (r *resolver) retryMail(ctx context.Context, text string, e db.Event) (*db.
 	case mail == nil:
 		return nil, errNoDelivery()
 	case !queued:
-		return nil, fault.New(fault.Conflict, "This mail was not given up: it was sent, or it is tried again by itself.", "input", "id")
+		return nil, fault.New(
+			fault.Conflict, "This mail was not given up: it was sent, or it is tried again by itself.", "input", "id",
+		)
 	}
 	return mail, nil
 }
@@ -89,7 +99,8 @@ func mailCursorMAC(key secret.Key, id db.MailID, state *db.MailState) []byte {
 
 func (r *resolver) readMailCursor(text string, state *db.MailState) (id db.MailID, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) != len(id.UUID)+macBytes || base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
+	if err != nil || len(raw) != len(id.UUID)+macBytes ||
+		base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
 		return id, false
 	}
 	copy(id.UUID[:], raw)

@@ -10,8 +10,8 @@ import (
 // manyFailures is how many failures before a sign-in are worth a mail.
 const manyFailures = 5
 
-// mailNotice is a mail to the person themselves about what just happened to the account, and from where; none where no mail is sent.
-// Nobody asked for it, and so no limit holds it back.
+// mailNotice is a mail to the person themselves about what just happened to the account, and from where; none where no
+// mail is sent. Nobody asked for it, and so no limit holds it back.
 func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User, data db.MailData) []*db.Mail {
 	if r.MailOff || u.Email == nil {
 		return nil

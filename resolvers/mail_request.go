@@ -18,9 +18,11 @@ func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*gr
 	return &graph.BasicPayload{UserErrors: noErrors()}, nil
 }
 
-// requestMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run, and the
-// answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
-func (r *resolver) requestMail(ctx context.Context, action string, kind db.MailKind, address string) (*graph.BasicPayload, error) {
+// requestMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run,
+// and the answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
+func (r *resolver) requestMail(
+	ctx context.Context, action string, kind db.MailKind, address string,
+) (*graph.BasicPayload, error) {
 	e := db.Event{Action: action}
 	if r.MailOff {
 		return r.basicPayload(ctx, e, errNoMail())
@@ -32,7 +34,8 @@ func (r *resolver) requestMail(ctx context.Context, action string, kind db.MailK
 	return r.basicPayload(ctx, e, r.queueMail(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
 }
 
-// queueMail queues a mail that was asked for, unless its address had too many: then nothing is different but the note in the log.
+// queueMail queues a mail that was asked for, unless its address had too many: then nothing is different but the note
+// in the log.
 func (r *resolver) queueMail(ctx context.Context, e db.Event, m *db.Mail) error {
 	allowed, err := r.allowMail(ctx, m.Kind, m.AddressCanonical)
 	if err != nil {

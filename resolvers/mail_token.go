@@ -11,7 +11,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// tokenInput is what a caller gives from a mail: the token of its link, or its code and the address that the mail went to.
+// tokenInput is what a caller gives from a mail: the token of its link, or its code and the address that the mail went
+// to.
 type tokenInput struct {
 	text     string
 	email    *string // must be the address of the token; a code needs it
@@ -19,8 +20,8 @@ type tokenInput struct {
 	action   string // of the audit events
 }
 
-// redeemableToken finds a token and checks that it can be redeemed. Every fault reads alike (OT-04). It changes only the
-// count of wrong codes. The token may still be redeemed or revoked before redeem: see there.
+// redeemableToken finds a token and checks that it can be redeemed. Every fault reads alike (OT-04). It changes only
+// the count of wrong codes. The token may still be redeemed or revoked before redeem: see there.
 func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.Mailed, error) {
 	m, err := r.findToken(ctx, in)
 	if err != nil {
@@ -125,5 +126,7 @@ func (r *resolver) rejectToken(ctx context.Context, action string, user db.UserI
 }
 
 func errMailToken() error {
-	return fault.New(fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.", "input", "token")
+	return fault.New(
+		fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.", "input", "token",
+	)
 }

@@ -26,7 +26,9 @@ func purposes(p graph.TokenPurpose) []db.Purpose {
 }
 
 // TokenIsValid is Query.tokenIsValid.
-func (q queries) TokenIsValid(ctx context.Context, purpose graph.TokenPurpose, token string, email *string) (*bool, error) {
+func (q queries) TokenIsValid(
+	ctx context.Context, purpose graph.TokenPurpose, token string, email *string,
+) (*bool, error) {
 	in := tokenInput{text: token, email: email, purposes: purposes(purpose), action: "token_is_valid"}
 	m, err := q.findToken(ctx, in)
 	if err != nil && !fault.Is(err, fault.InvalidToken) {

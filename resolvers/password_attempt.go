@@ -16,9 +16,9 @@ const (
 	failedWithin = 5 * time.Second // in which a failure has to be written down
 )
 
-// attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked one at a
-// time in this process, so that a volley of guesses meets the delay that its first ones earned (LG-10). What comes too
-// soon is sent away before it stands in the way of others.
+// attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked
+// one at a time in this process, so that a volley of guesses meets the delay that its first ones earned (LG-10). What
+// comes too soon is sent away before it stands in the way of others.
 func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt, func(), error) {
 	a, err := r.DB.Attempt(ctx, who)
 	if err != nil || !r.Throttle {
@@ -53,7 +53,8 @@ func (r *resolver) awaitTurn(ctx context.Context, bucket string) (leave func(), 
 	return leave, waited, err
 }
 
-// checkThrottle refuses an attempt that comes too soon after failures; the same for an account that does not exist (LG-08).
+// checkThrottle refuses an attempt that comes too soon after failures; the same for an account that does not exist
+// (LG-08).
 func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	if a.FailedAt == nil {
 		return nil
@@ -70,8 +71,8 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	return fault.Wait(fault.AccountLocked, "Too many failed sign-ins. Wait a moment, then try again.", left)
 }
 
-// countFailure counts the failure and writes it down, also for a caller who hung up during the check: guesses are not free for
-// those who do not wait for the answer.
+// countFailure counts the failure and writes it down, also for a caller who hung up during the check: guesses are not
+// free for those who do not wait for the answer.
 func (r *resolver) countFailure(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWithin)
 	defer cancel()

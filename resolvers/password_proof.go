@@ -8,10 +8,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
-// prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else by the
-// sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter two. What it
-// refuses is written down. The caller has to call leave when what the proof is for is done.
-func (r *resolver) prove(ctx context.Context, c *caller, given *string, action string) (a *db.Attempt, leave func(), err error) {
+// prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else
+// by the sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter
+// two. What it refuses is written down. The caller has to call leave when what the proof is for is done.
+func (r *resolver) prove(
+	ctx context.Context, c *caller, given *string, action string,
+) (a *db.Attempt, leave func(), err error) {
 	if given != nil {
 		return r.checkCurrentPassword(ctx, c, *given, action, "currentPassword")
 	}
@@ -21,8 +23,9 @@ func (r *resolver) prove(ctx context.Context, c *caller, given *string, action s
 	return nil, nil, r.sudoRequired(ctx, c, action)
 }
 
-// checkCurrentPassword checks the password of a person who is signed in. A wrong one is a failure of the account like that of a sign-in:
-// it counts in the same place, is slowed down by the same delays and waits for the same turns (PW-09, LG-06).
+// checkCurrentPassword checks the password of a person who is signed in. A wrong one is a failure of the account like
+// that of a sign-in: it counts in the same place, is slowed down by the same delays and waits for the same turns
+// (PW-09, LG-06).
 func (r *resolver) checkCurrentPassword(
 	ctx context.Context, c *caller, given, action, field string,
 ) (a *db.Attempt, leave func(), err error) {
@@ -56,8 +59,8 @@ func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, fie
 	return auditedError{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
 }
 
-// superseded says why a step that was due did not happen: the session is over since a moment ago, or the password that was
-// shown was changed.
+// superseded says why a step that was due did not happen: the session is over since a moment ago, or the password that
+// was shown was changed.
 func (r *resolver) superseded(ctx context.Context, a *db.Attempt, field string) error {
 	forget(ctx)
 	if _, err := r.person(ctx); err != nil {

@@ -8,12 +8,16 @@ import (
 )
 
 // RequestPasswordReset is Mutation.requestPasswordReset.
-func (r *resolver) RequestPasswordReset(ctx context.Context, input graph.RequestPasswordResetInput) (*graph.BasicPayload, error) {
+func (r *resolver) RequestPasswordReset(
+	ctx context.Context, input graph.RequestPasswordResetInput,
+) (*graph.BasicPayload, error) {
 	return r.requestMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
 }
 
 // ResetPassword is Mutation.resetPassword.
-func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordInput) (*graph.ResetPasswordPayload, error) {
+func (r *resolver) ResetPassword(
+	ctx context.Context, input graph.ResetPasswordInput,
+) (*graph.ResetPasswordPayload, error) {
 	payload, err := r.resetPassword(ctx, input)
 	forget(ctx)
 	if err != nil {
@@ -25,7 +29,9 @@ func (r *resolver) ResetPassword(ctx context.Context, input graph.ResetPasswordI
 
 // resetPassword redeems the token last. A weak password, and a server too busy to hash, leave the token redeemable. The
 // hash takes long and holds no connection.
-func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordInput) (*graph.ResetPasswordPayload, error) {
+func (r *resolver) resetPassword(
+	ctx context.Context, input graph.ResetPasswordInput,
+) (*graph.ResetPasswordPayload, error) {
 	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), action: "reset_password",
 		purposes: []db.Purpose{db.PurposeResetPassword},

@@ -1,5 +1,5 @@
-// Package resolvers holds the use cases, one file per flow. It is the one door: every transport reaches them by running a
-// GraphQL document, and the directives of the schema say who may.
+// Package resolvers holds the use cases, one file per flow. It is the one door: every transport reaches them by
+// running a GraphQL document, and the directives of the schema say who may.
 package resolvers
 
 import (
@@ -40,7 +40,8 @@ type Deps struct {
 	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
 	Cookie       credential.SessionCookie
 
-	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings above.
+	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings
+	// above.
 	Profiles map[string]*profile.Profile
 
 	Routes []db.DialectUsage // of the dialects that are served, in the order to list them in
@@ -55,8 +56,8 @@ type Deps struct {
 	Version              string
 }
 
-// Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any time; an
-// error of Verify that is not token.ErrMalformed says that it could not find out.
+// Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any
+// time; an error of Verify that is not token.ErrMalformed says that it could not find out.
 type Issuer interface {
 	Issue(a token.Access, ttl time.Duration) (secret.Text, token.Access, error)
 	Verify(text string) (token.Access, error)
@@ -113,8 +114,10 @@ func accessIsStated(schema *ast.Schema) error {
 				said += len(field.Directives.ForNames(name))
 			}
 			if said != 1 {
-				return fmt.Errorf("%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one of them",
-					root.Name, field.Name)
+				return fmt.Errorf(
+					"%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one of them",
+					root.Name, field.Name,
+				)
 			}
 		}
 	}

@@ -9,15 +9,18 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// checkDelivery refuses, before anything is done, a cookie that would not arrive, and one for a page that is not trusted: it
-// would sign the browser in as somebody whom the page chose.
+// checkDelivery refuses, before anything is done, a cookie that would not arrive, and one for a page that is not
+// trusted: it would sign the browser in as somebody whom the page chose.
 func (r *resolver) checkDelivery(ctx context.Context, delivery graph.TokenDelivery) error {
 	switch {
 	case delivery != graph.TokenDeliveryCookie:
 		return nil
 	case r.Cookie.Name == "":
-		return fault.New(fault.InvalidInput, "This server is reached over plain http, where browsers keep no cookie. It needs https.",
-			"input", "tokenDelivery")
+		return fault.New(
+			fault.InvalidInput,
+			"This server is reached over plain http, where browsers keep no cookie. It needs https.", "input",
+			"tokenDelivery",
+		)
 	case visit.From(ctx).Foreign:
 		return fault.New(fault.InvalidInput, "Pages of this origin get no cookie here.", "input", "tokenDelivery")
 	}

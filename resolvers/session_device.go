@@ -22,7 +22,10 @@ func device(userAgent *string) *graph.Device {
 		return &graph.Device{Name: "Unknown device"}
 	}
 	ua := useragent.Parse(*userAgent)
-	d := &graph.Device{Name: "Unknown device", Client: nilIfEmpty(ua.Name), ClientVersion: nilIfEmpty(ua.Version), Os: nilIfEmpty(ua.OS)}
+	d := &graph.Device{
+		Name: "Unknown device", Client: nilIfEmpty(ua.Name), ClientVersion: nilIfEmpty(ua.Version),
+		Os: nilIfEmpty(ua.OS),
+	}
 	place := ua.Device // iPhone, Pixel 7
 	if place == "" {
 		place = ua.OS
@@ -45,8 +48,8 @@ func nilIfEmpty(s string) *string {
 	return &s
 }
 
-// deviceID stands for the device of the present request: a keyed hash of what it calls itself, without versions, and of its address
-// block, /24 or /48, in which most connections stay. Whoever reads the database learns neither.
+// deviceID stands for the device of the present request: a keyed hash of what it calls itself, without versions, and
+// of its address block, /24 or /48, in which most connections stay. Whoever reads the database learns neither.
 func (r *resolver) deviceID(ctx context.Context) []byte {
 	v := visit.From(ctx)
 	return r.deviceKey.MAC([]byte(device(nilIfEmpty(v.UserAgent)).Name), []byte(networkPrefix(v.IP)))[:16]

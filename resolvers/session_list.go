@@ -33,8 +33,8 @@ func (q queries) Session(ctx context.Context, id *string, number *int) (*db.Sess
 	return q.DB.SessionOf(ctx, c.User.ID, want.id, want.number, q.now())
 }
 
-// named is one way to name a session. Both parts are zero where no session can have that id or number: it is absent then,
-// like one that is somebody else's (SE-18).
+// named is one way to name a session. Both parts are zero where no session can have that id or number: it is absent
+// then, like one that is somebody else's (SE-18).
 type named struct {
 	id     db.SessionID
 	number int

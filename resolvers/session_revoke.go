@@ -9,7 +9,9 @@ import (
 )
 
 // RevokeSession is Mutation.revokeSession.
-func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionInput) (*graph.RevokeSessionPayload, error) {
+func (r *resolver) RevokeSession(
+	ctx context.Context, input graph.RevokeSessionInput,
+) (*graph.RevokeSessionPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
@@ -17,7 +19,9 @@ func (r *resolver) RevokeSession(ctx context.Context, input graph.RevokeSessionI
 	id, err := r.revokeSession(ctx, c, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}))
+		errs, err := userErrors(
+			r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}),
+		)
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
 	r.clearEndedCookie(ctx, id, false)

@@ -18,13 +18,17 @@ type proof struct {
 	delivery graph.TokenDelivery
 }
 
-// startSession is where every way in ends: it makes the session and its tokens, and nothing else does. What is asked of everybody
-// who signs in, whichever way, belongs here.
+// startSession is where every way in ends: it makes the session and its tokens, and nothing else does. What is asked
+// of everybody who signs in, whichever way, belongs here.
 //
-// write stores the session in the same statement as what the way in changes, such as a token that is spent, and gives the account
-// as it is then. It gives nil when the proof does not hold any more; the payload has no session then.
-func (r *resolver) startSession(ctx context.Context, p proof, write func(*db.Session) (*db.User, error)) (*graph.LoginPayload, error) {
-	if err := r.checkDelivery(ctx, p.delivery); err != nil { // a way in has asked before it did its work; none can forget it
+// write stores the session in the same statement as what the way in changes, such as a token that is spent, and gives
+// the account as it is then. It gives nil when the proof does not hold any more; the payload has no session then.
+func (r *resolver) startSession(
+	ctx context.Context, p proof, write func(*db.Session) (*db.User, error),
+) (*graph.LoginPayload, error) {
+	if err := r.checkDelivery(
+		ctx, p.delivery,
+	); err != nil { // a way in has asked before it did its work; none can forget it
 		return nil, err
 	}
 	form := r.profile(ctx)

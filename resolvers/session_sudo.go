@@ -15,9 +15,9 @@ import (
 // sudoWindow is for how long after a proof by password what is sensitive stays open (SE-23).
 const sudoWindow = 10 * time.Minute
 
-// sudoEnd is until when sensitive operations are open to a session, nil when they are not. It counts from the sign-in or from
-// sudo: a refresh moves nothing, and an API key has no session at all. A proof from the future, of before the clock was put
-// back, opens nothing: the window would be longer by the difference (AV-05).
+// sudoEnd is until when sensitive operations are open to a session, nil when they are not. It counts from the sign-in
+// or from sudo: a refresh moves nothing, and an API key has no session at all. A proof from the future, of before the
+// clock was put back, opens nothing: the window would be longer by the difference (AV-05).
 func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
 	end, now := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow)), r.now()
 	if !end.After(now) || s.AuthAt.After(now.Add(clockSkew)) {

@@ -15,8 +15,8 @@ import (
 // amr is how an access token names the ways of a sign-in (RFC 8176 section 2).
 var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "otp"}
 
-// tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it is
-// a function of: asking twice gives the same.
+// tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it
+// is a function of: asking twice gives the same.
 func (r *resolver) tokens(
 	ctx context.Context, u *db.User, s *db.Session, delivery graph.TokenDelivery,
 ) (*graph.AuthTokens, error) {
@@ -43,9 +43,9 @@ func (r *resolver) tokens(
 	return t, nil
 }
 
-// refreshToken is that of the session's generation in the form of the present dialect. A JWT is dated by when the generation
-// came about, and by nothing that changes within it: asked again, within the grace or after a change of the account, the
-// same one is given.
+// refreshToken is that of the session's generation in the form of the present dialect. A JWT is dated by when the
+// generation came about, and by nothing that changes within it: asked again, within the grace or after a change of the
+// account, the same one is given.
 func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) secret.Text {
 	if !r.profile(ctx).Refresh.JWT {
 		return r.Codec.Refresh(s.ID.UUID, s.Generation)
@@ -82,8 +82,8 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	}, ttl)
 }
 
-// validateClaims makes an access token in vain before a session is written, where the claims of a dialect may fail: an error
-// then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
+// validateClaims makes an access token in vain before a session is written, where the claims of a dialect may fail: an
+// error then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
 func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session) error {
 	if r.profile(ctx).Access.Claims == nil {
 		return nil
@@ -106,7 +106,10 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
 		},
 		"session": map[string]any{
-			"id": s.ID.String(), "number": s.Number, "createdAt": dateTime(s.CreatedAt), "expiresAt": dateTime(s.ExpiresAt()),
+			"id":        s.ID.String(),
+			"number":    s.Number,
+			"createdAt": dateTime(s.CreatedAt),
+			"expiresAt": dateTime(s.ExpiresAt()),
 		},
 	})
 }

@@ -8,12 +8,16 @@ import (
 )
 
 // RequestMagicLink is Mutation.requestMagicLink.
-func (r *resolver) RequestMagicLink(ctx context.Context, input graph.RequestMagicLinkInput) (*graph.BasicPayload, error) {
+func (r *resolver) RequestMagicLink(
+	ctx context.Context, input graph.RequestMagicLinkInput,
+) (*graph.BasicPayload, error) {
 	return r.requestMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
-func (r *resolver) LoginWithMagicLink(ctx context.Context, input graph.LoginWithMagicLinkInput) (*graph.LoginPayload, error) {
+func (r *resolver) LoginWithMagicLink(
+	ctx context.Context, input graph.LoginWithMagicLinkInput,
+) (*graph.LoginPayload, error) {
 	payload, err := r.loginWithMagicLink(ctx, input)
 	forget(ctx)
 	if err != nil {
@@ -23,7 +27,9 @@ func (r *resolver) LoginWithMagicLink(ctx context.Context, input graph.LoginWith
 	return payload, nil
 }
 
-func (r *resolver) loginWithMagicLink(ctx context.Context, input graph.LoginWithMagicLinkInput) (*graph.LoginPayload, error) {
+func (r *resolver) loginWithMagicLink(
+	ctx context.Context, input graph.LoginWithMagicLinkInput,
+) (*graph.LoginPayload, error) {
 	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link",
 		purposes: []db.Purpose{db.PurposeMagicLink},

@@ -81,7 +81,8 @@ func (r *resolver) loginFailed(ctx context.Context, a *db.Attempt, right bool, n
 	return fault.New(fault.InvalidCredentials, "Email, username or password is wrong.")
 }
 
-// unverified is the error for the right password of an account with an unconfirmed address. It does not count as a failure.
+// unverified is the error for the right password of an account with an unconfirmed address. It does not count as a
+// failure.
 func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time) error {
 	if err := r.DB.LoginFailed(ctx, a, "email_not_verified", false, now); err != nil {
 		return err

@@ -73,7 +73,9 @@ func (r *resolver) changed(
 
 // userChange checks the values of an updateUser.
 func (r *resolver) userChange(ctx context.Context, c *caller, input graph.UpdateUserInput) (*db.UserChange, error) {
-	change := &db.UserChange{SetUsername: input.Username.IsSet(), SetName: input.Name.IsSet(), SetMetadata: input.Metadata.IsSet()}
+	change := &db.UserChange{
+		SetUsername: input.Username.IsSet(), SetName: input.Name.IsSet(), SetMetadata: input.Metadata.IsSet(),
+	}
 	for field, cleared := range map[string]bool{
 		"email":  input.Email.IsSet() && input.Email.Value() == nil,
 		"active": input.Active.IsSet() && input.Active.Value() == nil,
@@ -125,8 +127,8 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	return change, err
 }
 
-// addressSet tells the former address of an account that an administrator set another one. There is no link to take that back:
-// the former mailbox may be the reason for it.
+// addressSet tells the former address of an account that an administrator set another one. There is no link to take
+// that back: the former mailbox may be the reason for it.
 func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
 	return func(was, is *db.User) []*db.Mail {
 		if was.EmailCanonical == is.EmailCanonical {

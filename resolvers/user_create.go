@@ -23,7 +23,9 @@ func (r *resolver) CreateUser(ctx context.Context, input graph.CreateUserInput) 
 	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
-func (r *resolver) createUser(ctx context.Context, c *caller, e db.Event, input graph.CreateUserInput) (*db.User, error) {
+func (r *resolver) createUser(
+	ctx context.Context, c *caller, e db.Event, input graph.CreateUserInput,
+) (*db.User, error) {
 	if err := r.grantable(ctx, c, input.Role); err != nil {
 		return nil, err
 	}

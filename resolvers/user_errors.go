@@ -13,8 +13,8 @@ import (
 // noErrors is the userErrors of a mutation that took effect.
 func noErrors() []*graph.UserError { return []*graph.UserError{} }
 
-// userErrors turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors; those,
-// and everything unexpected, come back as the error that they are.
+// userErrors turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors;
+// those, and everything unexpected, come back as the error that they are.
 func userErrors(err error) ([]*graph.UserError, error) {
 	f := fault.From(err)
 	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
@@ -33,8 +33,8 @@ type auditedError struct{ error }
 
 func (n auditedError) Unwrap() error { return n.error }
 
-// record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not an
-// expected refusal is in the log already or will be.
+// record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not
+// an expected refusal is in the log already or will be.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
 	if _, done := errors.AsType[auditedError](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {

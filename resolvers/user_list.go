@@ -94,26 +94,37 @@ func (r *resolver) ReadableUsers(ctx context.Context, first *int, after *string)
 		return nil, err
 	}
 	list := &graph.UserConnection{
-		Edges: []*graph.UserEdge{}, Nodes: []*db.User{}, TotalCount: 1, PageInfo: &graph.PageInfo{HasPreviousPage: after != nil},
+		Edges:      []*graph.UserEdge{},
+		Nodes:      []*db.User{},
+		TotalCount: 1,
+		PageInfo:   &graph.PageInfo{HasPreviousPage: after != nil},
 	}
 	if page.Limit > 0 && page.After.IsZero() {
 		cursor := r.userCursor(c.User.ID, filter)
-		list.Nodes, list.Edges = append(list.Nodes, &c.User), append(list.Edges, &graph.UserEdge{Cursor: cursor, Node: &c.User})
+		list.Nodes, list.Edges = append(
+			list.Nodes, &c.User,
+		), append(
+			list.Edges, &graph.UserEdge{Cursor: cursor, Node: &c.User},
+		)
 		list.PageInfo.StartCursor, list.PageInfo.EndCursor = &cursor, &cursor
 	}
 	return list, nil
 }
 
-// userPage reads which part of the list is meant. The guard of documents from outside bounds the length too; stored ones do
-// not pass it.
-func (r *resolver) userPage(first *int, after *string, last *int, before *string, filter *db.UserFilter) (db.UserPage, error) {
+// userPage reads which part of the list is meant. The guard of documents from outside bounds the length too; stored
+// ones do not pass it.
+func (r *resolver) userPage(
+	first *int, after *string, last *int, before *string, filter *db.UserFilter,
+) (db.UserPage, error) {
 	page := db.UserPage{Limit: defaultPage, FromEnd: last != nil}
 	for _, n := range []*int{first, last} { // last counts where it is given
 		if n == nil {
 			continue
 		}
 		if *n < 0 || *n > maxPage {
-			return page, fault.New(fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage))
+			return page, fault.New(
+				fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage),
+			)
 		}
 		page.Limit = *n
 	}
@@ -126,7 +137,9 @@ func (r *resolver) userPage(first *int, after *string, last *int, before *string
 		}
 		id, ok := r.readUserCursor(*bound.text, filter)
 		if !ok {
-			return page, fault.New(fault.BadUserInput, "This cursor is not one of this list and this filter. Begin again without it.")
+			return page, fault.New(
+				fault.BadUserInput, "This cursor is not one of this list and this filter. Begin again without it.",
+			)
 		}
 		*bound.id = id
 	}
@@ -135,8 +148,8 @@ func (r *resolver) userPage(first *int, after *string, last *int, before *string
 
 const macBytes = 16 // of a cursor
 
-// userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order, and to
-// the filter (AZ-08).
+// userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order,
+// and to the filter (AZ-08).
 func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
 	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], userCursorMAC(r.cursorKey, id, filter)...))
 }
@@ -151,7 +164,8 @@ func userCursorMAC(key secret.Key, id db.UserID, filter *db.UserFilter) []byte {
 
 func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) != len(id.UUID)+macBytes || base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
+	if err != nil || len(raw) != len(id.UUID)+macBytes ||
+		base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
 		return id, false
 	}
 	copy(id.UUID[:], raw)

@@ -13,21 +13,24 @@ func (c *caller) actorEvent(action string) db.Event {
 	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 }
 
-// canManageAdmins tells whether the caller may all that administrators may, and so may change their accounts: whoever may less could
-// become one through them (AZ-07).
+// canManageAdmins tells whether the caller may all that administrators may, and so may change their accounts: whoever
+// may less could become one through them (AZ-07).
 func (c *caller) canManageAdmins() bool {
 	admin, _ := db.RoleNamed(db.RoleAdmin)
 	return c.covers(admin)
 }
 
-// covers tells whether the caller may all that a role allows, but for what everybody with an account may do with their own.
+// covers tells whether the caller may all that a role allows, but for what everybody with an account may do with their
+// own.
 func (c *caller) covers(role db.Role) bool {
 	own, _ := db.RoleNamed(db.RoleUser)
-	return c.mayAll(slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }))
+	return c.mayAll(
+		slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }),
+	)
 }
 
-// grantable checks the name of a role that the caller wants to give to an account. One that allows more than every account
-// does is given by a person who proved themselves lately, and by no API key (SE-23).
+// grantable checks the name of a role that the caller wants to give to an account. One that allows more than every
+// account does is given by a person who proved themselves lately, and by no API key (SE-23).
 func (r *resolver) grantable(ctx context.Context, c *caller, name string) error {
 	role, ok := db.RoleNamed(name)
 	switch {
@@ -51,7 +54,9 @@ func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Refused) er
 	case no.OutOfReach:
 		return r.forbidden(ctx, c)
 	case no.LastAdmin:
-		return fault.New(fault.Conflict, "This is the last administrator who can sign in. Make another one first.", "input", "id")
+		return fault.New(
+			fault.Conflict, "This is the last administrator who can sign in. Make another one first.", "input", "id",
+		)
 	}
 	return alreadyExists(&no.Taken)
 }

@@ -1,6 +1,6 @@
 // Package config is what an operator can set. One table lists every setting with its default, its meaning and what a
-// right value looks like; `--help` prints it, and Load reads the environment by it. Secrets have a second form, NAME_FILE,
-// that names a file to read. There are no flags for settings: a flag shows in the process list.
+// right value looks like; `--help` prints it, and Load reads the environment by it. Secrets have a second form,
+// NAME_FILE, that names a file to read. There are no flags for settings: a flag shows in the process list.
 package config
 
 import (

@@ -91,8 +91,8 @@ func (s *Settings) makeDataDir() error {
 	return nil
 }
 
-// Open opens every address to listen on, unless that would let others in whose mails reach nobody. localhost means both address families; a machine may lack one of them. Port 0 is
-// any free port, and stands as such in s afterwards.
+// Open opens every address to listen on, unless that would let others in whose mails reach nobody. localhost means
+// both address families; a machine may lack one of them. Port 0 is any free port, and stands as such in s afterwards.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 	if err := s.requireMail(); err != nil {
 		return nil, err
@@ -102,7 +102,9 @@ func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 			for _, open := range all {
 				_ = open.Close()
 			}
-			err = fmt.Errorf("DRAGOMAN_LISTEN: %w; stop what listens there, or choose another address, such as localhost:8081", err)
+			err = fmt.Errorf(
+				"DRAGOMAN_LISTEN: %w; stop what listens there, or choose another address, such as localhost:8081", err,
+			)
 		}
 	}()
 	var lc net.ListenConfig

@@ -98,7 +98,9 @@ func parseMailFrom(s *Settings, v string) bool {
 }
 
 func controls(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 })
+	return strings.ContainsFunc(
+		text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 },
+	)
 }
 
 // Sender is in whose name mails are sent: what is set, else no-reply at the host of the public URL.
@@ -123,8 +125,10 @@ func (s *Settings) requireMail() error {
 	if s.SMTP != nil || s.MailOff || s.Loopback() {
 		return nil
 	}
-	return errors.New("DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send mails. " +
-		"Set it to smtp://user:password@host:587, or to none for a server without mail")
+	return errors.New(
+		"DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send mails. " +
+			"Set it to smtp://user:password@host:587, or to none for a server without mail",
+	)
 }
 
 // Address is where the mail server listens.

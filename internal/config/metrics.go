@@ -26,7 +26,8 @@ func parseMetricsToken(s *Settings, v string) bool {
 	return err == nil
 }
 
-// MetricsOnMain tells whether /metrics is served beside everything else: where it has no listener of its own, and a token.
+// MetricsOnMain tells whether /metrics is served beside everything else: where it has no listener of its own, and a
+// token.
 func (s *Settings) MetricsOnMain() bool { return s.MetricsListen == "" && s.MetricsToken != "" }
 
 // MetricsEnabled tells whether anybody can read /metrics.

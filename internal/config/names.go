@@ -11,10 +11,12 @@ import (
 const prefix = "DRAGOMAN_"
 
 // injected are variables that Kubernetes sets in every container for a service whose name begins with "dragoman".
-var injected = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
+var injected = regexp.MustCompile(
+	`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`,
+)
 
-// CheckNames refuses an environment, as os.Environ gives it, with a variable DRAGOMAN_… that is no setting: a misspelt setting
-// would otherwise be without effect, and nobody would know. Values are neither read nor shown.
+// CheckNames refuses an environment, as os.Environ gives it, with a variable DRAGOMAN_… that is no setting: a misspelt
+// setting would otherwise be without effect, and nobody would know. Values are neither read nor shown.
 func CheckNames(environ []string) error {
 	known := names()
 	for _, entry := range environ {

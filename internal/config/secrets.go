@@ -11,8 +11,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03); and those
-// that are accepted beside it.
+// Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03); and
+// those that are accepted beside it.
 func (s *Settings) Master() (*secret.Master, error) {
 	present, err := s.present()
 	if err != nil {
@@ -21,7 +21,9 @@ func (s *Settings) Master() (*secret.Master, error) {
 	var further [][]byte
 	for _, text := range s.PreviousSecrets {
 		if text.Reveal() == string(present) {
-			return nil, errors.New("DRAGOMAN_SECRET_PREVIOUS holds the present secret: a rotation has two different ones")
+			return nil, errors.New(
+				"DRAGOMAN_SECRET_PREVIOUS holds the present secret: a rotation has two different ones",
+			)
 		}
 		further = append(further, []byte(text.Reveal()))
 	}
@@ -45,8 +47,10 @@ func (s *Settings) present() ([]byte, error) {
 		return []byte(text), nil
 	}
 	if s.DatabaseURL != "" && !s.Loopback() {
-		return nil, errors.New("DRAGOMAN_SECRET is not set: servers that share a Postgres need the same secret, and this one " +
-			"listens to others than this machine. Make one with: openssl rand -base64 32")
+		return nil, errors.New(
+			"DRAGOMAN_SECRET is not set: servers that share a Postgres need the same secret, and this one " +
+				"listens to others than this machine. Make one with: openssl rand -base64 32",
+		)
 	}
 	if err := s.makeDataDir(); err != nil {
 		return nil, err

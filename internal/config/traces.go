@@ -22,8 +22,8 @@ type Traces struct {
 
 const otlp = "OTEL_EXPORTER_OTLP_"
 
-// loadTraces reads the variables; nil without error where they do not ask for traces. One that names the signal, such as
-// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, wins over the general one.
+// loadTraces reads the variables; nil without error where they do not ask for traces. One that names the signal, such
+// as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, wins over the general one.
 func loadTraces(getenv func(string) string) (*Traces, error) {
 	signal := func(what string) (name, value string) {
 		if name = otlp + "TRACES_" + what; getenv(name) != "" {
@@ -55,7 +55,9 @@ func loadTraces(getenv func(string) string) (*Traces, error) {
 		t.Timeout = time.Duration(ms) * time.Millisecond
 	}
 	if name, v = signal("HEADERS"); !t.readHeaders(v) {
-		return nil, &Error{Name: name, Want: "name=value pairs with commas between, values percent-encoded"} // may be a secret
+		return nil, &Error{
+			Name: name, Want: "name=value pairs with commas between, values percent-encoded",
+		} // may be a secret
 	}
 	if name, v = signal("CERTIFICATE"); v != "" {
 		pem, err := os.ReadFile(v)
@@ -79,7 +81,10 @@ func (t *Traces) readEndpoint(getenv func(string) string) error {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return &Error{Name: name, Want: "an http or https URL, for example http://localhost:4318; a credential goes into " + otlp + "HEADERS"}
+		return &Error{
+			Name: name,
+			Want: "an http or https URL, for example http://localhost:4318; a credential goes into " + otlp + "HEADERS",
+		}
 	}
 	t.Endpoint = value + path
 	return nil
@@ -93,7 +98,8 @@ func (t *Traces) readHeaders(text string) bool {
 		name, value, found := strings.Cut(pair, "=")
 		plain, err := url.PathUnescape(strings.TrimSpace(value))
 		name = strings.TrimSpace(name)
-		if !found || err != nil || name == "" || strings.ContainsAny(name, "\r\n \t:") || strings.ContainsAny(plain, "\r\n") {
+		if !found || err != nil || name == "" || strings.ContainsAny(name, "\r\n \t:") ||
+			strings.ContainsAny(plain, "\r\n") {
 			return false
 		}
 		t.Header.Add(name, plain)

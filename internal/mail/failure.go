@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// connectionProblem words why there was no way to the mail server, or why it ended. Nothing of err itself is in it but numbers and
-// the names of system errors.
+// connectionProblem words why there was no way to the mail server, or why it ended. Nothing of err itself is in it but
+// numbers and the names of system errors.
 func connectionProblem(err error) string {
 	var (
 		answer *textproto.Error

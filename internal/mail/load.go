@@ -19,9 +19,10 @@ import (
 // source is one template file, under the name by which a mistake in it is reported.
 type source struct{ name, content string }
 
-// Load reads the templates: those of the program, and over them the files of a directory, "" for none. A file there replaces
-// the one of the same name, and a further folder is a further language; one that lacks a kind is written to in English. The error
-// names the file and the line: of a template that is broken, fails with a sample mail or leaves its link out, and of a file that is none.
+// Load reads the templates: those of the program, and over them the files of a directory, "" for none. A file there
+// replaces the one of the same name, and a further folder is a further language; one that lacks a kind is written to
+// in English. The error names the file and the line: of a template that is broken, fails with a sample mail or leaves
+// its link out, and of a file that is none.
 func Load(dir string) (*Templates, error) {
 	files, err := builtIn()
 	if err != nil {
@@ -44,7 +45,9 @@ func Load(dir string) (*Templates, error) {
 	for name, file := range files {
 		folder, base := path.Split(name)
 		if kind := strings.TrimSuffix(base, ".tmpl"); folder != "" && kind != common {
-			if err := t.addWords(strings.TrimSuffix(folder, "/"), kind, files[folder+common+".tmpl"], file); err != nil {
+			if err := t.addWords(
+				strings.TrimSuffix(folder, "/"), kind, files[folder+common+".tmpl"], file,
+			); err != nil {
 				return nil, err
 			}
 		}
@@ -92,8 +95,8 @@ func builtIn() (map[string]source, error) {
 	return files, err
 }
 
-// directory reads the files of an operator: those directly in it and in its folders, through links. What begins with a dot is
-// no file of theirs.
+// directory reads the files of an operator: those directly in it and in its folders, through links. What begins with a
+// dot is no file of theirs.
 func directory(dir string) (map[string]source, error) {
 	files := map[string]source{}
 	var errs []error
@@ -158,5 +161,8 @@ func known(name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no template is called so: in a language there are %s.tmpl and %s.tmpl", common, strings.Join(slices.Sorted(maps.Keys(kinds)), ".tmpl, "))
+	return fmt.Errorf(
+		"no template is called so: in a language there are %s.tmpl and %s.tmpl", common,
+		strings.Join(slices.Sorted(maps.Keys(kinds)), ".tmpl, "),
+	)
 }

@@ -39,8 +39,8 @@ const (
 	maxAddress = 254
 )
 
-// cleaned is the message with everything that people chose as one line of a bounded length. A name and a device can make no
-// link: mail programs turn whatever looks like an address into one (OT-20).
+// cleaned is the message with everything that people chose as one line of a bounded length. A name and a device can
+// make no link: mail programs turn whatever looks like an address into one (OT-20).
 func (m Message) cleaned() Message {
 	for _, text := range []*string{&m.Name, &m.Device} {
 		*text = unlinked(line(*text, maxName))

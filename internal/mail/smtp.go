@@ -65,8 +65,8 @@ func NewSender(server Server, hello string) (*Sender, error) {
 	return s, err
 }
 
-// Send hands a mail to the server. When it fails the error is a *Failure, or that of ctx; the mail may have been taken all the
-// same, when the answer was lost.
+// Send hands a mail to the server. When it fails the error is a *Failure, or that of ctx; the mail may have been taken
+// all the same, when the answer was lost.
 func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	m, err := message(e, words)
 	if err != nil {
@@ -92,8 +92,8 @@ func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	}
 }
 
-// message puts a mail together. Nothing in it can begin a further header (WH-08): whatever has a line break is refused here, and
-// the library would encode it.
+// message puts a mail together. Nothing in it can begin a further header (WH-08): whatever has a line break is refused
+// here, and the library would encode it.
 func message(e Envelope, words Rendered) (*mail.Msg, error) {
 	to, err := recipient(e.To)
 	if err != nil {
@@ -131,8 +131,8 @@ func hasLineBreak(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 })
 }
 
-// Failure is why a mail was not taken, in words that hold nothing of the mail and nothing that the server said but its codes:
-// servers repeat addresses, and credentials too.
+// Failure is why a mail was not taken, in words that hold nothing of the mail and nothing that the server said but its
+// codes: servers repeat addresses, and credentials too.
 type Failure struct {
 	What      string
 	Permanent bool // for this recipient: a later attempt would end the same way
@@ -161,6 +161,6 @@ func toFailure(err error) error {
 	return &Failure{What: connectionProblem(err)}
 }
 
-// noMailbox are the enhanced codes (RFC 3463, RFC 7505) that are about the address. All other refusals may be the business of
-// the operator, and over when they have seen to it.
+// noMailbox are the enhanced codes (RFC 3463, RFC 7505) that are about the address. All other refusals may be the
+// business of the operator, and over when they have seen to it.
 var noMailbox = map[string]bool{"5.1.0": true, "5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true, "5.1.10": true, "5.2.1": true}

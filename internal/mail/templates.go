@@ -15,7 +15,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// embedded holds layout.html and layout.txt, and for each language a folder with common.tmpl and one file for each kind.
+// embedded holds layout.html and layout.txt, and for each language a folder with common.tmpl and one file for each
+// kind.
 //
 //go:embed templates
 var embedded embed.FS
@@ -33,8 +34,9 @@ var kinds = map[string]bool{
 	"address-taken": false, "welcome": false,
 }
 
-// Templates words mails. The words are plain text in each language, one file a kind; the two layouts make of them what a mail
-// looks like. So the parts of a mail say the same, and no word and nothing that a person typed is ever read as HTML (OT-20).
+// Templates words mails. The words are plain text in each language, one file a kind; the two layouts make of them what
+// a mail looks like. So the parts of a mail say the same, and no word and nothing that a person typed is ever read as
+// HTML (OT-20).
 type Templates struct {
 	html  *html.Template
 	text  *text.Template

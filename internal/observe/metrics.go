@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are the figures of one server, in a registry of its own. docs/operations.md says what each is good for, and a test
-// holds that list to this one.
+// metrics are the figures of one server, in a registry of its own. docs/operations.md says what each is good for, and
+// a test holds that list to this one.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -89,7 +89,8 @@ func (m *metrics) page(log *slog.Logger) http.Handler {
 	})
 }
 
-// HashQueue has the line for password hashes read whenever somebody reads the figures: how many are at work, how many wait.
+// HashQueue has the line for password hashes read whenever somebody reads the figures: how many are at work, how many
+// wait.
 func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	if o.metrics == nil {
 		return

@@ -1,9 +1,9 @@
 // Package observe is what an operator sees of a running server: figures for Prometheus, spans for an OpenTelemetry
 // collector, and a log of slow statements.
 //
-// The rules of this package (AU-02): nothing here knows an address, an account, a path as it was called, a document, an
-// argument or a token; a label has few values, and all of them come from the schema, from the dialect files and from code.
-// Everything is handed to the packages that are watched as plain functions; none of them knows this one.
+// The rules of this package (AU-02): nothing here knows an address, an account, a path as it was called, a document,
+// an argument or a token; a label has few values, and all of them come from the schema, from the dialect files and
+// from code. Everything is handed to the packages that are watched as plain functions; none of them knows this one.
 package observe
 
 import (
@@ -62,7 +62,9 @@ func (o *Observer) Close(ctx context.Context) error {
 }
 
 // Request is for edge.Config: the start of a request, and what to call at its end.
-func (o *Observer) Request(r *http.Request, requestID string) (context.Context, func(dialect, pattern string, status int)) {
+func (o *Observer) Request(
+	r *http.Request, requestID string,
+) (context.Context, func(dialect, pattern string, status int)) {
 	start := time.Now() // a stopwatch, not a clock
 	ctx, endSpan := r.Context(), func(string, string, int) {}
 	if o.traces != nil {
@@ -96,8 +98,8 @@ func class(status int) string {
 	return string(rune('0'+status/100)) + "xx"
 }
 
-// Field is for gqlhttp.Config: the start of a root field, and what to call at its end with the code that it ended with, OK
-// where it was not refused.
+// Field is for gqlhttp.Config: the start of a root field, and what to call at its end with the code that it ended
+// with, OK where it was not refused.
 func (o *Observer) Field(ctx context.Context, operation, field string) (context.Context, func(code string)) {
 	endSpan := func(string) {}
 	if o.traces != nil {
@@ -131,7 +133,10 @@ func (o *Observer) Statement(ctx context.Context, s Statement, start time.Time, 
 	}
 	slow := o.slow > 0 && took >= o.slow
 	if slow {
-		o.log.Warn("slow statement", "statement", s.Name(), "duration", took, "sql", s.SQL(), "request_id", visit.From(ctx).RequestID)
+		o.log.Warn(
+			"slow statement", "statement", s.Name(), "duration", took, "sql", s.SQL(), "request_id",
+			visit.From(ctx).RequestID,
+		)
 	}
 	if o.metrics == nil {
 		return
@@ -165,7 +170,8 @@ func (o *Observer) DialectUsed(dialect, route string, refused bool) {
 	o.metrics.dialects.WithLabelValues(dialect, route, outcome).Inc()
 }
 
-// Mail counts an attempt to send a mail by what became of the mail: sent, failed for good, or queued for the next attempt.
+// Mail counts an attempt to send a mail by what became of the mail: sent, failed for good, or queued for the next
+// attempt.
 func (o *Observer) Mail(outcome string) {
 	if o.metrics != nil {
 		o.metrics.mails.WithLabelValues(outcome).Inc()

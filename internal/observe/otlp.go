@@ -38,11 +38,16 @@ type poster struct {
 
 func newPoster(to *config.Traces, version string, log *slog.Logger) *poster {
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-		TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: &tls.Config{RootCAs: to.Roots, MinVersion: tls.VersionTLS12},
+		Proxy:               http.ProxyFromEnvironment,
+		MaxIdleConns:        1,
+		IdleConnTimeout:     time.Minute,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		TLSClientConfig:     &tls.Config{RootCAs: to.Roots, MinVersion: tls.VersionTLS12},
 	}
 	client := &http.Client{
-		Transport: transport, Timeout: to.Timeout,
+		Transport:     transport,
+		Timeout:       to.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the header may hold a credential
 	}
 	return &poster{to: to, client: client, agent: "dragoman/" + version, log: log}
@@ -57,8 +62,8 @@ func (p *poster) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces posts a batch. What can not be sent is dropped, and said in the log: a server does not fail over its traces, and
-// the library would write the error elsewhere.
+// UploadTraces posts a batch. What can not be sent is dropped, and said in the log: a server does not fail over its
+// traces, and the library would write the error elsewhere.
 func (p *poster) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	// ExportTraceServiceRequest has the one field that TracesData has, under the same number; its package imports gRPC.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
@@ -90,7 +95,8 @@ func (p *poster) send(ctx context.Context, body []byte) error {
 	}
 }
 
-// post tries once. It tells whether trying again may help (OTLP, "Retryable Response Codes") and how long to wait at least.
+// post tries once. It tells whether trying again may help (OTLP, "Retryable Response Codes") and how long to wait at
+// least.
 func (p *poster) post(ctx context.Context, body []byte) (again bool, wait time.Duration, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.to.Endpoint, bytes.NewReader(body))
 	if err != nil {

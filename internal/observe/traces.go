@@ -16,8 +16,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traces makes spans. It uses the API of OpenTelemetry and not otelhttp, whose spans hold the caller's address, its user agent
-// and the path as it was called.
+// traces makes spans. It uses the API of OpenTelemetry and not otelhttp, whose spans hold the caller's address, its
+// user agent and the path as it was called.
 type traces struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
@@ -26,9 +26,14 @@ type traces struct {
 
 func newTraces(ctx context.Context, cfg Config) (*traces, error) {
 	// What the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) comes last and wins.
-	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", "dragoman"), attribute.String("service.version", cfg.Version)),
-		resource.WithFromEnv())
+	about, err := resource.New(
+		ctx,
+		resource.WithTelemetrySDK(),
+		resource.WithAttributes(
+			attribute.String("service.name", "dragoman"), attribute.String("service.version", cfg.Version),
+		),
+		resource.WithFromEnv(),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
@@ -47,11 +52,19 @@ func newTraces(ctx context.Context, cfg Config) (*traces, error) {
 var probes = []string{"/healthz", "/readyz", "/metrics"}
 
 var methods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	http.MethodGet,
+	http.MethodHead,
+	http.MethodPost,
+	http.MethodPut,
+	http.MethodPatch,
+	http.MethodDelete,
+	http.MethodOptions,
 }
 
 // request starts the span of a request, below that of the caller where the request names one (traceparent).
-func (t *traces) request(r *http.Request, requestID string) (context.Context, func(transport, pattern string, status int)) {
+func (t *traces) request(
+	r *http.Request, requestID string,
+) (context.Context, func(transport, pattern string, status int)) {
 	if slices.Contains(probes, r.URL.Path) {
 		return r.Context(), func(string, string, int) {}
 	}
@@ -88,8 +101,8 @@ func (t *traces) field(ctx context.Context, operation, field string) (context.Co
 	}
 }
 
-// statement makes the span of a statement that ended, below what is being traced; housekeeping is not. The error's text may hold
-// a row and stays out.
+// statement makes the span of a statement that ended, below what is being traced; housekeeping is not. The error's
+// text may hold a row and stays out.
 func (t *traces) statement(ctx context.Context, s Statement, start time.Time, took time.Duration, err error) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return

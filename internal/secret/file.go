@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// LoadOrCreate reads the secret in the file at path, and makes one where there is no file: readable by its owner only, and
-// whole or not there at all, so that of several servers that start at once all get the same. A file that others may read
-// is refused (KE-03).
+// LoadOrCreate reads the secret in the file at path, and makes one where there is no file: readable by its owner only,
+// and whole or not there at all, so that of several servers that start at once all get the same. A file that others
+// may read is refused (KE-03).
 func LoadOrCreate(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

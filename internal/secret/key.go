@@ -12,9 +12,9 @@ import (
 // idBytes is the length of a key id: long enough to tell the few keys of one server apart, nothing to guess a key by.
 const idBytes = 3
 
-// Key belongs to one purpose. Under it lie one key for MAC, one for Seal and Open, and a public id; and the same once more
-// for each further secret of its Master, which Open and Previous know. Make one with Master.Key; the zero Key panics when
-// it is used.
+// Key belongs to one purpose. Under it lie one key for MAC, one for Seal and Open, and a public id; and the same once
+// more for each further secret of its Master, which Open and Previous know. Make one with Master.Key; the zero Key
+// panics when it is used.
 type Key struct {
 	in func() []keyMaterial // the present one first; a function for the same reason as in Master
 }
@@ -36,8 +36,8 @@ func (k Key) Previous() []Key {
 	return keys
 }
 
-// MAC is HMAC-SHA-256 (RFC 2104) over the parts, 32 bytes. Each part goes in behind its length, so no two lists of parts
-// read the same: ("ab", "c") and ("a", "bc") differ. Compare with hmac.Equal.
+// MAC is HMAC-SHA-256 (RFC 2104) over the parts, 32 bytes. Each part goes in behind its length, so no two lists of
+// parts read the same: ("ab", "c") and ("a", "bc") differ. Compare with hmac.Equal.
 func (k Key) MAC(parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, k.in()[0].mac)
 	var size [8]byte

@@ -25,15 +25,15 @@ const salt = "dragoman key derivation v1"
 // Master is the server secret, and further ones that count beside it while a rotation goes on. Only keys made from them
 // are ever used.
 type Master struct {
-	// A function, because fmt prints only the address of one. In an unexported field of another struct fmt calls no method
-	// of ours, and for a verb that does not fit, such as %s, it even follows a pointer.
+	// A function, because fmt prints only the address of one. In an unexported field of another struct fmt calls no
+	// method of ours, and for a verb that does not fit, such as %s, it even follows a pointer.
 	prks   func() [][]byte // one for each secret, the present one first
 	oldest int             // which of them Stable takes
 }
 
-// New takes the server secret as the operator set it, and those that are accepted beside it: at least 32 bytes each that
-// look random, all different. New things are made under the first one, and what any of them made is accepted. The error
-// of a short or a guessable one says how to make a better one and never holds what was given.
+// New takes the server secret as the operator set it, and those that are accepted beside it: at least 32 bytes each
+// that look random, all different. New things are made under the first one, and what any of them made is accepted. The
+// error of a short or a guessable one says how to make a better one and never holds what was given.
 func New(raw []byte, further ...[]byte) (*Master, error) {
 	var prks [][]byte
 	for n, secret := range append([][]byte{raw}, further...) {
@@ -75,8 +75,8 @@ func (m *Master) Key(purpose string) Key {
 	return Key{in: func() []keyMaterial { return all }}
 }
 
-// Stable is the key of a purpose under the eldest secret: the same for all servers of one database while they go from one
-// secret to the next, for what they have to compute alike. Nothing lasting may be made with it.
+// Stable is the key of a purpose under the eldest secret: the same for all servers of one database while they go from
+// one secret to the next, for what they have to compute alike. Nothing lasting may be made with it.
 func (m *Master) Stable(purpose string) Key {
 	eldest := material(m.prks()[m.oldest], purpose)
 	return Key{in: func() []keyMaterial { return []keyMaterial{eldest} }}
@@ -91,8 +91,8 @@ func (m *Master) IDs() []string {
 	return ids
 }
 
-// WithOldest is m with the secret of that id as the eldest; m itself when it has none such. Until told, the last one that
-// New was given is the eldest.
+// WithOldest is m with the secret of that id as the eldest; m itself when it has none such. Until told, the last one
+// that New was given is the eldest.
 func (m *Master) WithOldest(id string) *Master {
 	if n := slices.Index(m.IDs(), id); n >= 0 {
 		return &Master{prks: m.prks, oldest: n}
@@ -100,10 +100,10 @@ func (m *Master) WithOldest(id string) *Master {
 	return m
 }
 
-// HMACKeys derives the plain HMAC keys of a purpose, 32 bytes each: one for every secret, the present one first. They are
-// for signatures in a form of another standard, for example a JWT (RFC 7515). Everything else takes Key, which frames its
-// input. Key gives another key for the same purpose. The bytes do not redact themselves: keep them where nothing prints
-// them.
+// HMACKeys derives the plain HMAC keys of a purpose, 32 bytes each: one for every secret, the present one first. They
+// are for signatures in a form of another standard, for example a JWT (RFC 7515). Everything else takes Key, which
+// frames its input. Key gives another key for the same purpose. The bytes do not redact themselves: keep them where
+// nothing prints them.
 func (m *Master) HMACKeys(purpose string) [][]byte {
 	var keys [][]byte
 	for _, prk := range m.prks() {

@@ -31,8 +31,8 @@ func (k Key) Seal(plaintext []byte, where string) ([]byte, error) {
 	return append(header, aead.Seal(nil, nil, plaintext, place(header, where))...), nil
 }
 
-// Open decrypts what Seal made under the same key for the same place, with the present secret or with a further one. Its
-// error is ErrSealed.
+// Open decrypts what Seal made under the same key for the same place, with the present secret or with a further one.
+// Its error is ErrSealed.
 func (k Key) Open(sealed []byte, where string) ([]byte, error) {
 	for _, one := range k.in() {
 		header := one.header()

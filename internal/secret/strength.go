@@ -57,8 +57,8 @@ func isSequence(raw []byte) bool {
 	return near*2 > len(raw)
 }
 
-// isRepeated finds a pattern that fills the secret at least twice. Three matches of four are enough, so that a tail or a
-// changed character does not hide it; random text of the same length never comes near.
+// isRepeated finds a pattern that fills the secret at least twice. Three matches of four are enough, so that a tail or
+// a changed character does not hide it; random text of the same length never comes near.
 func isRepeated(raw []byte) bool {
 	for period := 1; period <= len(raw)/2; period++ {
 		same := 0
