@@ -42,11 +42,11 @@ func OpenLetters(settings *config.Settings, templates *mail.Templates, codec *to
 
 // Compose words a letter. The same letter always gives the same words, whenever and how often it is sent. The result holds the
 // token: it goes to the mail server and nowhere else (AU-02).
-func (l *Letters) Compose(letter *db.Letter) (mail.Rendered, error) {
+func (l *Letters) Compose(letter *db.ResolvedMail) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
 
-func (l *Letters) message(letter *db.Letter) mail.Message {
+func (l *Letters) message(letter *db.ResolvedMail) mail.Message {
 	m, u := &letter.Mail, &letter.User
 	message := mail.Message{
 		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,

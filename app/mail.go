@@ -20,7 +20,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	if s.settings.MailOff {
 		return &Mail{}, nil
 	}
-	send := func(context.Context, *db.Letter) error { return nil }
+	send := func(context.Context, *db.ResolvedMail) error { return nil }
 	if s.settings.SMTP != nil {
 		var err error
 		if send, err = bySMTP(s.settings, s.letters); err != nil {
@@ -29,7 +29,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	}
 	worker, err := s.DB.StartMail(ctx, db.Delivery{
 		Send: send, Now: s.options.Now, Log: s.options.Log,
-		Told: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
+		OnAttempt: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
 	})
 	return &Mail{worker}, err
 }
@@ -44,7 +44,7 @@ func (m *Mail) Stop(ctx context.Context) error {
 }
 
 // bySMTP words a mail at the moment at which it is sent, and sends it.
-func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, *db.Letter) error, error) {
+func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, *db.ResolvedMail) error, error) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{
@@ -54,7 +54,7 @@ func bySMTP(settings *config.Settings, letters *Letters) (func(context.Context, 
 	if err != nil {
 		return nil, errors.New("DRAGOMAN_SMTP_URL: this mail server can not be used") // the reason may hold the password
 	}
-	return func(ctx context.Context, l *db.Letter) error {
+	return func(ctx context.Context, l *db.ResolvedMail) error {
 		words, err := letters.Compose(l)
 		if err != nil {
 			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES") // the reason may hold its text

@@ -45,7 +45,7 @@ func LocalMailbox(settings *config.Settings, database *db.DB, letters *Letters) 
 	}
 }
 
-func (l *Letters) keep(letter *db.Letter) (mail.Kept, error) {
+func (l *Letters) keep(letter *db.ResolvedMail) (mail.Kept, error) {
 	message := l.message(letter)
 	words, err := l.templates.Render(message)
 	kept := mail.Kept{

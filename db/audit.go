@@ -21,7 +21,7 @@ type Event struct {
 	Methods []AuthMethod // the factors that were shown; empty for none
 
 	// Actor is who did this to the account of User where that is somebody else's business: an administrator. Sess and Key then
-	// are those that the actor came with. Only statements that begin with insertActed write it.
+	// are those that the actor came with. Only statements that begin with insertEventWithActor write it.
 	Actor UserID
 }
 
@@ -30,12 +30,12 @@ type Event struct {
 const insertEvent = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id)`
 
-// insertActed is insertEvent for what one person does to the account of another. It has one value more, at the end: see
-// actedArgs.
-const insertActed = `INSERT INTO audit_events
+// insertEventWithActor is insertEvent for what one person does to the account of another. It has one value more, at the end: see
+// eventWithActorArgs.
+const insertEventWithActor = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id, actor_id)`
 
-func actedArgs(ctx context.Context, e Event, now time.Time) []any {
+func eventWithActorArgs(ctx context.Context, e Event, now time.Time) []any {
 	return append(eventArgs(ctx, e, now), e.Actor)
 }
 
@@ -71,17 +71,17 @@ func ip(v *visit.Visit) *string {
 }
 
 var recordEvent = statement{
-	postgres: `WITH a AS (` + insertActed + ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))
+	postgres: `WITH a AS (` + insertEventWithActor + ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))
 SELECT 1 AS n`,
 	sqlite: []string{
-		insertActed + ` VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
+		insertEventWithActor + ` VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
 		`SELECT 1 AS n`,
 	},
 }
 
 // Record writes an event that stands alone, of an action that changed no row: mostly a failure.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
-	_, err := d.count(ctx, &recordEvent, actedArgs(ctx, e, now)...)
+	_, err := d.count(ctx, &recordEvent, eventWithActorArgs(ctx, e, now)...)
 	return err
 }
 

@@ -167,6 +167,6 @@ func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mai
 	var row struct {
 		N int `bun:"n"`
 	}
-	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, actedArgs(ctx, e, now)...)
+	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, eventWithActorArgs(ctx, e, now)...)
 	return err
 }

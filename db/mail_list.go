@@ -105,11 +105,11 @@ func (d *DB) withOwners(ctx context.Context, mails []*Mail) error {
 var requeueMail = statement{
 	postgres: `WITH m AS (
   UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = $1 AND state = 'FAILED' RETURNING *
-), a AS (` + insertActed + ` SELECT $2, $3, $4, $5, $6, coalesce($7, m.user_id), $8, $9, $10, $11, $12, $13, $14, $15 FROM m
+), a AS (` + insertEventWithActor + ` SELECT $2, $3, $4, $5, $6, coalesce($7, m.user_id), $8, $9, $10, $11, $12, $13, $14, $15 FROM m
 ) SELECT * FROM m`,
 	sqlite: []string{
 		`UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = ?1 AND state = 'FAILED'`,
-		insertActed + ` SELECT ?2, ?3, ?4, ?5, ?6, coalesce(?7, m.user_id), ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
+		insertEventWithActor + ` SELECT ?2, ?3, ?4, ?5, ?6, coalesce(?7, m.user_id), ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
 FROM mails m WHERE m.id = ?1 AND changes() = 1`,
 		`SELECT * FROM mails WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?2)`,
 	},
@@ -120,7 +120,7 @@ FROM mails m WHERE m.id = ?1 AND changes() = 1`,
 func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (mail *Mail, queued bool, err error) {
 	mail = &Mail{}
 	enqueue := func(tx *sql.Tx) error { return d.enqueueIn(ctx, tx, []*Mail{mail}) }
-	queued, err = d.getThen(ctx, nil, enqueue, &requeueMail, mail, append([]any{id}, actedArgs(ctx, e, now)...)...)
+	queued, err = d.getThen(ctx, nil, enqueue, &requeueMail, mail, append([]any{id}, eventWithActorArgs(ctx, e, now)...)...)
 	if err == nil && !queued {
 		err = d.r.NewSelect().Model(mail).Where("m.id = ?", id).Scan(ctx)
 	}

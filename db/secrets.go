@@ -16,8 +16,8 @@ type ServerSecret struct {
 	LastUsedAt  time.Time `bun:"last_used_at"`
 }
 
-// UseSecret notes that a server makes things under a secret at now.
-func (d *DB) UseSecret(ctx context.Context, id string, now time.Time) error {
+// RecordSecretUse notes that a server makes things under a secret at now.
+func (d *DB) RecordSecretUse(ctx context.Context, id string, now time.Time) error {
 	_, err := d.w.ExecContext(ctx, `INSERT INTO server_secrets (id, first_used_at, last_used_at) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET last_used_at = excluded.last_used_at WHERE server_secrets.last_used_at < excluded.last_used_at`, id, now, now)
 	return wrap(err, "server secret")
@@ -30,8 +30,8 @@ func (d *DB) ServerSecrets(ctx context.Context) ([]ServerSecret, error) {
 	return all, wrap(err, "server secrets")
 }
 
-// Dependents is what was made under another server secret than the present one, and still counts.
-type Dependents struct {
+// SecretUsage is what was made under another server secret than the present one, and still counts.
+type SecretUsage struct {
 	Sessions    int       // whose tokens may be of that secret: they were not refreshed since
 	SessionsEnd time.Time // when the last of these ends at the latest; zero without any
 	Keys        int       // API keys
@@ -39,10 +39,10 @@ type Dependents struct {
 	LinksEnd    time.Time // when the last of these ends; zero without any
 }
 
-// Dependents counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
+// SecretUsage counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
 // which it is.
-func (d *DB) Dependents(ctx context.Context, before time.Time, label []byte, now time.Time) (Dependents, error) {
-	var n Dependents
+func (d *DB) SecretUsage(ctx context.Context, before time.Time, label []byte, now time.Time) (SecretUsage, error) {
+	var n SecretUsage
 	var last []*Session
 	// The latest end first, so that the one row which is read tells it.
 	q := d.alive(d.r.NewSelect().Model(&last), now).Where("coalesce(s.rotated_at, s.created_at) <= ?", before)

@@ -87,8 +87,8 @@ func (s *Session) args() []any {
 	}
 }
 
-// drawNumber is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
-const drawNumber = 4
+// numberDraws is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
+const numberDraws = 4
 
 // randomNumber is between 1 and 2^31-1. It is never a counter: a counter tells how many there are (SE-19).
 func randomNumber() int {

@@ -46,7 +46,7 @@ const (
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket is where failures are counted: by account and not by what was typed (LG-06), by a stand-in for an account that
+// bucket is where failures are counted: by account and not by what was typed (LG-06), by a pseudonym for an account that
 // does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. Beside these, the
 // address * counts all failures of the subject since its last success.
 type bucket struct {
@@ -54,7 +54,7 @@ type bucket struct {
 	address string
 }
 
-// Bucket names where failures are counted: an account or its stand-in, and the address of a known device.
+// Bucket names where failures are counted: an account or its pseudonym, and the address of a known device.
 func (a *Attempt) Bucket() string { return a.bucket.subject.String() + " " + a.bucket.address }
 
 // The statement of an attempt, up to and from the condition that finds the account.
@@ -103,7 +103,7 @@ type Identifier struct {
 
 	Canonical string    // canonical email or username; "" for what can be nobody's
 	Username  bool      // which of the two
-	StandIn   uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
+	Pseudonym uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
 	Address   string    // the client's address, "" when unknown
 	Device    []byte    // what stands for the device in a sign-in; nil otherwise
 }
@@ -118,11 +118,11 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 		st = &attemptByUsername
 	}
 	a := Attempt{event: who.Event}
-	if _, err := d.get(ctx, st, &a, name, who.StandIn[:], who.Address, who.Device); err != nil {
+	if _, err := d.get(ctx, st, &a, name, who.Pseudonym[:], who.Address, who.Device); err != nil {
 		return nil, err
 	}
 	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
-	a.bucket.subject = who.StandIn
+	a.bucket.subject = who.Pseudonym
 	if !a.User.ID.IsZero() {
 		a.bucket.subject = a.User.ID.UUID
 	}
@@ -263,7 +263,7 @@ const deviceSeen = 24 * time.Hour
 // The session's number is drawn here, and drawn again when it is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
 	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
-	for range drawNumber {
+	for range numberDraws {
 		s.Number = randomNumber()
 		args := append(s.args(), a.User.PasswordHash, a.bucket.address, limit, s.Device, s.CreatedAt.Add(-deviceSeen))
 		var made struct {
@@ -282,7 +282,7 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 			return made.Sessions == 1, err
 		}
 	}
-	return false, errNumbers
+	return false, errNoFreeNumber
 }
 
 func (n Notices) ofSuccess(newDevice bool) []*Mail {

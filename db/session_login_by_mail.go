@@ -62,7 +62,7 @@ FROM users u WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?
 // stay alive (SE-21). Where the address was never confirmed this is the first proof of whose it is: it is confirmed, and what
 // somebody else may have put there goes, which are the password, sessions, API keys, an address that waits and everything else
 // that was mailed. The user is nil as in ConfirmEmail.
-func (d *DB) LoginByMail(ctx context.Context, m *Mailed, s *Session, limit int) (*User, error) {
+func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, s *Session, limit int) (*User, error) {
 	e := Event{Action: "login_with_magic_link", User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	first := !m.User.EmailVerified()
 	if first {
@@ -75,7 +75,7 @@ func (d *DB) LoginByMail(ctx context.Context, m *Mailed, s *Session, limit int) 
 		}
 		return nil
 	}
-	for range drawNumber {
+	for range numberDraws {
 		s.Number, row = randomNumber(), redeemed{}
 		args := []any{
 			m.Token.ID, s.CreatedAt, s.UserID, first, s.ID, s.Number, list[AuthMethod](s.Methods), s.UserAgent, s.IP, s.Dialect,
@@ -90,5 +90,5 @@ func (d *DB) LoginByMail(ctx context.Context, m *Mailed, s *Session, limit int) 
 		}
 		return &row.User, nil
 	}
-	return nil, errNumbers
+	return nil, errNoFreeNumber
 }

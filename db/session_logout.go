@@ -25,9 +25,9 @@ FROM sessions WHERE id = ?1 AND changes() = 1`,
 	},
 }
 
-// Ending names the session to end. Where a refresh token names it, its generation counts as in a refresh: the one in
+// LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the one in
 // force, or its predecessor from NotBefore on. Anything older ends nothing here: see Replay.
-type Ending struct {
+type LogoutTarget struct {
 	Session    SessionID
 	Generation *int64    // nil where an access or session token names the session
 	NotBefore  time.Time // how long ago the predecessor may have been rotated
@@ -35,7 +35,7 @@ type Ending struct {
 
 // Logout ends one session and tells whether it was alive. A failure of the database is an error and never a success
 // (SE-06).
-func (d *DB) Logout(ctx context.Context, end Ending, now time.Time) (bool, error) {
+func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
 	args := []any{end.Session, now, "logout", end.Generation, end.NotBefore}
 	e := Event{Action: "logout", Sess: end.Session}
 	n, err := d.count(ctx, &endSession, append(args, eventArgs(ctx, e, now)...)...)
@@ -93,16 +93,16 @@ AND user_id = (SELECT user_id FROM sessions WHERE id = ?1) AND revoked_at = ?2 A
 
 // LogoutEverywhere ends every session of the person behind a live session, that one with them, and counts them; none when
 // that session is not alive.
-func (d *DB) LogoutEverywhere(ctx context.Context, end Ending, now time.Time) (int, error) {
+func (d *DB) LogoutEverywhere(ctx context.Context, end LogoutTarget, now time.Time) (int, error) {
 	return d.endAll(ctx, end, SessionID{}, "logout_everywhere", now)
 }
 
 // LogoutOthers ends every session of the person behind a live session but that one, and counts them.
 func (d *DB) LogoutOthers(ctx context.Context, id SessionID, now time.Time) (int, error) {
-	return d.endAll(ctx, Ending{Session: id}, id, "revoke_other_sessions", now)
+	return d.endAll(ctx, LogoutTarget{Session: id}, id, "revoke_other_sessions", now)
 }
 
-func (d *DB) endAll(ctx context.Context, end Ending, spare SessionID, action string, now time.Time) (int, error) {
+func (d *DB) endAll(ctx context.Context, end LogoutTarget, spare SessionID, action string, now time.Time) (int, error) {
 	args := []any{end.Session, now, action, end.Generation, end.NotBefore, spare}
 	e := Event{Action: action, Sess: end.Session}
 	return d.count(ctx, &endAll, append(args, eventArgs(ctx, e, now)...)...)

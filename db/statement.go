@@ -27,7 +27,7 @@ type statement struct {
 func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
 	start := time.Now() // a stopwatch, not a clock
 	defer func() {
-		d.told(ctx, start, err, st)
+		d.observe(ctx, start, err, st)
 		err = wrap(err, "get")
 	}()
 	if d.Postgres() {
@@ -52,11 +52,11 @@ func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (fou
 	return d.script(ctx, st.sqlite, nil, dest, nil, args)
 }
 
-func (d *DB) told(ctx context.Context, start time.Time, err error, st *statement) {
+func (d *DB) observe(ctx context.Context, start time.Time, err error, st *statement) {
 	if d.Postgres() {
-		d.tell(ctx, start, err, st.postgres)
+		d.observeTexts(ctx, start, err, st.postgres)
 	} else {
-		d.tell(ctx, start, err, st.sqlite...)
+		d.observeTexts(ctx, start, err, st.sqlite...)
 	}
 }
 
@@ -92,7 +92,7 @@ func (d *DB) getThen(ctx context.Context, before, next then, st *statement, dest
 func (d *DB) getAfter(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
 	start := time.Now()
 	defer func() {
-		d.told(ctx, start, err, st)
+		d.observe(ctx, start, err, st)
 		err = wrap(err, "in a transaction")
 	}()
 	if !d.Postgres() {
@@ -240,8 +240,8 @@ func wrap(err error, what string) error {
 	return fmt.Errorf("db: %s: %w", what, err)
 }
 
-// absent is no error for what is not there.
-func absent(err error) error {
+// ignoreNoRows is no error for what is not there.
+func ignoreNoRows(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -30,7 +30,7 @@ AND (purpose <> 'CANCEL_CHANGE' OR (?4 AND NOT confirmed)) AND EXISTS (SELECT 1 
 )
 
 // redeem runs a statement that spends the token of m, with the mails that tell of it. It tells whether the token was good still.
-func (d *DB) redeem(ctx context.Context, m *Mailed, st *statement, dest any, mails []*Mail, next then, args ...any) (bool, error) {
+func (d *DB) redeem(ctx context.Context, m *TokenWithUser, st *statement, dest any, mails []*Mail, next then, args ...any) (bool, error) {
 	lock := func(tx *sql.Tx) error {
 		return lockBy(ctx, tx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, m.User.ID)
 	}
@@ -72,7 +72,7 @@ WHERE id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?5)`,
 
 // ConfirmEmail marks the address of the token, and no other, as confirmed (OT-11). The user is nil when the token is not good
 // any more or the account is not what m says.
-func (d *DB) ConfirmEmail(ctx context.Context, m *Mailed, now time.Time) (*User, error) {
+func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) (*User, error) {
 	e := Event{Action: "verify_email", User: m.User.ID}
 	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified()}
 	var row redeemed
@@ -105,7 +105,7 @@ WHERE users.id = ?3 AND t.id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE a
 // ConfirmChange makes the address that waits that of the account, confirmed, and queues the mails that tell of it. What was
 // mailed for the account before is worthless, but for what takes a change back (OT-03). When somebody else took the address
 // meanwhile nothing changes, and taken says so. The user is nil as in ConfirmEmail.
-func (d *DB) ConfirmChange(ctx context.Context, m *Mailed, now time.Time, mails ...*Mail) (u *User, taken *Taken, err error) {
+func (d *DB) ConfirmChange(ctx context.Context, m *TokenWithUser, now time.Time, mails ...*Mail) (u *User, taken *Taken, err error) {
 	e := Event{Action: "verify_email", Note: "email_changed", User: m.User.ID}
 	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified(), m.User.EmailCanonical}
 	var row redeemed
@@ -155,7 +155,7 @@ WHERE ?4 AND user_id = ?3 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit
 // one-time tokens are worthless (OT-03), an address that waits is dropped, failures are forgotten (LG-12), and the address is
 // confirmed, since its mail arrived. Where it never was before, API keys end too: whoever made them may not be its owner. The
 // user is nil as in ConfirmEmail.
-func (d *DB) ResetPassword(ctx context.Context, m *Mailed, hash, note string, now time.Time, mails ...*Mail) (*User, error) {
+func (d *DB) ResetPassword(ctx context.Context, m *TokenWithUser, hash, note string, now time.Time, mails ...*Mail) (*User, error) {
 	e := Event{Action: "reset_password", Note: note, User: m.User.ID}
 	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified(), hash}
 	var row redeemed

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What administrators and operators do to accounts. An account whose role is admin is out of reach for a caller who may less
+// What administrators and operators do to accounts. An account whose role is admin is out of canManageAdmins for a caller who may less
 // than that role (AZ-07), and the last active administrator stays one (AZ-06).
 
 // lockAdmins locks the account that is $1 and all active administrators, so that of several who are about to go at the same
@@ -16,29 +16,29 @@ const lockAdmins = `SELECT 1 FROM users WHERE id = $1 OR (role = 'admin' AND sta
 
 // The condition under which the account that is parameter 1 may stop being an active administrator.
 const (
-	mayGoPostgres = `(role <> 'admin' OR status <> 'ACTIVE'
+	notLastAdminPostgres = `(role <> 'admin' OR status <> 'ACTIVE'
   OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> $1))`
-	mayGoSQLite = `(role <> 'admin' OR status <> 'ACTIVE'
+	notLastAdminSQLite = `(role <> 'admin' OR status <> 'ACTIVE'
   OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> ?1))`
 )
 
-// Refused says why an administrator's change did not happen. At most one of its parts is set.
-type Refused struct {
-	Absent     bool // there is no such account
-	OutOfReach bool // its role allows more than the caller may
+// Rejection says why an administrator's change did not happen. At most one of its parts is set.
+type Rejection struct {
+	NotFound   bool // there is no such account
+	AdminsOnly bool // its role allows more than the caller may
 	LastAdmin  bool // nobody would be left who can administer
 	Taken      Taken
 }
 
-// refusal reads the answer of a statement that changed nothing. was is the role of the account, "" where there is none.
-func refusal(was string, reach bool) *Refused {
+// rejectionOf reads the answer of a statement that changed nothing. was is the role of the account, "" where there is none.
+func rejectionOf(was string, canManageAdmins bool) *Rejection {
 	switch {
 	case was == "":
-		return &Refused{Absent: true}
-	case was == RoleAdmin && !reach:
-		return &Refused{OutOfReach: true}
+		return &Rejection{NotFound: true}
+	case was == RoleAdmin && !canManageAdmins:
+		return &Rejection{AdminsOnly: true}
 	}
-	return &Refused{LastAdmin: true}
+	return &Rejection{LastAdmin: true}
 }
 
 var createUser = statement{
@@ -47,14 +47,14 @@ var createUser = statement{
     status, password_hash, created_at, updated_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $11, $12, $12
   ON CONFLICT DO NOTHING RETURNING id
-), a AS (` + insertActed + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27 FROM u
+), a AS (` + insertEventWithActor + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27 FROM u
 ) SELECT count(*) AS n FROM u`,
 	sqlite: []string{
 		`INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
   status, password_hash, created_at, updated_at)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?13, ?11, ?12, ?12 WHERE true
 ON CONFLICT DO NOTHING`,
-		insertActed + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27 WHERE changes() = 1`,
+		insertEventWithActor + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27 WHERE changes() = 1`,
 		`SELECT changes() AS n`,
 	},
 }
@@ -63,7 +63,7 @@ ON CONFLICT DO NOTHING`,
 // says which. Its number is drawn here. The mails are queued with it.
 func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (*Taken, error) {
 	e.User = u.ID
-	for range drawNumber {
+	for range numberDraws {
 		u.Number = randomNumber()
 		args := []any{
 			u.ID, u.Number, u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.Username, u.UsernameCanonical, u.Name, u.Metadata, u.Role,
@@ -78,7 +78,7 @@ func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (
 			}
 			return d.queueIn(ctx, tx, mails)
 		}
-		err := d.getMailing(ctx, len(mails) > 0, queue, &createUser, &made, append(args, actedArgs(ctx, e, u.CreatedAt)...)...)
+		err := d.getMailing(ctx, len(mails) > 0, queue, &createUser, &made, append(args, eventWithActorArgs(ctx, e, u.CreatedAt)...)...)
 		if err != nil || made.N == 1 {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (
 			return taken, err
 		}
 	}
-	return nil, errNumbers
+	return nil, errNoFreeNumber
 }
 
 // UserChange says what of an account changes. Parts that are nil or not set stay.
@@ -120,14 +120,14 @@ var changeUser = statement{
     name = CASE WHEN $9 THEN $10 ELSE name END, metadata = CASE WHEN $11 THEN $12 ELSE metadata END,
     role = coalesce($13, role), status = coalesce($14, status)
   WHERE id = $1 AND ($3 OR role <> 'admin')
-  AND ((coalesce($13, 'admin') = 'admin' AND coalesce($14, 'ACTIVE') = 'ACTIVE') OR ` + mayGoPostgres + `) RETURNING *
+  AND ((coalesce($13, 'admin') = 'admin' AND coalesce($14, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdminPostgres + `) RETURNING *
 ), l AS (
   SELECT id FROM sessions WHERE $14 = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
 ), s AS (
   UPDATE sessions SET revoked_at = $2, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
   UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u WHERE $5 IS NOT NULL) AND spent_at IS NULL
-), a AS (` + insertActed + ` SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28 FROM u
+), a AS (` + insertEventWithActor + ` SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28 FROM u
 ) SELECT ` + userColumns + `, coalesce(x.role, '') AS was
 FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = $1`,
 	sqlite: []string{
@@ -139,8 +139,8 @@ FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = $1`,
   name = CASE WHEN ?9 THEN ?10 ELSE name END, metadata = CASE WHEN ?11 THEN ?12 ELSE metadata END,
   role = coalesce(?13, role), status = coalesce(?14, status)
 WHERE id = ?1 AND (?3 OR role <> 'admin')
-AND ((coalesce(?13, 'admin') = 'admin' AND coalesce(?14, 'ACTIVE') = 'ACTIVE') OR ` + mayGoSQLite + `)`,
-		insertActed + ` SELECT ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 WHERE changes() = 1`,
+AND ((coalesce(?13, 'admin') = 'admin' AND coalesce(?14, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdminSQLite + `)`,
+		insertEventWithActor + ` SELECT ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 WHERE changes() = 1`,
 		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'suspended'
 WHERE ?14 = 'SUSPENDED' AND user_id = ?1 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
 		`UPDATE one_time_tokens SET spent_at = ?2
@@ -150,13 +150,13 @@ LEFT JOIN users u ON u.id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE id =
 	},
 }
 
-// ChangeUser changes an account, with its event e, and gives the account after the change. reach tells whether the caller may
-// all that administrators may. Nothing changes where the answer says Refused. A new address makes everything worthless that was
+// ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells whether the caller may
+// all that administrators may. Nothing changes where the answer is a Rejection. A new address makes everything worthless that was
 // mailed before, links to take another one back as well: it is the administrator who knows whose account it is.
-func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach bool, e Event, now time.Time) (*User, *Refused, error) {
+func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, canManageAdmins bool, e Event, now time.Time) (*User, *Rejection, error) {
 	e.User = id
 	args := []any{
-		id, now, reach, c.Email, c.EmailCanonical, c.SetUsername, c.Username, c.UsernameCanonical, c.SetName, c.Name,
+		id, now, canManageAdmins, c.Email, c.EmailCanonical, c.SetUsername, c.Username, c.UsernameCanonical, c.SetName, c.Name,
 		c.SetMetadata, c.Metadata, c.Role, (*string)(c.Status),
 	}
 	var row struct {
@@ -181,15 +181,15 @@ func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach boo
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &row.User))
 	}
-	_, err := d.getAfter(ctx, before, queue, &changeUser, &row, append(args, actedArgs(ctx, e, now)...)...)
+	_, err := d.getAfter(ctx, before, queue, &changeUser, &row, append(args, eventWithActorArgs(ctx, e, now)...)...)
 	switch {
 	case isTaken(err):
 		taken, err := d.takenByOthers(ctx, id, c)
-		return nil, &Refused{Taken: *taken}, err
+		return nil, &Rejection{Taken: *taken}, err
 	case err != nil:
 		return nil, nil, err
 	case row.User.ID.IsZero():
-		return nil, refusal(row.Was, reach), nil
+		return nil, rejectionOf(row.Was, canManageAdmins), nil
 	}
 	return &row.User, nil, nil
 }

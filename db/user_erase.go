@@ -32,19 +32,19 @@ OR EXISTS (SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?3 AND ` + aliveSQ
 	},
 }
 
-// Erased says what became of an account that its owner wants to erase.
-type Erased int
+// EraseResult says what became of an account that its owner wants to erase.
+type EraseResult int
 
 // The ways in which EraseAccount ends.
 const (
-	NotAlive  Erased = iota // the session that asked is over
-	LastAdmin               // nobody else is an administrator who can sign in: nothing changed (AZ-06)
-	Gone
+	EraseSessionOver EraseResult = iota // the session that asked is over
+	EraseLastAdmin                      // nobody else is an administrator who can sign in: nothing changed (AZ-06)
+	EraseDone
 )
 
 // EraseAccount deletes a person who asks for it by a session that is alive: the row and everything that hangs on it, which
 // are sessions, keys and failures. Events stay; they hold nothing that the person typed.
-func (d *DB) EraseAccount(ctx context.Context, by *Caller, now time.Time) (Erased, error) {
+func (d *DB) EraseAccount(ctx context.Context, by *Caller, now time.Time) (EraseResult, error) {
 	e := Event{Action: "delete_account", User: by.User.ID, Sess: by.Session.ID}
 	args := append([]any{by.Session.ID, now, by.User.ID}, eventArgs(ctx, e, now)...)
 	var answer struct {
@@ -53,9 +53,9 @@ func (d *DB) EraseAccount(ctx context.Context, by *Caller, now time.Time) (Erase
 	found, err := d.getBehind(ctx, lockAdmins, by.User.ID, &eraseAccount, &answer, args...)
 	switch {
 	case err != nil || !found:
-		return NotAlive, err
+		return EraseSessionOver, err
 	case !answer.May:
-		return LastAdmin, nil
+		return EraseLastAdmin, nil
 	}
-	return Gone, nil
+	return EraseDone, nil
 }

@@ -11,7 +11,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-var errNumbers = errors.New("db: no free number was drawn")
+var errNoFreeNumber = errors.New("db: no free number was drawn")
 
 var register = statement{
 	postgres: `WITH u AS (
@@ -54,7 +54,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
 	}
 	e := Event{Action: "register", Note: strings.Join(notes, " "), User: u.ID, Sess: s.ID, Methods: s.Methods}
-	for range drawNumber {
+	for range numberDraws {
 		u.Number, s.Number = randomNumber(), randomNumber()
 		args := append(s.args(), signIn, u.Number, u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical,
 			u.Name, u.Metadata, u.Role, u.PasswordHash, u.Locale, u.EmailVerifiedAt, s.Device)
@@ -79,7 +79,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 			return taken, nil
 		}
 	}
-	return nil, errNumbers
+	return nil, errNoFreeNumber
 }
 
 // firstSession starts the session of a new account in a step of its own, for the rare case that its number was taken.
@@ -89,7 +89,7 @@ func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) er
 	}
 	started, err := d.Login(ctx, &Attempt{User: *u}, s, 1)
 	if err == nil && !started {
-		err = errNumbers
+		err = errNoFreeNumber
 	}
 	return err
 }

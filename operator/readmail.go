@@ -38,7 +38,7 @@ func ReadMail(ctx context.Context, database *db.DB, codec *token.Codec, now time
 			return rest.Mailed{}, err
 		}
 	}
-	letters, err := database.Letters(ctx, newestLetters)
+	letters, err := database.Mailbox(ctx, "", db.MailID{}, newestLetters)
 	if err != nil {
 		return rest.Mailed{}, err
 	}

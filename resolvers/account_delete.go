@@ -20,13 +20,13 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 		return nil, err
 	}
 	switch erased {
-	case db.NotAlive:
+	case db.EraseSessionOver:
 		return nil, r.overtaken(ctx, nil, "")
-	case db.LastAdmin:
+	case db.EraseLastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
 		errs, err := refused(r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}))
 		return &graph.BasicPayload{UserErrors: errs}, err
-	case db.Gone:
+	case db.EraseDone:
 		r.cookieEnded(ctx, c.Caller.Session.ID, false)
 	}
 	return &graph.BasicPayload{UserErrors: accepted()}, nil

@@ -83,7 +83,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	if err != nil {
 		return nil, err
 	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+	user, why, err := r.redeem(ctx, s, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
 			return r.confirmChange(ctx, m)
 		}
@@ -100,7 +100,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 
 // confirmChange makes the address that waits that of the account, and tells the former address of it, with a link to take it
 // back.
-func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, error) {
+func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.User, error) {
 	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified()})
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
@@ -110,8 +110,8 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 }
 
 // confirmedBefore answers for a token that confirmed the address of the account before, as that is now (OT-15).
-func (r *resolver) confirmedBefore(ctx context.Context, s shown, m *db.Mailed) (*db.User, error) {
-	m, err := r.DB.Mailed(ctx, m.Token.ID)
+func (r *resolver) confirmedBefore(ctx context.Context, s shown, m *db.TokenWithUser) (*db.User, error) {
+	m, err := r.DB.TokenWithUser(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -19,19 +19,19 @@ type shown struct {
 
 // mailed reads the token that is shown, and refuses one that is good for nothing, all with the same answer (OT-04). It changes
 // nothing but the count of a wrong code. Only what is redeemed afterwards is known to have been good.
-func (r *resolver) mailed(ctx context.Context, s shown) (*db.Mailed, error) {
+func (r *resolver) mailed(ctx context.Context, s shown) (*db.TokenWithUser, error) {
 	m, err := r.showing(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if why := m.Why(r.now(), s.purposes...); why != "" {
+	if why := m.RejectReason(r.now(), s.purposes...); why != "" {
 		return nil, r.deadMail(ctx, s.action, m.User.ID, why)
 	}
 	return m, nil
 }
 
 // showing is mailed without a look at whether the token is good.
-func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
+func (r *resolver) showing(ctx context.Context, s shown) (*db.TokenWithUser, error) {
 	canonical := ""
 	if s.email != nil {
 		var err error
@@ -45,7 +45,7 @@ func (r *resolver) showing(ctx context.Context, s shown) (*db.Mailed, error) {
 	} else if id, err = r.byCode(ctx, s, canonical); err != nil {
 		return nil, err
 	}
-	m, err := r.DB.Mailed(ctx, id)
+	m, err := r.DB.TokenWithUser(ctx, id)
 	switch {
 	case err != nil:
 		return nil, err
@@ -74,22 +74,22 @@ func (r *resolver) byCode(ctx context.Context, s shown, canonical string) (id db
 // redeem has do spend the token, and says why it is not good. Where do finds that it can not spend it, the account or the
 // token changed since m was read: it is read again, and tried once more if it is good still.
 func (r *resolver) redeem(
-	ctx context.Context, s shown, m *db.Mailed, do func(*db.Mailed) (*db.User, error),
+	ctx context.Context, s shown, m *db.TokenWithUser, do func(*db.TokenWithUser) (*db.User, error),
 ) (user *db.User, why string, err error) {
 	for range 2 {
-		if why = m.Why(r.now(), s.purposes...); why != "" {
+		if why = m.RejectReason(r.now(), s.purposes...); why != "" {
 			return nil, why, nil
 		}
 		if user, err = do(m); err != nil || user != nil {
 			return user, "", err
 		}
-		again, err := r.DB.Mailed(ctx, m.Token.ID)
+		again, err := r.DB.TokenWithUser(ctx, m.Token.ID)
 		if err != nil || again == nil {
 			return nil, "unknown_token", err
 		}
 		m = again
 	}
-	if why = m.Why(r.now(), s.purposes...); why == "" {
+	if why = m.RejectReason(r.now(), s.purposes...); why == "" {
 		why = "overtaken"
 	}
 	return nil, why, nil

@@ -32,6 +32,6 @@ func (q queries) TokenIsValid(ctx context.Context, purpose graph.TokenPurpose, t
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err
 	}
-	valid := err == nil && m.Why(q.now(), s.purposes...) == ""
+	valid := err == nil && m.RejectReason(q.now(), s.purposes...) == ""
 	return &valid, nil
 }

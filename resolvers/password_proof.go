@@ -30,7 +30,7 @@ func (r *resolver) proveBy(
 		return nil, nil, at(err, field)
 	}
 	a, leave, err = r.attempt(ctx, db.Identifier{
-		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: address(ctx),
+		Account: c.User.ID, Pseudonym: c.User.ID.UUID, Address: address(ctx),
 		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
 	})
 	if err != nil {

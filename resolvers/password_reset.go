@@ -41,7 +41,7 @@ func (r *resolver) resetPassword(ctx context.Context, input graph.ResetPasswordI
 	if err != nil {
 		return nil, err
 	}
-	user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+	user, why, err := r.redeem(ctx, s, m, func(m *db.TokenWithUser) (*db.User, error) {
 		return r.DB.ResetPassword(ctx, m, hash, note, r.now(), r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})...)
 	})
 	if err == nil && why != "" {

@@ -36,7 +36,7 @@ func (r *resolver) loginWithMagicLink(ctx context.Context, input graph.LoginWith
 	}
 	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
 	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
-		user, why, err := r.redeem(ctx, s, m, func(m *db.Mailed) (*db.User, error) {
+		user, why, err := r.redeem(ctx, s, m, func(m *db.TokenWithUser) (*db.User, error) {
 			return r.DB.LoginByMail(ctx, m, session, r.SessionLimit)
 		})
 		if err == nil && why != "" {

@@ -42,13 +42,13 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 }
 
 // notDone words why a change did not happen; nil when it did.
-func (r *resolver) notDone(ctx context.Context, c *caller, no *db.Refused) error {
+func (r *resolver) notDone(ctx context.Context, c *caller, no *db.Rejection) error {
 	switch {
 	case no == nil:
 		return nil
-	case no.Absent:
+	case no.NotFound:
 		return errNoUser()
-	case no.OutOfReach:
+	case no.AdminsOnly:
 		return r.forbidden(ctx, c)
 	case no.LastAdmin:
 		return fault.New(fault.Conflict, "This is the last administrator who can sign in. Make another one first.", "input", "id")

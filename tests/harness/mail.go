@@ -14,7 +14,7 @@ import (
 
 // Letter is a mail with what its reader finds in it.
 type Letter struct {
-	*db.Letter
+	*db.ResolvedMail
 	Token, Code string // "" for none
 }
 
@@ -23,7 +23,7 @@ func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Let
 	t.Helper()
 	ctx := context.Background()
 	i.Deliver(t)
-	all, err := i.App.DB.Letters(ctx, 1000)
+	all, err := i.App.DB.Mailbox(ctx, "", db.MailID{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Let
 		if !strings.EqualFold(l.Mail.Address, address) || kind != "" && l.Mail.Kind != kind {
 			continue
 		}
-		out := Letter{Letter: l}
+		out := Letter{ResolvedMail: l}
 		if l.Token != nil {
 			out.Token, out.Code = codec.OneTime(l.Token.ID.UUID).Reveal(), codec.Code(l.Token.ID.UUID).Reveal()
 		}
