@@ -17,12 +17,12 @@ type QueryEvent struct {
 	Took  time.Duration // from the wait for a connection to the last row
 	Err   error         // may hold values of rows: not for a log of statements, nor for a trace
 
-	texts []string
+	text string
 }
 
 // SQL gives the text with its placeholders, and never an argument. A query that bun put together has its arguments in its
 // text: SQL gives the operation and the table instead.
-func (e QueryEvent) SQL() string { return strings.Join(e.texts, "; ") }
+func (e QueryEvent) SQL() string { return e.text }
 
 const methods = "github.com/dragoman-auth/dragoman/db.(*DB)."
 
@@ -54,10 +54,11 @@ func (d *DB) Observe(observer func(ctx context.Context, e QueryEvent)) {
 	d.r = d.r.WithQueryHook(queryHook{observer})
 }
 
-// observeTexts calls the observer for a statement that bun does not run.
-func (d *DB) observeTexts(ctx context.Context, start time.Time, err error, texts ...string) {
+// observe calls the observer for a statement that bun does not run.
+func (d *DB) observe(ctx context.Context, start time.Time, err error, st *statement) {
 	if d.observer != nil {
-		d.observer(ctx, QueryEvent{Start: start, Took: time.Since(start), Err: err, texts: texts})
+		text := st.script(d.Postgres())
+		d.observer(ctx, QueryEvent{Start: start, Took: time.Since(start), Err: err, text: text})
 	}
 }
 
@@ -77,7 +78,7 @@ func (h queryHook) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
-	h.observer(ctx, QueryEvent{Start: e.StartTime, Took: time.Since(e.StartTime), Err: err, texts: []string{text}})
+	h.observer(ctx, QueryEvent{Start: e.StartTime, Took: time.Since(e.StartTime), Err: err, text: text})
 }
 
 // Pool is the state of one pool of connections.

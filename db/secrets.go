@@ -71,15 +71,13 @@ func (d *DB) SecretUsage(ctx context.Context, before time.Time, label []byte, no
 	return n, wrap(err, "links of a server secret")
 }
 
-var rehashKey = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET hash = $3 WHERE id = $1 AND hash = $2 AND revoked_at IS NULL RETURNING 1
+var rehashKey = writes("rehashKey",
+	`WITH k AS (
+  UPDATE api_keys SET hash = :hash WHERE id = :key AND hash = :old_hash AND revoked_at IS NULL RETURNING 1
 ) SELECT count(*) AS n FROM k`,
-	sqlite: []string{
-		`UPDATE api_keys SET hash = ?3 WHERE id = ?1 AND hash = ?2 AND revoked_at IS NULL`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE api_keys SET hash = :hash WHERE id = :key AND hash = :old_hash AND revoked_at IS NULL`,
+	`SELECT changes() AS n`,
+)
 
 // RehashKey stores another hash of the same key, unless it was changed since k was read. A key in steady use is left alone
 // for a minute, like its last use: while servers go over to another secret one by one, each would write its own form.
@@ -87,6 +85,6 @@ func (d *DB) RehashKey(ctx context.Context, k *ApiKey, hash []byte, now time.Tim
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < touchEvery {
 		return nil
 	}
-	_, err := d.count(ctx, &rehashKey, k.ID, k.Hash, hash)
+	_, err := d.count(ctx, rehashKey, params{{"key", k.ID}, {"old_hash", k.Hash}, {"hash", hash}})
 	return err
 }

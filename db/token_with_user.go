@@ -56,18 +56,12 @@ const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_
 t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at, t.expires_at AS t_expires_at,
 t.spent_at AS t_spent_at, t.redeemed AS t_redeemed`
 
-var tokenWithUser = statement{
-	reads:    true,
-	postgres: `SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1`,
-	sqlite: []string{
-		`SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = ?1`,
-	},
-}
+var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = :token`)
 
 // TokenWithUser reads a one-time token and its account; nil when there is none such.
 func (d *DB) TokenWithUser(ctx context.Context, id TokenID) (*TokenWithUser, error) {
 	var m TokenWithUser
-	found, err := d.get(ctx, &tokenWithUser, &m, id)
+	found, err := d.queryRow(ctx, tokenWithUser, params{{"token", id}}, &m)
 	if err != nil || !found {
 		return nil, err
 	}
