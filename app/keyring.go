@@ -191,7 +191,7 @@ func (k *Keyring) hold(rows []db.SigningKey) error {
 // Renew seals under the present server secret what is sealed under a further one, a key at a time, and notes that this
 // server makes things under the present one.
 func (k *Keyring) Renew(ctx context.Context) error {
-	if err := k.db.UseSecret(ctx, k.master.IDs()[0], db.Clock(k.now())); err != nil {
+	if err := k.db.RecordSecretUse(ctx, k.master.IDs()[0], db.Clock(k.now())); err != nil {
 		return err
 	}
 	rows, err := k.db.SigningKeys(ctx)

@@ -20,7 +20,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	if s.settings.MailOff {
 		return &Mail{}, nil
 	}
-	send := func(context.Context, *db.Letter) error { return nil }
+	send := func(context.Context, *db.ResolvedMail) error { return nil }
 	if s.settings.SMTP != nil {
 		var err error
 		if send, err = sendBySMTP(s.settings, s.mails); err != nil {
@@ -29,7 +29,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	}
 	worker, err := s.DB.StartMail(ctx, db.Delivery{
 		Send: send, Now: s.options.Now, Log: s.options.Log,
-		Told: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
+		OnAttempt: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
 	})
 	return &Mail{worker}, err
 }
@@ -44,7 +44,7 @@ func (m *Mail) Stop(ctx context.Context) error {
 }
 
 // sendBySMTP words a mail at the moment at which it is sent, and sends it.
-func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.Letter) error, error) {
+func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.ResolvedMail) error, error) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{
@@ -60,7 +60,7 @@ func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.
 			"DRAGOMAN_SMTP_URL: this mail server can not be used",
 		) // the reason may hold the password
 	}
-	return func(ctx context.Context, l *db.Letter) error {
+	return func(ctx context.Context, l *db.ResolvedMail) error {
 		words, err := letters.Render(l)
 		if err != nil {
 			return errors.New(

@@ -43,11 +43,11 @@ func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, code
 
 // Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result
 // holds the token: it goes to the mail server and nowhere else (AU-02).
-func (l *MailRenderer) Render(letter *db.Letter) (mail.Rendered, error) {
+func (l *MailRenderer) Render(letter *db.ResolvedMail) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
 
-func (l *MailRenderer) message(letter *db.Letter) mail.Message {
+func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	m, u, none := &letter.Mail, &letter.User, new(string)
 	message := mail.Message{
 		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,

@@ -15,9 +15,9 @@ import (
 )
 
 // letter is a mail of a kind to ada.
-func letter(kind db.MailKind, link string) *db.Letter {
+func letter(kind db.MailKind, link string) *db.ResolvedMail {
 	email, name, pending := "ada+auth@example.com", "Ada", "ada@example.org"
-	l := &db.Letter{
+	l := &db.ResolvedMail{
 		Mail: db.Mail{ID: db.NewMailID(), Kind: kind, Address: email, Link: link, TTLSeconds: 900, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		User: db.User{Email: &email, Name: &name, PendingEmail: &pending},
 	}
@@ -70,7 +70,7 @@ func TestMailRenderer_Links(t *testing.T) {
 		}
 	}
 	// Whoever mistypes their new address tells a stranger nothing about the one in use.
-	if out, err := letters.Render(func() *db.Letter {
+	if out, err := letters.Render(func() *db.ResolvedMail {
 		l := letter(db.MailConfirmChange, "")
 		l.Mail.Address = "stranger@example.net"
 		return l

@@ -48,7 +48,7 @@ func LocalMailbox(
 	}
 }
 
-func (l *MailRenderer) stored(letter *db.Letter) (mail.StoredMail, error) {
+func (l *MailRenderer) stored(letter *db.ResolvedMail) (mail.StoredMail, error) {
 	message := l.message(letter)
 	words, err := l.templates.Render(message)
 	kept := mail.StoredMail{

@@ -28,7 +28,7 @@ func (s *Server) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.DB.Observe(func(ctx context.Context, s db.Seen) { o.Statement(ctx, s, s.Start, s.Took, s.Err) })
+	s.DB.Observe(func(ctx context.Context, e db.QueryEvent) { o.Statement(ctx, e, e.Start, e.Took, e.Err) })
 	hasher.Observe(o.HashWaited)
 	o.HashQueue(hasher.Load)
 	o.Pools(s.DB.Pools)

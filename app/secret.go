@@ -15,7 +15,7 @@ func RecordSecretUse(
 	ctx context.Context, database *db.DB, master *secret.Master, now time.Time,
 ) (*secret.Master, error) {
 	ids := master.IDs()
-	if err := database.UseSecret(ctx, ids[0], db.Clock(now)); err != nil {
+	if err := database.RecordSecretUse(ctx, ids[0], db.Clock(now)); err != nil {
 		return nil, err
 	}
 	used, err := database.ServerSecrets(ctx)

@@ -30,56 +30,53 @@ func (ApiKey) IsNode() {}
 // MaxKeys is how many working API keys one person may have.
 const MaxKeys = maxListed
 
-var createKey = statement{
-	postgres: `WITH k AS (
+var createKey = writes("createKey",
+	`WITH k AS (
   INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
-  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-  WHERE EXISTS (SELECT 1 FROM users WHERE id = $2)
-  AND ($11::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = $11 AND user_id = $2 AND revoked_at IS NULL))
-  AND (SELECT count(*) FROM api_keys WHERE user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $8)) < $10
+  SELECT :key, :user, :handle, :hash, :prefix, :name, :scopes, :now, :expires_at
+  WHERE EXISTS (SELECT 1 FROM users WHERE id = :user)
+  AND (:session::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
+  AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) < :max_keys
   RETURNING id
-), a AS (` + insertEvent + ` SELECT $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 FROM k
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT count(*) AS n FROM k`,
-	sqlite: []string{
-		`INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-WHERE EXISTS (SELECT 1 FROM users WHERE id = ?2)
-AND (?11 IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = ?11 AND user_id = ?2 AND revoked_at IS NULL))
-AND (SELECT count(*) FROM api_keys WHERE user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?8)) < ?10`,
-		insertEvent + ` SELECT ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
-FROM api_keys WHERE id = ?1 AND changes() = 1`,
-		`SELECT changes() AS n`,
-	},
-}
+	`INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
+SELECT :key, :user, :handle, :hash, :prefix, :name, :scopes, :now, :expires_at
+WHERE EXISTS (SELECT 1 FROM users WHERE id = :user)
+AND (:session IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
+AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) < :max_keys`,
+	insertEvent+` SELECT `+eventValues+`
+FROM api_keys WHERE id = :key AND changes() = 1`,
+	`SELECT changes() AS n`,
+)
 
 // CreateKey stores a key and tells whether the person was there, and had room for it (MaxKeys). by is the session that asked, and has
 // not ended since; zero for none.
 func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
 	e := Event{Action: "create_api_key", User: k.UserID, Sess: by, Key: k.ID}
-	args := []any{
-		k.ID, k.UserID, k.Handle, k.Hash, k.Prefix, k.Name, list[Permission](k.Scopes), k.CreatedAt, k.ExpiresAt, MaxKeys, by,
-	}
+	p := params{
+		{"key", k.ID}, {"user", k.UserID}, {"handle", k.Handle}, {"hash", k.Hash}, {"prefix", k.Prefix}, {"name", k.Name},
+		{"scopes", list[Permission](k.Scopes)}, {"now", k.CreatedAt}, {"expires_at", k.ExpiresAt}, {"max_keys", MaxKeys}, {"session", by},
+	}.with(eventParams(ctx, e, k.CreatedAt))
 	var answer struct {
 		N int `bun:"n"`
 	}
-	_, err := d.getLocked(ctx, k.UserID, &createKey, &answer, append(args, eventArgs(ctx, e, k.CreatedAt)...)...)
+	_, err := d.queryRow(ctx, createKey, p, &answer, locking(lockUser, params{{"user", k.UserID}}))
 	return answer.N == 1, err
 }
 
-var updateKey = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET name = coalesce($4, name), scopes = coalesce($5, scopes)
-  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING *
-), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM k
+var updateKey = writes("updateKey",
+	`WITH k AS (
+  UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)
+  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING *
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	sqlite: []string{
-		`UPDATE api_keys SET name = coalesce(?4, name), scopes = coalesce(?5, scopes)
-WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
-		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
-FROM api_keys WHERE id = ?1 AND changes() = 1`,
-		`SELECT * FROM api_keys WHERE id = ?1 AND changes() = 1`,
-	},
-}
+	`UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)
+WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
+	insertEvent+` SELECT `+eventValues+`
+FROM api_keys WHERE id = :key AND changes() = 1`,
+	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
+)
 
 // UpdateKey changes a working key of a person; nil for what stays as it is. The key is nil when there is none, and a foreign
 // one is none (AK-07). by is the session that asked.
@@ -91,61 +88,59 @@ func (d *DB) UpdateKey(
 		set = list[Permission](scopes)
 	}
 	e := Event{Action: "update_api_key", User: user, Sess: by, Key: id}
-	return d.changedKey(ctx, &updateKey, append([]any{id, user, now, name, set}, eventArgs(ctx, e, now)...))
+	p := params{{"key", id}, {"user", user}, {"now", now}, {"name", name}, {"scopes", set}}
+	return d.changedKey(ctx, updateKey, p.with(eventParams(ctx, e, now)))
 }
 
-var rotateKey = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET handle = $4, hash = $5, prefix = $6
-  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING *
-), a AS (` + insertEvent + ` SELECT $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM k
+var rotateKey = writes("rotateKey",
+	`WITH k AS (
+  UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix
+  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING *
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	sqlite: []string{
-		`UPDATE api_keys SET handle = ?4, hash = ?5, prefix = ?6
-WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
-		insertEvent + ` SELECT ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
-FROM api_keys WHERE id = ?1 AND changes() = 1`,
-		`SELECT * FROM api_keys WHERE id = ?1 AND changes() = 1`,
-	},
-}
+	`UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix
+WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
+	insertEvent+` SELECT `+eventValues+`
+FROM api_keys WHERE id = :key AND changes() = 1`,
+	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
+)
 
 // RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix), and the old one is dead. Of two
 // at once the later one counts. Nil is as in UpdateKey.
 func (d *DB) RotateKey(ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time) (*ApiKey, error) {
 	e := Event{Action: "rotate_api_key", User: user, Sess: by, Key: id}
-	args := []any{id, user, now, made.Handle, made.Hash, made.Prefix}
-	return d.changedKey(ctx, &rotateKey, append(args, eventArgs(ctx, e, now)...))
+	p := params{{"key", id}, {"user", user}, {"now", now}, {"handle", made.Handle}, {"hash", made.Hash}, {"prefix", made.Prefix}}
+	return d.changedKey(ctx, rotateKey, p.with(eventParams(ctx, e, now)))
 }
 
-func (d *DB) changedKey(ctx context.Context, st *statement, args []any) (*ApiKey, error) {
+func (d *DB) changedKey(ctx context.Context, st *statement, p params) (*ApiKey, error) {
 	var key ApiKey
-	found, err := d.get(ctx, st, &key, args...)
+	found, err := d.queryRow(ctx, st, p, &key)
 	if err != nil || !found {
 		return nil, err
 	}
 	return &key, nil
 }
 
-var deleteKey = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET revoked_at = $3
-  WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) RETURNING id
-), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM k
+var deleteKey = writes("deleteKey",
+	`WITH k AS (
+  UPDATE api_keys SET revoked_at = :now
+  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING id
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT count(*) AS n FROM k`,
-	sqlite: []string{
-		`UPDATE api_keys SET revoked_at = ?3
-WHERE id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)`,
-		insertEvent + ` SELECT ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-FROM api_keys WHERE id = ?1 AND changes() = 1`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE api_keys SET revoked_at = :now
+WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
+	insertEvent+` SELECT `+eventValues+`
+FROM api_keys WHERE id = :key AND changes() = 1`,
+	`SELECT changes() AS n`,
+)
 
 // DeleteKey revokes a working key of a person and tells whether there was one; a foreign key is none (AK-07). by is the
 // session that asked.
 func (d *DB) DeleteKey(ctx context.Context, user UserID, id KeyID, by SessionID, now time.Time) (bool, error) {
 	e := Event{Action: "delete_api_key", User: user, Sess: by, Key: id}
-	n, err := d.count(ctx, &deleteKey, append([]any{id, user, now}, eventArgs(ctx, e, now)...)...)
+	p := params{{"key", id}, {"user", user}, {"now", now}}
+	n, err := d.count(ctx, deleteKey, p.with(eventParams(ctx, e, now)))
 	return n == 1, err
 }
 

@@ -15,7 +15,7 @@ func TestCreateKey_SessionIsOver(t *testing.T) {
 		d := dbtest.Open(t, dsn)
 		u := join(t, d, "ada@example.com")
 		s := enter(t, d, u, "", time.Hour, time.Hour, noon())
-		if _, err := d.Logout(from(t, ""), db.Ending{Session: s.ID}, noon()); err != nil {
+		if _, err := d.Logout(from(t, ""), db.LogoutTarget{Session: s.ID}, noon()); err != nil {
 			t.Fatal(err)
 		}
 		k := &db.ApiKey{ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x", CreatedAt: noon()}

@@ -21,25 +21,31 @@ type Event struct {
 	Methods []AuthMethod // the factors that were shown; empty for none
 
 	// Actor is who did this to the account of User where that is somebody else's business: an administrator. Sess and Key then
-	// are those that the actor came with. Only statements that begin with insertActed write it.
+	// are those that the actor came with. Only statements that begin with insertEventWithActor write it.
 	Actor UserID
 }
 
-// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04). Its values
-// are the last thirteen parameters of the statement, in the order of eventArgs.
-const insertEvent = `INSERT INTO audit_events
+// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04); eventValues and
+// eventParams go with it. A statement that takes a column from elsewhere writes the names out.
+const (
+	insertEvent = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id)`
+	eventValues = `:event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user, :event_session, :event_key,
+  :event_methods, :event_dialect, :event_ip, :event_user_agent, :event_request`
+)
 
-// insertActed is insertEvent for what one person does to the account of another. It has one value more, at the end: see
-// actedArgs.
-const insertActed = `INSERT INTO audit_events
+// insertEventWithActor is insertEvent for what one person does to the account of another.
+const (
+	insertEventWithActor = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id, actor_id)`
+	eventWithActorValues = eventValues + `, :event_actor`
+)
 
-func actedArgs(ctx context.Context, e Event, now time.Time) []any {
-	return append(eventArgs(ctx, e, now), e.Actor)
+func eventWithActorParams(ctx context.Context, e Event, now time.Time) params {
+	return eventParams(ctx, e, now).with(params{{"event_actor", e.Actor}})
 }
 
-func eventArgs(ctx context.Context, e Event, now time.Time) []any {
+func eventParams(ctx context.Context, e Event, now time.Time) params {
 	v := visit.From(ctx)
 	outcome := "ok"
 	if e.Reason != "" {
@@ -49,9 +55,11 @@ func eventArgs(ctx context.Context, e Event, now time.Time) []any {
 	if len(e.Methods) > 0 {
 		methods = list[AuthMethod](e.Methods)
 	}
-	return []any{
-		newEventID(), now, e.Action, outcome, text(cmp.Or(e.Reason, e.Note)), e.User, e.Sess, e.Key, methods, v.Dialect, ip(v),
-		text(v.UserAgent), v.RequestID,
+	return params{
+		{"event_id", newEventID()}, {"event_at", now}, {"event_action", e.Action}, {"event_outcome", outcome},
+		{"event_reason", text(cmp.Or(e.Reason, e.Note))}, {"event_user", e.User}, {"event_session", e.Sess}, {"event_key", e.Key},
+		{"event_methods", methods}, {"event_dialect", v.Dialect}, {"event_ip", ip(v)}, {"event_user_agent", text(v.UserAgent)},
+		{"event_request", v.RequestID},
 	}
 }
 
@@ -70,23 +78,26 @@ func ip(v *visit.Visit) *string {
 	return text(v.IP.Unmap().String())
 }
 
-var recordEvent = statement{
-	postgres: `WITH a AS (` + insertActed + ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))
+var recordEvent = writes("recordEvent",
+	`WITH a AS (`+insertEventWithActor+` VALUES (`+eventWithActorValues+`))
 SELECT 1 AS n`,
-	sqlite: []string{
-		insertActed + ` VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)`,
-		`SELECT 1 AS n`,
-	},
-}
+	insertEventWithActor+` VALUES (`+eventWithActorValues+`)`,
+	`SELECT 1 AS n`,
+)
 
 // Record writes an event that stands alone, of an action that changed no row: mostly a failure.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
-	_, err := d.count(ctx, &recordEvent, actedArgs(ctx, e, now)...)
+	_, err := d.count(ctx, recordEvent, eventWithActorParams(ctx, e, now))
 	return err
 }
 
 // recordIn is Record as a part of a transaction.
-func (d *DB) recordIn(ctx context.Context, tx *sql.Tx, e Event, now time.Time) error {
-	_, err := d.w.NewRaw(insertEvent+` VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, eventArgs(ctx, e, now)...).Conn(tx).Exec(ctx)
+func (d *DB) recordIn(ctx context.Context, tx *sql.Tx, e Event, now time.Time) (err error) {
+	start := time.Now()
+	defer func() { d.observe(ctx, start, err, recordEvent) }()
+	var row struct {
+		N int `bun:"n"`
+	}
+	_, err = d.queryRowIn(ctx, tx, recordEvent, eventWithActorParams(ctx, e, now), &row)
 	return err
 }

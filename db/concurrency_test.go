@@ -50,7 +50,7 @@ func TestKE07_ParallelWriters(t *testing.T) {
 						t.Errorf("sessions: %v %v", list, err)
 					}
 				}
-				if ok, err := d.Logout(ctx, db.Ending{Session: s.ID}, now); err != nil || !ok {
+				if ok, err := d.Logout(ctx, db.LogoutTarget{Session: s.ID}, now); err != nil || !ok {
 					t.Errorf("logout: %v %v", ok, err)
 				}
 			})

@@ -35,7 +35,7 @@ type DB struct {
 	prepared prepared        // SQLite only
 	touches  touches
 	usage    usage
-	seen     func(context.Context, Seen) // nil for nobody: see Observe
+	observer func(context.Context, QueryEvent) // nil for none: see Observe
 	queue    *outbox.Queue
 }
 

@@ -125,7 +125,7 @@ func (d *DB) mailIn(ctx context.Context, tx *sql.Tx, mails ...*Mail) error {
 }
 
 // mails is a further step of a statement: it queues mails.
-func (d *DB) mails(ctx context.Context, mails []*Mail) then {
+func (d *DB) mails(ctx context.Context, mails []*Mail) txStep {
 	if len(mails) == 0 {
 		return nil
 	}
@@ -138,16 +138,6 @@ func (d *DB) queueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
 		return nil
 	}
 	return d.mailIn(ctx, tx, mails...)
-}
-
-// getMailing is get, with queue as a further step in its transaction where mails may follow: without any there is no need of one.
-func (d *DB) getMailing(ctx context.Context, may bool, queue then, st *statement, dest any, args ...any) (err error) {
-	if may {
-		_, err = d.getThen(ctx, nil, queue, st, dest, args...)
-	} else {
-		_, err = d.get(ctx, st, dest, args...)
-	}
-	return err
 }
 
 // QueueMails queues mails that come with no change of their own.
@@ -167,6 +157,6 @@ func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mai
 	var row struct {
 		N int `bun:"n"`
 	}
-	_, err := d.getThen(ctx, nil, d.mails(ctx, mails), &recordEvent, &row, actedArgs(ctx, e, now)...)
+	_, err := d.queryRow(ctx, recordEvent, eventWithActorParams(ctx, e, now), &row, after(d.mails(ctx, mails)))
 	return err
 }

@@ -19,11 +19,11 @@ var ErrUndeliverable = errors.New("the mail can not be delivered")
 type Delivery struct {
 	// Send hands a mail over. The text of its error is kept and shown to administrators: it holds nothing of the mail, and no
 	// secret. It may be called again for a mail that was handed over already.
-	Send func(ctx context.Context, l *Letter) error
-	Now  func() time.Time
-	Log  *slog.Logger
-	Poll time.Duration   // how often to look for mails that others queued; 0 for outbox.Poll
-	Told func(MailState) // hears how each attempt ended; QUEUED where the mail waits for the next one
+	Send      func(ctx context.Context, l *ResolvedMail) error
+	Now       func() time.Time
+	Log       *slog.Logger
+	Poll      time.Duration   // how often to look for mails that others queued; 0 for outbox.Poll
+	OnAttempt func(MailState) // hears how each attempt ended; QUEUED where the mail waits for the next one
 }
 
 // MailWorker sends queued mails until it is stopped.
@@ -44,18 +44,18 @@ type mailer struct {
 // work is one attempt. To the queue it only tells what comes next; what there is to say of the mail stands in its row.
 func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	id, log := job.Args.Mail, m.how.Log.With("mail", job.Args.Mail)
-	letter, err := m.d.Resolve(ctx, id, Clock(m.how.Now()))
+	mail, err := m.d.Resolve(ctx, id, Clock(m.how.Now()))
 	if err != nil {
 		return m.later(ctx, log, err)
 	}
-	if letter == nil {
+	if mail == nil {
 		return nil
 	}
-	failure := m.send(ctx, log, letter)
+	failure := m.send(ctx, log, mail)
 	after := context.WithoutCancel(ctx) // what happened is written down in any case
 	switch {
 	case failure == nil:
-		m.how.Told(MailSent)
+		m.how.OnAttempt(MailSent)
 		if err := m.d.MarkMailSent(after, id, Clock(m.how.Now())); err != nil {
 			return m.later(ctx, log, err) // it goes out once more, under the same Message-ID
 		}
@@ -72,11 +72,11 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 		return m.later(ctx, log, err)
 	}
 	if next == nil {
-		m.how.Told(MailFailed)
+		m.how.OnAttempt(MailFailed)
 		log.Error("a mail was given up", "attempt", job.Attempt, "error", failure)
 		return outbox.GiveUp(failure)
 	}
-	m.how.Told(MailQueued)
+	m.how.OnAttempt(MailQueued)
 	log.Warn("a mail was not sent, and will be tried again", "attempt", job.Attempt, "at", next, "error", failure)
 	return failure
 }
@@ -91,8 +91,8 @@ func (m *mailer) later(ctx context.Context, log *slog.Logger, err error) error {
 }
 
 // send does not let a panic through, so that the mail knows of it.
-func (m *mailer) send(ctx context.Context, log *slog.Logger, letter *Letter) error {
-	err := outbox.Guard(log, func() error { return m.how.Send(ctx, letter) })
+func (m *mailer) send(ctx context.Context, log *slog.Logger, mail *ResolvedMail) error {
+	err := outbox.Guard(log, func() error { return m.how.Send(ctx, mail) })
 	if errors.Is(err, outbox.ErrPanic) {
 		return errors.New("the server failed while it made the mail")
 	}

@@ -11,40 +11,36 @@ import (
 	"github.com/uptrace/bun"
 )
 
-var markMailSent = statement{
-	postgres: `WITH sent AS (
-  UPDATE mails SET state = 'SENT', sent_at = $2, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
-  WHERE id = $1 AND state = 'QUEUED' RETURNING 1)
+var markMailSent = writes("markMailSent",
+	`WITH sent AS (
+  UPDATE mails SET state = 'SENT', sent_at = :now, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
+  WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
 SELECT count(*) AS n FROM sent`,
-	sqlite: []string{
-		`UPDATE mails SET state = 'SENT', sent_at = ?2, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
-WHERE id = ?1 AND state = 'QUEUED'`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE mails SET state = 'SENT', sent_at = :now, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
+WHERE id = :mail AND state = 'QUEUED'`,
+	`SELECT changes() AS n`,
+)
 
 // MarkMailSent marks a mail that was taken.
 func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
-	_, err := d.count(ctx, &markMailSent, id, now)
+	_, err := d.count(ctx, markMailSent, params{{"mail", id}, {"now", now}})
 	return err
 }
 
-var markMailFailed = statement{
-	postgres: `WITH failed AS (
-  UPDATE mails SET state = CASE WHEN $3::timestamptz IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = $2,
-    next_attempt_at = $3
-  WHERE id = $1 AND state = 'QUEUED' RETURNING 1)
+var markMailFailed = writes("markMailFailed",
+	`WITH failed AS (
+  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
+    next_attempt_at = :next_attempt_at
+  WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
 SELECT count(*) AS n FROM failed`,
-	sqlite: []string{
-		`UPDATE mails SET state = CASE WHEN ?3 IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = ?2, next_attempt_at = ?3
-WHERE id = ?1 AND state = 'QUEUED'`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
+WHERE id = :mail AND state = 'QUEUED'`,
+	`SELECT changes() AS n`,
+)
 
 // MarkMailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
 func (d *DB) MarkMailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
-	_, err := d.count(ctx, &markMailFailed, id, why, next)
+	_, err := d.count(ctx, markMailFailed, params{{"mail", id}, {"error", why}, {"next_attempt_at", next}})
 	return err
 }
 
@@ -102,25 +98,28 @@ func (d *DB) withOwners(ctx context.Context, mails []*Mail) error {
 	return nil
 }
 
-var requeueMail = statement{
-	postgres: `WITH m AS (
-  UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = $1 AND state = 'FAILED' RETURNING *
-), a AS (` + insertActed + ` SELECT $2, $3, $4, $5, $6, coalesce($7, m.user_id), $8, $9, $10, $11, $12, $13, $14, $15 FROM m
+var requeueMail = writes("requeueMail",
+	`WITH m AS (
+  UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = :mail AND state = 'FAILED' RETURNING *
+), a AS (`+insertEventWithActor+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
+  coalesce(:event_user, m.user_id), :event_session, :event_key, :event_methods,
+  :event_dialect, :event_ip, :event_user_agent, :event_request, :event_actor FROM m
 ) SELECT * FROM m`,
-	sqlite: []string{
-		`UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = ?1 AND state = 'FAILED'`,
-		insertActed + ` SELECT ?2, ?3, ?4, ?5, ?6, coalesce(?7, m.user_id), ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
-FROM mails m WHERE m.id = ?1 AND changes() = 1`,
-		`SELECT * FROM mails WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?2)`,
-	},
-}
+	`UPDATE mails SET state = 'QUEUED', next_attempt_at = NULL WHERE id = :mail AND state = 'FAILED'`,
+	insertEventWithActor+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
+  coalesce(:event_user, m.user_id), :event_session, :event_key, :event_methods,
+  :event_dialect, :event_ip, :event_user_agent, :event_request, :event_actor
+FROM mails m WHERE m.id = :mail AND changes() = 1`,
+	`SELECT * FROM mails WHERE id = :mail AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
 // RetryMail queues a mail again that was given up, with its event e. It gives the mail as it is now and whether it was queued
 // by this call; nil where there is no such mail.
 func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (mail *Mail, queued bool, err error) {
 	mail = &Mail{}
 	enqueue := func(tx *sql.Tx) error { return d.enqueueIn(ctx, tx, []*Mail{mail}) }
-	queued, err = d.getThen(ctx, nil, enqueue, &requeueMail, mail, append([]any{id}, actedArgs(ctx, e, now)...)...)
+	p := params{{"mail", id}}.with(eventWithActorParams(ctx, e, now))
+	queued, err = d.queryRow(ctx, requeueMail, p, mail, after(enqueue))
 	if err == nil && !queued {
 		err = d.r.NewSelect().Model(mail).Where("m.id = ?", id).Scan(ctx)
 	}

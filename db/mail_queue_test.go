@@ -19,10 +19,10 @@ import (
 type post struct {
 	mu    sync.Mutex
 	taken map[db.MailID]int
-	fail  func(*db.Letter) error
+	fail  func(*db.ResolvedMail) error
 }
 
-func (p *post) send(_ context.Context, l *db.Letter) error {
+func (p *post) send(_ context.Context, l *db.ResolvedMail) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail != nil {
@@ -47,7 +47,7 @@ func (p *post) count(id db.MailID) int {
 func work(t *testing.T, d *db.DB, p *post, log io.Writer) *db.MailWorker {
 	t.Helper()
 	w, err := d.StartMail(t.Context(), db.Delivery{
-		Send: p.send, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Poll: 20 * time.Millisecond, Told: func(db.MailState) {},
+		Send: p.send, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Poll: 20 * time.Millisecond, OnAttempt: func(db.MailState) {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestMails_FailedAndRetried(t *testing.T) {
 		later, dead, orphan := notice(u), notice(u), notice(gone)
 		broken := true
 		p := &post{}
-		p.fail = func(l *db.Letter) error {
+		p.fail = func(l *db.ResolvedMail) error {
 			switch {
 			case !broken:
 				return nil
@@ -255,7 +255,7 @@ func TestMails_LastAttempt(t *testing.T) {
 			t.Errorf("%d jobs with twelve attempts", n)
 		}
 		execute(t, conn, "UPDATE river_job SET attempt = 11")
-		work(t, d, &post{fail: func(*db.Letter) error { return errors.New("nobody answers") }}, io.Discard)
+		work(t, d, &post{fail: func(*db.ResolvedMail) error { return errors.New("nobody answers") }}, io.Discard)
 		until(t, "it is given up", func() bool { return state(t, d, m.ID).State == db.MailFailed })
 		if m := state(t, d, m.ID); *m.LastError != "nobody answers" || m.NextAttemptAt != nil {
 			t.Errorf("%+v", m)
@@ -272,7 +272,7 @@ func TestResolve_LateLink(t *testing.T) {
 		m := notice(u)
 		m.Kind, m.TTLSeconds = db.MailResetPassword, 900
 		queue(t, d, m)
-		at := func(after time.Duration) *db.Letter {
+		at := func(after time.Duration) *db.ResolvedMail {
 			l, err := d.Resolve(t.Context(), m.ID, noon().Add(after))
 			if err != nil || l == nil || l.Token == nil {
 				t.Fatalf("%+v %v", l, err)

@@ -11,24 +11,24 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Seen is one statement, or one script of SQLite, as it ended.
-type Seen struct {
+// QueryEvent describes a statement, or a script of SQLite, that ended.
+type QueryEvent struct {
 	Start time.Time
 	Took  time.Duration // from the wait for a connection to the last row
 	Err   error         // may hold values of rows: not for a log of statements, nor for a trace
 
-	texts []string
+	text string
 }
 
-// SQL is the text with its placeholders. It never holds an argument: where bun writes arguments into the text it is what is
-// done to which table instead.
-func (s Seen) SQL() string { return strings.Join(s.texts, "; ") }
+// SQL gives the text with its placeholders, and never an argument. A query that bun put together has its arguments in its
+// text: SQL gives the operation and the table instead.
+func (e QueryEvent) SQL() string { return e.text }
 
 const methods = "github.com/dragoman-auth/dragoman/db.(*DB)."
 
-// Name is the exported function of this package that ran the statement, such as Rotate. It looks at the stack, so it answers
-// only while the observer is being called, and it costs about a microsecond: ask for it when something is to be told.
-func (s Seen) Name() string {
+// Name gives the exported function of this package that ran the statement, such as Rotate. It reads the stack: it works only
+// while the observer runs, and costs about a microsecond, so call it only where the name is shown.
+func (e QueryEvent) Name() string {
 	var at [48]uintptr
 	frames := runtime.CallersFrames(at[:runtime.Callers(2, at[:])])
 	name := "statement"
@@ -43,41 +43,42 @@ func (s Seen) Name() string {
 	}
 }
 
-// Observe has every statement told to seen once it ended. Call it before the database is used.
-func (d *DB) Observe(seen func(ctx context.Context, s Seen)) {
-	d.seen = seen
-	d.w = d.w.WithQueryHook(observed{seen})
+// Observe has observer called after every statement. Call it before the database is used.
+func (d *DB) Observe(observer func(ctx context.Context, e QueryEvent)) {
+	d.observer = observer
+	d.w = d.w.WithQueryHook(queryHook{observer})
 	if d.Postgres() {
 		d.r = d.w
 		return
 	}
-	d.r = d.r.WithQueryHook(observed{seen})
+	d.r = d.r.WithQueryHook(queryHook{observer})
 }
 
-// tell is for the statements that pass by bun.
-func (d *DB) tell(ctx context.Context, start time.Time, err error, texts ...string) {
-	if d.seen != nil {
-		d.seen(ctx, Seen{Start: start, Took: time.Since(start), Err: err, texts: texts})
+// observe calls the observer for a statement that bun does not run.
+func (d *DB) observe(ctx context.Context, start time.Time, err error, st *statement) {
+	if d.observer != nil {
+		text := st.script(d.Postgres())
+		d.observer(ctx, QueryEvent{Start: start, Took: time.Since(start), Err: err, text: text})
 	}
 }
 
-// observed is for those that bun runs.
-type observed struct {
-	seen func(ctx context.Context, s Seen)
+// queryHook calls the observer for the statements that bun runs.
+type queryHook struct {
+	observer func(ctx context.Context, e QueryEvent)
 }
 
-func (observed) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (queryHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
-func (o observed) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
+func (h queryHook) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	text := e.QueryTemplate
-	if e.IQuery != nil { // put together by bun: its template has the arguments in it
+	if e.IQuery != nil { // bun put it together: its template holds the arguments
 		text = e.IQuery.Operation() + " " + e.IQuery.GetTableName()
 	}
 	err := e.Err
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
-	o.seen(ctx, Seen{Start: e.StartTime, Took: time.Since(e.StartTime), Err: err, texts: []string{text}})
+	h.observer(ctx, QueryEvent{Start: e.StartTime, Took: time.Since(e.StartTime), Err: err, text: text})
 }
 
 // Pools gives the state of every pool of connections by its name: postgres; or writer and reader, of SQLite.

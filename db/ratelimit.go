@@ -5,15 +5,13 @@ import (
 	"time"
 )
 
-var takeTry = statement{
-	postgres: `INSERT INTO rate_limits (key, tat) VALUES ($1, $2::timestamptz + $3::bigint * interval '1 microsecond')
+var takeTry = onPostgres("takeTry", `INSERT INTO rate_limits (key, tat) VALUES (:key, :now::timestamptz + :interval::bigint * interval '1 microsecond')
 ON CONFLICT (key) DO UPDATE SET tat = CASE
-  WHEN rate_limits.tat > $2 + $4::bigint * interval '1 microsecond' THEN $2 + ($4::bigint + 1) * interval '1 microsecond'
-  ELSE greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond' END
-WHERE rate_limits.tat > $2 + ($4::bigint + 1) * interval '1 microsecond'
-OR greatest(rate_limits.tat, $2) + $3::bigint * interval '1 microsecond' <= $2 + $4::bigint * interval '1 microsecond'
-RETURNING tat`,
-}
+  WHEN rate_limits.tat > :now + :capacity::bigint * interval '1 microsecond' THEN :now + (:capacity::bigint + 1) * interval '1 microsecond'
+  ELSE greatest(rate_limits.tat, :now) + :interval::bigint * interval '1 microsecond' END
+WHERE rate_limits.tat > :now + (:capacity::bigint + 1) * interval '1 microsecond'
+OR greatest(rate_limits.tat, :now) + :interval::bigint * interval '1 microsecond' <= :now + :capacity::bigint * interval '1 microsecond'
+RETURNING tat`)
 
 // Take is limit.Store on Postgres, so that all instances count together: one atomic upsert for each try. A stored time that
 // lies further ahead than a full bucket comes from a clock that was put back since; it is cut down, so that the wait is not
@@ -23,6 +21,7 @@ func (d *DB) Take(ctx context.Context, key string, interval, capacity time.Durat
 		TAT time.Time `bun:"tat"`
 	}
 	now = Clock(now)
-	found, err := d.get(ctx, &takeTry, &row, key, now, interval.Microseconds(), capacity.Microseconds())
+	p := params{{"key", key}, {"now", now}, {"interval", interval.Microseconds()}, {"capacity", capacity.Microseconds()}}
+	found, err := d.queryRow(ctx, takeTry, p, &row)
 	return row.TAT, found && !row.TAT.After(now.Add(capacity)), err
 }

@@ -45,7 +45,7 @@ func TestFinishRestore_Mails(t *testing.T) {
 			t.Errorf("%+v %v", r, err)
 		}
 		for m, id := range tokens {
-			got, err := d.Mailed(ctx, id)
+			got, err := d.TokenWithUser(ctx, id)
 			if err != nil || got == nil {
 				t.Fatal(got, err)
 			}

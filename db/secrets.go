@@ -16,8 +16,8 @@ type ServerSecret struct {
 	LastUsedAt  time.Time `bun:"last_used_at"`
 }
 
-// UseSecret notes that a server makes things under a secret at now.
-func (d *DB) UseSecret(ctx context.Context, id string, now time.Time) error {
+// RecordSecretUse notes that a server makes things under a secret at now.
+func (d *DB) RecordSecretUse(ctx context.Context, id string, now time.Time) error {
 	_, err := d.w.ExecContext(ctx, `INSERT INTO server_secrets (id, first_used_at, last_used_at) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET last_used_at = excluded.last_used_at WHERE server_secrets.last_used_at < excluded.last_used_at`, id, now, now)
 	return wrap(err, "server secret")
@@ -30,8 +30,8 @@ func (d *DB) ServerSecrets(ctx context.Context) ([]ServerSecret, error) {
 	return all, wrap(err, "server secrets")
 }
 
-// Dependents is what was made under another server secret than the present one, and still counts.
-type Dependents struct {
+// SecretUsage is what was made under another server secret than the present one, and still counts.
+type SecretUsage struct {
 	Sessions    int       // whose tokens may be of that secret: they were not refreshed since
 	SessionsEnd time.Time // when the last of these ends at the latest; zero without any
 	Keys        int       // API keys
@@ -39,10 +39,10 @@ type Dependents struct {
 	LinksEnd    time.Time // when the last of these ends; zero without any
 }
 
-// Dependents counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
+// SecretUsage counts. Tokens that were made up to before may be of another secret; the hash of an API key says by its label of
 // which it is.
-func (d *DB) Dependents(ctx context.Context, before time.Time, label []byte, now time.Time) (Dependents, error) {
-	var n Dependents
+func (d *DB) SecretUsage(ctx context.Context, before time.Time, label []byte, now time.Time) (SecretUsage, error) {
+	var n SecretUsage
 	var last []*Session
 	// The latest end first, so that the one row which is read tells it.
 	q := d.alive(d.r.NewSelect().Model(&last), now).Where("coalesce(s.rotated_at, s.created_at) <= ?", before)
@@ -71,15 +71,13 @@ func (d *DB) Dependents(ctx context.Context, before time.Time, label []byte, now
 	return n, wrap(err, "links of a server secret")
 }
 
-var rehashKey = statement{
-	postgres: `WITH k AS (
-  UPDATE api_keys SET hash = $3 WHERE id = $1 AND hash = $2 AND revoked_at IS NULL RETURNING 1
+var rehashKey = writes("rehashKey",
+	`WITH k AS (
+  UPDATE api_keys SET hash = :hash WHERE id = :key AND hash = :old_hash AND revoked_at IS NULL RETURNING 1
 ) SELECT count(*) AS n FROM k`,
-	sqlite: []string{
-		`UPDATE api_keys SET hash = ?3 WHERE id = ?1 AND hash = ?2 AND revoked_at IS NULL`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE api_keys SET hash = :hash WHERE id = :key AND hash = :old_hash AND revoked_at IS NULL`,
+	`SELECT changes() AS n`,
+)
 
 // RehashKey stores another hash of the same key, unless it was changed since k was read. A key in steady use is left alone
 // for a minute, like its last use: while servers go over to another secret one by one, each would write its own form.
@@ -87,6 +85,6 @@ func (d *DB) RehashKey(ctx context.Context, k *ApiKey, hash []byte, now time.Tim
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < touchEvery {
 		return nil
 	}
-	_, err := d.count(ctx, &rehashKey, k.ID, k.Hash, hash)
+	_, err := d.count(ctx, rehashKey, params{{"key", k.ID}, {"old_hash", k.Hash}, {"hash", hash}})
 	return err
 }

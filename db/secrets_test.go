@@ -41,7 +41,7 @@ func TestDependents_Links(t *testing.T) {
 			{now.Add(-time.Minute), now.Add(2 * time.Minute), 0, time.Time{}}, // made under the present one
 			{now.Add(time.Minute), end, 0, time.Time{}},                       // over
 		} {
-			n, err := d.Dependents(ctx, step.before, []byte("l"), step.at)
+			n, err := d.SecretUsage(ctx, step.before, []byte("l"), step.at)
 			if err != nil || n.Links != step.links || !n.LinksEnd.Equal(step.end) {
 				t.Errorf("%+v %v, want %+v", n, err, step)
 			}
@@ -72,7 +72,7 @@ func TestKE02_Dependents(t *testing.T) {
 		now := change.Add(time.Hour)
 		check := func(sessions, keys int) {
 			t.Helper()
-			n, err := d.Dependents(ctx, change, label, now)
+			n, err := d.SecretUsage(ctx, change, label, now)
 			if err != nil || n.Sessions != sessions || n.Keys != keys || sessions > 0 && !n.SessionsEnd.Equal(old.AbsoluteEnd) {
 				t.Errorf("%+v, %v", n, err)
 			}
@@ -93,7 +93,7 @@ func TestKE02_Dependents(t *testing.T) {
 		if c, err := d.CallerByKey(ctx, "cccccccc", equals(moved), now); err != nil || c == nil {
 			t.Errorf("the key went over to nothing: %v", err)
 		}
-		if n, err := d.Dependents(ctx, time.Time{}, label, now); err != nil || n.Sessions != 0 || !n.SessionsEnd.IsZero() {
+		if n, err := d.SecretUsage(ctx, time.Time{}, label, now); err != nil || n.Sessions != 0 || !n.SessionsEnd.IsZero() {
 			t.Errorf("without another secret: %+v %v", n, err)
 		}
 	})
@@ -108,7 +108,7 @@ func TestUseSecret(t *testing.T) {
 			id string
 			at int
 		}{{"old", 0}, {"new", 1}, {"old", 3}, {"old", 2}} {
-			if err := d.UseSecret(ctx, use.id, at(use.at)); err != nil {
+			if err := d.RecordSecretUse(ctx, use.id, at(use.at)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -58,13 +58,18 @@ func (s Session) ExpiresAt() time.Time {
 // The condition of a session that may be used at the time that is parameter 2: neither ended, nor past its absolute end,
 // nor idle for too long (SE-16). A session is used up to its limits and not at them.
 const (
-	alivePostgres = `revoked_at IS NULL AND expires_at > $2 AND last_used_at + make_interval(secs => idle_seconds) > $2`
-	aliveSQLite   = `revoked_at IS NULL AND expires_at > ?2
-AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?2, 'subsec')`
+	alivePostgres = `revoked_at IS NULL AND expires_at > :now AND last_used_at + make_interval(secs => idle_seconds) > :now`
+	aliveSQLite   = `revoked_at IS NULL AND expires_at > :now
+AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')`
 )
 
-const insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
+// insertSession begins the part of a statement that makes a session; sessionValues and Session.params go with it.
+const (
+	insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
 created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation)`
+	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip, :session_dialect,
+  :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
+)
 
 // NewSession describes the session of a person who just proved themselves by the given ways, for the device of this visit. It
 // lives for life in all, and for idle without being used. Its number is drawn when it is stored.
@@ -78,17 +83,17 @@ func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now 
 	}
 }
 
-// args are the parameters of insertSession: id, number, user, methods, user agent, ip, dialect, now, end, idle seconds,
-// generation.
-func (s *Session) args() []any {
-	return []any{
-		s.ID, s.Number, s.UserID, list[AuthMethod](s.Methods), s.UserAgent, s.IP, s.Dialect,
-		s.CreatedAt, s.AbsoluteEnd, s.IdleSeconds, s.Generation,
+// params are the values of sessionValues.
+func (s *Session) params() params {
+	return params{
+		{"session", s.ID}, {"session_number", s.Number}, {"user", s.UserID}, {"session_methods", list[AuthMethod](s.Methods)},
+		{"session_user_agent", s.UserAgent}, {"session_ip", s.IP}, {"session_dialect", s.Dialect}, {"now", s.CreatedAt},
+		{"session_expires_at", s.AbsoluteEnd}, {"session_idle_seconds", s.IdleSeconds}, {"session_generation", s.Generation},
 	}
 }
 
-// drawNumber is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
-const drawNumber = 4
+// numberDraws is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
+const numberDraws = 4
 
 // randomNumber is between 1 and 2^31-1. It is never a counter: a counter tells how many there are (SE-19).
 func randomNumber() int {

@@ -46,7 +46,7 @@ const (
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket is where failures are counted: by account and not by what was typed (LG-06), by a stand-in for an account that
+// bucket is where failures are counted: by account and not by what was typed (LG-06), by a pseudonym for an account that
 // does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. Beside these, the
 // address * counts all failures of the subject since its last success.
 type bucket struct {
@@ -54,47 +54,44 @@ type bucket struct {
 	address string
 }
 
-// Bucket names where failures are counted: an account or its stand-in, and the address of a known device.
+// Bucket names where failures are counted: an account or its pseudonym, and the address of a known device.
 func (a *Attempt) Bucket() string { return a.bucket.subject.String() + " " + a.bucket.address }
 
 // The statement of an attempt, up to and from the condition that finds the account.
 const (
 	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND $4::bytea IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = $4) AS new_device
+coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
-LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = $3 LIMIT 1) k ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, $2) AND t.address = CASE WHEN known THEN $3 ELSE '' END
-LEFT JOIN throttles c ON c.subject = coalesce(u.id, $2) AND c.address = '*'`
+LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = :ip LIMIT 1) k ON true
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, :pseudonym) AND t.address = CASE WHEN known THEN :ip ELSE '' END
+LEFT JOIN throttles c ON c.subject = coalesce(u.id, :pseudonym) AND c.address = '*'`
 
 	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND ?4 IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = ?4) AS new_device
+coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
-  SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = ?3) AS known FROM users WHERE `
+  SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
 	attemptSQLiteEnd = `) u ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, ?2) AND t.address = CASE WHEN u.known THEN ?3 ELSE '' END
-LEFT JOIN throttles c ON c.subject = coalesce(u.id, ?2) AND c.address = '*'`
+LEFT JOIN throttles t ON t.subject = coalesce(u.id, :pseudonym) AND t.address = CASE WHEN u.known THEN :ip ELSE '' END
+LEFT JOIN throttles c ON c.subject = coalesce(u.id, :pseudonym) AND c.address = '*'`
 )
 
-var attemptByEmail = statement{
-	reads:    true,
-	postgres: attemptPostgres + `u.email_canonical = $1` + attemptPostgresEnd,
-	sqlite:   []string{attemptSQLite + `email_canonical = ?1` + attemptSQLiteEnd},
-}
+var attemptByEmail = readsEach("attemptByEmail",
+	attemptPostgres+`u.email_canonical = :name`+attemptPostgresEnd,
+	attemptSQLite+`email_canonical = :name`+attemptSQLiteEnd,
+)
 
-var attemptByUsername = statement{
-	reads:    true,
-	postgres: attemptPostgres + `u.username_canonical = $1` + attemptPostgresEnd,
-	sqlite:   []string{attemptSQLite + `username_canonical = ?1` + attemptSQLiteEnd},
-}
+var attemptByUsername = readsEach("attemptByUsername",
+	attemptPostgres+`u.username_canonical = :name`+attemptPostgresEnd,
+	attemptSQLite+`username_canonical = :name`+attemptSQLiteEnd,
+)
 
-var attemptByID = statement{
-	reads:    true,
-	postgres: attemptPostgres + `u.id = $1` + attemptPostgresEnd,
-	sqlite:   []string{attemptSQLite + `id = ?1` + attemptSQLiteEnd},
-}
+var attemptByID = readsEach("attemptByID",
+	attemptPostgres+`u.id = :name`+attemptPostgresEnd,
+	attemptSQLite+`id = :name`+attemptSQLiteEnd,
+)
 
 // Identifier says whose password is about to be checked.
 type Identifier struct {
@@ -103,26 +100,27 @@ type Identifier struct {
 
 	Canonical string    // canonical email or username; "" for what can be nobody's
 	Username  bool      // which of the two
-	StandIn   uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
+	Pseudonym uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
 	Address   string    // the client's address, "" when unknown
 	Device    []byte    // what stands for the device in a sign-in; nil otherwise
 }
 
 // Attempt reads the account and its failures in one statement. It never fails for an account that does not exist.
 func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
-	st, name := &attemptByEmail, any(who.Canonical)
+	st, name := attemptByEmail, any(who.Canonical)
 	switch {
 	case !who.Account.IsZero():
-		st, name = &attemptByID, who.Account
+		st, name = attemptByID, who.Account
 	case who.Username:
-		st = &attemptByUsername
+		st = attemptByUsername
 	}
 	a := Attempt{event: who.Event}
-	if _, err := d.get(ctx, st, &a, name, who.StandIn[:], who.Address, who.Device); err != nil {
+	p := params{{"name", name}, {"pseudonym", who.Pseudonym[:]}, {"ip", who.Address}, {"device", who.Device}}
+	if _, err := d.queryRow(ctx, st, p, &a); err != nil {
 		return nil, err
 	}
 	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
-	a.bucket.subject = who.StandIn
+	a.bucket.subject = who.Pseudonym
 	if !a.User.ID.IsZero() {
 		a.bucket.subject = a.User.ID.UUID
 	}
@@ -136,28 +134,26 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 const forgetAfter = 24 * time.Hour
 
 // Rows are taken in the order of their addresses, here and by whoever deletes them: nobody waits in a circle.
-var loginFailed = statement{
-	postgres: `WITH t AS (
+var loginFailed = writes("loginFailed",
+	`WITH t AS (
   INSERT INTO throttles (subject, address, failures, failed_at)
-  SELECT $1, v.address, 1, $3 FROM (VALUES ($2::text), ('*')) v (address) WHERE $5 ORDER BY v.address
-  ON CONFLICT (subject, address) DO UPDATE SET failed_at = $3,
-    failures = CASE WHEN throttles.failed_at < $4 THEN 1 ELSE throttles.failures + 1 END RETURNING address, failures
+  SELECT :account_key, v.address, 1, :now FROM (VALUES (:scope::text), ('*')) v (address) WHERE :counted ORDER BY v.address
+  ON CONFLICT (subject, address) DO UPDATE SET failed_at = :now,
+    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END RETURNING address, failures
 ), d AS (
-  UPDATE users SET password_disabled_at = $3
-  WHERE id = $1 AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE address = '*' AND failures >= $6) RETURNING id
-), a AS (` + insertEvent + ` VALUES ($7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+  UPDATE users SET password_disabled_at = :now
+  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE address = '*' AND failures >= :disabling_failures) RETURNING id
+), a AS (`+insertEvent+` VALUES (`+eventValues+`)
 ) SELECT count(*) AS n FROM d`,
-	sqlite: []string{
-		`INSERT INTO throttles (subject, address, failures, failed_at)
-SELECT ?1, v.address, 1, ?3 FROM (SELECT ?2 AS address UNION ALL SELECT '*') v WHERE ?5
-ON CONFLICT (subject, address) DO UPDATE SET failed_at = ?3,
-  failures = CASE WHEN throttles.failed_at < ?4 THEN 1 ELSE throttles.failures + 1 END`,
-		insertEvent + ` VALUES (?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`,
-		`UPDATE users SET password_disabled_at = ?3 WHERE id = ?1 AND password_disabled_at IS NULL AND ?5
-AND EXISTS (SELECT 1 FROM throttles WHERE subject = ?1 AND address = '*' AND failures >= ?6)`,
-		`SELECT changes() AS n`,
-	},
-}
+	`INSERT INTO throttles (subject, address, failures, failed_at)
+SELECT :account_key, v.address, 1, :now FROM (SELECT :scope AS address UNION ALL SELECT '*') v WHERE :counted
+ON CONFLICT (subject, address) DO UPDATE SET failed_at = :now,
+  failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END`,
+	insertEvent+` VALUES (`+eventValues+`)`,
+	`UPDATE users SET password_disabled_at = :now WHERE id = :account_key AND password_disabled_at IS NULL AND :counted
+AND EXISTS (SELECT 1 FROM throttles WHERE subject = :account_key AND address = '*' AND failures >= :disabling_failures)`,
+	`SELECT changes() AS n`,
+)
 
 // LoginFailed writes the failure down: the event, and where counted is true one more for the bucket and for the account. The
 // hundredth in a row disables the password, once, where a mail tells of it (LG-09).
@@ -168,38 +164,36 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 	if len(a.Notices.Disabled) == 0 {
 		disabling = math.MaxInt32 // nobody would be told, and where there is no mail none brings another password
 	}
-	args := []any{a.bucket.subject[:], a.bucket.address, now, now.Add(-forgetAfter), counted, disabling}
-	args = append(args, eventArgs(ctx, e, now)...)
+	p := params{
+		{"account_key", a.bucket.subject[:]}, {"scope", a.bucket.address}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
+		{"counted", counted}, {"disabling_failures", disabling},
+	}.with(eventParams(ctx, e, now))
 	var answer struct {
 		N int `bun:"n"` // whether it disabled the password
 	}
 	if !counted || !a.NearlyDisabled() || len(a.Notices.Disabled) == 0 {
-		_, err := d.get(ctx, &loginFailed, &answer, args...)
+		_, err := d.queryRow(ctx, loginFailed, p, &answer)
 		return err
 	}
-	before := func(tx *sql.Tx) error {
-		return lockBy(ctx, tx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, a.User.ID)
-	}
-	_, err := d.getThen(ctx, before, func(tx *sql.Tx) error {
+	mails := func(tx *sql.Tx) error {
 		if answer.N == 0 {
 			return nil
 		}
 		return d.mailIn(ctx, tx, a.Notices.Disabled...)
-	}, &loginFailed, &answer, args...)
+	}
+	_, err := d.queryRow(ctx, loginFailed, p, &answer, locking(lockUser, params{{"user", a.User.ID}}), after(mails))
 	return err
 }
 
-var loginThrottled = statement{
-	postgres: `WITH t AS (
-  UPDATE throttles SET noted_at = greatest($3, failed_at) WHERE subject = $1 AND address = $2 AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
-), a AS (` + insertEvent + ` SELECT $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM t
+var loginThrottled = writes("loginThrottled",
+	`WITH t AS (
+  UPDATE throttles SET noted_at = greatest(:now, failed_at) WHERE subject = :account_key AND address = :scope AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	sqlite: []string{
-		`UPDATE throttles SET noted_at = max(?3, failed_at) WHERE subject = ?1 AND address = ?2 AND (noted_at IS NULL OR noted_at < failed_at)`,
-		insertEvent + ` SELECT ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE changes() = 1`,
-		`SELECT changes() AS n`,
-	},
-}
+	`UPDATE throttles SET noted_at = max(:now, failed_at) WHERE subject = :account_key AND address = :scope AND (noted_at IS NULL OR noted_at < failed_at)`,
+	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
+	`SELECT changes() AS n`,
+)
 
 // LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
 // hammers at an account can not fill the log with it.
@@ -209,49 +203,48 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 	}
 	e := a.event
 	e.Reason = "throttled"
-	_, err := d.count(ctx, &loginThrottled, append([]any{a.bucket.subject[:], a.bucket.address, now}, eventArgs(ctx, e, now)...)...)
+	p := params{{"account_key", a.bucket.subject[:]}, {"scope", a.bucket.address}, {"now", now}}
+	_, err := d.count(ctx, loginThrottled, p.with(eventParams(ctx, e, now)))
 	return err
 }
 
-var login = statement{
-	postgres: `WITH u AS (
-  UPDATE users SET last_login_at = $8 WHERE id = $3 AND status = 'ACTIVE' AND password_hash = $12 AND password_disabled_at IS NULL
+var login = writes("login",
+	`WITH u AS (
+  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
   RETURNING id
-), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11 FROM u
+), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), t AS (
-  DELETE FROM throttles WHERE subject = $3 AND address IN (
-    SELECT address FROM throttles WHERE subject = $3 AND address IN ($13, '*') ORDER BY address FOR UPDATE
+  DELETE FROM throttles WHERE subject = :user AND address IN (
+    SELECT address FROM throttles WHERE subject = :user AND address IN (:scope, '*') ORDER BY address FOR UPDATE
   ) AND EXISTS (SELECT 1 FROM u)
 ), e AS (
-  UPDATE sessions SET revoked_at = $8, revoked_reason = 'session_limit' WHERE id IN (
-    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > $8
-    AND last_used_at + make_interval(secs => idle_seconds) > $8 ORDER BY id DESC OFFSET $14::bigint - 1 FOR UPDATE SKIP LOCKED
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
+    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
+    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
   )
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT $3, $15, $1, $8 FROM s WHERE $15::bytea IS NOT NULL
-  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = $8 WHERE known_devices.seen_at < $16 RETURNING session_id
-), a AS (` + insertEvent + ` SELECT $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29 FROM s
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
+  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before RETURNING session_id
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
-EXISTS (SELECT 1 FROM k WHERE session_id = $1) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = $3 AND device <> $15) AS new_device`,
-	sqlite: []string{
-		`UPDATE users SET last_login_at = ?8 WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?12 AND password_disabled_at IS NULL`,
-		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10, ?11 WHERE changes() = 1
+EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
+	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
+	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-		`DELETE FROM throttles WHERE subject = ?3 AND address IN (?13, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
-		`UPDATE sessions SET revoked_at = ?8, revoked_reason = 'session_limit' WHERE id IN (
-  SELECT id FROM sessions WHERE user_id = ?3 AND revoked_at IS NULL AND expires_at > ?8
-  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(?8, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET ?14
-) AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1)`,
-		`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT ?3, ?15, ?1, ?8 FROM sessions WHERE id = ?1 AND ?15 IS NOT NULL
-ON CONFLICT (user_id, device) DO UPDATE SET seen_at = ?8 WHERE known_devices.seen_at < ?16`,
-		insertEvent + ` SELECT ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29 FROM sessions WHERE id = ?1`,
-		`SELECT changes() AS sessions,
-(SELECT count(*) FROM users WHERE id = ?3 AND status = 'ACTIVE' AND password_hash = ?12 AND password_disabled_at IS NULL) AS users,
-EXISTS (SELECT 1 FROM known_devices WHERE user_id = ?3 AND device = ?15 AND session_id = ?1)
-AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = ?3 AND device <> ?15) AS new_device`,
-	},
-}
+	`DELETE FROM throttles WHERE subject = :user AND address IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
+  SELECT id FROM sessions WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
+  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET :session_limit
+) AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL
+ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before`,
+	insertEvent+` SELECT `+eventValues+` FROM sessions WHERE id = :session`,
+	`SELECT changes() AS sessions,
+(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL) AS users,
+EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
+AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
+)
 
 // deviceSeen is how exact the last time of a device is.
 const deviceSeen = 24 * time.Hour
@@ -263,26 +256,31 @@ const deviceSeen = 24 * time.Hour
 // The session's number is drawn here, and drawn again when it is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
 	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
-	for range drawNumber {
+	for range numberDraws {
 		s.Number = randomNumber()
-		args := append(s.args(), a.User.PasswordHash, a.bucket.address, limit, s.Device, s.CreatedAt.Add(-deviceSeen))
+		p := s.params().with(params{
+			{"password_hash", a.User.PasswordHash}, {"scope", a.bucket.address}, {"session_limit", limit}, {"device", s.Device},
+			{"seen_before", s.CreatedAt.Add(-deviceSeen)},
+		}).with(eventParams(ctx, e, s.CreatedAt))
 		var made struct {
 			Users, Sessions int
 			NewDevice       bool
 		}
-		queue := func(tx *sql.Tx) error {
-			if made.Sessions == 0 {
-				return nil
+		var queue txStep
+		if len(a.Notices.NewDevice)+len(a.Notices.AfterFailures) > 0 {
+			queue = func(tx *sql.Tx) error {
+				if made.Sessions == 0 {
+					return nil
+				}
+				return d.queueIn(ctx, tx, a.Notices.ofSuccess(made.NewDevice))
 			}
-			return d.queueIn(ctx, tx, a.Notices.ofSuccess(made.NewDevice))
 		}
-		may := len(a.Notices.NewDevice)+len(a.Notices.AfterFailures) > 0
-		err := d.getMailing(ctx, may, queue, &login, &made, append(args, eventArgs(ctx, e, s.CreatedAt)...)...)
+		_, err := d.queryRow(ctx, login, p, &made, after(queue))
 		if err != nil || made.Sessions == 1 || made.Users == 0 {
 			return made.Sessions == 1, err
 		}
 	}
-	return false, errNumbers
+	return false, errNoFreeNumber
 }
 
 func (n Notices) ofSuccess(newDevice bool) []*Mail {

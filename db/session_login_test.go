@@ -19,8 +19,8 @@ func TestAttempt_Buckets(t *testing.T) {
 		if taken, err := d.Register(from(t, ""), u, nil, nil); err != nil || taken != nil {
 			t.Fatalf("register: %v %v", taken, err)
 		}
-		byEmail := db.Identifier{Canonical: email, StandIn: somebody("1").StandIn}
-		byUsername := db.Identifier{Canonical: username, Username: true, StandIn: somebody("2").StandIn, Address: "192.0.2.9"}
+		byEmail := db.Identifier{Canonical: email, Pseudonym: somebody("1").Pseudonym}
+		byUsername := db.Identifier{Canonical: username, Username: true, Pseudonym: somebody("2").Pseudonym, Address: "192.0.2.9"}
 		nobody, other := somebody("nobody@example.com"), somebody("other@example.com")
 		if a := attempt(t, d, byEmail); a.User.ID != u.ID || a.Known || a.Failures != 0 || a.FailedAt != nil || a.User.PasswordHash != "hash" {
 			t.Errorf("before any failure: %+v", a)
@@ -39,7 +39,7 @@ func TestAttempt_Buckets(t *testing.T) {
 			want int
 		}{
 			"by email": {byEmail, 6}, "by username": {byUsername, 6}, "nobody": {nobody, 1}, "nobody else": {other, 0},
-			"the email as username": {db.Identifier{Canonical: email, Username: true, StandIn: other.StandIn}, 0},
+			"the email as username": {db.Identifier{Canonical: email, Username: true, Pseudonym: other.Pseudonym}, 0},
 		} {
 			a := attempt(t, d, row.who)
 			if a.Failures != row.want || (a.FailedAt != nil) != (row.want > 0) || a.Known {
@@ -48,7 +48,7 @@ func TestAttempt_Buckets(t *testing.T) {
 			if row.want == 6 && (!a.FailedAt.Equal(now.Add(2*time.Second)) || a.Bucket() != u.ID.UUID.String()+" ") {
 				t.Errorf("%s: last %v, counted for %v", name, a.FailedAt, a.Bucket())
 			}
-			if row.want < 6 && (!a.User.ID.IsZero() || a.Bucket() != row.who.StandIn.String()+" ") {
+			if row.want < 6 && (!a.User.ID.IsZero() || a.Bucket() != row.who.Pseudonym.String()+" ") {
 				t.Errorf("%s: an account: %v", name, a.User.ID)
 			}
 		}
@@ -69,7 +69,7 @@ func TestAttempt_KnownDevice(t *testing.T) {
 		enter(t, d, ada, home, day, day, noon())
 		enter(t, d, bob, away, day, day, noon())
 		at := func(address string) db.Identifier {
-			return db.Identifier{Canonical: "ada@example.com", StandIn: somebody("ada").StandIn, Address: address}
+			return db.Identifier{Canonical: "ada@example.com", Pseudonym: somebody("ada").Pseudonym, Address: address}
 		}
 		for range 5 {
 			fail(t, d, at(away), noon())

@@ -33,7 +33,7 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 			d.touches.sessions[c.Session.ID] = now
 		}
 	case c.Key.LastUsedAt == nil:
-		return d.touch(ctx, &touchKeys, []touched{{c.Key.ID.UUID, now.Format(touchFormat)}})
+		return d.touch(ctx, touchKeys, []touched{{c.Key.ID.UUID, now.Format(touchFormat)}})
 	case now.Sub(*c.Key.LastUsedAt) >= touchEvery:
 		d.touches.mu.Lock()
 		defer d.touches.mu.Unlock()
@@ -57,42 +57,38 @@ const (
 	touchBatch  = 1000
 )
 
-var touchSessions = statement{
-	postgres: `WITH l AS (
-  SELECT s.id, v.at FROM sessions s JOIN jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz) USING (id)
+var touchSessions = writes("touchSessions",
+	`WITH l AS (
+  SELECT s.id, v.at FROM sessions s JOIN jsonb_to_recordset(:batch::jsonb) AS v(id uuid, at timestamptz) USING (id)
   WHERE last_used_at < v.at FOR UPDATE OF s SKIP LOCKED
 ), t AS (
   UPDATE sessions SET last_used_at = l.at FROM l WHERE sessions.id = l.id RETURNING 1
 ) SELECT count(*) AS n FROM t`,
-	sqlite: []string{
-		`UPDATE sessions SET last_used_at = v.at FROM (
-  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)
+	`UPDATE sessions SET last_used_at = v.at FROM (
+  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(:batch)
 ) v WHERE sessions.id = v.id AND last_used_at < v.at`,
-		`SELECT changes() AS n`,
-	},
-}
+	`SELECT changes() AS n`,
+)
 
-var touchKeys = statement{
-	postgres: `WITH l AS (
-  SELECT k.id, v.at FROM api_keys k JOIN jsonb_to_recordset($1::jsonb) AS v(id uuid, at timestamptz) USING (id)
+var touchKeys = writes("touchKeys",
+	`WITH l AS (
+  SELECT k.id, v.at FROM api_keys k JOIN jsonb_to_recordset(:batch::jsonb) AS v(id uuid, at timestamptz) USING (id)
   WHERE (last_used_at IS NULL OR last_used_at < v.at) FOR UPDATE OF k SKIP LOCKED
 ), t AS (
   UPDATE api_keys SET last_used_at = l.at FROM l WHERE api_keys.id = l.id RETURNING 1
 ) SELECT count(*) AS n FROM t`,
-	sqlite: []string{
-		`UPDATE api_keys SET last_used_at = v.at FROM (
-  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(?1)
+	`UPDATE api_keys SET last_used_at = v.at FROM (
+  SELECT unhex(replace(value ->> 'id', '-', '')) AS id, value ->> 'at' AS at FROM json_each(:batch)
 ) v WHERE api_keys.id = v.id AND (last_used_at IS NULL OR last_used_at < v.at)`,
-		`SELECT changes() AS n`,
-	},
-}
+	`SELECT changes() AS n`,
+)
 
 func (d *DB) touch(ctx context.Context, st *statement, batch []touched) error {
 	text, err := jsonText(batch)
 	if err != nil {
 		return err
 	}
-	_, err = d.count(ctx, st, text)
+	_, err = d.count(ctx, st, params{{"batch", text}})
 	return err
 }
 
@@ -109,12 +105,12 @@ func (d *DB) FlushTouches(ctx context.Context) error {
 	d.touches.sessions, d.touches.keys = nil, nil
 	d.touches.mu.Unlock()
 	for batch := range slices.Chunk(sessions, touchBatch) {
-		if err := d.touch(ctx, &touchSessions, batch); err != nil {
+		if err := d.touch(ctx, touchSessions, batch); err != nil {
 			return wrap(err, "last use of sessions")
 		}
 	}
 	for batch := range slices.Chunk(keys, touchBatch) {
-		if err := d.touch(ctx, &touchKeys, batch); err != nil {
+		if err := d.touch(ctx, touchKeys, batch); err != nil {
 			return wrap(err, "last use of keys")
 		}
 	}

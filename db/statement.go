@@ -12,119 +12,156 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
-// statement is one hot operation as SQL for each database, with one list of numbered parameters for both: $1 and ?1.
-//
-// Postgres does a whole operation in one statement (WITH … INSERT … UPDATE …). SQLite has no writes inside WITH, so there
-// an operation is a short script in one transaction, whose last step gives the answer; each step carries its own
-// condition. A script of one step that only reads runs on the readers.
-type statement struct {
-	postgres string
-	sqlite   []string
-	reads    bool
+// txStep is one more step in the transaction of a statement. Its error undoes the statement.
+type txStep func(tx *sql.Tx) error
+
+// txSteps are the steps around a statement, in the order in which they run. Any of them may be nil.
+type txSteps struct {
+	lock   txStep // Postgres only
+	before txStep
+	after  txStep // only where the statement gave a row; it reads the answer from dest
 }
 
-// get runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
-func (d *DB) get(ctx context.Context, st *statement, dest any, args ...any) (found bool, err error) {
+// option adds a step to a statement. A statement with a step runs in a transaction.
+type option func(ctx context.Context, steps *txSteps)
+
+// locking takes a lock before the statement, on Postgres; SQLite has one writer in any case. A lock serves the rare condition
+// that reads several rows: the snapshot of a statement alone does not hold such a condition against a concurrent statement.
+// Whoever locks several accounts takes them in the order of their ids, and before sessions and keys: this prevents deadlocks.
+func locking(lock *statement, p params) option {
+	return func(ctx context.Context, steps *txSteps) {
+		steps.lock = func(tx *sql.Tx) error { return lockIn(ctx, tx, lock, p) }
+	}
+}
+
+// before runs step before the statement, on both databases.
+func before(step txStep) option {
+	return func(_ context.Context, steps *txSteps) { steps.before = step }
+}
+
+// after runs step after the statement gave a row. A nil step adds nothing, and needs no transaction.
+func after(step txStep) option {
+	return func(_ context.Context, steps *txSteps) { steps.after = step }
+}
+
+// lockUser locks one account.
+var lockUser = onPostgres("lockUser", `SELECT 1 FROM users WHERE id = :user FOR NO KEY UPDATE`)
+
+// queryRow runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
+func (d *DB) queryRow(
+	ctx context.Context, st *statement, p params, dest any, options ...option,
+) (found bool, err error) {
 	start := time.Now() // a stopwatch, not a clock
 	defer func() {
-		d.told(ctx, start, err, st)
-		err = wrap(err, "get")
+		d.observe(ctx, start, err, st)
+		err = wrap(err, st.name)
 	}()
-	if d.Postgres() {
-		// pgx takes the mode as first argument; bun's own QueryContext does not pass it on.
-		rows, err := d.w.DB.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
+	values, err := st.bind(p)
+	if err != nil {
+		return false, err
+	}
+	var steps txSteps
+	for _, add := range options {
+		add(ctx, &steps)
+	}
+	switch {
+	case !d.Postgres() && st.reads:
+		prepared, err := d.prepared.get(ctx, d.r.DB, st.sqlite[0].text)
 		if err != nil {
 			return false, err
 		}
-		return d.scanRow(ctx, rows, dest)
-	}
-	if st.reads {
-		prepared, err := d.prepared.get(ctx, d.r.DB, st.sqlite[0])
-		if err != nil {
-			return false, err
-		}
-		rows, err := prepared.QueryContext(ctx, args...)
-		if err != nil {
-			return false, err
-		}
-		return d.scanRow(ctx, rows, dest)
-	}
-	return d.script(ctx, st.sqlite, nil, dest, nil, args)
-}
-
-func (d *DB) told(ctx context.Context, start time.Time, err error, st *statement) {
-	if d.Postgres() {
-		d.tell(ctx, start, err, st.postgres)
-	} else {
-		d.tell(ctx, start, err, st.sqlite...)
-	}
-}
-
-// getLocked is get while nobody else does so for the same account: for the rare condition that looks at several rows,
-// which a statement's own snapshot can not hold against a statement beside it. SQLite has one writer in any case.
-func (d *DB) getLocked(ctx context.Context, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
-	return d.getBehind(ctx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, user, st, dest, args...)
-}
-
-// getBehind is getLocked behind a lock of the caller's choice, with the account as its one parameter. Whoever locks several
-// accounts does so in the order of their ids, and before sessions and keys: then nobody waits in a circle.
-func (d *DB) getBehind(ctx context.Context, lock string, user UserID, st *statement, dest any, args ...any) (found bool, err error) {
-	if !d.Postgres() {
-		return d.get(ctx, st, dest, args...)
-	}
-	return d.getThen(ctx, func(tx *sql.Tx) error { return lockBy(ctx, tx, lock, user) }, nil, st, dest, args...)
-}
-
-// then is a further step in the transaction of a statement. It reads what the statement answered from its dest, and what it
-// fails with undoes the statement.
-type then func(tx *sql.Tx) error
-
-// getThen is get in one transaction with what comes before it, on Postgres alone, and with what follows when there was a row.
-// Either may be nil.
-func (d *DB) getThen(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
-	if !d.Postgres() {
-		before = nil
-	}
-	return d.getAfter(ctx, before, next, st, dest, args...)
-}
-
-// getAfter is getThen with what comes before it on both databases.
-func (d *DB) getAfter(ctx context.Context, before, next then, st *statement, dest any, args ...any) (found bool, err error) {
-	start := time.Now()
-	defer func() {
-		d.told(ctx, start, err, st)
-		err = wrap(err, "in a transaction")
-	}()
-	if !d.Postgres() {
-		return d.script(ctx, st.sqlite, before, dest, next, args)
+		return d.preparedRow(ctx, prepared, st.sqlite[0].args(values), dest)
+	case !d.Postgres():
+		return d.script(ctx, st, values, dest, steps)
+	case steps.lock == nil && steps.before == nil && steps.after == nil:
+		return d.postgresRow(ctx, d.w.DB, st, values, dest)
 	}
 	tx, err := d.w.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = d.finish(tx, err) }()
-	if before != nil {
-		if err := before(tx); err != nil {
-			return false, err
+	return steps.around(tx, func() (bool, error) { return d.postgresRow(ctx, tx, st, values, dest) })
+}
+
+// postgresMode is the first argument of every statement on Postgres; bun's own QueryContext does not pass it on.
+const postgresMode = pgx.QueryExecModeCacheStatement
+
+// around runs the steps and the statement between them.
+func (s *txSteps) around(tx *sql.Tx, run func() (found bool, err error)) (found bool, err error) {
+	for _, step := range []txStep{s.lock, s.before} {
+		if step != nil {
+			if err := step(tx); err != nil {
+				return false, err
+			}
 		}
 	}
-	rows, err := tx.QueryContext(ctx, st.postgres, append([]any{pgx.QueryExecModeCacheStatement}, args...)...)
-	if err != nil {
-		return false, err
-	}
-	found, err = d.scanRow(ctx, rows, dest)
-	if err == nil && found && next != nil {
-		err = next(tx)
+	found, err = run()
+	if err == nil && found && s.after != nil {
+		err = s.after(tx)
 	}
 	return found, err
 }
 
-func lockBy(ctx context.Context, tx *sql.Tx, lock string, user UserID) error {
-	_, err := tx.ExecContext(ctx, lock, pgx.QueryExecModeCacheStatement, user)
+// script runs the steps of a statement on SQLite in one transaction. The last one gives the answer.
+func (d *DB) script(ctx context.Context, st *statement, values []any, dest any, steps txSteps) (found bool, err error) {
+	// Prepared before the transaction takes the one connection there is.
+	prepared := make([]*sql.Stmt, len(st.sqlite))
+	for i, q := range st.sqlite {
+		if prepared[i], err = d.prepared.get(ctx, d.w.DB, q.text); err != nil {
+			return false, err
+		}
+	}
+	steps.lock = nil
+	tx, err := d.w.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = d.finish(tx, err) }()
+	return steps.around(tx, func() (bool, error) {
+		last := len(prepared) - 1
+		for i, step := range prepared[:last] {
+			if _, err := tx.StmtContext(ctx, step).ExecContext(ctx, st.sqlite[i].args(values)...); err != nil {
+				return false, err
+			}
+		}
+		return d.preparedRow(ctx, tx.StmtContext(ctx, prepared[last]), st.sqlite[last].args(values), dest)
+	})
+}
+
+// queryRowIn is queryRow as a part of a transaction. SQLite does not prepare the statement: its one connection is taken.
+func (d *DB) queryRowIn(ctx context.Context, tx *sql.Tx, st *statement, p params, dest any) (found bool, err error) {
+	values, err := st.bind(p)
+	if err != nil {
+		return false, err
+	}
+	if d.Postgres() {
+		return d.postgresRow(ctx, tx, st, values, dest)
+	}
+	last := len(st.sqlite) - 1
+	for i := range last {
+		if _, err := tx.ExecContext(ctx, st.sqlite[i].text, st.sqlite[i].args(values)...); err != nil {
+			return false, err
+		}
+	}
+	rows, err := tx.QueryContext(ctx, st.sqlite[last].text, st.sqlite[last].args(values)...)
+	if err != nil {
+		return false, err
+	}
+	return d.scanRow(ctx, rows, dest)
+}
+
+// lockIn takes a lock of Postgres.
+func lockIn(ctx context.Context, tx *sql.Tx, lock *statement, p params) error {
+	values, err := lock.bind(p)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, lock.postgres.text, lock.postgres.args(values, postgresMode)...)
 	return err
 }
 
-// finish commits what went well and undoes the rest. Jobs that were committed are taken up at once.
+// finish commits after success and rolls back after an error. The queue takes up jobs that were committed at once.
 func (d *DB) finish(tx *sql.Tx, err error) error {
 	if err == nil {
 		err = tx.Commit()
@@ -135,51 +172,37 @@ func (d *DB) finish(tx *sql.Tx, err error) error {
 	return err
 }
 
-// count runs an operation that answers with the number of rows it changed.
-func (d *DB) count(ctx context.Context, st *statement, args ...any) (int, error) {
+// count runs a statement that answers with the number of rows it changed.
+func (d *DB) count(ctx context.Context, st *statement, p params) (int, error) {
 	var answer struct {
 		N int `bun:"n"`
 	}
-	found, err := d.get(ctx, st, &answer, args...)
+	found, err := d.queryRow(ctx, st, p, &answer)
 	if err == nil && !found {
-		err = errors.New("db: the statement gave no count")
+		err = fmt.Errorf("db: %s: no count came back; end the statement with a SELECT of n", st.name)
 	}
 	return answer.N, err
 }
 
-func (d *DB) script(ctx context.Context, steps []string, before then, dest any, next then, args []any) (found bool, err error) {
-	// Prepared before the transaction takes the one connection there is.
-	stmts := make([]*sql.Stmt, len(steps))
-	for i, step := range steps {
-		if stmts[i], err = d.prepared.get(ctx, d.w.DB, step); err != nil {
-			return false, err
-		}
-	}
-	tx, err := d.w.DB.BeginTx(ctx, nil)
+// querier is a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+func (d *DB) postgresRow(ctx context.Context, on querier, st *statement, values []any, dest any) (found bool, err error) {
+	rows, err := on.QueryContext(ctx, st.postgres.text, st.postgres.args(values, postgresMode)...)
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = d.finish(tx, err) }()
-	if before != nil {
-		if err := before(tx); err != nil {
-			return false, err
-		}
-	}
-	last := len(steps) - 1
-	for _, stmt := range stmts[:last] {
-		if _, err := tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
-			return false, err
-		}
-	}
-	rows, err := tx.StmtContext(ctx, stmts[last]).QueryContext(ctx, args...)
+	return d.scanRow(ctx, rows, dest)
+}
+
+func (d *DB) preparedRow(ctx context.Context, stmt *sql.Stmt, args []any, dest any) (found bool, err error) {
+	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return false, err
 	}
-	found, err = d.scanRow(ctx, rows, dest)
-	if err == nil && found && next != nil {
-		err = next(tx)
-	}
-	return found, err
+	return d.scanRow(ctx, rows, dest)
 }
 
 func (d *DB) scanRow(ctx context.Context, rows *sql.Rows, dest any) (found bool, err error) {
@@ -240,8 +263,8 @@ func wrap(err error, what string) error {
 	return fmt.Errorf("db: %s: %w", what, err)
 }
 
-// absent is no error for what is not there.
-func absent(err error) error {
+// ignoreNoRows gives nil where a query found no row.
+func ignoreNoRows(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

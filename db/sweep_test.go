@@ -18,7 +18,7 @@ const day = 24 * time.Hour
 // somebody is an account that does not exist, told by a name.
 func somebody(name string) db.Identifier {
 	h := sha256.Sum256([]byte(name))
-	return db.Identifier{Canonical: name, StandIn: uuid.UUID(h[:16])}
+	return db.Identifier{Canonical: name, Pseudonym: uuid.UUID(h[:16])}
 }
 
 // attempt reads the account and its failures.
@@ -67,7 +67,7 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 			end := now.Add(-row.ago)
 			expired := enter(t, d, u, "", end.Sub(begin), 400*day, begin)
 			ended := enter(t, d, u, "", 800*day, 800*day, begin)
-			if ok, err := d.Logout(ctx, db.Ending{Session: ended.ID}, end); err != nil || !ok {
+			if ok, err := d.Logout(ctx, db.LogoutTarget{Session: ended.ID}, end); err != nil || !ok {
 				t.Fatalf("logout: %v %v", ok, err)
 			}
 			old := addKey(t, d, u, fmt.Sprint("old", row.ago), begin, &end)
@@ -79,7 +79,7 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 			if row.keep {
 				sessions = append(sessions, expired.ID.String(), ended.ID.String())
 				keys = append(keys, old.ID.String(), revoked.ID.String())
-				failures = append(failures, somebody(row.ago.String()).StandIn.String(), somebody(row.ago.String()).StandIn.String())
+				failures = append(failures, somebody(row.ago.String()).Pseudonym.String(), somebody(row.ago.String()).Pseudonym.String())
 			}
 		}
 

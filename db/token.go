@@ -28,7 +28,7 @@ type OneTimeToken struct {
 // attemptsCarried is how long wrong codes count against the codes that are mailed after them (OT-16).
 const attemptsCarried = time.Hour
 
-func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
+func issueToken(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
 	t := &OneTimeToken{
 		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address, AddressCanonical: m.AddressCanonical,
 		Confirmed: m.Data.Confirmed, CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
@@ -38,7 +38,7 @@ func issueIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeTo
 	if err != nil {
 		return nil, err
 	}
-	if err := inheritIn(ctx, tx, t, m, now); err != nil {
+	if err := inheritChangeTime(ctx, tx, t, m, now); err != nil {
 		return nil, err
 	}
 	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).

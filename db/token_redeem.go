@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
@@ -11,42 +10,34 @@ import (
 // all: the token is 1, the time 2, the account 3, whether its address was never confirmed 4. The account is locked before its
 // tokens, sessions and keys, as everywhere.
 const (
-	spendPostgres = `UPDATE one_time_tokens SET spent_at = $2, redeemed = true
-  WHERE id = $1 AND user_id = $3 AND spent_at IS NULL AND expires_at > $2 AND EXISTS (
-    SELECT 1 FROM users WHERE users.id = $3 AND status = 'ACTIVE' AND (email_verified_at IS NULL) = $4`
-	spendSQLite = `UPDATE one_time_tokens SET spent_at = ?2, redeemed = true
-WHERE id = ?1 AND user_id = ?3 AND spent_at IS NULL AND expires_at > ?2 AND EXISTS (
-  SELECT 1 FROM users WHERE users.id = ?3 AND status = 'ACTIVE' AND (email_verified_at IS NULL) = ?4`
+	spendPostgres = `UPDATE one_time_tokens SET spent_at = :now, redeemed = true
+  WHERE id = :token AND user_id = :user AND spent_at IS NULL AND expires_at > :now AND EXISTS (
+    SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND (email_verified_at IS NULL) = :unverified`
+	spendSQLite = `UPDATE one_time_tokens SET spent_at = :now, redeemed = true
+WHERE id = :token AND user_id = :user AND spent_at IS NULL AND expires_at > :now AND EXISTS (
+  SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND (email_verified_at IS NULL) = :unverified`
 
 	ofAddress = ` AND email_canonical = one_time_tokens.address_canonical)`
 	ofPending = ` AND pending_email_canonical = one_time_tokens.address_canonical)`
 
 	// What else was mailed is worthless. A link to take a change of the address back outlives it: who came by the account must
 	// not be able to rob its owner of it. Where nobody proved to own either address, the former and the present one, it goes too.
-	othersPostgres = `UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u) AND id <> $1 AND spent_at IS NULL
-  AND (purpose <> 'CANCEL_CHANGE' OR ($4 AND NOT confirmed))`
-	othersSQLite = `UPDATE one_time_tokens SET spent_at = ?2 WHERE user_id = ?3 AND id <> ?1 AND spent_at IS NULL
-AND (purpose <> 'CANCEL_CHANGE' OR (?4 AND NOT confirmed)) AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = ?6)`
+	othersPostgres = `UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u) AND id <> :token AND spent_at IS NULL
+  AND (purpose <> 'CANCEL_CHANGE' OR (:unverified AND NOT confirmed))`
+	othersSQLite = `UPDATE one_time_tokens SET spent_at = :now WHERE user_id = :user AND id <> :token AND spent_at IS NULL
+AND (purpose <> 'CANCEL_CHANGE' OR (:unverified AND NOT confirmed)) AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id)`
 )
 
-// redeem runs a statement that spends the token of m, with the mails that tell of it. It tells whether the token was good still.
-func (d *DB) redeem(ctx context.Context, m *Mailed, st *statement, dest any, mails []*Mail, next then, args ...any) (bool, error) {
-	lock := func(tx *sql.Tx) error {
-		return lockBy(ctx, tx, `SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE`, m.User.ID)
-	}
-	queue := d.mails(ctx, mails)
-	then := func(tx *sql.Tx) error {
-		if next != nil {
-			if err := next(tx); err != nil {
-				return err
-			}
-		}
-		if queue != nil {
-			return queue(tx)
-		}
-		return nil
-	}
-	return d.getThen(ctx, lock, then, st, dest, args...)
+// params are the values that every redemption takes.
+func (m *TokenWithUser) params(now time.Time) params {
+	return params{{"token", m.Token.ID}, {"now", now}, {"user", m.User.ID}, {"unverified", !m.User.EmailVerified()}}
+}
+
+// redeem runs a statement that redeems the token of m, and a step after it. It tells whether the token was still good.
+func (d *DB) redeem(
+	ctx context.Context, m *TokenWithUser, st *statement, p params, dest any, step txStep,
+) (bool, error) {
+	return d.queryRow(ctx, st, p, dest, locking(lockUser, params{{"user", m.User.ID}}), after(step))
 }
 
 // redeemed is the answer of the statements.
@@ -55,61 +46,56 @@ type redeemed struct {
 	Sessions int  `bun:"sessions"`
 }
 
-var confirmEmail = statement{
-	postgres: `WITH t AS (` + spendPostgres + ofAddress + ` AND purpose = 'VERIFY_EMAIL' RETURNING user_id
+var confirmEmail = writes("confirmEmail",
+	`WITH t AS (`+spendPostgres+ofAddress+` AND purpose = 'VERIFY_EMAIL' RETURNING user_id
 ), u AS (
-  UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), updated_at = $2 WHERE id = (SELECT user_id FROM t) RETURNING *
-), a AS (` + insertEvent + ` SELECT $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM u
-) SELECT ` + userColumns + `, 0 AS sessions FROM u`,
-	sqlite: []string{
-		spendSQLite + ofAddress + ` AND purpose = 'VERIFY_EMAIL'`,
-		insertEvent + ` SELECT ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 WHERE changes() = 1`,
-		`UPDATE users SET email_verified_at = coalesce(email_verified_at, ?2), updated_at = ?2
-WHERE id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?5)`,
-		`SELECT ` + userColumns + `, 0 AS sessions FROM users u WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?5)`,
-	},
-}
+  UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now WHERE id = (SELECT user_id FROM t) RETURNING *
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
+) SELECT `+userColumns+`, 0 AS sessions FROM u`,
+	spendSQLite+ofAddress+` AND purpose = 'VERIFY_EMAIL'`,
+	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
+	`UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now
+WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
 // ConfirmEmail marks the address of the token, and no other, as confirmed (OT-11). The user is nil when the token is not good
 // any more or the account is not what m says.
-func (d *DB) ConfirmEmail(ctx context.Context, m *Mailed, now time.Time) (*User, error) {
+func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) (*User, error) {
 	e := Event{Action: "verify_email", User: m.User.ID}
-	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified()}
 	var row redeemed
-	found, err := d.redeem(ctx, m, &confirmEmail, &row, nil, nil, append(args, eventArgs(ctx, e, now)...)...)
+	found, err := d.redeem(ctx, m, confirmEmail, m.params(now).with(eventParams(ctx, e, now)), &row, nil)
 	if err != nil || !found {
 		return nil, err
 	}
 	return &row.User, nil
 }
 
-var confirmChange = statement{
-	postgres: `WITH t AS (` + spendPostgres + ofPending + ` AND purpose = 'CONFIRM_CHANGE'
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = $3 AND email_canonical = $5) RETURNING user_id, address, address_canonical
+var confirmChange = writes("confirmChange",
+	`WITH t AS (`+spendPostgres+ofPending+` AND purpose = 'CONFIRM_CHANGE'
+  AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND email_canonical = :email_canonical) RETURNING user_id, address, address_canonical
 ), u AS (
-  UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = $2, pending_email = NULL,
-    pending_email_canonical = NULL, updated_at = $2 FROM t WHERE users.id = t.user_id RETURNING users.*
-), o AS (` + othersPostgres + `), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM u
-) SELECT ` + userColumns + `, 0 AS sessions FROM u`,
-	sqlite: []string{
-		spendSQLite + ofPending + ` AND purpose = 'CONFIRM_CHANGE' AND EXISTS (SELECT 1 FROM users WHERE users.id = ?3 AND email_canonical = ?5)`,
-		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18 WHERE changes() = 1`,
-		`UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = ?2, pending_email = NULL,
-  pending_email_canonical = NULL, updated_at = ?2 FROM one_time_tokens t
-WHERE users.id = ?3 AND t.id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = ?6)`,
-		othersSQLite,
-		`SELECT ` + userColumns + `, 0 AS sessions FROM users u WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-	},
-}
+  UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now, pending_email = NULL,
+    pending_email_canonical = NULL, updated_at = :now FROM t WHERE users.id = t.user_id RETURNING users.*
+), o AS (`+othersPostgres+`), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
+) SELECT `+userColumns+`, 0 AS sessions FROM u`,
+	spendSQLite+ofPending+` AND purpose = 'CONFIRM_CHANGE' AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND email_canonical = :email_canonical)`,
+	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
+	`UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now, pending_email = NULL,
+  pending_email_canonical = NULL, updated_at = :now FROM one_time_tokens t
+WHERE users.id = :user AND t.id = :token AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id)`,
+	othersSQLite,
+	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
 // ConfirmChange makes the address that waits that of the account, confirmed, and queues the mails that tell of it. What was
 // mailed for the account before is worthless, but for what takes a change back (OT-03). When somebody else took the address
 // meanwhile nothing changes, and taken says so. The user is nil as in ConfirmEmail.
-func (d *DB) ConfirmChange(ctx context.Context, m *Mailed, now time.Time, mails ...*Mail) (u *User, taken *Taken, err error) {
+func (d *DB) ConfirmChange(ctx context.Context, m *TokenWithUser, now time.Time, mails ...*Mail) (u *User, taken *Taken, err error) {
 	e := Event{Action: "verify_email", Note: "email_changed", User: m.User.ID}
-	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified(), m.User.EmailCanonical}
+	p := m.params(now).with(params{{"email_canonical", m.User.EmailCanonical}}).with(eventParams(ctx, e, now))
 	var row redeemed
-	found, err := d.redeem(ctx, m, &confirmChange, &row, mails, nil, append(args, eventArgs(ctx, e, now)...)...)
+	found, err := d.redeem(ctx, m, confirmChange, p, &row, d.mails(ctx, mails))
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
 	}
@@ -119,47 +105,45 @@ func (d *DB) ConfirmChange(ctx context.Context, m *Mailed, now time.Time, mails 
 	return &row.User, nil, nil
 }
 
-var resetPassword = statement{
-	postgres: `WITH t AS (` + spendPostgres + ofAddress + ` AND purpose = 'RESET_PASSWORD' RETURNING user_id
+var resetPassword = writes("resetPassword",
+	`WITH t AS (`+spendPostgres+ofAddress+` AND purpose = 'RESET_PASSWORD' RETURNING user_id
 ), u AS (
-  UPDATE users SET password_hash = $5, password_disabled_at = NULL, email_verified_at = coalesce(email_verified_at, $2),
-    pending_email = NULL, pending_email_canonical = NULL, updated_at = $2 WHERE id = (SELECT user_id FROM t) RETURNING *
-), o AS (` + othersPostgres + `), s AS (
-  UPDATE sessions SET revoked_at = $2, revoked_reason = 'reset_password' WHERE id IN (
-    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
+  UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, email_verified_at = coalesce(email_verified_at, :now),
+    pending_email = NULL, pending_email_canonical = NULL, updated_at = :now WHERE id = (SELECT user_id FROM t) RETURNING *
+), o AS (`+othersPostgres+`), s AS (
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'reset_password' WHERE id IN (
+    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), k AS (
-  UPDATE api_keys SET revoked_at = $2 WHERE $4 AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+  UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), f AS (
   DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
-    SELECT address FROM throttles WHERE subject = $3 ORDER BY address FOR UPDATE)
-), a AS (` + insertEvent + ` SELECT $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM u
-) SELECT ` + userColumns + `, 0 AS sessions FROM u`,
-	sqlite: []string{
-		spendSQLite + ofAddress + ` AND purpose = 'RESET_PASSWORD'`,
-		insertEvent + ` SELECT ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18 WHERE changes() = 1`,
-		`UPDATE users SET password_hash = ?5, password_disabled_at = NULL, email_verified_at = coalesce(email_verified_at, ?2),
-  pending_email = NULL, pending_email_canonical = NULL, updated_at = ?2
-WHERE id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-		othersSQLite,
-		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'reset_password'
-WHERE user_id = ?3 AND ` + aliveSQLite + ` AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-		`UPDATE api_keys SET revoked_at = ?2
-WHERE ?4 AND user_id = ?3 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-		`DELETE FROM throttles WHERE subject = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-		`SELECT ` + userColumns + `, 0 AS sessions FROM users u WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?6)`,
-	},
-}
+    SELECT address FROM throttles WHERE subject = :user ORDER BY address FOR UPDATE)
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
+) SELECT `+userColumns+`, 0 AS sessions FROM u`,
+	spendSQLite+ofAddress+` AND purpose = 'RESET_PASSWORD'`,
+	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
+	`UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, email_verified_at = coalesce(email_verified_at, :now),
+  pending_email = NULL, pending_email_canonical = NULL, updated_at = :now
+WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	othersSQLite,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'reset_password'
+WHERE user_id = :user AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`UPDATE api_keys SET revoked_at = :now
+WHERE :unverified AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE subject = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
 // ResetPassword gives the account another password and queues the mails that tell of it. Every session ends (SE-08), other
 // one-time tokens are worthless (OT-03), an address that waits is dropped, failures are forgotten (LG-12), and the address is
 // confirmed, since its mail arrived. Where it never was before, API keys end too: whoever made them may not be its owner. The
 // user is nil as in ConfirmEmail.
-func (d *DB) ResetPassword(ctx context.Context, m *Mailed, hash, note string, now time.Time, mails ...*Mail) (*User, error) {
+func (d *DB) ResetPassword(ctx context.Context, m *TokenWithUser, hash, note string, now time.Time, mails ...*Mail) (*User, error) {
 	e := Event{Action: "reset_password", Note: note, User: m.User.ID}
-	args := []any{m.Token.ID, now, m.User.ID, !m.User.EmailVerified(), hash}
+	p := m.params(now).with(params{{"password_hash", hash}}).with(eventParams(ctx, e, now))
 	var row redeemed
-	found, err := d.redeem(ctx, m, &resetPassword, &row, mails, nil, append(args, eventArgs(ctx, e, now)...)...)
+	found, err := d.redeem(ctx, m, resetPassword, p, &row, d.mails(ctx, mails))
 	if err != nil || !found {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func TestResolve_Once(t *testing.T) {
 			t.Fatal(err)
 		}
 		var work sync.WaitGroup
-		letters := make([]*db.Letter, 16)
+		letters := make([]*db.ResolvedMail, 16)
 		for i := range letters {
 			work.Go(func() {
 				var err error

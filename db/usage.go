@@ -146,23 +146,21 @@ GROUP BY day, dialect, route, kind, caller, block ORDER BY day, dialect, route, 
 ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dialect_usage.calls + excluded.calls,
   refused = dialect_usage.refused + excluded.refused, `
 
-var addUses = statement{
-	postgres: `WITH v AS (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS v(day date, dialect text, route text, kind text, caller text, block text,
+var addUses = writes("addUses",
+	`WITH v AS (
+  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text, block text,
     calls bigint, refused bigint, first_at timestamptz, last_at timestamptz)
-), ` + placeUses + `, done AS (
-` + insertUses + `first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at, excluded.last_at)
+), `+placeUses+`, done AS (
+`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at, excluded.last_at)
 RETURNING 1) SELECT count(*) AS n FROM done`,
-	sqlite: []string{
-		`WITH v AS (
+	`WITH v AS (
   SELECT value ->> 'day' AS day, value ->> 'dialect' AS dialect, value ->> 'route' AS route, value ->> 'kind' AS kind,
     value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls, value ->> 'refused' AS refused,
     value ->> 'first_at' AS first_at, value ->> 'last_at' AS last_at
-  FROM json_each(?1)
-), ` + placeUses + ` ` + insertUses + `first_at = min(dialect_usage.first_at, excluded.first_at), last_at = max(dialect_usage.last_at, excluded.last_at)`,
-		`SELECT changes() AS n`,
-	},
-}
+  FROM json_each(:batch)
+), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at), last_at = max(dialect_usage.last_at, excluded.last_at)`,
+	`SELECT changes() AS n`,
+)
 
 // FlushUsage writes the calls that were gathered, in batches of one statement each. What fails to be written is kept for the
 // next time.
@@ -182,7 +180,7 @@ func (d *DB) FlushUsage(ctx context.Context) error {
 	for batch := range slices.Chunk(rows, usageBatch) {
 		text, err := jsonText(batch)
 		if err == nil {
-			_, err = d.count(ctx, &addUses, text)
+			_, err = d.count(ctx, addUses, params{{"batch", text}})
 		}
 		if err == nil {
 			continue

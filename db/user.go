@@ -40,18 +40,14 @@ func (User) IsNode() {}
 // EmailVerified tells whether the address was confirmed.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
 
-var userNamed = statement{
-	reads:    true,
-	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = $1 OR u.username_canonical = $1`,
-	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.email_canonical = ?1 OR u.username_canonical = ?1`},
-}
+var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u WHERE u.email_canonical = :canonical OR u.username_canonical = :canonical`)
 
 // UserNamed finds an account by its canonical email address or username, whatever its state; nil when there is none.
 func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
 	var row struct {
 		User User `bun:"embed:u_"`
 	}
-	found, err := d.get(ctx, &userNamed, &row, canonical)
+	found, err := d.queryRow(ctx, userNamed, params{{"canonical", canonical}}, &row)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -63,18 +59,23 @@ func NewUser(now time.Time) *User {
 	return &User{ID: NewUserID(), Role: "user", Status: UserActive, CreatedAt: now, UpdatedAt: now}
 }
 
-var userByID = statement{
-	reads:    true,
-	postgres: `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`,
-	sqlite:   []string{`SELECT ` + userColumns + ` FROM users u WHERE u.id = ?1`},
+// params are the values of a new account.
+func (u *User) params() params {
+	return params{
+		{"user", u.ID}, {"number", u.Number}, {"email", u.Email}, {"email_canonical", u.EmailCanonical},
+		{"email_verified_at", u.EmailVerifiedAt}, {"username", u.Username}, {"username_canonical", u.UsernameCanonical},
+		{"name", u.Name}, {"metadata", u.Metadata}, {"role", u.Role}, {"password_hash", text(u.PasswordHash)}, {"now", u.CreatedAt},
+	}
 }
+
+var userByID = reads("userByID", `SELECT `+userColumns+` FROM users u WHERE u.id = :user`)
 
 // User finds an account, whatever its state; nil when there is none.
 func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
 	var row struct {
 		User User `bun:"embed:u_"`
 	}
-	found, err := d.get(ctx, &userByID, &row, id)
+	found, err := d.queryRow(ctx, userByID, params{{"user", id}}, &row)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -7,87 +7,82 @@ import (
 	"time"
 )
 
-// What administrators and operators do to accounts. An account whose role is admin is out of reach for a caller who may less
+// What administrators and operators do to accounts. An account whose role is admin is out of canManageAdmins for a caller who may less
 // than that role (AZ-07), and the last active administrator stays one (AZ-06).
 
-// lockAdmins locks the account that is $1 and all active administrators, so that of several who are about to go at the same
-// moment the last one sees that it is the last.
-const lockAdmins = `SELECT 1 FROM users WHERE id = $1 OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`
+// lockAdmins locks an account and all active administrators. Of several who stop being administrators at once, the last one
+// sees that it is the last.
+var lockAdmins = onPostgres("lockAdmins", `SELECT 1 FROM users
+WHERE id = :user OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`)
 
-// The condition under which the account that is parameter 1 may stop being an active administrator.
-const (
-	mayGoPostgres = `(role <> 'admin' OR status <> 'ACTIVE'
-  OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> $1))`
-	mayGoSQLite = `(role <> 'admin' OR status <> 'ACTIVE'
-  OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> ?1))`
-)
+// notLastAdmin is the condition under which the account :user may stop being an active administrator.
+const notLastAdmin = `(role <> 'admin' OR status <> 'ACTIVE'
+  OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> :user))`
 
-// Refused says why an administrator's change did not happen. At most one of its parts is set.
-type Refused struct {
-	Absent     bool // there is no such account
-	OutOfReach bool // its role allows more than the caller may
+// Rejection says why an administrator's change did not happen. At most one of its parts is set.
+type Rejection struct {
+	NotFound   bool // there is no such account
+	AdminsOnly bool // its role allows more than the caller may
 	LastAdmin  bool // nobody would be left who can administer
 	Taken      Taken
 }
 
-// refusal reads the answer of a statement that changed nothing. was is the role of the account, "" where there is none.
-func refusal(was string, reach bool) *Refused {
+// rejectionOf reads the answer of a statement that changed nothing. was is the role of the account, "" where there is none.
+func rejectionOf(was string, canManageAdmins bool) *Rejection {
 	switch {
 	case was == "":
-		return &Refused{Absent: true}
-	case was == RoleAdmin && !reach:
-		return &Refused{OutOfReach: true}
+		return &Rejection{NotFound: true}
+	case was == RoleAdmin && !canManageAdmins:
+		return &Rejection{AdminsOnly: true}
 	}
-	return &Refused{LastAdmin: true}
+	return &Rejection{LastAdmin: true}
 }
 
-var createUser = statement{
-	postgres: `WITH u AS (
+var createUser = writes("createUser",
+	`WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
     status, password_hash, created_at, updated_at)
-  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $11, $12, $12
+  SELECT :user, :number, :email, :email_canonical, :email_verified_at, :username, :username_canonical, :name, :metadata, :role, :status, :password_hash, :now, :now
   ON CONFLICT DO NOTHING RETURNING id
-), a AS (` + insertActed + ` SELECT $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27 FROM u
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT count(*) AS n FROM u`,
-	sqlite: []string{
-		`INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
+	`INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name, metadata, role,
   status, password_hash, created_at, updated_at)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?13, ?11, ?12, ?12 WHERE true
+SELECT :user, :number, :email, :email_canonical, :email_verified_at, :username, :username_canonical, :name, :metadata, :role, :status, :password_hash, :now, :now WHERE true
 ON CONFLICT DO NOTHING`,
-		insertActed + ` SELECT ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27 WHERE changes() = 1`,
-		`SELECT changes() AS n`,
-	},
-}
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
+	`SELECT changes() AS n`,
+)
 
 // CreateUser makes an account on behalf of a person, with its event e. When a name is taken nothing is made, and the answer
 // says which. Its number is drawn here. The mails are queued with it.
 func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (*Taken, error) {
 	e.User = u.ID
-	for range drawNumber {
+	for range numberDraws {
 		u.Number = randomNumber()
-		args := []any{
-			u.ID, u.Number, u.Email, u.EmailCanonical, u.EmailVerifiedAt, u.Username, u.UsernameCanonical, u.Name, u.Metadata, u.Role,
-			text(u.PasswordHash), u.CreatedAt, string(u.Status),
-		}
+		p := u.params().with(params{{"status", string(u.Status)}}).with(eventWithActorParams(ctx, e, u.CreatedAt))
 		var made struct {
 			N int `bun:"n"`
 		}
-		queue := func(tx *sql.Tx) error {
-			if made.N == 0 {
-				return nil
+		var queue txStep
+		if len(mails) > 0 {
+			queue = func(tx *sql.Tx) error {
+				if made.N == 0 {
+					return nil
+				}
+				return d.mailIn(ctx, tx, mails...)
 			}
-			return d.queueIn(ctx, tx, mails)
 		}
-		err := d.getMailing(ctx, len(mails) > 0, queue, &createUser, &made, append(args, actedArgs(ctx, e, u.CreatedAt)...)...)
+		_, err := d.queryRow(ctx, createUser, p, &made, after(queue))
 		if err != nil || made.N == 1 {
 			return nil, err
 		}
-		taken, err := d.taken(ctx, u)
+		taken, err := d.taken(ctx, u.ID, &u.EmailCanonical, u.UsernameCanonical)
 		if err != nil || *taken != (Taken{}) {
 			return taken, err
 		}
 	}
-	return nil, errNumbers
+	return nil, errNoFreeNumber
 }
 
 // UserChange says what of an account changes. Parts that are nil or not set stay.
@@ -110,66 +105,61 @@ type UserChange struct {
 	Mails func(was, is *User) []*Mail
 }
 
-var changeUser = statement{
-	postgres: `WITH u AS (
-  UPDATE users SET updated_at = $2, email = coalesce($4, email), email_canonical = coalesce($5, email_canonical),
-    email_verified_at = CASE WHEN $5 IS NULL THEN email_verified_at ELSE $2 END,
-    pending_email = CASE WHEN $5 IS NULL THEN pending_email END,
-    pending_email_canonical = CASE WHEN $5 IS NULL THEN pending_email_canonical END,
-    username = CASE WHEN $6 THEN $7 ELSE username END, username_canonical = CASE WHEN $6 THEN $8 ELSE username_canonical END,
-    name = CASE WHEN $9 THEN $10 ELSE name END, metadata = CASE WHEN $11 THEN $12 ELSE metadata END,
-    role = coalesce($13, role), status = coalesce($14, status)
-  WHERE id = $1 AND ($3 OR role <> 'admin')
-  AND ((coalesce($13, 'admin') = 'admin' AND coalesce($14, 'ACTIVE') = 'ACTIVE') OR ` + mayGoPostgres + `) RETURNING *
+var changeUser = writes("changeUser",
+	`WITH u AS (
+  UPDATE users SET updated_at = :now, email = coalesce(:email, email), email_canonical = coalesce(:email_canonical, email_canonical),
+    email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
+    pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
+    pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
+    username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+    name = CASE WHEN :set_name THEN :name ELSE name END, metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
+    role = coalesce(:role, role), status = coalesce(:status, status)
+  WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
+  AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR `+notLastAdmin+`) RETURNING *
 ), l AS (
-  SELECT id FROM sessions WHERE $14 = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
+  SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
 ), s AS (
-  UPDATE sessions SET revoked_at = $2, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
-  UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u WHERE $5 IS NOT NULL) AND spent_at IS NULL
-), a AS (` + insertActed + ` SELECT $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28 FROM u
-) SELECT ` + userColumns + `, coalesce(x.role, '') AS was
-FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = $1`,
-	sqlite: []string{
-		`UPDATE users SET updated_at = ?2, email = coalesce(?4, email), email_canonical = coalesce(?5, email_canonical),
-  email_verified_at = CASE WHEN ?5 IS NULL THEN email_verified_at ELSE ?2 END,
-  pending_email = CASE WHEN ?5 IS NULL THEN pending_email END,
-  pending_email_canonical = CASE WHEN ?5 IS NULL THEN pending_email_canonical END,
-  username = CASE WHEN ?6 THEN ?7 ELSE username END, username_canonical = CASE WHEN ?6 THEN ?8 ELSE username_canonical END,
-  name = CASE WHEN ?9 THEN ?10 ELSE name END, metadata = CASE WHEN ?11 THEN ?12 ELSE metadata END,
-  role = coalesce(?13, role), status = coalesce(?14, status)
-WHERE id = ?1 AND (?3 OR role <> 'admin')
-AND ((coalesce(?13, 'admin') = 'admin' AND coalesce(?14, 'ACTIVE') = 'ACTIVE') OR ` + mayGoSQLite + `)`,
-		insertActed + ` SELECT ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 WHERE changes() = 1`,
-		`UPDATE sessions SET revoked_at = ?2, revoked_reason = 'suspended'
-WHERE ?14 = 'SUSPENDED' AND user_id = ?1 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
-		`UPDATE one_time_tokens SET spent_at = ?2
-WHERE ?5 IS NOT NULL AND user_id = ?1 AND spent_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
-		`SELECT ` + userColumns + `, coalesce(x.role, '') AS was FROM (SELECT 1) one LEFT JOIN users x ON x.id = ?1
-LEFT JOIN users u ON u.id = ?1 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?15)`,
-	},
-}
+  UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND spent_at IS NULL
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
+) SELECT `+userColumns+`, coalesce(x.role, '') AS was
+FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
+	`UPDATE users SET updated_at = :now, email = coalesce(:email, email), email_canonical = coalesce(:email_canonical, email_canonical),
+  email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
+  pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
+  pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
+  username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+  name = CASE WHEN :set_name THEN :name ELSE name END, metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
+  role = coalesce(:role, role), status = coalesce(:status, status)
+WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
+AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR `+notLastAdmin+`)`,
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended'
+WHERE :status = 'SUSPENDED' AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`UPDATE one_time_tokens SET spent_at = :now
+WHERE :email_canonical IS NOT NULL AND user_id = :user AND spent_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`SELECT `+userColumns+`, coalesce(x.role, '') AS was FROM (SELECT 1) one LEFT JOIN users x ON x.id = :user
+LEFT JOIN users u ON u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
-// ChangeUser changes an account, with its event e, and gives the account after the change. reach tells whether the caller may
-// all that administrators may. Nothing changes where the answer says Refused. A new address makes everything worthless that was
+// ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells whether the caller may
+// all that administrators may. Nothing changes where the answer is a Rejection. A new address makes everything worthless that was
 // mailed before, links to take another one back as well: it is the administrator who knows whose account it is.
-func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach bool, e Event, now time.Time) (*User, *Refused, error) {
+func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, canManageAdmins bool, e Event, now time.Time) (*User, *Rejection, error) {
 	e.User = id
-	args := []any{
-		id, now, reach, c.Email, c.EmailCanonical, c.SetUsername, c.Username, c.UsernameCanonical, c.SetName, c.Name,
-		c.SetMetadata, c.Metadata, c.Role, (*string)(c.Status),
-	}
+	p := params{
+		{"user", id}, {"now", now}, {"can_manage_admins", canManageAdmins}, {"email", c.Email}, {"email_canonical", c.EmailCanonical},
+		{"set_username", c.SetUsername}, {"username", c.Username}, {"username_canonical", c.UsernameCanonical},
+		{"set_name", c.SetName}, {"name", c.Name}, {"set_metadata", c.SetMetadata}, {"metadata", c.Metadata},
+		{"role", c.Role}, {"status", (*string)(c.Status)},
+	}.with(eventWithActorParams(ctx, e, now))
 	var row struct {
 		User User   `bun:"embed:u_"`
 		Was  string `bun:"was"`
 	}
 	var was User
-	before := func(tx *sql.Tx) error {
-		if d.Postgres() {
-			if err := lockBy(ctx, tx, lockAdmins, id); err != nil {
-				return err
-			}
-		}
+	read := func(tx *sql.Tx) error {
 		if c.Mails == nil {
 			return nil
 		}
@@ -181,35 +171,21 @@ func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, reach boo
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &row.User))
 	}
-	_, err := d.getAfter(ctx, before, queue, &changeUser, &row, append(args, actedArgs(ctx, e, now)...)...)
+	_, err := d.queryRow(ctx, changeUser, p, &row, locking(lockAdmins, params{{"user", id}}), before(read), after(queue))
+	blocked := takenBy(err)
 	switch {
-	case isTaken(err):
-		taken, err := d.takenByOthers(ctx, id, c)
-		return nil, &Refused{Taken: *taken}, err
+	case blocked != nil:
+		taken, err := d.taken(ctx, id, c.EmailCanonical, c.UsernameCanonical)
+		if *taken == (Taken{}) {
+			taken = blocked // the other account gave the name up meanwhile
+		}
+		return nil, &Rejection{Taken: *taken}, err
 	case err != nil:
 		return nil, nil, err
 	case row.User.ID.IsZero():
-		return nil, refusal(row.Was, reach), nil
+		return nil, rejectionOf(row.Was, canManageAdmins), nil
 	}
 	return &row.User, nil, nil
-}
-
-var takenByOthers = statement{
-	reads: true,
-	postgres: `SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = $2 AND id <> $1) AS email,
-EXISTS (SELECT 1 FROM users WHERE username_canonical = $3 AND id <> $1) AS username`,
-	sqlite: []string{`SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = ?2 AND id <> ?1) AS email,
-EXISTS (SELECT 1 FROM users WHERE username_canonical = ?3 AND id <> ?1) AS username`},
-}
-
-// takenByOthers says which of the new names is taken: the email where neither is any more.
-func (d *DB) takenByOthers(ctx context.Context, id UserID, c *UserChange) (*Taken, error) {
-	var t Taken
-	_, err := d.get(ctx, &takenByOthers, &t, id, c.EmailCanonical, c.UsernameCanonical)
-	if t == (Taken{}) {
-		t = Taken{Email: c.EmailCanonical != nil, Username: c.EmailCanonical == nil}
-	}
-	return &t, err
 }
 
 // Note says in one word each what of the account changes, for the audit log.

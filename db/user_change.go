@@ -40,61 +40,59 @@ func (c *Change) proof() (hash, address *string) {
 //
 // What was mailed before is worth nothing after a change that it does not know of (OT-03, SE-08). Links to take an address back
 // stay good: whoever took an account over would have them die by changing its password.
-var changeAccount = statement{
-	postgres: `WITH u AS (
-  UPDATE users SET updated_at = $2, name = CASE WHEN $5 THEN $6 ELSE name END,
-    username = CASE WHEN $7 THEN $8 ELSE username END, username_canonical = CASE WHEN $7 THEN $9 ELSE username_canonical END,
-    metadata = CASE WHEN $10 THEN $11 ELSE metadata END, locale = CASE WHEN $20 THEN $21 ELSE locale END,
-    email = CASE WHEN $12 AND ($22 OR email_canonical = $14) THEN $13 ELSE email END,
-    email_canonical = CASE WHEN $12 AND $22 THEN $14 ELSE email_canonical END,
-    email_verified_at = CASE WHEN $12 AND $22 AND email_canonical <> $14 THEN NULL ELSE email_verified_at END,
-    pending_email = CASE WHEN $12 AND NOT $22 AND email_canonical <> $14 THEN $13 WHEN NOT $12 AND NOT $15 THEN pending_email END,
-    pending_email_canonical = CASE WHEN $12 AND NOT $22 AND email_canonical <> $14 THEN $14
-      WHEN NOT $12 AND NOT $15 THEN pending_email_canonical END,
-    password_hash = CASE WHEN $15 THEN $16 ELSE password_hash END,
-    password_disabled_at = CASE WHEN $15 THEN NULL ELSE password_disabled_at END
-  WHERE id = $3 AND status = 'ACTIVE' AND ($4::text IS NULL OR password_hash = $4)
-  AND EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND user_id = $3 AND ` + alivePostgres + `) RETURNING *
+var changeAccount = writes("changeAccount",
+	`WITH u AS (
+  UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
+    username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+    metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END, locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
+    email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
+    email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
+    email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL ELSE email_verified_at END,
+    pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
+    pending_email_canonical = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
+      WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
+    password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
+    password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
+  WHERE id = :user AND status = 'ACTIVE' AND (:proof_hash::text IS NULL OR password_hash = :proof_hash)
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+alivePostgres+`) RETURNING *
 ), x AS (
-  UPDATE sessions SET revoked_at = $2, revoked_reason = $18 WHERE id IN (
-    SELECT id FROM sessions WHERE $17 AND user_id = (SELECT id FROM u) AND id <> $1 AND ` + alivePostgres + ` ORDER BY id FOR UPDATE
+  UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
+    SELECT id FROM sessions WHERE :end_others AND user_id = (SELECT id FROM u) AND id <> :session AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), o AS (
-  UPDATE one_time_tokens SET spent_at = $2 WHERE user_id = (SELECT id FROM u) AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
-    ($15 AND purpose <> 'VERIFY_EMAIL') OR ($12 AND purpose = 'CONFIRM_CHANGE') OR ($12 AND $22 AND address_canonical <> $14))
+  UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u) AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+    (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical))
 ), t AS (
   DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
-    SELECT address FROM throttles WHERE subject = $3 AND $19::text IS NOT NULL AND address IN ($19, '*') ORDER BY address FOR UPDATE)
-), a AS (` + insertEvent + ` SELECT $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35 FROM u
-) SELECT ` + userColumns + `, ` + sessionColumns + `,
+    SELECT address FROM throttles WHERE subject = :user AND :scope::text IS NOT NULL AND address IN (:scope, '*') ORDER BY address FOR UPDATE)
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
+) SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
-FROM u JOIN sessions s ON s.id = $1`,
-	sqlite: []string{
-		`UPDATE users SET updated_at = ?2, name = CASE WHEN ?5 THEN ?6 ELSE name END,
-  username = CASE WHEN ?7 THEN ?8 ELSE username END, username_canonical = CASE WHEN ?7 THEN ?9 ELSE username_canonical END,
-  metadata = CASE WHEN ?10 THEN ?11 ELSE metadata END, locale = CASE WHEN ?20 THEN ?21 ELSE locale END,
-  email = CASE WHEN ?12 AND (?22 OR email_canonical = ?14) THEN ?13 ELSE email END,
-  email_canonical = CASE WHEN ?12 AND ?22 THEN ?14 ELSE email_canonical END,
-  email_verified_at = CASE WHEN ?12 AND ?22 AND email_canonical <> ?14 THEN NULL ELSE email_verified_at END,
-  pending_email = CASE WHEN ?12 AND NOT ?22 AND email_canonical <> ?14 THEN ?13 WHEN NOT ?12 AND NOT ?15 THEN pending_email END,
-  pending_email_canonical = CASE WHEN ?12 AND NOT ?22 AND email_canonical <> ?14 THEN ?14
-    WHEN NOT ?12 AND NOT ?15 THEN pending_email_canonical END,
-  password_hash = CASE WHEN ?15 THEN ?16 ELSE password_hash END,
-  password_disabled_at = CASE WHEN ?15 THEN NULL ELSE password_disabled_at END
-WHERE id = ?3 AND status = 'ACTIVE' AND (?4 IS NULL OR password_hash = ?4)
-AND EXISTS (SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?3 AND ` + aliveSQLite + `)`,
-		insertEvent + ` SELECT ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35 FROM users WHERE id = ?3 AND changes() = 1`,
-		`UPDATE sessions SET revoked_at = ?2, revoked_reason = ?18
-WHERE ?17 AND user_id = ?3 AND id <> ?1 AND ` + aliveSQLite + ` AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
-		`UPDATE one_time_tokens SET spent_at = ?2 WHERE user_id = ?3 AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
-  (?15 AND purpose <> 'VERIFY_EMAIL') OR (?12 AND purpose = 'CONFIRM_CHANGE') OR (?12 AND ?22 AND address_canonical <> ?14)
-) AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
-		`DELETE FROM throttles WHERE subject = ?3 AND ?19 IS NOT NULL AND address IN (?19, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
-		`SELECT ` + userColumns + `, ` + sessionColumns + `,
+FROM u JOIN sessions s ON s.id = :session`,
+	`UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
+  username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+  metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END, locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
+  email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
+  email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
+  email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL ELSE email_verified_at END,
+  pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
+  pending_email_canonical = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
+    WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
+  password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
+  password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
+WHERE id = :user AND status = 'ACTIVE' AND (:proof_hash IS NULL OR password_hash = :proof_hash)
+AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+aliveSQLite+`)`,
+	insertEvent+` SELECT `+eventValues+` FROM users WHERE id = :user AND changes() = 1`,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`UPDATE one_time_tokens SET spent_at = :now WHERE user_id = :user AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+  (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical)
+) AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE subject = :user AND :scope IS NOT NULL AND address IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
-FROM users u JOIN sessions s ON s.id = ?1 WHERE u.id = ?3 AND EXISTS (SELECT 1 FROM audit_events WHERE id = ?23)`,
-	},
-}
+FROM users u JOIN sessions s ON s.id = :session WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+)
 
 // ChangeAccount takes the step and gives the person and the session as they are then. Both are nil when the session is over
 // or the password that was shown is not in force any more. When a name is somebody else's nothing changes, and taken says
@@ -102,17 +100,21 @@ FROM users u JOIN sessions s ON s.id = ?1 WHERE u.id = ?3 AND EXISTS (SELECT 1 F
 //
 // It waits for others who sign in to the account or change it, so that a session that begins beside it by the old password
 // is one of those that end.
-func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (after *Caller, taken *Taken, err error) {
-	hash, address := c.proof()
+func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (changed *Caller, taken *Taken, err error) {
+	hash, scope := c.proof()
 	to, session := c.To, c.By.Session.ID
-	args := []any{
-		session, now, c.By.User.ID, hash, c.Name, to.Name, c.Username, to.Username, to.UsernameCanonical, c.Metadata, to.Metadata,
-		c.Email, to.Email, to.EmailCanonical, c.Password, to.PasswordHash, c.EndOthers, c.Action, address, c.Locale, to.Locale, c.AtOnce,
-	}
 	e := Event{Action: c.Action, Note: c.Note, User: c.By.User.ID, Sess: session}
 	if c.Proof != nil {
 		e.Methods = []AuthMethod{AuthPassword} // the factor that was shown (AU-01)
 	}
+	p := params{
+		{"session", session}, {"now", now}, {"user", c.By.User.ID}, {"proof_hash", hash}, {"set_name", c.Name}, {"name", to.Name},
+		{"set_username", c.Username}, {"username", to.Username}, {"username_canonical", to.UsernameCanonical},
+		{"set_metadata", c.Metadata}, {"metadata", to.Metadata}, {"set_locale", c.Locale}, {"locale", to.Locale},
+		{"set_email", c.Email}, {"email", to.Email}, {"email_canonical", to.EmailCanonical}, {"at_once", c.AtOnce},
+		{"set_password", c.Password}, {"password_hash", to.PasswordHash}, {"end_others", c.EndOthers}, {"reason", c.Action},
+		{"scope", scope},
+	}.with(eventParams(ctx, e, now))
 	var was User
 	var is struct {
 		User    User    `bun:"embed:u_"`
@@ -125,8 +127,8 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (after
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &is.User, is.Taken))
 	}
-	before := func(tx *sql.Tx) error { return d.lockAccount(ctx, tx, c.By.User.ID, &was) }
-	found, err := d.getAfter(ctx, before, mails, &changeAccount, &is, append(args, eventArgs(ctx, e, now)...)...)
+	read := func(tx *sql.Tx) error { return d.lockAccount(ctx, tx, c.By.User.ID, &was) }
+	found, err := d.queryRow(ctx, changeAccount, p, &is, before(read), after(mails))
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
 	}

@@ -11,33 +11,31 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-var errNumbers = errors.New("db: no free number was drawn")
+var errNoFreeNumber = errors.New("db: no free number was drawn")
 
-var register = statement{
-	postgres: `WITH u AS (
+var register = writes("register",
+	`WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
     password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-  SELECT $3, $13, $14, $15, $16, $17, $18, $19, $20, 'ACTIVE', $21, $8, $8, CASE WHEN $12 THEN $8::timestamptz END, $22, $23
+  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at
   ON CONFLICT DO NOTHING RETURNING id
-), s AS (` + insertSession + ` SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9, $10, $11 FROM u WHERE $12
+), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT $3, $24, $1, $8 FROM s WHERE $24::bytea IS NOT NULL
-), a AS (` + insertEvent + ` SELECT $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37 FROM u
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
+), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
-	sqlite: []string{
-		`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
+	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
   password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-SELECT ?3, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 'ACTIVE', ?21, ?8, ?8, CASE WHEN ?12 THEN ?8 END, ?22, ?23 WHERE true
+SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at WHERE true
 ON CONFLICT DO NOTHING`,
-		insertSession + ` SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10, ?11 WHERE changes() = 1 AND ?12
+	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1 AND :sign_in
 ON CONFLICT (number) DO NOTHING`,
-		insertEvent + ` SELECT ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37
-FROM users WHERE id = ?3`,
-		`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT ?3, ?24, ?1, ?8 FROM sessions WHERE id = ?1 AND ?24 IS NOT NULL`,
-		`SELECT (SELECT count(*) FROM users WHERE id = ?3) AS users, (SELECT count(*) FROM sessions WHERE id = ?1) AS sessions`,
-	},
-}
+	insertEvent+` SELECT `+eventValues+`
+FROM users WHERE id = :user`,
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL`,
+	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions WHERE id = :session) AS sessions`,
+)
 
 // Taken says which of a new account's names somebody has already.
 type Taken struct {
@@ -54,24 +52,28 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
 	}
 	e := Event{Action: "register", Note: strings.Join(notes, " "), User: u.ID, Sess: s.ID, Methods: s.Methods}
-	for range drawNumber {
+	for range numberDraws {
 		u.Number, s.Number = randomNumber(), randomNumber()
-		args := append(s.args(), signIn, u.Number, u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical,
-			u.Name, u.Metadata, u.Role, u.PasswordHash, u.Locale, u.EmailVerifiedAt, s.Device)
+		p := u.params().with(s.params()).with(params{
+			{"sign_in", signIn}, {"locale", u.Locale}, {"device", s.Device},
+		}).with(eventParams(ctx, e, u.CreatedAt))
 		var made struct{ Users, Sessions int }
-		queue := func(tx *sql.Tx) error {
-			if made.Users == 0 {
-				return nil
+		var queue txStep
+		if len(mails) > 0 {
+			queue = func(tx *sql.Tx) error {
+				if made.Users == 0 {
+					return nil
+				}
+				return d.mailIn(ctx, tx, mails...)
 			}
-			return d.queueIn(ctx, tx, mails)
 		}
-		if err := d.getMailing(ctx, len(mails) > 0, queue, &register, &made, append(args, eventArgs(ctx, e, u.CreatedAt)...)...); err != nil {
+		if _, err := d.queryRow(ctx, register, p, &made, after(queue)); err != nil {
 			return nil, err
 		}
 		if made.Users == 1 {
 			return nil, d.firstSession(ctx, u, s, signIn && made.Sessions == 0)
 		}
-		taken, err := d.taken(ctx, u)
+		taken, err := d.taken(ctx, u.ID, &u.EmailCanonical, u.UsernameCanonical)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +81,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 			return taken, nil
 		}
 	}
-	return nil, errNumbers
+	return nil, errNoFreeNumber
 }
 
 // firstSession starts the session of a new account in a step of its own, for the rare case that its number was taken.
@@ -89,22 +91,20 @@ func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) er
 	}
 	started, err := d.Login(ctx, &Attempt{User: *u}, s, 1)
 	if err == nil && !started {
-		err = errNumbers
+		err = errNoFreeNumber
 	}
 	return err
 }
 
-var taken = statement{
-	reads: true,
-	postgres: `SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = $1) AS email,
-EXISTS (SELECT 1 FROM users WHERE username_canonical = $2) AS username`,
-	sqlite: []string{`SELECT EXISTS (SELECT 1 FROM users WHERE email_canonical = ?1) AS email,
-EXISTS (SELECT 1 FROM users WHERE username_canonical = ?2) AS username`},
-}
+var taken = reads("taken", `SELECT
+EXISTS (SELECT 1 FROM users WHERE email_canonical = :email_canonical AND id <> :user) AS email,
+EXISTS (SELECT 1 FROM users WHERE username_canonical = :username_canonical AND id <> :user) AS username`)
 
-func (d *DB) taken(ctx context.Context, u *User) (*Taken, error) {
+// taken says which of the names of an account somebody else has.
+func (d *DB) taken(ctx context.Context, id UserID, emailCanonical, usernameCanonical *string) (*Taken, error) {
 	var t Taken
-	_, err := d.get(ctx, &taken, &t, u.EmailCanonical, u.UsernameCanonical)
+	p := params{{"user", id}, {"email_canonical", emailCanonical}, {"username_canonical", usernameCanonical}}
+	_, err := d.queryRow(ctx, taken, p, &t)
 	return &t, err
 }
 
@@ -122,13 +122,4 @@ func takenBy(err error) *Taken {
 		return nil
 	}
 	return &t
-}
-
-// isTaken tells whether a statement failed because a value that has to be unique is somebody else's.
-func isTaken(err error) bool {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.Code == "23505" // unique_violation
-	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }

@@ -52,7 +52,7 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if !until.IsZero() {
 		before = until.Add(noteSlack)
 	}
-	n, err := database.Dependents(ctx, before, token.NewCodec(master, time.Now).APIKeyLabel(), now)
+	n, err := database.SecretUsage(ctx, before, token.NewCodec(master, time.Now).APIKeyLabel(), now)
 	if err != nil {
 		return err
 	}

@@ -20,15 +20,15 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 		return nil, err
 	}
 	switch erased {
-	case db.NotAlive:
+	case db.EraseSessionOver:
 		return nil, r.superseded(ctx, nil, "")
-	case db.LastAdmin:
+	case db.EraseLastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
 		errs, err := userErrors(
 			r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}),
 		)
 		return &graph.BasicPayload{UserErrors: errs}, err
-	case db.Gone:
+	case db.EraseDone:
 		r.clearEndedCookie(ctx, c.Caller.Session.ID, false)
 	}
 	return &graph.BasicPayload{UserErrors: noErrors()}, nil

@@ -88,7 +88,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	if err != nil {
 		return nil, err
 	}
-	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
+	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
 			return orStale(r.confirmChange(ctx, m))
 		}
@@ -104,7 +104,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
-func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, error) {
+func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.User, error) {
 	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{
 		NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified(),
 	})
@@ -117,8 +117,8 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.Mailed) (*db.User, e
 
 // confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account
 // (OT-15).
-func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.Mailed) (*db.User, error) {
-	m, err := r.DB.Mailed(ctx, m.Token.ID)
+func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.TokenWithUser) (*db.User, error) {
+	m, err := r.DB.TokenWithUser(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -22,19 +22,19 @@ type tokenInput struct {
 
 // redeemableToken finds a token and checks that it can be redeemed. Every fault reads alike (OT-04). It changes only
 // the count of wrong codes. The token may still be redeemed or revoked before redeem: see there.
-func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.Mailed, error) {
+func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.TokenWithUser, error) {
 	m, err := r.findToken(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if reason := m.Why(r.now(), in.purposes...); reason != "" {
+	if reason := m.RejectReason(r.now(), in.purposes...); reason != "" {
 		return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
 	}
 	return m, nil
 }
 
 // findToken finds a token, whether it can be redeemed or not.
-func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.Mailed, error) {
+func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithUser, error) {
 	canonical := ""
 	if in.email != nil {
 		var err error
@@ -48,7 +48,7 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.Mailed, er
 	} else if id, err = r.tokenByCode(ctx, in, canonical); err != nil {
 		return nil, err
 	}
-	m, err := r.DB.Mailed(ctx, id)
+	m, err := r.DB.TokenWithUser(ctx, id)
 	switch {
 	case err != nil:
 		return nil, err
@@ -87,7 +87,7 @@ func orStale(user *db.User, err error) (*db.User, error) {
 
 // redeem redeems a token by the function write, and rejects a token that can not be redeemed.
 func (r *resolver) redeem(
-	ctx context.Context, in tokenInput, m *db.Mailed, write func(*db.Mailed) (*db.User, error),
+	ctx context.Context, in tokenInput, m *db.TokenWithUser, write func(*db.TokenWithUser) (*db.User, error),
 ) (*db.User, error) {
 	user, reason, err := r.tryRedeem(ctx, in, m, write)
 	if err == nil && reason != "" {
@@ -98,23 +98,23 @@ func (r *resolver) redeem(
 
 // tryRedeem is redeem, but gives the reason of a rejection. After errStale it reads the token again and retries once.
 func (r *resolver) tryRedeem(
-	ctx context.Context, in tokenInput, m *db.Mailed, write func(*db.Mailed) (*db.User, error),
+	ctx context.Context, in tokenInput, m *db.TokenWithUser, write func(*db.TokenWithUser) (*db.User, error),
 ) (user *db.User, reason string, err error) {
 	for range 2 {
-		if reason = m.Why(r.now(), in.purposes...); reason != "" {
+		if reason = m.RejectReason(r.now(), in.purposes...); reason != "" {
 			return nil, reason, nil
 		}
 		if user, err = write(m); !errors.Is(err, errStale) {
 			return user, "", err
 		}
-		if m, err = r.DB.Mailed(ctx, m.Token.ID); err != nil {
+		if m, err = r.DB.TokenWithUser(ctx, m.Token.ID); err != nil {
 			return nil, "", err
 		}
 		if m == nil {
 			return nil, "unknown_token", nil
 		}
 	}
-	return nil, cmp.Or(m.Why(r.now(), in.purposes...), "overtaken"), nil
+	return nil, cmp.Or(m.RejectReason(r.now(), in.purposes...), "overtaken"), nil
 }
 
 // rejectToken records why a token can not be redeemed. The error does not tell the caller why.

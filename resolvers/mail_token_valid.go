@@ -34,6 +34,6 @@ func (q queries) TokenIsValid(
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err
 	}
-	valid := err == nil && m.Why(q.now(), in.purposes...) == ""
+	valid := err == nil && m.RejectReason(q.now(), in.purposes...) == ""
 	return &valid, nil
 }

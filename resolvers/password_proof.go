@@ -33,7 +33,7 @@ func (r *resolver) checkCurrentPassword(
 		return nil, nil, atField(err, field)
 	}
 	a, leave, err = r.attempt(ctx, db.Identifier{
-		Account: c.User.ID, StandIn: c.User.ID.UUID, Address: clientIP(ctx),
+		Account: c.User.ID, Pseudonym: c.User.ID.UUID, Address: clientIP(ctx),
 		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func (r *resolver) resetPassword(
 	if err != nil {
 		return nil, err
 	}
-	user, err := r.redeem(ctx, in, m, func(m *db.Mailed) (*db.User, error) {
+	user, err := r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		notice := r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})
 		return orStale(r.DB.ResetPassword(ctx, m, hash, note, r.now(), notice...))
 	})

@@ -55,14 +55,14 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 }
 
 // logoutTarget names the session that is meant: that of the refresh token where one is given, else that of the request.
-func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.Ending, err error) {
+func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.LogoutTarget, err error) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {
 			id, generation, err := r.Codec.ParseRefresh(*text)
 			if err != nil {
 				return end, errRefreshToken()
 			}
-			return db.Ending{
+			return db.LogoutTarget{
 				Session: db.SessionIDFrom(id), Generation: &generation, NotBefore: r.now().Add(-r.RefreshGrace),
 			}, nil
 		}

@@ -105,7 +105,7 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
-	copy(who.StandIn[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
+	copy(who.Pseudonym[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
 	who.Address, who.Device = clientIP(ctx), r.deviceID(ctx)
 	return who, nil
 }

@@ -45,13 +45,13 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 }
 
 // adminError words why a change did not happen; nil when it did.
-func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Refused) error {
+func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Rejection) error {
 	switch {
 	case no == nil:
 		return nil
-	case no.Absent:
+	case no.NotFound:
 		return errNoUser()
-	case no.OutOfReach:
+	case no.AdminsOnly:
 		return r.forbidden(ctx, c)
 	case no.LastAdmin:
 		return fault.New(

@@ -120,7 +120,7 @@ func (o *Observer) Field(ctx context.Context, operation, field string) (context.
 	}
 }
 
-// Statement is one statement of the database: see db.Seen, which this is made of.
+// Statement is one statement of the database: see db.QueryEvent, which this is made of.
 type Statement interface {
 	Name() string
 	SQL() string

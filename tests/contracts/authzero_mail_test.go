@@ -346,7 +346,7 @@ func TestOT19_ZeroEmailChange(t *testing.T) {
 			Matched(t, http.StatusOK, fmt.Sprintf(harness.UserTemplate, "new_email@hey.com"))
 		l := linkedLetter(t, s, "new_email@hey.com", db.MailVerifyEmail, zeroVerification, 48*time.Hour)
 		notice := s.Letter(t, zeroMail, db.MailEmailChanged)
-		if notice.Mail.Link != "" || notice.Token == "" || notice.Letter.Token.ExpiresAt.Sub(notice.Letter.Token.CreatedAt) != 72*time.Hour {
+		if notice.Mail.Link != "" || notice.Token == "" || notice.ResolvedMail.Token.ExpiresAt.Sub(notice.ResolvedMail.Token.CreatedAt) != 72*time.Hour {
 			t.Errorf("the notice links to %q", notice.Mail.Link)
 		}
 		s.REST(t, "GET /identity/email_verification"+verification("new_email@hey.com", l.Token), "").Empty(t)

@@ -21,7 +21,7 @@ func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.Mai
 	if l.Mail.Link != i.App.PublicURL+link || l.Token == "" {
 		t.Errorf("%s to %s links to %q, want %s", kind, address, l.Mail.Link, link)
 	}
-	if got := l.Letter.Token.ExpiresAt.Sub(l.Letter.Token.CreatedAt); got != lives {
+	if got := l.ResolvedMail.Token.ExpiresAt.Sub(l.ResolvedMail.Token.CreatedAt); got != lives {
 		t.Errorf("the token of %s lives for %v, want %v", kind, got, lives)
 	}
 	return l

@@ -14,7 +14,7 @@ import (
 
 // Letter is a mail with what its reader finds in it.
 type Letter struct {
-	*db.Letter
+	*db.ResolvedMail
 	Token, Code string // "" for none
 }
 
@@ -37,7 +37,7 @@ func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Let
 		if !strings.EqualFold(l.Mail.Address, address) || kind != "" && l.Mail.Kind != kind {
 			continue
 		}
-		out := Letter{Letter: l}
+		out := Letter{ResolvedMail: l}
 		if l.Token != nil {
 			out.Token, out.Code = codec.OneTime(l.Token.ID.UUID).Reveal(), codec.Code(l.Token.ID.UUID).Reveal()
 		}

@@ -153,7 +153,7 @@ func TestOT11_TwoChanges(t *testing.T) {
 		}
 		// The former address hears of it, with a link to take it back.
 		told := i.Letter(t, "ada@example.com", db.MailEmailChanged)
-		if told.Letter.Token.Purpose != db.PurposeCancelChange || told.Letter.Token.Address != "ada@example.com" ||
+		if told.ResolvedMail.Token.Purpose != db.PurposeCancelChange || told.ResolvedMail.Token.Address != "ada@example.com" ||
 			told.Mail.Data.NewAddress != "second@example.com" {
 			t.Errorf("%+v", told.Mail)
 		}

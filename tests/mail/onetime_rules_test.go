@@ -152,7 +152,7 @@ func TestOT04_NothingMatchesBlank(t *testing.T) {
 			l, address := a.get(t, i, s, who)
 			texts := []string{
 				"", " ", "null", "0", "000000", "true", "[]", "{}", "undefined", "%", "ot1.", l.Token + "\n", " " + l.Token, l.Token + "A", l.Token[:len(l.Token)-1],
-				strings.ToUpper(l.Token), l.Letter.Token.ID.String(), "ot1." + l.Letter.Token.ID.String() + ".", strings.Repeat("9", 5000),
+				strings.ToUpper(l.Token), l.ResolvedMail.Token.ID.String(), "ot1." + l.ResolvedMail.Token.ID.String() + ".", strings.Repeat("9", 5000),
 				l.Code[:5], l.Code + "0", "-" + l.Code[1:], "\u0661\u0662\u0663\u0664\u0665\u0666", strings.TrimPrefix(l.Token, "ot1."), "rt1." + l.Token[4:], "st1." + l.Token[4:],
 			}
 			for _, text := range texts {

@@ -16,7 +16,7 @@ func takeBack(u *db.User, address string, confirmed bool, at time.Time) *db.Mail
 	}
 }
 
-func resolved(t *testing.T, d *db.DB, m *db.Mail, at time.Time) *db.Letter {
+func resolved(t *testing.T, d *db.DB, m *db.Mail, at time.Time) *db.ResolvedMail {
 	t.Helper()
 	l, err := d.Resolve(t.Context(), m.ID, at)
 	if err != nil || l == nil {
@@ -25,7 +25,7 @@ func resolved(t *testing.T, d *db.DB, m *db.Mail, at time.Time) *db.Letter {
 	return l
 }
 
-func takenBack(t *testing.T, d *db.DB, l *db.Letter, at time.Time) string {
+func takenBack(t *testing.T, d *db.DB, l *db.ResolvedMail, at time.Time) string {
 	t.Helper()
 	u, taken, err := d.CancelEmailChange(t.Context(), l.Token.ID.UUID, at)
 	if err != nil || taken != nil {
@@ -47,7 +47,7 @@ func TestOT11_TakeBackOutOfOrder(t *testing.T) {
 		thief := takeBack(u, "thief@example.net", false, noon().Add(time.Millisecond))
 		queue(t, d, owner, thief)
 		at := noon().Add(time.Second)
-		of := map[*db.Mail]*db.Letter{}
+		of := map[*db.Mail]*db.ResolvedMail{}
 		for _, m := range []*db.Mail{thief, owner} {
 			of[m] = resolved(t, d, m, at)
 		}

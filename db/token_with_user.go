@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Mailed is a one-time token with the account that it is for, as they are at a moment.
-type Mailed struct {
+// TokenWithUser is a one-time token with the account that it is for, as they are at a moment.
+type TokenWithUser struct {
 	Token OneTimeToken `bun:"embed:t_"`
 	User  User         `bun:"embed:u_"`
 }
 
-// Why says for the audit log why a token is good for none of these purposes at a time; "" for one that is good. It reads and
+// RejectReason says for the audit log why a token is good for none of these purposes at a time; "" for one that is good. It reads and
 // decides nothing: what is redeemed is decided by the statement that redeems it.
-func (m *Mailed) Why(now time.Time, purposes ...Purpose) string {
+func (m *TokenWithUser) RejectReason(now time.Time, purposes ...Purpose) string {
 	t, u := &m.Token, &m.User
 	switch {
 	case !slices.Contains(purposes, t.Purpose):
@@ -27,14 +27,14 @@ func (m *Mailed) Why(now time.Time, purposes ...Purpose) string {
 		return "expired"
 	case u.Status != UserActive:
 		return "suspended"
-	case !t.speaksOf(u):
+	case !t.matchesAddress(u):
 		return "address_changed"
 	}
 	return ""
 }
 
-// speaksOf tells whether the address of a token is still what it was when it was mailed (OT-01).
-func (t *OneTimeToken) speaksOf(u *User) bool {
+// matchesAddress tells whether the address of a token is still what it was when it was mailed (OT-01).
+func (t *OneTimeToken) matchesAddress(u *User) bool {
 	switch t.Purpose {
 	case PurposeConfirmChange:
 		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == t.AddressCanonical
@@ -46,7 +46,7 @@ func (t *OneTimeToken) speaksOf(u *User) bool {
 }
 
 // Confirmed tells whether the token once confirmed the address that the account has, within its life (OT-15).
-func (m *Mailed) Confirmed(now time.Time) bool {
+func (m *TokenWithUser) Confirmed(now time.Time) bool {
 	t, u := &m.Token, &m.User
 	return (t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange) && t.Redeemed && t.ExpiresAt.After(now) &&
 		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
@@ -56,18 +56,12 @@ const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_
 t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at, t.expires_at AS t_expires_at,
 t.spent_at AS t_spent_at, t.redeemed AS t_redeemed`
 
-var mailed = statement{
-	reads:    true,
-	postgres: `SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1`,
-	sqlite: []string{
-		`SELECT ` + tokenColumns + `, ` + userColumns + ` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = ?1`,
-	},
-}
+var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = :token`)
 
-// Mailed reads a one-time token and its account; nil when there is none such.
-func (d *DB) Mailed(ctx context.Context, id TokenID) (*Mailed, error) {
-	var m Mailed
-	found, err := d.get(ctx, &mailed, &m, id)
+// TokenWithUser reads a one-time token and its account; nil when there is none such.
+func (d *DB) TokenWithUser(ctx context.Context, id TokenID) (*TokenWithUser, error) {
+	var m TokenWithUser
+	found, err := d.queryRow(ctx, tokenWithUser, params{{"token", id}}, &m)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Letter is a mail that can be sent, to whom, and with which token.
-type Letter struct {
+// ResolvedMail is a mail that can be sent, to whom, and with which token.
+type ResolvedMail struct {
 	Mail  Mail
 	User  User
 	Token *OneTimeToken // nil for none
@@ -22,21 +22,21 @@ type Letter struct {
 // A mail that was asked for by an address goes to the address as the account has it, and not as somebody wrote it (OT-10). A
 // new token makes the ones before it worthless (OT-03), but for those that take back another address: whoever took an account over
 // would have the link of its owner die by a second change.
-func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*Letter, error) {
-	var letter *Letter
+func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMail, error) {
+	var mail *ResolvedMail
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
-		letter, err = d.resolveIn(ctx, tx, id, now)
+		mail, err = d.resolveIn(ctx, tx, id, now)
 		return err
 	})
-	return letter, wrap(err, "resolve a mail")
+	return mail, wrap(err, "resolve a mail")
 }
 
-func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*Letter, error) {
-	var l Letter
+func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*ResolvedMail, error) {
+	var l ResolvedMail
 	mail := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued)
 	if err := mail.Scan(ctx); err != nil {
-		return nil, absent(err)
+		return nil, ignoreNoRows(err)
 	}
 	user := tx.NewSelect().Model(&l.User)
 	if l.Mail.UserID.IsZero() {
@@ -51,17 +51,17 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	if err != nil || !wanted(&l) {
+	if err != nil || !stillApplies(&l) {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
 	}
 	if err := mail.Scan(ctx); err != nil { // as it is now that the account is ours
-		return nil, absent(err)
+		return nil, ignoreNoRows(err)
 	}
 	if l.Mail.ResolvedAt == nil {
-		err = address(ctx, tx, &l, now)
+		err = resolveRecipient(ctx, tx, &l, now)
 	} else if !l.Mail.TokenID.IsZero() {
-		return again(ctx, tx, &l, now)
+		return reuseToken(ctx, tx, &l, now)
 	}
 	if err != nil {
 		return nil, err
@@ -69,33 +69,33 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 	return &l, nil
 }
 
-// again is for a further attempt, which has the token of the first. One that expired while the mail could not be sent gives way
+// reuseToken is for a further attempt, which has the token of the first. One that expired while the mail could not be sent gives way
 // to another: a mail does not begin with a link that is over.
-func again(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (*Letter, error) {
+func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*ResolvedMail, error) {
 	l.Token = &OneTimeToken{}
 	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
 	if err == nil && (l.Token.SpentAt != nil || l.Token.ExpiresAt.After(now)) {
 		return l, nil
 	}
-	if absent(err) != nil {
+	if ignoreNoRows(err) != nil {
 		return nil, err
 	}
-	return l, address(ctx, tx, l, now)
+	return l, resolveRecipient(ctx, tx, l, now)
 }
 
-// address writes on a mail to whom it goes, and makes its token.
-func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err error) {
+// resolveRecipient writes on a mail to whom it goes, and makes its token.
+func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (err error) {
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
 	l.Token = nil
-	if over, err := overtakenIn(ctx, tx, &l.Mail, now); err != nil {
+	if over, err := isSuperseded(ctx, tx, &l.Mail, now); err != nil {
 		return err
 	} else if over {
 		l.Mail.TTLSeconds, l.Mail.TokenID = 0, TokenID{}
 	}
 	if l.Mail.Purpose() != "" {
-		if l.Token, err = issueIn(ctx, tx, &l.Mail, now); err != nil {
+		if l.Token, err = issueToken(ctx, tx, &l.Mail, now); err != nil {
 			return err
 		}
 		l.Mail.TokenID = l.Token.ID
@@ -105,8 +105,8 @@ func address(ctx context.Context, tx bun.Tx, l *Letter, now time.Time) (err erro
 	return err
 }
 
-// wanted tells whether a mail still makes sense for the account as it is now.
-func wanted(l *Letter) bool {
+// stillApplies tells whether a mail still makes sense for the account as it is now.
+func stillApplies(l *ResolvedMail) bool {
 	m, u := &l.Mail, &l.User
 	if u.Email == nil || u.Status != UserActive {
 		return false

@@ -7,10 +7,10 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// inheritIn gives the token of a link that takes an address back the moment of the change, whenever its mail is made out: which
+// inheritChangeTime gives the token of a link that takes an address back the moment of the change, whenever its mail is made out: which
 // address came first is not a matter of the order of mails. And an address that had been confirmed when it was first replaced stays
 // so, whatever was made of it since: the new token makes the one that knew of it worthless.
-func inheritIn(ctx context.Context, tx bun.Tx, t *OneTimeToken, m *Mail, now time.Time) error {
+func inheritChangeTime(ctx context.Context, tx bun.Tx, t *OneTimeToken, m *Mail, now time.Time) error {
 	if t.Purpose != PurposeCancelChange {
 		return nil
 	}
@@ -25,9 +25,9 @@ func inheritIn(ctx context.Context, tx bun.Tx, t *OneTimeToken, m *Mail, now tim
 	return err
 }
 
-// overtakenIn tells whether a mail with a link to take an address back was overtaken: its link would have ended by now, or an
+// isSuperseded tells whether a mail with a link to take an address back was overtaken: its link would have ended by now, or an
 // address from before its change was put back meanwhile, which this link must not undo.
-func overtakenIn(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (bool, error) {
+func isSuperseded(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (bool, error) {
 	if m.Purpose() != PurposeCancelChange {
 		return false, nil
 	}
