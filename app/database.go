@@ -30,7 +30,7 @@ func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error
 	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it"
 	dsn, err := settings.ExistingDSN()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database in %s: %s", settings.DataDir, advice)
+		return nil, fmt.Errorf("there is no database in %s; %s", settings.DataDir, advice)
 	}
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error
 	}
 	empty, err := database.Empty(ctx)
 	if err == nil && empty {
-		err = errors.New("the database is empty: " + advice)
+		err = errors.New("the database is empty; " + advice)
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
@@ -56,8 +56,8 @@ func ensureSchema(ctx context.Context, settings *config.Settings, database *db.D
 	} else if pending, failed := database.Pending(ctx); failed != nil {
 		err = failed
 	} else if pending > 0 {
-		err = errors.New("the schema of the database is older than this server, and DRAGOMAN_MIGRATE is off. " +
-			"Run: dragoman migrate")
+		err = errors.New("database: the schema is older than this server and DRAGOMAN_MIGRATE is off; " +
+			"run: dragoman migrate")
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
