@@ -31,7 +31,11 @@ func (s *Server) observe(ctx context.Context) error {
 	s.DB.Observe(func(ctx context.Context, s db.Seen) { o.Statement(ctx, s, s.Start, s.Took, s.Err) })
 	hasher.Observe(o.HashWaited)
 	o.HashQueue(hasher.Load)
-	o.Pools(s.DB.Pools)
+	o.Pools(func(add observe.AddPool) {
+		for name, p := range s.DB.Pools() {
+			add(name, p.MaxOpenConnections, p.OpenConnections, p.InUse, p.WaitCount, p.WaitDuration)
+		}
+	})
 	s.Observer = o
 	return nil
 }
