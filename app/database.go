@@ -10,8 +10,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 )
 
-// OpenDB opens the database of the settings and sees to its schema: brings it up to date, or, where that is switched
-// off, refuses one that is not.
+// OpenDB opens the database of the settings and migrates its schema. With DRAGOMAN_MIGRATE off it refuses an outdated
+// schema.
 func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	dsn, err := settings.DSN()
 	if err != nil {
@@ -24,8 +24,8 @@ func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	return ensureSchema(ctx, settings, database)
 }
 
-// OpenExisting is OpenDB for commands that are about what a server has done already. Where there is no such database,
-// they were started with other settings than the server, and to make one would look like success.
+// OpenExisting is OpenDB for commands about the data of a server. It creates no database: a missing one means that the
+// command has other settings than the server.
 func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it"
 	dsn, err := settings.ExistingDSN()
@@ -49,7 +49,7 @@ func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error
 	return ensureSchema(ctx, settings, database)
 }
 
-// ensureSchema closes the database where it fails.
+// ensureSchema migrates the schema, or refuses an outdated one. It closes the database on failure.
 func ensureSchema(ctx context.Context, settings *config.Settings, database *db.DB) (_ *db.DB, err error) {
 	if settings.Migrate {
 		err = database.Migrate(ctx)
