@@ -200,7 +200,7 @@ func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(
 		case <-ticks.C:
 		}
 		if err := do(ctx); err != nil && ctx.Err() == nil {
-			log.Error("housekeeping", "error", err)
+			log.Error("housekeeping: a task failed; it runs again", "error", err)
 		}
 	}
 }

@@ -177,10 +177,11 @@ func (s *Server) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeWithin)
 	defer cancel()
 	if err := errors.Join(s.DB.Flush(ctx), s.Mail.Stop(ctx)); err != nil {
-		s.options.Log.Warn("last uses and calls of dialects were not written, or mails not finished", "error", err)
+		s.options.Log.Warn("shutdown: last uses or dialect calls were not written, or mails are unfinished; "+
+			"the next start sends the mails", "error", err)
 	}
 	if err := s.Observer.Close(ctx); err != nil {
-		s.options.Log.Warn("the last spans were not sent", "error", err)
+		s.options.Log.Warn("traces: the last spans were not sent; check OTEL_EXPORTER_OTLP_ENDPOINT", "error", err)
 	}
 	return s.DB.Close()
 }

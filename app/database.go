@@ -10,8 +10,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 )
 
-// OpenDB opens the database of the settings and sees to its schema: brings it up to date, or, where that is switched
-// off, refuses one that is not.
+// OpenDB opens the database of the settings and migrates its schema. With DRAGOMAN_MIGRATE off it refuses an outdated
+// schema.
 func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	dsn, err := settings.DSN()
 	if err != nil {
@@ -24,13 +24,13 @@ func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	return ensureSchema(ctx, settings, database)
 }
 
-// OpenExisting is OpenDB for commands that are about what a server has done already. Where there is no such database,
-// they were started with other settings than the server, and to make one would look like success.
+// OpenExisting is OpenDB for commands about the data of a server. It creates no database: a missing one means that the
+// command has other settings than the server.
 func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it"
 	dsn, err := settings.ExistingDSN()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database in %s: %s", settings.DataDir, advice)
+		return nil, fmt.Errorf("there is no database in %s; %s", settings.DataDir, advice)
 	}
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error
 	}
 	empty, err := database.Empty(ctx)
 	if err == nil && empty {
-		err = errors.New("the database is empty: " + advice)
+		err = errors.New("the database is empty; " + advice)
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
@@ -49,15 +49,15 @@ func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error
 	return ensureSchema(ctx, settings, database)
 }
 
-// ensureSchema closes the database where it fails.
+// ensureSchema migrates the schema, or refuses an outdated one. It closes the database on failure.
 func ensureSchema(ctx context.Context, settings *config.Settings, database *db.DB) (_ *db.DB, err error) {
 	if settings.Migrate {
 		err = database.Migrate(ctx)
 	} else if pending, failed := database.Pending(ctx); failed != nil {
 		err = failed
 	} else if pending > 0 {
-		err = errors.New("the schema of the database is older than this server, and DRAGOMAN_MIGRATE is off. " +
-			"Run: dragoman migrate")
+		err = errors.New("database: the schema is older than this server and DRAGOMAN_MIGRATE is off; " +
+			"run: dragoman migrate")
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close())

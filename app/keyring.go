@@ -158,7 +158,7 @@ func (k *Keyring) read(ctx context.Context) error {
 // hold swaps what is held, all at once, when the rows are others.
 func (k *Keyring) hold(rows []db.SigningKey) error {
 	if !has(rows, db.KeyActive) {
-		return errors.New("the database has no active signing key")
+		return errors.New("signing keys: the database has no active key; restore the table from a backup")
 	}
 	var names []string
 	for _, row := range rows {

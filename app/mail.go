@@ -14,8 +14,7 @@ import (
 // Mail is the part of a server that sends mails.
 type Mail struct{ worker *db.MailWorker }
 
-// startMail begins to send the mails of the database: to the mail server of the settings, or without one to the local
-// mailbox, where being found out about is all that happens to them.
+// startMail starts the mail worker. Without SMTP, mails are resolved but not sent; the local mailbox shows them.
 func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	if s.settings.MailOff {
 		return &Mail{}, nil
@@ -34,8 +33,8 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	return &Mail{worker}, err
 }
 
-// Stop takes up no further mails, and waits for those under way until ctx ends. What was not finished then is sent by
-// another server, or after the next start.
+// Stop accepts no further mails and waits for those in progress until ctx ends. Another server, or the next start, sends
+// the rest.
 func (m *Mail) Stop(ctx context.Context) error {
 	if m == nil || m.worker == nil {
 		return nil
@@ -43,7 +42,7 @@ func (m *Mail) Stop(ctx context.Context) error {
 	return m.worker.Stop(ctx)
 }
 
-// sendBySMTP words a mail at the moment at which it is sent, and sends it.
+// sendBySMTP gives the function that renders a mail and sends it at once, so that no rendered mail is stored.
 func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.ResolvedMail) error, error) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
@@ -56,16 +55,14 @@ func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.
 		Password: settings.SMTP.Password.Reveal(),
 	}, domain)
 	if err != nil {
-		return nil, errors.New(
-			"DRAGOMAN_SMTP_URL: this mail server can not be used",
-		) // the reason may hold the password
+		// The cause may hold the password.
+		return nil, errors.New("DRAGOMAN_SMTP_URL: the mail server cannot be used; check host, port and credentials")
 	}
 	return func(ctx context.Context, l *db.ResolvedMail) error {
 		words, err := letters.Render(l)
 		if err != nil {
-			return errors.New(
-				"the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES",
-			) // the reason may hold its text
+			// The cause may hold text of the mail.
+			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES")
 		}
 		err = sender.Send(ctx, mail.Envelope{
 			MessageID: l.Mail.ID.String() + "@" + domain, From: from, To: l.Mail.Address, Date: l.Mail.CreatedAt,

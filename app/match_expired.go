@@ -5,10 +5,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// MatchExpired makes the function by which dialects tell what a credential is beside a refresh token, of either form:
-// lapsed says that it is an access token of the same session that was good until it expired, other that it is one of
-// another session, expired or not. It asks no database: whether the session lives shows when the refresh token is
-// swapped.
+// MatchExpired gives the function that compares a credential with a refresh token. lapsed: an expired access token of the same
+// session. other: an access token of another session. It asks no database: the refresh shows whether the session lives.
 func (k *Keyring) MatchExpired(codec *token.Codec) func(credential, refresh string) (lapsed, other bool) {
 	return func(credential, refresh string) (lapsed, other bool) {
 		id, _, err := codec.ParseRefresh(refresh)

@@ -31,7 +31,11 @@ func (s *Server) observe(ctx context.Context) error {
 	s.DB.Observe(func(ctx context.Context, e db.QueryEvent) { o.Statement(ctx, e, e.Start, e.Took, e.Err) })
 	hasher.Observe(o.HashWaited)
 	o.HashQueue(hasher.Load)
-	o.Pools(s.DB.Pools)
+	o.Pools(func(add observe.AddPool) {
+		for name, p := range s.DB.Pools() {
+			add(name, p.MaxOpenConnections, p.OpenConnections, p.InUse, p.WaitCount, p.WaitDuration)
+		}
+	})
 	s.Observer = o
 	return nil
 }

@@ -42,7 +42,7 @@ func SigningRows(
 		rows, err = database.SigningKeys(ctx) // another server may have been first
 	}
 	if err == nil && !has(rows, db.KeyActive) {
-		err = errors.New("the database has no active signing key")
+		err = errors.New("signing keys: the database has no active key; restore the table from a backup")
 	}
 	return rows, err
 }
@@ -73,14 +73,14 @@ func openKeys(
 		if !ok {
 			der, err := seal.Open(row.Sealed, sealedAt(row.KID))
 			if err != nil {
-				return nil, errors.New("the signing key in the database was sealed under another secret: " +
+				return nil, errors.New("the signing key in the database was sealed under another secret; " +
 					"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with, or add that secret to DRAGOMAN_SECRET_PREVIOUS")
 			}
 			if key, err = token.ParseKey(der); err != nil {
 				return nil, err
 			}
 			if key.KID != row.KID || key.Alg != row.Alg {
-				return nil, errors.New("a signing key in the database is not what its row says")
+				return nil, errors.New("signing keys: a key in the database does not match its row; restore the table from a backup")
 			}
 		}
 		keys = append(keys, key)

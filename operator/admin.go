@@ -50,9 +50,9 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 	case err != nil:
 		return err
 	case taken != nil && taken.Email:
-		return fmt.Errorf("there is an account with the email address %s already", original)
+		return fmt.Errorf("%s: an account has this email address already; choose another one", original)
 	case taken != nil:
-		return fmt.Errorf("the username %s is taken", username)
+		return fmt.Errorf("%s: the username is taken; choose another one", username)
 	}
 	_, err = fmt.Fprintf(
 		stdout, "Made the administrator %s (%s).\nPassword, shown this once: %s\n", original, u.ID, chosen,

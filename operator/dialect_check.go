@@ -23,7 +23,7 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-var errDialect = errors.New("the dialect does not do what its file says")
+var errDialect = errors.New("dialect: an example failed; correct the file or the example")
 
 // CheckDialect reads a dialect file as the server would at start, beside the dialects that are served, and runs its
 // examples, each on a server and a database of its own that are gone afterwards.

@@ -92,7 +92,7 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 }
 
 var errAlready = errors.New(
-	"somebody else rotates the keys at this moment; nothing was changed here. See: dragoman keys list",
+	"signing keys: they were rotated concurrently and nothing was changed here; see: dragoman keys list",
 )
 
 // terminal says in the audit log that somebody at the machine did it.

@@ -108,8 +108,8 @@ func TestCreateAdmin(t *testing.T) {
 			t.Errorf("the password does not fit: %v", err)
 		}
 		for _, c := range []struct{ email, username, says string }{
-			{"root@EXAMPLE.com", "", "there is an account"},
-			{"x@example.com", "the.ROOT", "is taken"},
+			{"root@EXAMPLE.com", "", "an account has this email address"},
+			{"x@example.com", "the.ROOT", "the username is taken"},
 			{"nonsense", "", "Please enter a valid email"},
 			{"x@example.com", "admin", "reserved"},
 		} {
@@ -144,7 +144,7 @@ func TestSetRole(t *testing.T) {
 			{"bobby", "user", "", "bobby is the last administrator who can sign in"},
 			{"ADA.L", "admin", `^ADA\.L \(user_[0-9a-z]{26}\) had the role user and has the role admin now\.\n$`, ""},
 			{"Bobby", "user", `has the role user now\.\n$`, ""},
-			{"nobody@example.com", "admin", "", "there is no account of the name nobody@example.com"},
+			{"nobody@example.com", "admin", "", "nobody@example.com: no account has this name"},
 			{"nobody", "admin", "", "neither an email address nor a username"}, // a reserved name
 			{"a b", "user", "", "neither an email address nor a username"},
 			{"", "user", "", "neither an email address nor a username"},

@@ -39,7 +39,7 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 		return err
 	}
 	if user == nil {
-		return fmt.Errorf("there is no account of the name %s", who)
+		return fmt.Errorf("%s: no account has this name; check the email address or the username", who)
 	}
 	if user.Role == role {
 		_, err = fmt.Fprintf(stdout, "%s (%s) has the role %s already. Nothing was changed.\n", who, user.ID, role)
@@ -53,9 +53,9 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	case err != nil:
 		return err
 	case no != nil && no.LastAdmin:
-		return fmt.Errorf("%s is the last administrator who can sign in: make another one first", who)
+		return fmt.Errorf("%s is the last administrator who can sign in; make another one first", who)
 	case no != nil:
-		return fmt.Errorf("the account %s is gone", who)
+		return fmt.Errorf("%s: the account was deleted meanwhile; nothing was changed", who)
 	}
 	note := ""
 	if changed.Status != db.UserActive {
@@ -75,7 +75,7 @@ func canonicalName(who string) (canonical string, err error) {
 		_, canonical, err = identity.Username(who)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%q is neither an email address nor a username", who)
+		return "", fmt.Errorf("%q is neither an email address nor a username; write one of them", who)
 	}
 	return canonical, nil
 }

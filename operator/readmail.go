@@ -52,7 +52,7 @@ func ReadMail(
 			}, nil
 		}
 	}
-	return rest.MailSecrets{}, fmt.Errorf("there is no mail %s to %s", kind, to)
+	return rest.MailSecrets{}, fmt.Errorf("mail %s to %s: it was not sent; let an earlier step ask for it", kind, to)
 }
 
 // mailReader is ReadMail for the server with these settings.

@@ -29,7 +29,7 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 		return err
 	}
 	if of.Callers < 0 || of.Callers > db.MaxDialectCallers {
-		return fmt.Errorf("--callers: %d is not between 0 and %d", of.Callers, db.MaxDialectCallers)
+		return fmt.Errorf("--callers: %d is out of range; write 0 to %d", of.Callers, db.MaxDialectCallers)
 	}
 	dialects, err := app.LoadDialects(settings)
 	if err != nil {
@@ -48,7 +48,7 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	}
 	if len(list) == 0 {
 		return fmt.Errorf(
-			"nothing is known of a dialect %q: no route of it is served, and none was called since %s (see dragoman dialect list)",
+			"dialect %q: no route is served and none was called since %s; see: dragoman dialect list",
 			of.Name, since.Format(time.DateOnly),
 		)
 	}
@@ -78,7 +78,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf(
-		"--since: %q is no time to look back: write 30d, 12w or a date such as 2026-12-01", text,
+		"--since: %q is not a time span; write 30d, 12w or a date such as 2026-12-01", text,
 	)
 }
 

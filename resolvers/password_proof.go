@@ -59,8 +59,7 @@ func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, fie
 	return auditedError{fault.New(fault.WrongPassword, "The current password is wrong.", "input", field)}
 }
 
-// superseded says why a step that was due did not happen: the session is over since a moment ago, or the password that
-// was shown was changed.
+// superseded gives the error for a change that was not written: the session ended, or the password changed meanwhile.
 func (r *resolver) superseded(ctx context.Context, a *db.Attempt, field string) error {
 	forget(ctx)
 	if _, err := r.person(ctx); err != nil {

@@ -48,14 +48,14 @@ func nilIfEmpty(s string) *string {
 	return &s
 }
 
-// deviceID stands for the device of the present request: a keyed hash of what it calls itself, without versions, and
-// of its address block, /24 or /48, in which most connections stay. Whoever reads the database learns neither.
+// deviceID identifies the device of the request: a keyed hash of its user agent without versions and of its network
+// prefix, in which most connections stay. A reader of the database learns neither.
 func (r *resolver) deviceID(ctx context.Context) []byte {
 	v := visit.From(ctx)
 	return r.deviceKey.MAC([]byte(device(nilIfEmpty(v.UserAgent)).Name), []byte(networkPrefix(v.IP)))[:16]
 }
 
-// networkPrefix is the address block of a device, "" where its address is unknown.
+// networkPrefix is the /24 or /48 network of an address, "" for an unknown address.
 func networkPrefix(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
 	bits := 48
@@ -69,7 +69,7 @@ func networkPrefix(ip netip.Addr) string {
 	return block.String()
 }
 
-// clientIP is that of the caller, "" when unknown.
+// clientIP is the IP address of the caller, "" for an unknown one.
 func clientIP(ctx context.Context) string {
 	if ip := visit.From(ctx).IP; ip.IsValid() {
 		return ip.Unmap().String()

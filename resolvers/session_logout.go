@@ -54,7 +54,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	return cmp.Or(err, errRefreshToken())
 }
 
-// logoutTarget names the session that is meant: that of the refresh token where one is given, else that of the request.
+// logoutTarget finds the session to end: the session of the refresh token if there is one, else the session of the request.
 func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.LogoutTarget, err error) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {

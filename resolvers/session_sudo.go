@@ -12,12 +12,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// sudoWindow is for how long after a proof by password what is sensitive stays open (SE-23).
+// sudoWindow is how long sensitive operations stay open after a proof by password (SE-23).
 const sudoWindow = 10 * time.Minute
 
-// sudoEnd is until when sensitive operations are open to a session, nil when they are not. It counts from the sign-in
-// or from sudo: a refresh moves nothing, and an API key has no session at all. A proof from the future, of before the
-// clock was put back, opens nothing: the window would be longer by the difference (AV-05).
+// sudoEnd gives the end of the sudo window of a session, nil where it is closed. The window begins with a sign-in or with
+// sudo; a refresh does not extend it, and an API key has none. Ignore a proof dated in the future: the clock was set back,
+// and the window would be longer by the difference (AV-05).
 func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
 	end, now := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow)), r.now()
 	if !end.After(now) || s.AuthAt.After(now.Add(clockSkew)) {
@@ -38,7 +38,7 @@ func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolve
 	return next(ctx)
 }
 
-// sudoRequired writes down that an action was refused for want of a proof, and gives the refusal.
+// sudoRequired records that an action needs a fresh proof, and gives the error.
 func (r *resolver) sudoRequired(ctx context.Context, c *caller, action string) error {
 	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 	if err := r.DB.Record(ctx, e, r.now()); err != nil {

@@ -82,8 +82,8 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	}, ttl)
 }
 
-// validateClaims makes an access token in vain before a session is written, where the claims of a dialect may fail: an
-// error then leaves nothing behind. The numbers of new rows are not drawn yet; they read as 0.
+// validateClaims makes an access token before a session is written, and drops it. The claims of a dialect may fail, and
+// an error must leave nothing behind. The numbers of new rows are 0 here.
 func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session) error {
 	if r.profile(ctx).Access.Claims == nil {
 		return nil

@@ -13,8 +13,8 @@ import (
 // noErrors is the userErrors of a mutation that took effect.
 func noErrors() []*graph.UserError { return []*graph.UserError{} }
 
-// userErrors turns an expected refusal into userErrors. Codes that the enum does not have are for top-level errors;
-// those, and everything unexpected, come back as the error that they are.
+// userErrors turns an expected error into the userErrors of a payload. An error whose code is not in the enum, and an
+// unexpected error, come back as they are.
 func userErrors(err error) ([]*graph.UserError, error) {
 	f := fault.From(err)
 	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
@@ -28,13 +28,13 @@ func userErrors(err error) ([]*graph.UserError, error) {
 	return []*graph.UserError{e}, nil
 }
 
-// auditedError is a refusal that is written down already.
+// auditedError is an error that the audit log has already.
 type auditedError struct{ error }
 
 func (n auditedError) Unwrap() error { return n.error }
 
-// record writes down that an action was refused, with the code as the reason, and gives the refusal back. What is not
-// an expected refusal is in the log already or will be.
+// record writes an expected error to the audit log, with its code as the reason, and gives it back. It ignores audited and
+// unexpected errors.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
 	if _, done := errors.AsType[auditedError](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {
@@ -47,7 +47,7 @@ func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error 
 	return refusal
 }
 
-// atField names the field that a refusal is about, where it names none itself.
+// atField names the input field of an error that names none.
 func atField(err error, field string) error {
 	f := fault.From(err)
 	if f == nil || f.Field != nil {

@@ -8,13 +8,13 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// actorEvent is the event of what the caller does to the account of another.
+// actorEvent is the audit event of a change that the caller makes to the account of another.
 func (c *caller) actorEvent(action string) db.Event {
 	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 }
 
-// canManageAdmins tells whether the caller may all that administrators may, and so may change their accounts: whoever
-// may less could become one through them (AZ-07).
+// canManageAdmins tells whether the caller may change the accounts of administrators. It takes every permission of the
+// role admin: with fewer, a caller could become an administrator through them (AZ-07).
 func (c *caller) canManageAdmins() bool {
 	admin, _ := db.RoleNamed(db.RoleAdmin)
 	return c.covers(admin)
@@ -44,7 +44,7 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	return nil
 }
 
-// adminError words why a change did not happen; nil when it did.
+// adminError gives the error for a change that did not happen, nil for one that did.
 func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Rejection) error {
 	switch {
 	case no == nil:

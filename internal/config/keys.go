@@ -50,7 +50,8 @@ var keys = []key{
 		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret,
 	},
 	{
-		"DRAGOMAN_SECRET_PREVIOUS", "", "Server secrets that are accepted beside it: the last one after a rotation, the coming one before it. See docs/operations-keys.md.",
+		"DRAGOMAN_SECRET_PREVIOUS", "",
+		"Also accepted: the old server secret after a rotation, or the new one before it. See docs/operations-keys.md.",
 		"up to three secrets of at least 32 random bytes, one a line, none of them DRAGOMAN_SECRET", true, parsePrevious,
 	},
 	{

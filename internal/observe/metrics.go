@@ -1,10 +1,10 @@
 package observe
 
 import (
-	"database/sql"
 	"log/slog"
 	"net/http"
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -103,8 +103,11 @@ func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	read("hash_waiting", "Requests in line for a password hash.", func() int { _, n := load(); return n })
 }
 
-// Pools registers the pools of connections to the database. Each scrape calls read, which gives their state by name.
-func (o *Observer) Pools(read func() map[string]sql.DBStats) {
+// AddPool takes the state of one pool of connections to the database.
+type AddPool func(name string, most, open, inUse int, waits int64, waited time.Duration)
+
+// Pools registers the pools of connections to the database. Each scrape calls read, which adds the state of every pool.
+func (o *Observer) Pools(read func(AddPool)) {
 	if o.metrics == nil {
 		return
 	}
@@ -123,7 +126,7 @@ func (o *Observer) Pools(read func() map[string]sql.DBStats) {
 
 // pools is a prometheus.Collector.
 type pools struct {
-	read                             func() map[string]sql.DBStats
+	read                             func(AddPool)
 	most, open, inUse, waits, waited *prometheus.Desc
 }
 
@@ -134,14 +137,14 @@ func (p *pools) Describe(out chan<- *prometheus.Desc) {
 }
 
 func (p *pools) Collect(out chan<- prometheus.Metric) {
-	for name, stats := range p.read() {
+	p.read(func(name string, most, open, inUse int, waits int64, waited time.Duration) {
 		gauge := func(d *prometheus.Desc, n int) {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), name)
 		}
-		gauge(p.most, stats.MaxOpenConnections)
-		gauge(p.open, stats.OpenConnections)
-		gauge(p.inUse, stats.InUse)
-		out <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(stats.WaitCount), name)
-		out <- prometheus.MustNewConstMetric(p.waited, prometheus.CounterValue, stats.WaitDuration.Seconds(), name)
-	}
+		gauge(p.most, most)
+		gauge(p.open, open)
+		gauge(p.inUse, inUse)
+		out <- prometheus.MustNewConstMetric(p.waits, prometheus.CounterValue, float64(waits), name)
+		out <- prometheus.MustNewConstMetric(p.waited, prometheus.CounterValue, waited.Seconds(), name)
+	})
 }

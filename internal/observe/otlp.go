@@ -75,7 +75,7 @@ func (p *poster) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 	if now, last := time.Now().UnixNano(), p.complained.Load(); err != nil &&
 		now-last > int64(complainEvery) && p.complained.CompareAndSwap(last, now) {
-		p.log.Warn("spans were not sent", "error", err)
+		p.log.Warn("traces: spans were not sent; check OTEL_EXPORTER_OTLP_ENDPOINT", "error", err)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (p *poster) post(ctx context.Context, body []byte) (again bool, wait time.D
 			wait = time.Duration(seconds) * time.Second
 		}
 	}
-	return again, wait, fmt.Errorf("the receiver of spans answered %s", res.Status)
+	return again, wait, fmt.Errorf("the trace collector answered %s", res.Status)
 }
 
 func compressed(body []byte) ([]byte, error) {

@@ -24,7 +24,7 @@ func LoadOrCreate(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be read by others than its owner; run: chmod 600 %s", path, path)
+		return nil, fmt.Errorf("%s: others than the owner can read it; run: chmod 600 %s", path, path)
 	}
 	b, err := os.ReadFile(path)
 	return bytes.TrimRight(b, "\r\n"), err

@@ -75,11 +75,11 @@ func (m *Master) Key(purpose string) Key {
 	return Key{in: func() []keyMaterial { return all }}
 }
 
-// Stable is the key of a purpose under the eldest secret: the same for all servers of one database while they go from
+// Stable is the key of a purpose under the oldest secret: the same for all servers of one database while they go from
 // one secret to the next, for what they have to compute alike. Nothing lasting may be made with it.
 func (m *Master) Stable(purpose string) Key {
-	eldest := material(m.prks()[m.oldest], purpose)
-	return Key{in: func() []keyMaterial { return []keyMaterial{eldest} }}
+	oldest := material(m.prks()[m.oldest], purpose)
+	return Key{in: func() []keyMaterial { return []keyMaterial{oldest} }}
 }
 
 // IDs names the secrets in public, 4 characters of base64url each, the present one first.
@@ -91,8 +91,8 @@ func (m *Master) IDs() []string {
 	return ids
 }
 
-// WithOldest is m with the secret of that id as the eldest; m itself when it has none such. Until told, the last one
-// that New was given is the eldest.
+// WithOldest is m with the secret of that id as the oldest; m itself when it has none such. Until told, the last one
+// that New was given is the oldest.
 func (m *Master) WithOldest(id string) *Master {
 	if n := slices.Index(m.IDs(), id); n >= 0 {
 		return &Master{prks: m.prks, oldest: n}

@@ -85,10 +85,10 @@ func TestUsage_Terminal(t *testing.T) {
 			t.Errorf("of what is not served: %+v", got)
 		}
 		for wrong, says := range map[string][]string{
-			"nothing is known":     {"older-api"},
-			"no time to look back": {"--since", "a month"},
-			"30d, 12w or a date":   {"--since=-1d"},
-			"0 and 100":            {"--callers", "101"},
+			"no route is served": {"older-api"},
+			"not a time span":    {"--since", "a month"},
+			"30d, 12w or a date": {"--since=-1d"},
+			"0 to 100":           {"--callers", "101"},
 		} {
 			if got := command(t, dir, env, append([]string{"dialect", "usage"}, says...)...); got.code != 1 || !strings.Contains(got.stderr, wrong) {
 				t.Errorf("%s: %+v", says, got)

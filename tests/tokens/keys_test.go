@@ -32,7 +32,7 @@ func TestKeysRotate_AtOnce(t *testing.T) {
 				switch {
 				case err == nil:
 					done.Add(1)
-				case strings.Contains(err.Error(), "somebody else rotates"):
+				case strings.Contains(err.Error(), "rotated concurrently"):
 					refused.Add(1)
 				default:
 					t.Error(err)
