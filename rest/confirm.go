@@ -25,7 +25,7 @@ type originClass int
 const (
 	direct            originClass = iota // a program, or a script of our own or a trusted origin
 	needsConfirmation                    // a navigation or a prefetch: a page with a button answers
-	foreign                              // any other page, or an image, a frame, a script …: refused
+	foreign                              // any other page, or an image, a frame, a script …: apiErr
 )
 
 func classifyOrigin(req *http.Request, fromForeignPage bool) originClass {

@@ -50,7 +50,7 @@ var meanings = map[string]string{
 
 // describeError renders the row of a code as it would be for a request of which nothing is known.
 func (d *Dialect) describeError(r *route, code string) Error {
-	sample := refusal{code: code, field: []string{anyField}, found: map[string]any{}}
+	sample := apiError{code: code, field: []string{anyField}, found: map[string]any{}}
 	if _, ok := standards[code]; !ok {
 		sample.message = anySentence
 	}

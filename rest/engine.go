@@ -125,7 +125,7 @@ func (e *Engine) mount(ctx context.Context, publicURL string) error {
 		}
 	}
 	for pattern, at := range places {
-		e.mux.Handle(pattern, e.at(at))
+		e.mux.Handle(pattern, e.handler(at))
 	}
 	return nil
 }
@@ -158,10 +158,15 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 		e.notFound(w, req)
 		return
 	}
-	x := e.exchange(w, req, owner, nil)
+	e.unmatched(w, req, owner, unknownRoute)
+}
+
+// unmatched answers a request that no route serves, in the form of a dialect.
+func (e *Engine) unmatched(w http.ResponseWriter, req *http.Request, d *Dialect, code string) {
+	x := e.exchange(w, req, d, nil)
 	defer x.reportUse(Unmatched)
 	defer x.recover()
-	x.refuse(refuse(unknownRoute, ""))
+	x.sendError(errorOf(code))
 }
 
 // prefixes are all mounts of the dialect, with those that single routes have.
@@ -173,8 +178,34 @@ func (d *Dialect) prefixes() []string {
 	return all
 }
 
-// at serves one path.
-func (e *Engine) at(p *place) http.Handler {
+// handler serves one path.
+func (e *Engine) handler(p *place) http.Handler {
+	allowed := p.methods()
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if p.land(w, req) {
+			return
+		}
+		m, confirmed := p.match(req)
+		switch {
+		case m != nil:
+			x := e.exchange(w, req, m.dialect, m.route)
+			defer x.reportUse(p.names[m.method])
+			defer x.recover()
+			x.serve(m, confirmed)
+		case slices.Contains(allowed, req.Method): // the path of a link, without its token
+			e.unmatched(w, req, p.dialect, unknownRoute)
+		default:
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			e.unmatched(w, req, p.dialect, methodNotAllowed)
+		}
+	})
+}
+
+// methods returns the methods that the path allows, sorted.
+func (p *place) methods() []string {
+	if len(p.routes) == 0 {
+		return []string{http.MethodGet, http.MethodHead}
+	}
 	var allowed []string
 	for method, m := range p.routes {
 		allowed = append(allowed, method)
@@ -182,42 +213,21 @@ func (e *Engine) at(p *place) http.Handler {
 			allowed = append(allowed, http.MethodHead)
 		}
 	}
-	if len(p.routes) == 0 {
-		allowed = []string{http.MethodGet, http.MethodHead}
-	}
 	slices.Sort(allowed)
-	allow := strings.Join(allowed, ", ")
+	return allowed
+}
+
+// match finds the route for the method, nil for none. confirmed means that the button of the confirmation page was pressed.
+func (p *place) match(req *http.Request) (m *mounted, confirmed bool) {
 	get := p.routes[http.MethodGet]
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if p.land(w, req) {
-			return
-		}
-		m := p.routes[req.Method]
-		confirmed := false
-		switch {
-		case get == nil:
-		case req.Method == http.MethodHead && !get.changesState:
-			m = get
-		case req.Method == http.MethodPost && get.changesState && isConfirmation(req):
-			m, confirmed = get, true
-		}
-		if m == nil {
-			x := e.exchange(w, req, p.dialect, nil)
-			defer x.reportUse(Unmatched)
-			defer x.recover()
-			if slices.Contains(allowed, req.Method) { // the address of a link, without its token
-				x.refuse(refuse(unknownRoute, ""))
-				return
-			}
-			w.Header().Set("Allow", allow)
-			x.refuse(refuse(methodNotAllowed, ""))
-			return
-		}
-		x := e.exchange(w, req, m.dialect, m.route)
-		defer x.reportUse(p.names[m.method])
-		defer x.recover()
-		x.serve(m, confirmed)
-	})
+	switch {
+	case get == nil:
+	case req.Method == http.MethodHead && !get.changesState:
+		return get, false
+	case req.Method == http.MethodPost && get.changesState && isConfirmation(req):
+		return get, true
+	}
+	return p.routes[req.Method], false
 }
 
 // Profiles are those of these dialects, by name. strict holds new passwords to the rules of the server where the dialect's

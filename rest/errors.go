@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// The codes of what the engine refuses itself. They have rows in a table of errors like those of the schema; where a file
-// gives none, the row here holds, in the form of the table's body.
+// The codes of the engine's own errors. A table of errors may have rows for them, as for the codes of the schema. Without a
+// row in the file, the standard here applies, in the form of the table's body.
 const (
 	malformedRequest = "MALFORMED_REQUEST"
 	unsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
@@ -37,7 +37,7 @@ var standards = map[string]standard{
 	string(fault.Internal):    {http.StatusInternalServerError, "Something went wrong on our side."},
 }
 
-// errorTable says how refusals are answered, by their code. A route may have one too, which comes first.
+// errorTable says how errors are answered, by their code. The table of a route comes before the table of the dialect.
 type errorTable struct {
 	body *tree
 	rows map[string]*row
@@ -46,26 +46,30 @@ type errorTable struct {
 // row is the answer for one code.
 type row struct {
 	at      *node
-	message *tree // in place of the server's own sentence
+	message *tree // replaces the server's message
 	answer  *answer
 }
 
-// refusal is what a caller gets instead of an answer: `.` of the expressions in a row.
-type refusal struct {
+// apiError is an error that the caller sees: `.` of the expressions in a row.
+type apiError struct {
 	code    string
 	message string
-	field   []string // the path of the input at fault
-	problem string   // for MALFORMED_REQUEST and BAD_USER_INPUT: what exactly
-	kind    string   // for BAD_USER_INPUT: the type that the field should have, where that is what is wrong
-	retry   int      // seconds, 0 when time does not help
-	found   any      // what a check with all: found
-	reveals bool     // whether callers may learn which accounts there are
-	answer  *answer  // in place of a row: that of a check
-	after   bool     // by an outcome: the document has run
-	said    bool     // whether message is the dialect's own already, which a row does not change
+	field   []string // the path of the invalid input
+	problem string   // details MALFORMED_REQUEST, BAD_USER_INPUT and UNAUTHENTICATED
+	kind    string   // for BAD_USER_INPUT with the wrong type: the right type
+	retry   int      // seconds, 0 if retrying does not help
+	found   any      // the findings of a check with all:
+	reveals bool     // whether callers may learn which accounts exist
+	answer  *answer  // the answer of a check, which replaces the row
+	after   bool     // an outcome made it: the document has run
+	said    bool     // message is the dialect's own, which a row does not replace
 }
 
-func refuse(code, message string) *refusal { return &refusal{code: code, message: message} }
+// Error implements error.
+func (e *apiError) Error() string { return e.code + ": " + e.message }
+
+// errorOf returns an error with the message of its row.
+func errorOf(code string) *apiError { return &apiError{code: code} }
 
 func (t *errorTable) decode(n *node) error {
 	known := knownCodes()
@@ -86,7 +90,7 @@ func decodeRow(n *node) (*row, error) {
 	return r, n.decode("a row of errors", table)
 }
 
-// knownCodes are all that a table may have rows for.
+// knownCodes returns all codes that a table may have rows for.
 func knownCodes() []string {
 	codes := []string{}
 	for code := range standards {
@@ -101,8 +105,8 @@ func knownCodes() []string {
 	return codes
 }
 
-// rowFor finds the answer for a code: in the route's own table, in the dialect's, or the engine's standard. Nil when
-// nobody has one.
+// rowFor finds the row and the body for a code: in the route's table, then in the dialect's, then in the standards. The
+// row is nil if none has one.
 func (d *Dialect) rowFor(r *route, code string) (*row, *tree) {
 	body := d.errors.body
 	if r != nil && r.errors != nil {
@@ -122,7 +126,7 @@ func (d *Dialect) rowFor(r *route, code string) (*row, *tree) {
 	return nil, body
 }
 
-// checkRow refuses a code that cannot be answered: no row, or one without status or body.
+// checkRow reports a code that cannot be answered: its row, status or body is missing.
 func (d *Dialect) checkRow(at *node, r *route, code string) error {
 	found, body := d.rowFor(r, code)
 	who := "a request to no route"
@@ -146,8 +150,8 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 	return nil
 }
 
-// dot is what the expressions of a row see.
-func (f *refusal) dot(status int) map[string]any {
+// dot returns `.` of the expressions in a row.
+func (f *apiError) dot(status int) map[string]any {
 	field, name := make([]any, len(f.field)), any(nil)
 	for i, step := range f.field {
 		field[i], name = step, step
@@ -168,8 +172,8 @@ func (f *refusal) dot(status int) map[string]any {
 	return dot
 }
 
-// render makes the answer to a refusal.
-func (d *Dialect) render(ctx context.Context, r *route, f *refusal, request any) (*reply, error) {
+// render makes the answer for an error.
+func (d *Dialect) render(ctx context.Context, r *route, f *apiError, request any) (*reply, error) {
 	found, body := d.rowFor(r, f.code)
 	shown, status := *f, standards[f.code].status
 	if f.answer != nil {
@@ -197,7 +201,7 @@ func (d *Dialect) render(ctx context.Context, r *route, f *refusal, request any)
 		}
 		s.dot = shown.dot(status)
 	}
-	if shown.message == "" { // an outcome that names a code says nothing more
+	if shown.message == "" { // the code of an outcome may have no message
 		shown.message = http.StatusText(status) + "."
 		s.dot = shown.dot(status)
 	}

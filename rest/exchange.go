@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -11,26 +12,26 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// exchange is one request to a dialect and its answer.
+// exchange is one request to a dialect, and its answer.
 type exchange struct {
 	engine  *Engine
 	dialect *Dialect
-	route   *route // nil where no route is
+	route   *route // nil if no route serves the request
 	w       http.ResponseWriter
 	req     *http.Request
 	visit   *visit.Visit
-	given   map[string]any // what expressions see of the request
-	page    bool           // whether the answer is a page, for a person who confirmed
-	renewed []*http.Cookie // of a renewal, for whatever the answer is
+	given   map[string]any // the request, as expressions see it
+	page    bool           // a person pressed the button of the confirmation page: the answer is a page too
+	renewed []*http.Cookie // the cookies of a renewal; every answer sets them
 	written bool
-	refused bool // whether the answer is a refusal, or none of the route's at all
+	failed  bool // the answer is an error
 }
 
 func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, r *route) *exchange {
 	v := visit.From(req.Context())
 	v.Dialect = d.Name
 	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
-	v.SessionCookie = false // that of GraphQL is none of a dialect's
+	v.SessionCookie = false // only GraphQL reads the session cookie
 	announce(w.Header(), d, r)
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
@@ -41,101 +42,112 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	}
 }
 
-// serve runs a route: who may ask, what was asked, what came of it.
+// serve answers a request to a route. confirmed means that a person pressed the button of the confirmation page.
 func (x *exchange) serve(m *mounted, confirmed bool) {
 	x.page = confirmed
-	if x.unsafe(confirmed) && x.visit.Foreign {
-		x.refuse(refuse(crossSite, ""))
-		return
+	switch x.origin(m) {
+	case needsConfirmation:
+		x.confirm()
+	case foreign:
+		x.sendError(errorOf(crossSite))
+	case direct:
+		out, err := x.run(m)
+		x.end(out, err)
 	}
-	if m.changesState && !confirmed {
-		switch classifyOrigin(x.req, x.visit.Foreign) {
-		case needsConfirmation:
-			x.confirm()
-			return
-		case foreign:
-			x.refuse(refuse(crossSite, ""))
-			return
-		case direct:
-		}
+}
+
+// origin classifies the origin of a request that can change state. Every other request counts as direct.
+func (x *exchange) origin(m *mounted) originClass {
+	switch {
+	case x.unsafe() && x.visit.Foreign:
+		return foreign
+	case m.changesState && !x.page:
+		return classifyOrigin(x.req, x.visit.Foreign)
 	}
-	m, variables, refused, err := x.input(m)
-	if err != nil || refused != nil {
-		x.end(nil, refused, err)
-		return
+	return direct
+}
+
+// unsafe tells whether a page of another site could make a browser send this request with the user's cookies (HT-03).
+// A browser adds nothing by itself for a dialect without cookies.
+func (x *exchange) unsafe() bool {
+	return x.page || len(x.dialect.cookies) > 0 && x.req.Method != http.MethodGet && x.req.Method != http.MethodHead
+}
+
+// run reads the request and runs the document. A request with an expired access token is renewed and runs once more. The
+// error is an *apiError for the caller, or an internal one.
+func (x *exchange) run(m *mounted) (*reply, error) {
+	m, variables, err := x.input(m)
+	if err != nil {
+		return nil, err
 	}
-	out, refused, err := x.attempt(m, variables)
-	if refused != nil && refused.code == string(fault.Unauthenticated) && m.repeats(refused) && x.renewable() {
-		done, instead, failed := x.renew()
-		switch {
-		case failed != nil || instead != nil:
-			out, refused, err = nil, instead, failed
-		case done:
-			out, refused, err = x.attempt(m, variables)
-		}
+	out, err := x.attempt(m, variables)
+	if !m.repeats(err) || !x.renewable() {
+		return out, err
 	}
-	x.end(out, refused, err)
+	renewed, failed := x.renew()
+	switch {
+	case failed != nil:
+		return nil, failed
+	case renewed:
+		return x.attempt(m, variables)
+	}
+	return out, err
 }
 
 // attempt runs the document and makes the answer.
-func (x *exchange) attempt(m *mounted, variables map[string]any) (*reply, *refusal, error) {
+func (x *exchange) attempt(m *mounted, variables map[string]any) (*reply, error) {
 	data := map[string]any{}
 	if m.document != nil {
 		if err := x.engine.graphql.Do(x.req.Context(), m.document, variables, &data); err != nil {
-			return nil, refusalOf(err), nil
+			return nil, asAPIError(err)
 		}
-		if refused := userError(data); refused != nil {
-			return nil, refused, nil
+		if apiErr := userError(data); apiErr != nil {
+			return nil, apiErr
 		}
 	}
 	return x.output(m, data)
 }
 
-// unsafe tells whether a page of another site could make a browser send this request with the cookies of its user
-// (HT-03). A dialect without cookies has nothing that a browser would add by itself.
-func (x *exchange) unsafe(confirmed bool) bool {
-	return confirmed || len(x.dialect.cookies) > 0 && x.req.Method != http.MethodGet && x.req.Method != http.MethodHead
-}
-
-// input turns the request into variables, and finds out which variant of the route it asks for.
-func (x *exchange) input(m *mounted) (as *mounted, variables map[string]any, refused *refusal, err error) {
-	given, refused := x.dialect.read(x.w, x.req, x.route)
+// input turns the request into variables, and chooses the variant of the route.
+func (x *exchange) input(m *mounted) (as *mounted, variables map[string]any, err error) {
+	given, apiErr := x.dialect.read(x.w, x.req, x.route)
 	given["mailedToken"] = x.mailedToken()
 	x.given = given
-	if refused != nil {
-		return m, nil, refused, nil
+	if apiErr != nil {
+		return nil, nil, apiErr
 	}
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	s := scope{ctx: ctx, dot: given, request: given}
-	if refused, err = m.tryAll(s); err != nil || refused != nil {
-		return m, nil, refused, err
+	if err := m.tryAll(s); err != nil {
+		return nil, nil, err
 	}
-	if refused := m.missing(given["params"].(map[string]any)); refused != nil {
-		return m, nil, refused, nil
+	if apiErr := m.missing(given["params"].(map[string]any)); apiErr != nil {
+		return nil, nil, apiErr
 	}
-	as, err = x.choose(m, s)
-	if err == nil && as != m {
-		refused, err = as.tryAll(s)
+	if as, err = x.choose(m, s); err != nil {
+		return nil, nil, err
 	}
-	if err != nil || refused != nil {
-		return m, nil, refused, err
-	}
-	variables, err = evalAll(as.variables, s)
-	return as, variables, nil, err
-}
-
-// tryAll gives the first refusal of the checks.
-func (r *route) tryAll(s scope) (*refusal, error) {
-	for _, c := range r.checks {
-		if refused, err := c.try(s); err != nil || refused != nil {
-			return refused, err
+	if as != m {
+		if err := as.tryAll(s); err != nil {
+			return nil, nil, err
 		}
 	}
-	return nil, nil
+	variables, err = evalAll(as.variables, s)
+	return as, variables, err
 }
 
-// evalAll makes the variables of a document.
+// tryAll returns the error of the first check that fails.
+func (r *route) tryAll(s scope) error {
+	for _, c := range r.checks {
+		if err := c.try(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evalAll evaluates the variables of a document.
 func evalAll(list []pairTree, s scope) (map[string]any, error) {
 	variables := make(map[string]any, len(list))
 	for _, v := range list {
@@ -150,34 +162,33 @@ func evalAll(list []pairTree, s scope) (map[string]any, error) {
 	return variables, nil
 }
 
-// try gives the refusal when what the check looks for is there.
-func (c *check) try(s scope) (*refusal, error) {
-	refused := &refusal{code: c.code, message: standards[c.code].message, problem: "check"}
+// try returns an *apiError if the condition of the check holds.
+func (c *check) try(s scope) error {
+	apiErr := &apiError{code: c.code, message: standards[c.code].message, problem: "check"}
 	if c.answer.hasBody() {
-		refused.answer = c.answer
+		apiErr.answer = c.answer
 	}
 	if c.when != nil {
-		holds, err := c.when.holds(s)
-		if err != nil || !holds {
-			return nil, err
+		if holds, err := c.when.holds(s); err != nil || !holds {
+			return err
 		}
 	} else {
 		var err error
-		if refused.found, err = findAll(c.all, s); err != nil || refused.found == nil {
-			return nil, err
+		if apiErr.found, err = findAll(c.all, s); err != nil || apiErr.found == nil {
+			return err
 		}
 	}
 	if c.says != nil {
 		var err error
-		refused.said = true
-		if refused.message, _, err = c.says.text(s); err != nil {
-			return nil, err
+		apiErr.said = true
+		if apiErr.message, _, err = c.says.text(s); err != nil {
+			return err
 		}
 	}
-	return refused, nil
+	return apiErr
 }
 
-// findAll gathers what the parts of a check found: objects are merged, lists within them joined. Nil when nothing was.
+// findAll gathers the findings of a check, nil for none. Objects are merged, and lists within them are joined.
 func findAll(parts []*finding, s scope) (any, error) {
 	var found any
 	for _, part := range parts {
@@ -216,8 +227,8 @@ func merge(into, value any) any {
 	return value
 }
 
-// output turns the result into the answer.
-func (x *exchange) output(m *mounted, data map[string]any) (*reply, *refusal, error) {
+// output turns the result of the document into the answer: the first outcome that holds, or the route's own.
+func (x *exchange) output(m *mounted, data map[string]any) (*reply, error) {
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	s := scope{ctx: ctx, dot: data, request: x.given}
@@ -225,36 +236,34 @@ func (x *exchange) output(m *mounted, data map[string]any) (*reply, *refusal, er
 		holds, err := o.when.holds(s)
 		switch {
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		case !holds:
 		case o.code != "":
-			return nil, &refusal{code: o.code, message: standards[o.code].message, after: true}, nil
+			return nil, &apiError{code: o.code, message: standards[o.code].message, after: true}
 		default:
-			out, err := x.dialect.reply(o.answer, s, http.StatusOK, nil)
-			return out, nil, err
+			return x.dialect.reply(o.answer, s, http.StatusOK, nil)
 		}
 	}
-	out, err := x.dialect.reply(m.answer, s, http.StatusOK, nil)
-	return out, nil, err
+	return x.dialect.reply(m.answer, s, http.StatusOK, nil)
 }
 
-// refusalOf turns the error of a document into a refusal. An internal one was logged already.
-func refusalOf(err error) *refusal {
+// asAPIError turns an error of GraphQL into one of the dialect. GraphQL has logged an internal error already.
+func asAPIError(err error) *apiError {
 	f := fault.From(err)
 	if f == nil {
-		return refuse(string(fault.Internal), "")
+		return errorOf(string(fault.Internal))
 	}
-	refused := &refusal{code: string(f.Code), message: f.Message, field: inputPath(f.Field), retry: f.RetrySeconds()}
-	if f.Code == fault.BadUserInput && len(f.Field) > 0 { // it speaks of variables, which callers do not know
-		refused.problem, refused.field, refused.message = "type", f.Field[1:], "A parameter is not valid."
-		if len(refused.field) > 0 {
-			refused.message = strings.Join(refused.field, ".") + " is not valid."
+	apiErr := &apiError{code: string(f.Code), message: f.Message, field: inputPath(f.Field), retry: f.RetrySeconds()}
+	if f.Code == fault.BadUserInput && len(f.Field) > 0 { // the message names a variable, which callers do not know
+		apiErr.problem, apiErr.field, apiErr.message = "type", f.Field[1:], "A parameter is not valid."
+		if len(apiErr.field) > 0 {
+			apiErr.message = strings.Join(apiErr.field, ".") + " is not valid."
 		}
 	}
-	return refused
+	return apiErr
 }
 
-// inputPath leaves out the argument, which callers of a dialect know nothing of.
+// inputPath drops the argument `input`, which callers of a dialect do not know.
 func inputPath(path []string) []string {
 	if len(path) > 0 && path[0] == "input" {
 		return path[1:]
@@ -262,8 +271,8 @@ func inputPath(path []string) []string {
 	return path
 }
 
-// userError is the first of the expected refusals in the result of a mutation.
-func userError(data map[string]any) *refusal {
+// userError returns the first of userErrors in the result of a mutation, nil for none.
+func userError(data map[string]any) *apiError {
 	for _, root := range data {
 		payload, _ := root.(map[string]any)
 		errs, _ := payload["userErrors"].([]any)
@@ -271,11 +280,11 @@ func userError(data map[string]any) *refusal {
 			continue
 		}
 		first, _ := errs[0].(map[string]any)
-		refused := &refusal{}
-		refused.code, _ = first["code"].(string)
-		refused.message, _ = first["message"].(string)
+		apiErr := &apiError{}
+		apiErr.code, _ = first["code"].(string)
+		apiErr.message, _ = first["message"].(string)
 		if retry, ok := first["retryAfterSeconds"].(float64); ok {
-			refused.retry = int(retry)
+			apiErr.retry = int(retry)
 		}
 		var path []string
 		steps, _ := first["field"].([]any)
@@ -283,40 +292,42 @@ func userError(data map[string]any) *refusal {
 			text, _ := step.(string)
 			path = append(path, text)
 		}
-		refused.field = inputPath(path)
-		return refused
+		apiErr.field = inputPath(path)
+		return apiErr
 	}
 	return nil
 }
 
-// end answers with a reply, a refusal, or for an error of our own.
-func (x *exchange) end(out *reply, refused *refusal, err error) {
+// end sends the reply, or the error.
+func (x *exchange) end(out *reply, err error) {
+	apiErr, expected := errors.AsType[*apiError](err)
 	switch {
+	case expected:
+		x.sendError(apiErr)
 	case err != nil:
 		x.fail(err)
-	case refused != nil:
-		x.refuse(refused)
 	default:
 		x.send(out)
 	}
 }
 
-func (x *exchange) refuse(refused *refusal) {
-	x.refused = true
-	refused.reveals = x.engine.reveals
-	if refused.code == string(fault.Unauthenticated) && refused.problem == "" {
+// sendError answers with the row of the error. UNAUTHENTICATED also says what is wrong with the credential.
+func (x *exchange) sendError(apiErr *apiError) {
+	x.failed = true
+	apiErr.reveals = x.engine.reveals
+	if apiErr.code == string(fault.Unauthenticated) && apiErr.problem == "" {
 		switch {
 		case x.visit.Ambiguous:
-			refused.problem = "ambiguous"
+			apiErr.problem = "ambiguous"
 		case x.visit.Credential == "":
-			refused.problem = "missing"
+			apiErr.problem = "missing"
 		default:
-			refused.problem = "invalid"
+			apiErr.problem = "invalid"
 		}
 	}
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
-	out, err := x.dialect.render(ctx, x.route, refused, x.given)
+	out, err := x.dialect.render(ctx, x.route, apiErr, x.given)
 	if err != nil {
 		x.fail(err)
 		return
@@ -324,17 +335,19 @@ func (x *exchange) refuse(refused *refusal) {
 	x.send(out)
 }
 
-// fail is for what is wrong on our side: it is logged once, and the caller gets the dialect's 500, or a plain one where
-// that is what fails.
+// fail logs an internal error and answers with the dialect's 500. If the dialect's 500 fails too, the answer is a plain one.
 func (x *exchange) fail(err error) {
-	x.refused = true
+	x.failed = true
 	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect", x.dialect.Name,
 		"method", x.req.Method, "route", x.name(), "error", err)
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
-	out, err := x.dialect.render(ctx, x.route, refuse(string(fault.Internal), ""), x.given)
+	out, err := x.dialect.render(ctx, x.route, errorOf(string(fault.Internal)), x.given)
 	if err != nil {
-		out = &reply{status: http.StatusInternalServerError, media: "application/json; charset=utf-8", body: []byte(`{"error":"Something went wrong on our side."}`)}
+		out = &reply{
+			status: http.StatusInternalServerError, media: "application/json; charset=utf-8",
+			body: []byte(`{"error":"Something went wrong on our side."}`),
+		}
 	}
 	x.send(out)
 }
@@ -349,7 +362,7 @@ func (x *exchange) name() string {
 func (x *exchange) send(out *reply) {
 	x.written = true
 	x.withRenewed(out)
-	x.refused = x.refused || out.status >= http.StatusBadRequest // which an outcome or an expression can be too
+	x.failed = x.failed || out.status >= http.StatusBadRequest // an outcome or an expression can set it
 	x.visit.CopyHeaders(x.w.Header())
 	if x.page {
 		writeOutcome(x.w, x.dialect, out)
@@ -358,7 +371,7 @@ func (x *exchange) send(out *reply) {
 	out.write(x.w)
 }
 
-// recover answers for a panic in the dialect's own form (HT-15).
+// recover answers a panic with the dialect's 500 (HT-15).
 func (x *exchange) recover() {
 	p := recover()
 	if p == nil {
@@ -370,7 +383,7 @@ func (x *exchange) recover() {
 	x.fail(&panicked{value: p, stack: string(debug.Stack())})
 }
 
-// panicked is a panic on its way to the log.
+// panicked carries a panic to the log.
 type panicked struct {
 	value any
 	stack string

@@ -59,11 +59,11 @@ func (d *Dialect) checkFields(r *route) error {
 // typed checks the fields that are there, in the order of the file, and gives the values of forms and query strings the
 // type that is asked for. What differs from a field in case alone is refused: some parser on the way may have read it as
 // the field (HT-11).
-func (r *route) typed(params map[string]any, textual bool) *refusal {
+func (r *route) typed(params map[string]any, textual bool) *apiError {
 	for _, f := range r.fields {
-		parent, refused := r.walk(f, params)
-		if refused != nil {
-			return refused
+		parent, apiErr := r.walk(f, params)
+		if apiErr != nil {
+			return apiErr
 		}
 		name := f.path[len(f.path)-1]
 		value := parent[name]
@@ -82,12 +82,12 @@ func (r *route) typed(params map[string]any, textual bool) *refusal {
 }
 
 // walk goes down to the object that holds the field; nil when there is none. What is on the way is an object.
-func (r *route) walk(f *field, params map[string]any) (map[string]any, *refusal) {
+func (r *route) walk(f *field, params map[string]any) (map[string]any, *apiError) {
 	for i, step := range f.path {
 		above := field{path: f.path[:i+1]}
 		for given := range params {
 			if given != step && strings.EqualFold(given, step) && !r.declares(above.path, given) {
-				return nil, &refusal{
+				return nil, &apiError{
 					code: malformedRequest, problem: "case", field: above.path,
 					message: fmt.Sprintf("A field is spelled in the wrong case: it must be %s.", strings.Join(above.path, ".")),
 				}
@@ -106,30 +106,30 @@ func (r *route) walk(f *field, params map[string]any) (map[string]any, *refusal)
 }
 
 // missing finds the first required field that is not there; an empty text counts as none.
-func (r *route) missing(params map[string]any) *refusal {
+func (r *route) missing(params map[string]any) *apiError {
 	for _, f := range r.fields {
 		if !f.required {
 			continue
 		}
 		parent := f.parent(params)
 		if value := parent[f.path[len(f.path)-1]]; value == nil || value == "" {
-			return f.refuse("missing", "is required")
+			return f.invalid("missing", "is required")
 		}
 	}
 	return nil
 }
 
-func (f *field) refuse(problem, what string) *refusal {
-	return &refusal{
+func (f *field) invalid(problem, what string) *apiError {
+	return &apiError{
 		code: string(fault.BadUserInput), problem: problem, field: f.path,
 		message: strings.Join(f.path, ".") + " " + what + ".",
 	}
 }
 
-func (f *field) mistyped(kind string) *refusal {
-	refused := f.refuse("type", "must be of type "+kind)
-	refused.kind = kind
-	return refused
+func (f *field) mistyped(kind string) *apiError {
+	apiErr := f.invalid("type", "must be of type "+kind)
+	apiErr.kind = kind
+	return apiErr
 }
 
 // parent is the object that holds the field; nil when there is none.

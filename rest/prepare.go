@@ -111,7 +111,7 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
-	samples := []refusal{
+	samples := []apiError{
 		{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}, retry: 1},
 		{code: code, message: "A message.", field: []string{"field"}, problem: "type", kind: "string"},
 		{code: code, message: "A message."},

@@ -111,14 +111,14 @@ func TestHT11_ReadAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, text := anyRoute(t), texts.Draw(t, "text")
 		for _, textual := range []bool{true, false} {
-			params, refused := parseJSON([]byte(text))
+			params, apiErr := parseJSON([]byte(text))
 			if textual {
-				params, refused = parseForm(text)
+				params, apiErr = parseForm(text)
 			}
-			if (params == nil) == (refused == nil) {
-				t.Fatalf("%q: %v and %v", text, params, refused)
+			if (params == nil) == (apiErr == nil) {
+				t.Fatalf("%q: %v and %v", text, params, apiErr)
 			}
-			if refused != nil || r.typed(params, textual) != nil || r.missing(params) != nil {
+			if apiErr != nil || r.typed(params, textual) != nil || r.missing(params) != nil {
 				continue
 			}
 			for _, f := range r.fields {
@@ -149,9 +149,9 @@ func TestTyped_StepsAreObjects(t *testing.T) {
 		`{"data":1}`, `{"data":"x"}`, `{"data":[]}`, `{"data":[{"attributes":{}}]}`, `{"data":true}`,
 		`{"data":{"attributes":"x"}}`, `{"data":{"attributes":[1]}}`,
 	} {
-		params, refused := parseJSON([]byte(text))
-		if refused != nil {
-			t.Fatal(text, refused)
+		params, apiErr := parseJSON([]byte(text))
+		if apiErr != nil {
+			t.Fatal(text, apiErr)
 		}
 		if r.typed(params, false) != nil {
 			continue
@@ -175,17 +175,17 @@ func TestHT11_CaseOfSteps(t *testing.T) {
 		`{"DATA":{"email":"x"}}`:                 false,
 		`{"data":{"email":"x","e\u006dail2":1}}`: true,
 	} {
-		params, refused := parseJSON([]byte(text))
-		if refused == nil {
-			refused = r.typed(params, false)
+		params, apiErr := parseJSON([]byte(text))
+		if apiErr == nil {
+			apiErr = r.typed(params, false)
 		}
-		if (refused == nil) != fine {
-			t.Errorf("%s: %+v", text, refused)
+		if (apiErr == nil) != fine {
+			t.Errorf("%s: %+v", text, apiErr)
 		}
 	}
 	other := &route{params: map[string]string{}, fields: []*field{{path: []string{"email"}, kind: "string"}, {path: []string{"EMAIL"}, kind: "string"}}}
-	if refused := other.typed(map[string]any{"email": "x", "EMAIL": "y"}, false); refused != nil {
-		t.Errorf("two fields that are both declared: %+v", refused)
+	if apiErr := other.typed(map[string]any{"email": "x", "EMAIL": "y"}, false); apiErr != nil {
+		t.Errorf("two fields that are both declared: %+v", apiErr)
 	}
 }
 
@@ -243,11 +243,12 @@ func TestFindAll_ForgetsRequests(t *testing.T) {
 `, 1))
 	check := d.routes[1].checks[0]
 	ask := func(b any) string {
-		refused, err := check.try(scope{ctx: context.Background(), dot: map[string]any{"params": map[string]any{"b": b}}})
-		if err != nil || refused == nil {
-			t.Fatal(refused, err)
+		err := check.try(scope{ctx: context.Background(), dot: map[string]any{"params": map[string]any{"b": b}}})
+		apiErr, ok := errors.AsType[*apiError](err)
+		if !ok {
+			t.Fatal(err)
 		}
-		text, err := encode(refused.found)
+		text, err := encode(apiErr.found)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -107,50 +108,48 @@ func (x *exchange) inCookie() bool {
 	return presented == ""
 }
 
-// repeats tells whether the document can run again behind this refusal: a mutation that was refused as UNAUTHENTICATED did
-// nothing, and what an outcome makes of one that took effect is something else.
-func (m *mounted) repeats(refused *refusal) bool {
-	return m.document != nil && !(refused.after && m.document.Mutates())
+// repeats tells whether the document may run again after this error. A mutation that failed with UNAUTHENTICATED changed
+// nothing. A mutation whose outcome is UNAUTHENTICATED has taken effect.
+func (m *mounted) repeats(err error) bool {
+	apiErr, ok := errors.AsType[*apiError](err)
+	return ok && apiErr.code == string(fault.Unauthenticated) && m.document != nil && !(apiErr.after && m.document.Mutates())
 }
 
-// renew swaps the refresh token and has the request go on with what came of it. A refresh token that is not good changes
-// nothing: done is false then, and the refusal nil.
-func (x *exchange) renew() (done bool, refused *refusal, err error) {
+// renew swaps the refresh token, and the request goes on with the new credential. An invalid refresh token changes nothing:
+// renewed is false, and err nil.
+func (x *exchange) renew() (renewed bool, err error) {
 	r := x.dialect.renewal
 	ctx, cancel := bound(x.req.Context())
 	variables, err := evalAll(r.swap.variables, scope{ctx: ctx, dot: x.given, request: x.given})
 	cancel()
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	data := map[string]any{}
 	if err := x.engine.graphql.Do(x.req.Context(), x.engine.renewals[x.dialect], variables, &data); err != nil {
-		refused := refusalOf(err)
-		for _, code := range passing {
-			if refused.code == code {
-				return false, refused, nil
-			}
+		if apiErr := asAPIError(err); slices.Contains(passing, apiErr.code) {
+			return false, apiErr
 		}
-		return false, nil, nil
+		return false, nil
 	}
 	if userError(data) != nil {
-		return false, nil, nil
+		return false, nil
 	}
 	ctx, cancel = bound(x.req.Context())
 	defer cancel()
 	s := scope{ctx: ctx, dot: data, request: x.given}
 	var out reply
 	if err := x.dialect.headersOf(r.answer, s, &out); err != nil {
-		return false, nil, err
+		return false, err
 	}
-	x.renewed = out.cookies // from here on the caller needs them, whatever happens
+	x.renewed = out.cookies // whatever happens from here on, the caller needs them
 	text, _, err := r.credential.text(s)
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	x.given["renewed"] = data
 	x.visit.Renew(text)
-	return true, nil, nil
+	return true, nil
 }
 
 // withRenewed adds the cookies of a renewal to an answer that does not set them itself.

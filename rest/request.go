@@ -19,32 +19,32 @@ import (
 const maxBody = 64 << 10
 
 // read takes a request apart into what expressions see of it. The parameters of the path, the query string and the body
-// lie in one object; one name in two of these places is refused, but for the path, which wins: it chose the route.
-func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *refusal) {
+// lie in one object; one name in two of these places is apiErr, but for the path, which wins: it chose the route.
+func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *apiError) {
 	given := map[string]any{
 		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
 		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "mailedToken": nil, "renewed": nil,
 	}
-	text, refused := bodyOf(w, req)
-	if refused != nil {
-		return given, refused
+	text, apiErr := bodyOf(w, req)
+	if apiErr != nil {
+		return given, apiErr
 	}
 	given["hasBody"] = len(text) > 0
-	params, textual, refused := r.body(text, req.Header, d.jsonType)
-	if refused == nil {
-		refused = r.typed(params, textual)
+	params, textual, apiErr := r.body(text, req.Header, d.jsonType)
+	if apiErr == nil {
+		apiErr = r.typed(params, textual)
 	}
-	if refused != nil {
-		return given, refused
+	if apiErr != nil {
+		return given, apiErr
 	}
 	if r.accepts.query {
-		query, refused := parseForm(req.URL.RawQuery)
+		query, apiErr := parseForm(req.URL.RawQuery)
 		delete(query, confirmation)
-		if refused == nil {
-			refused = r.typed(query, true)
+		if apiErr == nil {
+			apiErr = r.typed(query, true)
 		}
-		if refused != nil {
-			return given, refused
+		if apiErr != nil {
+			return given, apiErr
 		}
 		for name, value := range query {
 			if _, twice := params[name]; twice {
@@ -97,10 +97,10 @@ func (d *Dialect) cookiesOf(req *http.Request) map[string]any {
 	return out
 }
 
-func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *refusal) {
+func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *apiError) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, refuse(bodyTooLarge, "")
+		return nil, errorOf(bodyTooLarge)
 	}
 	if err != nil {
 		return nil, malformed("unreadable", "The body could not be read.")
@@ -109,19 +109,19 @@ func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *refusal) {
 }
 
 // body reads the parameters of the body. textual says that all of them came as text.
-func (r *route) body(text []byte, header http.Header, jsonType string) (params map[string]any, textual bool, refused *refusal) {
+func (r *route) body(text []byte, header http.Header, jsonType string) (params map[string]any, textual bool, apiErr *apiError) {
 	if len(text) == 0 || !r.accepts.json && !r.accepts.form {
 		return map[string]any{}, false, nil
 	}
 	switch form, ok := contentType(header, jsonType); {
 	case ok && form && r.accepts.form:
-		params, refused = parseForm(string(text))
-		return params, true, refused
+		params, apiErr = parseForm(string(text))
+		return params, true, apiErr
 	case ok && !form && r.accepts.json:
-		params, refused = parseJSON(text)
-		return params, false, refused
+		params, apiErr = parseJSON(text)
+		return params, false, apiErr
 	}
-	return nil, false, refuse(unsupportedMedia, "")
+	return nil, false, errorOf(unsupportedMedia)
 }
 
 // contentType tells a form from JSON, which has the name of its own media type or that in which the dialect answers; ok is
@@ -144,11 +144,11 @@ func contentType(h http.Header, jsonType string) (form, ok bool) {
 	return false, false
 }
 
-func malformed(problem, message string) *refusal {
-	return &refusal{code: malformedRequest, problem: problem, message: message}
+func malformed(problem, message string) *apiError {
+	return &apiError{code: malformedRequest, problem: problem, message: message}
 }
 
-func parseJSON(text []byte) (map[string]any, *refusal) {
+func parseJSON(text []byte) (map[string]any, *apiError) {
 	value, err := strictjson.Decode(text)
 	if f := fault.From(err); f != nil {
 		return nil, malformed("value", f.Message)
@@ -165,7 +165,7 @@ func parseJSON(text []byte) (map[string]any, *refusal) {
 
 // parseForm reads application/x-www-form-urlencoded, of a body or a query string; a name that stands there twice is
 // refused (HT-12).
-func parseForm(text string) (map[string]any, *refusal) {
+func parseForm(text string) (map[string]any, *apiError) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
 		return nil, malformed("syntax", "The form or query string is malformed.")

@@ -213,7 +213,7 @@ func TestRun_Fixtures(t *testing.T) {
 	}
 }
 
-// A fixture that keeps something and asks nobody is refused, and no crash.
+// A fixture that keeps something and asks nobody is apiErr, and no crash.
 func TestRun_KeepOfNothing(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "fixtures:\n  time: {wait: 2h, keep: {id: =.id}}", 1)

@@ -15,6 +15,6 @@ const Unmatched = "unmatched"
 // reportUse calls OnUse. It does not recover a panic, so deferring it lets the panic pass.
 func (x *exchange) reportUse(route string) {
 	if x.engine.onUse != nil {
-		x.engine.onUse(context.WithoutCancel(x.req.Context()), Use{x.dialect.Name, route, x.refused})
+		x.engine.onUse(context.WithoutCancel(x.req.Context()), Use{x.dialect.Name, route, x.failed})
 	}
 }
