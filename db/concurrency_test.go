@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -199,4 +200,24 @@ func TestPending_EmptyDatabase(t *testing.T) {
 			t.Errorf("%s: %d %v", name, n, err)
 		}
 	}
+}
+
+// A database of version 0.1.0 is refused, not called newer, and left as it is.
+func TestMigrate_SchemaOfVersion010(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
+		execute(t, conn, `DELETE FROM bun_migrations`)
+		execute(t, conn, `INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('20261122000000', 1, current_timestamp)`)
+		const want = "the schema of Dragoman 0.1.0, which this version does not read: start with an empty database"
+		if err := d.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("migrate: %v", err)
+		}
+		if _, err := d.Pending(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("pending: %v", err)
+		}
+		if n := count(t, conn, "bun_migrations"); n != 1 {
+			t.Errorf("%d migrations are marked", n)
+		}
+	})
 }

@@ -36,6 +36,6 @@ func isSuperseded(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (bool,
 	}
 	n, err := tx.NewSelect().Model((*OneTimeToken)(nil)).
 		Where("t.user_id = ? AND t.purpose = ? AND t.address_canonical <> ?", m.UserID, PurposeCancelChange, m.AddressCanonical).
-		Where("t.redeemed AND t.created_at <= ? AND t.spent_at >= ?", m.CreatedAt, m.CreatedAt).Count(ctx)
+		Where("t.redeemed AND t.created_at <= ? AND t.invalidated_at >= ?", m.CreatedAt, m.CreatedAt).Count(ctx)
 	return n > 0, err
 }

@@ -74,7 +74,7 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*ResolvedMail, error) {
 	l.Token = &OneTimeToken{}
 	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
-	if err == nil && (l.Token.SpentAt != nil || l.Token.ExpiresAt.After(now)) {
+	if err == nil && (l.Token.InvalidatedAt != nil || l.Token.ExpiresAt.After(now)) {
 		return l, nil
 	}
 	if ignoreNoRows(err) != nil {

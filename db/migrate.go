@@ -14,24 +14,28 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// One folder per database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql on SQLite, where the whole
-// run is one transaction already. Every statement on Postgres is written so that running it twice does no harm: a
-// server that is killed between a migration and its mark starts again. Servers of the former version go on over the new schema: a
-// column is added with a default or without NOT NULL, and is neither renamed nor dropped; what they do not know of a row they leave out.
+// migrationFiles has a folder for each database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql on SQLite,
+// where the whole run is one transaction already. On Postgres, running a statement twice does no harm: a server that is killed
+// between a migration and its mark runs the migration again. Servers of the former version keep running on the new schema: a new
+// column has a default or allows NULL, no column is renamed or dropped, and those servers ignore the columns that they do not
+// know.
 //
 //go:embed migrations
 var migrationFiles embed.FS
 
-// Migrations are the files that Migrate runs, a folder for each database.
+// Migrations gives the files that Migrate runs, a folder for each database.
 func Migrations() fs.FS { return migrationFiles }
 
-// migrationLock is an arbitrary number that all instances agree on: "dragoman" as eight bytes.
+// firstMigration names the oldest file. Version 0.1.0 had others, all of them older.
+const firstMigration = "20261129000000"
+
+// migrationLock is an arbitrary number that all instances share: "dragoman" as eight bytes.
 const migrationLock int64 = 0x647261676f6d616e
 
 // Migrate brings the schema up to date. Several servers may do so at once: one works while the others wait.
 //
-// The lock is ours and not that of bun/migrate, which fails all but one of several simultaneous starts and stays behind
-// when its holder is killed. Postgres frees an advisory lock, and SQLite a transaction, with the connection.
+// The lock of bun/migrate would not do: all but one of several simultaneous starts fail on it, and it stays behind when its holder
+// is killed. Postgres frees an advisory lock, and SQLite a transaction, with the connection.
 func (d *DB) Migrate(ctx context.Context) (err error) {
 	unlock, err := d.lockMigrations(ctx)
 	if err != nil {
@@ -45,7 +49,7 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 	if err := m.Init(ctx); err != nil {
 		return migrateError(err)
 	}
-	if err := refuseNewer(ctx, m); err != nil {
+	if err := refuseUnknown(ctx, m); err != nil {
 		return err
 	}
 	if _, err := m.Migrate(ctx); err != nil {
@@ -54,7 +58,7 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 	return nil
 }
 
-// migrateError says to a role that may not change the schema what to do instead.
+// migrateError tells a role that may not change the schema what to do.
 func migrateError(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
 		return fmt.Errorf("db: migrate: %w: this role may not change the schema. Run dragoman migrate with the role that owns it, "+
@@ -63,8 +67,9 @@ func migrateError(err error) error {
 	return fmt.Errorf("db: migrate: %w", err)
 }
 
-// refuseNewer fails on a schema that a later version has changed: this one does not know what its rows mean by now.
-func refuseNewer(ctx context.Context, m *migrate.Migrator) error {
+// refuseUnknown fails on a schema of version 0.1.0, and on one that a later version has changed: this version knows the meaning
+// of neither.
+func refuseUnknown(ctx context.Context, m *migrate.Migrator) error {
 	known, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
 		return wrap(err, "migrations")
@@ -75,7 +80,12 @@ func refuseNewer(ctx context.Context, m *migrate.Migrator) error {
 	}
 	var newer []string
 	for _, a := range applied {
-		if !slices.ContainsFunc(known, func(k migrate.Migration) bool { return k.Name == a.Name }) {
+		switch {
+		case slices.ContainsFunc(known, func(k migrate.Migration) bool { return k.Name == a.Name }):
+		case a.Name < firstMigration:
+			return errors.New("the database has the schema of Dragoman 0.1.0, which this version does not read: " +
+				"start with an empty database")
+		default:
 			newer = append(newer, a.Name)
 		}
 	}
@@ -87,8 +97,8 @@ func refuseNewer(ctx context.Context, m *migrate.Migrator) error {
 		"run the version of Dragoman that made them, or a later one", strings.Join(newer, ", "))
 }
 
-// Pending counts the migrations that the schema still lacks; for a role that may not change it. It fails on a schema that is
-// newer than this program.
+// Pending counts the migrations that the schema lacks, for a role that may not change it. It fails on a schema that this version
+// does not know.
 func (d *DB) Pending(ctx context.Context) (int, error) {
 	m, err := d.migrator()
 	if err != nil {
@@ -96,27 +106,27 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 	}
 	known, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
-		if neverMade(err) {
+		if missingTable(err) {
 			return 1, nil
 		}
 		return 0, wrap(err, "migrations")
 	}
-	return len(known.Unapplied()), refuseNewer(ctx, m)
+	return len(known.Unapplied()), refuseUnknown(ctx, m)
 }
 
-// Empty tells that no server and no `dragoman migrate` was ever here.
+// Empty tells whether neither a server nor `dragoman migrate` ever used the database.
 func (d *DB) Empty(ctx context.Context) (bool, error) {
 	m, err := d.migrator()
 	if err != nil {
 		return false, err
 	}
-	if _, err = m.MigrationsWithStatus(ctx); err != nil && !neverMade(err) {
+	if _, err = m.MigrationsWithStatus(ctx); err != nil && !missingTable(err) {
 		return false, wrap(err, "migrations")
 	}
 	return err != nil, nil
 }
 
-func neverMade(err error) bool {
+func missingTable(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "SQLSTATE 42P01") || strings.Contains(text, "no such table")
 }
@@ -137,8 +147,8 @@ func (d *DB) migrator() (*migrate.Migrator, error) {
 	return migrate.NewMigrator(d.w, migrations, migrate.WithMarkAppliedOnSuccess(true)), nil
 }
 
-// lockMigrations takes the lock and gives back how to free it: on success the work is kept, on failure it is undone as
-// far as the database can.
+// lockMigrations takes the lock and gives the function that frees it. That function keeps the work after success, and undoes it
+// after an error where the database can.
 func (d *DB) lockMigrations(ctx context.Context) (unlock func(error) error, err error) {
 	if !d.Postgres() {
 		// The writer pool has one connection, so what follows runs inside this transaction.

@@ -39,7 +39,7 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))
-		count(&r.Links, `UPDATE one_time_tokens SET spent_at = ? WHERE spent_at IS NULL AND purpose <> ?`, now, PurposeCancelChange)
+		count(&r.Links, `UPDATE one_time_tokens SET invalidated_at = ? WHERE invalidated_at IS NULL AND purpose <> ?`, now, PurposeCancelChange)
 		if err != nil {
 			return err
 		}

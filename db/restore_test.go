@@ -49,7 +49,7 @@ func TestFinishRestore_Mails(t *testing.T) {
 			if err != nil || got == nil {
 				t.Fatal(got, err)
 			}
-			if alive := got.Token.SpentAt == nil; alive != (m == changed) || got.Token.Redeemed {
+			if alive := got.Token.InvalidatedAt == nil; alive != (m == changed) || got.Token.Redeemed {
 				t.Errorf("the link of %s: %+v", m.Kind, got.Token)
 			}
 		}

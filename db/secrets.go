@@ -62,7 +62,7 @@ func (d *DB) SecretUsage(ctx context.Context, before time.Time, label []byte, no
 	}
 	n.Keys = int(keys)
 	var links []*OneTimeToken
-	tokens, err := d.r.NewSelect().Model(&links).Where("t.spent_at IS NULL AND t.expires_at > ? AND t.created_at <= ?", now, before).
+	tokens, err := d.r.NewSelect().Model(&links).Where("t.invalidated_at IS NULL AND t.expires_at > ? AND t.created_at <= ?", now, before).
 		Order("t.expires_at DESC").Limit(1).ScanAndCount(ctx)
 	n.Links = int(tokens)
 	if len(links) > 0 {

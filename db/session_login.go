@@ -18,7 +18,7 @@ type Attempt struct {
 	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
 	Failures int        `bun:"failures"`
 	FailedAt *time.Time `bun:"failed_at"`
-	NotedAt  *time.Time `bun:"noted_at"` // when an attempt was last refused unseen
+	LoggedAt *time.Time `bun:"logged_at"` // when an attempt was last refused unseen
 
 	InARow    int  `bun:"in_a_row"`   // failures of all buckets since the last success in any (LG-09)
 	NewDevice bool `bun:"new_device"` // whether the account was signed in from other devices alone
@@ -50,32 +50,32 @@ func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 // does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. Beside these, the
 // address * counts all failures of the subject since its last success.
 type bucket struct {
-	subject uuid.UUID
-	address string
+	accountKey uuid.UUID
+	scope      string
 }
 
 // Bucket names where failures are counted: an account or its pseudonym, and the address of a known device.
-func (a *Attempt) Bucket() string { return a.bucket.subject.String() + " " + a.bucket.address }
+func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + a.bucket.scope }
 
 // The statement of an attempt, up to and from the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at,
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
 coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
 LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = :ip LIMIT 1) k ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, :pseudonym) AND t.address = CASE WHEN known THEN :ip ELSE '' END
-LEFT JOIN throttles c ON c.subject = coalesce(u.id, :pseudonym) AND c.address = '*'`
+LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
+LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.noted_at,
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
 coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
   SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
 	attemptSQLiteEnd = `) u ON true
-LEFT JOIN throttles t ON t.subject = coalesce(u.id, :pseudonym) AND t.address = CASE WHEN u.known THEN :ip ELSE '' END
-LEFT JOIN throttles c ON c.subject = coalesce(u.id, :pseudonym) AND c.address = '*'`
+LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN u.known THEN :ip ELSE '' END
+LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 )
 
 var attemptByEmail = readsEach("attemptByEmail",
@@ -120,12 +120,12 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 		return nil, err
 	}
 	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
-	a.bucket.subject = who.Pseudonym
+	a.bucket.accountKey = who.Pseudonym
 	if !a.User.ID.IsZero() {
-		a.bucket.subject = a.User.ID.UUID
+		a.bucket.accountKey = a.User.ID.UUID
 	}
 	if a.Known {
-		a.bucket.address = who.Address
+		a.bucket.scope = who.Address
 	}
 	return &a, nil
 }
@@ -136,22 +136,22 @@ const forgetAfter = 24 * time.Hour
 // Rows are taken in the order of their addresses, here and by whoever deletes them: nobody waits in a circle.
 var loginFailed = writes("loginFailed",
 	`WITH t AS (
-  INSERT INTO throttles (subject, address, failures, failed_at)
-  SELECT :account_key, v.address, 1, :now FROM (VALUES (:scope::text), ('*')) v (address) WHERE :counted ORDER BY v.address
-  ON CONFLICT (subject, address) DO UPDATE SET failed_at = :now,
-    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END RETURNING address, failures
+  INSERT INTO throttles (account_key, scope, failures, failed_at)
+  SELECT :account_key, v.scope, 1, :now FROM (VALUES (:scope::text), ('*')) v (scope) WHERE :counted ORDER BY v.scope
+  ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
+    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END RETURNING scope, failures
 ), d AS (
   UPDATE users SET password_disabled_at = :now
-  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE address = '*' AND failures >= :disabling_failures) RETURNING id
+  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*' AND failures >= :disabling_failures) RETURNING id
 ), a AS (`+insertEvent+` VALUES (`+eventValues+`)
 ) SELECT count(*) AS n FROM d`,
-	`INSERT INTO throttles (subject, address, failures, failed_at)
-SELECT :account_key, v.address, 1, :now FROM (SELECT :scope AS address UNION ALL SELECT '*') v WHERE :counted
-ON CONFLICT (subject, address) DO UPDATE SET failed_at = :now,
+	`INSERT INTO throttles (account_key, scope, failures, failed_at)
+SELECT :account_key, v.scope, 1, :now FROM (SELECT :scope AS scope UNION ALL SELECT '*') v WHERE :counted
+ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
   failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END`,
 	insertEvent+` VALUES (`+eventValues+`)`,
 	`UPDATE users SET password_disabled_at = :now WHERE id = :account_key AND password_disabled_at IS NULL AND :counted
-AND EXISTS (SELECT 1 FROM throttles WHERE subject = :account_key AND address = '*' AND failures >= :disabling_failures)`,
+AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*' AND failures >= :disabling_failures)`,
 	`SELECT changes() AS n`,
 )
 
@@ -165,7 +165,7 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 		disabling = math.MaxInt32 // nobody would be told, and where there is no mail none brings another password
 	}
 	p := params{
-		{"account_key", a.bucket.subject[:]}, {"scope", a.bucket.address}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
+		{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
 		{"counted", counted}, {"disabling_failures", disabling},
 	}.with(eventParams(ctx, e, now))
 	var answer struct {
@@ -187,10 +187,10 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 
 var loginThrottled = writes("loginThrottled",
 	`WITH t AS (
-  UPDATE throttles SET noted_at = greatest(:now, failed_at) WHERE subject = :account_key AND address = :scope AND (noted_at IS NULL OR noted_at < failed_at) RETURNING 1
+  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	`UPDATE throttles SET noted_at = max(:now, failed_at) WHERE subject = :account_key AND address = :scope AND (noted_at IS NULL OR noted_at < failed_at)`,
+	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`SELECT changes() AS n`,
 )
@@ -198,12 +198,12 @@ var loginThrottled = writes("loginThrottled",
 // LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
 // hammers at an account can not fill the log with it.
 func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
-	if a.NotedAt != nil && !a.NotedAt.Before(*a.FailedAt) {
+	if a.LoggedAt != nil && !a.LoggedAt.Before(*a.FailedAt) {
 		return nil
 	}
 	e := a.event
 	e.Reason = "throttled"
-	p := params{{"account_key", a.bucket.subject[:]}, {"scope", a.bucket.address}, {"now", now}}
+	p := params{{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}}
 	_, err := d.count(ctx, loginThrottled, p.with(eventParams(ctx, e, now)))
 	return err
 }
@@ -215,8 +215,8 @@ var login = writes("login",
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), t AS (
-  DELETE FROM throttles WHERE subject = :user AND address IN (
-    SELECT address FROM throttles WHERE subject = :user AND address IN (:scope, '*') ORDER BY address FOR UPDATE
+  DELETE FROM throttles WHERE account_key = :user AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE
   ) AND EXISTS (SELECT 1 FROM u)
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
@@ -232,7 +232,7 @@ EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM k
 	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-	`DELETE FROM throttles WHERE subject = :user AND address IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
   SELECT id FROM sessions WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
   AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET :session_limit
@@ -259,7 +259,7 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 	for range numberDraws {
 		s.Number = randomNumber()
 		p := s.params().with(params{
-			{"password_hash", a.User.PasswordHash}, {"scope", a.bucket.address}, {"session_limit", limit}, {"device", s.Device},
+			{"password_hash", a.User.PasswordHash}, {"scope", a.bucket.scope}, {"session_limit", limit}, {"device", s.Device},
 			{"seen_before", s.CreatedAt.Add(-deviceSeen)},
 		}).with(eventParams(ctx, e, s.CreatedAt))
 		var made struct {

@@ -17,7 +17,7 @@ var loginByMail = writes("loginByMail",
     pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
   WHERE id = (SELECT user_id FROM t) RETURNING *
 ), o AS (
-  UPDATE one_time_tokens SET spent_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND id <> :token AND spent_at IS NULL
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND id <> :token AND invalidated_at IS NULL
   AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
@@ -41,7 +41,7 @@ var loginByMail = writes("loginByMail",
   pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
   pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
 WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE one_time_tokens SET spent_at = :now WHERE :unverified AND user_id = :user AND id <> :token AND spent_at IS NULL
+	`UPDATE one_time_tokens SET invalidated_at = :now WHERE :unverified AND user_id = :user AND id <> :token AND invalidated_at IS NULL
 AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id)`,
 	`UPDATE api_keys SET revoked_at = :now

@@ -10,15 +10,15 @@ var sudo = writes("sudo",
   UPDATE sessions SET authenticated_at = :now WHERE id = :session AND user_id = :user AND `+alivePostgres+`
   AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL) RETURNING user_id
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT user_id FROM s) AND address IN (
-    SELECT address FROM throttles WHERE subject = :user AND address IN (:scope, '*') ORDER BY address FOR UPDATE)
+  DELETE FROM throttles WHERE account_key = (SELECT user_id FROM s) AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET authenticated_at = :now WHERE id = :session AND user_id = :user AND `+aliveSQLite+`
 AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL)`,
 	insertEvent+` SELECT `+eventValues+`
 FROM sessions WHERE id = :session AND changes() = 1`,
-	`DELETE FROM throttles WHERE subject = :user AND address IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
 )
 
@@ -27,7 +27,7 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 func (d *DB) Sudo(ctx context.Context, session SessionID, a *Attempt, now time.Time) (bool, error) {
 	e := Event{Action: "sudo", User: a.User.ID, Sess: session, Methods: []AuthMethod{AuthPassword}}
 	p := params{
-		{"session", session}, {"now", now}, {"user", a.User.ID}, {"password_hash", a.User.PasswordHash}, {"scope", a.bucket.address},
+		{"session", session}, {"now", now}, {"user", a.User.ID}, {"password_hash", a.User.PasswordHash}, {"scope", a.bucket.scope},
 	}
 	n, err := d.count(ctx, sudo, p.with(eventParams(ctx, e, now)))
 	return n == 1, err

@@ -45,8 +45,8 @@ var sweeps = []swept{
 	{"mails", `DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ? ORDER BY id LIMIT ? ?)`, keepMails, true, false},
 	{"one-time tokens", `DELETE FROM one_time_tokens WHERE id IN
 (SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
-	{"throttles", `DELETE FROM throttles WHERE (subject, address) IN
-(SELECT subject, address FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
+	{"throttles", `DELETE FROM throttles WHERE (account_key, scope) IN
+(SELECT account_key, scope FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
 (SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN

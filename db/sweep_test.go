@@ -96,7 +96,7 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 					return k.String()
 				}
 			case "throttles":
-				column = "subject"
+				column = "account_key"
 			}
 			rows, err := conn.QueryContext(ctx, "SELECT "+column+" FROM "+table)
 			if err != nil {
@@ -167,7 +167,7 @@ func TestSweep_Batches(t *testing.T) {
 			id, cast = `lpad(to_hex(n), 32, '0')::uuid`, `::timestamptz`
 		}
 		execute(t, conn, `WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3500)
-INSERT INTO throttles (subject, address, failures, failed_at) SELECT `+id+`, '', 1,
+INSERT INTO throttles (account_key, scope, failures, failed_at) SELECT `+id+`, '', 1,
 CASE WHEN n <= 3200 THEN '2026-01-01 00:00:00+00:00' ELSE '2026-01-31 11:00:00+00:00' END`+cast+` FROM r`)
 		sweep(t, d, noon(), 3200)
 		if n := count(t, conn, "throttles"); n != 300 {

@@ -21,7 +21,7 @@ type OneTimeToken struct {
 	Attempts         int        `bun:"attempts"`  // wrong codes, with those of the ones before it in the last hour (OT-16)
 	CreatedAt        time.Time  `bun:"created_at"`
 	ExpiresAt        time.Time  `bun:"expires_at"`
-	SpentAt          *time.Time `bun:"spent_at"`
+	InvalidatedAt    *time.Time `bun:"invalidated_at"`
 	Redeemed         bool       `bun:"redeemed"` // whether it was spent by its use
 }
 
@@ -41,8 +41,8 @@ func issueToken(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTim
 	if err := inheritChangeTime(ctx, tx, t, m, now); err != nil {
 		return nil, err
 	}
-	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("spent_at = ?", now).
-		Where("user_id = ? AND purpose = ? AND spent_at IS NULL", m.UserID, t.Purpose).
+	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
+		Where("user_id = ? AND purpose = ? AND invalidated_at IS NULL", m.UserID, t.Purpose).
 		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical).Exec(ctx)
 	if err != nil {
 		return nil, err

@@ -15,18 +15,18 @@ const codeTries = 5
 // A code belongs to the newest token that was mailed to the address. Only one whose tries are not used up can be tried.
 var tryCode = writes("tryCode",
 	`WITH c AS (
-  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND spent_at IS NULL AND expires_at > :now
+  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL AND expires_at > :now
   AND created_at > :created_after ORDER BY created_at DESC, id DESC LIMIT 1
 ), r AS (
   UPDATE one_time_tokens SET attempts = attempts + 1
-  WHERE id = (SELECT id FROM c) AND attempts < :tries AND spent_at IS NULL RETURNING id, user_id
+  WHERE id = (SELECT id FROM c) AND attempts < :tries AND invalidated_at IS NULL RETURNING id, user_id
 ) SELECT r.id, r.user_id FROM (SELECT 1) one LEFT JOIN r ON true`,
 	`UPDATE one_time_tokens SET attempts = attempts + 1 WHERE attempts < :tries AND id = (
-  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND spent_at IS NULL AND expires_at > :now
+  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL AND expires_at > :now
   AND created_at > :created_after ORDER BY created_at DESC, id DESC LIMIT 1
 )`,
 	`SELECT t.id, t.user_id FROM (SELECT 1) one LEFT JOIN one_time_tokens t ON changes() = 1 AND t.id = (
-  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND spent_at IS NULL AND expires_at > :now
+  SELECT id FROM one_time_tokens WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL AND expires_at > :now
   AND created_at > :created_after ORDER BY created_at DESC, id DESC LIMIT 1
 )`,
 )
@@ -34,7 +34,7 @@ var tryCode = writes("tryCode",
 // lockAddressee makes others wait who make a token for the same account: a new token takes over the tries of the old one.
 var lockAddressee = onPostgres("lockAddressee", `SELECT 1 FROM users WHERE id = (
   SELECT user_id FROM one_time_tokens
-  WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND spent_at IS NULL
+  WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL
   ORDER BY created_at DESC, id DESC LIMIT 1
 ) FOR NO KEY UPDATE`)
 

@@ -10,11 +10,11 @@ import (
 // all: the token is 1, the time 2, the account 3, whether its address was never confirmed 4. The account is locked before its
 // tokens, sessions and keys, as everywhere.
 const (
-	spendPostgres = `UPDATE one_time_tokens SET spent_at = :now, redeemed = true
-  WHERE id = :token AND user_id = :user AND spent_at IS NULL AND expires_at > :now AND EXISTS (
+	spendPostgres = `UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
+  WHERE id = :token AND user_id = :user AND invalidated_at IS NULL AND expires_at > :now AND EXISTS (
     SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND (email_verified_at IS NULL) = :unverified`
-	spendSQLite = `UPDATE one_time_tokens SET spent_at = :now, redeemed = true
-WHERE id = :token AND user_id = :user AND spent_at IS NULL AND expires_at > :now AND EXISTS (
+	spendSQLite = `UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
+WHERE id = :token AND user_id = :user AND invalidated_at IS NULL AND expires_at > :now AND EXISTS (
   SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND (email_verified_at IS NULL) = :unverified`
 
 	ofAddress = ` AND email_canonical = one_time_tokens.address_canonical)`
@@ -22,9 +22,9 @@ WHERE id = :token AND user_id = :user AND spent_at IS NULL AND expires_at > :now
 
 	// What else was mailed is worthless. A link to take a change of the address back outlives it: who came by the account must
 	// not be able to rob its owner of it. Where nobody proved to own either address, the former and the present one, it goes too.
-	othersPostgres = `UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u) AND id <> :token AND spent_at IS NULL
+	othersPostgres = `UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND id <> :token AND invalidated_at IS NULL
   AND (purpose <> 'CANCEL_CHANGE' OR (:unverified AND NOT confirmed))`
-	othersSQLite = `UPDATE one_time_tokens SET spent_at = :now WHERE user_id = :user AND id <> :token AND spent_at IS NULL
+	othersSQLite = `UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND id <> :token AND invalidated_at IS NULL
 AND (purpose <> 'CANCEL_CHANGE' OR (:unverified AND NOT confirmed)) AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id)`
 )
 
@@ -117,8 +117,8 @@ var resetPassword = writes("resetPassword",
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), f AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
-    SELECT address FROM throttles WHERE subject = :user ORDER BY address FOR UPDATE)
+  DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
 	spendSQLite+ofAddress+` AND purpose = 'RESET_PASSWORD'`,
@@ -131,7 +131,7 @@ WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 WHERE user_id = :user AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`DELETE FROM throttles WHERE subject = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 )
 

@@ -21,7 +21,7 @@ func (m *TokenWithUser) RejectReason(now time.Time, purposes ...Purpose) string 
 		return "other_purpose"
 	case t.Redeemed:
 		return "spent"
-	case t.SpentAt != nil:
+	case t.InvalidatedAt != nil:
 		return "replaced"
 	case !t.ExpiresAt.After(now):
 		return "expired"
@@ -54,7 +54,7 @@ func (m *TokenWithUser) Confirmed(now time.Time) bool {
 
 const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
 t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at, t.expires_at AS t_expires_at,
-t.spent_at AS t_spent_at, t.redeemed AS t_redeemed`
+t.invalidated_at AS t_invalidated_at, t.redeemed AS t_redeemed`
 
 var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+` FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = :token`)
 

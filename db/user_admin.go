@@ -121,7 +121,7 @@ var changeUser = writes("changeUser",
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
-  UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND spent_at IS NULL
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND invalidated_at IS NULL
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+userColumns+`, coalesce(x.role, '') AS was
 FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
@@ -137,8 +137,8 @@ AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTI
 	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended'
 WHERE :status = 'SUSPENDED' AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE one_time_tokens SET spent_at = :now
-WHERE :email_canonical IS NOT NULL AND user_id = :user AND spent_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`UPDATE one_time_tokens SET invalidated_at = :now
+WHERE :email_canonical IS NOT NULL AND user_id = :user AND invalidated_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`SELECT `+userColumns+`, coalesce(x.role, '') AS was FROM (SELECT 1) one LEFT JOIN users x ON x.id = :user
 LEFT JOIN users u ON u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 )

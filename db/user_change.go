@@ -33,7 +33,7 @@ func (c *Change) proof() (hash, address *string) {
 	if c.Proof == nil {
 		return nil, nil
 	}
-	return &c.Proof.User.PasswordHash, &c.Proof.bucket.address
+	return &c.Proof.User.PasswordHash, &c.Proof.bucket.scope
 }
 
 // A new address that counts at once is not confirmed; the same one in another spelling stays what it was.
@@ -60,11 +60,11 @@ var changeAccount = writes("changeAccount",
     SELECT id FROM sessions WHERE :end_others AND user_id = (SELECT id FROM u) AND id <> :session AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), o AS (
-  UPDATE one_time_tokens SET spent_at = :now WHERE user_id = (SELECT id FROM u) AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
     (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical))
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
-    SELECT address FROM throttles WHERE subject = :user AND :scope::text IS NOT NULL AND address IN (:scope, '*') ORDER BY address FOR UPDATE)
+  DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
@@ -85,10 +85,10 @@ AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `
 	insertEvent+` SELECT `+eventValues+` FROM users WHERE id = :user AND changes() = 1`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE one_time_tokens SET spent_at = :now WHERE user_id = :user AND spent_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
   (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical)
 ) AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`DELETE FROM throttles WHERE subject = :user AND :scope IS NOT NULL AND address IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
 FROM users u JOIN sessions s ON s.id = :session WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,

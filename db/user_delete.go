@@ -18,14 +18,14 @@ var deleteUser = writes("deleteUser",
 ), l AS (
   SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) ORDER BY id FOR UPDATE
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM u) AND address IN (
-    SELECT address FROM throttles WHERE subject = :user ORDER BY address FOR UPDATE)
+  DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM l) AS sessions,
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin') AND `+notLastAdmin,
-	`DELETE FROM throttles WHERE subject = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`DELETE FROM users WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`SELECT changes() AS n, 0 AS sessions, coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 )

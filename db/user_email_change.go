@@ -42,8 +42,8 @@ const (
 
 var cancelEmailChange = writes("cancelEmailChange",
 	`WITH t AS (
-  UPDATE one_time_tokens SET spent_at = :now, redeemed = true
-  WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND spent_at IS NULL AND expires_at > :now
+  UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
+  WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND invalidated_at IS NULL AND expires_at > :now
   AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE') RETURNING *
 ), o AS (
   SELECT u.id, u.email_canonical <> t.address_canonical AS back FROM users u JOIN t ON u.id = t.user_id
@@ -57,18 +57,18 @@ var cancelEmailChange = writes("cancelEmailChange",
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE back) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), k AS (
-  UPDATE one_time_tokens k SET spent_at = :now WHERE user_id = (SELECT id FROM o) AND id <> :token AND spent_at IS NULL
+  UPDATE one_time_tokens k SET invalidated_at = :now WHERE user_id = (SELECT id FROM o) AND id <> :token AND invalidated_at IS NULL
   AND (purpose = 'CONFIRM_CHANGE' OR ((SELECT back FROM o) AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfterPostgres+`)))
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT `+userColumns+` FROM u`,
-	`UPDATE one_time_tokens SET spent_at = :now, redeemed = true
-WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND spent_at IS NULL AND expires_at > :now
+	`UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
+WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND invalidated_at IS NULL AND expires_at > :now
 AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE')`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE user_id = :user AND `+aliveSQLite+`
 AND EXISTS (SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = :token WHERE u.id = :user AND u.email_canonical <> t.address_canonical)
 AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE one_time_tokens AS k SET spent_at = :now WHERE user_id = :user AND id <> :token AND spent_at IS NULL
+	`UPDATE one_time_tokens AS k SET invalidated_at = :now WHERE user_id = :user AND id <> :token AND invalidated_at IS NULL
 AND (purpose = 'CONFIRM_CHANGE' OR ((purpose <> 'CANCEL_CHANGE' OR `+cameAfterSQLite+`)
   AND EXISTS (SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = :token WHERE u.id = :user AND u.email_canonical <> t.address_canonical)))
 AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,

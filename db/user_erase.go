@@ -15,8 +15,8 @@ var eraseAccount = writes("eraseAccount",
 ), s AS (
   DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE may) ORDER BY id FOR UPDATE)
 ), t AS (
-  DELETE FROM throttles WHERE subject = (SELECT id FROM o WHERE may) AND address IN (
-    SELECT address FROM throttles WHERE subject = :user ORDER BY address FOR UPDATE)
+  DELETE FROM throttles WHERE account_key = (SELECT id FROM o WHERE may) AND scope IN (
+    SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
 ), u AS (
   DELETE FROM users WHERE id = (SELECT id FROM o WHERE may)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM o WHERE may
@@ -24,7 +24,7 @@ var eraseAccount = writes("eraseAccount",
 	insertEvent+` SELECT `+eventValues+` FROM users u
 WHERE u.id = :user AND u.status = 'ACTIVE' AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id AND `+aliveSQLite+`)
 AND (role <> 'admin' OR EXISTS (SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE' AND other.id <> u.id))`,
-	`DELETE FROM throttles WHERE subject = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`DELETE FROM users WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`, // sessions and keys go with it
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS may WHERE EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)
 OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+aliveSQLite+`)`,

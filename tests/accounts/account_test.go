@@ -271,7 +271,7 @@ func TestDeleteAccount(t *testing.T) {
 		s.Is(t, key, ada)
 		conn := harness.OpenSide(t, dsn)
 		events := conn.Count(t, `SELECT count(*) FROM audit_events`)
-		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE address <> '*'`); n != 2 {
+		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE scope <> '*'`); n != 2 {
 			t.Fatalf("%d buckets", n)
 		}
 		if a := s.GraphQL(t, ada.Access, harness.DeleteAccountDoc, nil); a.Code() != "" || len(a.Errors) > 0 {

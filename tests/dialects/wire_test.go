@@ -442,7 +442,7 @@ func TestLG07_OneLockForAllDialects(t *testing.T) {
 			locked(who.email, 4)
 		}
 		byGeneric("ADA.L", harness.GoodPass).Says(t, http.StatusTooManyRequests, harness.TooMany)
-		for _, n := range harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE address <> '*'") {
+		for _, n := range harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE scope <> '*'") {
 			if n != "6" {
 				t.Errorf("failures are counted as %s", n)
 			}

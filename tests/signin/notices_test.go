@@ -185,7 +185,7 @@ func TestLG09_Proofs(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
 		s.Login(t, ada.Email, harness.WrongPass)
-		conn.MustExec(t, `UPDATE throttles SET failures = 99 WHERE address = '*'`)
+		conn.MustExec(t, `UPDATE throttles SET failures = 99 WHERE scope = '*'`)
 		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass)), "INVALID_CURRENT_PASSWORD")
 		if n := len(s.Letters(t, ada.Email, db.MailDisabled)); n != 1 {
 			t.Errorf("%d mails", n)
@@ -212,7 +212,7 @@ func TestLG09_Volley(t *testing.T) {
 				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n)))
 		}
 		s.Login(t, "ada@example.com", harness.WrongPass)
-		harness.OpenSide(t, dsn).MustExec(t, `UPDATE throttles SET failures = 92 WHERE address = '*'`)
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE throttles SET failures = 92 WHERE scope = '*'`)
 		codes := map[string]int{}
 		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
 			return harness.Send(s.URL, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n))

@@ -171,7 +171,7 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
 		failures := func() string {
-			return strings.Join(conn.Texts(t, `SELECT CASE address WHEN '' THEN 'strangers' ELSE 'own' END || failures FROM throttles WHERE address <> '*' ORDER BY 1`), " ")
+			return strings.Join(conn.Texts(t, `SELECT CASE address WHEN '' THEN 'strangers' ELSE 'own' END || failures FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
 		}
 		for range 3 {
 			s.LoginFrom(t, harness.Attacker, "email", ada.Email, harness.WrongPass)
@@ -190,7 +190,7 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 			{"a change of the password", ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), true},
 			{"login", "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass), true},
 		} {
-			conn.MustExec(t, `DELETE FROM throttles WHERE address <> ''`)
+			conn.MustExec(t, `DELETE FROM throttles WHERE scope <> ''`)
 			s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass))
 			s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", ada.Email, "currentPassword", harness.WrongPass))
 			if got := failures(); got != "own2 strangers3" {

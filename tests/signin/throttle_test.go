@@ -53,7 +53,7 @@ func TestLG06_OneCountForAllSpellings(t *testing.T) {
 				t.Errorf("%s after five failures: %s", try, a.Raw)
 			}
 		}
-		if got := harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE address <> '*'"); len(got) != 1 || got[0] != "5" {
+		if got := harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE scope <> '*'"); len(got) != 1 || got[0] != "5" {
 			t.Errorf("failures are counted as %s", got)
 		}
 	})
@@ -189,7 +189,7 @@ func TestLG10_Volley(t *testing.T) {
 		wg.Wait()
 		sideways := harness.OpenSide(t, dsn)
 		judged := sideways.Count(t, "SELECT count(*) FROM audit_events WHERE reason = 'wrong_password'")
-		counted := sideways.Count(t, "SELECT failures FROM throttles WHERE address <> '*'")
+		counted := sideways.Count(t, "SELECT failures FROM throttles WHERE scope <> '*'")
 		if judged < 5 || judged > 4+len(instances) || counted != judged {
 			t.Errorf("%d guesses were judged and %d counted, with %d instances", judged, counted, len(instances))
 		}

@@ -1,7 +1,10 @@
--- The tables of the job queue, River, as version 6 of its own migrations leaves them; a test compares the two. They are made
--- here so that one lock, one list of migrations and one backup go for everything.
+-- The tables of the job queue, River, as version 8 of its own migrations leaves them; a test compares the two. They are
+-- made here so that one lock, one list of migrations and one backup go for everything. Nothing here writes
+-- river_notification.
 DO $$ BEGIN
-  CREATE TYPE river_job_state AS ENUM ('available', 'cancelled', 'completed', 'discarded', 'pending', 'retryable', 'running', 'scheduled');
+  CREATE TYPE river_job_state AS ENUM (
+    'available', 'cancelled', 'completed', 'discarded', 'pending', 'retryable', 'running', 'scheduled'
+  );
 EXCEPTION WHEN duplicate_object THEN NULL;
 END $$;
 
@@ -15,14 +18,14 @@ CREATE TABLE IF NOT EXISTS river_migration (
 );
 
 INSERT INTO river_migration (line, version)
-VALUES ('main', 1), ('main', 2), ('main', 3), ('main', 4), ('main', 5), ('main', 6)
+VALUES ('main', 1), ('main', 2), ('main', 3), ('main', 4), ('main', 5), ('main', 6), ('main', 7), ('main', 8)
 ON CONFLICT DO NOTHING;
 
 CREATE TABLE IF NOT EXISTS river_job (
   id            bigserial       PRIMARY KEY,
   state         river_job_state NOT NULL DEFAULT 'available',
   attempt       smallint        NOT NULL DEFAULT 0,
-  max_attempts  smallint        NOT NULL,
+  max_attempts  smallint        NOT NULL DEFAULT 25,
   attempted_at  timestamptz,
   created_at    timestamptz     NOT NULL DEFAULT now(),
   finalized_at  timestamptz,
@@ -67,7 +70,8 @@ $$;
 
 CREATE INDEX IF NOT EXISTS river_job_kind ON river_job (kind);
 
-CREATE INDEX IF NOT EXISTS river_job_state_and_finalized_at_index ON river_job (state, finalized_at) WHERE finalized_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS river_job_state_and_finalized_at_index ON river_job (state, finalized_at)
+  WHERE finalized_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS river_job_prioritized_fetching_index ON river_job (state, queue, priority, scheduled_at, id);
 
@@ -92,29 +96,17 @@ CREATE TABLE IF NOT EXISTS river_queue (
   created_at timestamptz NOT NULL DEFAULT now(),
   metadata   jsonb       NOT NULL DEFAULT '{}',
   paused_at  timestamptz,
-  updated_at timestamptz NOT NULL
+  updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 
-CREATE UNLOGGED TABLE IF NOT EXISTS river_client (
-  id         text        PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS river_notification (
+  id         bigserial   PRIMARY KEY,
   created_at timestamptz NOT NULL DEFAULT now(),
-  metadata   jsonb       NOT NULL DEFAULT '{}',
-  paused_at  timestamptz,
-  updated_at timestamptz NOT NULL,
-  CONSTRAINT name_length CHECK (char_length(id) > 0 AND char_length(id) < 128)
+  payload    text        NOT NULL,
+  topic      text        NOT NULL,
+  CONSTRAINT topic_length CHECK (length(topic) > 0 AND length(topic) < 128)
 );
 
-CREATE UNLOGGED TABLE IF NOT EXISTS river_client_queue (
-  river_client_id    text        NOT NULL REFERENCES river_client (id) ON DELETE CASCADE,
-  name               text        NOT NULL,
-  created_at         timestamptz NOT NULL DEFAULT now(),
-  max_workers        bigint      NOT NULL DEFAULT 0,
-  metadata           jsonb       NOT NULL DEFAULT '{}',
-  num_jobs_completed bigint      NOT NULL DEFAULT 0,
-  num_jobs_running   bigint      NOT NULL DEFAULT 0,
-  updated_at         timestamptz NOT NULL,
-  PRIMARY KEY (river_client_id, name),
-  CONSTRAINT name_length CHECK (char_length(name) > 0 AND char_length(name) < 128),
-  CONSTRAINT num_jobs_completed_zero_or_positive CHECK (num_jobs_completed >= 0),
-  CONSTRAINT num_jobs_running_zero_or_positive CHECK (num_jobs_running >= 0)
-);
+CREATE INDEX IF NOT EXISTS river_notification_created_at_idx ON river_notification (created_at);
+
+CREATE INDEX IF NOT EXISTS river_notification_topic_id_idx ON river_notification (topic, id);
