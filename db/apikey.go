@@ -53,7 +53,7 @@ FROM api_keys WHERE id = :key AND changes() = 1`,
 // CreateKey stores a key and tells whether the person was there, and had room for it (MaxKeys). by is the session that asked, and has
 // not ended since; zero for none.
 func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
-	e := Event{Action: "create_api_key", User: k.UserID, Sess: by, Key: k.ID}
+	e := Event{Action: ActionKeyCreated, User: k.UserID, Sess: by, Key: k.ID}
 	p := params{
 		{"key", k.ID}, {"user", k.UserID}, {"handle", k.Handle}, {"hash", k.Hash}, {"prefix", k.Prefix}, {"name", k.Name},
 		{"scopes", list[Permission](k.Scopes)}, {"now", k.CreatedAt}, {"expires_at", k.ExpiresAt}, {"max_keys", MaxKeys}, {"session", by},
@@ -87,7 +87,7 @@ func (d *DB) UpdateKey(
 	if scopes != nil {
 		set = list[Permission](scopes)
 	}
-	e := Event{Action: "update_api_key", User: user, Sess: by, Key: id}
+	e := Event{Action: ActionKeyUpdated, User: user, Sess: by, Key: id}
 	p := params{{"key", id}, {"user", user}, {"now", now}, {"name", name}, {"scopes", set}}
 	return d.changedKey(ctx, updateKey, p.with(eventParams(ctx, e, now)))
 }
@@ -108,7 +108,7 @@ FROM api_keys WHERE id = :key AND changes() = 1`,
 // RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix), and the old one is dead. Of two
 // at once the later one counts. Nil is as in UpdateKey.
 func (d *DB) RotateKey(ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time) (*ApiKey, error) {
-	e := Event{Action: "rotate_api_key", User: user, Sess: by, Key: id}
+	e := Event{Action: ActionKeyRotated, User: user, Sess: by, Key: id}
 	p := params{{"key", id}, {"user", user}, {"now", now}, {"handle", made.Handle}, {"hash", made.Hash}, {"prefix", made.Prefix}}
 	return d.changedKey(ctx, rotateKey, p.with(eventParams(ctx, e, now)))
 }
@@ -138,7 +138,7 @@ FROM api_keys WHERE id = :key AND changes() = 1`,
 // DeleteKey revokes a working key of a person and tells whether there was one; a foreign key is none (AK-07). by is the
 // session that asked.
 func (d *DB) DeleteKey(ctx context.Context, user UserID, id KeyID, by SessionID, now time.Time) (bool, error) {
-	e := Event{Action: "delete_api_key", User: user, Sess: by, Key: id}
+	e := Event{Action: ActionKeyDeleted, User: user, Sess: by, Key: id}
 	p := params{{"key", id}, {"user", user}, {"now", now}}
 	n, err := d.count(ctx, deleteKey, p.with(eventParams(ctx, e, now)))
 	return n == 1, err

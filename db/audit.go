@@ -12,7 +12,7 @@ import (
 // Event is what an audit row says beside when, where and over which request it happened; those come from the visit in
 // the context (AU-01). Nothing that a person typed is kept: a password lands in the email field often enough (AU-02).
 type Event struct {
-	Action  string       // for example login; the list is in SECURITY.md
+	Action  Action       // what happened; an event with a Reason gets its Failed
 	Reason  string       // why it failed; "" for success
 	Note    string       // what is remarkable about a success; "" for nothing
 	User    UserID       // zero when nobody is known
@@ -47,16 +47,16 @@ func eventWithActorParams(ctx context.Context, e Event, now time.Time) params {
 
 func eventParams(ctx context.Context, e Event, now time.Time) params {
 	v := visit.From(ctx)
-	outcome := "ok"
+	action, outcome := e.Action.Done, "ok"
 	if e.Reason != "" {
-		outcome = "failed"
+		action, outcome = e.Action.Failed, "failed"
 	}
 	var methods any
 	if len(e.Methods) > 0 {
 		methods = list[AuthMethod](e.Methods)
 	}
 	return params{
-		{"event_id", newEventID()}, {"event_at", now}, {"event_action", e.Action}, {"event_outcome", outcome},
+		{"event_id", newEventID()}, {"event_at", now}, {"event_action", action}, {"event_outcome", outcome},
 		{"event_reason", text(cmp.Or(e.Reason, e.Note))}, {"event_user", e.User}, {"event_session", e.Sess}, {"event_key", e.Key},
 		{"event_methods", methods}, {"event_dialect", v.Dialect}, {"event_ip", ip(v)}, {"event_user_agent", text(v.UserAgent)},
 		{"event_request", v.RequestID},

@@ -119,7 +119,7 @@ func TestIDs_InTheDatabase(t *testing.T) {
 			}
 		}
 		// The zero id is NULL.
-		if n := count(t, conn, "audit_events WHERE action = 'create_api_key' AND session_id IS NULL AND user_id IS NOT NULL AND key_id IS NOT NULL"); n != 1 {
+		if n := count(t, conn, "audit_events WHERE action = 'api_key.created' AND session_id IS NULL AND user_id IS NOT NULL AND key_id IS NOT NULL"); n != 1 {
 			t.Errorf("%d events of the key", n)
 		}
 	})

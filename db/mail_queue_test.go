@@ -187,7 +187,7 @@ func TestMails_FailedAndRetried(t *testing.T) {
 		var group sync.WaitGroup
 		for range cap(won) {
 			group.Go(func() {
-				_, queued, err := d.RetryMail(from(t, ""), dead.ID, db.Event{Action: "retry_mail_delivery"}, time.Now())
+				_, queued, err := d.RetryMail(from(t, ""), dead.ID, db.Event{Action: db.ActionMailRetried}, time.Now())
 				if err != nil {
 					t.Error(err)
 				}
@@ -202,7 +202,7 @@ func TestMails_FailedAndRetried(t *testing.T) {
 				n++
 			}
 		}
-		if events := count(t, conn, "audit_events WHERE action = 'retry_mail_delivery' AND user_id IS NOT NULL"); n != 1 || events != 1 {
+		if events := count(t, conn, "audit_events WHERE action = 'mail.retried' AND user_id IS NOT NULL"); n != 1 || events != 1 {
 			t.Errorf("it was queued %d times, with %d events", n, events)
 		}
 		for _, id := range []db.MailID{later.ID, dead.ID} {
@@ -211,7 +211,7 @@ func TestMails_FailedAndRetried(t *testing.T) {
 				t.Errorf("%+v, %d times", m, p.count(id))
 			}
 		}
-		if m, queued, err := d.RetryMail(from(t, ""), orphan.ID, db.Event{Action: "retry_mail_delivery"}, time.Now()); m != nil || queued || err != nil {
+		if m, queued, err := d.RetryMail(from(t, ""), orphan.ID, db.Event{Action: db.ActionMailRetried}, time.Now()); m != nil || queued || err != nil {
 			t.Errorf("a mail that is gone: %+v %v %v", m, queued, err)
 		}
 		until(t, "no job is left", func() bool { return count(t, conn, "river_job WHERE state NOT IN ('completed', 'cancelled')") == 0 })

@@ -35,7 +35,7 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 				*n = int(rows)
 			}
 		}
-		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restored' WHERE revoked_at IS NULL`, now)
+		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished' WHERE revoked_at IS NULL`, now)
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))
@@ -46,7 +46,7 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 		if _, err := tx.NewInsert().Model(&[]SigningKey{active, next}).Exec(ctx); err != nil {
 			return err
 		}
-		return d.recordIn(ctx, tx.Tx, Event{Action: "finish_restore"}, now)
+		return d.recordIn(ctx, tx.Tx, Event{Action: ActionRestoreFinished}, now)
 	})
 	return r, wrap(err, "finish a restore")
 }

@@ -119,7 +119,7 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	if _, err := d.queryRow(ctx, st, p, &a); err != nil {
 		return nil, err
 	}
-	a.event.Action, a.event.User = cmp.Or(a.event.Action, "login"), a.User.ID
+	a.event.Action, a.event.User = cmp.Or(a.event.Action, ActionLoginSucceeded), a.User.ID
 	a.bucket.accountKey = who.Pseudonym
 	if !a.User.ID.IsZero() {
 		a.bucket.accountKey = a.User.ID.UUID
@@ -255,7 +255,7 @@ const deviceSeen = 24 * time.Hour
 //
 // The session's number is drawn here, and drawn again when it is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
-	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
+	e := Event{Action: ActionLoginSucceeded, User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	for range numberDraws {
 		s.Number = randomNumber()
 		p := s.params().with(params{

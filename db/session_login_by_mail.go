@@ -22,7 +22,7 @@ var loginByMail = writes("loginByMail",
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), x AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'login_with_magic_link' WHERE id IN (
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'login.succeeded' WHERE id IN (
     SELECT id FROM sessions WHERE :unverified AND user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), e AS (
@@ -46,7 +46,7 @@ AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 AND EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id)`,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = CASE WHEN :unverified THEN 'login_with_magic_link' ELSE 'session_limit' END WHERE id IN (
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END WHERE id IN (
   SELECT id FROM sessions WHERE user_id = :user AND `+aliveSQLite+` ORDER BY id DESC LIMIT -1 OFFSET CASE WHEN :unverified THEN 0 ELSE :session_limit - 1 END
 ) AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	insertSession+` SELECT `+sessionValues+` FROM audit_events WHERE id = :event_id
@@ -60,7 +60,7 @@ FROM users u WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id 
 // somebody else may have put there goes, which are the password, sessions, API keys, an address that waits and everything else
 // that was mailed. The user is nil as in ConfirmEmail.
 func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, s *Session, limit int) (*User, error) {
-	e := Event{Action: "login_with_magic_link", User: s.UserID, Sess: s.ID, Methods: s.Methods}
+	e := Event{Action: ActionLoginSucceeded, User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	first := !m.User.EmailVerified()
 	if first {
 		e.Note = "took_over"

@@ -52,7 +52,7 @@ func TestAttempt_Buckets(t *testing.T) {
 				t.Errorf("%s: an account: %v", name, a.User.ID)
 			}
 		}
-		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'login' AND outcome = 'failed'"); n != 8 {
+		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'login.failed' AND outcome = 'failed'"); n != 8 {
 			t.Errorf("%d events", n)
 		}
 	})
@@ -146,7 +146,7 @@ func TestLogin_AccountChanged(t *testing.T) {
 		if n := count(t, conn, "sessions"); n != 0 {
 			t.Errorf("%d sessions", n)
 		}
-		if n := count(t, conn, "audit_events WHERE action = 'login' AND outcome = 'ok'"); n != 0 {
+		if n := count(t, conn, "audit_events WHERE action = 'login.succeeded' AND outcome = 'ok'"); n != 0 {
 			t.Errorf("%d events of a success", n)
 		}
 		if a := attempt(t, d, who); a.Failures != 1 || a.User.LastLoginAt != nil {

@@ -35,29 +35,29 @@ type LogoutTarget struct {
 	NotBefore  time.Time // how long ago the predecessor may have been rotated
 }
 
-func (t LogoutTarget) params(reason string, now time.Time) params {
+func (t LogoutTarget) params(reason Action, now time.Time) params {
 	return params{
-		{"session", t.Session}, {"now", now}, {"reason", reason}, {"generation", t.Generation}, {"not_before", t.NotBefore},
+		{"session", t.Session}, {"now", now}, {"reason", reason.Done}, {"generation", t.Generation}, {"not_before", t.NotBefore},
 	}
 }
 
 // Logout ends one session and tells whether it was alive. A failure of the database is an error and never a success
 // (SE-06).
 func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
-	e := Event{Action: "logout", Sess: end.Session}
+	e := Event{Action: ActionSessionEnded, Sess: end.Session}
 	n, err := d.count(ctx, endSession, end.params(e.Action, now).with(eventParams(ctx, e, now)))
 	return n == 1, err
 }
 
 var endSessionOf = writes("endSessionOf",
 	`WITH s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'revoke_session'
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.revoked'
   WHERE user_id = :user AND (id = :session OR number = :number) AND `+alivePostgres+` RETURNING id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user,
   coalesce(:event_session, id), :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
 ) SELECT id FROM s`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'revoke_session'
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.revoked'
 WHERE user_id = :user AND (id = :session OR number = :number) AND `+aliveSQLite,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user,
   coalesce(:event_session, id), :event_key, :event_methods,
@@ -72,7 +72,7 @@ func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, numbe
 	var ended struct {
 		ID SessionID `bun:"id"`
 	}
-	e := Event{Action: "revoke_session", User: user}
+	e := Event{Action: ActionSessionRevoked, User: user}
 	p := params{{"user", user}, {"now", now}, {"session", id}, {"number", number}}
 	_, err := d.queryRow(ctx, endSessionOf, p.with(eventParams(ctx, e, now)), &ended)
 	return ended.ID, err
@@ -105,15 +105,15 @@ AND user_id = (SELECT user_id FROM sessions WHERE id = :session) AND revoked_at 
 // LogoutEverywhere ends every session of the person behind a live session, that one with them, and counts them; none when
 // that session is not alive.
 func (d *DB) LogoutEverywhere(ctx context.Context, end LogoutTarget, now time.Time) (int, error) {
-	return d.endAll(ctx, end, SessionID{}, "logout_everywhere", now)
+	return d.endAll(ctx, end, SessionID{}, ActionSessionAllEnded, now)
 }
 
 // LogoutOthers ends every session of the person behind a live session but that one, and counts them.
 func (d *DB) LogoutOthers(ctx context.Context, id SessionID, now time.Time) (int, error) {
-	return d.endAll(ctx, LogoutTarget{Session: id}, id, "revoke_other_sessions", now)
+	return d.endAll(ctx, LogoutTarget{Session: id}, id, ActionSessionOthersRevoked, now)
 }
 
-func (d *DB) endAll(ctx context.Context, end LogoutTarget, spare SessionID, action string, now time.Time) (int, error) {
+func (d *DB) endAll(ctx context.Context, end LogoutTarget, spare SessionID, action Action, now time.Time) (int, error) {
 	e := Event{Action: action, Sess: end.Session}
 	p := end.params(action, now).with(params{{"spared", spare}})
 	return d.count(ctx, endAll, p.with(eventParams(ctx, e, now)))

@@ -32,7 +32,7 @@ WHERE s.id = :session AND changes() = 1`,
 // or not alive at now: see Replay.
 func (d *DB) Rotate(ctx context.Context, id SessionID, generation int64, now time.Time) (*Caller, error) {
 	v := visit.From(ctx)
-	e := Event{Action: "refresh", Sess: id}
+	e := Event{Action: ActionSessionRefreshed, Sess: id}
 	p := params{{"session", id}, {"now", now}, {"generation", generation}, {"user_agent", text(v.UserAgent)}, {"ip", ip(v)}}
 	return d.caller(ctx, rotate, p.with(eventParams(ctx, e, now)))
 }
@@ -53,7 +53,9 @@ var replay = writes("replay",
   SELECT s.user_id, EXISTS (SELECT 1 FROM x) AS ended, NOT EXISTS (SELECT 1 FROM x) AND `+alivePostgres+`
     AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE' AS predecessor
   FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = :session
-), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
+), a AS (`+insertEvent+` SELECT :event_id, :event_at,
+  CASE WHEN predecessor AND NOT :single_use THEN :refreshed ELSE :event_action END,
+  CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
   CASE WHEN ended THEN :event_reason WHEN predecessor AND :single_use THEN 'single_use' WHEN predecessor THEN 'within_grace'
     ELSE 'session_over' END,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
@@ -62,7 +64,9 @@ var replay = writes("replay",
 FROM sessions s JOIN users u ON u.id = s.user_id CROSS JOIN o WHERE s.id = :session`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused' WHERE id = :session AND `+aliveSQLite+`
 AND generation <> :generation AND NOT (generation = :generation + 1 AND rotated_at >= :not_before)`,
-	insertEvent+` SELECT :event_id, :event_at, :event_action, CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
+	insertEvent+` SELECT :event_id, :event_at,
+  CASE WHEN predecessor AND NOT :single_use THEN :refreshed ELSE :event_action END,
+  CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
 CASE WHEN changes() = 1 THEN :event_reason WHEN predecessor AND :single_use THEN 'single_use' WHEN predecessor THEN 'within_grace'
   ELSE 'session_over' END,
 coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
@@ -87,8 +91,9 @@ func (d *DB) Replay(
 	var r Replayed
 	p := params{
 		{"session", id}, {"now", now}, {"generation", generation}, {"not_before", now.Add(-grace)}, {"single_use", singleUse},
+		{"refreshed", ActionSessionRefreshed.Done},
 	}
-	e := Event{Action: "refresh", Reason: "token_reused", Sess: id}
+	e := Event{Action: ActionSessionRefreshed, Reason: "token_reused", Sess: id}
 	found, err := d.queryRow(ctx, replay, p.with(eventParams(ctx, e, now)), &r)
 	if err != nil || !found {
 		return nil, err

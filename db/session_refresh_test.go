@@ -26,9 +26,9 @@ func TestReplay_Table(t *testing.T) {
 		"grandparent":       {2, 0, "token_reused", "token_reused", "", false, true},
 		"ahead":             {-1, 0, "token_reused", "token_reused", "", false, true},
 		"in force":          {0, 0, "session_over", "session_over", "", false, false},
-		"over":              {1, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'logout'", false, false},
+		"over":              {1, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'", false, false},
 		"suspended":         {1, 0, "session_over", "session_over", "UPDATE users SET status = 'SUSPENDED'", false, false},
-		"grandparent, over": {2, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'logout'", false, false},
+		"grandparent, over": {2, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'", false, false},
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d, conn, ctx := dbtest.Open(t, dsn), dbtest.Beside(t, dsn), from(t, "")
@@ -55,11 +55,11 @@ func TestReplay_Table(t *testing.T) {
 				if r.Allowed != (row.allowed && !singleUse) || r.Ended != row.ended {
 					t.Errorf("%s, single use %v: allowed %v, ended %v", name, singleUse, r.Allowed, r.Ended)
 				}
-				outcome := "failed"
+				action, outcome := db.ActionSessionRefreshed.Failed, "failed"
 				if r.Allowed {
-					outcome = "ok"
+					action, outcome = db.ActionSessionRefreshed.Done, "ok"
 				}
-				want := `audit_events WHERE action = 'refresh' AND user_id IS NOT NULL AND session_id IS NOT NULL AND outcome = '` + outcome +
+				want := `audit_events WHERE action = '` + action + `' AND user_id IS NOT NULL AND session_id IS NOT NULL AND outcome = '` + outcome +
 					`' AND reason = '` + reason + `'`
 				if n := count(t, conn, want); n != 1 || count(t, conn, "audit_events") != 1 {
 					t.Errorf("%s, single use %v: not one event %s, %s", name, singleUse, outcome, reason)
@@ -138,7 +138,7 @@ func TestSE09_SingleUse(t *testing.T) {
 			}
 		}
 		for reason, want := range map[string]int{"reason IS NULL": rounds, "outcome = 'failed' AND reason = 'single_use'": rounds * 63} {
-			if n := count(t, conn, "audit_events WHERE action = 'refresh' AND "+reason); n != want {
+			if n := count(t, conn, "audit_events WHERE action LIKE 'session.refresh%' AND "+reason); n != want {
 				t.Errorf("%s: %d events, not %d", reason, n, want)
 			}
 		}
@@ -163,7 +163,7 @@ func TestRegister_Notes(t *testing.T) {
 		for reason, want := range map[string]int{
 			"IS NULL": 1, "= 'guessable_password'": 1, "= 'guessable_password second'": 1, "IS NOT NULL": 2,
 		} {
-			if n := count(t, conn, "audit_events WHERE action = 'register' AND outcome = 'ok' AND reason "+reason); n != want {
+			if n := count(t, conn, "audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason "+reason); n != want {
 				t.Errorf("reason %s: %d events", reason, n)
 			}
 		}

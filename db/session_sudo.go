@@ -25,7 +25,7 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 // Sudo notes that the person behind a session just proved themselves by the password of a, and forgets the failures of its
 // bucket. It tells whether the session is alive and the password in force still.
 func (d *DB) Sudo(ctx context.Context, session SessionID, a *Attempt, now time.Time) (bool, error) {
-	e := Event{Action: "sudo", User: a.User.ID, Sess: session, Methods: []AuthMethod{AuthPassword}}
+	e := Event{Action: ActionSudoGranted, User: a.User.ID, Sess: session, Methods: []AuthMethod{AuthPassword}}
 	p := params{
 		{"session", session}, {"now", now}, {"user", a.User.ID}, {"password_hash", a.User.PasswordHash}, {"scope", a.bucket.scope},
 	}

@@ -76,7 +76,7 @@ func (d *DB) RotateSigningKeys(ctx context.Context, active, next string, fresh S
 		if _, err := tx.NewInsert().Model(&fresh).Exec(ctx); err != nil {
 			return err
 		}
-		return d.recordIn(ctx, tx.Tx, Event{Action: "rotate_signing_keys"}, now)
+		return d.recordIn(ctx, tx.Tx, Event{Action: ActionSigningKeyRotated}, now)
 	})
 	if errors.Is(err, errRotated) {
 		return false, nil

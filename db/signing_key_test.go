@@ -70,7 +70,7 @@ func TestRotateSigningKeys_OneWins(t *testing.T) {
 		if err != nil || !rows[0].Since().Equal(noon().Add(time.Hour)) || !rows[2].Since().Equal(noon().Add(time.Hour)) || !rows[1].Since().Equal(rows[1].CreatedAt) {
 			t.Errorf("since %+v, %v", rows, err)
 		}
-		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'rotate_signing_keys'"); n != 5 {
+		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'signing_key.rotated'"); n != 5 {
 			t.Errorf("%d events", n)
 		}
 		// What is not active or next any more is not rotated, and leaves all as it is.

@@ -114,7 +114,7 @@ func BenchmarkBind(b *testing.B) {
 	ctx, now := b.Context(), time.Now()
 	u := NewUser(now)
 	s := NewSession(ctx, u.ID, time.Hour, time.Hour, now, AuthPassword)
-	e := Event{Action: "register", User: u.ID, Sess: s.ID}
+	e := Event{Action: ActionUserCreated, User: u.ID, Sess: s.ID}
 	for b.Loop() {
 		p := u.params().with(s.params(), params{{"sign_in", true}, {"locale", nil}, {"device", nil}}, eventParams(ctx, e, now))
 		values, err := register.bind(p)

@@ -52,7 +52,7 @@ var sweeps = []swept{
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true, false},
+(SELECT id FROM audit_events WHERE id < ? AND action = 'session.refreshed' ORDER BY id LIMIT ? ?)`, keepRefreshes, true, false},
 	{"uses of dialects", `DELETE FROM dialect_usage WHERE (day, dialect, route, kind, caller, block) IN
 (SELECT day, dialect, route, kind, caller, block FROM dialect_usage WHERE day < ? LIMIT ? ?)`, keepUsage, false, true},
 }
@@ -77,7 +77,7 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||
-  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok') THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'session.refreshed') THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM dialect_usage WHERE day < ?) THEN '1' ELSE '0' END`
 	overdueLimits = overdue + ` ||
   CASE WHEN EXISTS (SELECT 1 FROM rate_limits WHERE tat < ?) THEN '1' ELSE '0' END`

@@ -136,7 +136,7 @@ func TestSweep_Events(t *testing.T) {
 		if c, err := d.Rotate(ctx, s.ID, 0, now); err != nil || c == nil { // refresh
 			t.Fatalf("rotate: %v %v", c, err)
 		}
-		failed := db.Event{Action: "refresh", Reason: "session_over", Sess: s.ID}
+		failed := db.Event{Action: db.ActionSessionRefreshed, Reason: "session_over", Sess: s.ID}
 		if err := d.Record(ctx, failed, now); err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ var lockAddressee = onPostgres("lockAddressee", `SELECT 1 FROM users WHERE id = 
 // is not right, or there is none. A try is taken before right compares, and given back when it was right; one that was wrong
 // is written down as the failure of action in the same transaction.
 func (d *DB) TryCode(
-	ctx context.Context, address string, purposes []Purpose, right func(TokenID) bool, action string, now time.Time,
+	ctx context.Context, address string, purposes []Purpose, right func(TokenID) bool, action Action, now time.Time,
 ) (TokenID, error) {
 	first, last := purposes[0], purposes[len(purposes)-1]
 	var row struct {

@@ -62,7 +62,7 @@ WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 // ConfirmEmail marks the address of the token, and no other, as confirmed (OT-11). The user is nil when the token is not good
 // any more or the account is not what m says.
 func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) (*User, error) {
-	e := Event{Action: "verify_email", User: m.User.ID}
+	e := Event{Action: ActionEmailVerified, User: m.User.ID}
 	var row redeemed
 	found, err := d.redeem(ctx, m, confirmEmail, m.params(now).with(eventParams(ctx, e, now)), &row, nil)
 	if err != nil || !found {
@@ -92,7 +92,7 @@ WHERE users.id = :user AND t.id = :token AND EXISTS (SELECT 1 FROM audit_events 
 // mailed for the account before is worthless, but for what takes a change back (OT-03). When somebody else took the address
 // meanwhile nothing changes, and taken says so. The user is nil as in ConfirmEmail.
 func (d *DB) ConfirmChange(ctx context.Context, m *TokenWithUser, now time.Time, mails ...*Mail) (u *User, taken *Taken, err error) {
-	e := Event{Action: "verify_email", Note: "email_changed", User: m.User.ID}
+	e := Event{Action: ActionEmailVerified, Note: "email_changed", User: m.User.ID}
 	p := m.params(now).with(params{{"email_canonical", m.User.EmailCanonical}}).with(eventParams(ctx, e, now))
 	var row redeemed
 	found, err := d.redeem(ctx, m, confirmChange, p, &row, d.mails(ctx, mails))
@@ -111,7 +111,7 @@ var resetPassword = writes("resetPassword",
   UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, email_verified_at = coalesce(email_verified_at, :now),
     pending_email = NULL, pending_email_canonical = NULL, updated_at = :now WHERE id = (SELECT user_id FROM t) RETURNING *
 ), o AS (`+othersPostgres+`), s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'reset_password' WHERE id IN (
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset' WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), k AS (
@@ -127,7 +127,7 @@ var resetPassword = writes("resetPassword",
   pending_email = NULL, pending_email_canonical = NULL, updated_at = :now
 WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	othersSQLite,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'reset_password'
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset'
 WHERE user_id = :user AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
@@ -140,7 +140,7 @@ WHERE :unverified AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 
 // confirmed, since its mail arrived. Where it never was before, API keys end too: whoever made them may not be its owner. The
 // user is nil as in ConfirmEmail.
 func (d *DB) ResetPassword(ctx context.Context, m *TokenWithUser, hash, note string, now time.Time, mails ...*Mail) (*User, error) {
-	e := Event{Action: "reset_password", Note: note, User: m.User.ID}
+	e := Event{Action: ActionPasswordReset, Note: note, User: m.User.ID}
 	p := m.params(now).with(params{{"password_hash", hash}}).with(eventParams(ctx, e, now))
 	var row redeemed
 	found, err := d.redeem(ctx, m, resetPassword, p, &row, d.mails(ctx, mails))

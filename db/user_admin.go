@@ -119,7 +119,7 @@ var changeUser = writes("changeUser",
 ), l AS (
   SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
 ), s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'user.suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
   UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND invalidated_at IS NULL
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
@@ -135,7 +135,7 @@ FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
 WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
 AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR `+notLastAdmin+`)`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended'
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'user.suspended'
 WHERE :status = 'SUSPENDED' AND user_id = :user AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
 	`UPDATE one_time_tokens SET invalidated_at = :now
 WHERE :email_canonical IS NOT NULL AND user_id = :user AND invalidated_at IS NULL AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,

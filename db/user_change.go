@@ -20,7 +20,7 @@ type Change struct {
 	AtOnce bool
 
 	EndOthers bool   // whether the other sessions end
-	Action    string // of the event, and the reason that the ended sessions bear
+	Action    Action // of the event, and the reason that the ended sessions bear
 	Note      string // of the event
 
 	// Mails gives those to queue with the change: was is the person before it, and taken tells whether the pending address is
@@ -112,7 +112,7 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		{"set_username", c.Username}, {"username", to.Username}, {"username_canonical", to.UsernameCanonical},
 		{"set_metadata", c.Metadata}, {"metadata", to.Metadata}, {"set_locale", c.Locale}, {"locale", to.Locale},
 		{"set_email", c.Email}, {"email", to.Email}, {"email_canonical", to.EmailCanonical}, {"at_once", c.AtOnce},
-		{"set_password", c.Password}, {"password_hash", to.PasswordHash}, {"end_others", c.EndOthers}, {"reason", c.Action},
+		{"set_password", c.Password}, {"password_hash", to.PasswordHash}, {"end_others", c.EndOthers}, {"reason", c.Action.Done},
 		{"scope", scope},
 	}.with(eventParams(ctx, e, now))
 	var was User

@@ -49,13 +49,13 @@ var revokeUserSessions = writes("revokeUserSessions",
 ), l AS (
   SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
 ), s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'revoke_user_sessions' WHERE id IN (SELECT id FROM l) RETURNING id
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.all_revoked' WHERE id IN (SELECT id FROM l) RETURNING id
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM s) AS sessions,
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin')`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'revoke_user_sessions'
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.all_revoked'
 WHERE user_id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AND `+aliveSQLite,
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS n, changes() AS sessions,
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,

@@ -91,8 +91,8 @@ func (d *DB) CancelEmailChange(ctx context.Context, token uuid.UUID, now time.Ti
 	if found, err := d.queryRow(ctx, ownerOfToken, params{{"token", id}}, &owner); err != nil || !found {
 		return nil, nil, err
 	}
-	e := Event{Action: "cancel_email_change", User: owner.UserID}
-	p := params{{"token", id}, {"now", now}, {"user", owner.UserID}, {"reason", e.Action}}.with(eventParams(ctx, e, now))
+	e := Event{Action: ActionEmailChangeCanceled, User: owner.UserID}
+	p := params{{"token", id}, {"now", now}, {"user", owner.UserID}, {"reason", e.Action.Done}}.with(eventParams(ctx, e, now))
 	var row struct {
 		User User `bun:"embed:u_"`
 	}

@@ -43,7 +43,7 @@ const (
 // EraseAccount deletes a person who asks for it by a session that is alive: the row and everything that hangs on it, which
 // are sessions, keys and failures. Events stay; they hold nothing that the person typed.
 func (d *DB) EraseAccount(ctx context.Context, by *Caller, now time.Time) (EraseResult, error) {
-	e := Event{Action: "delete_account", User: by.User.ID, Sess: by.Session.ID}
+	e := Event{Action: ActionUserDeleted, User: by.User.ID, Sess: by.Session.ID}
 	p := params{{"session", by.Session.ID}, {"now", now}, {"user", by.User.ID}}.with(eventParams(ctx, e, now))
 	var answer struct {
 		May bool `bun:"may"`

@@ -51,7 +51,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 	if !signIn {
 		s = &Session{UserID: u.ID, CreatedAt: u.CreatedAt}
 	}
-	e := Event{Action: "register", Note: strings.Join(notes, " "), User: u.ID, Sess: s.ID, Methods: s.Methods}
+	e := Event{Action: ActionUserCreated, Note: strings.Join(notes, " "), User: u.ID, Sess: s.ID, Methods: s.Methods}
 	for range numberDraws {
 		u.Number, s.Number = randomNumber(), randomNumber()
 		p := u.params().with(s.params()).with(params{

@@ -171,7 +171,7 @@ func TestSetRole(t *testing.T) {
 			t.Errorf("%+v %v", u, err)
 		}
 		var n int
-		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'update_user' AND outcome = 'ok' AND dialect = 'terminal'
+		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'user.updated' AND outcome = 'ok' AND dialect = 'terminal'
 AND actor_id IS NULL AND reason IN ('role_admin', 'role_user')`).Scan(&n); err != nil || n != 4 {
 			t.Errorf("%d events, %v", n, err)
 		}

@@ -47,7 +47,7 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 	}
 	change := &db.UserChange{Role: &role}
 	changed, no, err := database.ChangeUser(
-		ctx, user.ID, change, true, db.Event{Action: "update_user", Note: change.Note()}, db.Clock(time.Now()),
+		ctx, user.ID, change, true, db.Event{Action: db.ActionUserUpdated, Note: change.Note()}, db.Clock(time.Now()),
 	)
 	switch {
 	case err != nil:

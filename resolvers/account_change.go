@@ -19,7 +19,7 @@ type edit struct {
 	reissued bool    // whether the answer has a new access token
 }
 
-func (r *resolver) edit(ctx context.Context, c *caller, action string) *edit {
+func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
 	to := c.User
 	return &edit{
 		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.profile(ctx).EmailAtOnce},
@@ -33,7 +33,7 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	e := r.edit(ctx, c, "update_me")
+	e := r.edit(ctx, c, db.ActionUserUpdated)
 	e.reissued = true
 	after, err := r.applyEdit(ctx, e, func() error { return e.readInput(input) })
 	if err != nil {
@@ -101,7 +101,7 @@ func (e *edit) readInput(input graph.UpdateMeInput) (err error) {
 
 // setEmail ignores the current address in updateMe: a form that shows the address sends it back.
 func (e *edit) setEmail(text string) error {
-	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == "update_me" {
+	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == db.ActionUserUpdated {
 		return nil
 	}
 	e.Email = true
@@ -209,7 +209,7 @@ func (r *resolver) writeEdit(ctx context.Context, e *edit) (*db.Caller, error) {
 
 // notes names the fields of updateMe that matter in the audit log.
 func (e *edit) notes() (notes []string) {
-	if e.Action != "update_me" {
+	if e.Action != db.ActionUserUpdated {
 		return nil
 	}
 	if e.Email {

@@ -25,7 +25,7 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 	case db.EraseLastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
 		errs, err := userErrors(
-			r.record(ctx, last, db.Event{Action: "delete_account", User: c.User.ID, Sess: c.Caller.Session.ID}),
+			r.record(ctx, last, db.Event{Action: db.ActionUserDeleted, User: c.User.ID, Sess: c.Caller.Session.ID}),
 		)
 		return &graph.BasicPayload{UserErrors: errs}, err
 	case db.EraseDone:

@@ -13,7 +13,7 @@ import (
 func (r *resolver) Register(ctx context.Context, input graph.RegisterInput) (*graph.RegisterPayload, error) {
 	payload, err := r.register(ctx, input)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "register"}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionUserCreated}))
 		return &graph.RegisterPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -54,7 +54,7 @@ func (r *resolver) registerConfirmed(
 		if taken.Username {
 			return nil, err
 		}
-		err = r.record(ctx, err, db.Event{Action: "register"})
+		err = r.record(ctx, err, db.Event{Action: db.ActionUserCreated})
 	}
 	if err != nil && !fault.Is(err, fault.AlreadyExists) {
 		return nil, err

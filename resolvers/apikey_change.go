@@ -20,7 +20,7 @@ func (r *resolver) UpdateAPIKey(
 	key, err := r.updateKey(ctx, c, input)
 	if err != nil {
 		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: "update_api_key", User: c.User.ID, Sess: c.Session.ID}),
+			r.record(ctx, err, db.Event{Action: db.ActionKeyUpdated, User: c.User.ID, Sess: c.Session.ID}),
 		)
 		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
 	}

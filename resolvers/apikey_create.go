@@ -22,7 +22,7 @@ func (r *resolver) CreateAPIKey(
 	payload, err := r.createKey(ctx, c, input)
 	if err != nil {
 		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: "create_api_key", User: c.User.ID, Sess: c.Session.ID}),
+			r.record(ctx, err, db.Event{Action: db.ActionKeyCreated, User: c.User.ID, Sess: c.Session.ID}),
 		)
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}

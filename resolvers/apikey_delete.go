@@ -22,7 +22,7 @@ func (r *resolver) DeleteAPIKey(
 		}
 	}
 	if !deleted {
-		e := db.Event{Action: "delete_api_key", User: c.User.ID, Sess: c.Session.ID}
+		e := db.Event{Action: db.ActionKeyDeleted, User: c.User.ID, Sess: c.Session.ID}
 		errs, err := userErrors(r.record(ctx, errNoKey(), e))
 		return &graph.DeleteAPIKeyPayload{UserErrors: errs}, err
 	}

@@ -24,7 +24,7 @@ func (r *resolver) RotateAPIKey(
 	key, err := keyOrNotFound(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
 	if err != nil {
 		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: "rotate_api_key", User: c.User.ID, Sess: c.Session.ID}),
+			r.record(ctx, err, db.Event{Action: db.ActionKeyRotated, User: c.User.ID, Sess: c.Session.ID}),
 		)
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}

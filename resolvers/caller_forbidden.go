@@ -2,10 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"strings"
-	"unicode"
-
-	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -17,7 +13,7 @@ func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 	now := r.now()
 	if r.denials.Take(ctx, c.User.ID.String(), now) {
 		e := db.Event{
-			Action: fieldName(ctx), Reason: "forbidden", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID,
+			Action: db.ActionAccessGranted, Reason: fieldName(ctx), User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID,
 		}
 		if err := r.DB.Record(ctx, e, now); err != nil {
 			return err
@@ -27,20 +23,4 @@ func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 		return fault.New(fault.Forbidden, "This API key may not do that.")
 	}
 	return fault.New(fault.Forbidden, "You may not do that.")
-}
-
-// fieldName is the root field that runs, as the audit log names actions: deleteUser is delete_user.
-func fieldName(ctx context.Context) string {
-	fc := graphql.GetFieldContext(ctx)
-	if fc == nil || fc.Field.Field == nil {
-		return "unknown"
-	}
-	var b strings.Builder
-	for _, letter := range fc.Field.Name {
-		if unicode.IsUpper(letter) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(letter))
-	}
-	return b.String()
 }

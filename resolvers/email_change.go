@@ -13,7 +13,7 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	if err != nil {
 		return nil, err
 	}
-	e := r.edit(ctx, c, "change_email")
+	e := r.edit(ctx, c, db.ActionEmailChangeRequested)
 	e.current = input.CurrentPassword.Value()
 	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }

@@ -15,7 +15,7 @@ func (r *resolver) CancelEmailChange(
 	user, err := r.cancelEmailChange(ctx, input.Token)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "cancel_email_change"}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionEmailChangeCanceled}))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
 	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil

@@ -12,7 +12,7 @@ import (
 func (r *resolver) SendVerificationEmail(
 	ctx context.Context, input *graph.SendVerificationEmailInput,
 ) (*graph.BasicPayload, error) {
-	e := db.Event{Action: "send_verification_email"}
+	e := db.Event{Action: db.ActionEmailVerificationRequested}
 	pending := input != nil && input.Pending
 	if input != nil {
 		if email := input.Email.Value(); email != nil && pending {
@@ -81,7 +81,7 @@ func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput
 
 func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*db.User, error) {
 	in := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: "verify_email",
+		text: input.Token, email: input.Email.Value(), action: db.ActionEmailVerified,
 		purposes: []db.Purpose{db.PurposeVerifyEmail, db.PurposeConfirmChange},
 	}
 	m, err := r.findToken(ctx, in)
@@ -110,7 +110,7 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.
 	})
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
-		err = r.record(ctx, alreadyExists(taken), db.Event{Action: "verify_email", User: m.User.ID})
+		err = r.record(ctx, alreadyExists(taken), db.Event{Action: db.ActionEmailVerified, User: m.User.ID})
 	}
 	return user, err
 }

@@ -54,7 +54,7 @@ func (r *resolver) RetryMailDelivery(
 	if err != nil {
 		return nil, err
 	}
-	e := c.actorEvent("retry_mail_delivery")
+	e := c.actorEvent(db.ActionMailRetried)
 	mail, err := r.retryMail(ctx, input.ID, e)
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))

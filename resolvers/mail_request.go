@@ -21,7 +21,7 @@ func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*gr
 // requestMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run,
 // and the answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
 func (r *resolver) requestMail(
-	ctx context.Context, action string, kind db.MailKind, address string,
+	ctx context.Context, action db.Action, kind db.MailKind, address string,
 ) (*graph.BasicPayload, error) {
 	e := db.Event{Action: action}
 	if r.MailOff {

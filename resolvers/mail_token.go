@@ -17,7 +17,7 @@ type tokenInput struct {
 	text     string
 	email    *string // must be the address of the token; a code needs it
 	purposes []db.Purpose
-	action   string // of the audit events
+	action   db.Action // of the audit events
 }
 
 // redeemableToken finds a token and checks that it can be redeemed. Every error reads alike (OT-04). It changes only the
@@ -118,7 +118,7 @@ func (r *resolver) tryRedeem(
 }
 
 // rejectToken records why a token can not be redeemed. The error does not tell the caller why.
-func (r *resolver) rejectToken(ctx context.Context, action string, user db.UserID, reason string) error {
+func (r *resolver) rejectToken(ctx context.Context, action db.Action, user db.UserID, reason string) error {
 	if err := r.DB.Record(ctx, db.Event{Action: action, Reason: reason, User: user}, r.now()); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func purposes(p graph.TokenPurpose) []db.Purpose {
 func (q queries) TokenIsValid(
 	ctx context.Context, purpose graph.TokenPurpose, token string, email *string,
 ) (*bool, error) {
-	in := tokenInput{text: token, email: email, purposes: purposes(purpose), action: "token_is_valid"}
+	in := tokenInput{text: token, email: email, purposes: purposes(purpose), action: db.ActionTokenChecked}
 	m, err := q.findToken(ctx, in)
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err

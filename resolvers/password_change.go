@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 
+	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
@@ -12,7 +13,7 @@ func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswor
 	if err != nil {
 		return nil, err
 	}
-	e := r.edit(ctx, c, "change_password")
+	e := r.edit(ctx, c, db.ActionPasswordChanged)
 	e.current = input.CurrentPassword.Value()
 	return r.userPayload(r.applyEdit(ctx, e, func() error {
 		e.setPassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)

@@ -12,7 +12,7 @@ import (
 // by the sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter
 // two. What it refuses is written down. The caller has to call leave when what the proof is for is done.
 func (r *resolver) prove(
-	ctx context.Context, c *caller, given *string, action string,
+	ctx context.Context, c *caller, given *string, action db.Action,
 ) (a *db.Attempt, leave func(), err error) {
 	if given != nil {
 		return r.checkCurrentPassword(ctx, c, *given, action, "currentPassword")
@@ -27,7 +27,7 @@ func (r *resolver) prove(
 // that of a sign-in: it counts in the same place, is slowed down by the same delays and waits for the same turns
 // (PW-09, LG-06).
 func (r *resolver) checkCurrentPassword(
-	ctx context.Context, c *caller, given, action, field string,
+	ctx context.Context, c *caller, given string, action db.Action, field string,
 ) (a *db.Attempt, leave func(), err error) {
 	if err := password.CheckForm(given); err != nil {
 		return nil, nil, atField(err, field)

@@ -11,7 +11,7 @@ import (
 func (r *resolver) RequestPasswordReset(
 	ctx context.Context, input graph.RequestPasswordResetInput,
 ) (*graph.BasicPayload, error) {
-	return r.requestMail(ctx, "request_password_reset", db.MailResetPassword, input.Email)
+	return r.requestMail(ctx, db.ActionPasswordResetRequested, db.MailResetPassword, input.Email)
 }
 
 // ResetPassword is Mutation.resetPassword.
@@ -33,7 +33,7 @@ func (r *resolver) resetPassword(
 	ctx context.Context, input graph.ResetPasswordInput,
 ) (*graph.ResetPasswordPayload, error) {
 	in := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: "reset_password",
+		text: input.Token, email: input.Email.Value(), action: db.ActionPasswordReset,
 		purposes: []db.Purpose{db.PurposeResetPassword},
 	}
 	m, err := r.redeemableToken(ctx, in)

@@ -96,6 +96,9 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 	if err := accessIsStated(schema.Schema()); err != nil {
 		return nil, err
 	}
+	if err := actionsAreStated(schema.Schema()); err != nil {
+		return nil, err
+	}
 	return callerSchema{schema}, nil
 }
 

@@ -20,7 +20,7 @@ func (r *resolver) RevokeSession(
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: "revoke_session", User: c.User.ID, Sess: c.Caller.Session.ID}),
+			r.record(ctx, err, db.Event{Action: db.ActionSessionRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}),
 		)
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
@@ -53,7 +53,7 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 		if _, err := r.person(ctx); err != nil {
 			return nil, err // the session that asked is over itself, since a moment ago
 		}
-		e := db.Event{Action: "revoke_other_sessions", User: c.User.ID, Sess: c.Caller.Session.ID}
+		e := db.Event{Action: db.ActionSessionOthersRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}
 		err = r.DB.Record(ctx, e, r.now())
 	}
 	if err != nil {

@@ -33,13 +33,13 @@ func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolve
 		return nil, err
 	}
 	if r.sudoEnd(ctx, &c.Caller.Session) == nil {
-		return nil, r.sudoRequired(ctx, c, fieldName(ctx))
+		return nil, r.sudoRequired(ctx, c, actions[fieldName(ctx)])
 	}
 	return next(ctx)
 }
 
 // sudoRequired records that an action needs a fresh proof, and gives the error.
-func (r *resolver) sudoRequired(ctx context.Context, c *caller, action string) error {
+func (r *resolver) sudoRequired(ctx context.Context, c *caller, action db.Action) error {
 	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 	if err := r.DB.Record(ctx, e, r.now()); err != nil {
 		return err
@@ -57,14 +57,14 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 	err = r.openSudo(ctx, c, &session, input.Password)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: "sudo", User: c.User.ID, Sess: session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionSudoGranted, User: c.User.ID, Sess: session.ID}))
 		return &graph.SudoPayload{UserErrors: errs}, err
 	}
 	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, given string) error {
-	a, leave, err := r.checkCurrentPassword(ctx, c, given, "sudo", "password")
+	a, leave, err := r.checkCurrentPassword(ctx, c, given, db.ActionSudoGranted, "password")
 	if err != nil {
 		return err
 	}

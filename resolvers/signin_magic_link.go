@@ -11,7 +11,7 @@ import (
 func (r *resolver) RequestMagicLink(
 	ctx context.Context, input graph.RequestMagicLinkInput,
 ) (*graph.BasicPayload, error) {
-	return r.requestMail(ctx, "request_magic_link", db.MailMagicLink, input.Email)
+	return r.requestMail(ctx, db.ActionMagicLinkRequested, db.MailMagicLink, input.Email)
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
@@ -31,7 +31,7 @@ func (r *resolver) loginWithMagicLink(
 	ctx context.Context, input graph.LoginWithMagicLinkInput,
 ) (*graph.LoginPayload, error) {
 	in := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: "login_with_magic_link",
+		text: input.Token, email: input.Email.Value(), action: db.ActionLoginSucceeded,
 		purposes: []db.Purpose{db.PurposeMagicLink},
 	}
 	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {

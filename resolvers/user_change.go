@@ -12,19 +12,19 @@ import (
 // UpdateUser is Mutation.updateUser. It sets no password: whoever administers an account does not choose what its owner
 // knows (AZ-05).
 func (r *resolver) UpdateUser(ctx context.Context, input graph.UpdateUserInput) (*graph.UserPayload, error) {
-	return r.change(ctx, "update_user", input.ID, func(c *caller) (*db.UserChange, error) {
+	return r.change(ctx, db.ActionUserUpdated, input.ID, func(c *caller) (*db.UserChange, error) {
 		return r.userChange(ctx, c, input)
 	})
 }
 
 // SuspendUser is Mutation.suspendUser.
 func (r *resolver) SuspendUser(ctx context.Context, input graph.SuspendUserInput) (*graph.UserPayload, error) {
-	return r.change(ctx, "suspend_user", input.ID, statusOnly(db.UserSuspended))
+	return r.change(ctx, db.ActionUserSuspended, input.ID, statusOnly(db.UserSuspended))
 }
 
 // ReactivateUser is Mutation.reactivateUser.
 func (r *resolver) ReactivateUser(ctx context.Context, input graph.ReactivateUserInput) (*graph.UserPayload, error) {
-	return r.change(ctx, "reactivate_user", input.ID, statusOnly(db.UserActive))
+	return r.change(ctx, db.ActionUserReactivated, input.ID, statusOnly(db.UserActive))
 }
 
 func statusOnly(status db.UserStatus) func(*caller) (*db.UserChange, error) {
@@ -33,7 +33,7 @@ func statusOnly(status db.UserStatus) func(*caller) (*db.UserChange, error) {
 
 // change does what changes one account, whoever's it is.
 func (r *resolver) change(
-	ctx context.Context, action, id string, what func(*caller) (*db.UserChange, error),
+	ctx context.Context, action db.Action, id string, what func(*caller) (*db.UserChange, error),
 ) (*graph.UserPayload, error) {
 	c, err := r.person(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	}
 	if text := input.Email.Value(); text != nil {
 		if input.ID == c.User.ID.String() && r.sudoEnd(ctx, &c.Caller.Session) == nil {
-			return nil, r.sudoRequired(ctx, c, "update_user") // as in changeEmail
+			return nil, r.sudoRequired(ctx, c, db.ActionUserUpdated) // as in changeEmail
 		}
 		email, canonical, err := identity.Email(*text)
 		if err != nil {

@@ -14,7 +14,7 @@ func (r *resolver) CreateUser(ctx context.Context, input graph.CreateUserInput) 
 	if err != nil {
 		return nil, err
 	}
-	e := c.actorEvent("create_user")
+	e := c.actorEvent(db.ActionUserCreated)
 	user, err := r.createUser(ctx, c, e, input)
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))

@@ -13,7 +13,7 @@ func (r *resolver) DeleteUser(ctx context.Context, input graph.DeleteUserInput) 
 	if err != nil {
 		return nil, err
 	}
-	e, no := c.actorEvent("delete_user"), &db.Rejection{NotFound: true}
+	e, no := c.actorEvent(db.ActionUserDeleted), &db.Rejection{NotFound: true}
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
 		if no, err = r.DB.DeleteUser(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
 			return nil, err

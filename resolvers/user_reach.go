@@ -9,7 +9,7 @@ import (
 )
 
 // actorEvent is the audit event of a change that the caller makes to the account of another.
-func (c *caller) actorEvent(action string) db.Event {
+func (c *caller) actorEvent(action db.Action) db.Event {
 	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 }
 
@@ -39,7 +39,7 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	case !c.covers(role):
 		return r.forbidden(ctx, c)
 	case name != db.RoleUser && r.sudoEnd(ctx, &c.Caller.Session) == nil:
-		return r.sudoRequired(ctx, c, fieldName(ctx))
+		return r.sudoRequired(ctx, c, actions[fieldName(ctx)])
 	}
 	return nil
 }

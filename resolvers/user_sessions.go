@@ -15,7 +15,7 @@ func (r *resolver) RevokeUserSessions(
 	if err != nil {
 		return nil, err
 	}
-	e, no, n := c.actorEvent("revoke_user_sessions"), &db.Rejection{NotFound: true}, 0
+	e, no, n := c.actorEvent(db.ActionSessionAllRevoked), &db.Rejection{NotFound: true}, 0
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
 		if n, no, err = r.DB.RevokeUserSessions(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
 			return nil, err

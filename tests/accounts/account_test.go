@@ -394,10 +394,10 @@ func TestAZ06_LastAdministrator(t *testing.T) {
 			t.Errorf("beside another one: %s", a.Raw)
 		}
 		rows := conn.Audit(t)
-		if row := rows[len(rows)-1]; row.Action != "delete_account" || row.Outcome != "ok" || row.User != last.ID {
+		if row := rows[len(rows)-1]; row.Action != "user.deleted" || row.Outcome != "ok" || row.User != last.ID {
 			t.Errorf("%+v", row)
 		}
-		if conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'delete_account' AND reason = 'conflict'`) != 2 {
+		if conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.delete_failed' AND reason = 'conflict'`) != 2 {
 			t.Error("the refusals are not in the log")
 		}
 		if a := s.GraphQL(t, "", harness.DeleteAccountDoc, nil); a.Code() != "UNAUTHENTICATED" || a.Status != http.StatusOK {

@@ -62,7 +62,7 @@ func TestPW07_BreachedPasswords(t *testing.T) {
 					t.Fatalf("a dialect that lets common passwords pass: %v %v", res, err)
 				}
 				_ = res.Body.Close()
-				if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'register' AND reason = 'guessable_password'`); n != 1 {
+				if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND reason = 'guessable_password'`); n != 1 {
 					t.Errorf("%d events with the note", n)
 				}
 			}

@@ -86,10 +86,10 @@ func TestOT19_EmailChange(t *testing.T) {
 			}
 		}
 		conn := harness.OpenSide(t, dsn)
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'cancel_email_change' AND outcome = 'ok'`); n != 1 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_canceled' AND outcome = 'ok'`); n != 1 {
 			t.Errorf("%d cancellations in the log", n)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'cancel_email_change' AND reason = 'invalid_token'`); n != 8 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_cancel_failed' AND reason = 'invalid_token'`); n != 8 {
 			t.Errorf("%d refusals in the log", n)
 		}
 	})

@@ -77,7 +77,7 @@ func TestPW01_DialectPasswords(t *testing.T) {
 				t.Errorf("%s: %d %s", strict, r.Status, r.Body)
 			}
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'change_password' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'password.changed' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
 			t.Errorf("%d marks in the log", n)
 		}
 	})
@@ -219,40 +219,40 @@ func TestAU01_AccountEvents(t *testing.T) {
 			document  string
 			variables map[string]any
 		}{
-			{row("update_me", "ok", ""), harness.UpdateMeDoc, harness.InputOf("name", "Ada")},
-			{row("update_me", "ok", "email"), harness.UpdateMeDoc, harness.InputOf("email", "new@example.com")},
-			{row("update_me", "ok", "email password"), harness.UpdateMeDoc, harness.InputOf("email", "newer@example.com", "password", secret)},
-			{row("update_me", "failed", "already_exists"), harness.UpdateMeDoc, harness.InputOf("username", "bob")},
-			{row("update_me", "failed", "wrong_password"), harness.UpdateMeDoc, harness.InputOf("email", "x@example.com", "currentPassword", secret+"x")},
-			{row("change_email", "failed", "invalid_input"), harness.ChangeEmailDoc, harness.InputOf("email", secret)},
-			{row("change_email", "failed", "wrong_password"), harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.com", "currentPassword", secret+"x")},
-			{row("change_password", "ok", ""), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret+"2")},
-			{row("change_password", "failed", "password_too_weak"), harness.ChangePasswordDoc, harness.InputOf("newPassword", "weak")},
-			{row("change_password", "failed", "wrong_password"), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret, "currentPassword", secret+"x")},
-			{row("sudo", "failed", "wrong_password"), harness.SudoDoc, harness.InputOf("password", secret+"x")},
-			{row("update_api_key", "failed", "not_found"), harness.UpdateKeyDoc, harness.InputOf("id", "key_x")},
-			{row("rotate_api_key", "failed", "not_found"), harness.RotateKeyDoc, harness.InputOf("id", "key_x")},
+			{row("user.updated", "ok", ""), harness.UpdateMeDoc, harness.InputOf("name", "Ada")},
+			{row("user.updated", "ok", "email"), harness.UpdateMeDoc, harness.InputOf("email", "new@example.com")},
+			{row("user.updated", "ok", "email password"), harness.UpdateMeDoc, harness.InputOf("email", "newer@example.com", "password", secret)},
+			{row("user.updated", "failed", "already_exists"), harness.UpdateMeDoc, harness.InputOf("username", "bob")},
+			{row("user.updated", "failed", "wrong_password"), harness.UpdateMeDoc, harness.InputOf("email", "x@example.com", "currentPassword", secret+"x")},
+			{row("email.change_requested", "failed", "invalid_input"), harness.ChangeEmailDoc, harness.InputOf("email", secret)},
+			{row("email.change_requested", "failed", "wrong_password"), harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.com", "currentPassword", secret+"x")},
+			{row("password.changed", "ok", ""), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret+"2")},
+			{row("password.changed", "failed", "password_too_weak"), harness.ChangePasswordDoc, harness.InputOf("newPassword", "weak")},
+			{row("password.changed", "failed", "wrong_password"), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret, "currentPassword", secret+"x")},
+			{row("sudo.granted", "failed", "wrong_password"), harness.SudoDoc, harness.InputOf("password", secret+"x")},
+			{row("api_key.updated", "failed", "not_found"), harness.UpdateKeyDoc, harness.InputOf("id", "key_x")},
+			{row("api_key.rotated", "failed", "not_found"), harness.RotateKeyDoc, harness.InputOf("id", "key_x")},
 		} {
 			a.Do(t, step.want, ada.Access, step.document, step.variables)
 		}
-		want := row("sudo", "ok", "")
+		want := row("sudo.granted", "ok", "")
 		want.Methods = `["PASSWORD"]`
 		a.Do(t, want, ada.Access, harness.SudoDoc, harness.InputOf("password", secret+"2"))
-		want.Action = "change_email"
+		want.Action = "email.change_requested"
 		a.Do(t, want, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.com", "currentPassword", secret+"2"))
-		want = row("update_api_key", "ok", "")
+		want = row("api_key.updated", "ok", "")
 		want.Key = keyID
 		a.Do(t, want, ada.Access, harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"))
-		want.Action = "rotate_api_key"
+		want.Action = "api_key.rotated"
 		a.Do(t, want, ada.Access, harness.RotateKeyDoc, harness.InputOf("id", keyID))
 		s.Clock.Add(10 * time.Minute)
 		ada.Access = s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "accessToken")
 		a.Seen++
-		a.Do(t, row("change_email", "failed", "sudo_required"), ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "x@example.com"))
-		a.Do(t, row("delete_account", "failed", "sudo_required"), ada.Access, harness.DeleteAccountDoc, nil)
+		a.Do(t, row("email.change_requested", "failed", "sudo_required"), ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "x@example.com"))
+		a.Do(t, row("user.deleted", "failed", "sudo_required"), ada.Access, harness.DeleteAccountDoc, nil)
 		s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", secret+"2"))
 		a.Seen++
-		a.Do(t, row("delete_account", "ok", ""), ada.Access, harness.DeleteAccountDoc, nil)
+		a.Do(t, row("user.deleted", "ok", ""), ada.Access, harness.DeleteAccountDoc, nil)
 		if strings.Contains(harness.Dump(t, dsn)+s.Logged.String(), secret) {
 			t.Error("a password is kept in clear")
 		}

@@ -210,7 +210,7 @@ func TestLG01_RequireVerified(t *testing.T) {
 		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'email_not_verified'`); n != 6 {
 			t.Errorf("%d events", n)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE address <> '*' AND subject = (SELECT id FROM users WHERE email = 'ada@example.com')`); n != 1 {
+		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE scope <> '*' AND account_key = (SELECT id FROM users WHERE email = 'ada@example.com')`); n != 1 {
 			t.Errorf("%d buckets: the right password counted as a failure", n)
 		}
 		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, "ada@example.com", db.MailVerifyEmail).Token)))

@@ -69,6 +69,7 @@ func TestAU01_Administration(t *testing.T) {
 			if want.user == "*" {
 				want.user = fresh[0].user
 			}
+			want.action = harness.ActionOf(want.action, want.outcome)
 			if fresh[0] != want {
 				t.Errorf("the row is\n%+v, want\n%+v", fresh[0], want)
 			}
@@ -78,36 +79,36 @@ func TestAU01_Administration(t *testing.T) {
 			return actedRow{action, outcome, reason, user, root.ID, root.Session, ""}
 		}
 		made := step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "emailVerified", true),
-			by("create_user", "ok", "role_user email_verified password", "*"))
+			by("user.created", "ok", "role_user email_verified password", "*"))
 		bob := made.Text("createUser", "user", "id")
 		if rows := acted(t, side); rows[len(rows)-1].user != bob {
 			t.Errorf("%+v is not about %s", rows[len(rows)-1], bob)
 		}
-		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com"), by("create_user", "failed", "already_exists", ""))
-		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "nonsense"), by("create_user", "failed", "invalid_input", ""))
+		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com"), by("user.created", "failed", "already_exists", ""))
+		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "nonsense"), by("user.created", "failed", "invalid_input", ""))
 		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "b@example.com", "username", "bobby", "name", "B", "metadata", nil, "role", "admin"),
-			by("update_user", "ok", "email username name metadata role_admin", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "role", "user", "active", false), by("update_user", "ok", "role_user suspended", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "ada@example.com"), by("update_user", "failed", "already_exists", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", absent, "name", "x"), by("update_user", "failed", "not_found", absent))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", "canary", "name", "x"), by("update_user", "failed", "not_found", ""))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "role", "user"), by("update_user", "failed", "conflict", root.ID))
-		step(root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID), by("suspend_user", "ok", "suspended", ada.ID))
-		step(root.Access, harness.SuspendDoc, harness.InputOf("id", root.ID), by("suspend_user", "failed", "conflict", root.ID))
-		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", ada.ID), by("reactivate_user", "ok", "active", ada.ID))
-		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", absent), by("reactivate_user", "failed", "not_found", absent))
-		step(root.Access, harness.EndUserDoc, harness.InputOf("id", ada.ID), by("revoke_user_sessions", "ok", "", ada.ID))
-		step(root.Access, harness.EndUserDoc, harness.InputOf("id", absent), by("revoke_user_sessions", "failed", "not_found", absent))
-		step(key, harness.UpdateUserDoc, harness.InputOf("id", bob, "name", "C"), actedRow{"update_user", "ok", "name", bob, root.ID, "", keyID})
-		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), by("delete_user", "failed", "conflict", root.ID))
-		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("delete_user", "ok", "", bob))
-		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("delete_user", "failed", "not_found", bob))
+			by("user.updated", "ok", "email username name metadata role_admin", bob))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "role", "user", "active", false), by("user.updated", "ok", "role_user suspended", bob))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "ada@example.com"), by("user.updated", "failed", "already_exists", bob))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", absent, "name", "x"), by("user.updated", "failed", "not_found", absent))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", "canary", "name", "x"), by("user.updated", "failed", "not_found", ""))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "role", "user"), by("user.updated", "failed", "conflict", root.ID))
+		step(root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID), by("user.suspended", "ok", "suspended", ada.ID))
+		step(root.Access, harness.SuspendDoc, harness.InputOf("id", root.ID), by("user.suspended", "failed", "conflict", root.ID))
+		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", ada.ID), by("user.reactivated", "ok", "active", ada.ID))
+		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", absent), by("user.reactivated", "failed", "not_found", absent))
+		step(root.Access, harness.EndUserDoc, harness.InputOf("id", ada.ID), by("session.all_revoked", "ok", "", ada.ID))
+		step(root.Access, harness.EndUserDoc, harness.InputOf("id", absent), by("session.all_revoked", "failed", "not_found", absent))
+		step(key, harness.UpdateUserDoc, harness.InputOf("id", bob, "name", "C"), actedRow{"user.updated", "ok", "name", bob, root.ID, "", keyID})
+		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), by("user.deleted", "failed", "conflict", root.ID))
+		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("user.deleted", "ok", "", bob))
+		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("user.deleted", "failed", "not_found", bob))
 		// AU-09: what is not allowed, by who tried.
 		ada = s.LoginAs(t, ada, "BODY")
-		step(ada.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), actedRow{"delete_user", "failed", "forbidden", ada.ID, "", ada.Session, ""})
-		step(ada.Access, harness.CreateKey, harness.InputOf("scopes", []string{"USERS_READ"}), actedRow{"create_api_key", "failed", "scope_not_grantable", ada.ID, "", ada.Session, ""})
-		step(key, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "name", "x"), actedRow{"update_user", "failed", "forbidden", root.ID, "", "", keyID})
-		step(key, harness.MeDoc, nil, actedRow{"me", "failed", "forbidden", root.ID, "", "", keyID})
+		step(ada.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), actedRow{"access.granted", "failed", "deleteUser", ada.ID, "", ada.Session, ""})
+		step(ada.Access, harness.CreateKey, harness.InputOf("scopes", []string{"USERS_READ"}), actedRow{"api_key.created", "failed", "scope_not_grantable", ada.ID, "", ada.Session, ""})
+		step(key, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "name", "x"), actedRow{"access.granted", "failed", "updateUser", root.ID, "", "", keyID})
+		step(key, harness.MeDoc, nil, actedRow{"access.granted", "failed", "me", root.ID, "", "", keyID})
 		if strings.Contains(harness.Dump(t, dsn), "canary") {
 			t.Error("what was typed is kept")
 		}
@@ -122,7 +123,7 @@ func TestAU09_ForbiddenIsSampled(t *testing.T) {
 		ada, bob := s.Register(t, "ada@example.com"), s.Register(t, "bob@example.com")
 		count := func(who harness.Account) (n int) {
 			for _, r := range acted(t, side) {
-				if r.reason == "forbidden" && r.user == who.ID {
+				if r.action == "access.denied" && r.user == who.ID {
 					n++
 				}
 			}

@@ -69,7 +69,7 @@ func TestAdmin_CreateSuspended(t *testing.T) {
 		if a := s.Login(t, "ada@example.com", harness.GoodPass); a.Code() != "INVALID_CREDENTIALS" {
 			t.Errorf("%s", a.Raw)
 		}
-		if notes := harness.OpenSide(t, dsn).Texts(t, "SELECT reason FROM audit_events WHERE action = 'create_user'"); !slices.Equal(notes, []string{"role_user suspended password"}) {
+		if notes := harness.OpenSide(t, dsn).Texts(t, "SELECT reason FROM audit_events WHERE action = 'user.created' AND actor_id IS NOT NULL"); !slices.Equal(notes, []string{"role_user suspended password"}) {
 			t.Errorf("notes %q", notes)
 		}
 		s.Expect(t, "", root.Access, harness.ReactivateDoc, map[string]any{"input": map[string]any{"id": a.Text("createUser", "user", "id")}})

@@ -25,7 +25,7 @@ func TestAU01_EventMatrix(t *testing.T) {
 		failed := func(action, reason string) harness.AuditRow {
 			return harness.AuditRow{Action: action, Outcome: "failed", Reason: reason}
 		}
-		want := ok("register")
+		want := ok("user.created")
 		want.Methods, want.User, want.Session = `["PASSWORD"]`, "*", "*"
 		ada := harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)
 		made := a.Do(t, want, "", harness.RegisterDoc, ada)
@@ -33,63 +33,63 @@ func TestAU01_EventMatrix(t *testing.T) {
 		if rows := a.Side.Audit(t); rows[0].User != user || rows[0].Session != made.Text("register", "session", "id") {
 			t.Errorf("the row names %+v", rows[0])
 		}
-		a.Do(t, failed("register", "already_exists"), "", harness.RegisterDoc, ada)
+		a.Do(t, failed("user.created", "already_exists"), "", harness.RegisterDoc, ada)
 
-		want = ok("login")
+		want = ok("login.succeeded")
 		want.User, want.Session, want.Methods = user, "*", `["PASSWORD"]`
 		in := a.Do(t, want, "", harness.LoginDoc, ada)
 		session := in.Text("login", "session", "id")
 
-		want = failed("login", "wrong_password")
+		want = failed("login.succeeded", "wrong_password")
 		want.User = user
 		a.Do(t, want, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", "not the password"))
-		a.Do(t, failed("login", "unknown_account"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
+		a.Do(t, failed("login.succeeded", "unknown_account"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
 		for range 4 {
 			s.Login(t, "eve@example.com", harness.GoodPass)
 		}
 		a.Seen += 4
-		a.Do(t, failed("login", "throttled"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
+		a.Do(t, failed("login.succeeded", "throttled"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
 		a.Side.MustExec(t, `UPDATE users SET status = 'SUSPENDED'`)
-		want = failed("login", "suspended")
+		want = failed("login.succeeded", "suspended")
 		want.User = user
 		a.Do(t, want, "", harness.LoginDoc, ada)
 		a.Side.MustExec(t, `UPDATE users SET status = 'ACTIVE'`)
 
 		of := func(r harness.AuditRow, session string) harness.AuditRow { r.User, r.Session = user, session; return r }
 		first := in.Text("login", "tokens", "refreshToken")
-		second := a.Do(t, of(ok("refresh"), session), "", harness.RefreshDoc, map[string]any{"token": first}).
+		second := a.Do(t, of(ok("session.refreshed"), session), "", harness.RefreshDoc, map[string]any{"token": first}).
 			Text("refresh", "tokens", "refreshToken")
-		third := a.Do(t, of(ok("refresh"), session), "", harness.RefreshDoc, map[string]any{"token": second}).
+		third := a.Do(t, of(ok("session.refreshed"), session), "", harness.RefreshDoc, map[string]any{"token": second}).
 			Text("refresh", "tokens", "refreshToken")
 		a.Clock.Add(time.Second)
-		a.Do(t, of(failed("refresh", "token_reused"), session), "", harness.RefreshDoc, map[string]any{"token": first})
-		a.Do(t, of(failed("refresh", "session_over"), session), "", harness.RefreshDoc, map[string]any{"token": third})
+		a.Do(t, of(failed("session.refreshed", "token_reused"), session), "", harness.RefreshDoc, map[string]any{"token": first})
+		a.Do(t, of(failed("session.refreshed", "session_over"), session), "", harness.RefreshDoc, map[string]any{"token": third})
 
 		want.Outcome, want.Reason, want.Session, want.Methods = "ok", "", "*", `["PASSWORD"]`
 		in = a.Do(t, want, "", harness.LoginDoc, ada)
 		session = in.Text("login", "session", "id")
 		access := in.Text("login", "tokens", "accessToken")
-		want = of(ok("create_api_key"), session)
+		want = of(ok("api_key.created"), session)
 		want.Key = "*"
 		key := a.Do(t, want, access, harness.CreateKey, nil).Text("createApiKey", "apiKey", "id")
-		want = of(ok("delete_api_key"), session)
+		want = of(ok("api_key.deleted"), session)
 		want.Key = key
 		a.Do(t, want, access, harness.DropKeyDoc, harness.InputOf("id", key))
 
 		other := made.Text("register", "session", "id")
-		a.Do(t, of(ok("revoke_session"), other), access, harness.EndSessionDoc, harness.InputOf("id", other))
+		a.Do(t, of(ok("session.revoked"), other), access, harness.EndSessionDoc, harness.InputOf("id", other))
 		s.Login(t, "ada@example.com", harness.GoodPass)
 		a.Seen++
-		a.Do(t, of(ok("revoke_other_sessions"), session), access, harness.EndOthersDoc, nil)
-		a.Do(t, of(ok("logout"), session), access, harness.LogoutDoc, nil)
+		a.Do(t, of(ok("session.others_revoked"), session), access, harness.EndOthersDoc, nil)
+		a.Do(t, of(ok("session.ended"), session), access, harness.LogoutDoc, nil)
 
 		in = s.Login(t, "ada@example.com", harness.GoodPass)
 		a.Seen++
-		a.Do(t, of(ok("logout"), in.Text("login", "session", "id")), "", harness.LogoutDoc,
+		a.Do(t, of(ok("session.ended"), in.Text("login", "session", "id")), "", harness.LogoutDoc,
 			harness.InputOf("refreshToken", in.Text("login", "tokens", "refreshToken")))
 		in = s.Login(t, "ada@example.com", harness.GoodPass)
 		a.Seen++
-		a.Do(t, of(ok("logout_everywhere"), in.Text("login", "session", "id")), in.Text("login", "tokens", "accessToken"),
+		a.Do(t, of(ok("session.all_ended"), in.Text("login", "session", "id")), in.Text("login", "tokens", "accessToken"),
 			harness.LogoutDoc, harness.InputOf("everywhere", true))
 
 		if !a.Side.Postgres { // the text says UTC itself
@@ -120,16 +120,16 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 			variables  map[string]any
 			reason     bool
 		}{
-			{"revoke a session that is not there", of("revoke_session", "failed"), ada.Access, harness.EndSessionDoc, harness.InputOf("number", 1), true},
-			{"delete a key that is not there", of("delete_api_key", "failed"), ada.Access, harness.DropKeyDoc, harness.InputOf("id", "key_x"), true},
-			{"revoke the others, where there are none", of("revoke_other_sessions", "ok"), ada.Access, harness.EndOthersDoc, nil, false},
+			{"revoke a session that is not there", of("session.revoked", "failed"), ada.Access, harness.EndSessionDoc, harness.InputOf("number", 1), true},
+			{"delete a key that is not there", of("api_key.deleted", "failed"), ada.Access, harness.DropKeyDoc, harness.InputOf("id", "key_x"), true},
+			{"revoke the others, where there are none", of("session.others_revoked", "ok"), ada.Access, harness.EndOthersDoc, nil, false},
 		}
 		for _, step := range steps {
 			t.Run(step.name, func(t *testing.T) {
 				before := len(a.Side.Audit(t))
 				got := harness.Asked(t, a.URL, step.credential, step.document, step.variables)
 				fresh := a.Side.Audit(t)[before:]
-				if len(fresh) != 1 || fresh[0].Action != step.want.Action || fresh[0].Outcome != step.want.Outcome ||
+				if len(fresh) != 1 || fresh[0].Action != harness.ActionOf(step.want.Action, step.want.Outcome) || fresh[0].Outcome != step.want.Outcome ||
 					(fresh[0].Reason != "") != step.reason || fresh[0].User != step.want.User {
 					t.Errorf("audit rows %+v, want one like %+v (answer %s)", fresh, step.want, got.Raw)
 				}
@@ -150,7 +150,7 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 			if again := s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "refreshToken"); again != next || next == "" {
 				t.Fatalf("the successors are %q and %q", next, again)
 			}
-			if fresh := a.Side.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "refresh" {
+			if fresh := a.Side.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "session.refreshed" {
 				t.Errorf("audit rows %+v, want one", fresh)
 			}
 		})

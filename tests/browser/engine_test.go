@@ -38,7 +38,7 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 			t.Error("the button did not do it")
 		}
 		conn := dbtest.Beside(t, dsn)
-		if n := harness.MustCount(t, conn, "SELECT count(*) FROM audit_events WHERE action = 'logout'"); n != 1 {
+		if n := harness.MustCount(t, conn, "SELECT count(*) FROM audit_events WHERE action = 'session.ended'"); n != 1 {
 			t.Errorf("it was done %d times", n)
 		}
 		page.RequireClean("content security policy: img-src", "violates the following Content Security Policy", "blocked", "404", "request failed: Image")

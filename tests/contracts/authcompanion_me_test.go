@@ -168,7 +168,7 @@ func TestPW10_CompanionFresh(t *testing.T) {
 		asks(403, again, "password", "third secret")
 		u = companionEnters(t, s, "new@example.com")
 		asks(200, "", "password", "third secret")
-		reasons := harness.OpenSide(t, dsn).Texts(t, `SELECT reason FROM audit_events WHERE action = 'update_me' AND outcome <> 'ok' ORDER BY id`)
+		reasons := harness.OpenSide(t, dsn).Texts(t, `SELECT reason FROM audit_events WHERE action = 'user.update_failed' AND outcome <> 'ok' ORDER BY id`)
 		if got := strings.Join(reasons, " "); got != "wrong_password sudo_required sudo_required sudo_required wrong_password sudo_required" {
 			t.Errorf("the log says %s", got)
 		}

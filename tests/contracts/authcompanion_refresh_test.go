@@ -111,7 +111,7 @@ func TestSE25_CompanionRevoke(t *testing.T) {
 		if s.Is(t, u.Access, u.Account) || !s.Is(t, other.Access, other.Account) {
 			t.Error("the wrong session is over")
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'logout' AND outcome = 'ok'`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'session.ended' AND outcome = 'ok'`); n != 1 {
 			t.Errorf("%d sessions were ended, by the log", n)
 		}
 		// A spent token ends its session too, and that is what was asked for.

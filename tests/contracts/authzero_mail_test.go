@@ -47,7 +47,7 @@ func TestOT15_ZeroVerification(t *testing.T) {
 				if !s.Verified(t, z.Token) {
 					t.Errorf("%s verifies nothing", route)
 				}
-				if events := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'verify_email' AND reason IS NULL AND user_id = (SELECT id FROM users WHERE email = '"+email+"')"); events != 1 {
+				if events := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'email.verified' AND reason IS NULL AND user_id = (SELECT id FROM users WHERE email = '"+email+"')"); events != 1 {
 					t.Errorf("%d events of success", events) // the second time nothing happens
 				}
 				s.Clock.Add(48*time.Hour + time.Second)

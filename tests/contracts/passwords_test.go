@@ -25,7 +25,7 @@ func TestPW06_DialectPasswords(t *testing.T) {
 		if r := signUp(s, "two@example.com", "correct horse battery staple"); r.Status != http.StatusCreated {
 			t.Fatalf("a good one: %d %s", r.Status, r.Body)
 		}
-		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'register' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
 			t.Errorf("%d marks in the audit log", n)
 		}
 		if code := s.GraphQL(t, "", harness.RegisterDoc, map[string]any{"input": map[string]any{"email": "three@example.com", "password": common}}).Code(); code != "PASSWORD_BREACHED" {

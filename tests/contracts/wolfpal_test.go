@@ -171,7 +171,7 @@ func TestLG04_WolfpalRegister(t *testing.T) {
 		if got := conn.Census(t); got != "1 users, 0 sessions (0 live), 0 keys (0 live)" {
 			t.Errorf("it made %s", got)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'register' AND outcome = 'failed'`); n != 13 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.create_failed' AND outcome = 'failed'`); n != 13 {
 			t.Errorf("%d refusals on record", n)
 		}
 		harness.PairIn(t, form(t, s, "POST /auth/login", harness.FormOf("email", wolfMail, "password", harness.GoodPass))) // which is not confirmed
@@ -505,7 +505,7 @@ func TestPW08_WolfpalPasswordIsTheAddress(t *testing.T) {
 			`The password is too close to your name or address, or to the name of this service. Please choose another."}}`)
 		s := harness.Start(t, dsn)
 		form(t, s, "POST /auth/register", body).Says(t, http.StatusCreated, wolfPending)
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'register' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
 			t.Errorf("%d marks in the audit log", n)
 		}
 		harness.PairIn(t, form(t, s, "POST /auth/login", harness.FormOf("email", wolfMail, "password", wolfMail)))

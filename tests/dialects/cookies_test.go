@@ -50,7 +50,7 @@ func TestHT05_CookiesOfOneName(t *testing.T) {
 		// The token of z is good still, but its session has ended: that is no reason to go on as a.
 		b.EnterService(t)
 		b.EnterCompanion(t)
-		conn.MustExec(t, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'logout' WHERE user_id IN (SELECT id FROM users WHERE email = 'z@example.com')")
+		conn.MustExec(t, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended' WHERE user_id IN (SELECT id FROM users WHERE email = 'z@example.com')")
 		b.Asks(t, "GET /user", "").Says(t, http.StatusUnauthorized, harness.BadSession)
 	})
 }

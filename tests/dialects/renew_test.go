@@ -48,7 +48,7 @@ func TestRenew(t *testing.T) {
 		s := harness.Start(t, dsn)
 		z := s.Service(t, harness.ServiceMail)
 		refreshes := func() int {
-			return harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'refresh' AND dialect = 'service-authentication'")
+			return harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND dialect = 'service-authentication'")
 		}
 		for _, route := range []string{"GET /user", "POST /login", "POST /register"} { // nothing has expired, or nothing is needed
 			_, set := s.Jar(t, route, map[string]string{"GET /user": "", "POST /login": `{"email":"x","password":"x"}`, "POST /register": `{}`}[route], z.Cookies()...)

@@ -109,6 +109,16 @@ type Auditor struct {
 	Seen int
 }
 
+// ActionOf is the action of an event with this outcome: a failure has a name of its own.
+func ActionOf(action, outcome string) string {
+	for _, a := range db.Actions() {
+		if outcome == "failed" && a.Done == action {
+			return a.Failed
+		}
+	}
+	return action
+}
+
 // Do sends a document and demands exactly one new audit row, or, with want.action "", none.
 func (a *Auditor) Do(t *testing.T, want AuditRow, credential, document string, variables map[string]any) *Answer {
 	t.Helper()
@@ -121,6 +131,7 @@ func (a *Auditor) Do(t *testing.T, want AuditRow, credential, document string, v
 		t.Errorf("%s %s %s: %d audit rows, want 1 (answer %s)", want.Action, want.Outcome, want.Reason, len(fresh), got.Raw)
 		return got
 	}
+	want.Action = ActionOf(want.Action, want.Outcome)
 	want.at, want.Dialect, want.ip, want.Agent = db.Clock(a.Clock.Now()), "graphql", "127.0.0.1", auditAgent
 	want.ReqID = got.Header.Get("X-Request-Id")
 	row := fresh[0]

@@ -275,7 +275,7 @@ func TestMail_DeliveryList(t *testing.T) {
 		}
 		before := len(sideways.Audit(t))
 		s.GraphQL(t, admin.Access, retryMailDoc, harness.InputOf("id", db.NewMailID().String()))
-		if fresh := sideways.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "retry_mail_delivery" || fresh[0].Outcome != "failed" || fresh[0].Reason != "not_found" {
+		if fresh := sideways.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "mail.retry_failed" || fresh[0].Outcome != "failed" || fresh[0].Reason != "not_found" {
 			t.Errorf("audit rows %+v", fresh)
 		}
 	})

@@ -23,11 +23,11 @@ func TestAU01_Mail(t *testing.T) {
 			return harness.AuditRow{Action: action, Outcome: outcome, Reason: reason, User: user, Session: session}
 		}
 		skip()
-		a.Do(t, row("send_verification_email", "ok", "", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
-		a.Do(t, row("send_verification_email", "ok", "limited", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
+		a.Do(t, row("email.verification_requested", "ok", "", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
+		a.Do(t, row("email.verification_requested", "ok", "limited", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
 		first := i.Letter(t, ada.Email, db.MailVerifyEmail)
 		for _, c := range []struct{ document, action string }{
-			{harness.SendVerifyDoc, "send_verification_email"}, {harness.AskResetDoc, "request_password_reset"}, {harness.AskMagicDoc, "request_magic_link"},
+			{harness.SendVerifyDoc, "email.verification_requested"}, {harness.AskResetDoc, "password.reset_requested"}, {harness.AskMagicDoc, "magic_link.requested"},
 		} {
 			i.Clock.Add(time.Minute)
 			a.Do(t, row(c.action, "ok", "", "", ""), "", c.document, harness.InputOf("email", ada.Email))
@@ -36,45 +36,45 @@ func TestAU01_Mail(t *testing.T) {
 			a.Do(t, row(c.action, "failed", "invalid_input", "", ""), "", c.document, harness.InputOf("email", "nobody"))
 		}
 		verify := i.Letter(t, ada.Email, db.MailVerifyEmail)
-		a.Do(t, row("verify_email", "failed", "replaced", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", first.Token))
+		a.Do(t, row("email.verified", "failed", "replaced", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", first.Token))
 		reset, magic := i.Letter(t, ada.Email, db.MailResetPassword), i.Letter(t, ada.Email, db.MailMagicLink)
-		a.Do(t, row("verify_email", "failed", "other_purpose", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", reset.Token))
-		a.Do(t, row("verify_email", "failed", "other_address", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token, "email", "b@example.com"))
-		a.Do(t, row("verify_email", "failed", "wrong_code", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", wrongCode(verify), "email", ada.Email))
-		a.Do(t, row("verify_email", "failed", "no_code", "", ""), "", harness.VerifyDoc, harness.InputOf("token", "123456", "email", "nobody@example.com"))
-		a.Do(t, row("verify_email", "ok", "", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token))
-		a.Do(t, row("verify_email", "failed", "spent", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token))
-		a.Do(t, row("verify_email", "ok", "confirmed_before", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token, "allowConfirmed", true))
-		a.Do(t, row("send_verification_email", "failed", "conflict", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
-		a.Do(t, row("reset_password", "failed", "password_too_weak", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", "short"))
-		a.Do(t, row("token_is_valid", "failed", "wrong_code", ada.ID, ""), "", validDoc,
+		a.Do(t, row("email.verified", "failed", "other_purpose", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", reset.Token))
+		a.Do(t, row("email.verified", "failed", "other_address", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token, "email", "b@example.com"))
+		a.Do(t, row("email.verified", "failed", "wrong_code", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", wrongCode(verify), "email", ada.Email))
+		a.Do(t, row("email.verified", "failed", "no_code", "", ""), "", harness.VerifyDoc, harness.InputOf("token", "123456", "email", "nobody@example.com"))
+		a.Do(t, row("email.verified", "ok", "", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token))
+		a.Do(t, row("email.verified", "failed", "spent", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token))
+		a.Do(t, row("email.verified", "ok", "confirmed_before", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", verify.Token, "allowConfirmed", true))
+		a.Do(t, row("email.verification_requested", "failed", "conflict", ada.ID, ada.Session), ada.Access, harness.SendVerifyDoc, nil)
+		a.Do(t, row("password.reset", "failed", "password_too_weak", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", "short"))
+		a.Do(t, row("token.checked", "failed", "wrong_code", ada.ID, ""), "", validDoc,
 			map[string]any{"purpose": "MAGIC_LINK", "token": wrongCode(magic), "email": ada.Email})
 
-		want := row("login_with_magic_link", "ok", "", ada.ID, "*")
+		want := row("login.succeeded", "ok", "", ada.ID, "*")
 		want.Methods = `["MAGIC_LINK"]`
 		a.Do(t, want, "", harness.MagicDoc, harness.InputOf("token", magic.Code, "email", ada.Email))
 		a.Side.MustExec(t, `UPDATE users SET status = 'SUSPENDED'`)
-		a.Do(t, row("reset_password", "failed", "suspended", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", harness.NewPass))
+		a.Do(t, row("password.reset", "failed", "suspended", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", harness.NewPass))
 		a.Side.MustExec(t, `UPDATE users SET status = 'ACTIVE'`)
-		a.Do(t, row("reset_password", "ok", "", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", harness.NewPass))
+		a.Do(t, row("password.reset", "ok", "", ada.ID, ""), "", harness.ResetDoc, harness.InputOf("token", reset.Token, "newPassword", harness.NewPass))
 		change := pend(t, i, a.Side, ada, "new@example.com")
-		a.Do(t, row("verify_email", "ok", "email_changed", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", change.Token))
+		a.Do(t, row("email.verified", "ok", "email_changed", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", change.Token))
 		ada.Email = "new@example.com"
 		change = pend(t, i, a.Side, ada, "taken@example.com")
 		i.Register(t, "taken@example.com")
 		skip()
-		a.Do(t, row("verify_email", "failed", "already_exists", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", change.Token))
+		a.Do(t, row("email.verified", "failed", "already_exists", ada.ID, ""), "", harness.VerifyDoc, harness.InputOf("token", change.Token))
 
 		bob := i.Register(t, "bob@example.com")
 		magic = i.Mailed(t, harness.AskMagicDoc, bob.Email, db.MailMagicLink)
 		skip()
-		want = row("login_with_magic_link", "ok", "took_over", bob.ID, "*")
+		want = row("login.succeeded", "ok", "took_over", bob.ID, "*")
 		want.Methods = `["MAGIC_LINK"]`
 		a.Do(t, want, "", harness.MagicDoc, harness.InputOf("token", magic.Token))
 		magic = i.Mailed(t, harness.AskMagicDoc, bob.Email, db.MailMagicLink)
 		skip()
 		a.Clock.Add(time.Hour)
-		a.Do(t, row("login_with_magic_link", "failed", "expired", bob.ID, ""), "", harness.MagicDoc, harness.InputOf("token", magic.Token))
+		a.Do(t, row("login.succeeded", "failed", "expired", bob.ID, ""), "", harness.MagicDoc, harness.InputOf("token", magic.Token))
 	})
 }
 
@@ -111,7 +111,7 @@ func TestAU02_Mail(t *testing.T) {
 			}
 		}
 		stored, log := harness.Dump(t, dsn), i.Logged.String()
-		if !strings.Contains(stored, "login_with_magic_link") || !strings.Contains(log, "slow statement") {
+		if !strings.Contains(stored, "login.succeeded") || !strings.Contains(log, "slow statement") {
 			t.Fatal("the places to look at are empty")
 		}
 		for what, secret := range secrets {

@@ -32,10 +32,10 @@ func artefacts() []artefact {
 		}
 	}
 	return []artefact{
-		{"verification", "EMAIL_VERIFICATION", "verify_email", asked(harness.SendVerifyDoc, db.MailVerifyEmail), harness.VerifyDoc, nil},
-		{"reset", "PASSWORD_RESET", "reset_password", asked(harness.AskResetDoc, db.MailResetPassword), harness.ResetDoc, []any{"newPassword", harness.NewPass}},
-		{"magic link", "MAGIC_LINK", "login_with_magic_link", asked(harness.AskMagicDoc, db.MailMagicLink), harness.MagicDoc, nil},
-		{"confirmed change", "EMAIL_CHANGE", "verify_email", func(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account) (harness.Letter, string) {
+		{"verification", "EMAIL_VERIFICATION", "email.verified", asked(harness.SendVerifyDoc, db.MailVerifyEmail), harness.VerifyDoc, nil},
+		{"reset", "PASSWORD_RESET", "password.reset", asked(harness.AskResetDoc, db.MailResetPassword), harness.ResetDoc, []any{"newPassword", harness.NewPass}},
+		{"magic link", "MAGIC_LINK", "login.succeeded", asked(harness.AskMagicDoc, db.MailMagicLink), harness.MagicDoc, nil},
+		{"confirmed change", "EMAIL_CHANGE", "email.verified", func(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account) (harness.Letter, string) {
 			address := "new-" + who.Email
 			return pend(t, i, s, who, address), address
 		}, harness.VerifyDoc, nil},

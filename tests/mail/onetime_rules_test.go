@@ -256,7 +256,7 @@ func TestSE07_OneTimeTokens(t *testing.T) {
 				if err := id.UnmarshalText([]byte(who.ID)); err != nil {
 					t.Fatal(err)
 				}
-				if no, err := i.App.DB.DeleteUser(t.Context(), id, true, db.Event{Action: "delete_user"}, i.Clock.Now()); no != nil || err != nil {
+				if no, err := i.App.DB.DeleteUser(t.Context(), id, true, db.Event{Action: db.ActionUserDeleted}, i.Clock.Now()); no != nil || err != nil {
 					t.Fatal(no, err)
 				}
 				i.Register(t, who.Email) // ID-08

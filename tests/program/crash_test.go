@@ -116,13 +116,13 @@ func checkPairs(t *testing.T, s *harness.Side) {
 	t.Helper()
 	for what, query := range map[string]string{
 		"accounts without their one event": `SELECT count(*) FROM users u WHERE 1 <> (SELECT count(*) FROM audit_events e
-WHERE e.user_id = u.id AND e.action = 'register' AND e.outcome = 'ok')`,
-		"events without account": `SELECT count(*) FROM audit_events e WHERE e.action = 'register' AND e.outcome = 'ok'
+WHERE e.user_id = u.id AND e.action = 'user.created' AND e.outcome = 'ok')`,
+		"events without account": `SELECT count(*) FROM audit_events e WHERE e.action = 'user.created' AND e.outcome = 'ok'
 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = e.user_id)`,
 		"accounts without session": `SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id)`,
 		"sessions without event": `SELECT count(*) FROM sessions s WHERE 1 <> (SELECT count(*) FROM audit_events e
-WHERE e.session_id = s.id AND e.action IN ('register', 'login') AND e.outcome = 'ok')`,
-		"logins without session": `SELECT count(*) FROM audit_events e WHERE e.action IN ('register', 'login') AND e.outcome = 'ok'
+WHERE e.session_id = s.id AND e.action IN ('user.created', 'login.succeeded') AND e.outcome = 'ok')`,
+		"logins without session": `SELECT count(*) FROM audit_events e WHERE e.action IN ('user.created', 'login.succeeded') AND e.outcome = 'ok'
 AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = e.session_id)`,
 	} {
 		if n := s.Count(t, query); n != 0 {

@@ -591,7 +591,7 @@ func TestAZ04_AdminCreate(t *testing.T) {
 		}
 		var made []harness.AuditRow
 		for _, row := range sideways.Audit(t) {
-			if row.Action == "register" {
+			if row.Action == "user.created" {
 				made = append(made, row)
 			}
 		}

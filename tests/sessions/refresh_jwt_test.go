@@ -99,7 +99,7 @@ func TestSE09_RefreshJWT_Race(t *testing.T) {
 			}
 			current = forms[round%2]
 		}
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND reason IS NULL`); n != rounds {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND reason IS NULL`); n != rounds {
 			t.Errorf("%d rotations in %d rounds", n, rounds)
 		}
 		single := p.Login(t, "once", ada.Email)

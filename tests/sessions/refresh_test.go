@@ -52,10 +52,10 @@ func TestSE09_ConcurrentRefreshHasOneSuccessor(t *testing.T) {
 			}
 		}
 		conn := dbtest.Beside(t, dsn)
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND outcome = 'failed'`); n > 0 {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND outcome = 'failed'`); n > 0 {
 			t.Errorf("%d failures on record", n)
 		}
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND reason IS NULL`); n != harness.Amount(8, 1000) {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND reason IS NULL`); n != harness.Amount(8, 1000) {
 			t.Errorf("%d rotations on record, not one for each round", n)
 		}
 	})
@@ -129,7 +129,7 @@ func TestSE10_GraceIsNotProlonged(t *testing.T) {
 			t.Errorf("11 s after the rotation, 1 s after the last replay: %q", code)
 		}
 		conn := dbtest.Beside(t, dsn)
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND reason = 'token_reused'
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND reason = 'token_reused'
 AND outcome = 'failed' AND user_id IS NOT NULL AND session_id IS NOT NULL`); n != 1 {
 			t.Errorf("%d events of the reuse", n)
 		}

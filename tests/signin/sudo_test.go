@@ -157,7 +157,7 @@ func TestLG10_SudoVolley(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'sudo' AND reason = 'wrong_password'`); n != 5 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'sudo.failed' AND reason = 'wrong_password'`); n != 5 {
 			t.Errorf("%d passwords were checked", n)
 		}
 	})
@@ -171,7 +171,7 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
 		failures := func() string {
-			return strings.Join(conn.Texts(t, `SELECT CASE address WHEN '' THEN 'strangers' ELSE 'own' END || failures FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
+			return strings.Join(conn.Texts(t, `SELECT CASE scope WHEN '' THEN 'strangers' ELSE 'own' END || failures FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
 		}
 		for range 3 {
 			s.LoginFrom(t, harness.Attacker, "email", ada.Email, harness.WrongPass)

@@ -49,7 +49,7 @@ func TestKeysRotate_AtOnce(t *testing.T) {
 				t.Errorf("%d keys are %s", n, state)
 			}
 		}
-		if n := side.Count(t, "SELECT count(*) FROM audit_events WHERE action = 'rotate_signing_keys' AND dialect = 'terminal'"); n != int(done.Load()) {
+		if n := side.Count(t, "SELECT count(*) FROM audit_events WHERE action = 'signing_key.rotated' AND dialect = 'terminal'"); n != int(done.Load()) {
 			t.Errorf("%d events", n)
 		}
 	})

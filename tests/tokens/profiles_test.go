@@ -250,7 +250,7 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 			case row.code == "":
 				want = `outcome = 'ok' AND reason IS NULL`
 			}
-			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'register' AND `+want) != 1 {
+			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND `+want) != 1 {
 				t.Errorf("%s, %.20s: no event with %s", row.dialect, row.password, want)
 			}
 			if row.code == "" && s.Login(t, email, row.password).Code() != "" {
@@ -258,7 +258,7 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 			}
 		}
 		own := p.Must(t, "lax", harness.RegisterDoc, harness.Registration("grace.hopper@example.com", "grace.hopper1"))
-		if own.Code() != "" || harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'register' AND reason = 'guessable_password'`) != 1 {
+		if own.Code() != "" || harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND reason = 'guessable_password'`) != 1 {
 			t.Errorf("a password like the address: %s", own.Raw)
 		}
 		for dialect, want := range map[string][2]any{"lax": {4.0, false}, "strict": {12.0, true}, "graphql": {8.0, true}} {
@@ -310,7 +310,7 @@ func TestSE10_SingleUse(t *testing.T) {
 			t.Errorf("logout by the predecessor: %q", code)
 		}
 		for reason, want := range map[string]int{"single_use": 4, "token_reused": 2, "session_over": 2} {
-			query := `SELECT count(*) FROM audit_events WHERE action = 'refresh' AND outcome = 'failed' AND reason = '` + reason + `' AND dialect = 'once'`
+			query := `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND outcome = 'failed' AND reason = '` + reason + `' AND dialect = 'once'`
 			if n := harness.MustCount(t, conn, query); n != want {
 				t.Errorf("%d events %s", n, reason)
 			}

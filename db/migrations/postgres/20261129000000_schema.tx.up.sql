@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS audit_events (
 );
 
 -- Refreshes are by far the most events, and the first to be deleted.
-CREATE INDEX IF NOT EXISTS audit_events_refreshes ON audit_events (id) WHERE action = 'refresh' AND outcome = 'ok';
+CREATE INDEX IF NOT EXISTS audit_events_refreshes ON audit_events (id) WHERE action = 'session.refreshed';
 
 -- Consecutive failures. account_key is the account, or the pseudonym of an account that does not exist. scope is the IP
 -- address of a device that signed in before, '' for all other devices, and * for the failures in every scope.

@@ -1,0 +1,63 @@
+package db
+
+// Action is what an event of the audit log is about: subject and verb. Done is the name of what happened, in the past tense,
+// Failed that of an attempt that did not succeed; "" where none can fail with an event. The names are stable: an operator filters by
+// them, and webhooks will be sent for a part of them.
+type Action struct{ Done, Failed string }
+
+// The actions that there are.
+var (
+	ActionLoginSucceeded = Action{"login.succeeded", "login.failed"} // by whatever way in; the methods say which
+
+	ActionUserCreated     = Action{"user.created", "user.create_failed"} // by the person, or by the actor
+	ActionUserUpdated     = Action{"user.updated", "user.update_failed"}
+	ActionUserSuspended   = Action{"user.suspended", "user.suspend_failed"}
+	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
+	ActionUserDeleted     = Action{"user.deleted", "user.delete_failed"}
+
+	ActionSessionRefreshed     = Action{"session.refreshed", "session.refresh_failed"}
+	ActionSessionEnded         = Action{"session.ended", "session.end_failed"} // by its person, who signed out
+	ActionSessionRevoked       = Action{"session.revoked", "session.revoke_failed"}
+	ActionSessionAllEnded      = Action{"session.all_ended", "session.all_end_failed"}            // by their person, who signed out everywhere
+	ActionSessionOthersRevoked = Action{"session.others_revoked", "session.others_revoke_failed"} // all but the one that asked
+	ActionSessionAllRevoked    = Action{"session.all_revoked", "session.all_revoke_failed"}       // by the actor
+
+	ActionSudoGranted = Action{"sudo.granted", "sudo.failed"}
+
+	ActionPasswordChanged        = Action{"password.changed", "password.change_failed"}
+	ActionPasswordReset          = Action{"password.reset", "password.reset_failed"}
+	ActionPasswordResetRequested = Action{"password.reset_requested", "password.reset_request_failed"}
+
+	ActionEmailVerified              = Action{"email.verified", "email.verify_failed"}
+	ActionEmailVerificationRequested = Action{"email.verification_requested", "email.verification_request_failed"}
+	ActionEmailChangeRequested       = Action{"email.change_requested", "email.change_failed"}
+	ActionEmailChangeCanceled        = Action{"email.change_canceled", "email.change_cancel_failed"}
+
+	ActionMagicLinkRequested = Action{"magic_link.requested", "magic_link.request_failed"}
+	ActionTokenChecked       = Action{"token.checked", "token.check_failed"} // is not recorded; its failure is
+
+	ActionKeyCreated = Action{"api_key.created", "api_key.create_failed"}
+	ActionKeyUpdated = Action{"api_key.updated", "api_key.update_failed"}
+	ActionKeyRotated = Action{"api_key.rotated", "api_key.rotate_failed"}
+	ActionKeyDeleted = Action{"api_key.deleted", "api_key.delete_failed"}
+
+	ActionAccessGranted = Action{"access.granted", "access.denied"} // is not recorded; its failure says which field was asked for
+
+	ActionMailRetried       = Action{"mail.retried", "mail.retry_failed"}
+	ActionSigningKeyRotated = Action{"signing_key.rotated", ""}
+	ActionRestoreFinished   = Action{"restore.finished", ""}
+)
+
+// Actions lists them all.
+func Actions() []Action {
+	return []Action{
+		ActionLoginSucceeded, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
+		ActionUserReactivated, ActionUserDeleted, ActionSessionRefreshed, ActionSessionEnded,
+		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
+		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
+		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
+		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
+		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionMailRetried,
+		ActionSigningKeyRotated, ActionRestoreFinished,
+	}
+}
