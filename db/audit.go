@@ -9,19 +9,19 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Event is what an audit row says beside when, where and over which request it happened; those come from the visit in
-// the context (AU-01). Nothing that a person typed is kept: a password lands in the email field often enough (AU-02).
+// Event is an audit event. The visit in the context adds the time, the place and the request (AU-01). An event keeps nothing that a
+// person typed: people often type a password into the email field (AU-02).
 type Event struct {
 	Action  string       // for example login; the list is in SECURITY.md
 	Reason  string       // why it failed; "" for success
-	Note    string       // what is remarkable about a success; "" for nothing
-	User    UserID       // zero when nobody is known
+	Note    string       // a remark on a success; "" for none
+	User    UserID       // zero when the account is unknown
 	Sess    SessionID    // zero when there is none
 	Key     KeyID        // zero when there is none
 	Methods []AuthMethod // the factors that were shown; empty for none
 
-	// Actor is who did this to the account of User where that is somebody else's business: an administrator. Sess and Key then
-	// are those that the actor came with. Only statements that begin with insertEventWithActor write it.
+	// Actor is the administrator who did this to the account of User, zero for the person themselves. Sess and Key belong to
+	// the actor then. Only statements with insertEventWithActor write it.
 	Actor UserID
 }
 
@@ -85,7 +85,7 @@ SELECT 1 AS n`,
 	`SELECT 1 AS n`,
 )
 
-// Record writes an event that stands alone, of an action that changed no row: mostly a failure.
+// Record writes the event of an action that changed no row: mostly a failure.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
 	_, err := d.count(ctx, recordEvent, eventWithActorParams(ctx, e, now))
 	return err

@@ -1,7 +1,7 @@
 package db
 
-// The columns of a row under the prefix by which bun fills an embedded struct. They are spelled out and not generated:
-// a statement is a constant that can be read, and is never put together at run time (KE-06).
+// The columns of a row, under the prefix by which bun fills an embedded struct. They are spelled out: a statement is a constant
+// that people can read, and is never put together at run time (KE-06).
 const (
 	userColumns = `u.id AS u_id, u.number AS u_number, u.email AS u_email, u.email_canonical AS u_email_canonical,
 u.email_verified_at AS u_email_verified_at, u.username AS u_username, u.username_canonical AS u_username_canonical,

@@ -8,12 +8,12 @@ import (
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
-// mailJob is the job that sends one mail. Whatever else there is to know stands in the row of the mail.
+// mailJob is the job that sends one mail. The row of the mail holds the rest.
 type mailJob struct {
 	Mail MailID `json:"mail"`
 }
 
-// mailJobs are tried for a day in all, after which nobody waits for a mail any more.
+// mailJobs are tried for a day in all: nobody waits longer for a mail.
 var mailJobs = outbox.Kind[mailJob]{
 	Name: "mail", AtOnce: 4, Within: 25 * time.Second,
 	Pauses: []time.Duration{

@@ -11,56 +11,55 @@ import (
 	"github.com/google/uuid"
 )
 
-// Attempt is what a sign-in finds out before it checks the password: the account, if there is one, and how often this
-// bucket of the account failed in a row.
+// Attempt is what a sign-in reads before it checks the password: the account, if there is one, and the consecutive failures of its
+// bucket.
 type Attempt struct {
 	User     User       `bun:"embed:u_"` // zero ID when no account matches
 	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
 	Failures int        `bun:"failures"`
 	FailedAt *time.Time `bun:"failed_at"`
-	LoggedAt *time.Time `bun:"logged_at"` // when an attempt was last refused unseen
+	LoggedAt *time.Time `bun:"logged_at"` // when a throttled attempt last left an event
 
-	InARow    int  `bun:"in_a_row"`   // failures of all buckets since the last success in any (LG-09)
+	InARow    int  `bun:"in_a_row"`   // failures in all buckets since the last success in any (LG-09)
 	NewDevice bool `bun:"new_device"` // whether the account was signed in from other devices alone
 
-	// Notices are queued with what they tell of.
+	// Notices are queued with the success or the failure that they report.
 	Notices Notices
 
 	bucket bucket
-	event  Event // what the events of its failures have in common
+	event  Event // the common part of the events of its failures
 }
 
-// Notices are the mails that the end of an attempt may give cause for.
+// Notices are the mails that may follow an attempt.
 type Notices struct {
 	NewDevice, AfterFailures []*Mail // of a success
 	Disabled                 []*Mail // of the failure that disables the password
 }
 
-// Failures in a row, whatever the bucket, after which the password is disabled until another one is chosen (LG-09); and from how
-// many on one more may be that.
 const (
-	disablingFailures = 100
-	nearlyDisabled    = 80
+	disablingFailures = 100 // consecutive failures in all buckets that disable the password (LG-09)
+	nearlyDisabled    = 80  // from here on, concurrent failures may reach disablingFailures
 )
 
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket is where failures are counted: by account and not by what was typed (LG-06), by a pseudonym for an account that
-// does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. Beside these, the
-// address * counts all failures of the subject since its last success.
+// bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist (LG-08), and
+// apart for a device that signed in before, so that nobody can lock the owner out. One more bucket, of the scope *, counts all
+// failures of an account since its last success.
 type bucket struct {
 	accountKey uuid.UUID
 	scope      string
 }
 
-// Bucket names where failures are counted: an account or its pseudonym, and the address of a known device.
+// Bucket names the bucket: an account or its pseudonym, and the IP address of a known device.
 func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + a.bucket.scope }
 
-// The statement of an attempt, up to and from the condition that finds the account.
+// The statement of an attempt, before and after the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at,
+t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
@@ -68,8 +67,9 @@ LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id A
 LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at,
+t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
   SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
@@ -93,19 +93,19 @@ var attemptByID = readsEach("attemptByID",
 	attemptSQLite+`id = :name`+attemptSQLiteEnd,
 )
 
-// Identifier says whose password is about to be checked.
+// Identifier names the account whose password is about to be checked.
 type Identifier struct {
-	Account UserID // the person who is signed in already; zero in a sign-in, where the next three say who
-	Event   Event  // the action, user and session of the events of failures; login where it names no action
+	Account UserID // the person who is signed in already; zero in a sign-in
+	Event   Event  // the action, user and session of the events of failures; the action defaults to login
 
-	Canonical string    // canonical email or username; "" for what can be nobody's
-	Username  bool      // which of the two
-	Pseudonym uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
+	Canonical string    // canonical email or username; "" for one that nobody can have
+	Username  bool      // whether Canonical is a username
+	Pseudonym uuid.UUID // a keyed hash of what was typed; stands for an account that does not exist
 	Address   string    // the client's address, "" when unknown
-	Device    []byte    // what stands for the device in a sign-in; nil otherwise
+	Device    []byte    // the keyed hash of the device in a sign-in; nil otherwise
 }
 
-// Attempt reads the account and its failures in one statement. It never fails for an account that does not exist.
+// Attempt reads the account and its failures in one statement. An account that does not exist is no error.
 func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	st, name := attemptByEmail, any(who.Canonical)
 	switch {
@@ -130,10 +130,10 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	return &a, nil
 }
 
-// forgetAfter is how long a row of failures stays without a further one.
+// forgetAfter is how long failures count without a further failure.
 const forgetAfter = 24 * time.Hour
 
-// Rows are taken in the order of their addresses, here and by whoever deletes them: nobody waits in a circle.
+// Every statement locks rows of throttles in the order of their scopes: this prevents deadlocks.
 var loginFailed = writes("loginFailed",
 	`WITH t AS (
   INSERT INTO throttles (account_key, scope, failures, failed_at)
@@ -155,21 +155,21 @@ AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope =
 	`SELECT changes() AS n`,
 )
 
-// LoginFailed writes the failure down: the event, and where counted is true one more for the bucket and for the account. The
-// hundredth in a row disables the password, once, where a mail tells of it (LG-09).
+// LoginFailed writes the event of a failure, and with counted adds one to the counts of the bucket and of the account. The hundredth
+// consecutive failure disables the password, where a mail can tell the owner (LG-09).
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
 	e := a.event
 	e.Reason = reason
 	disabling := disablingFailures
 	if len(a.Notices.Disabled) == 0 {
-		disabling = math.MaxInt32 // nobody would be told, and where there is no mail none brings another password
+		disabling = math.MaxInt32 // without mail, nobody learns of it, and nobody can choose another password
 	}
 	p := params{
 		{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
 		{"counted", counted}, {"disabling_failures", disabling},
 	}.with(eventParams(ctx, e, now))
 	var answer struct {
-		N int `bun:"n"` // whether it disabled the password
+		N int `bun:"n"` // 1 when the password was disabled now
 	}
 	if !counted || !a.NearlyDisabled() || len(a.Notices.Disabled) == 0 {
 		_, err := d.queryRow(ctx, loginFailed, p, &answer)
@@ -187,7 +187,8 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 
 var loginThrottled = writes("loginThrottled",
 	`WITH t AS (
-  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
+  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
+  AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
 	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)`,
@@ -195,8 +196,8 @@ var loginThrottled = writes("loginThrottled",
 	`SELECT changes() AS n`,
 )
 
-// LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
-// hammers at an account can not fill the log with it.
+// LoginThrottled writes the event of an attempt that was refused unseen. One event stands for all attempts until the next failure:
+// an attacker can not flood the log.
 func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
 	if a.LoggedAt != nil && !a.LoggedAt.Before(*a.FailedAt) {
 		return nil
@@ -246,14 +247,14 @@ EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device A
 AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
 )
 
-// deviceSeen is how exact the last time of a device is.
+// deviceSeen is how exact the last use of a device is.
 const deviceSeen = 24 * time.Hour
 
-// Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
-// does nothing and tells so when the password or the account changed since the attempt was read. Of the sessions that the
-// account has then, the newest limit stay alive (SE-21).
+// Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It gives false,
+// and changes nothing, when the password or the account changed since the attempt was read. The newest limit sessions of the
+// account stay alive (SE-21).
 //
-// The session's number is drawn here, and drawn again when it is taken.
+// Login draws the number of the session, and draws again when the number is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
 	e := Event{Action: "login", User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	for range numberDraws {

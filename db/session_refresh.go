@@ -27,9 +27,8 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 WHERE s.id = :session AND changes() = 1`,
 )
 
-// Rotate moves a session from one generation of its refresh token to the next: one conditional statement, so that of
-// many callers with the same token exactly one gets through (SE-09). Nil when the session is not at that generation,
-// or not alive at now: see Replay.
+// Rotate moves a session from one generation of its refresh token to the next. The statement is conditional: of many callers with
+// the same token exactly one succeeds (SE-09). Nil when the session has another generation, or is not alive at now: see Replay.
 func (d *DB) Rotate(ctx context.Context, id SessionID, generation int64, now time.Time) (*Caller, error) {
 	v := visit.From(ctx)
 	e := Event{Action: "refresh", Sess: id}
@@ -37,14 +36,14 @@ func (d *DB) Rotate(ctx context.Context, id SessionID, generation int64, now tim
 	return d.caller(ctx, rotate, p.with(eventParams(ctx, e, now)))
 }
 
-// Replayed is a session as a refresh token found it that is not the one in force.
+// Replayed is a session to which somebody presented another refresh token than the one in force.
 type Replayed struct {
 	Caller
 	Ended   bool `bun:"ended"`   // this use of the token ended the session
-	Allowed bool `bun:"allowed"` // the token is the last predecessor, within its grace: the successor may be given again
+	Allowed bool `bun:"allowed"` // the token is the last predecessor, within its grace: give the successor again
 }
 
-// Predecessor tells below whether the token is the last one before that in force, within its grace.
+// predecessor tells whether the token is the last one before the token in force, within its grace.
 var replay = writes("replay",
 	`WITH x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused' WHERE id = :session AND `+alivePostgres+`
@@ -76,11 +75,10 @@ FROM (SELECT 1) one LEFT JOIN (SELECT s.user_id, `+aliveSQLite+`
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = :session`,
 )
 
-// Replay judges a refresh token that Rotate did not take, in one statement with its event. The immediate predecessor of the
-// token in force, used again within grace of the rotation, changes nothing: the caller gets the same successor (SE-10),
-// or nothing where singleUse says so. Any other generation of a live session ends that session (SE-11, SE-12). Nil when
-// there is no such session; one that is over comes back neither Ended nor Allowed, and so does a live one whose
-// predecessor singleUse refused.
+// Replay judges a refresh token that Rotate refused, in one statement with its event. The immediate predecessor of the token in force
+// changes nothing within grace of the rotation: the caller gets the same successor (SE-10), or nothing with singleUse. Any other
+// generation of a live session ends the session (SE-11, SE-12). Nil for no session. A session that is over is neither Ended nor
+// Allowed, and so is a live one with singleUse.
 func (d *DB) Replay(
 	ctx context.Context, id SessionID, generation int64, grace time.Duration, singleUse bool, now time.Time,
 ) (*Replayed, error) {

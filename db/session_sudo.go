@@ -18,12 +18,12 @@ var sudo = writes("sudo",
 AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL)`,
 	insertEvent+` SELECT `+eventValues+`
 FROM sessions WHERE id = :session AND changes() = 1`,
-	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*')`+ifRecorded,
 	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
 )
 
-// Sudo notes that the person behind a session just proved themselves by the password of a, and forgets the failures of its
-// bucket. It tells whether the session is alive and the password in force still.
+// Sudo writes down that the person behind a session just proved themselves by the password of a, and forgets the failures of its
+// bucket. It tells whether the session is still alive and the password still in force.
 func (d *DB) Sudo(ctx context.Context, session SessionID, a *Attempt, now time.Time) (bool, error) {
 	e := Event{Action: "sudo", User: a.User.ID, Sess: session, Methods: []AuthMethod{AuthPassword}}
 	p := params{

@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// DialectCallerKind says by what a caller of a dialect is told from others.
+// DialectCallerKind says how a caller of a dialect is identified.
 type DialectCallerKind string
 
 // The kinds that there are.
 const (
 	CallerAPIKey    DialectCallerKind = "API_KEY"
 	CallerUserAgent DialectCallerKind = "USER_AGENT"
-	CallerOther     DialectCallerKind = "OTHER" // one of those beyond the first maxCallers of its kind
+	CallerOther     DialectCallerKind = "OTHER" // a caller beyond the first maxCallers of its kind
 )
 
 // Use is one call of a route of a dialect.
 type Use struct {
 	Dialect string
-	Route   string            // of a file, never a path as it was called: there are few of them
+	Route   string            // as the file names it, never the path of the call: there are few routes
 	Kind    DialectCallerKind // CallerAPIKey or CallerUserAgent
-	Caller  string            // the first characters of the key, or the header; at most maxCaller bytes are kept
-	Block   string            // the network that the call came from, "" beside an API key
+	Caller  string            // the first characters of the key, or the header, cut to maxCaller bytes
+	Block   string            // the network of the call, "" for an API key
 	Refused bool
 	At      time.Time
 }
 
 const (
-	maxCallers = 200 // of a route, day and kind; the User-Agent is the caller's choice, and neither the table nor the room for keys is to be filled by it
+	maxCallers = 200 // of a route, day and kind: callers choose their User-Agent, and must not fill the table
 	maxCaller  = 100 // bytes
 	usageBatch = 1000
 )
 
-// usage gathers calls, so that none costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a
-// route for each day, so at most two times that. A crash loses what was gathered since the last flush.
+// usage gathers calls: no call costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a route for each of
+// at most two days. A crash loses the calls since the last flush.
 type usage struct {
 	mu      sync.Mutex
 	calls   map[useKey]*useCount
-	callers map[useKey]int // how many of a route, day and kind, by a key without a caller
+	callers map[useKey]int // the number of callers of a route, day and kind, by a key without a caller
 }
 
 type useKey struct {
@@ -54,10 +54,10 @@ type useCount struct {
 	first, last    time.Time
 }
 
-// CountUse notes a call.
+// CountUse counts a call.
 func (d *DB) CountUse(u Use) {
 	at := Clock(u.At)
-	key := useKey{at.Format(time.DateOnly), u.Dialect, u.Route, u.Kind, cut(u.Caller, maxCaller), u.Block}
+	key := useKey{at.Format(time.DateOnly), u.Dialect, u.Route, u.Kind, truncate(u.Caller, maxCaller), u.Block}
 	count := useCount{calls: 1, first: at, last: at}
 	if u.Refused {
 		count.refused = 1
@@ -67,8 +67,8 @@ func (d *DB) CountUse(u Use) {
 	d.usage.add(key, count)
 }
 
-// cut gives the first bytes of a text, whole characters of them.
-func cut(s string, most int) string {
+// truncate gives the first bytes of a text, without a part of a character.
+func truncate(s string, most int) string {
 	for most < len(s) && most > 0 && s[most]&0xC0 == 0x80 { // within a character
 		most--
 	}
@@ -119,9 +119,9 @@ type used struct {
 	count useCount
 }
 
-// placeUses counts the callers of a route, day and kind that are in the table, lets in as many new ones as there is room for, the
-// busiest first, and calls the rest OTHER. The rows come in the order of the key, so that two batches never wait for one
-// another in a circle. Two instances that do this at once can each fill the same room: then it is a few callers more.
+// placeUses counts the callers of a route, day and kind in the table, admits new callers up to the limit, the busiest first, and counts
+// the rest as OTHER. The rows come in the order of the key: this prevents deadlocks between batches. Two instances can fill the
+// same room at once, and admit a few callers more.
 const placeUses = `given AS (
   SELECT v.*, u.calls IS NOT NULL OR v.kind = 'OTHER' AS known
   FROM v LEFT JOIN dialect_usage u USING (day, dialect, route, kind, caller, block)
@@ -162,8 +162,7 @@ RETURNING 1) SELECT count(*) AS n FROM done`,
 	`SELECT changes() AS n`,
 )
 
-// FlushUsage writes the calls that were gathered, in batches of one statement each. What fails to be written is kept for the
-// next time.
+// FlushUsage writes the calls that were gathered, in batches of one statement each. It keeps a batch that fails for the next flush.
 func (d *DB) FlushUsage(ctx context.Context) error {
 	d.usage.mu.Lock()
 	calls := d.usage.calls
@@ -195,5 +194,5 @@ func (d *DB) FlushUsage(ctx context.Context) error {
 	return wrap(errors.Join(failures...), "usage of dialects")
 }
 
-// usageFormat has a fixed width: SQLite finds the later of two by their letters.
+// usageFormat has a fixed width: SQLite compares two times as texts.
 const usageFormat = "2006-01-02 15:04:05.000000-07:00"

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// adminResult is the answer of the statements here.
+// adminResult is the answer of these statements.
 type adminResult struct {
 	N        int    `bun:"n"`
 	Sessions int    `bun:"sessions"`
@@ -25,13 +25,13 @@ var deleteUser = writes("deleteUser",
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin') AND `+notLastAdmin,
-	`DELETE FROM throttles WHERE account_key = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`DELETE FROM users WHERE id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
+	`DELETE FROM users WHERE id = :user`+ifRecorded,
 	`SELECT changes() AS n, 0 AS sessions, coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 )
 
-// DeleteUser erases an account with its sessions, its API keys and its failures, with its event e. Events stay. The sessions
-// are locked in the order in which everybody locks them before the cascade takes them. canManageAdmins is as in ChangeUser.
+// DeleteUser erases an account with its sessions, its API keys and its failures, with its event e. Events stay. It locks the sessions
+// in the usual order before the cascade deletes them. canManageAdmins is as in ChangeUser.
 func (d *DB) DeleteUser(ctx context.Context, id UserID, canManageAdmins bool, e Event, now time.Time) (*Rejection, error) {
 	e.User = id
 	var row adminResult
@@ -56,7 +56,7 @@ coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin')`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'revoke_user_sessions'
-WHERE user_id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AND `+aliveSQLite,
+WHERE user_id = :user`+ifRecorded+` AND `+aliveSQLite,
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS n, changes() AS sessions,
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,
 )

@@ -37,15 +37,15 @@ FROM users WHERE id = :user`,
 	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions WHERE id = :session) AS sessions`,
 )
 
-// Taken says which of a new account's names somebody has already.
+// Taken says which names of an account somebody else has.
 type Taken struct {
 	Email    bool `bun:"email"`
 	Username bool `bun:"username"`
 }
 
-// Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
-// (ID-02). When a name is taken nothing is made, and the answer says which. Notes say in the event of a success what is
-// remarkable about the account, each in one word_like_this. The mails are queued when the account is made.
+// Register makes the account, and its first session where s is not nil, in one step; the database keeps names unique (ID-02). When a
+// name is taken it makes nothing, and the answer says which. notes are remarks in the event, each one word_like_this. The mails are
+// queued with the account.
 func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
@@ -84,7 +84,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 	return nil, errNoFreeNumber
 }
 
-// firstSession starts the session of a new account in a step of its own, for the rare case that its number was taken.
+// firstSession starts the session of a new account on its own, in the rare case that its number was taken.
 func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) error {
 	if !due {
 		return nil
@@ -108,7 +108,7 @@ func (d *DB) taken(ctx context.Context, id UserID, emailCanonical, usernameCanon
 	return &t, err
 }
 
-// takenBy reads which unique name of an account stood in the way; nil for any other error and for none.
+// takenBy reads from an error which unique name of an account stood in the way; nil for any other error and for none.
 func takenBy(err error) *Taken {
 	var what string
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
