@@ -58,13 +58,22 @@ FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// CreateKey stores a key. It tells whether the person exists and had room for the key (MaxKeys), and whether the session by, zero
-// for none, is still alive.
+// CreateKey stores a key. It tells whether the person exists and had room for the key (MaxKeys), and whether the
+// session by, zero for none, is still alive.
 func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
 	e := Event{Action: "create_api_key", User: k.UserID, Sess: by, Key: k.ID}
 	p := params{
-		{"key", k.ID}, {"user", k.UserID}, {"handle", k.Handle}, {"hash", k.Hash}, {"prefix", k.Prefix}, {"name", k.Name},
-		{"scopes", list[Permission](k.Scopes)}, {"now", k.CreatedAt}, {"expires_at", k.ExpiresAt}, {"max_keys", MaxKeys}, {"session", by},
+		{"key", k.ID},
+		{"user", k.UserID},
+		{"handle", k.Handle},
+		{"hash", k.Hash},
+		{"prefix", k.Prefix},
+		{"name", k.Name},
+		{"scopes", list[Permission](k.Scopes)},
+		{"now", k.CreatedAt},
+		{"expires_at", k.ExpiresAt},
+		{"max_keys", MaxKeys},
+		{"session", by},
 	}.with(eventParams(ctx, e, k.CreatedAt))
 	var answer struct {
 		N int `bun:"n"`
@@ -73,19 +82,20 @@ func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, erro
 	return answer.N == 1, err
 }
 
-const setUpdateKey = `UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)` + ofWorkingKey
+const changeKey = `UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)` +
+	ofWorkingKey
 
 var updateKey = writes("updateKey",
-	`WITH k AS (`+setUpdateKey+` RETURNING *
+	`WITH k AS (`+changeKey+` RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	setUpdateKey,
+	changeKey,
 	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
 )
 
-// UpdateKey changes a working key of a person; what is nil stays. The answer is nil for a key that is not theirs (AK-07). by is
-// the session that asked.
+// UpdateKey changes a working key of a person; what is nil stays. The answer is nil for a key that is not theirs
+// (AK-07). by is the session that asked.
 func (d *DB) UpdateKey(
 	ctx context.Context, user UserID, id KeyID, name *string, scopes []Permission, by SessionID, now time.Time,
 ) (*ApiKey, error) {
@@ -98,22 +108,31 @@ func (d *DB) UpdateKey(
 	return d.changedKey(ctx, updateKey, p.with(eventParams(ctx, e, now)))
 }
 
-const setRotateKey = `UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix` + ofWorkingKey
+const changeKeySecret = `UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix` + ofWorkingKey
 
 var rotateKey = writes("rotateKey",
-	`WITH k AS (`+setRotateKey+` RETURNING *
+	`WITH k AS (`+changeKeySecret+` RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	setRotateKey,
+	changeKeySecret,
 	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
 )
 
-// RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix); the old secret stops working. Of two
-// concurrent rotations the later counts. The answer is nil as in UpdateKey.
-func (d *DB) RotateKey(ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time) (*ApiKey, error) {
+// RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix); the old secret stops
+// working. Of two concurrent rotations the later counts. The answer is nil as in UpdateKey.
+func (d *DB) RotateKey(
+	ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time,
+) (*ApiKey, error) {
 	e := Event{Action: "rotate_api_key", User: user, Sess: by, Key: id}
-	p := params{{"key", id}, {"user", user}, {"now", now}, {"handle", made.Handle}, {"hash", made.Hash}, {"prefix", made.Prefix}}
+	p := params{
+		{"key", id},
+		{"user", user},
+		{"now", now},
+		{"handle", made.Handle},
+		{"hash", made.Hash},
+		{"prefix", made.Prefix},
+	}
 	return d.changedKey(ctx, rotateKey, p.with(eventParams(ctx, e, now)))
 }
 
@@ -126,13 +145,13 @@ func (d *DB) changedKey(ctx context.Context, st *statement, p params) (*ApiKey, 
 	return &key, nil
 }
 
-const setDeleteKey = `UPDATE api_keys SET revoked_at = :now` + ofWorkingKey
+const revokeKey = `UPDATE api_keys SET revoked_at = :now` + ofWorkingKey
 
 var deleteKey = writes("deleteKey",
-	`WITH k AS (`+setDeleteKey+` RETURNING id
+	`WITH k AS (`+revokeKey+` RETURNING id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT count(*) AS n FROM k`,
-	setDeleteKey,
+	revokeKey,
 	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT changes() AS n`,
 )

@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Event is an audit event. The visit in the context adds the time, the place and the request (AU-01). An event keeps nothing that a
-// person typed: people often type a password into the email field (AU-02).
+// Event is an audit event. The visit in the context adds the time, the place and the request (AU-01). An event keeps
+// nothing that a person typed: people often type a password into the email field (AU-02).
 type Event struct {
 	Action  string       // for example login; the list is in SECURITY.md
 	Reason  string       // why it failed; "" for success
@@ -20,18 +20,19 @@ type Event struct {
 	Key     KeyID        // zero when there is none
 	Methods []AuthMethod // the factors that were shown; empty for none
 
-	// Actor is the administrator who did this to the account of User, zero for the person themselves. Sess and Key belong to
-	// the actor then. Only statements with insertEventWithActor write it.
+	// Actor is the administrator who did this to the account of User, zero for the person themselves. Sess and Key
+	// belong to the actor then. Only statements with insertEventWithActor write it.
 	Actor UserID
 }
 
-// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04); eventValues and
-// eventParams go with it. A statement that takes a column from elsewhere writes the names out.
+// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04);
+// eventValues and eventParams go with it. A statement that takes a column from elsewhere writes the names out.
 const (
 	insertEvent = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id)`
-	eventValues = `:event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user, :event_session, :event_key,
-  :event_methods, :event_dialect, :event_ip, :event_user_agent, :event_request`
+	eventValues = `:event_id, :event_at, :event_action, :event_outcome, :event_reason,
+  :event_user, :event_session, :event_key, :event_methods,
+  :event_dialect, :event_ip, :event_user_agent, :event_request`
 )
 
 // insertEventWithActor is insertEvent for what one person does to the account of another.
@@ -56,9 +57,18 @@ func eventParams(ctx context.Context, e Event, now time.Time) params {
 		methods = list[AuthMethod](e.Methods)
 	}
 	return params{
-		{"event_id", newEventID()}, {"event_at", now}, {"event_action", e.Action}, {"event_outcome", outcome},
-		{"event_reason", text(cmp.Or(e.Reason, e.Note))}, {"event_user", e.User}, {"event_session", e.Sess}, {"event_key", e.Key},
-		{"event_methods", methods}, {"event_dialect", v.Dialect}, {"event_ip", ip(v)}, {"event_user_agent", text(v.UserAgent)},
+		{"event_id", newEventID()},
+		{"event_at", now},
+		{"event_action", e.Action},
+		{"event_outcome", outcome},
+		{"event_reason", text(cmp.Or(e.Reason, e.Note))},
+		{"event_user", e.User},
+		{"event_session", e.Sess},
+		{"event_key", e.Key},
+		{"event_methods", methods},
+		{"event_dialect", v.Dialect},
+		{"event_ip", ip(v)},
+		{"event_user_agent", text(v.UserAgent)},
 		{"event_request", v.RequestID},
 	}
 }

@@ -12,8 +12,8 @@ import (
 // ErrNoBackup says that Dragoman does not back Postgres up.
 var ErrNoBackup = errors.New("db: Postgres has programs of its own for backups")
 
-// Backup writes the state of an SQLite database at one moment into a new file that only its owner can read. Servers keep reading and
-// writing meanwhile. Backup never overwrites a file, and leaves no incomplete file behind.
+// Backup writes the state of an SQLite database at one moment into a new file that only its owner can read. Servers
+// keep reading and writing meanwhile. Backup never overwrites a file, and leaves no incomplete file behind.
 func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if d.Postgres() {
 		return ErrNoBackup

@@ -1,8 +1,9 @@
-// Package db holds the rows, which are the GraphQL types, and the named queries on them. Its files are named subject first.
+// Package db holds the rows, which are the GraphQL types, and the named queries on them. Its files are named subject
+// first.
 //
-// Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go through bun. bun
-// writes arguments into the text of a statement, and Postgres then plans every call anew. The hot statements are therefore SQL
-// with named parameters, which every connection prepares once (see statement).
+// Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go
+// through bun. bun writes arguments into the text of a statement, and Postgres then plans every call anew. The hot
+// statements are therefore SQL with named parameters, which every connection prepares once (see statement).
 //
 // The caller passes times in, in UTC and cut to microseconds: both databases can hold that.
 package db
@@ -90,8 +91,8 @@ func (d *DB) openPostgres(dsn string) error {
 	return nil
 }
 
-// openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock at
-// its start, so two writers wait for one another and never fail half-way.
+// openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock
+// at its start, so two writers wait for one another and never fail half-way.
 func (d *DB) openSQLite(path string) error {
 	path = fileURI(path)
 	params := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +

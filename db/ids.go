@@ -19,8 +19,9 @@ import (
 // kind names what an id points at. Its prefix stands in front of the text form.
 type kind interface{ prefix() string }
 
-// id is a UUIDv7 that knows its kind. Databases hold the 16 bytes (native uuid on Postgres, a blob on SQLite). Everything outside
-// sees the text form of TypeID, for example user_01k9x…, which gives every value exactly one spelling.
+// id is a UUIDv7 that knows its kind. Databases hold the 16 bytes (native uuid on Postgres, a blob on SQLite).
+// Everything outside sees the text form of TypeID, for example user_01k9x…, which gives every value exactly one
+// spelling.
 type id[K kind] struct{ uuid.UUID }
 
 // String gives the text form.
@@ -147,7 +148,8 @@ func newTokenID() TokenID { return TokenIDFrom(token.NewID()) }
 
 func newEventID() EventID { return EventID{id[eventKind]{token.NewID()}} }
 
-// firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds first).
+// firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds
+// first).
 func firstEventID(t time.Time) EventID {
 	var u uuid.UUID
 	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16)

@@ -19,8 +19,8 @@ const (
 	MailSetPassword   MailKind = "set-password"   // choose the first password of an account that was made without one
 	MailMagicLink     MailKind = "magic-link"     // sign in
 	MailConfirmChange MailKind = "confirm-change" // to a new address: confirm it, and the account gets it
-	MailChangeAsked   MailKind = "change-asked"   // to the address in use, with a link to cancel: another one is pending
-	MailEmailChanged  MailKind = "email-changed"  // to the former address, with a revert link: another one is in use
+	MailChangeAsked   MailKind = "change-asked"   // to the address in use, with a link to cancel
+	MailEmailChanged  MailKind = "email-changed"  // to the former address, with a revert link
 	MailPassword      MailKind = "password-changed"
 	MailNewSignIn     MailKind = "new-sign-in"       // from a device that was not seen before
 	MailAfterFailures MailKind = "after-failures"    // a sign-in that many failures came before
@@ -64,16 +64,16 @@ const (
 	MailFailed MailState = "FAILED" // given up
 )
 
-// Mail is a row of mails. It is made in the transaction of the change that it reports. It holds neither a token nor its words: both are
-// made when it is sent, from the state of that moment.
+// Mail is a row of mails. It is made in the transaction of the change that it reports. It holds neither a token nor its
+// words: both are made when it is sent, from the state of that moment.
 type Mail struct {
 	bun.BaseModel `bun:"table:mails,alias:m"`
 
 	ID   MailID   `bun:"id,pk"`
 	Kind MailKind `bun:"kind"`
 
-	// UserID is the recipient. It is zero for a mail that somebody requested by address: Resolve finds the recipient when the mail
-	// is sent, so that a request does the same for every address (LG-05).
+	// UserID is the recipient. It is zero for a mail that somebody requested by address: Resolve finds the recipient
+	// when the mail is sent, so that a request does the same for every address (LG-05).
 	UserID UserID `bun:"user_id"`
 
 	// Address is where the mail goes, and the address that its token confirms or reverts to: see Resolve.
@@ -104,7 +104,7 @@ type MailData struct {
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
-	Confirmed  bool   `json:"confirmed,omitempty"` // in a change of the address: whether the former address was confirmed
+	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed
 }
 
 // Value gives the JSON text.

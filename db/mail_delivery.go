@@ -17,8 +17,8 @@ var ErrUndeliverable = errors.New("the mail can not be delivered")
 
 // Delivery is how queued mails are sent.
 type Delivery struct {
-	// Send hands a mail over. Administrators see the text of its error, which must hold neither the mail nor a secret. Send may be
-	// called again for a mail that was handed over already.
+	// Send hands a mail over. Administrators see the text of its error, which must hold neither the mail nor a secret.
+	// Send may be called again for a mail that was handed over already.
 	Send      func(ctx context.Context, l *ResolvedMail) error
 	Now       func() time.Time
 	Log       *slog.Logger

@@ -29,11 +29,13 @@ func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 
 var markMailFailed = writes("markMailFailed",
 	`WITH failed AS (
-  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
+  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED'
+    ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
     next_attempt_at = :next_attempt_at
   WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
 SELECT count(*) AS n FROM failed`,
-	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
+	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED'
+  ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
 WHERE id = :mail AND state = 'QUEUED'`,
 	`SELECT changes() AS n`,
 )
@@ -114,7 +116,8 @@ FROM mails m WHERE m.id = :mail AND changes() = 1`,
 	`SELECT * FROM mails WHERE id = :mail`+ifRecorded,
 )
 
-// RetryMail queues a failed mail again, with its event e. It gives the mail and whether this call queued it; nil for no mail.
+// RetryMail queues a failed mail again, with its event e. It gives the mail and whether this call queued it; nil for no
+// mail.
 func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (mail *Mail, queued bool, err error) {
 	mail = &Mail{}
 	enqueue := func(tx *sql.Tx) error { return d.enqueueIn(ctx, tx, []*Mail{mail}) }
@@ -135,7 +138,8 @@ func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (
 // QueuedMails lists the mails that are not resolved, the oldest first.
 func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
 	var mails []*Mail
-	q := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id")
+	q := d.r.NewSelect().Model(&mails).Column("id").
+		Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id")
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "queued mails")
 	}

@@ -17,7 +17,8 @@ type mailJob struct {
 var mailJobs = outbox.Kind[mailJob]{
 	Name: "mail", AtOnce: 4, Within: 25 * time.Second,
 	Pauses: []time.Duration{
-		10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+		10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+		time.Hour, 2 * time.Hour,
 		4 * time.Hour, 4 * time.Hour, 6 * time.Hour, 6 * time.Hour,
 	},
 }

@@ -14,12 +14,13 @@ type ResolvedMail struct {
 	Token *OneTimeToken // nil for none
 }
 
-// Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the same. Nil means
-// that there is nothing to send: the mail is gone or sent, nobody has the address, or the mail does not apply any more.
+// Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the
+// same. Nil means that there is nothing to send: the mail is gone or sent, nobody has the address, or the mail does not
+// apply any more.
 //
-// A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10). A new token
-// invalidates its predecessors (OT-03), except revert links to other addresses: whoever took an account over could end the owner's
-// link by a second change.
+// A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10). A
+// new token invalidates its predecessors (OT-03), except revert links to other addresses: whoever took an account over
+// could end the owner's link by a second change.
 func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMail, error) {
 	var mail *ResolvedMail
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -32,8 +33,8 @@ func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMa
 
 func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*ResolvedMail, error) {
 	var l ResolvedMail
-	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the result of the
-	// first. It is also locked before what belongs to it: this prevents deadlocks.
+	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the
+	// result of the first. It is also locked before what belongs to it: this prevents deadlocks.
 	user := tx.NewSelect().Model(&l.User).Where(`u.id = (SELECT m.user_id FROM mails m WHERE m.id = ?0)
 OR u.email_canonical = (SELECT m.address_canonical FROM mails m WHERE m.id = ?0 AND m.user_id IS NULL)`, id)
 	if d.Postgres() {
@@ -62,8 +63,8 @@ OR u.email_canonical = (SELECT m.address_canonical FROM mails m WHERE m.id = ?0 
 	return &l, nil
 }
 
-// reuseToken gives a further attempt the token of the first. It replaces a token that expired before the mail could be sent: no mail
-// starts with an expired link.
+// reuseToken gives a further attempt the token of the first. It replaces a token that expired before the mail could be
+// sent: no mail starts with an expired link.
 func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*ResolvedMail, error) {
 	l.Token = &OneTimeToken{}
 	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)

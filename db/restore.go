@@ -16,10 +16,10 @@ type Restored struct {
 	Mails       int // queued or failed mails that would have brought such a token
 }
 
-// FinishRestore ends every session and API key: a backup does not know which of them ended after it was taken. It replaces all
-// signing keys: one of them may have been withdrawn since. It invalidates links of mails that may have been used since (OT-02), and
-// deletes mails that would bring such a link. Revert links stay: following one again changes nothing, and serves nobody but the
-// owner of the address. All of it happens, or nothing.
+// FinishRestore ends every session and API key: a backup does not know which of them ended after it was taken. It
+// replaces all signing keys: one of them may have been withdrawn since. It invalidates links of mails that may have
+// been used since (OT-02), and deletes mails that would bring such a link. Revert links stay: following one again
+// changes nothing, and serves nobody but the owner of the address. All of it happens, or nothing.
 func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now time.Time) (Restored, error) {
 	var r Restored
 	active.State, active.ActivatedAt, next.State = KeyActive, &now, KeyNext
@@ -35,7 +35,8 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 				*n = int(rows)
 			}
 		}
-		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restored' WHERE revoked_at IS NULL`, now)
+		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restored'
+  WHERE revoked_at IS NULL`, now)
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))

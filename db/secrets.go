@@ -40,8 +40,8 @@ type SecretUsage struct {
 	LinksEnd    time.Time // the latest end of these links; zero for none
 }
 
-// SecretUsage counts what depends on another secret than the present one. Tokens that were made up to before may be of another
-// secret. The label in the hash of an API key names its secret.
+// SecretUsage counts what depends on another secret than the present one. Tokens that were made up to before may be of
+// another secret. The label in the hash of an API key names its secret.
 func (d *DB) SecretUsage(ctx context.Context, before time.Time, label []byte, now time.Time) (SecretUsage, error) {
 	var n SecretUsage
 	var last []*Session
@@ -81,8 +81,9 @@ var rehashKey = writes("rehashKey",
 	`SELECT changes() AS n`,
 )
 
-// RehashKey stores another hash of the same key, unless somebody changed the key since k was read. It leaves a key in steady use
-// alone for a minute: while servers change the secret one by one, each of them would write its own hash at every use.
+// RehashKey stores another hash of the same key, unless somebody changed the key since k was read. It leaves a key in
+// steady use alone for a minute: while servers change the secret one by one, each of them would write its own hash at
+// every use.
 func (d *DB) RehashKey(ctx context.Context, k *ApiKey, hash []byte, now time.Time) error {
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < touchEvery {
 		return nil

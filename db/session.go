@@ -21,7 +21,7 @@ type Session struct {
 	ID            SessionID    `bun:"id,pk"`
 	Number        int          `bun:"number"` // random, below 2^31, for callers that expect an integer id
 	UserID        UserID       `bun:"user_id"`
-	Generation    int64        `bun:"generation"` // how often the refresh token was rotated; NoRefresh where there is none
+	Generation    int64        `bun:"generation"` // rotations of the refresh token, or NoRefresh
 	Methods       []AuthMethod `bun:"methods,type:jsonb"`
 	UserAgent     *string      `bun:"user_agent"`
 	IP            *string      `bun:"ip"`
@@ -35,13 +35,13 @@ type Session struct {
 	RevokedAt     *time.Time   `bun:"revoked_at"`
 	RevokedReason *string      `bun:"revoked_reason"`
 
-	// Device is the keyed hash of the device that signs in, nil not to remember it: see Attempt.NewDevice. No row of sessions
-	// holds it.
+	// Device is the keyed hash of the device that signs in, nil not to remember it: see Attempt.NewDevice. No row of
+	// sessions holds it.
 	Device []byte `bun:"-"`
 }
 
-// NoRefresh is the Generation of a session that was handed out as a session token or a cookie. It has no refresh token: scripts of
-// a page can not read its cookie, and must not get the session in another form.
+// NoRefresh is the Generation of a session that was handed out as a session token or a cookie. It has no refresh token:
+// scripts of a page can not read its cookie, and must not get the session in another form.
 const NoRefresh = -1
 
 // IsNode marks a GraphQL Node.
@@ -56,8 +56,8 @@ func (s Session) ExpiresAt() time.Time {
 	return s.AbsoluteEnd
 }
 
-// The condition of a session that is alive at :now: neither ended, nor past its absolute end, nor idle for too long (SE-16). A session
-// is alive up to its limits and not at them.
+// The condition of a session that is alive at :now: neither ended, nor past its absolute end, nor idle for too long
+// (SE-16). A session is alive up to its limits and not at them.
 const (
 	alivePostgres = `revoked_at IS NULL AND expires_at > :now
 AND last_used_at + make_interval(secs => idle_seconds) > :now`
@@ -69,13 +69,15 @@ AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')
 const (
 	insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
 created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation)`
-	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip, :session_dialect,
-  :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
+	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip,
+  :session_dialect, :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
 )
 
-// NewSession describes the session of a person who just proved themselves by methods, on the device of this visit. The session lives
-// for life in all, and for idle without being used. Its number is drawn when it is stored.
-func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod) *Session {
+// NewSession describes the session of a person who just proved themselves by methods, on the device of this visit. The
+// session lives for life in all, and for idle without being used. Its number is drawn when it is stored.
+func NewSession(
+	ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod,
+) *Session {
 	v := visit.From(ctx)
 	return &Session{
 		ID: NewSessionID(), UserID: user, Methods: methods,
@@ -88,9 +90,17 @@ func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now 
 // params are the values of sessionValues.
 func (s *Session) params() params {
 	return params{
-		{"session", s.ID}, {"session_number", s.Number}, {"user", s.UserID}, {"session_methods", list[AuthMethod](s.Methods)},
-		{"session_user_agent", s.UserAgent}, {"session_ip", s.IP}, {"session_dialect", s.Dialect}, {"now", s.CreatedAt},
-		{"session_expires_at", s.AbsoluteEnd}, {"session_idle_seconds", s.IdleSeconds}, {"session_generation", s.Generation},
+		{"session", s.ID},
+		{"session_number", s.Number},
+		{"user", s.UserID},
+		{"session_methods", list[AuthMethod](s.Methods)},
+		{"session_user_agent", s.UserAgent},
+		{"session_ip", s.IP},
+		{"session_dialect", s.Dialect},
+		{"now", s.CreatedAt},
+		{"session_expires_at", s.AbsoluteEnd},
+		{"session_idle_seconds", s.IdleSeconds},
+		{"session_generation", s.Generation},
 	}
 }
 
@@ -114,8 +124,8 @@ func (d *DB) Sessions(ctx context.Context, user UserID, now time.Time) ([]*Sessi
 	return sessions, wrap(err, "sessions")
 }
 
-// SessionOf finds one live session of a person, by id or, where id is zero, by number. It gives nil for a session that is not theirs
-// (SE-18).
+// SessionOf finds one live session of a person, by id or, where id is zero, by number. It gives nil for a session that
+// is not theirs (SE-18).
 func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (*Session, error) {
 	var s []*Session
 	q := d.live(&s, user, now).Limit(1)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Caller is the person behind a credential, with its session or its key; the other one is zero. One statement reads both.
+// Caller is the person behind a credential, with its session or its key; the other one is zero. One statement reads
+// both.
 type Caller struct {
 	User    User    `bun:"embed:u_"`
 	Session Session `bun:"embed:s_"`
@@ -24,12 +25,13 @@ func (d *DB) CallerBySession(ctx context.Context, id SessionID, now time.Time) (
 	return d.caller(ctx, callerBySession, params{{"session", id}, {"now", now}})
 }
 
-var callerByKey = reads("callerByKey", `SELECT `+userColumns+`, `+keyColumns+` FROM api_keys k JOIN users u ON u.id = k.user_id
+var callerByKey = reads("callerByKey", `SELECT `+userColumns+`, `+keyColumns+` FROM api_keys k
+  JOIN users u ON u.id = k.user_id
 WHERE k.handle = :handle AND k.revoked_at IS NULL
 AND (k.expires_at IS NULL OR k.expires_at > :now) AND u.status = 'ACTIVE'`)
 
-// CallerByKey finds the person behind an API key that works at now; nil for none. The handle, which is no secret, finds the row. is
-// tells in constant time whether the hash of the row is the right one (KE-05, AK-02).
+// CallerByKey finds the person behind an API key that works at now; nil for none. The handle, which is no secret, finds
+// the row. is tells in constant time whether the hash of the row is the right one (KE-05, AK-02).
 func (d *DB) CallerByKey(
 	ctx context.Context, handle string, is func(hash []byte) bool, now time.Time,
 ) (*Caller, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Attempt is what a sign-in reads before it checks the password: the account, if there is one, and the consecutive failures of its
-// bucket.
+// Attempt is what a sign-in reads before it checks the password: the account, if there is one, and the consecutive
+// failures of its bucket.
 type Attempt struct {
 	User     User       `bun:"embed:u_"` // zero ID when no account matches
 	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
@@ -44,9 +44,9 @@ const (
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist (LG-08), and
-// apart for a device that signed in before, so that nobody can lock the owner out. One more bucket, of the scope *, counts all
-// failures of an account since its last success.
+// bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist
+// (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. One more bucket, of the
+// scope *, counts all failures of an account since its last success.
 type bucket struct {
 	accountKey uuid.UUID
 	scope      string
@@ -57,7 +57,8 @@ func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + 
 
 // The statement of an attempt, before and after the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at,
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures,
+  t.failed_at,
 t.logged_at, coalesce(c.failures, 0) AS in_a_row,
 EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
@@ -67,7 +68,8 @@ LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id A
 LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at,
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures,
+  t.failed_at,
 t.logged_at, coalesce(c.failures, 0) AS in_a_row,
 EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
@@ -139,10 +141,12 @@ var loginFailed = writes("loginFailed",
   INSERT INTO throttles (account_key, scope, failures, failed_at)
   SELECT :account_key, v.scope, 1, :now FROM (VALUES (:scope::text), ('*')) v (scope) WHERE :counted ORDER BY v.scope
   ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
-    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END RETURNING scope, failures
+    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END
+      RETURNING scope, failures
 ), d AS (
   UPDATE users SET password_disabled_at = :now
-  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*' AND failures >= :disabling_failures) RETURNING id
+  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*'
+    AND failures >= :disabling_failures) RETURNING id
 ), a AS (`+insertEvent+` VALUES (`+eventValues+`)
 ) SELECT count(*) AS n FROM d`,
 	`INSERT INTO throttles (account_key, scope, failures, failed_at)
@@ -151,12 +155,13 @@ ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
   failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END`,
 	insertEvent+` VALUES (`+eventValues+`)`,
 	`UPDATE users SET password_disabled_at = :now WHERE id = :account_key AND password_disabled_at IS NULL AND :counted
-AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*' AND failures >= :disabling_failures)`,
+AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*'
+  AND failures >= :disabling_failures)`,
 	`SELECT changes() AS n`,
 )
 
-// LoginFailed writes the event of a failure, and with counted adds one to the counts of the bucket and of the account. The hundredth
-// consecutive failure disables the password, where a mail can tell the owner (LG-09).
+// LoginFailed writes the event of a failure, and with counted adds one to the counts of the bucket and of the account.
+// The hundredth consecutive failure disables the password, where a mail can tell the owner (LG-09).
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
 	e := a.event
 	e.Reason = reason
@@ -165,8 +170,12 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 		disabling = math.MaxInt32 // without mail, nobody learns of it, and nobody can choose another password
 	}
 	p := params{
-		{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
-		{"counted", counted}, {"disabling_failures", disabling},
+		{"account_key", a.bucket.accountKey[:]},
+		{"scope", a.bucket.scope},
+		{"now", now},
+		{"forget_before", now.Add(-forgetAfter)},
+		{"counted", counted},
+		{"disabling_failures", disabling},
 	}.with(eventParams(ctx, e, now))
 	var answer struct {
 		N int `bun:"n"` // 1 when the password was disabled now
@@ -191,13 +200,14 @@ var loginThrottled = writes("loginThrottled",
   AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)`,
+	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
+  AND (logged_at IS NULL OR logged_at < failed_at)`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// LoginThrottled writes the event of an attempt that was refused unseen. One event stands for all attempts until the next failure:
-// an attacker can not flood the log.
+// LoginThrottled writes the event of an attempt that was refused unseen. One event stands for all attempts until the
+// next failure: an attacker can not flood the log.
 func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
 	if a.LoggedAt != nil && !a.LoggedAt.Before(*a.FailedAt) {
 		return nil
@@ -211,7 +221,8 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 
 var login = writes("login",
 	`WITH u AS (
-  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
+  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+    AND password_disabled_at IS NULL
   RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -222,27 +233,36 @@ var login = writes("login",
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
-    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
+    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1
+      FOR UPDATE SKIP LOCKED
   )
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
-  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before RETURNING session_id
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
+    WHERE :device::bytea IS NOT NULL
+  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before
+    RETURNING session_id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
-EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
-	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
+EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user
+  AND device <> :device) AS new_device`,
+	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+  AND password_disabled_at IS NULL`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions
+  WHERE id = :session)`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
   SELECT id FROM sessions WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
-  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET :session_limit
+  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1
+    OFFSET :session_limit
 ) AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
+  FROM sessions WHERE id = :session AND :device IS NOT NULL
 ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before`,
 	insertEvent+` SELECT `+eventValues+` FROM sessions WHERE id = :session`,
 	`SELECT changes() AS sessions,
-(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL) AS users,
+(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+  AND password_disabled_at IS NULL) AS users,
 EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
 AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
 )
@@ -250,9 +270,9 @@ AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :dev
 // deviceSeen is how exact the last use of a device is.
 const deviceSeen = 24 * time.Hour
 
-// Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It gives false,
-// and changes nothing, when the password or the account changed since the attempt was read. The newest limit sessions of the
-// account stay alive (SE-21).
+// Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
+// gives false, and changes nothing, when the password or the account changed since the attempt was read. The newest
+// limit sessions of the account stay alive (SE-21).
 //
 // Login draws the number of the session, and draws again when the number is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
@@ -260,7 +280,10 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 	for range numberDraws {
 		s.Number = randomNumber()
 		p := s.params().with(params{
-			{"password_hash", a.User.PasswordHash}, {"scope", a.bucket.scope}, {"session_limit", limit}, {"device", s.Device},
+			{"password_hash", a.User.PasswordHash},
+			{"scope", a.bucket.scope},
+			{"session_limit", limit},
+			{"device", s.Device},
 			{"seen_before", s.CreatedAt.Add(-deviceSeen)},
 		}).with(eventParams(ctx, e, s.CreatedAt))
 		var made struct {

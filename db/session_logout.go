@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// inForce is the condition of a session that a refresh token of :generation names, NULL for another token: the generation in force,
-// or its predecessor from :not_before on.
+// inForce is the condition of a session that a refresh token of :generation names, NULL for another token: the
+// generation in force, or its predecessor from :not_before on.
 const inForce = ` AND (CAST(:generation AS bigint) IS NULL OR generation = :generation
   OR (generation = :generation + 1 AND rotated_at >= :not_before))`
 
@@ -26,8 +26,8 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the generation in
-// force, or its predecessor from NotBefore on. An older one ends nothing here: see Replay.
+// LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the
+// generation in force, or its predecessor from NotBefore on. An older one ends nothing here: see Replay.
 type LogoutTarget struct {
 	Session    SessionID
 	Generation *int64    // nil where an access or session token names the session
@@ -36,11 +36,16 @@ type LogoutTarget struct {
 
 func (t LogoutTarget) params(reason string, now time.Time) params {
 	return params{
-		{"session", t.Session}, {"now", now}, {"reason", reason}, {"generation", t.Generation}, {"not_before", t.NotBefore},
+		{"session", t.Session},
+		{"now", now},
+		{"reason", reason},
+		{"generation", t.Generation},
+		{"not_before", t.NotBefore},
 	}
 }
 
-// Logout ends one session and tells whether it was alive. A failure of the database is an error, never a success (SE-06).
+// Logout ends one session and tells whether it was alive. A failure of the database is an error, never a success
+// (SE-06).
 func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
 	e := Event{Action: "logout", Sess: end.Session}
 	n, err := d.count(ctx, endSession, end.params(e.Action, now).with(eventParams(ctx, e, now)))
@@ -64,9 +69,11 @@ FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND 
 	`SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND changes() = 1`,
 )
 
-// RevokeSession ends one live session of a person and gives its id. Either id or number names it; the other one is zero, which no
-// session has. The answer is the zero id for a session that is not theirs (SE-18).
-func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (SessionID, error) {
+// RevokeSession ends one live session of a person and gives its id. Either id or number names it; the other one is
+// zero, which no session has. The answer is the zero id for a session that is not theirs (SE-18).
+func (d *DB) RevokeSession(
+	ctx context.Context, user UserID, id SessionID, number int, now time.Time,
+) (SessionID, error) {
 	var ended struct {
 		ID SessionID `bun:"id"`
 	}
@@ -100,8 +107,8 @@ FROM sessions WHERE id = :session AND changes() > 0`,
 AND user_id = (SELECT user_id FROM sessions WHERE id = :session) AND revoked_at = :now AND revoked_reason = :reason`,
 )
 
-// LogoutEverywhere ends every session of the person behind a live session, this one included, and counts them: none when this
-// session is not alive.
+// LogoutEverywhere ends every session of the person behind a live session, this one included, and counts them: none
+// when this session is not alive.
 func (d *DB) LogoutEverywhere(ctx context.Context, end LogoutTarget, now time.Time) (int, error) {
 	return d.endAll(ctx, end, SessionID{}, "logout_everywhere", now)
 }

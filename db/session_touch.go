@@ -12,8 +12,8 @@ import (
 // touchEvery is how exact the last use is: a session or key in steady use is written once a minute.
 const touchEvery = time.Minute
 
-// touches gathers the last uses of sessions and keys: a read of `me` costs no write. A crash loses what was gathered since the
-// last flush.
+// touches gathers the last uses of sessions and keys: a read of `me` costs no write. A crash loses what was gathered
+// since the last flush.
 type touches struct {
 	mu       sync.Mutex
 	sessions map[SessionID]time.Time
@@ -45,8 +45,8 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 	return nil
 }
 
-// touched is one row of a batch, as both databases read it from JSON. On Postgres a batch skips the rows that somebody is changing:
-// it locks in an order of its own, and waiting could deadlock with whoever ends several sessions at once.
+// touched is one row of a batch, as both databases read it from JSON. On Postgres a batch skips the rows that somebody
+// is changing: it locks in an order of its own, and waiting could deadlock with whoever ends several sessions at once.
 type touched struct {
 	ID uuid.UUID `json:"id"`
 	At string    `json:"at"`

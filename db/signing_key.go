@@ -50,8 +50,8 @@ func (d *DB) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	return keys, wrap(err, "signing keys")
 }
 
-// AddSigningKey adds an active or a next key, unless a key has that state already. Of several servers that start at once on an
-// empty database one adds its key, and all read the same key back.
+// AddSigningKey adds an active or a next key, unless a key has that state already. Of several servers that start at
+// once on an empty database one adds its key, and all read the same key back.
 func (d *DB) AddSigningKey(ctx context.Context, k SigningKey) error {
 	_, err := d.w.NewInsert().Model(&k).On("CONFLICT DO NOTHING").Exec(ctx)
 	return wrap(err, "signing key")
@@ -60,9 +60,12 @@ func (d *DB) AddSigningKey(ctx context.Context, k SigningKey) error {
 // errRotated undoes the transaction of RotateSigningKeys; it never leaves this package.
 var errRotated = errors.New("db: the signing keys were rotated concurrently")
 
-// RotateSigningKeys retires the active key, makes the next key active and fresh the next key: all of it, or nothing. It tells
-// whether it did. It does nothing where active and next left these states, because the keys were rotated concurrently.
-func (d *DB) RotateSigningKeys(ctx context.Context, active, next string, fresh SigningKey, now time.Time) (bool, error) {
+// RotateSigningKeys retires the active key, makes the next key active and fresh the next key: all of it, or nothing. It
+// tells whether it did. It does nothing where active and next left these states, because the keys were rotated
+// concurrently.
+func (d *DB) RotateSigningKeys(
+	ctx context.Context, active, next string, fresh SigningKey, now time.Time,
+) (bool, error) {
 	fresh.State = KeyNext
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		err := changed(tx.ExecContext(ctx, `UPDATE signing_keys SET state = 'retired', retired_at = ?

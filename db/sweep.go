@@ -24,8 +24,8 @@ const (
 	sweepPause    = 10 * time.Millisecond // between batches: others can write
 )
 
-// swept describes rows that Sweep deletes once they are older than keep. The statement removes at most one batch, so that it holds
-// no lock for long, and skips rows that another instance has locked.
+// swept describes rows that Sweep deletes once they are older than keep. The statement removes at most one batch, so
+// that it holds no lock for long, and skips rows that another instance has locked.
 type swept struct {
 	what, sql string
 	keep      time.Duration
@@ -59,18 +59,20 @@ var sweeps = []swept{
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{"refresh events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id LIMIT ? ?)`, keepRefreshes, true, false},
+(SELECT id FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok' ORDER BY id
+  LIMIT ? ?)`, keepRefreshes, true, false},
 	{"uses of dialects", `DELETE FROM dialect_usage WHERE (day, dialect, route, kind, caller, block) IN
 (SELECT day, dialect, route, kind, caller, block FROM dialect_usage WHERE day < ? LIMIT ? ?)`, keepUsage, false, true},
 }
 
 // limits are swept on Postgres only, where instances share them. Each row holds its own end.
 var limits = swept{
-	"rate limits", `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ? LIMIT ? ?)`, 0, false, false,
+	"rate limits", `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ?
+  LIMIT ? ?)`, 0, false, false,
 }
 
-// overdue tells for each of sweeps, in their order and by the same conditions, whether there is something to delete. overdueLimits
-// adds limits.
+// overdue tells for each of sweeps, in their order and by the same conditions, whether there is something to delete.
+// overdueLimits adds limits.
 const (
 	overdue = `SELECT CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE expires_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM sessions WHERE revoked_at < ?) THEN '1' ELSE '0' END ||
@@ -84,7 +86,8 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||
-  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok') THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'refresh' AND outcome = 'ok') THEN '1'
+    ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM dialect_usage WHERE day < ?) THEN '1' ELSE '0' END`
 	overdueLimits = overdue + ` ||
   CASE WHEN EXISTS (SELECT 1 FROM rate_limits WHERE tat < ?) THEN '1' ELSE '0' END`
@@ -102,8 +105,8 @@ func (s *swept) before(now time.Time) any {
 	return at
 }
 
-// Sweep deletes what nobody needs any more, in batches, and counts the rows. Each of observers is called with the rows of each kind,
-// such as "audit events", also for 0. A sweep that finds nothing costs one statement.
+// Sweep deletes what nobody needs any more, in batches, and counts the rows. Each of observers is called with the rows
+// of each kind, such as "audit events", also for 0. A sweep that finds nothing costs one statement.
 func (d *DB) Sweep(ctx context.Context, now time.Time, observers ...func(kind string, rows int)) (int, error) {
 	all, look := sweeps, overdue
 	if d.Postgres() {

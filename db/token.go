@@ -7,8 +7,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// OneTimeToken is what a mail lets somebody do once: a row of one_time_tokens. The token and the code are made from its id
-// (token.Codec.OneTime) and stored nowhere (SE-03).
+// OneTimeToken is what a mail lets somebody do once: a row of one_time_tokens. The token and the code are made from its
+// id (token.Codec.OneTime) and stored nowhere (SE-03).
 type OneTimeToken struct {
 	bun.BaseModel `bun:"table:one_time_tokens,alias:t"`
 
@@ -18,7 +18,7 @@ type OneTimeToken struct {
 	Address          string     `bun:"address"` // the token confirms it, or reverts to it, and no other (OT-11)
 	AddressCanonical string     `bun:"address_canonical"`
 	Confirmed        bool       `bun:"confirmed"` // whether Address was confirmed before it was changed
-	Attempts         int        `bun:"attempts"`  // wrong codes, including those of earlier tokens in the last hour (OT-16)
+	Attempts         int        `bun:"attempts"`  // wrong codes, also for earlier tokens of the last hour (OT-16)
 	CreatedAt        time.Time  `bun:"created_at"`
 	ExpiresAt        time.Time  `bun:"expires_at"`
 	InvalidatedAt    *time.Time `bun:"invalidated_at"`
@@ -32,7 +32,8 @@ const attemptsCarried = time.Hour
 func issueToken(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
 	t := &OneTimeToken{
 		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address,
-		AddressCanonical: m.AddressCanonical, Confirmed: m.Data.Confirmed, CreatedAt: now, ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
+		AddressCanonical: m.AddressCanonical, Confirmed: m.Data.Confirmed, CreatedAt: now,
+		ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
 	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
 		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).

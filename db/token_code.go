@@ -27,16 +27,17 @@ var tryCode = writes("tryCode",
 LEFT JOIN one_time_tokens t ON changes() = 1 AND t.id = (`+newestCode+`)`,
 )
 
-// lockAddressee makes others wait who make a token for the same account: a new token takes over the tries of the old one.
+// lockAddressee makes others wait who make a token for the same account: a new token takes over the tries of the old
+// one.
 var lockAddressee = onPostgres("lockAddressee", `SELECT 1 FROM users WHERE id = (
   SELECT user_id FROM one_time_tokens
   WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL
   ORDER BY created_at DESC, id DESC LIMIT 1
 ) FOR NO KEY UPDATE`)
 
-// TryCode finds the token of a code that somebody gave with an address, for one of up to two purposes; the zero id for a wrong code, or
-// where there is no token. The try is counted before right compares, and uncounted when the code is right. A wrong code leaves the
-// failure of action in the same transaction.
+// TryCode finds the token of a code that somebody gave with an address, for one of up to two purposes; the zero id for
+// a wrong code, or where there is no token. The try is counted before right compares, and uncounted when the code is
+// right. A wrong code leaves the failure of action in the same transaction.
 func (d *DB) TryCode(
 	ctx context.Context, address string, purposes []Purpose, right func(TokenID) bool, action string, now time.Time,
 ) (TokenID, error) {
@@ -49,8 +50,8 @@ func (d *DB) TryCode(
 	compare := func(tx *sql.Tx) error {
 		if !row.ID.IsZero() && right(row.ID) {
 			found = true
-			_, err := d.w.NewUpdate().Model((*OneTimeToken)(nil)).Set("attempts = attempts - 1").Where("id = ?", row.ID).
-				Conn(tx).Exec(ctx)
+			_, err := d.w.NewUpdate().Model((*OneTimeToken)(nil)).Set("attempts = attempts - 1").
+				Where("id = ?", row.ID).Conn(tx).Exec(ctx)
 			return err
 		}
 		e := Event{Action: action, Reason: "wrong_code", User: row.UserID}

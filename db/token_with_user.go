@@ -12,8 +12,8 @@ type TokenWithUser struct {
 	User  User         `bun:"embed:u_"`
 }
 
-// RejectReason gives the reason, for the audit log, why a token is good for none of these purposes at now; "" for a good token. The
-// statement that redeems the token decides again.
+// RejectReason gives the reason, for the audit log, why a token is good for none of these purposes at now; "" for a
+// good token. The statement that redeems the token decides again.
 func (m *TokenWithUser) RejectReason(now time.Time, purposes ...Purpose) string {
 	t, u := &m.Token, &m.User
 	switch {
@@ -48,7 +48,8 @@ func (t *OneTimeToken) matchesAddress(u *User) bool {
 // Confirmed tells whether the token, not yet expired, already confirmed the address of the account (OT-15).
 func (m *TokenWithUser) Confirmed(now time.Time) bool {
 	t, u := &m.Token, &m.User
-	return (t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange) && t.Redeemed && t.ExpiresAt.After(now) &&
+	confirms := t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange
+	return confirms && t.Redeemed && t.ExpiresAt.After(now) &&
 		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
 }
 

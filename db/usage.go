@@ -35,8 +35,8 @@ const (
 	usageBatch = 1000
 )
 
-// usage gathers calls: no call costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a route for each of
-// at most two days. A crash loses the calls since the last flush.
+// usage gathers calls: no call costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a
+// route for each of at most two days. A crash loses the calls since the last flush.
 type usage struct {
 	mu      sync.Mutex
 	calls   map[useKey]*useCount
@@ -81,7 +81,8 @@ func (u *usage) add(key useKey, count useCount) {
 	}
 	known := u.calls[key]
 	if known == nil && key.kind != CallerOther {
-		if route := (useKey{day: key.day, dialect: key.dialect, route: key.route, kind: key.kind}); u.callers[route] < maxCallers {
+		route := useKey{day: key.day, dialect: key.dialect, route: key.route, kind: key.kind}
+		if u.callers[route] < maxCallers {
 			u.callers[route]++
 		} else {
 			key.kind, key.caller, key.block = CallerOther, "", ""
@@ -119,15 +120,16 @@ type used struct {
 	count useCount
 }
 
-// placeUses counts the callers of a route, day and kind in the table, admits new callers up to the limit, the busiest first, and counts
-// the rest as OTHER. The rows come in the order of the key: this prevents deadlocks between batches. Two instances can fill the
-// same room at once, and admit a few callers more.
+// placeUses counts the callers of a route, day and kind in the table, admits new callers up to the limit, the busiest
+// first, and counts the rest as OTHER. The rows come in the order of the key: this prevents deadlocks between batches.
+// Two instances can fill the same room at once, and admit a few callers more.
 const placeUses = `given AS (
   SELECT v.*, u.calls IS NOT NULL OR v.kind = 'OTHER' AS known
   FROM v LEFT JOIN dialect_usage u USING (day, dialect, route, kind, caller, block)
 ), there AS (
   SELECT u.day, u.dialect, u.route, u.kind, count(*) AS n FROM dialect_usage u
-  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
+  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route
+    FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
 ), ranked AS (
   SELECT given.*, given.known OR coalesce(there.n, 0)
     + row_number() OVER (PARTITION BY given.day, given.dialect, given.route, given.kind, given.known
@@ -135,12 +137,14 @@ const placeUses = `given AS (
     <= 200 AS fits
   FROM given LEFT JOIN there USING (day, dialect, route, kind)
 ), placed AS (
-  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller ELSE '' END AS caller,
+  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller
+    ELSE '' END AS caller,
     CASE WHEN fits THEN block ELSE '' END AS block, calls, refused, first_at, last_at
   FROM ranked
 )`
 
-const insertUses = `INSERT INTO dialect_usage (day, dialect, route, kind, caller, block, calls, refused, first_at, last_at)
+const insertUses = `INSERT INTO dialect_usage (day, dialect, route, kind, caller, block, calls, refused, first_at,
+  last_at)
 SELECT day, dialect, route, kind, caller, block, sum(calls), sum(refused), min(first_at), max(last_at) FROM placed
 GROUP BY day, dialect, route, kind, caller, block ORDER BY day, dialect, route, kind, caller, block
 ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dialect_usage.calls + excluded.calls,
@@ -148,21 +152,26 @@ ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dia
 
 var addUses = writes("addUses",
 	`WITH v AS (
-  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text, block text,
+  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text,
+    block text,
     calls bigint, refused bigint, first_at timestamptz, last_at timestamptz)
 ), `+placeUses+`, done AS (
-`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at, excluded.last_at)
+`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at,
+  excluded.last_at)
 RETURNING 1) SELECT count(*) AS n FROM done`,
 	`WITH v AS (
   SELECT value ->> 'day' AS day, value ->> 'dialect' AS dialect, value ->> 'route' AS route, value ->> 'kind' AS kind,
-    value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls, value ->> 'refused' AS refused,
+    value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls,
+      value ->> 'refused' AS refused,
     value ->> 'first_at' AS first_at, value ->> 'last_at' AS last_at
   FROM json_each(:batch)
-), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at), last_at = max(dialect_usage.last_at, excluded.last_at)`,
+), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at),
+  last_at = max(dialect_usage.last_at, excluded.last_at)`,
 	`SELECT changes() AS n`,
 )
 
-// FlushUsage writes the calls that were gathered, in batches of one statement each. It keeps a batch that fails for the next flush.
+// FlushUsage writes the calls that were gathered, in batches of one statement each. It keeps a batch that fails for the
+// next flush.
 func (d *DB) FlushUsage(ctx context.Context) error {
 	d.usage.mu.Lock()
 	calls := d.usage.calls

@@ -57,7 +57,8 @@ type usedRoute struct {
 	LastAt         time.Time
 }
 
-const usedRoutes = `SELECT dialect, route, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at
+const usedRoutes = `SELECT dialect, route, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused,
+  max(last_at) AS last_at
 FROM dialect_usage WHERE day >= ?0 AND (?1 = '' OR dialect = ?1)
 GROUP BY dialect, route ORDER BY calls DESC, dialect, route LIMIT ?2`
 
@@ -70,14 +71,15 @@ type usedBy struct {
 }
 
 const usedByWhom = `SELECT dialect, route, kind, caller, block, calls, refused, last_at FROM (
-  SELECT dialect, route, kind, caller, block, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at,
+  SELECT dialect, route, kind, caller, block, CAST(sum(calls) AS bigint) AS calls,
+    CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at,
     row_number() OVER (PARTITION BY dialect, route ORDER BY sum(calls) DESC, kind, caller, block) AS place
   FROM dialect_usage WHERE day >= ?0 AND (?1 = '' OR dialect = ?1)
   GROUP BY dialect, route, kind, caller, block
 ) AS c WHERE place <= ?2 ORDER BY dialect, route, place`
 
-// DialectUsage counts the calls that FlushUsage wrote. The mounted routes come first, in their given order, with or without calls;
-// then the other routes with calls, the busiest first.
+// DialectUsage counts the calls that FlushUsage wrote. The mounted routes come first, in their given order, with or
+// without calls; then the other routes with calls, the busiest first.
 func (d *DB) DialectUsage(ctx context.Context, mounted []DialectUsage, filter UsageFilter) ([]*DialectUsage, error) {
 	since := "0001-01-01"
 	if !filter.Since.IsZero() {
@@ -116,7 +118,10 @@ func (d *DB) DialectUsage(ctx context.Context, mounted []DialectUsage, filter Us
 		if u == nil {
 			continue // beyond the end of the list
 		}
-		caller := &DialectCaller{Kind: c.Kind, Value: c.Caller, Count: graphInt(c.Calls), RefusedCount: graphInt(c.Refused), LastCallAt: c.LastAt}
+		caller := &DialectCaller{
+			Kind: c.Kind, Value: c.Caller, Count: graphInt(c.Calls), RefusedCount: graphInt(c.Refused),
+			LastCallAt: c.LastAt,
+		}
 		if c.Block != "" {
 			caller.AddressBlock = &c.Block
 		}

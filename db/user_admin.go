@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// What administrators and operators do to accounts. Only a caller with all permissions of an administrator may change an
-// administrator (AZ-07), and the last active administrator stays one (AZ-06).
+// What administrators and operators do to accounts. Only a caller with all permissions of an administrator may change
+// an administrator (AZ-07), and the last active administrator stays one (AZ-06).
 
-// lockAdmins locks an account and all active administrators. Of several who stop being administrators at once, the last one
-// sees that it is the last.
+// lockAdmins locks an account and all active administrators. Of several who stop being administrators at once, the last
+// one sees that it is the last.
 var lockAdmins = onPostgres("lockAdmins", `SELECT 1 FROM users
 WHERE id = :user OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`)
 
@@ -38,7 +38,8 @@ func rejectionOf(was string, canManageAdmins bool) *Rejection {
 	return &Rejection{LastAdmin: true}
 }
 
-const insertUser = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username, username_canonical, name,
+const insertUser = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username,
+  username_canonical, name,
   metadata, role, status, password_hash, created_at, updated_at)
 SELECT :user, :number, :email, :email_canonical, :email_verified_at, :username, :username_canonical, :name,
   :metadata, :role, :status, :password_hash, :now, :now WHERE true
@@ -52,8 +53,8 @@ var createUser = writes("createUser",
 	`SELECT changes() AS n`,
 )
 
-// CreateUser makes the account of another person, with its event e, draws its number and queues the mails. When a name is taken it
-// makes nothing, and the answer says which.
+// CreateUser makes the account of another person, with its event e, draws its number and queues the mails. When a name
+// is taken it makes nothing, and the answer says which.
 func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (*Taken, error) {
 	e.User = u.ID
 	for range numberDraws {
@@ -99,16 +100,20 @@ type UserChange struct {
 	Role   *string
 	Status *UserStatus // SUSPENDED ends the sessions too
 
-	// Mails gives the mails to queue with a change of the address; was and is are the person before and after it. Nil for none.
+	// Mails gives the mails to queue with a change of the address; was and is are the person before and after it. Nil
+	// for none.
 	Mails func(was, is *User) []*Mail
 }
 
-const setUser = `UPDATE users SET updated_at = :now, email = coalesce(:email, email), email_canonical = coalesce(:email_canonical, email_canonical),
+const setUser = `UPDATE users SET updated_at = :now, email = coalesce(:email, email),
+  email_canonical = coalesce(:email_canonical, email_canonical),
     email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
     pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
     pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
-    username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
-    name = CASE WHEN :set_name THEN :name ELSE name END, metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
+    username = CASE WHEN :set_username THEN :username ELSE username END,
+      username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+    name = CASE WHEN :set_name THEN :name ELSE name END, metadata = CASE WHEN :set_metadata THEN :metadata
+      ELSE metadata END,
     role = coalesce(:role, role), status = coalesce(:status, status)
   WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
   AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdmin + `)`
@@ -116,11 +121,13 @@ const setUser = `UPDATE users SET updated_at = :now, email = coalesce(:email, em
 var changeUser = writes("changeUser",
 	`WITH u AS (`+setUser+` RETURNING *
 ), l AS (
-  SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL ORDER BY id FOR UPDATE
+  SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+    ORDER BY id FOR UPDATE
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND invalidated_at IS NULL
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL)
+    AND invalidated_at IS NULL
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+userColumns+`, coalesce(x.role, '') AS was
 FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
@@ -134,16 +141,28 @@ WHERE :email_canonical IS NOT NULL AND user_id = :user AND invalidated_at IS NUL
 LEFT JOIN users u ON u.id = :user`+ifRecorded,
 )
 
-// ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells whether the caller
-// may all that administrators may. A Rejection means that nothing changed. A new address invalidates all earlier tokens, revert links
-// too: the administrator decides whose account it is.
-func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, canManageAdmins bool, e Event, now time.Time) (*User, *Rejection, error) {
+// ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells
+// whether the caller may all that administrators may. A Rejection means that nothing changed. A new address invalidates
+// all earlier tokens, revert links too: the administrator decides whose account it is.
+func (d *DB) ChangeUser(
+	ctx context.Context, id UserID, c *UserChange, canManageAdmins bool, e Event, now time.Time,
+) (*User, *Rejection, error) {
 	e.User = id
 	p := params{
-		{"user", id}, {"now", now}, {"can_manage_admins", canManageAdmins}, {"email", c.Email}, {"email_canonical", c.EmailCanonical},
-		{"set_username", c.SetUsername}, {"username", c.Username}, {"username_canonical", c.UsernameCanonical},
-		{"set_name", c.SetName}, {"name", c.Name}, {"set_metadata", c.SetMetadata}, {"metadata", c.Metadata},
-		{"role", c.Role}, {"status", (*string)(c.Status)},
+		{"user", id},
+		{"now", now},
+		{"can_manage_admins", canManageAdmins},
+		{"email", c.Email},
+		{"email_canonical", c.EmailCanonical},
+		{"set_username", c.SetUsername},
+		{"username", c.Username},
+		{"username_canonical", c.UsernameCanonical},
+		{"set_name", c.SetName},
+		{"name", c.Name},
+		{"set_metadata", c.SetMetadata},
+		{"metadata", c.Metadata},
+		{"role", c.Role},
+		{"status", (*string)(c.Status)},
 	}.with(eventWithActorParams(ctx, e, now))
 	var row struct {
 		User User   `bun:"embed:u_"`
@@ -162,7 +181,8 @@ func (d *DB) ChangeUser(ctx context.Context, id UserID, c *UserChange, canManage
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &row.User))
 	}
-	_, err := d.queryRow(ctx, changeUser, p, &row, locking(lockAdmins, params{{"user", id}}), before(read), after(queue))
+	lock := locking(lockAdmins, params{{"user", id}})
+	_, err := d.queryRow(ctx, changeUser, p, &row, lock, before(read), after(queue))
 	blocked := takenBy(err)
 	switch {
 	case blocked != nil:

@@ -22,8 +22,8 @@ type UserPage struct {
 	FromEnd       bool // take the last ones between the cursors, not the first
 }
 
-// Users lists accounts, newest first, without their password hashes, and tells whether there are more in the direction of the page. It
-// orders by id: ids are unique, never change, and follow the time of creation.
+// Users lists accounts, newest first, without their password hashes, and tells whether there are more in the direction
+// of the page. It orders by id: ids are unique, never change, and follow the time of creation.
 func (d *DB) Users(ctx context.Context, filter UserFilter, page UserPage) (users []*User, more bool, err error) {
 	users = []*User{}
 	q := d.matching(d.r.NewSelect().Model(&users).ExcludeColumn("password_hash"), filter)
@@ -55,8 +55,8 @@ func (d *DB) CountUsers(ctx context.Context, filter UserFilter) (int, error) {
 	return int(n), wrap(err, "count users")
 }
 
-// matching adds the conditions of a filter. A search finds a plain substring, so nothing in it needs escaping. Only A to Z are lowered:
-// both databases do this alike in every locale.
+// matching adds the conditions of a filter. A search finds a plain substring, so nothing in it needs escaping. Only A
+// to Z are lowered: both databases do this alike in every locale.
 func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
 	if filter.Status != nil {
 		q = q.Where("u.status = ?", string(*filter.Status))

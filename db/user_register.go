@@ -17,24 +17,29 @@ var register = writes("register",
 	`WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
     password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at
+  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
+    :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at
   ON CONFLICT DO NOTHING RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
+    WHERE :device::bytea IS NOT NULL
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
   password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at WHERE true
+SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
+  :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at WHERE true
 ON CONFLICT DO NOTHING`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1 AND :sign_in
 ON CONFLICT (number) DO NOTHING`,
 	insertEvent+` SELECT `+eventValues+`
 FROM users WHERE id = :user`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL`,
-	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions WHERE id = :session) AS sessions`,
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
+  FROM sessions WHERE id = :session AND :device IS NOT NULL`,
+	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions
+  WHERE id = :session) AS sessions`,
 )
 
 // Taken says which names of an account somebody else has.
@@ -43,9 +48,9 @@ type Taken struct {
 	Username bool `bun:"username"`
 }
 
-// Register makes the account, and its first session where s is not nil, in one step; the database keeps names unique (ID-02). When a
-// name is taken it makes nothing, and the answer says which. notes are remarks in the event, each one word_like_this. The mails are
-// queued with the account.
+// Register makes the account, and its first session where s is not nil, in one step; the database keeps names unique
+// (ID-02). When a name is taken it makes nothing, and the answer says which. notes are remarks in the event, each one
+// word_like_this. The mails are queued with the account.
 func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
