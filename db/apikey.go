@@ -7,13 +7,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// ApiKey is a long-lived credential for servers: a row of api_keys, and the GraphQL type ApiKey, whose name it bears.
+// ApiKey is a long-lived credential for servers: a row of api_keys, and the GraphQL type of the same name.
 type ApiKey struct {
 	bun.BaseModel `bun:"table:api_keys,alias:k"`
 
 	ID         KeyID        `bun:"id,pk"`
 	UserID     UserID       `bun:"user_id"`
-	Handle     string       `bun:"handle"` // the public part of the secret, by which the row is found
+	Handle     string       `bun:"handle"` // the public part of the secret; finds the row
 	Hash       []byte       `bun:"hash"`   // keyed hash of the secret part
 	Prefix     string       `bun:"prefix"`
 	Name       string       `bun:"name"`
@@ -30,33 +30,50 @@ func (ApiKey) IsNode() {}
 // MaxKeys is how many working API keys one person may have.
 const MaxKeys = maxListed
 
+// keyWorks is the condition of a key that works at :now.
+const keyWorks = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`
+
+// ofWorkingKey ends the change of a working key :key of the person :user.
+const ofWorkingKey = ` WHERE id = :key AND user_id = :user AND ` + keyWorks
+
 var createKey = writes("createKey",
 	`WITH k AS (
   INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
   SELECT :key, :user, :handle, :hash, :prefix, :name, :scopes, :now, :expires_at
   WHERE EXISTS (SELECT 1 FROM users WHERE id = :user)
-  AND (:session::uuid IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
-  AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) < :max_keys
+  AND (:session::uuid IS NULL
+    OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
+  AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND `+keyWorks+`) < :max_keys
   RETURNING id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT count(*) AS n FROM k`,
 	`INSERT INTO api_keys (id, user_id, handle, hash, prefix, name, scopes, created_at, expires_at)
 SELECT :key, :user, :handle, :hash, :prefix, :name, :scopes, :now, :expires_at
 WHERE EXISTS (SELECT 1 FROM users WHERE id = :user)
-AND (:session IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
-AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) < :max_keys`,
+AND (:session IS NULL
+  OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND revoked_at IS NULL))
+AND (SELECT count(*) FROM api_keys WHERE user_id = :user AND `+keyWorks+`) < :max_keys`,
 	insertEvent+` SELECT `+eventValues+`
 FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// CreateKey stores a key and tells whether the person was there, and had room for it (MaxKeys). by is the session that asked, and has
-// not ended since; zero for none.
+// CreateKey stores a key. It tells whether the person exists and had room for the key (MaxKeys), and whether the
+// session by, zero for none, is still alive.
 func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, error) {
 	e := Event{Action: ActionKeyCreated, User: k.UserID, Sess: by, Key: k.ID}
 	p := params{
-		{"key", k.ID}, {"user", k.UserID}, {"handle", k.Handle}, {"hash", k.Hash}, {"prefix", k.Prefix}, {"name", k.Name},
-		{"scopes", list[Permission](k.Scopes)}, {"now", k.CreatedAt}, {"expires_at", k.ExpiresAt}, {"max_keys", MaxKeys}, {"session", by},
+		{"key", k.ID},
+		{"user", k.UserID},
+		{"handle", k.Handle},
+		{"hash", k.Hash},
+		{"prefix", k.Prefix},
+		{"name", k.Name},
+		{"scopes", list[Permission](k.Scopes)},
+		{"now", k.CreatedAt},
+		{"expires_at", k.ExpiresAt},
+		{"max_keys", MaxKeys},
+		{"session", by},
 	}.with(eventParams(ctx, e, k.CreatedAt))
 	var answer struct {
 		N int `bun:"n"`
@@ -65,21 +82,20 @@ func (d *DB) CreateKey(ctx context.Context, k *ApiKey, by SessionID) (bool, erro
 	return answer.N == 1, err
 }
 
+const changeKey = `UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)` +
+	ofWorkingKey
+
 var updateKey = writes("updateKey",
-	`WITH k AS (
-  UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)
-  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING *
+	`WITH k AS (`+changeKey+` RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	`UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)
-WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
-	insertEvent+` SELECT `+eventValues+`
-FROM api_keys WHERE id = :key AND changes() = 1`,
+	changeKey,
+	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
 )
 
-// UpdateKey changes a working key of a person; nil for what stays as it is. The key is nil when there is none, and a foreign
-// one is none (AK-07). by is the session that asked.
+// UpdateKey changes a working key of a person; what is nil stays. The answer is nil for a key that is not theirs
+// (AK-07). by is the session that asked.
 func (d *DB) UpdateKey(
 	ctx context.Context, user UserID, id KeyID, name *string, scopes []Permission, by SessionID, now time.Time,
 ) (*ApiKey, error) {
@@ -92,24 +108,31 @@ func (d *DB) UpdateKey(
 	return d.changedKey(ctx, updateKey, p.with(eventParams(ctx, e, now)))
 }
 
+const changeKeySecret = `UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix` + ofWorkingKey
+
 var rotateKey = writes("rotateKey",
-	`WITH k AS (
-  UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix
-  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING *
+	`WITH k AS (`+changeKeySecret+` RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT * FROM k`,
-	`UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix
-WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
-	insertEvent+` SELECT `+eventValues+`
-FROM api_keys WHERE id = :key AND changes() = 1`,
+	changeKeySecret,
+	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT * FROM api_keys WHERE id = :key AND changes() = 1`,
 )
 
-// RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix), and the old one is dead. Of two
-// at once the later one counts. Nil is as in UpdateKey.
-func (d *DB) RotateKey(ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time) (*ApiKey, error) {
+// RotateKey gives a working key of a person the secret of made (its Handle, Hash and Prefix); the old secret stops
+// working. Of two concurrent rotations the later counts. The answer is nil as in UpdateKey.
+func (d *DB) RotateKey(
+	ctx context.Context, user UserID, id KeyID, made *ApiKey, by SessionID, now time.Time,
+) (*ApiKey, error) {
 	e := Event{Action: ActionKeyRotated, User: user, Sess: by, Key: id}
-	p := params{{"key", id}, {"user", user}, {"now", now}, {"handle", made.Handle}, {"hash", made.Hash}, {"prefix", made.Prefix}}
+	p := params{
+		{"key", id},
+		{"user", user},
+		{"now", now},
+		{"handle", made.Handle},
+		{"hash", made.Hash},
+		{"prefix", made.Prefix},
+	}
 	return d.changedKey(ctx, rotateKey, p.with(eventParams(ctx, e, now)))
 }
 
@@ -122,21 +145,18 @@ func (d *DB) changedKey(ctx context.Context, st *statement, p params) (*ApiKey, 
 	return &key, nil
 }
 
+const revokeKey = `UPDATE api_keys SET revoked_at = :now` + ofWorkingKey
+
 var deleteKey = writes("deleteKey",
-	`WITH k AS (
-  UPDATE api_keys SET revoked_at = :now
-  WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) RETURNING id
+	`WITH k AS (`+revokeKey+` RETURNING id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM k
 ) SELECT count(*) AS n FROM k`,
-	`UPDATE api_keys SET revoked_at = :now
-WHERE id = :key AND user_id = :user AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)`,
-	insertEvent+` SELECT `+eventValues+`
-FROM api_keys WHERE id = :key AND changes() = 1`,
+	revokeKey,
+	insertEvent+` SELECT `+eventValues+` FROM api_keys WHERE id = :key AND changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// DeleteKey revokes a working key of a person and tells whether there was one; a foreign key is none (AK-07). by is the
-// session that asked.
+// DeleteKey revokes a working key of a person and tells whether they had it (AK-07). by is the session that asked.
 func (d *DB) DeleteKey(ctx context.Context, user UserID, id KeyID, by SessionID, now time.Time) (bool, error) {
 	e := Event{Action: ActionKeyDeleted, User: user, Sess: by, Key: id}
 	p := params{{"key", id}, {"user", user}, {"now", now}}
@@ -151,7 +171,7 @@ func (d *DB) Keys(ctx context.Context, user UserID, now time.Time) ([]*ApiKey, e
 	return keys, wrap(err, "keys")
 }
 
-// KeysOf finds working API keys of a person by their ids, in any order; those of others are absent (AK-07).
+// KeysOf finds working API keys of a person by their ids, in any order. It leaves out the keys of others (AK-07).
 func (d *DB) KeysOf(ctx context.Context, user UserID, ids []KeyID, now time.Time) ([]*ApiKey, error) {
 	keys := []*ApiKey{}
 	err := d.working(&keys, user, now).Where("k.id IN (?)", bun.List(ids)).Scan(ctx)

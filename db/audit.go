@@ -9,29 +9,30 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Event is what an audit row says beside when, where and over which request it happened; those come from the visit in
-// the context (AU-01). Nothing that a person typed is kept: a password lands in the email field often enough (AU-02).
+// Event is an audit event. The visit in the context adds the time, the place and the request (AU-01). An event keeps
+// nothing that a person typed: people often type a password into the email field (AU-02).
 type Event struct {
 	Action  Action       // what happened; an event with a Reason gets its Failed
 	Reason  string       // why it failed; "" for success
-	Note    string       // what is remarkable about a success; "" for nothing
-	User    UserID       // zero when nobody is known
+	Note    string       // a remark on a success; "" for none
+	User    UserID       // zero when the account is unknown
 	Sess    SessionID    // zero when there is none
 	Key     KeyID        // zero when there is none
 	Methods []AuthMethod // the factors that were shown; empty for none
 
-	// Actor is who did this to the account of User where that is somebody else's business: an administrator. Sess and Key then
-	// are those that the actor came with. Only statements that begin with insertEventWithActor write it.
+	// Actor is the administrator who did this to the account of User, zero for the person themselves. Sess and Key
+	// belong to the actor then. Only statements with insertEventWithActor write it.
 	Actor UserID
 }
 
-// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04); eventValues and
-// eventParams go with it. A statement that takes a column from elsewhere writes the names out.
+// insertEvent begins the part of a statement that writes the event in the transaction of the action (AU-04);
+// eventValues and eventParams go with it. A statement that takes a column from elsewhere writes the names out.
 const (
 	insertEvent = `INSERT INTO audit_events
 (id, at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent, request_id)`
-	eventValues = `:event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user, :event_session, :event_key,
-  :event_methods, :event_dialect, :event_ip, :event_user_agent, :event_request`
+	eventValues = `:event_id, :event_at, :event_action, :event_outcome, :event_reason,
+  :event_user, :event_session, :event_key, :event_methods,
+  :event_dialect, :event_ip, :event_user_agent, :event_request`
 )
 
 // insertEventWithActor is insertEvent for what one person does to the account of another.
@@ -56,9 +57,18 @@ func eventParams(ctx context.Context, e Event, now time.Time) params {
 		methods = list[AuthMethod](e.Methods)
 	}
 	return params{
-		{"event_id", newEventID()}, {"event_at", now}, {"event_action", action}, {"event_outcome", outcome},
-		{"event_reason", text(cmp.Or(e.Reason, e.Note))}, {"event_user", e.User}, {"event_session", e.Sess}, {"event_key", e.Key},
-		{"event_methods", methods}, {"event_dialect", v.Dialect}, {"event_ip", ip(v)}, {"event_user_agent", text(v.UserAgent)},
+		{"event_id", newEventID()},
+		{"event_at", now},
+		{"event_action", action},
+		{"event_outcome", outcome},
+		{"event_reason", text(cmp.Or(e.Reason, e.Note))},
+		{"event_user", e.User},
+		{"event_session", e.Sess},
+		{"event_key", e.Key},
+		{"event_methods", methods},
+		{"event_dialect", v.Dialect},
+		{"event_ip", ip(v)},
+		{"event_user_agent", text(v.UserAgent)},
 		{"event_request", v.RequestID},
 	}
 }
@@ -85,7 +95,7 @@ SELECT 1 AS n`,
 	`SELECT 1 AS n`,
 )
 
-// Record writes an event that stands alone, of an action that changed no row: mostly a failure.
+// Record writes the event of an action that changed no row: mostly a failure.
 func (d *DB) Record(ctx context.Context, e Event, now time.Time) error {
 	_, err := d.count(ctx, recordEvent, eventWithActorParams(ctx, e, now))
 	return err

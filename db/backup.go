@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 )
 
-// ErrNoBackup says that a Postgres is not backed up from here.
+// ErrNoBackup says that Dragoman does not back Postgres up.
 var ErrNoBackup = errors.New("db: Postgres has programs of its own for backups")
 
-// Backup writes the state of an SQLite database at one moment into a new file that only its owner can read; servers go on
-// reading and writing meanwhile. It never overwrites a file, and leaves none behind that is not whole.
+// Backup writes the state of an SQLite database at one moment into a new file that only its owner can read. Servers
+// keep reading and writing meanwhile. Backup never overwrites a file, and leaves no incomplete file behind.
 func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if d.Postgres() {
 		return ErrNoBackup
@@ -44,7 +44,7 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	return errors.Join(dir.Sync(), dir.Close(), intact(ctx, path))
 }
 
-// intact lets SQLite look for faults in a database file, without writing to it.
+// intact has SQLite check a database file, without writing to it.
 func intact(ctx context.Context, path string) (err error) {
 	copied, err := sql.Open("sqlite", "file:"+fileURI(path)+"?mode=ro")
 	if err != nil {

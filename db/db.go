@@ -1,10 +1,11 @@
-// Package db holds the rows, which are the GraphQL types, and the named queries on them, in files that are named by subject first.
+// Package db holds the rows, which are the GraphQL types, and the named queries on them. Its files are named subject
+// first.
 //
-// Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go through
-// bun. bun writes arguments into the text of a statement, which makes Postgres plan every call anew, so the hot
-// statements stand here as SQL with numbered parameters and are prepared once per connection (see statement).
+// Two databases serve the same models: SQLite, embedded, in one file, and Postgres. Lists and rare statements go
+// through bun. bun writes arguments into the text of a statement, and Postgres then plans every call anew. The hot
+// statements are therefore SQL with named parameters, which every connection prepares once (see statement).
 //
-// Times are handed in by the caller, in UTC and cut to microseconds, which is what both databases can hold.
+// The caller passes times in, in UTC and cut to microseconds: both databases can hold that.
 package db
 
 import (
@@ -90,8 +91,8 @@ func (d *DB) openPostgres(dsn string) error {
 	return nil
 }
 
-// openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock at
-// its start, so two writers wait for one another and never fail half-way.
+// openSQLite opens one writer and a pool of readers that can not write (KE-07). Every transaction takes the write lock
+// at its start, so two writers wait for one another and never fail half-way.
 func (d *DB) openSQLite(path string) error {
 	path = fileURI(path)
 	params := "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
@@ -113,15 +114,15 @@ func (d *DB) openSQLite(path string) error {
 	return nil
 }
 
-// fileURI is a path as a part of a URI.
+// fileURI escapes a path for a URI.
 func fileURI(path string) string {
 	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
-// Postgres tells which of the two databases this is.
+// Postgres tells whether the database is Postgres. Else it is SQLite.
 func (d *DB) Postgres() bool { return d.pg != nil }
 
-// Ready asks the database for an answer: nil when it gives one.
+// Ready gives nil when the database answers.
 func (d *DB) Ready(ctx context.Context) error { return ping(ctx, d.r) }
 
 func ping(ctx context.Context, pool *bun.DB) error {
@@ -132,7 +133,7 @@ func ping(ctx context.Context, pool *bun.DB) error {
 	return nil
 }
 
-// Close closes every connection. See Flush for what should be written before.
+// Close closes every connection. Call Flush before.
 func (d *DB) Close() error {
 	d.prepared.close()
 	err := d.w.Close()
@@ -142,10 +143,10 @@ func (d *DB) Close() error {
 	return err
 }
 
-// Clock cuts a time to what both databases can hold.
+// Clock cuts a time to microseconds, in UTC: both databases can hold that.
 func Clock(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// Flush writes everything that was gathered on the way: last uses, and calls of dialects.
+// Flush writes what was gathered in memory: last uses, and calls of dialects.
 func (d *DB) Flush(ctx context.Context) error {
 	return errors.Join(d.FlushTouches(ctx), d.FlushUsage(ctx))
 }

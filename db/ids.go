@@ -19,8 +19,9 @@ import (
 // kind names what an id points at. Its prefix stands in front of the text form.
 type kind interface{ prefix() string }
 
-// id is a UUIDv7 that knows its kind. Databases hold the 16 bytes (native uuid on Postgres, a blob on SQLite); everything
-// outside sees the text form of TypeID, for example user_01k9x…, in which every value has exactly one spelling.
+// id is a UUIDv7 that knows its kind. Databases hold the 16 bytes (native uuid on Postgres, a blob on SQLite).
+// Everything outside sees the text form of TypeID, for example user_01k9x…, which gives every value exactly one
+// spelling.
 type id[K kind] struct{ uuid.UUID }
 
 // String gives the text form.
@@ -32,7 +33,7 @@ func (i id[K]) String() string {
 // IsZero tells whether no id was set.
 func (i id[K]) IsZero() bool { return i.UUID == uuid.Nil }
 
-// MarshalText gives the text form, so that logs and JSON show it too.
+// MarshalText gives the text form, for logs and JSON.
 func (i id[K]) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
 // UnmarshalText reads the text form and refuses every other spelling.
@@ -69,7 +70,7 @@ func (i *id[K]) Scan(src any) (err error) {
 	return err
 }
 
-// AppendQuery writes the literal for statements that bun formats itself.
+// AppendQuery writes the literal into statements that bun formats itself.
 func (i id[K]) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	if i.IsZero() {
 		return append(b, "NULL"...), nil
@@ -147,7 +148,8 @@ func newTokenID() TokenID { return TokenIDFrom(token.NewID()) }
 
 func newEventID() EventID { return EventID{id[eventKind]{token.NewID()}} }
 
-// firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds first).
+// firstEventID is lower than every id that was made at or after t (RFC 9562 section 5.7: 48 bits of milliseconds
+// first).
 func firstEventID(t time.Time) EventID {
 	var u uuid.UUID
 	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16)
@@ -155,7 +157,7 @@ func firstEventID(t time.Time) EventID {
 	return EventID{id[eventKind]{u}}
 }
 
-// The generator of the GraphQL code looks for these two methods on each type itself, not on what it embeds.
+// The generator of the GraphQL code looks for these two methods on each type itself, not on the embedded id.
 
 // MarshalGQL writes the text form as a GraphQL ID.
 func (i UserID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }

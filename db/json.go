@@ -9,10 +9,10 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// JSONObject is free data of the application: a JSON object, jsonb on Postgres and text on SQLite.
+// JSONObject is free data of the application: a JSON object, kept as jsonb on Postgres and as text on SQLite.
 type JSONObject map[string]any
 
-// Value gives the JSON text; an absent object is NULL.
+// Value gives the JSON text, NULL for nil.
 func (o JSONObject) Value() (driver.Value, error) {
 	if o == nil {
 		return nil, nil
@@ -20,18 +20,18 @@ func (o JSONObject) Value() (driver.Value, error) {
 	return jsonText(map[string]any(o))
 }
 
-// Scan reads the JSON text; NULL is the absent object.
+// Scan reads the JSON text, nil for NULL.
 func (o *JSONObject) Scan(src any) error {
 	*o = nil
 	return scanJSON(src, (*map[string]any)(o))
 }
 
-// MarshalGQL writes the object as it is.
+// MarshalGQL writes the object as JSON.
 func (o JSONObject) MarshalGQL(w io.Writer) {
 	_ = json.NewEncoder(w).Encode(map[string]any(o))
 }
 
-// UnmarshalGQL takes an object and nothing else.
+// UnmarshalGQL takes nothing but an object.
 func (o *JSONObject) UnmarshalGQL(v any) error {
 	m, ok := v.(map[string]any)
 	if !ok {

@@ -9,18 +9,18 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// MailKind says what a mail is about. It is the name of its templates.
+// MailKind is the kind of a mail, and the name of its templates.
 type MailKind string
 
-// The mails that there are. Those that carry a one-time token have a Purpose.
+// The kinds of mails. A kind whose mails carry a one-time token has a Purpose.
 const (
 	MailVerifyEmail   MailKind = "verify-email"   // confirm the address of the account
 	MailResetPassword MailKind = "reset-password" // choose a new password
 	MailSetPassword   MailKind = "set-password"   // choose the first password of an account that was made without one
 	MailMagicLink     MailKind = "magic-link"     // sign in
-	MailConfirmChange MailKind = "confirm-change" // to a new address: confirm it, and it becomes that of the account
-	MailChangeAsked   MailKind = "change-asked"   // to the address in use: another one waits to be confirmed, with a link to cancel
-	MailEmailChanged  MailKind = "email-changed"  // to the former address: another one counts now, with a link to take it back
+	MailConfirmChange MailKind = "confirm-change" // to a new address: confirm it, and the account gets it
+	MailChangeAsked   MailKind = "change-asked"   // to the address in use, with a link to cancel
+	MailEmailChanged  MailKind = "email-changed"  // to the former address, with a revert link
 	MailPassword      MailKind = "password-changed"
 	MailNewSignIn     MailKind = "new-sign-in"       // from a device that was not seen before
 	MailAfterFailures MailKind = "after-failures"    // a sign-in that many failures came before
@@ -29,15 +29,15 @@ const (
 	MailWelcome       MailKind = "welcome"
 )
 
-// Purpose is that of the token which the mail carries, "" for none.
+// Purpose gives the purpose of the token in the mail, "" for none.
 func (m *Mail) Purpose() Purpose {
 	if m.TTLSeconds == 0 {
-		return "" // what an administrator changed is told, and can not be taken back by a link
+		return "" // a change by an administrator: the mail reports it, and has no revert link
 	}
 	return m.Kind.Purpose()
 }
 
-// Purpose is that of the token which a mail of this kind carries, "" for none.
+// Purpose gives the purpose of the token in mails of this kind, "" for none.
 func (k MailKind) Purpose() Purpose {
 	switch k {
 	case MailVerifyEmail:
@@ -54,41 +54,41 @@ func (k MailKind) Purpose() Purpose {
 	return ""
 }
 
-// MailState says how far a mail has come.
+// MailState is the state of a mail.
 type MailState string
 
 // The states of a mail.
 const (
 	MailQueued MailState = "QUEUED" // waits for its first or its next attempt
-	MailSent   MailState = "SENT"   // taken by the mail server, or kept in the local mailbox
+	MailSent   MailState = "SENT"   // the mail server took it, or the local mailbox keeps it
 	MailFailed MailState = "FAILED" // given up
 )
 
-// Mail is one mail: a row of mails. It is made in the transaction of the change that it is about, and holds no token and none
-// of its words: these are made when it is sent, from what is true then.
+// Mail is a row of mails. It is made in the transaction of the change that it reports. It holds neither a token nor its
+// words: both are made when it is sent, from the state of that moment.
 type Mail struct {
 	bun.BaseModel `bun:"table:mails,alias:m"`
 
 	ID   MailID   `bun:"id,pk"`
 	Kind MailKind `bun:"kind"`
 
-	// UserID is whose mail it is. Zero for a mail that somebody asked for by its address: whether that is anybody's is found
-	// out when it is sent, so that asking is the same for every address (LG-05).
+	// UserID is the recipient. It is zero for a mail that somebody requested by address: Resolve finds the recipient
+	// when the mail is sent, so that a request does the same for every address (LG-05).
 	UserID UserID `bun:"user_id"`
 
-	// Address is where the mail goes, and what its token speaks of: see Resolve.
+	// Address is where the mail goes, and the address that its token confirms or reverts to: see Resolve.
 	Address          string `bun:"address"`
 	AddressCanonical string `bun:"address_canonical"`
 
 	TokenID    TokenID   `bun:"token_id"`    // zero for none, and until it is resolved
 	Locale     string    `bun:"locale"`      // a language tag, "" for the default
-	Dialect    string    `bun:"dialect"`     // the language that the caller spoke
+	Dialect    string    `bun:"dialect"`     // the dialect of the caller
 	Link       string    `bun:"link"`        // with {token} and {email} in it; "" for our own page
 	TTLSeconds int       `bun:"ttl_seconds"` // of the token
 	Data       MailData  `bun:"data"`
 	State      MailState `bun:"state"`
 	Attempts   int       `bun:"attempts"`   // to send it
-	LastError  *string   `bun:"last_error"` // of the last attempt, without anything secret
+	LastError  *string   `bun:"last_error"` // of the last attempt; holds no secret
 
 	NextAttemptAt *time.Time `bun:"next_attempt_at"` // nil before the first attempt and after the last one
 	CreatedAt     time.Time  `bun:"created_at"`
@@ -98,13 +98,13 @@ type Mail struct {
 	Owner *User `bun:"-"` // of UserID, in lists
 }
 
-// MailData is what a mail says about the moment that it tells of.
+// MailData is what a mail says about its occasion.
 type MailData struct {
 	NewAddress string `json:"newAddress,omitempty"` // of a change of the address
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
-	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed, of a change of the address
+	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed
 }
 
 // Value gives the JSON text.
@@ -116,7 +116,7 @@ func (m *MailData) Scan(src any) error {
 	return scanJSON(src, m)
 }
 
-// mailIn queues mails in the transaction of the change that they are about: committed both, or neither.
+// mailIn queues mails in the transaction of the change that they report: both are committed, or neither.
 func (d *DB) mailIn(ctx context.Context, tx *sql.Tx, mails ...*Mail) error {
 	if _, err := d.w.NewInsert().Model(&mails).Conn(tx).Exec(ctx); err != nil {
 		return wrap(err, "queue mails")
@@ -124,7 +124,7 @@ func (d *DB) mailIn(ctx context.Context, tx *sql.Tx, mails ...*Mail) error {
 	return d.enqueueIn(ctx, tx, mails)
 }
 
-// mails is a further step of a statement: it queues mails.
+// mails gives the step that queues mails, nil for none.
 func (d *DB) mails(ctx context.Context, mails []*Mail) txStep {
 	if len(mails) == 0 {
 		return nil
@@ -132,7 +132,7 @@ func (d *DB) mails(ctx context.Context, mails []*Mail) txStep {
 	return func(tx *sql.Tx) error { return d.mailIn(ctx, tx, mails...) }
 }
 
-// queueIn is mailIn for mails that are known only by then, which may be none.
+// queueIn is mailIn for a list that may be empty.
 func (d *DB) queueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
 	if len(mails) == 0 {
 		return nil
@@ -140,7 +140,7 @@ func (d *DB) queueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
 	return d.mailIn(ctx, tx, mails...)
 }
 
-// QueueMails queues mails that come with no change of their own.
+// QueueMails queues mails that report no change.
 func (d *DB) QueueMails(ctx context.Context, mails ...*Mail) error {
 	if len(mails) == 0 {
 		return nil
@@ -152,7 +152,7 @@ func (d *DB) QueueMails(ctx context.Context, mails ...*Mail) error {
 	return wrap(d.finish(tx, d.mailIn(ctx, tx, mails...)), "queue mails")
 }
 
-// AskMails writes down that somebody asked for mails, and queues them. It does the same for every address.
+// AskMails writes the event of a request for mails, and queues them. It does the same for every address.
 func (d *DB) AskMails(ctx context.Context, e Event, now time.Time, mails ...*Mail) error {
 	var row struct {
 		N int `bun:"n"`

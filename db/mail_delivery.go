@@ -9,27 +9,27 @@ import (
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
-// mailWaits is for how long a mail waits for a database in trouble.
+// mailWaits is how long a mail waits after an error of the database.
 const mailWaits = 10 * time.Second
 
-// ErrUndeliverable is wrapped by what a later attempt would meet as well: the mail is given up at once.
+// ErrUndeliverable marks a permanent failure: the mail is not retried.
 var ErrUndeliverable = errors.New("the mail can not be delivered")
 
 // Delivery is how queued mails are sent.
 type Delivery struct {
-	// Send hands a mail over. The text of its error is kept and shown to administrators: it holds nothing of the mail, and no
-	// secret. It may be called again for a mail that was handed over already.
+	// Send hands a mail over. Administrators see the text of its error, which must hold neither the mail nor a secret.
+	// Send may be called again for a mail that was handed over already.
 	Send      func(ctx context.Context, l *ResolvedMail) error
 	Now       func() time.Time
 	Log       *slog.Logger
-	Poll      time.Duration   // how often to look for mails that others queued; 0 for outbox.Poll
-	OnAttempt func(MailState) // hears how each attempt ended; QUEUED where the mail waits for the next one
+	Poll      time.Duration   // how often to look for mails of other servers; 0 for outbox.Poll
+	OnAttempt func(MailState) // called after each attempt; QUEUED where another attempt follows
 }
 
 // MailWorker sends queued mails until it is stopped.
 type MailWorker = outbox.Workers
 
-// StartMail begins to send queued mails, several at once. Any number of servers may do so on one database.
+// StartMail starts to send queued mails, several at once. Any number of servers may do so on one database.
 func (d *DB) StartMail(ctx context.Context, how Delivery) (*MailWorker, error) {
 	m := &mailer{d, how}
 	return d.queue.Start(ctx, outbox.Options{Log: how.Log, Poll: how.Poll}, mailJobs.Works(m.work))
@@ -41,7 +41,7 @@ type mailer struct {
 	how Delivery
 }
 
-// work is one attempt. To the queue it only tells what comes next; what there is to say of the mail stands in its row.
+// work is one attempt. The queue only learns what comes next; the row of the mail holds the rest.
 func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	id, log := job.Args.Mail, m.how.Log.With("mail", job.Args.Mail)
 	mail, err := m.d.Resolve(ctx, id, Clock(m.how.Now()))
@@ -52,15 +52,15 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 		return nil
 	}
 	failure := m.send(ctx, log, mail)
-	after := context.WithoutCancel(ctx) // what happened is written down in any case
+	after := context.WithoutCancel(ctx) // the result is written in any case
 	switch {
 	case failure == nil:
 		m.how.OnAttempt(MailSent)
 		if err := m.d.MarkMailSent(after, id, Clock(m.how.Now())); err != nil {
-			return m.later(ctx, log, err) // it goes out once more, under the same Message-ID
+			return m.later(ctx, log, err) // the mail is sent again, under the same Message-ID
 		}
 		return nil
-	case errors.Is(ctx.Err(), context.Canceled): // told to stop: nobody's fault
+	case errors.Is(ctx.Err(), context.Canceled): // the server stops: no failed attempt
 		return outbox.Later(0)
 	}
 	var next *time.Time
@@ -81,7 +81,7 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	return failure
 }
 
-// later is for trouble with our own database, which counts as no attempt.
+// later retries after an error of the database, which counts as no attempt.
 func (m *mailer) later(ctx context.Context, log *slog.Logger, err error) error {
 	if ctx.Err() != nil {
 		return outbox.Later(0)
@@ -90,7 +90,7 @@ func (m *mailer) later(ctx context.Context, log *slog.Logger, err error) error {
 	return outbox.Later(mailWaits)
 }
 
-// send does not let a panic through, so that the mail knows of it.
+// send turns a panic into an error, which the row of the mail keeps.
 func (m *mailer) send(ctx context.Context, log *slog.Logger, mail *ResolvedMail) error {
 	err := outbox.Guard(log, func() error { return m.how.Send(ctx, mail) })
 	if errors.Is(err, outbox.ErrPanic) {

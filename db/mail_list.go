@@ -11,17 +11,17 @@ import (
 	"github.com/uptrace/bun"
 )
 
+const setMailSent = `UPDATE mails
+SET state = 'SENT', sent_at = :now, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
+WHERE id = :mail AND state = 'QUEUED'`
+
 var markMailSent = writes("markMailSent",
-	`WITH sent AS (
-  UPDATE mails SET state = 'SENT', sent_at = :now, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
-  WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
-SELECT count(*) AS n FROM sent`,
-	`UPDATE mails SET state = 'SENT', sent_at = :now, attempts = attempts + 1, last_error = NULL, next_attempt_at = NULL
-WHERE id = :mail AND state = 'QUEUED'`,
+	`WITH sent AS (`+setMailSent+` RETURNING 1) SELECT count(*) AS n FROM sent`,
+	setMailSent,
 	`SELECT changes() AS n`,
 )
 
-// MarkMailSent marks a mail that was taken.
+// MarkMailSent marks a mail as sent.
 func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 	_, err := d.count(ctx, markMailSent, params{{"mail", id}, {"now", now}})
 	return err
@@ -29,25 +29,27 @@ func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 
 var markMailFailed = writes("markMailFailed",
 	`WITH failed AS (
-  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
+  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED'
+    ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
     next_attempt_at = :next_attempt_at
   WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
 SELECT count(*) AS n FROM failed`,
-	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED' ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
+	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED'
+  ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
 WHERE id = :mail AND state = 'QUEUED'`,
 	`SELECT changes() AS n`,
 )
 
-// MarkMailFailed writes down an attempt that failed and when the next one is; nil gives the mail up.
+// MarkMailFailed writes down a failed attempt and the time of the next one; nil gives the mail up.
 func (d *DB) MarkMailFailed(ctx context.Context, id MailID, why string, next *time.Time) error {
 	_, err := d.count(ctx, markMailFailed, params{{"mail", id}, {"error", why}, {"next_attempt_at", next}})
 	return err
 }
 
-// Template is the name of the kind, which is that of its templates.
+// Template gives the name of its templates.
 func (m *Mail) Template() string { return string(m.Kind) }
 
-// MailPage is a part of the list of mails, which begins with the newest.
+// MailPage is a part of the list of mails, the newest first.
 type MailPage struct {
 	State *MailState // nil for any
 	After MailID     // exclusive; zero for the beginning
@@ -73,7 +75,7 @@ func (d *DB) Mails(ctx context.Context, page MailPage) (mails []*Mail, more bool
 	return mails, more, d.withOwners(ctx, mails)
 }
 
-// withOwners reads whose mails they are.
+// withOwners reads the recipients of mails.
 func (d *DB) withOwners(ctx context.Context, mails []*Mail) error {
 	owners := map[UserID]*User{}
 	for _, m := range mails {
@@ -86,7 +88,8 @@ func (d *DB) withOwners(ctx context.Context, mails []*Mail) error {
 	}
 	var users []*User
 	ids := slices.Collect(maps.Keys(owners))
-	if err := d.r.NewSelect().Model(&users).ExcludeColumn("password_hash").Where("u.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	q := d.r.NewSelect().Model(&users).ExcludeColumn("password_hash").Where("u.id IN (?)", bun.List(ids))
+	if err := q.Scan(ctx); err != nil {
 		return wrap(err, "owners of mails")
 	}
 	for _, u := range users {
@@ -110,11 +113,11 @@ var requeueMail = writes("requeueMail",
   coalesce(:event_user, m.user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request, :event_actor
 FROM mails m WHERE m.id = :mail AND changes() = 1`,
-	`SELECT * FROM mails WHERE id = :mail AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+	`SELECT * FROM mails WHERE id = :mail`+ifRecorded,
 )
 
-// RetryMail queues a mail again that was given up, with its event e. It gives the mail as it is now and whether it was queued
-// by this call; nil where there is no such mail.
+// RetryMail queues a failed mail again, with its event e. It gives the mail and whether this call queued it; nil for no
+// mail.
 func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (mail *Mail, queued bool, err error) {
 	mail = &Mail{}
 	enqueue := func(tx *sql.Tx) error { return d.enqueueIn(ctx, tx, []*Mail{mail}) }
@@ -132,10 +135,12 @@ func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (
 	return mail, queued, d.withOwners(ctx, []*Mail{mail})
 }
 
-// QueuedMails are those that are not resolved, the oldest first.
+// QueuedMails lists the mails that are not resolved, the oldest first.
 func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
 	var mails []*Mail
-	if err := d.r.NewSelect().Model(&mails).Column("id").Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id").Scan(ctx); err != nil {
+	q := d.r.NewSelect().Model(&mails).Column("id").
+		Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id")
+	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "queued mails")
 	}
 	ids := make([]MailID, len(mails))

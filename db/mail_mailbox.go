@@ -2,8 +2,8 @@ package db
 
 import "context"
 
-// Mailbox lists the mails that were resolved, the newest first. canonical is the canonical address that they went to, "" for
-// every address; id picks one mail, zero for all.
+// Mailbox lists the mails that were resolved, the newest first. canonical is the canonical address that they went to,
+// "" for every address; id picks one mail, zero for all.
 func (d *DB) Mailbox(ctx context.Context, canonical string, id MailID, limit int) ([]*ResolvedMail, error) {
 	var mails []*Mail
 	q := d.r.NewSelect().Model(&mails).Where("m.resolved_at IS NOT NULL")

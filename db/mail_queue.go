@@ -8,16 +8,17 @@ import (
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
-// mailJob is the job that sends one mail. Whatever else there is to know stands in the row of the mail.
+// mailJob is the job that sends one mail. The row of the mail holds the rest.
 type mailJob struct {
 	Mail MailID `json:"mail"`
 }
 
-// mailJobs are tried for a day in all, after which nobody waits for a mail any more.
+// mailJobs are tried for a day in all: nobody waits longer for a mail.
 var mailJobs = outbox.Kind[mailJob]{
 	Name: "mail", AtOnce: 4, Within: 25 * time.Second,
 	Pauses: []time.Duration{
-		10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+		10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+		time.Hour, 2 * time.Hour,
 		4 * time.Hour, 4 * time.Hour, 6 * time.Hour, 6 * time.Hour,
 	},
 }

@@ -2,26 +2,25 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
 )
 
-// ResolvedMail is a mail that can be sent, to whom, and with which token.
+// ResolvedMail is a mail that can be sent, with its recipient and its token.
 type ResolvedMail struct {
 	Mail  Mail
 	User  User
 	Token *OneTimeToken // nil for none
 }
 
-// Resolve finds out whose mail it is and makes its token, at the first attempt to send it; every later attempt gets the same.
-// Nil says that there is nothing to send: the mail is gone or sent, nobody has the address, or what it asked for is no more.
+// Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the
+// same. Nil means that there is nothing to send: the mail is gone or sent, nobody has the address, or the mail does not
+// apply any more.
 //
-// A mail that was asked for by an address goes to the address as the account has it, and not as somebody wrote it (OT-10). A
-// new token makes the ones before it worthless (OT-03), but for those that take back another address: whoever took an account over
-// would have the link of its owner die by a second change.
+// A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10). A
+// new token invalidates its predecessors (OT-03), except revert links to other addresses: whoever took an account over
+// could end the owner's link by a second change.
 func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMail, error) {
 	var mail *ResolvedMail
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -34,29 +33,24 @@ func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMa
 
 func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*ResolvedMail, error) {
 	var l ResolvedMail
-	mail := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued)
-	if err := mail.Scan(ctx); err != nil {
+	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the
+	// result of the first. It is also locked before what belongs to it: this prevents deadlocks.
+	user := tx.NewSelect().Model(&l.User).Where(`u.id = (SELECT m.user_id FROM mails m WHERE m.id = ?0)
+OR u.email_canonical = (SELECT m.address_canonical FROM mails m WHERE m.id = ?0 AND m.user_id IS NULL)`, id)
+	if d.Postgres() {
+		user.For("NO KEY UPDATE")
+	}
+	missing := user.Scan(ctx)
+	if ignoreNoRows(missing) != nil {
+		return nil, missing
+	}
+	err := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued).Scan(ctx)
+	if err != nil {
 		return nil, ignoreNoRows(err)
 	}
-	user := tx.NewSelect().Model(&l.User)
-	if l.Mail.UserID.IsZero() {
-		user.Where("u.email_canonical = ?", l.Mail.AddressCanonical)
-	} else {
-		user.Where("u.id = ?", l.Mail.UserID)
-	}
-	if d.Postgres() {
-		user.For("NO KEY UPDATE") // one at a time for an account, and before anything that hangs on it: nobody waits in a circle
-	}
-	err := user.Scan(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
-	}
-	if err != nil || !stillApplies(&l) {
+	if missing != nil || !stillApplies(&l) {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
-	}
-	if err := mail.Scan(ctx); err != nil { // as it is now that the account is ours
-		return nil, ignoreNoRows(err)
 	}
 	if l.Mail.ResolvedAt == nil {
 		err = resolveRecipient(ctx, tx, &l, now)
@@ -69,8 +63,8 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 	return &l, nil
 }
 
-// reuseToken is for a further attempt, which has the token of the first. One that expired while the mail could not be sent gives way
-// to another: a mail does not begin with a link that is over.
+// reuseToken gives a further attempt the token of the first. It replaces a token that expired before the mail could be
+// sent: no mail starts with an expired link.
 func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*ResolvedMail, error) {
 	l.Token = &OneTimeToken{}
 	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
@@ -83,7 +77,7 @@ func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) 
 	return l, resolveRecipient(ctx, tx, l, now)
 }
 
-// resolveRecipient writes on a mail to whom it goes, and makes its token.
+// resolveRecipient sets the recipient of a mail, and makes its token.
 func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (err error) {
 	if l.Mail.UserID.IsZero() {
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
@@ -101,11 +95,12 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 		l.Mail.TokenID = l.Token.ID
 	}
 	l.Mail.ResolvedAt = &now
-	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "ttl_seconds", "resolved_at").WherePK().Exec(ctx)
+	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "ttl_seconds", "resolved_at").
+		WherePK().Exec(ctx)
 	return err
 }
 
-// stillApplies tells whether a mail still makes sense for the account as it is now.
+// stillApplies tells whether a mail still matches the account.
 func stillApplies(l *ResolvedMail) bool {
 	m, u := &l.Mail, &l.User
 	if u.Email == nil || u.Status != UserActive {

@@ -14,11 +14,11 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// migrationFiles has a folder for each database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql on SQLite,
-// where the whole run is one transaction already. On Postgres, running a statement twice does no harm: a server that is killed
-// between a migration and its mark runs the migration again. Servers of the former version keep running on the new schema: a new
-// column has a default or allows NULL, no column is renamed or dropped, and those servers ignore the columns that they do not
-// know.
+// migrationFiles has a folder for each database. A file is named YYYYMMDDHHMMSS_what: .tx.up.sql on Postgres, .up.sql
+// on SQLite, where the whole run is one transaction already. On Postgres, running a statement twice does no harm: a
+// server that is killed between a migration and its mark runs the migration again. Servers of the former version keep
+// running on the new schema: a new column has a default or allows NULL, no column is renamed or dropped, and those
+// servers ignore the columns that they do not know.
 //
 //go:embed migrations
 var migrationFiles embed.FS
@@ -34,8 +34,8 @@ const migrationLock int64 = 0x647261676f6d616e
 
 // Migrate brings the schema up to date. Several servers may do so at once: one works while the others wait.
 //
-// The lock of bun/migrate would not do: all but one of several simultaneous starts fail on it, and it stays behind when its holder
-// is killed. Postgres frees an advisory lock, and SQLite a transaction, with the connection.
+// The lock of bun/migrate would not do: all but one of several simultaneous starts fail on it, and it stays behind when
+// its holder is killed. Postgres frees an advisory lock, and SQLite a transaction, with the connection.
 func (d *DB) Migrate(ctx context.Context) (err error) {
 	unlock, err := d.lockMigrations(ctx)
 	if err != nil {
@@ -61,14 +61,14 @@ func (d *DB) Migrate(ctx context.Context) (err error) {
 // migrateError tells a role that may not change the schema what to do.
 func migrateError(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
-		return fmt.Errorf("db: migrate: %w: this role may not change the schema. Run dragoman migrate with the role that owns it, "+
-			"and the server with DRAGOMAN_MIGRATE=off", err)
+		return fmt.Errorf("db: migrate: %w: this role may not change the schema. "+
+			"Run dragoman migrate with the role that owns it, and the server with DRAGOMAN_MIGRATE=off", err)
 	}
 	return fmt.Errorf("db: migrate: %w", err)
 }
 
-// refuseUnknown fails on a schema of version 0.1.0, and on one that a later version has changed: this version knows the meaning
-// of neither.
+// refuseUnknown fails on a schema of version 0.1.0, and on one that a later version has changed: this version knows the
+// meaning of neither.
 func refuseUnknown(ctx context.Context, m *migrate.Migrator) error {
 	known, err := m.MigrationsWithStatus(ctx)
 	if err != nil {
@@ -97,8 +97,8 @@ func refuseUnknown(ctx context.Context, m *migrate.Migrator) error {
 		"run the version of Dragoman that made them, or a later one", strings.Join(newer, ", "))
 }
 
-// Pending counts the migrations that the schema lacks, for a role that may not change it. It fails on a schema that this version
-// does not know.
+// Pending counts the migrations that the schema lacks, for a role that may not change it. It fails on a schema that
+// this version does not know.
 func (d *DB) Pending(ctx context.Context) (int, error) {
 	m, err := d.migrator()
 	if err != nil {
@@ -147,8 +147,8 @@ func (d *DB) migrator() (*migrate.Migrator, error) {
 	return migrate.NewMigrator(d.w, migrations, migrate.WithMarkAppliedOnSuccess(true)), nil
 }
 
-// lockMigrations takes the lock and gives the function that frees it. That function keeps the work after success, and undoes it
-// after an error where the database can.
+// lockMigrations takes the lock and gives the function that frees it. That function keeps the work after success, and
+// undoes it after an error where the database can.
 func (d *DB) lockMigrations(ctx context.Context) (unlock func(error) error, err error) {
 	if !d.Postgres() {
 		// The writer pool has one connection, so what follows runs inside this transaction.

@@ -20,14 +20,14 @@ type QueryEvent struct {
 	text string
 }
 
-// SQL gives the text with its placeholders, and never an argument. A query that bun put together has its arguments in its
-// text: SQL gives the operation and the table instead.
+// SQL gives the text with its placeholders, and never an argument. A query that bun put together has its arguments in
+// its text: SQL gives the operation and the table instead.
 func (e QueryEvent) SQL() string { return e.text }
 
 const methods = "github.com/dragoman-auth/dragoman/db.(*DB)."
 
-// Name gives the exported function of this package that ran the statement, such as Rotate. It reads the stack: it works only
-// while the observer runs, and costs about a microsecond, so call it only where the name is shown.
+// Name gives the exported function of this package that ran the statement, such as Rotate. It reads the stack: it works
+// only while the observer runs, and costs about a microsecond, so call it only where the name is shown.
 func (e QueryEvent) Name() string {
 	var at [48]uintptr
 	frames := runtime.CallersFrames(at[:runtime.Callers(2, at[:])])

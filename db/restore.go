@@ -7,19 +7,19 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Restored counts what the end of a restore took away.
+// Restored counts what FinishRestore ended or deleted.
 type Restored struct {
 	Sessions    int
 	Keys        int // API keys
 	SigningKeys int
 	Links       int // one-time tokens of mails
-	Mails       int // that waited to be sent, or were given up, and would have brought such a token
+	Mails       int // queued or failed mails that would have brought such a token
 }
 
-// FinishRestore ends every session and API key, of which a backup can not know whether it was ended after it was taken, and
-// puts fresh signing keys in the place of all that there are: one of them may have been given up since. Links of mails that may have
-// been used since end likewise (OT-02), and mails that would bring one are deleted. A link that takes a change of the address back
-// stays: it does the same again, and gives nothing to anybody but the owner of that address. All or nothing.
+// FinishRestore ends every session and API key: a backup does not know which of them ended after it was taken. It
+// replaces all signing keys: one of them may have been withdrawn since. It invalidates links of mails that may have
+// been used since (OT-02), and deletes mails that would bring such a link. Revert links stay: following one again
+// changes nothing, and serves nobody but the owner of the address. All of it happens, or nothing.
 func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now time.Time) (Restored, error) {
 	var r Restored
 	active.State, active.ActivatedAt, next.State = KeyActive, &now, KeyNext
@@ -35,11 +35,13 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 				*n = int(rows)
 			}
 		}
-		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished' WHERE revoked_at IS NULL`, now)
+		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished'
+  WHERE revoked_at IS NULL`, now)
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))
-		count(&r.Links, `UPDATE one_time_tokens SET invalidated_at = ? WHERE invalidated_at IS NULL AND purpose <> ?`, now, PurposeCancelChange)
+		count(&r.Links, `UPDATE one_time_tokens SET invalidated_at = ? WHERE invalidated_at IS NULL AND purpose <> ?`,
+			now, PurposeCancelChange)
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 	return r, wrap(err, "finish a restore")
 }
 
-// linkMails are the mails whose link lets somebody do what a restore may not repeat.
+// linkMails lists the mails whose link does something that must not happen twice.
 func linkMails() []MailKind {
 	return []MailKind{MailVerifyEmail, MailResetPassword, MailSetPassword, MailMagicLink, MailConfirmChange}
 }

@@ -14,7 +14,7 @@ type Role struct {
 	IsBuiltIn   bool
 }
 
-// RoleNamed gives a role by its name, and whether there is one.
+// RoleNamed gives the role of a name, and whether it exists.
 func RoleNamed(name string) (Role, bool) {
 	switch name {
 	case RoleUser:
@@ -31,7 +31,7 @@ func RoleNamed(name string) (Role, bool) {
 	return Role{}, false
 }
 
-// Roles are those of the account: at present its one role.
+// Roles lists the roles of the account, at present one.
 func (u User) Roles() []Role {
 	if role, ok := RoleNamed(u.Role); ok {
 		return []Role{role}
@@ -39,7 +39,7 @@ func (u User) Roles() []Role {
 	return []Role{}
 }
 
-// Permissions are what the roles add up to.
+// Permissions lists the permissions of all its roles.
 func (u User) Permissions() []Permission {
 	role, _ := RoleNamed(u.Role)
 	return append([]Permission{}, role.Permissions...)

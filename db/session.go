@@ -21,7 +21,7 @@ type Session struct {
 	ID            SessionID    `bun:"id,pk"`
 	Number        int          `bun:"number"` // random, below 2^31, for callers that expect an integer id
 	UserID        UserID       `bun:"user_id"`
-	Generation    int64        `bun:"generation"` // how often the refresh token was rotated; NoRefresh where there is none
+	Generation    int64        `bun:"generation"` // rotations of the refresh token, or NoRefresh
 	Methods       []AuthMethod `bun:"methods,type:jsonb"`
 	UserAgent     *string      `bun:"user_agent"`
 	IP            *string      `bun:"ip"`
@@ -35,18 +35,19 @@ type Session struct {
 	RevokedAt     *time.Time   `bun:"revoked_at"`
 	RevokedReason *string      `bun:"revoked_reason"`
 
-	// Device stands for the device that signs in, where that is to be remembered: see Attempt.NewDevice. It is in no row of sessions.
+	// Device is the keyed hash of the device that signs in, nil not to remember it: see Attempt.NewDevice. No row of
+	// sessions holds it.
 	Device []byte `bun:"-"`
 }
 
-// NoRefresh is the Generation of a session that was handed out as a session token or a cookie. No refresh token can be of it:
-// what is kept out of the reach of a page must not come into it by another way.
+// NoRefresh is the Generation of a session that was handed out as a session token or a cookie. It has no refresh token:
+// scripts of a page can not read its cookie, and must not get the session in another form.
 const NoRefresh = -1
 
 // IsNode marks a GraphQL Node.
 func (Session) IsNode() {}
 
-// ExpiresAt is when the session ends unless it is used: the idle limit, or the absolute one if that comes first.
+// ExpiresAt gives when the session ends unless it is used: the idle limit, or the absolute limit if that comes first.
 func (s Session) ExpiresAt() time.Time {
 	idle := s.LastUsedAt.Add(time.Duration(s.IdleSeconds) * time.Second)
 	if idle.Before(s.AbsoluteEnd) {
@@ -55,11 +56,12 @@ func (s Session) ExpiresAt() time.Time {
 	return s.AbsoluteEnd
 }
 
-// The condition of a session that may be used at the time that is parameter 2: neither ended, nor past its absolute end,
-// nor idle for too long (SE-16). A session is used up to its limits and not at them.
+// The condition of a session that is alive at :now: neither ended, nor past its absolute end, nor idle for too long
+// (SE-16). A session is alive up to its limits and not at them.
 const (
-	alivePostgres = `revoked_at IS NULL AND expires_at > :now AND last_used_at + make_interval(secs => idle_seconds) > :now`
-	aliveSQLite   = `revoked_at IS NULL AND expires_at > :now
+	alivePostgres = `revoked_at IS NULL AND expires_at > :now
+AND last_used_at + make_interval(secs => idle_seconds) > :now`
+	aliveSQLite = `revoked_at IS NULL AND expires_at > :now
 AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')`
 )
 
@@ -67,13 +69,15 @@ AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')
 const (
 	insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
 created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation)`
-	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip, :session_dialect,
-  :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
+	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip,
+  :session_dialect, :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
 )
 
-// NewSession describes the session of a person who just proved themselves by the given ways, for the device of this visit. It
-// lives for life in all, and for idle without being used. Its number is drawn when it is stored.
-func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod) *Session {
+// NewSession describes the session of a person who just proved themselves by methods, on the device of this visit. The
+// session lives for life in all, and for idle without being used. Its number is drawn when it is stored.
+func NewSession(
+	ctx context.Context, user UserID, life, idle time.Duration, now time.Time, methods ...AuthMethod,
+) *Session {
 	v := visit.From(ctx)
 	return &Session{
 		ID: NewSessionID(), UserID: user, Methods: methods,
@@ -86,13 +90,21 @@ func NewSession(ctx context.Context, user UserID, life, idle time.Duration, now 
 // params are the values of sessionValues.
 func (s *Session) params() params {
 	return params{
-		{"session", s.ID}, {"session_number", s.Number}, {"user", s.UserID}, {"session_methods", list[AuthMethod](s.Methods)},
-		{"session_user_agent", s.UserAgent}, {"session_ip", s.IP}, {"session_dialect", s.Dialect}, {"now", s.CreatedAt},
-		{"session_expires_at", s.AbsoluteEnd}, {"session_idle_seconds", s.IdleSeconds}, {"session_generation", s.Generation},
+		{"session", s.ID},
+		{"session_number", s.Number},
+		{"user", s.UserID},
+		{"session_methods", list[AuthMethod](s.Methods)},
+		{"session_user_agent", s.UserAgent},
+		{"session_ip", s.IP},
+		{"session_dialect", s.Dialect},
+		{"now", s.CreatedAt},
+		{"session_expires_at", s.AbsoluteEnd},
+		{"session_idle_seconds", s.IdleSeconds},
+		{"session_generation", s.Generation},
 	}
 }
 
-// numberDraws is how many times a number is drawn before giving up: with a million rows one draw in two thousand is taken.
+// numberDraws is how many numbers are drawn before giving up. With a million rows one number in two thousand is taken.
 const numberDraws = 4
 
 // randomNumber is between 1 and 2^31-1. It is never a counter: a counter tells how many there are (SE-19).
@@ -112,8 +124,8 @@ func (d *DB) Sessions(ctx context.Context, user UserID, now time.Time) ([]*Sessi
 	return sessions, wrap(err, "sessions")
 }
 
-// SessionOf finds one live session of a person, by id or, where that is zero, by number; nil when there is none or when
-// it is somebody else's (SE-18).
+// SessionOf finds one live session of a person, by id or, where id is zero, by number. It gives nil for a session that
+// is not theirs (SE-18).
 func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (*Session, error) {
 	var s []*Session
 	q := d.live(&s, user, now).Limit(1)
@@ -128,7 +140,7 @@ func (d *DB) SessionOf(ctx context.Context, user UserID, id SessionID, number in
 	return s[0], nil
 }
 
-// SessionsOf finds live sessions of a person by their ids, in any order; those of others are absent (SE-18).
+// SessionsOf finds live sessions of a person by their ids, in any order. It leaves out the sessions of others (SE-18).
 func (d *DB) SessionsOf(ctx context.Context, user UserID, ids []SessionID, now time.Time) ([]*Session, error) {
 	sessions := []*Session{}
 	err := d.live(&sessions, user, now).Where("s.id IN (?)", bun.List(ids)).Scan(ctx)
@@ -139,7 +151,7 @@ func (d *DB) live(dest *[]*Session, user UserID, now time.Time) *bun.SelectQuery
 	return d.alive(d.r.NewSelect().Model(dest), now).Where("s.user_id = ?", user)
 }
 
-// alive adds to a query for sessions that they may be used at now.
+// alive adds to a query that the sessions are alive at now.
 func (d *DB) alive(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
 	q = q.Where("s.revoked_at IS NULL").Where("s.expires_at > ?", now)
 	if d.Postgres() {

@@ -11,56 +11,56 @@ import (
 	"github.com/google/uuid"
 )
 
-// Attempt is what a sign-in finds out before it checks the password: the account, if there is one, and how often this
-// bucket of the account failed in a row.
+// Attempt is what a sign-in reads before it checks the password: the account, if there is one, and the consecutive
+// failures of its bucket.
 type Attempt struct {
 	User     User       `bun:"embed:u_"` // zero ID when no account matches
 	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
 	Failures int        `bun:"failures"`
 	FailedAt *time.Time `bun:"failed_at"`
-	LoggedAt *time.Time `bun:"logged_at"` // when an attempt was last refused unseen
+	LoggedAt *time.Time `bun:"logged_at"` // when a throttled attempt last left an event
 
-	InARow    int  `bun:"in_a_row"`   // failures of all buckets since the last success in any (LG-09)
+	InARow    int  `bun:"in_a_row"`   // failures in all buckets since the last success in any (LG-09)
 	NewDevice bool `bun:"new_device"` // whether the account was signed in from other devices alone
 
-	// Notices are queued with what they tell of.
+	// Notices are queued with the success or the failure that they report.
 	Notices Notices
 
 	bucket bucket
-	event  Event // what the events of its failures have in common
+	event  Event // the common part of the events of its failures
 }
 
-// Notices are the mails that the end of an attempt may give cause for.
+// Notices are the mails that may follow an attempt.
 type Notices struct {
 	NewDevice, AfterFailures []*Mail // of a success
 	Disabled                 []*Mail // of the failure that disables the password
 }
 
-// Failures in a row, whatever the bucket, after which the password is disabled until another one is chosen (LG-09); and from how
-// many on one more may be that.
 const (
-	disablingFailures = 100
-	nearlyDisabled    = 80
+	disablingFailures = 100 // consecutive failures in all buckets that disable the password (LG-09)
+	nearlyDisabled    = 80  // from here on, concurrent failures may reach disablingFailures
 )
 
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket is where failures are counted: by account and not by what was typed (LG-06), by a pseudonym for an account that
-// does not exist (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. Beside these, the
-// address * counts all failures of the subject since its last success.
+// bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist
+// (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. One more bucket, of the
+// scope *, counts all failures of an account since its last success.
 type bucket struct {
 	accountKey uuid.UUID
 	scope      string
 }
 
-// Bucket names where failures are counted: an account or its pseudonym, and the address of a known device.
+// Bucket names the bucket: an account or its pseudonym, and the IP address of a known device.
 func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + a.bucket.scope }
 
-// The statement of an attempt, up to and from the condition that finds the account.
+// The statement of an attempt, before and after the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures,
+  t.failed_at,
+t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
@@ -68,8 +68,10 @@ LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id A
 LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at,
-coalesce(c.failures, 0) AS in_a_row, EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures,
+  t.failed_at,
+t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
   SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
@@ -93,19 +95,19 @@ var attemptByID = readsEach("attemptByID",
 	attemptSQLite+`id = :name`+attemptSQLiteEnd,
 )
 
-// Identifier says whose password is about to be checked.
+// Identifier names the account whose password is about to be checked.
 type Identifier struct {
-	Account UserID // the person who is signed in already; zero in a sign-in, where the next three say who
-	Event   Event  // the action, user and session of the events of failures; login where it names no action
+	Account UserID // the person who is signed in already; zero in a sign-in
+	Event   Event  // the action, user and session of the events of failures; the action defaults to login
 
-	Canonical string    // canonical email or username; "" for what can be nobody's
-	Username  bool      // which of the two
-	Pseudonym uuid.UUID // a keyed hash of what was typed; failures are counted for it where no account matches
+	Canonical string    // canonical email or username; "" for one that nobody can have
+	Username  bool      // whether Canonical is a username
+	Pseudonym uuid.UUID // a keyed hash of what was typed; stands for an account that does not exist
 	Address   string    // the client's address, "" when unknown
-	Device    []byte    // what stands for the device in a sign-in; nil otherwise
+	Device    []byte    // the keyed hash of the device in a sign-in; nil otherwise
 }
 
-// Attempt reads the account and its failures in one statement. It never fails for an account that does not exist.
+// Attempt reads the account and its failures in one statement. An account that does not exist is no error.
 func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	st, name := attemptByEmail, any(who.Canonical)
 	switch {
@@ -130,19 +132,21 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	return &a, nil
 }
 
-// forgetAfter is how long a row of failures stays without a further one.
+// forgetAfter is how long failures count without a further failure.
 const forgetAfter = 24 * time.Hour
 
-// Rows are taken in the order of their addresses, here and by whoever deletes them: nobody waits in a circle.
+// Every statement locks rows of throttles in the order of their scopes: this prevents deadlocks.
 var loginFailed = writes("loginFailed",
 	`WITH t AS (
   INSERT INTO throttles (account_key, scope, failures, failed_at)
   SELECT :account_key, v.scope, 1, :now FROM (VALUES (:scope::text), ('*')) v (scope) WHERE :counted ORDER BY v.scope
   ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
-    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END RETURNING scope, failures
+    failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END
+      RETURNING scope, failures
 ), d AS (
   UPDATE users SET password_disabled_at = :now
-  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*' AND failures >= :disabling_failures) RETURNING id
+  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*'
+    AND failures >= :disabling_failures) RETURNING id
 ), a AS (`+insertEvent+` VALUES (`+eventValues+`)
 ) SELECT count(*) AS n FROM d`,
 	`INSERT INTO throttles (account_key, scope, failures, failed_at)
@@ -151,25 +155,30 @@ ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
   failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END`,
 	insertEvent+` VALUES (`+eventValues+`)`,
 	`UPDATE users SET password_disabled_at = :now WHERE id = :account_key AND password_disabled_at IS NULL AND :counted
-AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*' AND failures >= :disabling_failures)`,
+AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*'
+  AND failures >= :disabling_failures)`,
 	`SELECT changes() AS n`,
 )
 
-// LoginFailed writes the failure down: the event, and where counted is true one more for the bucket and for the account. The
-// hundredth in a row disables the password, once, where a mail tells of it (LG-09).
+// LoginFailed writes the event of a failure, and with counted adds one to the counts of the bucket and of the account.
+// The hundredth consecutive failure disables the password, where a mail can tell the owner (LG-09).
 func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted bool, now time.Time) error {
 	e := a.event
 	e.Reason = reason
 	disabling := disablingFailures
 	if len(a.Notices.Disabled) == 0 {
-		disabling = math.MaxInt32 // nobody would be told, and where there is no mail none brings another password
+		disabling = math.MaxInt32 // without mail, nobody learns of it, and nobody can choose another password
 	}
 	p := params{
-		{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}, {"forget_before", now.Add(-forgetAfter)},
-		{"counted", counted}, {"disabling_failures", disabling},
+		{"account_key", a.bucket.accountKey[:]},
+		{"scope", a.bucket.scope},
+		{"now", now},
+		{"forget_before", now.Add(-forgetAfter)},
+		{"counted", counted},
+		{"disabling_failures", disabling},
 	}.with(eventParams(ctx, e, now))
 	var answer struct {
-		N int `bun:"n"` // whether it disabled the password
+		N int `bun:"n"` // 1 when the password was disabled now
 	}
 	if !counted || !a.NearlyDisabled() || len(a.Notices.Disabled) == 0 {
 		_, err := d.queryRow(ctx, loginFailed, p, &answer)
@@ -187,16 +196,18 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 
 var loginThrottled = writes("loginThrottled",
 	`WITH t AS (
-  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
+  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
+  AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)`,
+	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
+  AND (logged_at IS NULL OR logged_at < failed_at)`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// LoginThrottled notes that an attempt was refused unseen. One event stands for all attempts until the next failure: who
-// hammers at an account can not fill the log with it.
+// LoginThrottled writes the event of an attempt that was refused unseen. One event stands for all attempts until the
+// next failure: an attacker can not flood the log.
 func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
 	if a.LoggedAt != nil && !a.LoggedAt.Before(*a.FailedAt) {
 		return nil
@@ -210,7 +221,8 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 
 var login = writes("login",
 	`WITH u AS (
-  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
+  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+    AND password_disabled_at IS NULL
   RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -221,45 +233,57 @@ var login = writes("login",
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
-    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
+    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1
+      FOR UPDATE SKIP LOCKED
   )
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
-  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before RETURNING session_id
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
+    WHERE :device::bytea IS NOT NULL
+  ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before
+    RETURNING session_id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
-EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
-	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
+EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user
+  AND device <> :device) AS new_device`,
+	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+  AND password_disabled_at IS NULL`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions
+  WHERE id = :session)`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
   SELECT id FROM sessions WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
-  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1 OFFSET :session_limit
+  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1
+    OFFSET :session_limit
 ) AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
+  FROM sessions WHERE id = :session AND :device IS NOT NULL
 ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before`,
 	insertEvent+` SELECT `+eventValues+` FROM sessions WHERE id = :session`,
 	`SELECT changes() AS sessions,
-(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL) AS users,
+(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+  AND password_disabled_at IS NULL) AS users,
 EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
 AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
 )
 
-// deviceSeen is how exact the last time of a device is.
+// deviceSeen is how exact the last use of a device is.
 const deviceSeen = 24 * time.Hour
 
 // Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
-// does nothing and tells so when the password or the account changed since the attempt was read. Of the sessions that the
-// account has then, the newest limit stay alive (SE-21).
+// gives false, and changes nothing, when the password or the account changed since the attempt was read. The newest
+// limit sessions of the account stay alive (SE-21).
 //
-// The session's number is drawn here, and drawn again when it is taken.
+// Login draws the number of the session, and draws again when the number is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
 	e := Event{Action: ActionLoginSucceeded, User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	for range numberDraws {
 		s.Number = randomNumber()
 		p := s.params().with(params{
-			{"password_hash", a.User.PasswordHash}, {"scope", a.bucket.scope}, {"session_limit", limit}, {"device", s.Device},
+			{"password_hash", a.User.PasswordHash},
+			{"scope", a.bucket.scope},
+			{"session_limit", limit},
+			{"device", s.Device},
 			{"seen_before", s.CreatedAt.Add(-deviceSeen)},
 		}).with(eventParams(ctx, e, s.CreatedAt))
 		var made struct {

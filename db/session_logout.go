@@ -5,21 +5,20 @@ import (
 	"time"
 )
 
-// The condition of a session that is named by a refresh token of generation parameter 4, if any; parameter 5 is NotBefore.
-const (
-	inForcePostgres = ` AND (:generation::bigint IS NULL OR generation = :generation OR (generation = :generation + 1 AND rotated_at >= :not_before))`
-	inForceSQLite   = ` AND (:generation IS NULL OR generation = :generation OR (generation = :generation + 1 AND rotated_at >= :not_before))`
-)
+// inForce is the condition of a session that a refresh token of :generation names, NULL for another token: the
+// generation in force, or its predecessor from :not_before on.
+const inForce = ` AND (CAST(:generation AS bigint) IS NULL OR generation = :generation
+  OR (generation = :generation + 1 AND rotated_at >= :not_before))`
 
 var endSession = writes("endSession",
 	`WITH s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :session AND `+alivePostgres+inForcePostgres+`
+  UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :session AND `+alivePostgres+inForce+`
   RETURNING user_id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
 ) SELECT count(*) AS n FROM s`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :session AND `+aliveSQLite+inForceSQLite,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :session AND `+aliveSQLite+inForce,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
@@ -27,21 +26,25 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 	`SELECT changes() AS n`,
 )
 
-// LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the one in
-// force, or its predecessor from NotBefore on. Anything older ends nothing here: see Replay.
+// LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the
+// generation in force, or its predecessor from NotBefore on. An older one ends nothing here: see Replay.
 type LogoutTarget struct {
 	Session    SessionID
 	Generation *int64    // nil where an access or session token names the session
-	NotBefore  time.Time // how long ago the predecessor may have been rotated
+	NotBefore  time.Time // the earliest rotation of a predecessor that still counts
 }
 
 func (t LogoutTarget) params(reason Action, now time.Time) params {
 	return params{
-		{"session", t.Session}, {"now", now}, {"reason", reason.Done}, {"generation", t.Generation}, {"not_before", t.NotBefore},
+		{"session", t.Session},
+		{"now", now},
+		{"reason", reason.Done},
+		{"generation", t.Generation},
+		{"not_before", t.NotBefore},
 	}
 }
 
-// Logout ends one session and tells whether it was alive. A failure of the database is an error and never a success
+// Logout ends one session and tells whether it was alive. A failure of the database is an error, never a success
 // (SE-06).
 func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
 	e := Event{Action: ActionSessionEnded, Sess: end.Session}
@@ -66,9 +69,11 @@ FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND 
 	`SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND changes() = 1`,
 )
 
-// RevokeSession ends one live session of a person, by id or by number, and gives its id. The one that is not meant is
-// zero, which no session has. The zero id comes back when there is none, or when it is somebody else's (SE-18).
-func (d *DB) RevokeSession(ctx context.Context, user UserID, id SessionID, number int, now time.Time) (SessionID, error) {
+// RevokeSession ends one live session of a person and gives its id. Either id or number names it; the other one is
+// zero, which no session has. The answer is the zero id for a session that is not theirs (SE-18).
+func (d *DB) RevokeSession(
+	ctx context.Context, user UserID, id SessionID, number int, now time.Time,
+) (SessionID, error) {
 	var ended struct {
 		ID SessionID `bun:"id"`
 	}
@@ -83,7 +88,7 @@ var endAll = writes("endAll",
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
   WHERE id IN (
     SELECT id FROM sessions
-    WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForcePostgres+`)
+    WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForce+`)
     AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   ) RETURNING user_id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
@@ -92,7 +97,7 @@ var endAll = writes("endAll",
   FROM s LIMIT 1
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
-WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForceSQLite+`)
+WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
 AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
@@ -102,13 +107,13 @@ FROM sessions WHERE id = :session AND changes() > 0`,
 AND user_id = (SELECT user_id FROM sessions WHERE id = :session) AND revoked_at = :now AND revoked_reason = :reason`,
 )
 
-// LogoutEverywhere ends every session of the person behind a live session, that one with them, and counts them; none when
-// that session is not alive.
+// LogoutEverywhere ends every session of the person behind a live session, this one included, and counts them: none
+// when this session is not alive.
 func (d *DB) LogoutEverywhere(ctx context.Context, end LogoutTarget, now time.Time) (int, error) {
 	return d.endAll(ctx, end, SessionID{}, ActionSessionAllEnded, now)
 }
 
-// LogoutOthers ends every session of the person behind a live session but that one, and counts them.
+// LogoutOthers ends every other session of the person behind a live session, and counts them.
 func (d *DB) LogoutOthers(ctx context.Context, id SessionID, now time.Time) (int, error) {
 	return d.endAll(ctx, LogoutTarget{Session: id}, id, ActionSessionOthersRevoked, now)
 }

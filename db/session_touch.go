@@ -9,18 +9,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// touchEvery is how exact "last used" is: a session or key that is used all day long is written once a minute.
+// touchEvery is how exact the last use is: a session or key in steady use is written once a minute.
 const touchEvery = time.Minute
 
-// touches gathers when sessions and keys were last used, so that a read of `me` does not cost a write. A crash loses at
-// most what was gathered since the last flush.
+// touches gathers the last uses of sessions and keys: a read of `me` costs no write. A crash loses what was gathered
+// since the last flush.
 type touches struct {
 	mu       sync.Mutex
 	sessions map[SessionID]time.Time
 	keys     map[KeyID]time.Time
 }
 
-// Touch notes that the caller's session or key was used at now. The first use of a key is written at once (AK-06).
+// Touch records the use of the caller's session or key at now. The first use of a key is written at once (AK-06).
 func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 	switch {
 	case !c.Session.ID.IsZero():
@@ -45,8 +45,8 @@ func (d *DB) Touch(ctx context.Context, c *Caller, now time.Time) error {
 	return nil
 }
 
-// touched is one row of a batch, as both databases read it from JSON. On Postgres a batch passes over the rows that somebody
-// is changing: it would wait in an order of its own, into a deadlock with whoever ends several sessions at once.
+// touched is one row of a batch, as both databases read it from JSON. On Postgres a batch skips the rows that somebody
+// is changing: it locks in an order of its own, and waiting could deadlock with whoever ends several sessions at once.
 type touched struct {
 	ID uuid.UUID `json:"id"`
 	At string    `json:"at"`
@@ -92,7 +92,7 @@ func (d *DB) touch(ctx context.Context, st *statement, batch []touched) error {
 	return err
 }
 
-// FlushTouches writes what was gathered, in batches. What fails to be written is dropped: the next use notes it anew.
+// FlushTouches writes what was gathered, in batches. It drops a batch that fails: the next use records it again.
 func (d *DB) FlushTouches(ctx context.Context) error {
 	d.touches.mu.Lock()
 	var sessions, keys []touched

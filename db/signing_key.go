@@ -8,14 +8,14 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// KeyState is where a signing key is in its life.
+// KeyState is the state of a signing key.
 type KeyState string
 
-// The states of a signing key, in their order. There is at most one next and one active key.
+// The states of a signing key, in their order. At most one key is next, and at most one active.
 const (
-	KeyNext    KeyState = "next"    // published and accepted, so that everybody knows it before it signs
+	KeyNext    KeyState = "next"    // published and accepted: everybody knows it before it signs
 	KeyActive  KeyState = "active"  // signs
-	KeyRetired KeyState = "retired" // accepted until the last token that it signed has ended
+	KeyRetired KeyState = "retired" // accepted until the last token that it signed expires
 )
 
 // SigningKey is a row of signing_keys: a private key for access tokens, sealed under the server secret (KE-01).
@@ -31,7 +31,7 @@ type SigningKey struct {
 	RetiredAt   *time.Time `bun:"retired_at"`
 }
 
-// Since is when the key came into its state.
+// Since gives the time at which the key entered its state.
 func (k *SigningKey) Since() time.Time {
 	switch {
 	case k.State == KeyRetired && k.RetiredAt != nil:
@@ -50,27 +50,32 @@ func (d *DB) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	return keys, wrap(err, "signing keys")
 }
 
-// AddSigningKey adds a key that is active or next unless there is one in that state. Of several servers that start at once
-// on an empty database one succeeds; all of them read back the same key.
+// AddSigningKey adds an active or a next key, unless a key has that state already. Of several servers that start at
+// once on an empty database one adds its key, and all read the same key back.
 func (d *DB) AddSigningKey(ctx context.Context, k SigningKey) error {
 	_, err := d.w.NewInsert().Model(&k).On("CONFLICT DO NOTHING").Exec(ctx)
 	return wrap(err, "signing key")
 }
 
-// errRotated is why a transaction of ours is undone; nobody outside sees it.
-var errRotated = errors.New("db: the keys are others by now")
+// errRotated undoes the transaction of RotateSigningKeys; it never leaves this package.
+var errRotated = errors.New("db: the signing keys were rotated concurrently")
 
-// RotateSigningKeys retires the active key, makes the next one active and fresh the next, all of it or nothing, and tells
-// whether it did: not when active and next are in these states no more, because somebody else rotated.
-func (d *DB) RotateSigningKeys(ctx context.Context, active, next string, fresh SigningKey, now time.Time) (bool, error) {
+// RotateSigningKeys retires the active key, makes the next key active and fresh the next key: all of it, or nothing. It
+// tells whether it did. It does nothing where active and next left these states, because the keys were rotated
+// concurrently.
+func (d *DB) RotateSigningKeys(
+	ctx context.Context, active, next string, fresh SigningKey, now time.Time,
+) (bool, error) {
 	fresh.State = KeyNext
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		if err := changed(tx.ExecContext(ctx,
-			`UPDATE signing_keys SET state = 'retired', retired_at = ? WHERE kid = ? AND state = 'active'`, now, active)); err != nil {
+		err := changed(tx.ExecContext(ctx, `UPDATE signing_keys SET state = 'retired', retired_at = ?
+WHERE kid = ? AND state = 'active'`, now, active))
+		if err != nil {
 			return err
 		}
-		if err := changed(tx.ExecContext(ctx,
-			`UPDATE signing_keys SET state = 'active', activated_at = ? WHERE kid = ? AND state = 'next'`, now, next)); err != nil {
+		err = changed(tx.ExecContext(ctx, `UPDATE signing_keys SET state = 'active', activated_at = ?
+WHERE kid = ? AND state = 'next'`, now, next))
+		if err != nil {
 			return err
 		}
 		if _, err := tx.NewInsert().Model(&fresh).Exec(ctx); err != nil {
@@ -84,7 +89,7 @@ func (d *DB) RotateSigningKeys(ctx context.Context, active, next string, fresh S
 	return err == nil, wrap(err, "rotate signing keys")
 }
 
-// changed demands that a statement met its one row.
+// changed gives errRotated unless a statement changed one row.
 func changed(done interface{ RowsAffected() (int64, error) }, err error) error {
 	if err != nil {
 		return err
@@ -95,8 +100,9 @@ func changed(done interface{ RowsAffected() (int64, error) }, err error) error {
 	return nil
 }
 
-// ResealSigningKey swaps what is sealed of a key for the same under another secret, unless somebody else did.
+// ResealSigningKey stores the private key of a signing key sealed under another secret, unless somebody else did.
 func (d *DB) ResealSigningKey(ctx context.Context, kid string, old, sealed []byte) error {
-	_, err := d.w.ExecContext(ctx, `UPDATE signing_keys SET private_key = ? WHERE kid = ? AND private_key = ?`, sealed, kid, old)
+	_, err := d.w.ExecContext(ctx, `UPDATE signing_keys SET private_key = ? WHERE kid = ? AND private_key = ?`,
+		sealed, kid, old)
 	return wrap(err, "reseal a signing key")
 }

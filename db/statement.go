@@ -25,9 +25,10 @@ type txSteps struct {
 // option adds a step to a statement. A statement with a step runs in a transaction.
 type option func(ctx context.Context, steps *txSteps)
 
-// locking takes a lock before the statement, on Postgres; SQLite has one writer in any case. A lock serves the rare condition
-// that reads several rows: the snapshot of a statement alone does not hold such a condition against a concurrent statement.
-// Whoever locks several accounts takes them in the order of their ids, and before sessions and keys: this prevents deadlocks.
+// locking takes a lock before the statement, on Postgres; SQLite has one writer in any case. A lock serves the rare
+// condition that reads several rows: the snapshot of a statement alone does not hold such a condition against a
+// concurrent statement. Whoever locks several accounts takes them in the order of their ids, and before sessions and
+// keys: this prevents deadlocks.
 func locking(lock *statement, p params) option {
 	return func(ctx context.Context, steps *txSteps) {
 		steps.lock = func(tx *sql.Tx) error { return lockIn(ctx, tx, lock, p) }
@@ -129,7 +130,8 @@ func (d *DB) script(ctx context.Context, st *statement, values []any, dest any, 
 	})
 }
 
-// queryRowIn is queryRow as a part of a transaction. SQLite does not prepare the statement: its one connection is taken.
+// queryRowIn is queryRow as a part of a transaction. SQLite does not prepare the statement: its one connection is
+// taken.
 func (d *DB) queryRowIn(ctx context.Context, tx *sql.Tx, st *statement, p params, dest any) (found bool, err error) {
 	values, err := st.bind(p)
 	if err != nil {
@@ -189,7 +191,9 @@ type querier interface {
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 }
 
-func (d *DB) postgresRow(ctx context.Context, on querier, st *statement, values []any, dest any) (found bool, err error) {
+func (d *DB) postgresRow(
+	ctx context.Context, on querier, st *statement, values []any, dest any,
+) (found bool, err error) {
 	rows, err := on.QueryContext(ctx, st.postgres.text, st.postgres.args(values, postgresMode)...)
 	if err != nil {
 		return false, err

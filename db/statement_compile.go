@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// statement is one operation as SQL for each database. Its texts name their parameters, :now or :user, and are compiled once,
-// when the package is initialised. Both databases use the same names.
+// statement is one operation as SQL for each database. Its texts name their parameters, :now or :user, and are compiled
+// once, when the package is initialised. Both databases use the same names.
 //
-// Postgres runs an operation as one statement (WITH … INSERT … UPDATE …). SQLite has no writes inside WITH: there an operation
-// is a script in one transaction, whose last step gives the answer, and each step carries its own condition.
+// Postgres runs an operation as one statement (WITH … INSERT … UPDATE …). SQLite has no writes inside WITH: there an
+// operation is a script in one transaction, whose last step gives the answer, and each step carries its own condition.
 type statement struct {
 	name     string
 	postgres query
@@ -88,14 +88,14 @@ func newStatement(name string, reads bool, postgres string, sqlite ...string) (*
 		for _, n := range st.sqlite[i].names {
 			used[n] = true
 			if _, ok := st.names[n]; !ok {
-				return nil, fmt.Errorf("db: statement %s: only SQLite uses :%s; use it in the text for Postgres too", name, n)
+				return nil, fmt.Errorf("db: statement %s: only SQLite uses :%s; use it on Postgres too", name, n)
 			}
 		}
 		st.sqlite[i].place(st.names)
 	}
 	for _, n := range st.postgres.names {
 		if !used[n] {
-			return nil, fmt.Errorf("db: statement %s: only Postgres uses :%s; use it in a text for SQLite too", name, n)
+			return nil, fmt.Errorf("db: statement %s: only Postgres uses :%s; use it on SQLite too", name, n)
 		}
 	}
 	return st, nil
@@ -153,8 +153,8 @@ func (st *statement) script(postgres bool) string {
 	return strings.Join(texts, "; ")
 }
 
-// compile turns :name into numbered placeholders behind mark. It leaves casts (::type), quoted texts and comments alone. The
-// text itself is a constant: nothing is put into it but the numbers (KE-06).
+// compile turns :name into numbered placeholders behind mark. It leaves casts (::type), quoted texts and comments
+// alone. The text itself is a constant: nothing is put into it but the numbers (KE-06).
 func compile(mark byte, text string) (query, error) {
 	var b strings.Builder
 	q := query{}

@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// DialectCallerKind says by what a caller of a dialect is told from others.
+// DialectCallerKind says how a caller of a dialect is identified.
 type DialectCallerKind string
 
 // The kinds that there are.
 const (
 	CallerAPIKey    DialectCallerKind = "API_KEY"
 	CallerUserAgent DialectCallerKind = "USER_AGENT"
-	CallerOther     DialectCallerKind = "OTHER" // one of those beyond the first maxCallers of its kind
+	CallerOther     DialectCallerKind = "OTHER" // a caller beyond the first maxCallers of its kind
 )
 
 // Use is one call of a route of a dialect.
 type Use struct {
 	Dialect string
-	Route   string            // of a file, never a path as it was called: there are few of them
+	Route   string            // as the file names it, never the path of the call: there are few routes
 	Kind    DialectCallerKind // CallerAPIKey or CallerUserAgent
-	Caller  string            // the first characters of the key, or the header; at most maxCaller bytes are kept
-	Block   string            // the network that the call came from, "" beside an API key
+	Caller  string            // the first characters of the key, or the header, cut to maxCaller bytes
+	Block   string            // the network of the call, "" for an API key
 	Refused bool
 	At      time.Time
 }
 
 const (
-	maxCallers = 200 // of a route, day and kind; the User-Agent is the caller's choice, and neither the table nor the room for keys is to be filled by it
+	maxCallers = 200 // of a route, day and kind: callers choose their User-Agent, and must not fill the table
 	maxCaller  = 100 // bytes
 	usageBatch = 1000
 )
 
-// usage gathers calls, so that none costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a
-// route for each day, so at most two times that. A crash loses what was gathered since the last flush.
+// usage gathers calls: no call costs a statement. Between two flushes it holds at most 2*maxCallers+1 entries of a
+// route for each of at most two days. A crash loses the calls since the last flush.
 type usage struct {
 	mu      sync.Mutex
 	calls   map[useKey]*useCount
-	callers map[useKey]int // how many of a route, day and kind, by a key without a caller
+	callers map[useKey]int // the number of callers of a route, day and kind, by a key without a caller
 }
 
 type useKey struct {
@@ -54,10 +54,10 @@ type useCount struct {
 	first, last    time.Time
 }
 
-// CountUse notes a call.
+// CountUse counts a call.
 func (d *DB) CountUse(u Use) {
 	at := Clock(u.At)
-	key := useKey{at.Format(time.DateOnly), u.Dialect, u.Route, u.Kind, cut(u.Caller, maxCaller), u.Block}
+	key := useKey{at.Format(time.DateOnly), u.Dialect, u.Route, u.Kind, truncate(u.Caller, maxCaller), u.Block}
 	count := useCount{calls: 1, first: at, last: at}
 	if u.Refused {
 		count.refused = 1
@@ -67,8 +67,8 @@ func (d *DB) CountUse(u Use) {
 	d.usage.add(key, count)
 }
 
-// cut gives the first bytes of a text, whole characters of them.
-func cut(s string, most int) string {
+// truncate gives the first bytes of a text, without a part of a character.
+func truncate(s string, most int) string {
 	for most < len(s) && most > 0 && s[most]&0xC0 == 0x80 { // within a character
 		most--
 	}
@@ -81,7 +81,8 @@ func (u *usage) add(key useKey, count useCount) {
 	}
 	known := u.calls[key]
 	if known == nil && key.kind != CallerOther {
-		if route := (useKey{day: key.day, dialect: key.dialect, route: key.route, kind: key.kind}); u.callers[route] < maxCallers {
+		route := useKey{day: key.day, dialect: key.dialect, route: key.route, kind: key.kind}
+		if u.callers[route] < maxCallers {
 			u.callers[route]++
 		} else {
 			key.kind, key.caller, key.block = CallerOther, "", ""
@@ -119,15 +120,16 @@ type used struct {
 	count useCount
 }
 
-// placeUses counts the callers of a route, day and kind that are in the table, lets in as many new ones as there is room for, the
-// busiest first, and calls the rest OTHER. The rows come in the order of the key, so that two batches never wait for one
-// another in a circle. Two instances that do this at once can each fill the same room: then it is a few callers more.
+// placeUses counts the callers of a route, day and kind in the table, admits new callers up to the limit, the busiest
+// first, and counts the rest as OTHER. The rows come in the order of the key: this prevents deadlocks between batches.
+// Two instances can fill the same room at once, and admit a few callers more.
 const placeUses = `given AS (
   SELECT v.*, u.calls IS NOT NULL OR v.kind = 'OTHER' AS known
   FROM v LEFT JOIN dialect_usage u USING (day, dialect, route, kind, caller, block)
 ), there AS (
   SELECT u.day, u.dialect, u.route, u.kind, count(*) AS n FROM dialect_usage u
-  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
+  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route
+    FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
 ), ranked AS (
   SELECT given.*, given.known OR coalesce(there.n, 0)
     + row_number() OVER (PARTITION BY given.day, given.dialect, given.route, given.kind, given.known
@@ -135,12 +137,14 @@ const placeUses = `given AS (
     <= 200 AS fits
   FROM given LEFT JOIN there USING (day, dialect, route, kind)
 ), placed AS (
-  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller ELSE '' END AS caller,
+  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller
+    ELSE '' END AS caller,
     CASE WHEN fits THEN block ELSE '' END AS block, calls, refused, first_at, last_at
   FROM ranked
 )`
 
-const insertUses = `INSERT INTO dialect_usage (day, dialect, route, kind, caller, block, calls, refused, first_at, last_at)
+const insertUses = `INSERT INTO dialect_usage (day, dialect, route, kind, caller, block, calls, refused, first_at,
+  last_at)
 SELECT day, dialect, route, kind, caller, block, sum(calls), sum(refused), min(first_at), max(last_at) FROM placed
 GROUP BY day, dialect, route, kind, caller, block ORDER BY day, dialect, route, kind, caller, block
 ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dialect_usage.calls + excluded.calls,
@@ -148,22 +152,26 @@ ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dia
 
 var addUses = writes("addUses",
 	`WITH v AS (
-  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text, block text,
+  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text,
+    block text,
     calls bigint, refused bigint, first_at timestamptz, last_at timestamptz)
 ), `+placeUses+`, done AS (
-`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at, excluded.last_at)
+`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at,
+  excluded.last_at)
 RETURNING 1) SELECT count(*) AS n FROM done`,
 	`WITH v AS (
   SELECT value ->> 'day' AS day, value ->> 'dialect' AS dialect, value ->> 'route' AS route, value ->> 'kind' AS kind,
-    value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls, value ->> 'refused' AS refused,
+    value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls,
+      value ->> 'refused' AS refused,
     value ->> 'first_at' AS first_at, value ->> 'last_at' AS last_at
   FROM json_each(:batch)
-), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at), last_at = max(dialect_usage.last_at, excluded.last_at)`,
+), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at),
+  last_at = max(dialect_usage.last_at, excluded.last_at)`,
 	`SELECT changes() AS n`,
 )
 
-// FlushUsage writes the calls that were gathered, in batches of one statement each. What fails to be written is kept for the
-// next time.
+// FlushUsage writes the calls that were gathered, in batches of one statement each. It keeps a batch that fails for the
+// next flush.
 func (d *DB) FlushUsage(ctx context.Context) error {
 	d.usage.mu.Lock()
 	calls := d.usage.calls
@@ -195,5 +203,5 @@ func (d *DB) FlushUsage(ctx context.Context) error {
 	return wrap(errors.Join(failures...), "usage of dialects")
 }
 
-// usageFormat has a fixed width: SQLite finds the later of two by their letters.
+// usageFormat has a fixed width: SQLite compares two times as texts.
 const usageFormat = "2006-01-02 15:04:05.000000-07:00"

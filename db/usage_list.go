@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// DialectUsage is how much a route of a dialect was called since some day.
+// DialectUsage counts the calls of a route of a dialect since some day.
 type DialectUsage struct {
 	Dialect, Route string
 	IsMounted      bool
 	Count          int // at most 2^31-1, as everything that GraphQL calls Int
 	RefusedCount   int
 	LastCallAt     *time.Time
-	DeprecatedAt   *time.Time // what the file says; nil for nothing, and for routes that are not mounted
+	DeprecatedAt   *time.Time // as the file says; nil for none, and for routes that are not mounted
 	SunsetAt       *time.Time
 	Successor      *string
 
-	callers []*DialectCaller // the busiest ones, where they were asked for
+	callers []*DialectCaller // the busiest, where the filter wants them
 }
 
 // MaxDialectCallers is how many callers of a route a list can have.
 const MaxDialectCallers = 100
 
-// Callers gives the busiest ones, 20 without a number.
+// Callers gives the busiest callers, 20 by default.
 func (u *DialectUsage) Callers(first *int) []*DialectCaller {
 	n := 20
 	if first != nil {
@@ -32,7 +32,7 @@ func (u *DialectUsage) Callers(first *int) []*DialectCaller {
 	return append([]*DialectCaller{}, u.callers[:min(n, len(u.callers))]...)
 }
 
-// DialectCaller is who called a route.
+// DialectCaller is a caller of a route.
 type DialectCaller struct {
 	Kind                DialectCallerKind
 	Value               string // the first characters of a key, or a User-Agent header; "" for CallerOther
@@ -41,14 +41,14 @@ type DialectCaller struct {
 	LastCallAt          time.Time
 }
 
-// UsageFilter says which calls are meant.
+// UsageFilter selects calls.
 type UsageFilter struct {
 	Since   time.Time // whole days of UTC from its day on; zero for everything that is kept
 	Dialect string    // "" for all
 	Callers int       // how many callers of each route are wanted, 0 for none, at most MaxDialectCallers
 }
 
-// maxUsage is how many routes a list has beside those that are mounted.
+// maxUsage is how many routes a list has besides the mounted ones.
 const maxUsage = 1000
 
 type usedRoute struct {
@@ -57,7 +57,8 @@ type usedRoute struct {
 	LastAt         time.Time
 }
 
-const usedRoutes = `SELECT dialect, route, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at
+const usedRoutes = `SELECT dialect, route, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused,
+  max(last_at) AS last_at
 FROM dialect_usage WHERE day >= ?0 AND (?1 = '' OR dialect = ?1)
 GROUP BY dialect, route ORDER BY calls DESC, dialect, route LIMIT ?2`
 
@@ -70,14 +71,15 @@ type usedBy struct {
 }
 
 const usedByWhom = `SELECT dialect, route, kind, caller, block, calls, refused, last_at FROM (
-  SELECT dialect, route, kind, caller, block, CAST(sum(calls) AS bigint) AS calls, CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at,
+  SELECT dialect, route, kind, caller, block, CAST(sum(calls) AS bigint) AS calls,
+    CAST(sum(refused) AS bigint) AS refused, max(last_at) AS last_at,
     row_number() OVER (PARTITION BY dialect, route ORDER BY sum(calls) DESC, kind, caller, block) AS place
   FROM dialect_usage WHERE day >= ?0 AND (?1 = '' OR dialect = ?1)
   GROUP BY dialect, route, kind, caller, block
 ) AS c WHERE place <= ?2 ORDER BY dialect, route, place`
 
-// DialectUsage counts what was written by now: see FlushUsage. First come the mounted routes as they are given here, also
-// those that nobody called, with what is said of their end; then the others that were called, the busiest first.
+// DialectUsage counts the calls that FlushUsage wrote. The mounted routes come first, in their given order, with or
+// without calls; then the other routes with calls, the busiest first.
 func (d *DB) DialectUsage(ctx context.Context, mounted []DialectUsage, filter UsageFilter) ([]*DialectUsage, error) {
 	since := "0001-01-01"
 	if !filter.Since.IsZero() {
@@ -116,7 +118,10 @@ func (d *DB) DialectUsage(ctx context.Context, mounted []DialectUsage, filter Us
 		if u == nil {
 			continue // beyond the end of the list
 		}
-		caller := &DialectCaller{Kind: c.Kind, Value: c.Caller, Count: graphInt(c.Calls), RefusedCount: graphInt(c.Refused), LastCallAt: c.LastAt}
+		caller := &DialectCaller{
+			Kind: c.Kind, Value: c.Caller, Count: graphInt(c.Calls), RefusedCount: graphInt(c.Refused),
+			LastCallAt: c.LastAt,
+		}
 		if c.Block != "" {
 			caller.AddressBlock = &c.Block
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// User is a person with an account: a row of users, and the GraphQL type User. What the schema does not name, such as
-// the password hash, never reaches generated code.
+// User is a person with an account: a row of users, and the GraphQL type User. A field that the schema does not name,
+// such as the password hash, never reaches generated code.
 type User struct {
 	bun.BaseModel `bun:"table:users,alias:u"`
 
@@ -28,21 +28,22 @@ type User struct {
 	UpdatedAt         time.Time  `bun:"updated_at"`
 	LastLoginAt       *time.Time `bun:"last_login_at"`
 
-	Locale                *string    `bun:"locale"`                  // a language tag such as en; nil for that of the request
-	PendingEmail          *string    `bun:"pending_email"`           // an address that waits to be confirmed
+	Locale                *string    `bun:"locale"`                  // nil for the language of the request
+	PendingEmail          *string    `bun:"pending_email"`           // waits to be confirmed
 	PendingEmailCanonical *string    `bun:"pending_email_canonical"` //
-	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until another one is chosen by mail (LG-09)
+	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until a reset by mail (LG-09)
 }
 
 // IsNode marks a GraphQL Node.
 func (User) IsNode() {}
 
-// EmailVerified tells whether the address was confirmed.
+// EmailVerified tells whether the address is confirmed.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
 
-var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u WHERE u.email_canonical = :canonical OR u.username_canonical = :canonical`)
+var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u WHERE u.email_canonical = :canonical
+  OR u.username_canonical = :canonical`)
 
-// UserNamed finds an account by its canonical email address or username, whatever its state; nil when there is none.
+// UserNamed finds an account by its canonical email address or username, whatever its state; nil for none.
 func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
 	var row struct {
 		User User `bun:"embed:u_"`
@@ -54,7 +55,7 @@ func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
 	return &row.User, nil
 }
 
-// NewUser makes the row of a new account with nothing in it but its id and its dates.
+// NewUser makes the row of a new account: an id, dates and defaults.
 func NewUser(now time.Time) *User {
 	return &User{ID: NewUserID(), Role: "user", Status: UserActive, CreatedAt: now, UpdatedAt: now}
 }
@@ -62,15 +63,24 @@ func NewUser(now time.Time) *User {
 // params are the values of a new account.
 func (u *User) params() params {
 	return params{
-		{"user", u.ID}, {"number", u.Number}, {"email", u.Email}, {"email_canonical", u.EmailCanonical},
-		{"email_verified_at", u.EmailVerifiedAt}, {"username", u.Username}, {"username_canonical", u.UsernameCanonical},
-		{"name", u.Name}, {"metadata", u.Metadata}, {"role", u.Role}, {"password_hash", text(u.PasswordHash)}, {"now", u.CreatedAt},
+		{"user", u.ID},
+		{"number", u.Number},
+		{"email", u.Email},
+		{"email_canonical", u.EmailCanonical},
+		{"email_verified_at", u.EmailVerifiedAt},
+		{"username", u.Username},
+		{"username_canonical", u.UsernameCanonical},
+		{"name", u.Name},
+		{"metadata", u.Metadata},
+		{"role", u.Role},
+		{"password_hash", text(u.PasswordHash)},
+		{"now", u.CreatedAt},
 	}
 }
 
 var userByID = reads("userByID", `SELECT `+userColumns+` FROM users u WHERE u.id = :user`)
 
-// User finds an account, whatever its state; nil when there is none.
+// User finds an account, whatever its state; nil for none.
 func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
 	var row struct {
 		User User `bun:"embed:u_"`

@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// Change is one step of a person on their own account: all of it happens or none.
+// Change is one change of a person to their own account: all of it happens, or nothing.
 type Change struct {
-	By    *Caller  // who asks, by a session that has to be alive still
-	Proof *Attempt // whose password was just found right; nil where none was asked for
+	By    *Caller  // who asks; their session has to be still alive
+	Proof *Attempt // the password that was just found right; nil where none was asked for
 
 	// To holds the new values, and the flags say which of them count.
 	To                                                *User
 	Name, Username, Metadata, Locale, Email, Password bool
 
-	// AtOnce says that a new address counts from now on, unconfirmed. Else it waits as the pending one, in the place of any other
-	// that does; only the spelling of the address in use changes without being confirmed.
+	// AtOnce makes a new address count now, unconfirmed. Else the new address replaces the pending one; only another
+	// spelling of the address in use counts at once.
 	AtOnce bool
 
 	EndOthers bool   // whether the other sessions end
-	Action    Action // of the event, and the reason that the ended sessions bear
+	Action    Action // of the event, and the reason of the ended sessions
 	Note      string // of the event
 
-	// Mails gives those to queue with the change: was is the person before it, and taken tells whether the pending address is
-	// somebody else's. Nil for none.
+	// Mails gives the mails to queue with the change: was and is are the person before and after it, and taken tells
+	// whether the pending address is somebody else's. Nil for none.
 	Mails func(was, is *User, taken bool) []*Mail
 }
 
-// proof gives the hash that has to be in force still, and the address of the bucket whose failures are forgotten.
+// proof gives the hash that has to be still in force, and the scope of the failures to forget.
 func (c *Change) proof() (hash, address *string) {
 	if c.Proof == nil {
 		return nil, nil
@@ -36,70 +36,69 @@ func (c *Change) proof() (hash, address *string) {
 	return &c.Proof.User.PasswordHash, &c.Proof.bucket.scope
 }
 
-// A new address that counts at once is not confirmed; the same one in another spelling stays what it was.
+// A new address that counts at once is unconfirmed; another spelling of the address in use stays confirmed if it was.
 //
-// What was mailed before is worth nothing after a change that it does not know of (OT-03, SE-08). Links to take an address back
-// stay good: whoever took an account over would have them die by changing its password.
+// The change invalidates earlier tokens that do not match it any more (OT-03, SE-08). Revert links stay good: whoever
+// took an account over could end them by changing its password.
+const setAccount = `UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
+  username = CASE WHEN :set_username THEN :username ELSE username END,
+  username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+  metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
+  locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
+  email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
+  email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
+  email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL
+    ELSE email_verified_at END,
+  pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email
+    WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
+  pending_email_canonical = CASE
+    WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
+    WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
+  password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
+  password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
+WHERE id = :user AND status = 'ACTIVE' AND (CAST(:proof_hash AS text) IS NULL OR password_hash = :proof_hash)
+AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `
+
+// outdatedTokens is the condition of the tokens that the change invalidates.
+const outdatedTokens = `invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
+    (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE')
+    OR (:set_email AND :at_once AND address_canonical <> :email_canonical))`
+
 var changeAccount = writes("changeAccount",
-	`WITH u AS (
-  UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
-    username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
-    metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END, locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
-    email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
-    email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
-    email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL ELSE email_verified_at END,
-    pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
-    pending_email_canonical = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
-      WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
-    password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
-    password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
-  WHERE id = :user AND status = 'ACTIVE' AND (:proof_hash::text IS NULL OR password_hash = :proof_hash)
-  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+alivePostgres+`) RETURNING *
+	`WITH u AS (`+setAccount+alivePostgres+`) RETURNING *
 ), x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
-    SELECT id FROM sessions WHERE :end_others AND user_id = (SELECT id FROM u) AND id <> :session AND `+alivePostgres+` ORDER BY id FOR UPDATE
+    SELECT id FROM sessions WHERE :end_others AND user_id = (SELECT id FROM u) AND id <> :session AND `+alivePostgres+`
+      ORDER BY id FOR UPDATE
   )
 ), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
-    (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical))
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u)
+  AND `+outdatedTokens+`
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
-    SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE)
+    SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*')
+      ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
 FROM u JOIN sessions s ON s.id = :session`,
-	`UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
-  username = CASE WHEN :set_username THEN :username ELSE username END, username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
-  metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END, locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
-  email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
-  email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
-  email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL ELSE email_verified_at END,
-  pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
-  pending_email_canonical = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
-    WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
-  password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
-  password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
-WHERE id = :user AND status = 'ACTIVE' AND (:proof_hash IS NULL OR password_hash = :proof_hash)
-AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+aliveSQLite+`)`,
+	setAccount+aliveSQLite+`)`,
 	insertEvent+` SELECT `+eventValues+` FROM users WHERE id = :user AND changes() = 1`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
-WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+` AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
-  (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE') OR (:set_email AND :at_once AND address_canonical <> :email_canonical)
-) AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
-	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+ifRecorded,
+	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND `+outdatedTokens+ifRecorded,
+	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*')`+ifRecorded,
 	`SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
-FROM users u JOIN sessions s ON s.id = :session WHERE u.id = :user AND EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)`,
+FROM users u JOIN sessions s ON s.id = :session WHERE u.id = :user`+ifRecorded,
 )
 
-// ChangeAccount takes the step and gives the person and the session as they are then. Both are nil when the session is over
-// or the password that was shown is not in force any more. When a name is somebody else's nothing changes, and taken says
-// which one it is (ID-02).
+// ChangeAccount makes the change, and gives the person and the session after it. The answer is nil when the session is
+// over, or the password of the proof is not in force any more. When somebody else has a name, nothing changes, and
+// taken says which (ID-02).
 //
-// It waits for others who sign in to the account or change it, so that a session that begins beside it by the old password
-// is one of those that end.
+// It waits for concurrent sign-ins and changes of the account, so that a session that starts meanwhile by the old
+// password ends too.
 func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (changed *Caller, taken *Taken, err error) {
 	hash, scope := c.proof()
 	to, session := c.To, c.By.Session.ID
@@ -108,11 +107,27 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		e.Methods = []AuthMethod{AuthPassword} // the factor that was shown (AU-01)
 	}
 	p := params{
-		{"session", session}, {"now", now}, {"user", c.By.User.ID}, {"proof_hash", hash}, {"set_name", c.Name}, {"name", to.Name},
-		{"set_username", c.Username}, {"username", to.Username}, {"username_canonical", to.UsernameCanonical},
-		{"set_metadata", c.Metadata}, {"metadata", to.Metadata}, {"set_locale", c.Locale}, {"locale", to.Locale},
-		{"set_email", c.Email}, {"email", to.Email}, {"email_canonical", to.EmailCanonical}, {"at_once", c.AtOnce},
-		{"set_password", c.Password}, {"password_hash", to.PasswordHash}, {"end_others", c.EndOthers}, {"reason", c.Action.Done},
+		{"session", session},
+		{"now", now},
+		{"user", c.By.User.ID},
+		{"proof_hash", hash},
+		{"set_name", c.Name},
+		{"name", to.Name},
+		{"set_username", c.Username},
+		{"username", to.Username},
+		{"username_canonical", to.UsernameCanonical},
+		{"set_metadata", c.Metadata},
+		{"metadata", to.Metadata},
+		{"set_locale", c.Locale},
+		{"locale", to.Locale},
+		{"set_email", c.Email},
+		{"email", to.Email},
+		{"email_canonical", to.EmailCanonical},
+		{"at_once", c.AtOnce},
+		{"set_password", c.Password},
+		{"password_hash", to.PasswordHash},
+		{"end_others", c.EndOthers},
+		{"reason", c.Action.Done},
 		{"scope", scope},
 	}.with(eventParams(ctx, e, now))
 	var was User

@@ -8,22 +8,22 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// UserFilter says which accounts a list is about, and is the GraphQL input: all conditions that are given hold.
+// UserFilter selects accounts, and is the GraphQL input: every given condition has to hold.
 type UserFilter struct {
 	Search string      // part of an email, username or name; a to z match their capitals; "" for none
 	Status *UserStatus // nil for any
 	Role   string      // "" for any
 }
 
-// UserPage is a part of the list of accounts, which begins with the newest. A cursor that is zero bounds nothing.
+// UserPage is a part of the list of accounts, the newest first. A zero cursor sets no bound.
 type UserPage struct {
 	After, Before UserID // both exclusive
 	Limit         int
 	FromEnd       bool // take the last ones between the cursors, not the first
 }
 
-// Users lists accounts, newest first, without their password hashes, and tells whether there are more in the direction of the
-// page. The order is that of the ids: unique, never changed, and by the time of their making.
+// Users lists accounts, newest first, without their password hashes, and tells whether there are more in the direction
+// of the page. It orders by id: ids are unique, never change, and follow the time of creation.
 func (d *DB) Users(ctx context.Context, filter UserFilter, page UserPage) (users []*User, more bool, err error) {
 	users = []*User{}
 	q := d.matching(d.r.NewSelect().Model(&users).ExcludeColumn("password_hash"), filter)
@@ -55,8 +55,8 @@ func (d *DB) CountUsers(ctx context.Context, filter UserFilter) (int, error) {
 	return int(n), wrap(err, "count users")
 }
 
-// matching adds the conditions of a filter. A search is for a plain substring and not for a pattern, so there is nothing in it
-// to escape; only a to z are lowered, which is what both databases do alike in every locale.
+// matching adds the conditions of a filter. A search finds a plain substring, so nothing in it needs escaping. Only A
+// to Z are lowered: both databases do this alike in every locale.
 func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
 	if filter.Status != nil {
 		q = q.Where("u.status = ?", string(*filter.Status))
@@ -69,10 +69,12 @@ func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
 	}
 	part := strings.Map(lowerASCII, filter.Search)
 	if d.Postgres() {
-		return q.Where(`(strpos(lower(u.email COLLATE "C"), ?0) > 0 OR strpos(lower(u.username COLLATE "C"), ?0) > 0
+		return q.Where(`(strpos(lower(u.email COLLATE "C"), ?0) > 0
+OR strpos(lower(u.username COLLATE "C"), ?0) > 0
 OR strpos(lower(u.name COLLATE "C"), ?0) > 0)`, part)
 	}
-	return q.Where(`(instr(lower(u.email), ?0) > 0 OR instr(lower(u.username), ?0) > 0 OR instr(lower(u.name), ?0) > 0)`, part)
+	return q.Where(`(instr(lower(u.email), ?0) > 0 OR instr(lower(u.username), ?0) > 0
+OR instr(lower(u.name), ?0) > 0)`, part)
 }
 
 func lowerASCII(r rune) rune {

@@ -17,35 +17,40 @@ var register = writes("register",
 	`WITH u AS (
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
     password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at
+  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
+    :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at
   ON CONFLICT DO NOTHING RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
+  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
+    WHERE :device::bytea IS NOT NULL
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
   password_hash, created_at, updated_at, last_login_at, locale, email_verified_at)
-SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at WHERE true
+SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
+  :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at WHERE true
 ON CONFLICT DO NOTHING`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1 AND :sign_in
 ON CONFLICT (number) DO NOTHING`,
 	insertEvent+` SELECT `+eventValues+`
 FROM users WHERE id = :user`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL`,
-	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions WHERE id = :session) AS sessions`,
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
+  FROM sessions WHERE id = :session AND :device IS NOT NULL`,
+	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions
+  WHERE id = :session) AS sessions`,
 )
 
-// Taken says which of a new account's names somebody has already.
+// Taken says which names of an account somebody else has.
 type Taken struct {
 	Email    bool `bun:"email"`
 	Username bool `bun:"username"`
 }
 
-// Register makes the account, and its first session where s is not nil, in one step; uniqueness is the database's
-// (ID-02). When a name is taken nothing is made, and the answer says which. Notes say in the event of a success what is
-// remarkable about the account, each in one word_like_this. The mails are queued when the account is made.
+// Register makes the account, and its first session where s is not nil, in one step; the database keeps names unique
+// (ID-02). When a name is taken it makes nothing, and the answer says which. notes are remarks in the event, each one
+// word_like_this. The mails are queued with the account.
 func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, notes ...string) (*Taken, error) {
 	signIn := s != nil
 	if !signIn {
@@ -84,7 +89,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 	return nil, errNoFreeNumber
 }
 
-// firstSession starts the session of a new account in a step of its own, for the rare case that its number was taken.
+// firstSession starts the session of a new account on its own, in the rare case that its number was taken.
 func (d *DB) firstSession(ctx context.Context, u *User, s *Session, due bool) error {
 	if !due {
 		return nil
@@ -108,7 +113,7 @@ func (d *DB) taken(ctx context.Context, id UserID, emailCanonical, usernameCanon
 	return &t, err
 }
 
-// takenBy reads which unique name of an account stood in the way; nil for any other error and for none.
+// takenBy reads from an error which unique name of an account stood in the way; nil for any other error and for none.
 func takenBy(err error) *Taken {
 	var what string
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
