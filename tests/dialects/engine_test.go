@@ -33,48 +33,77 @@ func speak(t *testing.T, dsn, text string, env ...string) *harness.Instance {
 	return harness.Start(t, dsn, append([]string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_DIALECTS=own"}, env...)...)
 }
 
-// Bytes, order, headers and the forms of answers.
+// An answer has the bytes, the order, the headers and the form that the file gives it.
 func TestEngine_Answers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Library(t, dsn)
-		r := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`","name":"A <b> & \"c\" é"}}`)
-		number := regexp.MustCompile(`"number":([1-9]\d*)`).FindString(r.Body)
-		since := regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`).FindString(r.Body)
-		r.WantExactly(t, 201, `{"zip":null,`+number+`,"email":"reader@example.com","name":"A <b> & \"c\" é","since":`+since+`,"a":{"z":1,"b":[true,1.5,"x"]}}`)
-		if since == "" || `"number":`+r.Header.Get("X-Reader") != number || r.Header.Get("Content-Length") != fmt.Sprint(len(r.Body)) {
-			t.Errorf("headers %v", r.Header)
+		reader := func(email, more string) string {
+			return fmt.Sprintf(`{"reader":{"email":%q,"password":%q%s}}`, email, harness.ReaderPass, more)
 		}
-		s.Ask(t, "POST /v2/desk/readers", `{"reader":{"email":"b@example.com","password":"`+harness.ReaderPass+`"}}`).
-			Matched(t, 201, `{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
-
-		again := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`"}}`)
-		if again.WantExactly(t, 409, ""); again.Header.Get("Content-Type") != "" {
-			t.Errorf("an empty answer has a type: %v", again.Header)
+		requireHeader := func(t *testing.T, r harness.Reply, name, want string) {
+			t.Helper()
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", r.Asked, name, got, want)
+			}
 		}
-		wrong := s.Ask(t, "POST /desk/cards", `{"email":"`+harness.CardHolder+`","password":"no no no no"}`)
-		if wrong.WantExactly(t, 401, "no such reader\n"); wrong.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
-			t.Errorf("a text has another type: %v", wrong.Header)
-		}
-		pot := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"x@example.com","password":"`+harness.ReaderPass+`"}}`, "X-Teapot", "yes")
-		if pot.WantExactly(t, 418, "short and stout\n"); pot.Header.Get("X-Kind") != "pot" {
-			t.Errorf("the headers of a check: %v", pot.Header)
-		}
-		nobody := s.Ask(t, "GET /desk/me", "")
-		if nobody.WantError(t, 401, "UNAUTHENTICATED"); nobody.Header.Get("Www-Authenticate") != "Card" {
-			t.Errorf("the headers of a row: %v", nobody.Header)
-		}
-		nobody.WantExactly(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
-		s.Ask(t, "GET /motto", "").WantExactly(t, 200, "Quiet please.\n")
-		stamp := s.Ask(t, "POST /desk/stamp", "ink=blue%0D%0AX-Evil:1", "Content-Type", harness.FormType)
-		if stamp.WantExactly(t, 202, ""); stamp.Header.Get("X-Stamp") != "blueX-Evil:1" || stamp.Header.Get("X-Evil") != "" || stamp.Header.Get("X-Plain") != "1" {
-			t.Errorf("headers %v", stamp.Header)
-		}
-		s.Ask(t, "GET /desk/status?code=299", "").WantExactly(t, 299, `{"now":299}`)
-		s.Ask(t, "GET /desk/status?code=99", "").WantError(t, 500, "INTERNAL_SERVER_ERROR")
-		if r := s.Ask(t, "GET /desk/status?code=204", ""); r.Status != 204 || r.Body != "" || r.Header.Get("Content-Length") != "" || r.Header.Get("Content-Type") != "" {
-			t.Errorf("a computed 204: %d %q %v", r.Status, r.Body, r.Header)
-		}
+		t.Run("a body keeps the order of the file and escapes only what JSON must", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, `,"name":"A <b> & \"c\" é"`))
+			number := regexp.MustCompile(`"number":([1-9]\d*)`).FindStringSubmatch(r.Body)
+			since := regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`).FindString(r.Body)
+			if number == nil || since == "" {
+				t.Fatalf("no number or no timestamp: %s", r.Body)
+			}
+			r.WantExactly(t, 201, `{"zip":null,`+
+				`"number":`+number[1]+`,`+
+				`"email":"reader@example.com",`+
+				`"name":"A <b> & \"c\" é",`+
+				`"since":`+since+`,`+
+				`"a":{"z":1,"b":[true,1.5,"x"]}}`)
+			requireHeader(t, r, "X-Reader", number[1])
+			requireHeader(t, r, "Content-Length", fmt.Sprint(len(r.Body)))
+		})
+		t.Run("a value that is absent leaves its name out, on every mount", func(t *testing.T) {
+			s.Ask(t, "POST /v2/desk/readers", reader("b@example.com", "")).
+				Matched(t, 201, `{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
+		})
+		t.Run("an empty answer has no type", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, ""))
+			r.WantExactly(t, 409, "")
+			requireHeader(t, r, "Content-Type", "")
+		})
+		t.Run("a text is plain text", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/cards", `{"email":"`+harness.CardHolder+`","password":"no no no no"}`)
+			r.WantExactly(t, 401, "no such reader\n")
+			requireHeader(t, r, "Content-Type", "text/plain; charset=utf-8")
+			s.Ask(t, "GET /motto", "").WantExactly(t, 200, "Quiet please.\n")
+		})
+		t.Run("a check has headers", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader("x@example.com", ""), "X-Teapot", "yes")
+			r.WantExactly(t, 418, "short and stout\n")
+			requireHeader(t, r, "X-Kind", "pot")
+		})
+		t.Run("a row of errors has headers", func(t *testing.T) {
+			r := s.Ask(t, "GET /desk/me", "")
+			r.WantError(t, 401, "UNAUTHENTICATED")
+			r.WantExactly(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
+			requireHeader(t, r, "Www-Authenticate", "Card")
+		})
+		t.Run("a header cannot be split", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/stamp", "ink=blue%0D%0AX-Evil:1", "Content-Type", harness.FormType)
+			r.WantExactly(t, 202, "")
+			requireHeader(t, r, "X-Stamp", "blueX-Evil:1")
+			requireHeader(t, r, "X-Evil", "")
+			requireHeader(t, r, "X-Plain", "1")
+		})
+		t.Run("a status is computed", func(t *testing.T) {
+			s.Ask(t, "GET /desk/status?code=299", "").WantExactly(t, 299, `{"now":299}`)
+			s.Ask(t, "GET /desk/status?code=99", "").WantError(t, 500, "INTERNAL_SERVER_ERROR")
+			r := s.Ask(t, "GET /desk/status?code=204", "")
+			r.WantExactly(t, 204, "")
+			requireHeader(t, r, "Content-Length", "")
+			requireHeader(t, r, "Content-Type", "")
+		})
 	})
 }
 
@@ -627,9 +656,13 @@ func TestEngine_FailingExpressions(t *testing.T) {
 	}
 }
 
-// An expression without end is ended, whatever it does until then, and other requests do not notice.
+// An expression that does not end is stopped, whatever it does until then. Other requests are served meanwhile.
 func TestEngine_EndlessExpressions(t *testing.T) { //nolint:paralleltest // it measures time and memory
-	s := harness.Library(t, dbtest.SQLite(t))
+	s := harness.Library(t, dbtest.SQLite(t), "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken)
+	inFlight := func() float64 {
+		metrics, _ := harness.Scrape(t, s.URL, harness.MetricsToken)
+		return metrics["dragoman_http_requests_in_flight"] - 1 // without the scrape
+	}
 	for _, how := range []string{"forever", "endless", "deep"} {
 		var before, after runtime.MemStats
 		runtime.GC()
@@ -644,14 +677,26 @@ func TestEngine_EndlessExpressions(t *testing.T) { //nolint:paralleltest // it m
 				}
 			})
 		}
-		time.Sleep(50 * time.Millisecond)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			all.Wait()
+		}()
+	started:
+		for inFlight() < 1 {
+			select {
+			case <-ended:
+				break started
+			default:
+			}
+		}
 		for range 5 {
 			began := time.Now()
 			if r := s.Ask(t, "GET /motto", ""); r.Status != 200 || time.Since(began) > 2*time.Second {
 				t.Errorf("%s: beside it %d after %v", how, r.Status, time.Since(began))
 			}
 		}
-		all.Wait()
+		<-ended
 		runtime.ReadMemStats(&after)
 		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 1500 {
 			t.Errorf("%s takes %d MiB", how, used)
