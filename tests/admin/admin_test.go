@@ -75,57 +75,93 @@ func TestAdmin_UpdateUser(t *testing.T) {
 		s := harness.Start(t, dsn)
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
 		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "username", "bob"))
-		update := func(want string, fields ...any) *harness.Answer {
+		update := func(t *testing.T, want string, fields ...any) *harness.Answer {
 			t.Helper()
 			return s.Expect(t, want, root.Access, harness.UpdateUserDoc, harness.InputOf(append(fields, "id", ada.ID)...))
 		}
-		get := func(part string) any {
-			return s.Expect(t, "", ada.Access, userDoc, map[string]any{"id": ada.ID}).At("user", part)
+		requireUser := func(t *testing.T, want map[string]any) {
+			t.Helper()
+			a := s.Expect(t, "", ada.Access, userDoc, map[string]any{"id": ada.ID})
+			for field, value := range want {
+				if got := a.At("user", field); fmt.Sprint(got) != fmt.Sprint(value) {
+					t.Errorf("%s is %v, want %v", field, got, value)
+				}
+			}
 		}
-		update("", "email", "Ada@New.example", "username", "ada.l", "name", "Ada", "metadata", map[string]any{"a": "b"})
-		if get("email") != "Ada@New.example" || get("emailVerified") != true || get("username") != "ada.l" || get("name") != "Ada" ||
-			fmt.Sprint(get("metadata")) != "map[a:b]" {
-			t.Error(s.GraphQL(t, ada.Access, userDoc, map[string]any{"id": ada.ID}).Raw)
-		}
+		metadata := map[string]any{"a": "b"}
+		t.Run("every field is set, and the address counts as verified", func(t *testing.T) {
+			update(t, "", "email", "Ada@New.example", "username", "ada.l", "name", "Ada", "metadata", metadata)
+			requireUser(t, map[string]any{
+				"email": "Ada@New.example", "emailVerified": true, "username": "ada.l", "name": "Ada", "metadata": metadata,
+			})
+		})
 		s.Clock.Add(1e9)
-		update("") // nothing at all
-		update("", "name", nil, "username", nil)
-		if get("name") != nil || get("username") != nil || get("email") != "Ada@New.example" || fmt.Sprint(get("metadata")) != "map[a:b]" {
-			t.Error("cleared too much or too little")
-		}
-		update("", "metadata", nil)
-		if get("metadata") != nil {
-			t.Error("metadata stays")
-		}
-		if s.Login(t, "ada@new.example", harness.GoodPass).Code() != "" || s.Login(t, "ada@example.com", harness.GoodPass).Code() != "INVALID_CREDENTIALS" {
-			t.Error("sign-in does not follow the address")
-		}
-		for field, value := range map[string]any{"email": nil, "active": nil, "role": nil} {
-			if a := update("INVALID_INPUT", field, value); !strings.Contains(a.Raw, `["input","`+field+`"]`) {
-				t.Error(a.Raw)
+		t.Run("a change without fields is accepted", func(t *testing.T) { update(t, "") })
+		t.Run("null clears the field, and no other", func(t *testing.T) {
+			update(t, "", "name", nil, "username", nil)
+			requireUser(t, map[string]any{"name": nil, "username": nil, "email": "Ada@New.example", "metadata": metadata})
+			update(t, "", "metadata", nil)
+			requireUser(t, map[string]any{"metadata": nil})
+		})
+		t.Run("only the new address signs in", func(t *testing.T) {
+			if a := s.Login(t, "ada@new.example", harness.GoodPass); a.Code() != "" {
+				t.Errorf("the new address: %s", a.Raw)
 			}
-		}
-		update("ALREADY_EXISTS", "email", "BOB@example.com")
-		if a := update("ALREADY_EXISTS", "username", "Bob", "name", "changed too"); !strings.Contains(a.Raw, `["input","username"]`) || get("name") != nil {
-			t.Errorf("half of a change: %s", a.Raw)
-		}
-		update("", "email", "ADA@new.example") // one's own
-		update("", "active", false)
-		if s.Is(t, ada.Access, ada) || s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
-			t.Error("a suspended account goes on")
-		}
-		update("", "active", true, "role", "admin")
-		again := s.Login(t, "ada@new.example", harness.GoodPass).Text("login", "tokens", "accessToken")
-		s.Expect(t, "", again, harness.UsersDoc, nil)
-		for _, absent := range []string{db.NewUserID().String(), "", "nonsense", ada.Session, strings.ToUpper(ada.ID)} {
-			s.Expect(t, "NOT_FOUND", root.Access, harness.UpdateUserDoc, harness.InputOf("id", absent, "name", "x"))
-			s.Expect(t, "NOT_FOUND", root.Access, harness.SuspendDoc, harness.InputOf("id", absent))
-			s.Expect(t, "NOT_FOUND", root.Access, harness.ReactivateDoc, harness.InputOf("id", absent))
-			s.Expect(t, "NOT_FOUND", root.Access, harness.DeleteUserDoc, harness.InputOf("id", absent))
-			s.Expect(t, "NOT_FOUND", root.Access, harness.EndUserDoc, harness.InputOf("id", absent))
-			if a := s.Expect(t, "", root.Access, userDoc, map[string]any{"id": absent}); a.At("user") != nil {
-				t.Error(a.Raw)
+			if a := s.Login(t, "ada@example.com", harness.GoodPass); a.Code() != "INVALID_CREDENTIALS" {
+				t.Errorf("the old address: %s", a.Raw)
 			}
+		})
+		for _, field := range []string{"email", "active", "role"} {
+			t.Run("null is invalid for "+field, func(t *testing.T) {
+				if a := update(t, "INVALID_INPUT", field, nil); !strings.Contains(a.Raw, `["input","`+field+`"]`) {
+					t.Errorf("the error names another field: %s", a.Raw)
+				}
+			})
+		}
+		t.Run("a taken address or username changes nothing", func(t *testing.T) {
+			update(t, "ALREADY_EXISTS", "email", "BOB@example.com")
+			if a := update(t, "ALREADY_EXISTS", "username", "Bob", "name", "changed too"); !strings.Contains(a.Raw, `["input","username"]`) {
+				t.Errorf("the error names another field: %s", a.Raw)
+			}
+			requireUser(t, map[string]any{"name": nil})
+		})
+		t.Run("the own address in another case is not taken", func(t *testing.T) { update(t, "", "email", "ADA@new.example") })
+		t.Run("a suspended account has no sessions", func(t *testing.T) {
+			update(t, "", "active", false)
+			if s.Is(t, ada.Access, ada) {
+				t.Error("the access token still works")
+			}
+			if a := s.Refresh(t, ada.Refresh); a.Code() != "INVALID_TOKEN" {
+				t.Errorf("the refresh token: %s", a.Raw)
+			}
+		})
+		t.Run("the new role counts at the next sign-in", func(t *testing.T) {
+			update(t, "", "active", true, "role", "admin")
+			access := s.Login(t, "ada@new.example", harness.GoodPass).Text("login", "tokens", "accessToken")
+			s.Expect(t, "", access, harness.UsersDoc, nil)
+		})
+	})
+}
+
+// An id that no account has is NOT_FOUND in every mutation, and null in the query.
+func TestAdmin_UnknownUser(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
+		for name, id := range map[string]string{
+			"unused": db.NewUserID().String(), "empty": "", "malformed": "nonsense", "a session": ada.Session, "upper case": strings.ToUpper(ada.ID),
+		} {
+			t.Run(name, func(t *testing.T) {
+				s.Expect(t, "NOT_FOUND", root.Access, harness.UpdateUserDoc, harness.InputOf("id", id, "name", "x"))
+				s.Expect(t, "NOT_FOUND", root.Access, harness.SuspendDoc, harness.InputOf("id", id))
+				s.Expect(t, "NOT_FOUND", root.Access, harness.ReactivateDoc, harness.InputOf("id", id))
+				s.Expect(t, "NOT_FOUND", root.Access, harness.DeleteUserDoc, harness.InputOf("id", id))
+				s.Expect(t, "NOT_FOUND", root.Access, harness.EndUserDoc, harness.InputOf("id", id))
+				if a := s.Expect(t, "", root.Access, userDoc, map[string]any{"id": id}); a.At("user") != nil {
+					t.Errorf("user is not null: %s", a.Raw)
+				}
+			})
 		}
 	})
 }

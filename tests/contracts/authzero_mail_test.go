@@ -312,7 +312,7 @@ func TestOT13_ZeroLinks(t *testing.T) {
 		s := harness.Start(t, dsn)
 		z := zero(t, s, zeroMail)
 		token := s.Letter(t, zeroMail, db.MailVerifyEmail).Token
-		looksOnly(t, s, "/identity/email_verification"+verification(zeroMail, token), "verify-email#token="+token, true)
+		lookAtLink(t, s, "/identity/email_verification"+verification(zeroMail, token), "verify-email#token="+token, true)
 		for _, path := range []string{"/identity/email_verification/edit?sid=", "/identity/email_verification?sid="} { // no mail has these: a button
 			r := s.REST(t, "GET "+path+token, "", "Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")
 			if r.Status != http.StatusOK || !strings.Contains(r.Body, `<form method="post" action="`+path+token+`&amp;_confirm=1"`) {
@@ -328,7 +328,7 @@ func TestOT13_ZeroLinks(t *testing.T) {
 		}
 		s.REST(t, "POST /identity/password_reset", `{"email":"`+zeroMail+`"}`).Empty(t)
 		token = s.Letter(t, zeroMail, db.MailResetPassword).Token
-		looksOnly(t, s, "/identity/password_reset/edit?sid="+token, "reset-password#token="+token, false)
+		lookAtLink(t, s, "/identity/password_reset/edit?sid="+token, "reset-password#token="+token, false)
 		s.REST(t, "PUT /identity/password_reset", newPasswordBody(token)).Matched(t, http.StatusOK,
 			strings.Replace(fmt.Sprintf(harness.UserTemplate, zeroMail), `"verified":false`, `"verified":true`, 1))
 	})

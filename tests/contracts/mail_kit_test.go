@@ -62,36 +62,42 @@ func notTokens(good string) []string {
 	}
 }
 
-// looksOnly sends to the link of a mail all that must use nothing up. page is where a browser is led; changes says whether the
-// link does anything for a program.
-func looksOnly(t testing.TB, i *harness.Instance, path, page string, changes bool) {
+// lookAtLink requests the link of a mail in every way that must not redeem its token. page is where a browser is sent.
+// changes says whether a program's GET redeems the token: a route that only reads does not reject other sites.
+func lookAtLink(t testing.TB, i *harness.Instance, path, page string, changes bool) {
 	t.Helper()
-	for name, header := range map[string][]string{
-		"a navigation":                 {"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "none"},
-		"a navigation from a mail":     {"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"},
-		"an old browser":               {"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "X-Forwarded-Host", "evil.example"},
-		"a prefetch":                   {"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"},
-		"a prefetch of older browsers": {"Purpose", "prefetch"},
-		"HEAD":                         nil,
-		"HEAD of a browser":            {"Accept", "text/html"},
-		"an image":                     {"Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "cross-site"},
-		"another site":                 {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "cross-site"},
-		"another origin":               {"Origin", "https://evil.example"},
+	type want struct {
+		status      int
+		location    string
+		onlyChanges bool
+	}
+	toPage := want{status: http.StatusSeeOther, location: i.App.PublicURL + "/account/" + page}
+	forbidden := want{status: http.StatusForbidden, onlyChanges: true}
+	notAllowed := want{status: http.StatusMethodNotAllowed, onlyChanges: true}
+	navigation := []string{"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate"}
+	for _, c := range []struct {
+		name, method string
+		header       []string
+		want         want
+	}{
+		{"a navigation", "GET", append(navigation, "Sec-Fetch-Site", "none"), toPage},
+		{"a navigation from a mail", "GET", append(navigation, "Sec-Fetch-Site", "cross-site"), toPage},
+		{"an old browser", "GET", []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "X-Forwarded-Host", "evil.example"}, toPage},
+		{"a prefetch", "GET", []string{"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"}, toPage},
+		{"a prefetch of older browsers", "GET", []string{"Purpose", "prefetch"}, toPage},
+		{"HEAD", "HEAD", nil, notAllowed},
+		{"HEAD of a browser", "HEAD", []string{"Accept", "text/html"}, notAllowed},
+		{"an image", "GET", []string{"Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "cross-site"}, forbidden},
+		{"another site", "GET", []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "cross-site"}, forbidden},
+		{"another origin", "GET", []string{"Origin", "https://evil.example"}, forbidden},
 	} {
-		method, location, status := "GET ", i.App.PublicURL+"/account/"+page, http.StatusSeeOther
-		switch {
-		case strings.HasPrefix(name, "HEAD"):
-			method, location, status = "HEAD ", "", http.StatusMethodNotAllowed
-		case !strings.Contains(name, "navigation") && !strings.Contains(name, "browser") && !strings.Contains(name, "prefetch"):
-			location, status = "", http.StatusForbidden
+		if c.want.onlyChanges && !changes {
+			continue
 		}
-		if !changes && location == "" {
-			continue // a GET that only reads is not refused for what it is
-		}
-		r, err := i.Call(method+path, "", header...)
-		if err != nil || r.Status != status || r.Header.Get("Location") != location || r.Header.Get("Set-Cookie") != "" ||
+		r, err := i.Call(c.method+" "+path, "", c.header...)
+		if err != nil || r.Status != c.want.status || r.Header.Get("Location") != c.want.location || r.Header.Get("Set-Cookie") != "" ||
 			r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s of %s: %d %v %v, want %d %q", name, path, r.Status, r.Header, err, status, location)
+			t.Errorf("%s of %s: %d %v %v, want %d %q", c.name, path, r.Status, r.Header, err, c.want.status, c.want.location)
 		}
 	}
 }

@@ -133,7 +133,7 @@ func TestOT13_ServiceLinks(t *testing.T) {
 		} {
 			s.REST(t, "POST "+one.ask, `{"email":"example@mail.com"}`)
 			token := s.Letter(t, harness.ServiceMail, one.kind).Token
-			looksOnly(t, s, one.route+token, one.page+"#token="+token, one.changes)
+			lookAtLink(t, s, one.route+token, one.page+"#token="+token, one.changes)
 			if r, _ := s.Jar(t, "GET "+one.route+token, "", "Accept", "application/json", "Sec-Fetch-Mode", "cors"); r.Status != http.StatusOK {
 				t.Errorf("and then a program gets %d %s", r.Status, r.Body)
 			}

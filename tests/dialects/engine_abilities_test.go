@@ -43,11 +43,11 @@ func TestEngine_WordsOfBadInput(t *testing.T) {
 		`[]`:                      `{"at":[],"kind":null,"problem":"not-object","sent":true}`,
 		`{`:                       `{"at":[],"kind":null,"problem":"syntax","sent":true}`,
 	} {
-		s.Ask(t, "POST /own/things", body).Is(t, http.StatusBadRequest, want)
+		s.Ask(t, "POST /own/things", body).WantExactly(t, http.StatusBadRequest, want)
 	}
-	s.Ask(t, "DELETE /own/things", "").Is(t, 200, `{"sent":false}`)
-	s.Ask(t, "DELETE /own/things", "anything").Is(t, 200, `{"sent":true}`)
-	s.Ask(t, "GET /own/nothing", "{}").Is(t, 404, `{"at":[],"kind":null,"problem":null,"sent":false}`) // nobody read it
+	s.Ask(t, "DELETE /own/things", "").WantExactly(t, 200, `{"sent":false}`)
+	s.Ask(t, "DELETE /own/things", "anything").WantExactly(t, 200, `{"sent":true}`)
+	s.Ask(t, "GET /own/nothing", "{}").WantExactly(t, 404, `{"at":[],"kind":null,"problem":null,"sent":false}`) // nobody read it
 }
 
 // A cookie with expires says its end twice, by the clock of the server; the date of one that is cleared is over.

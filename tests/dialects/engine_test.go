@@ -33,48 +33,77 @@ func speak(t *testing.T, dsn, text string, env ...string) *harness.Instance {
 	return harness.Start(t, dsn, append([]string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_DIALECTS=own"}, env...)...)
 }
 
-// Bytes, order, headers and the forms of answers.
+// An answer has the bytes, the order, the headers and the form that the file gives it.
 func TestEngine_Answers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Library(t, dsn)
-		r := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`","name":"A <b> & \"c\" é"}}`)
-		number := regexp.MustCompile(`"number":([1-9]\d*)`).FindString(r.Body)
-		since := regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`).FindString(r.Body)
-		r.Is(t, 201, `{"zip":null,`+number+`,"email":"reader@example.com","name":"A <b> & \"c\" é","since":`+since+`,"a":{"z":1,"b":[true,1.5,"x"]}}`)
-		if since == "" || `"number":`+r.Header.Get("X-Reader") != number || r.Header.Get("Content-Length") != fmt.Sprint(len(r.Body)) {
-			t.Errorf("headers %v", r.Header)
+		reader := func(email, more string) string {
+			return fmt.Sprintf(`{"reader":{"email":%q,"password":%q%s}}`, email, harness.ReaderPass, more)
 		}
-		s.Ask(t, "POST /v2/desk/readers", `{"reader":{"email":"b@example.com","password":"`+harness.ReaderPass+`"}}`).
-			Matched(t, 201, `{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
-
-		again := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`"}}`)
-		if again.Is(t, 409, ""); again.Header.Get("Content-Type") != "" {
-			t.Errorf("an empty answer has a type: %v", again.Header)
+		requireHeader := func(t *testing.T, r harness.Reply, name, want string) {
+			t.Helper()
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", r.Asked, name, got, want)
+			}
 		}
-		wrong := s.Ask(t, "POST /desk/cards", `{"email":"`+harness.CardHolder+`","password":"no no no no"}`)
-		if wrong.Is(t, 401, "no such reader\n"); wrong.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
-			t.Errorf("a text has another type: %v", wrong.Header)
-		}
-		pot := s.Ask(t, "POST /desk/readers", `{"reader":{"email":"x@example.com","password":"`+harness.ReaderPass+`"}}`, "X-Teapot", "yes")
-		if pot.Is(t, 418, "short and stout\n"); pot.Header.Get("X-Kind") != "pot" {
-			t.Errorf("the headers of a check: %v", pot.Header)
-		}
-		nobody := s.Ask(t, "GET /desk/me", "")
-		if nobody.Refused(t, 401, "UNAUTHENTICATED"); nobody.Header.Get("Www-Authenticate") != "Card" {
-			t.Errorf("the headers of a row: %v", nobody.Header)
-		}
-		nobody.Is(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
-		s.Ask(t, "GET /motto", "").Is(t, 200, "Quiet please.\n")
-		stamp := s.Ask(t, "POST /desk/stamp", "ink=blue%0D%0AX-Evil:1", "Content-Type", harness.FormType)
-		if stamp.Is(t, 202, ""); stamp.Header.Get("X-Stamp") != "blueX-Evil:1" || stamp.Header.Get("X-Evil") != "" || stamp.Header.Get("X-Plain") != "1" {
-			t.Errorf("headers %v", stamp.Header)
-		}
-		s.Ask(t, "GET /desk/status?code=299", "").Is(t, 299, `{"now":299}`)
-		s.Ask(t, "GET /desk/status?code=99", "").Refused(t, 500, "INTERNAL_SERVER_ERROR")
-		if r := s.Ask(t, "GET /desk/status?code=204", ""); r.Status != 204 || r.Body != "" || r.Header.Get("Content-Length") != "" || r.Header.Get("Content-Type") != "" {
-			t.Errorf("a computed 204: %d %q %v", r.Status, r.Body, r.Header)
-		}
+		t.Run("a body keeps the order of the file and escapes only what JSON must", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, `,"name":"A <b> & \"c\" é"`))
+			number := regexp.MustCompile(`"number":([1-9]\d*)`).FindStringSubmatch(r.Body)
+			since := regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`).FindString(r.Body)
+			if number == nil || since == "" {
+				t.Fatalf("no number or no timestamp: %s", r.Body)
+			}
+			r.WantExactly(t, 201, `{"zip":null,`+
+				`"number":`+number[1]+`,`+
+				`"email":"reader@example.com",`+
+				`"name":"A <b> & \"c\" é",`+
+				`"since":`+since+`,`+
+				`"a":{"z":1,"b":[true,1.5,"x"]}}`)
+			requireHeader(t, r, "X-Reader", number[1])
+			requireHeader(t, r, "Content-Length", fmt.Sprint(len(r.Body)))
+		})
+		t.Run("a value that is absent leaves its name out, on every mount", func(t *testing.T) {
+			s.Ask(t, "POST /v2/desk/readers", reader("b@example.com", "")).
+				Matched(t, 201, `{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
+		})
+		t.Run("an empty answer has no type", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, ""))
+			r.WantExactly(t, 409, "")
+			requireHeader(t, r, "Content-Type", "")
+		})
+		t.Run("a text is plain text", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/cards", `{"email":"`+harness.CardHolder+`","password":"no no no no"}`)
+			r.WantExactly(t, 401, "no such reader\n")
+			requireHeader(t, r, "Content-Type", "text/plain; charset=utf-8")
+			s.Ask(t, "GET /motto", "").WantExactly(t, 200, "Quiet please.\n")
+		})
+		t.Run("a check has headers", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/readers", reader("x@example.com", ""), "X-Teapot", "yes")
+			r.WantExactly(t, 418, "short and stout\n")
+			requireHeader(t, r, "X-Kind", "pot")
+		})
+		t.Run("a row of errors has headers", func(t *testing.T) {
+			r := s.Ask(t, "GET /desk/me", "")
+			r.WantError(t, 401, "UNAUTHENTICATED")
+			r.WantExactly(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
+			requireHeader(t, r, "Www-Authenticate", "Card")
+		})
+		t.Run("a header cannot be split", func(t *testing.T) {
+			r := s.Ask(t, "POST /desk/stamp", "ink=blue%0D%0AX-Evil:1", "Content-Type", harness.FormType)
+			r.WantExactly(t, 202, "")
+			requireHeader(t, r, "X-Stamp", "blueX-Evil:1")
+			requireHeader(t, r, "X-Evil", "")
+			requireHeader(t, r, "X-Plain", "1")
+		})
+		t.Run("a status is computed", func(t *testing.T) {
+			s.Ask(t, "GET /desk/status?code=299", "").WantExactly(t, 299, `{"now":299}`)
+			s.Ask(t, "GET /desk/status?code=99", "").WantError(t, 500, "INTERNAL_SERVER_ERROR")
+			r := s.Ask(t, "GET /desk/status?code=204", "")
+			r.WantExactly(t, 204, "")
+			requireHeader(t, r, "Content-Length", "")
+			requireHeader(t, r, "Content-Type", "")
+		})
 	})
 }
 
@@ -91,32 +120,32 @@ func TestEngine_Refusals(t *testing.T) {
 			{`{"reader":{"email":"x"}}`, `{"ok":false,"errors":{"email":["is no address"],"password":["is empty"]}}`},
 			{`{"reader":{"email":"x@example.com","password":" "}}`, `{"ok":false,"errors":{"password":["is empty"]}}`},
 		} {
-			s.Ask(t, "POST /desk/readers", x.body).Is(t, 400, x.want)
+			s.Ask(t, "POST /desk/readers", x.body).WantExactly(t, 400, x.want)
 		}
-		s.Ask(t, "POST /desk/readers", `{"reader":{"age":4}}`).Is(t, 403, `{"ok":false,"status":403,"code":"FORBIDDEN","why":"check","text":"Come back in 2 years."}`)
+		s.Ask(t, "POST /desk/readers", `{"reader":{"age":4}}`).WantExactly(t, 403, `{"ok":false,"status":403,"code":"FORBIDDEN","why":"check","text":"Come back in 2 years."}`)
 		s.Ask(t, "POST /desk/readers", `{"reader":{"email":7}}`).
-			Is(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"type","text":"reader.email must be of type string.","name":"email"}`)
+			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"type","text":"reader.email must be of type string.","name":"email"}`)
 		s.Ask(t, "POST /desk/cards", `{"email":"x@example.com"}`).
-			Is(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"missing","text":"password is required.","name":"password"}`)
+			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"missing","text":"password is required.","name":"password"}`)
 		for _, body := range []string{`{"reader":7}`, `{"reader":"x"}`, `{"reader":[]}`, `{"reader":[{"email":"x"}]}`, `{"reader":true}`} {
-			s.Ask(t, "POST /desk/readers", body).Refused(t, 422, "BAD_USER_INPUT")
+			s.Ask(t, "POST /desk/readers", body).WantError(t, 422, "BAD_USER_INPUT")
 		}
 		login := func(days string) string {
 			return `{"email":"` + harness.CardHolder + `","password":"` + harness.ReaderPass + `","days":` + days + `}`
 		}
-		s.Ask(t, "POST /desk/cards", login("0")).Is(t, 202, "the card of no day")
-		s.Ask(t, "POST /desk/cards", login("13")).Refused(t, 403, "FORBIDDEN") // has a text, though nobody wrote one
-		s.Ask(t, "GET /desk/loans/99", "", me...).Is(t, 410, `{"gone":99}`)
-		s.Ask(t, "DELETE /desk/loans/99", "", me...).Refused(t, 404, "NOT_FOUND")
+		s.Ask(t, "POST /desk/cards", login("0")).WantExactly(t, 202, "the card of no day")
+		s.Ask(t, "POST /desk/cards", login("13")).WantError(t, 403, "FORBIDDEN") // has a text, though nobody wrote one
+		s.Ask(t, "GET /desk/loans/99", "", me...).WantExactly(t, 410, `{"gone":99}`)
+		s.Ask(t, "DELETE /desk/loans/99", "", me...).WantError(t, 404, "NOT_FOUND")
 		for _, number := range []string{"x", "-1", "01", "1.0", "99999999999999999999", "%31x", "1%20", "+1"} {
 			if r := s.Ask(t, "DELETE /desk/loans/"+number, "", me...); r.Status != 404 || r.Header.Get("Allow") != "" {
 				t.Errorf("%s: %d %s", number, r.Status, r.Body)
 			}
 		}
 		lost := s.Ask(t, "GET /desk/nowhere", "")
-		lost.Is(t, 404, `{"ok":false,"status":404,"code":"UNKNOWN_ROUTE","text":"No such desk."}`)
+		lost.WantExactly(t, 404, `{"ok":false,"status":404,"code":"UNKNOWN_ROUTE","text":"No such desk."}`)
 		for _, path := range []string{"/desk", "/desk/", "/v2/desk/x/y", "/desk/me/", "/desk//me", "/desk/./me", "/desk/%6de"} {
-			s.Ask(t, "GET "+path, "").Is(t, 404, lost.Body)
+			s.Ask(t, "GET "+path, "").WantExactly(t, 404, lost.Body)
 		}
 		if r := s.Ask(t, "GET /v2/deskx", ""); r.Status != 404 || strings.Contains(r.Body, "ok") {
 			t.Errorf("outside: %d %s", r.Status, r.Body)
@@ -128,7 +157,7 @@ func TestEngine_Refusals(t *testing.T) {
 			if r := s.Ask(t, route, ""); r.Status != 405 || r.Header.Get("Allow") != allow {
 				t.Errorf("%s: %d %q, want 405 %q", route, r.Status, r.Header.Get("Allow"), allow)
 			} else if !strings.HasPrefix(route, "HEAD") {
-				r.Refused(t, 405, "METHOD_NOT_ALLOWED")
+				r.WantError(t, 405, "METHOD_NOT_ALLOWED")
 			}
 		}
 	})
@@ -254,12 +283,12 @@ func TestHT10_EngineBodies(t *testing.T) {
 		if r := s.Ask(t, echo, `{}`, "Content-Type", media); r.Status != status {
 			t.Errorf("%q: %d %s, want %d", media, r.Status, r.Body, status)
 		} else if status == 415 {
-			r.Refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")
+			r.WantError(t, 415, "UNSUPPORTED_MEDIA_TYPE")
 		}
 	}
-	s.Ask(t, echo, `{}`, "Content-Encoding", "gzip").Refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")
-	s.Ask(t, "POST /desk/stamp", `{}`).Refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")
-	s.Ask(t, "POST /desk/readers", `a=b`, "Content-Type", harness.FormType).Refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")
+	s.Ask(t, echo, `{}`, "Content-Encoding", "gzip").WantError(t, 415, "UNSUPPORTED_MEDIA_TYPE")
+	s.Ask(t, "POST /desk/stamp", `{}`).WantError(t, 415, "UNSUPPORTED_MEDIA_TYPE")
+	s.Ask(t, "POST /desk/readers", `a=b`, "Content-Type", harness.FormType).WantError(t, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 	const limit = 64 << 10
 	full := `{"what":"` + strings.Repeat("x", limit-11) + `"}`
@@ -285,7 +314,7 @@ func TestHT10_EngineBodies(t *testing.T) {
 			}
 			text, _ := io.ReadAll(res.Body)
 			res.Body.Close()
-			harness.Reply{Asked: fmt.Sprint(route, ", chunked ", chunked), Status: res.StatusCode, Header: res.Header, Body: string(text)}.Refused(t, 413, "BODY_TOO_LARGE")
+			harness.Reply{Asked: fmt.Sprint(route, ", chunked ", chunked), Status: res.StatusCode, Header: res.Header, Body: string(text)}.WantError(t, 413, "BODY_TOO_LARGE")
 		}
 	}
 }
@@ -345,7 +374,7 @@ func TestHT05_EngineCredentials(t *testing.T) {
 			"the same twice": {"Authorization", "Bearer " + a.Session, "Cookie", "card=" + a.Session},
 			"another cookie": {"Cookie", "x=y; card=" + a.Session + "; hint=seen"}, "an empty header": {"Authorization", "", "X-Card", a.Session},
 		} {
-			s.Ask(t, "GET /desk/me", "", header...).Is(t, 200, `{"email":"reader@example.com","name":null}`)
+			s.Ask(t, "GET /desk/me", "", header...).WantExactly(t, 200, `{"email":"reader@example.com","name":null}`)
 			_ = name
 		}
 		for name, header := range map[string][]string{
@@ -469,12 +498,12 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 			t.Errorf("the button: %d %v %s", r.Status, r.Header, r.Body)
 		}
 		c = s.NewCard(t)
-		s.Ask(t, "GET /desk/leave?why=x", "", harness.Bearer(c.Token)...).Is(t, 200, `{"left":true,"by":"x","params":{"why":"x"}}`)
+		s.Ask(t, "GET /desk/leave?why=x", "", harness.Bearer(c.Token)...).WantExactly(t, 200, `{"left":true,"by":"x","params":{"why":"x"}}`)
 		if s.Alive(t, c.Token) {
 			t.Error("a program did not get it done")
 		}
 		c = s.NewCard(t)
-		s.Ask(t, "GET /desk/leave", "", append(harness.Bearer(c.Token), "Sec-Fetch-Mode", "cors", "Accept", "*/*")...).Is(t, 200, `{"left":true,"by":null,"params":{}}`)
+		s.Ask(t, "GET /desk/leave", "", append(harness.Bearer(c.Token), "Sec-Fetch-Mode", "cors", "Accept", "*/*")...).WantExactly(t, 200, `{"left":true,"by":null,"params":{}}`)
 		if r := s.Ask(t, "POST /desk/leave?_confirm=1", "", append(harness.Bearer("garbage"), "Sec-Fetch-Site", "same-origin")...); r.Status != 401 || !strings.Contains(r.Body, "Show your card.") || !strings.Contains(r.Body, "did not work") {
 			t.Errorf("a button that does not work: %d %s", r.Status, r.Body)
 		}
@@ -534,7 +563,7 @@ func TestEngine_Redirects(t *testing.T) {
 		case !fine && location != "":
 			t.Errorf("%s: %d %q", target, r.Status, location)
 		case !fine:
-			r.Refused(t, 500, "INTERNAL_SERVER_ERROR")
+			r.WantError(t, 500, "INTERNAL_SERVER_ERROR")
 		}
 	}
 	if log := s.Logged.String(); strings.Contains(log, "evil.example") || !strings.Contains(log, "rest/testdata/library-card.yaml:") {
@@ -611,7 +640,7 @@ func TestEngine_FailingExpressions(t *testing.T) {
 		line := 1 + slices.IndexFunc(text, func(l string) bool { return strings.Contains(l, marked) })
 		known := len(errorLines(s))
 		r := s.Ask(t, "POST /desk/spoil", `{"how":"`+how+`","secret":"`+canary+`"}`)
-		r.Is(t, 500, `{"ok":false,"status":500,"code":"INTERNAL_SERVER_ERROR","text":"Something went wrong on our side."}`)
+		r.WantExactly(t, 500, `{"ok":false,"status":500,"code":"INTERNAL_SERVER_ERROR","text":"Something went wrong on our side."}`)
 		lines := errorLines(s)[known:]
 		if len(lines) != 1 {
 			t.Fatalf("%s: %d lines: %v", how, len(lines), lines)
@@ -627,9 +656,13 @@ func TestEngine_FailingExpressions(t *testing.T) {
 	}
 }
 
-// An expression without end is ended, whatever it does until then, and other requests do not notice.
+// An expression that does not end is stopped, whatever it does until then. Other requests are served meanwhile.
 func TestEngine_EndlessExpressions(t *testing.T) { //nolint:paralleltest // it measures time and memory
-	s := harness.Library(t, dbtest.SQLite(t))
+	s := harness.Library(t, dbtest.SQLite(t), "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken)
+	inFlight := func() float64 {
+		metrics, _ := harness.Scrape(t, s.URL, harness.MetricsToken)
+		return metrics["dragoman_http_requests_in_flight"] - 1 // without the scrape
+	}
 	for _, how := range []string{"forever", "endless", "deep"} {
 		var before, after runtime.MemStats
 		runtime.GC()
@@ -644,14 +677,26 @@ func TestEngine_EndlessExpressions(t *testing.T) { //nolint:paralleltest // it m
 				}
 			})
 		}
-		time.Sleep(50 * time.Millisecond)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			all.Wait()
+		}()
+	started:
+		for inFlight() < 1 {
+			select {
+			case <-ended:
+				break started
+			default:
+			}
+		}
 		for range 5 {
 			began := time.Now()
 			if r := s.Ask(t, "GET /motto", ""); r.Status != 200 || time.Since(began) > 2*time.Second {
 				t.Errorf("%s: beside it %d after %v", how, r.Status, time.Since(began))
 			}
 		}
-		all.Wait()
+		<-ended
 		runtime.ReadMemStats(&after)
 		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 1500 {
 			t.Errorf("%s takes %d MiB", how, used)
@@ -682,10 +727,10 @@ routes:
     checks: [{when: .params.x, error: CONFLICT}]
     body: 1
 `)
-	s.Ask(t, "GET /own/a?x=1", "").Is(t, 200, `{"n":1}`)
+	s.Ask(t, "GET /own/a?x=1", "").WantExactly(t, 200, `{"n":1}`)
 	for _, path := range []string{"/own/a?x=" + canary, "/own/b?x=" + canary} {
 		r := s.Ask(t, "GET "+path, "")
-		if r.Is(t, 500, `{"error":"Something went wrong on our side."}`); r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		if r.WantExactly(t, 500, `{"error":"Something went wrong on our side."}`); r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%s: %v", path, r.Header)
 		}
 	}

@@ -144,7 +144,7 @@ func TestHT11_DialectJSON(t *testing.T) {
 			for name, body := range broken(p.good, p.fields[0]) {
 				r := w.send(p.route, body, p.head(ada.Access)...)
 				if r.Status != http.StatusBadRequest {
-					t.Errorf("%s: %s", p.route, name)
+					t.Errorf("%s with %s: status %d, want 400", p.route, name, r.Status)
 				}
 				r.Refuses(t, http.StatusBadRequest)
 			}

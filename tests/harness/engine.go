@@ -33,16 +33,16 @@ func (i *Instance) Ask(t testing.TB, route, body string, header ...string) Reply
 	return r
 }
 
-// Is demands a status and a body, byte for byte.
-func (r Reply) Is(t testing.TB, status int, body string) {
+// WantExactly requires the status and the body, byte for byte.
+func (r Reply) WantExactly(t testing.TB, status int, body string) {
 	t.Helper()
 	if r.Status != status || r.Body != body {
 		t.Errorf("%s: %d %q, want %d %q", r.Asked, r.Status, r.Body, status, body)
 	}
 }
 
-// Refused demands a refusal in the form of the library.
-func (r Reply) Refused(t testing.TB, status int, code string) {
+// WantError requires an error in the form of the library dialect.
+func (r Reply) WantError(t testing.TB, status int, code string) {
 	t.Helper()
 	begins := fmt.Sprintf(`{"ok":false,"status":%d,"code":%q,`, status, code)
 	if r.Status != status || !strings.HasPrefix(r.Body, begins) || strings.Contains(r.Body, `"text":""`) ||

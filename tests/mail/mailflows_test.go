@@ -43,24 +43,44 @@ func TestMail_Reset(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		i := harness.Start(t, dsn)
 		ada := i.Register(t, "ada@example.com")
-		l := i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", "short")), "PASSWORD_TOO_WEAK")
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", "ada@example.com1")), "PASSWORD_TOO_WEAK") // PW-08
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", "password123")), "PASSWORD_BREACHED")      // PW-06
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", strings.Repeat("x", 2000))), "INVALID_INPUT")
-		a := harness.Fine(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
-		if a.Text("resetPassword", "user", "id") != ada.ID || a.At("resetPassword", "user", "emailVerified") != true ||
-			a.At("resetPassword", "tokens") != nil || a.At("resetPassword", "session") != nil {
-			t.Errorf("OT-09: %s", a.Raw)
+		token := i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword).Token
+		reset := func(t *testing.T, password string) *harness.Answer {
+			t.Helper()
+			return i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", token, "newPassword", password))
 		}
-		if i.Is(t, ada.Access, ada) {
-			t.Error("SE-08: the session lives")
+		for _, rejected := range []struct{ name, password, code string }{
+			{"short", "short", "PASSWORD_TOO_WEAK"},
+			{"PW-08 the email address", "ada@example.com1", "PASSWORD_TOO_WEAK"},
+			{"PW-06 common", "password123", "PASSWORD_BREACHED"},
+			{"too long", strings.Repeat("x", 2000), "INVALID_INPUT"},
+		} {
+			t.Run("rejected password: "+rejected.name, func(t *testing.T) {
+				harness.RefusedWith(t, reset(t, rejected.password), rejected.code)
+			})
 		}
-		harness.RefusedWith(t, i.Refresh(t, ada.Refresh), "INVALID_TOKEN")
-		harness.RefusedWith(t, i.Login(t, ada.Email, harness.GoodPass), "INVALID_CREDENTIALS")
-		harness.Fine(t, i.Login(t, ada.Email, harness.NewPass))
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.GoodPass)), "INVALID_TOKEN")
-		i.Letter(t, ada.Email, db.MailPassword) // LG-20
+		t.Run("OT-09 the password is set, the address is verified, nobody is signed in", func(t *testing.T) {
+			a := harness.Fine(t, reset(t, harness.NewPass))
+			if a.Text("resetPassword", "user", "id") != ada.ID || a.At("resetPassword", "user", "emailVerified") != true ||
+				a.At("resetPassword", "tokens") != nil || a.At("resetPassword", "session") != nil {
+				t.Errorf("the answer is %s", a.Raw)
+			}
+		})
+		t.Run("SE-08 the session has ended", func(t *testing.T) {
+			if i.Is(t, ada.Access, ada) {
+				t.Error("the access token still works")
+			}
+			harness.RefusedWith(t, i.Refresh(t, ada.Refresh), "INVALID_TOKEN")
+		})
+		t.Run("only the new password signs in", func(t *testing.T) {
+			harness.RefusedWith(t, i.Login(t, ada.Email, harness.GoodPass), "INVALID_CREDENTIALS")
+			harness.Fine(t, i.Login(t, ada.Email, harness.NewPass))
+		})
+		t.Run("the token works once", func(t *testing.T) {
+			harness.RefusedWith(t, reset(t, harness.GoodPass), "INVALID_TOKEN")
+		})
+		t.Run("LG-20 a mail reports the change", func(t *testing.T) {
+			i.Letter(t, ada.Email, db.MailPassword)
+		})
 	})
 }
 

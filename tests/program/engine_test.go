@@ -58,7 +58,7 @@ func TestEngine_Selection(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+dir)
-	s.Ask(t, "GET /motto", "").Is(t, 200, "Quiet please.\n")
+	s.Ask(t, "GET /motto", "").WantExactly(t, 200, "Quiet please.\n")
 	if r := s.Ask(t, "POST "+harness.Generic+"/login", `{}`); r.Status != 404 {
 		t.Errorf("the shipped one of the same name is served: %d %s", r.Status, r.Body)
 	}
