@@ -103,9 +103,10 @@ func TestLG03_OneHashEach(t *testing.T) {
 }
 
 // LG-03: the median attempt takes as long for an unknown or a suspended account as for a wrong password. The attempts are
-// interleaved, and nothing else of this package runs meanwhile. A short run only finds a difference of a third of a hash.
+// interleaved, and nothing else of this package runs meanwhile. A short run on a shared machine
+// only finds a missing hash; that each attempt hashes once is counted elsewhere in this package.
 func TestLG03_Timing(t *testing.T) { //nolint:paralleltest // it measures
-	rounds, bound := 40, 0.3
+	rounds, bound := 40, 0.6
 	if harness.FullRun {
 		rounds, bound = 200, 0.05
 	}
