@@ -27,7 +27,7 @@ func (s *Server) admission() (func(context.Context, string) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	limiter.Refused = s.Observer.Limited
+	limiter.OnLimited = s.Observer.Limited
 	return func(ctx context.Context, field string) error {
 		if err := limiter.Admit(ctx, field); err != nil {
 			return err

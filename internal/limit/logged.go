@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Logged is admit with a log: of the requests that it sends away, a sample is written down, by the address block and the name
-// of what was tried (AU-09). Nothing that the caller sent is among it.
+// Logged wraps admit, and logs a sample of the rejected requests with their address block and field (AU-09). The log
+// has nothing that the caller sent.
 func Logged(admit func(ctx context.Context, name string) error, now func() time.Time, log *slog.Logger) func(context.Context, string) error {
 	sample := NewSample()
 	return func(ctx context.Context, name string) error {

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Rule allows Burst tries within Window. The tries come back one by one, evenly over the window, so that a caller who
-// used them all up need not wait for the whole window to try once more.
+// Rule allows Burst tries within Window. The tries come back one by one, evenly over the window, so a caller without a
+// try left does not wait for the whole window.
 type Rule struct {
-	Name   string        // names the bucket; rules of one name share it. Letters, digits, "-" and "_"
+	Name   string        // names the bucket, which rules of the same name share; letters, digits, "-" and "_"
 	Burst  int           // how many tries a full bucket holds, at least 1
 	Window time.Duration // how long an empty bucket takes to fill
 }
 
-// Defaults are the rules of a server without settings, by the name of the GraphQL mutation that they apply to. The
-// tries are those of one address block.
+// Defaults returns the rules of a server without settings, by the name of their GraphQL mutation. They count the tries
+// of an address block.
 func Defaults() map[string]Rule {
 	const quarter = 15 * time.Minute
 	account := Rule{Name: "account", Burst: 60, Window: quarter}
@@ -33,26 +33,26 @@ func Defaults() map[string]Rule {
 
 		"cancelEmailChange": {Name: "cancelEmailChange", Burst: 60, Window: quarter},
 
-		// One bucket for all that ask for the password of who is signed in already.
+		// One bucket for all mutations that ask a signed-in person for the password.
 		"sudo": account, "changePassword": account, "changeEmail": account, "updateMe": account,
 
-		// What goes through a mailbox. How many mails an address gets is another limit, that of resolvers.
+		// The flows by mail. The resolvers also limit the mails to an address.
 		"requestPasswordReset": recovery, "resetPassword": recovery, "requestMagicLink": recovery,
 		"sendVerificationEmail": verification, "verifyEmail": verification, "tokenIsValid": verification,
 		"loginWithMagicLink": {Name: "login", Burst: 60, Window: quarter},
 
-		// What costs a hash counts before it is known who asks. Administrators may have a list of people to enter.
+		// It costs a hash, so it counts before the caller is known. Administrators may import a list of people.
 		"createUser": {Name: "createUser", Burst: 600, Window: quarter},
 	}
 }
 
-// interval is the time in which one try comes back. It is cut to microseconds, the step of a Postgres timestamp, so
-// that all stores count alike.
+// interval is the time in which one try comes back, in whole microseconds. Postgres timestamps have no finer step, so
+// all stores count alike.
 func (r Rule) interval() time.Duration {
 	return (r.Window / time.Duration(r.Burst)).Truncate(time.Microsecond)
 }
 
-// capacity is what a full bucket is worth in time: Window, but for the rounding of interval.
+// capacity is the time that a full bucket holds: Window, except for the rounding of interval.
 func (r Rule) capacity() time.Duration {
 	return r.interval() * time.Duration(r.Burst)
 }
@@ -60,16 +60,16 @@ func (r Rule) capacity() time.Duration {
 func (r Rule) validate() error {
 	switch {
 	case !plain(r.Name):
-		return fmt.Errorf("the name %q of a limit is not made of letters, digits, - and _", r.Name)
+		return fmt.Errorf("%q is not a valid name; use letters, digits, - and _", r.Name)
 	case r.Burst < 1:
-		return errors.New("a limit must allow at least one try")
+		return errors.New("the burst is below 1; allow at least one try")
 	case r.interval() < time.Microsecond:
-		return errors.New("the window of a limit is too short for its number of tries")
+		return errors.New("the window is too short for the burst; allow a microsecond for each try")
 	}
 	return nil
 }
 
-// plain tells whether name can stand in a header field and in a key without quoting.
+// plain tells whether name needs no quoting in a header field or a key.
 func plain(name string) bool {
 	for _, r := range name {
 		switch {
