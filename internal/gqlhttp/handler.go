@@ -45,11 +45,11 @@ type Handler struct {
 	documents     *lru.Cache[string, *Document]
 }
 
-// New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses what
-// its mutations are refused with.
+// New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses
+// what its mutations are refused with.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Schema == nil || cfg.Admit == nil || cfg.Log == nil {
-		return nil, errors.New("gqlhttp: Schema, Admit and Log are required")
+		return nil, errors.New("gqlhttp: a field of Config is missing; set Schema, Admit and Log")
 	}
 	if err := refusalsAreStated(cfg.Schema.Schema()); err != nil {
 		return nil, err
