@@ -102,8 +102,9 @@ func TestLG03_OneHashEach(t *testing.T) {
 	})
 }
 
-// LG-03: the median attempt takes as long for an unknown or a suspended account as for a wrong password. The attempts are
-// interleaved, and nothing else of this package runs meanwhile. A short run only finds a difference of a third of a hash.
+// LG-03: the median attempt takes as long for an unknown or a suspended account as for a wrong password. The attempts
+// are interleaved, and nothing else of this package runs meanwhile. A short run only finds a difference of a third of a
+// hash.
 func TestLG03_Timing(t *testing.T) { //nolint:paralleltest // it measures
 	rounds, bound := 40, 0.3
 	if harness.FullRun {
