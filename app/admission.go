@@ -47,6 +47,6 @@ func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	limiter.Refused = s.Observer.Limited
+	limiter.OnLimited = s.Observer.Limited
 	return limiter, nil
 }

@@ -226,7 +226,8 @@ func (d *Dialect) redirectTo(a *answer, s scope, out *reply) error {
 
 var errTarget = errors.New("the redirect leads to a place that is not among redirects")
 
-// target allows paths of this server, and the origins that the file names: an expression must not become an open redirect.
+// target allows paths of this server, and the origins that the file names: an expression must not become an open
+// redirect.
 func (d *Dialect) target(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -277,7 +278,8 @@ func (out *reply) write(w http.ResponseWriter) {
 	}
 }
 
-// AnswerHeaders are the headers that the files of these dialects answer with, sorted: pages of trusted origins may read them.
+// AnswerHeaders are the headers that the files of these dialects answer with, sorted: pages of trusted origins may read
+// them.
 func AnswerHeaders(dialects []*Dialect) []string {
 	var names []string
 	for _, d := range dialects {

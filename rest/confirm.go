@@ -12,11 +12,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Some documented APIs change state by GET: links in mails, mostly. A program that calls such a route is served like any
-// other caller. A browser that opens it in a tab, or fetches it ahead of its user, gets a page with a button instead,
-// and only the button does it; everything else that a page can make a browser fetch is refused (HT-04).
+// Some documented APIs change state by GET: links in mails, mostly. A program that calls such a route is served like
+// any other caller. A browser that opens it in a tab, or prefetches it, gets a page with a button, and only the button
+// changes state. Every other request that a page can make a browser send is rejected (HT-04).
 
-// confirmation is the parameter by which the page's own POST is known.
+// confirmation is the query parameter that marks the POST of the confirmation page.
 const confirmation = "_confirm"
 
 // originClass says who sent a request that changes state by GET.
@@ -25,7 +25,7 @@ type originClass int
 const (
 	direct            originClass = iota // a program, or a script of our own or a trusted origin
 	needsConfirmation                    // a navigation or a prefetch: a page with a button answers
-	foreign                              // any other page, or an image, a frame, a script …: apiErr
+	foreign                              // any other page, or an image, a frame, a script …: rejected
 )
 
 func classifyOrigin(req *http.Request, fromForeignPage bool) originClass {
@@ -41,8 +41,8 @@ func classifyOrigin(req *http.Request, fromForeignPage bool) originClass {
 	return direct
 }
 
-// embedded looks at what browsers send without Sec-Fetch headers, to plain http: what an element of a page asks for, and
-// where the page is.
+// embedded recognises a request of an element of a page, or of a page of another host, where a browser sends no
+// Sec-Fetch headers: over plain http.
 func embedded(req *http.Request) bool {
 	for _, kind := range []string{"image/", "text/css", "video/", "audio/"} {
 		if strings.HasPrefix(req.Header.Get("Accept"), kind) {
@@ -53,10 +53,10 @@ func embedded(req *http.Request) bool {
 	return err != nil || page.Host != "" && page.Host != req.Host
 }
 
-// isConfirmation tells whether the button was pressed. That the page was ours is for the check of the origin.
+// isConfirmation tells whether the button was pressed. The check of the origin ensures that the page was ours.
 func isConfirmation(req *http.Request) bool { return req.URL.Query().Has(confirmation) }
 
-// page is one of the two that the engine shows.
+// page is a confirmation page, or the page that reports the outcome.
 type page struct {
 	Title, Text, Action string
 }
@@ -80,7 +80,7 @@ var pages = template.Must(template.New("page").Parse(`<!doctype html>
 </html>
 `))
 
-// pagePolicy lets the page have its one style and its one form, which browsers hold to this wherever it is led on to.
+// pagePolicy allows the page's style and its form. Browsers apply form-action to redirects of the form too.
 func pagePolicy(redirects []string) string {
 	style := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
@@ -96,7 +96,7 @@ func writePage(w http.ResponseWriter, d *Dialect, status int, p page) {
 	_ = pages.Execute(w, p) // the caller may have hung up
 }
 
-// confirm shows the button.
+// confirm sends the page with the button.
 func (x *exchange) confirm() {
 	x.written = true
 	target := *x.req.URL
@@ -109,7 +109,7 @@ func (x *exchange) confirm() {
 	writePage(x.w, x.dialect, http.StatusOK, page{Title: title, Text: x.route.about, Action: target.RequestURI()})
 }
 
-// writeOutcome tells the person who pressed the button what came of it, with the cookies and headers of the answer.
+// writeOutcome sends the person who pressed the button the outcome, with the cookies and headers of the answer.
 func writeOutcome(w http.ResponseWriter, d *Dialect, out *reply) {
 	if out.location != "" {
 		out.write(w)

@@ -63,8 +63,8 @@ func (d *Dialect) decodeCookie(m member) error {
 	return nil
 }
 
-// with is the dialect as an engine has it, with the clock and the scheme of its server. Engines share all else of a dialect,
-// and change nothing in it.
+// with is the dialect as an engine has it, with the clock and the scheme of its server. Engines share all else of a
+// dialect, and change nothing in it.
 func (d *Dialect) with(secure bool, now func() time.Time) *Dialect {
 	own := *d
 	own.cookies = nil

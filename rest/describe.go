@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// Description is what a dialect offers, for people and programs that read about it. It is a copy: nothing in it changes what
-// is served.
+// Description is what a dialect offers, for people and programs that read about it. It is a copy: nothing in it changes
+// what is served.
 type Description struct {
 	Name, Title, About string
 	Mounts             []string
@@ -24,8 +24,8 @@ type Description struct {
 	Routes             []*Route // in the order of the file
 }
 
-// CredentialPlace is a place of a request where a credential may stand: bearer, token, bare, api-key, header or cookie, the last
-// two with the names of the header or of the cookies.
+// CredentialPlace is a place of a request where a credential may stand: bearer, token, bare, api-key, header or cookie,
+// the last two with the names of the header or of the cookies.
 type CredentialPlace struct {
 	Kind  string
 	Names []string
@@ -81,8 +81,8 @@ type Field struct {
 // Name is the path in one word.
 func (f Field) Name() string { return strings.Join(f.Path, ".") }
 
-// Answer is one of the answers that a route gives itself: the plain one first, then those for other results, then those of its
-// checks.
+// Answer is one of the answers that a route gives itself: the plain one first, then those for other results, then those
+// of its checks.
 type Answer struct {
 	Status   int    // 0 where an expression says it
 	Media    string // "" for an answer without a body
@@ -101,7 +101,8 @@ type Error struct {
 	Headers []string
 }
 
-// Describe gives what the dialects offer, in their order. Only an engine can tell, because the schema knows how a route can end.
+// Describe gives what the dialects offer, in their order. Only an engine can tell, because the schema knows how a route
+// can end.
 func (e *Engine) Describe() []*Description {
 	all := make([]*Description, 0, len(e.dialects))
 	for _, d := range e.dialects {

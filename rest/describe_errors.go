@@ -86,7 +86,8 @@ var (
 	readsCookie = regexp.MustCompile(`\.cookies(?:\.([A-Za-z_][A-Za-z0-9_]*)|\["([^"]+)"\])`)
 )
 
-// readBy finds the headers and cookies of a request that the expressions of a route, or the headers of its examples, name.
+// readBy finds the headers and cookies of a request that the expressions of a route, or the headers of its examples,
+// name.
 func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 	add := func(to *[]string, name string) {
 		if !slices.Contains(*to, name) {

@@ -1,9 +1,9 @@
 // Package rest lets the server speak REST APIs that are described in files: dialects.
 //
-// A dialect is data. A route of it names a GraphQL document, how a request becomes the document's variables, and how the
-// result becomes the answer; docs/dialects.md teaches the format, dialect.schema.json describes it for editors. This
-// package reads the files, refuses what cannot work before the server starts, and serves the routes. It knows no dialect
-// by name, and reaches the use cases through stored documents alone, like any other caller.
+// A dialect is data. A route of it names a GraphQL document, how a request becomes the document's variables, and how
+// the result becomes the answer; docs/dialects.md teaches the format, dialect.schema.json describes it for editors.
+// This package reads the files, refuses what cannot work before the server starts, and serves the routes. It knows no
+// dialect by name, and reaches the use cases through stored documents alone, like any other caller.
 package rest
 
 import (

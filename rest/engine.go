@@ -24,9 +24,9 @@ type Config struct {
 	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
 	NotFound  http.HandlerFunc
 	Log       *slog.Logger
-	Now       func() time.Time // of the dates in cookies
+	Now       func() time.Time // for the dates in cookies
 
-	RevealAccounts bool // whether callers may learn which accounts there are
+	RevealAccounts bool // whether callers may learn which accounts exist
 
 	// OnUse is called after each answer, before the next request of the connection, so it must be quick. It may be nil.
 	OnUse func(context.Context, Use)
@@ -50,19 +50,20 @@ type Engine struct {
 	renewals     map[*Dialect]*gqlhttp.Document
 }
 
-// New prepares every route: its document against the schema, its variables, the rows for all codes that it can end with,
-// and that no route stands in the way of another. Its error is a *Fault for everything that a file says.
+// New prepares every route: it validates the document and the variables against the schema, requires a row for every
+// code that the route can end with, and rejects routes that overlap. An error in a file is a *Fault.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Log == nil || cfg.Now == nil {
-		return nil, errors.New("rest: GraphQL, NotFound, Log and Now are required")
+		return nil, errors.New("rest: a field of Config is missing; set GraphQL, NotFound, Log and Now")
 	}
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil || public.Host == "" {
-		return nil, errors.New("rest: the public URL is not absolute")
+		return nil, errors.New("rest: PublicURL is not absolute; write it like https://auth.example.com")
 	}
 	e := &Engine{
 		graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), onUse: cfg.OnUse, reveals: cfg.RevealAccounts, matchExpired: cfg.MatchExpired, renewals: map[*Dialect]*gqlhttp.Document{},
+		mux: http.NewServeMux(), onUse: cfg.OnUse, reveals: cfg.RevealAccounts, matchExpired: cfg.MatchExpired,
+		renewals: map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -74,12 +75,12 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	return e, e.mount(ctx, strings.TrimSuffix(cfg.PublicURL, "/"))
 }
 
-// place is one path and what the dialects do there, by method.
+// place is one path, with its routes by method.
 type place struct {
-	dialect  *Dialect // whose form an answer has that is none of a route's
+	dialect  *Dialect // gives the form of answers without a route
 	routes   map[string]*mounted
-	names    map[string]string // of the routes, see Call
-	landings []*landing        // of the links in mails
+	names    map[string]string // the Name of each route, see Call
+	landings []*landing        // of links in mails
 }
 
 // mounted is a route that is ready to serve.
@@ -87,7 +88,7 @@ type mounted struct {
 	*route
 	dialect  *Dialect
 	document *gqlhttp.Document
-	codes    []string // that it can end with, sorted
+	codes    []string // the codes that the route can end with, sorted
 	variants []*mountedVariant
 }
 
@@ -130,7 +131,8 @@ func (e *Engine) mount(ctx context.Context, publicURL string) error {
 	return nil
 }
 
-// pattern is the path of a route for ServeMux, which wants the same names of parameters wherever two paths are the same.
+// pattern is the path of a route for ServeMux. ServeMux needs the same parameter names in equal paths, so they are
+// numbered.
 func pattern(prefix, path string) string {
 	i := -1
 	return strings.TrimSuffix(prefix, "/") + parameter.ReplaceAllStringFunc(path, func(string) string {
@@ -139,14 +141,14 @@ func pattern(prefix, path string) string {
 	})
 }
 
-// ServeHTTP answers the routes of dialects, and what lies below their prefixes.
+// ServeHTTP serves the routes of the dialects, and the paths below their mounts.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, req *http.Request) { e.mux.ServeHTTP(w, req) }
 
-// Lost answers where no route is, and for a path that is not in its one spelling: in the form of the dialect below whose
-// mount it lies, the innermost one, if any.
+// Lost answers a path that no route has, or that is not in canonical form. The answer has the form of the dialect with
+// the longest mount above the path, if any.
 func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 	var owner *Dialect
-	longest := 1 // the root is nobody's alone
+	longest := 1 // no dialect owns the root
 	for _, d := range e.dialects {
 		for _, prefix := range d.prefixes() {
 			if len(prefix) > longest && (req.URL.Path == prefix || strings.HasPrefix(req.URL.Path, prefix+"/")) {
@@ -169,7 +171,7 @@ func (e *Engine) unmatched(w http.ResponseWriter, req *http.Request, d *Dialect,
 	x.sendError(errorOf(code))
 }
 
-// prefixes are all mounts of the dialect, with those that single routes have.
+// prefixes returns the mounts of the dialect and of its routes.
 func (d *Dialect) prefixes() []string {
 	all := slices.Clone(d.Mounts)
 	for _, r := range d.routes {
@@ -217,7 +219,8 @@ func (p *place) methods() []string {
 	return allowed
 }
 
-// match finds the route for the method, nil for none. confirmed means that the button of the confirmation page was pressed.
+// match finds the route for the method, nil for none. confirmed means that the button of the confirmation page was
+// pressed.
 func (p *place) match(req *http.Request) (m *mounted, confirmed bool) {
 	get := p.routes[http.MethodGet]
 	switch {
@@ -230,8 +233,9 @@ func (p *place) match(req *http.Request) (m *mounted, confirmed bool) {
 	return p.routes[req.Method], false
 }
 
-// Profiles are those of these dialects, by name. strict holds new passwords to the rules of the server where the dialect's
-// ask for less; least is the server's minimum of characters. publicURL is what links of mails begin with, without a slash at its end.
+// Profiles returns the profiles of the dialects, by name. strict applies the server's rules for new passwords if the
+// dialect's are weaker; least is the server's minimum length. Links in mails begin with publicURL, without a final
+// slash.
 func Profiles(dialects []*Dialect, strict bool, least int, publicURL string) map[string]*profile.Profile {
 	out := map[string]*profile.Profile{}
 	for _, d := range dialects {
@@ -245,7 +249,8 @@ func Profiles(dialects []*Dialect, strict bool, least int, publicURL string) map
 	return out
 }
 
-// bound gives the time of one phase of evaluation. A request that took too long is still answered in the dialect's form.
+// bound limits the time of one phase of evaluation. It ignores the end of ctx: a request that took too long is still
+// answered in the dialect's form.
 func bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), maxEval)
 }

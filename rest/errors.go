@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// The codes of the engine's own errors. A table of errors may have rows for them, as for the codes of the schema. Without a
-// row in the file, the standard here applies, in the form of the table's body.
+// The codes of the engine's own errors. A table of errors may have rows for them, as for the codes of the schema.
+// Without a row in the file, the standard here applies, in the form of the table's body.
 const (
 	malformedRequest = "MALFORMED_REQUEST"
 	unsupportedMedia = "UNSUPPORTED_MEDIA_TYPE"
@@ -151,42 +151,42 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 }
 
 // dot returns `.` of the expressions in a row.
-func (f *apiError) dot(status int) map[string]any {
-	field, name := make([]any, len(f.field)), any(nil)
-	for i, step := range f.field {
+func (e *apiError) dot(status int) map[string]any {
+	field, name := make([]any, len(e.field)), any(nil)
+	for i, step := range e.field {
 		field[i], name = step, step
 	}
 	dot := map[string]any{
-		"status": status, "code": f.code, "message": f.message, "field": field, "name": name,
-		"problem": nil, "type": nil, "retryAfter": nil, "found": f.found, "accountsRevealed": f.reveals,
+		"status": status, "code": e.code, "message": e.message, "field": field, "name": name,
+		"problem": nil, "type": nil, "retryAfter": nil, "found": e.found, "accountsRevealed": e.reveals,
 	}
-	if f.problem != "" {
-		dot["problem"] = f.problem
+	if e.problem != "" {
+		dot["problem"] = e.problem
 	}
-	if f.kind != "" {
-		dot["type"] = f.kind
+	if e.kind != "" {
+		dot["type"] = e.kind
 	}
-	if f.retry > 0 {
-		dot["retryAfter"] = f.retry
+	if e.retry > 0 {
+		dot["retryAfter"] = e.retry
 	}
 	return dot
 }
 
 // render makes the answer for an error.
-func (d *Dialect) render(ctx context.Context, r *route, f *apiError, request any) (*reply, error) {
-	found, body := d.rowFor(r, f.code)
-	shown, status := *f, standards[f.code].status
-	if f.answer != nil {
-		found, status = &row{answer: f.answer}, http.StatusBadRequest
+func (d *Dialect) render(ctx context.Context, r *route, e *apiError, request any) (*reply, error) {
+	found, body := d.rowFor(r, e.code)
+	shown, status := *e, standards[e.code].status
+	if e.answer != nil {
+		found, status = &row{answer: e.answer}, http.StatusBadRequest
 	}
 	if found == nil {
-		return nil, errNoRow(f.code)
+		return nil, errNoRow(e.code)
 	}
 	if shown.message == "" {
-		shown.message = standards[f.code].message
+		shown.message = standards[e.code].message
 	}
 	s := scope{ctx: ctx, dot: shown.dot(status), request: request}
-	if found.message != nil && !f.said {
+	if found.message != nil && !e.said {
 		message, _, err := found.message.text(s)
 		if err != nil {
 			return nil, err
@@ -206,8 +206,8 @@ func (d *Dialect) render(ctx context.Context, r *route, f *apiError, request any
 		s.dot = shown.dot(status)
 	}
 	out, err := d.reply(found.answer, s, status, body)
-	if err == nil && f.retry > 0 {
-		out.retry = f.retry
+	if err == nil && e.retry > 0 {
+		out.retry = e.retry
 	}
 	if out != nil {
 		out.message = shown.message

@@ -8,32 +8,30 @@ import (
 	"time"
 )
 
-// Step is one thing that happens on the way to an example: a call of a route, a GraphQL document, a mail that is read, or time
-// that passes.
-// In its texts {name} stands for what an earlier step kept.
+// Step is one step of an example: a call of a route, a GraphQL document, a mail that is read, or time that passes. In
+// its texts, {name} stands for a value that an earlier step captured.
 type Step struct {
 	at      *node
 	Name    string
 	Given   []string // the fixtures that come before it
 	GraphQL string
-	Call    string // POST /login; of an example, its route
+	Call    string // for example POST /login; an example calls its own route
 	Params  map[string]string
 	Query   map[string]string
 	Headers map[string]string
 	JSON    any // object, list or scalar; nil for none
 	Form    map[string]string
-	Raw     string // a body as it is, with its Content-Type among the headers
+	Raw     string // a verbatim body; its Content-Type is among the headers
 	Wait    time.Duration
-	Promote string     // who becomes an administrator before the step, as the operator would have it
-	Mail    *MailStep  // a mail that is read, instead of a call; nil for none
-	keep    []pairTree // names and what they hold, from the answer
+	Promote string     // the account that becomes admin before the step
+	Mail    *MailStep  // the mail that is read instead of a call, nil for none
+	keep    []pairTree // the captured values of the answer, by name
 }
 
-// Line is where the step stands in its file.
+// Line returns the line of the step in its file.
 func (s *Step) Line() int { return s.at.line }
 
-// Example is a request and its answer as the document of the API shows them. It is run against a server, and shown to
-// people.
+// Example is a request and its answer, as the documentation of the API shows them. It can be run against a server.
 type Example struct {
 	Step
 	Title    string
@@ -41,8 +39,8 @@ type Example struct {
 	Want     Want
 }
 
-// Want is the answer. Everything in it must come back as it stands here, and no other member; Varies names the members
-// whose value is different each time: of those the type counts, and of timestamps the form.
+// Want is the expected answer. The JSON must have exactly these members. Varies names the members whose value differs
+// each time: only their type must match, and the form of a timestamp.
 type Want struct {
 	Status  int
 	Headers map[string]string
@@ -52,7 +50,8 @@ type Want struct {
 	Varies  []string
 }
 
-// keys of a step; graphql, call and keep are for fixtures alone, because an example calls its route and is the last.
+// keys returns the keys that fixtures and examples share. An example has no graphql, call or keep: it calls its own
+// route, and it is the last step.
 func (s *Step) keys() keys {
 	return keys{
 		"given":   texts(&s.Given),
@@ -93,7 +92,8 @@ func (r *route) decodeExample(n *node) error {
 	return n.require("an example", "title", "answer")
 }
 
-// exampleSettings are those that an example may ask for: how a server behaves, never where its data and its keys are.
+// exampleSettings are the settings that an example may set: the server's behaviour, never the place of its data or
+// keys.
 var exampleSettings = []string{
 	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER", "DRAGOMAN_PASSWORD_MIN_LENGTH",
 	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION", "DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
@@ -127,7 +127,7 @@ func (w *Want) decode(n *node) error {
 	return err
 }
 
-// literal takes a value as it stands: in an example nothing is an expression.
+// literal takes a value verbatim. An example has no expressions.
 func literal(to *any) func(*node) error {
 	return func(n *node) error {
 		*to = literalOf(n)
@@ -178,7 +178,7 @@ func rawText(to *string) func(*node) error {
 	}
 }
 
-// completeSteps finds what each step refers to.
+// completeSteps checks the references of all steps.
 func (d *Dialect) completeSteps() error {
 	for _, r := range d.routes {
 		for _, e := range r.examples {

@@ -73,8 +73,8 @@ func (x *exchange) unsafe() bool {
 	return x.page || len(x.dialect.cookies) > 0 && x.req.Method != http.MethodGet && x.req.Method != http.MethodHead
 }
 
-// run reads the request and runs the document. A request with an expired access token is renewed and runs once more. The
-// error is an *apiError for the caller, or an internal one.
+// run reads the request and runs the document. A request with an expired access token is renewed and runs once more.
+// The error is an *apiError for the caller, or an internal one.
 func (x *exchange) run(m *mounted) (*reply, error) {
 	m, variables, err := x.input(m)
 	if err != nil {
@@ -335,7 +335,8 @@ func (x *exchange) sendError(apiErr *apiError) {
 	x.send(out)
 }
 
-// fail logs an internal error and answers with the dialect's 500. If the dialect's 500 fails too, the answer is a plain one.
+// fail logs an internal error and answers with the dialect's 500. If the dialect's 500 fails too, the answer is a plain
+// one.
 func (x *exchange) fail(err error) {
 	x.failed = true
 	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect", x.dialect.Name,

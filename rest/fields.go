@@ -11,7 +11,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// field is a parameter that a route reads: its place, its type, and whether it has to be there.
+// field is a parameter of a route: its path, its type, and whether it is required.
 type field struct {
 	at       *node
 	path     []string // data, attributes, email
@@ -19,7 +19,7 @@ type field struct {
 	required bool
 }
 
-// numeral is a number as JSON writes it, but for exponents and hundreds of digits.
+// numeral matches a JSON number without an exponent and with at most 18 digits before and 17 after the point.
 var numeral = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?$`)
 
 var fieldPath = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$-]*(\.[A-Za-z_$][A-Za-z0-9_$-]*)*$`)
@@ -40,7 +40,7 @@ func (r *route) decodeField(m member) error {
 	return nil
 }
 
-// checkFields refuses fields that no request could bring.
+// checkFields rejects fields that no request can have.
 func (d *Dialect) checkFields(r *route) error {
 	if len(r.fields) > 0 && r.accepts == (accepts{}) {
 		return r.fields[0].at.fault("Say in accepts: where they are.", "the route has fields and accepts nothing")
@@ -56,9 +56,9 @@ func (d *Dialect) checkFields(r *route) error {
 	return nil
 }
 
-// typed checks the fields that are there, in the order of the file, and gives the values of forms and query strings the
-// type that is asked for. What differs from a field in case alone is refused: some parser on the way may have read it as
-// the field (HT-11).
+// typed checks the types of the present fields, in the order of the file. It converts the values of forms and query
+// strings. A name that differs from a field only in case is an error: a parser on the way may have read it as the field
+// (HT-11).
 func (r *route) typed(params map[string]any, textual bool) *apiError {
 	for _, f := range r.fields {
 		parent, apiErr := r.walk(f, params)
@@ -81,7 +81,7 @@ func (r *route) typed(params map[string]any, textual bool) *apiError {
 	return nil
 }
 
-// walk goes down to the object that holds the field; nil when there is none. What is on the way is an object.
+// walk returns the object that holds the field, nil for none. A value on the way that is not an object is an error.
 func (r *route) walk(f *field, params map[string]any) (map[string]any, *apiError) {
 	for i, step := range f.path {
 		above := field{path: f.path[:i+1]}
@@ -105,7 +105,7 @@ func (r *route) walk(f *field, params map[string]any) (map[string]any, *apiError
 	return params, nil
 }
 
-// missing finds the first required field that is not there; an empty text counts as none.
+// missing reports the first required field that is absent, null or empty.
 func (r *route) missing(params map[string]any) *apiError {
 	for _, f := range r.fields {
 		if !f.required {
@@ -132,7 +132,7 @@ func (f *field) mistyped(kind string) *apiError {
 	return apiErr
 }
 
-// parent is the object that holds the field; nil when there is none.
+// parent returns the object that holds the field, nil for none.
 func (f *field) parent(params map[string]any) map[string]any {
 	for _, step := range f.path[:len(f.path)-1] {
 		params, _ = params[step].(map[string]any)
@@ -140,7 +140,7 @@ func (f *field) parent(params map[string]any) map[string]any {
 	return params
 }
 
-// declares tells whether another field, or one on the way to it, is spelled like this beside the last step of path.
+// declares tells whether the route has another field with this name at, or above, the last step of path.
 func (r *route) declares(path []string, name string) bool {
 	sibling := append(slices.Clone(path[:len(path)-1]), name)
 	return slices.ContainsFunc(r.fields, func(other *field) bool {
@@ -173,7 +173,7 @@ func fits(value any, kind string) bool {
 	return true
 }
 
-// fromText reads a value of a form; what does not fit stays text, and is refused for that.
+// fromText converts a value of a form. A value that does not fit stays text, and fails the check of its type.
 func fromText(s, kind string) any {
 	switch kind {
 	case "integer", "number":

@@ -12,9 +12,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 )
 
-// Mails that are made through a dialect carry the link that its document shows. A person who follows one in a browser comes to
-// our page for that purpose, with the token in the fragment, which browsers send to nobody; a program gets the route of the
-// dialect that has this address, if one has. To follow a link changes nothing (OT-13, OT-14).
+// Mails that are made through a dialect carry the link that its document shows. A person who follows one in a browser
+// comes to our page for that purpose, with the token in the fragment, which browsers send to nobody; a program gets the
+// route of the dialect that has this address, if one has. To follow a link changes nothing (OT-13, OT-14).
 
 // link is the address in the mails of one kind.
 type link struct {
@@ -77,7 +77,8 @@ func (d *Dialect) decodeLink(kind string, n *node) error {
 
 var linkParam = regexp.MustCompile(`^([A-Za-z0-9._~-]+)=(\{token\}|\{email\}|[A-Za-z0-9._~-]*)$`)
 
-// read takes the address apart: the token is a whole segment of the path or a whole parameter, so that it comes back as it is.
+// read takes the address apart: the token is a whole segment of the path or a whole parameter, so that it comes back as
+// it is.
 func (l *link) read() error {
 	rest, ok := strings.CutPrefix(l.text, publicGap+"/")
 	if !ok || strings.Count(l.text, tokenGap) != 1 {
@@ -110,7 +111,7 @@ func (l *link) read() error {
 	return nil
 }
 
-// mails says what the profile of the dialect says of its links.
+// mails returns the links for the dialect's profile.
 func (d *Dialect) mails(publicURL string) map[string]profile.Mail {
 	out := map[string]profile.Mail{}
 	for _, l := range d.links {
@@ -119,11 +120,11 @@ func (d *Dialect) mails(publicURL string) map[string]profile.Mail {
 	return out
 }
 
-// landing is where a link arrives.
+// landing is the path of a link in a mail.
 type landing struct {
 	*link
-	page    string // of ours, whole
-	segment string // the name of the path's parameter that holds the token, as ServeMux knows it
+	page    string // the absolute URL of our page
+	segment string // the ServeMux name of the path parameter that holds the token
 }
 
 func (l *link) landing(publicURL string) *landing {
@@ -136,7 +137,7 @@ func (l *link) landing(publicURL string) *landing {
 	return out
 }
 
-// token is the one that a request for this address carries, "" for none.
+// token returns the token of the link, "" for none.
 func (l *landing) token(req *http.Request) string {
 	if l.segment != "" {
 		return req.PathValue(l.segment)
@@ -144,8 +145,8 @@ func (l *landing) token(req *http.Request) string {
 	return req.URL.Query().Get(l.param)
 }
 
-// land leads whoever follows a link to our page: a browser always, and a program where no route has the path. It tells whether
-// it did.
+// land redirects a link of a mail to our page, and tells whether it did. A browser is always redirected, a program only
+// if the path has no route.
 func (p *place) land(w http.ResponseWriter, req *http.Request) bool {
 	switch {
 	case len(p.landings) == 0:

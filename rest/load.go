@@ -15,8 +15,8 @@ import (
 //go:embed dialects/*.yaml
 var shippedFiles embed.FS
 
-// shipped are the dialects that come with the server, each parsed at its first use and once: most of the work of a start,
-// and tests start hundreds of servers. An engine changes nothing of a dialect.
+// shipped are the dialects that come with the server, each parsed at its first use and once: most of the work of a
+// start, and tests start hundreds of servers. An engine changes nothing of a dialect.
 var shipped = readers(shippedFiles, "dialects", "built-in")
 
 // reader reads one file.
@@ -25,7 +25,8 @@ type reader struct {
 	read func() (*Dialect, error)
 }
 
-// readers are those of the dialect files of a folder, each of which reads its file once. label is what messages call the folder.
+// readers are those of the dialect files of a folder, each of which reads its file once. label is what messages call
+// the folder.
 func readers(files embed.FS, folder, label string) []reader {
 	entries, err := files.ReadDir(folder)
 	if err != nil {
@@ -75,7 +76,7 @@ func loadFrom(dir string) ([]*Dialect, error) {
 	files := os.DirFS(dir)
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
-		return nil, fmt.Errorf("the dialects in %s cannot be read: %w", dir, err)
+		return nil, fmt.Errorf("dialects: cannot read %s: %w; check DRAGOMAN_DIALECTS_DIR", dir, err)
 	}
 	var all []*Dialect
 	for _, entry := range entries {
@@ -95,7 +96,7 @@ func loadFrom(dir string) ([]*Dialect, error) {
 func read(files fs.FS, folder, name, label string) (*Dialect, error) {
 	source, err := fs.ReadFile(files, path.Join(folder, name))
 	if err != nil {
-		return nil, fmt.Errorf("a dialect in %s cannot be read: %w", label, err)
+		return nil, fmt.Errorf("dialects: cannot read %s/%s: %w; check the file and its permissions", label, name, err)
 	}
 	return Parse(label+"/"+name, source)
 }

@@ -93,8 +93,8 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 	return doc, nil
 }
 
-// sampleTime is what a row may take at the start: far more than in a request, so that a busy machine does not keep a server
-// from coming up.
+// sampleTime is what a row may take at the start: far more than in a request, so that a busy machine does not keep a
+// server from coming up.
 const sampleTime = 10 * time.Second
 
 // tried is a row that a route answers a code with.
@@ -103,8 +103,8 @@ type tried struct {
 	code  string
 }
 
-// tryRow evaluates a row once with what it would get, so that a mistake in it shows now and not in the face of a caller. What
-// comes of it is the same for every engine, so one that did well is not tried again.
+// tryRow evaluates a row once with what it would get, so that a mistake in it shows now and not in the face of a
+// caller. What comes of it is the same for every engine, so one that did well is not tried again.
 func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	if _, well := d.tried.Load(tried{r, code}); well {
 		return nil

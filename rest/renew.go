@@ -9,12 +9,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// renewal lets a request go on whose session token is missing or has expired, when it carries a cookie with a refresh token
-// that is good: the engine swaps that first, and whatever the request is answered takes the new cookies along.
+// renewal renews a request with a missing or expired session token and a cookie with a valid refresh token. The engine
+// swaps the refresh token and runs the request again. The answer sets the new cookies, whatever it is.
 type renewal struct {
-	cookie     string  // in which the refresh token stands
+	cookie     string  // holds the refresh token
 	swap       *route  // its document and variables
-	credential *tree   // what the request presents from then on
+	credential *tree   // the new credential of the request
 	answer     *answer // the cookies
 }
 
@@ -33,7 +33,7 @@ func (d *Dialect) decodeRenewal(n *node) error {
 	return n.require("renew", "cookie", "document", "credential", "cookies")
 }
 
-// completeRenewal checks what can be said when the whole file is known.
+// completeRenewal checks renew: against the rest of the file.
 func (d *Dialect) completeRenewal() error {
 	r := d.renewal
 	if r == nil {
@@ -53,11 +53,11 @@ func (d *Dialect) completeRenewal() error {
 	return r.answer.check(d)
 }
 
-// passing are the codes that say nothing about the refresh token: a caller who is told to sign in again would lose a session
-// that is still good.
+// passing are the codes that say nothing about the refresh token. The caller sees them: UNAUTHENTICATED would make the
+// caller drop a valid session.
 var passing = []string{string(fault.RateLimited), string(fault.Unavailable), string(fault.Internal)}
 
-// prepareRenewal holds the document that renews against the schema.
+// prepareRenewal validates the document of renew: against the schema.
 func (e *Engine) prepareRenewal(d *Dialect) error {
 	if d.renewal == nil {
 		return nil
@@ -78,14 +78,14 @@ func (e *Engine) prepareRenewal(d *Dialect) error {
 	return nil
 }
 
-// renewable tells whether a request that nobody is known to have sent may be renewed: one of a program, or of a page of ours
-// or of a trusted origin (HT-04), that presents no other credential. One that stands in a header says as whom the caller
-// wants to act, so it counts only where it is the expired token of the very session that the cookie belongs to (HT-05). One
-// in a cookie may be whatever was left there, but for a token of another session: then the refresh token is not what was set
-// beside it, which is so where another API of this host has a cookie of that name.
+// renewable tells whether an unauthenticated request may be renewed. The request must come from a program, or from a
+// page of ours or of a trusted origin (HT-04). A credential in a header must be the expired token of the session of the
+// refresh token, because the header says as whom the caller wants to act (HT-05). A credential in a cookie may be a
+// leftover, but not a token of another session: then another API of this host may have set a cookie of the same name.
 func (x *exchange) renewable() bool {
 	r := x.dialect.renewal
-	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous || !x.page && classifyOrigin(x.req, x.visit.Foreign) != direct {
+	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous ||
+		!x.page && classifyOrigin(x.req, x.visit.Foreign) != direct {
 		return false
 	}
 	refresh := x.dialect.cookie(r.cookie).read(x.req.Cookies())
@@ -96,7 +96,7 @@ func (x *exchange) renewable() bool {
 	return expired || !otherSession && x.inCookie()
 }
 
-// inCookie tells whether no header presents a credential: what there is then, if anything, stands in a cookie.
+// inCookie tells whether no header presents a credential. A credential can then only be in a cookie.
 func (x *exchange) inCookie() bool {
 	var elsewhere []credential.Source
 	for _, s := range x.dialect.credentials {
@@ -108,15 +108,16 @@ func (x *exchange) inCookie() bool {
 	return presented == ""
 }
 
-// repeats tells whether the document may run again after this error. A mutation that failed with UNAUTHENTICATED changed
-// nothing. A mutation whose outcome is UNAUTHENTICATED has taken effect.
+// repeats tells whether the document may run again after this error. A mutation that failed with UNAUTHENTICATED
+// changed nothing. A mutation whose outcome is UNAUTHENTICATED has taken effect.
 func (m *mounted) repeats(err error) bool {
 	apiErr, ok := errors.AsType[*apiError](err)
-	return ok && apiErr.code == string(fault.Unauthenticated) && m.document != nil && !(apiErr.after && m.document.Mutates())
+	return ok && apiErr.code == string(fault.Unauthenticated) &&
+		m.document != nil && !(apiErr.after && m.document.Mutates())
 }
 
-// renew swaps the refresh token, and the request goes on with the new credential. An invalid refresh token changes nothing:
-// renewed is false, and err nil.
+// renew swaps the refresh token, and the request goes on with the new credential. An invalid refresh token changes
+// nothing: renewed is false, and err nil.
 func (x *exchange) renew() (renewed bool, err error) {
 	r := x.dialect.renewal
 	ctx, cancel := bound(x.req.Context())
@@ -152,7 +153,7 @@ func (x *exchange) renew() (renewed bool, err error) {
 	return true, nil
 }
 
-// withRenewed adds the cookies of a renewal to an answer that does not set them itself.
+// withRenewed adds the cookies of a renewal, except for names that the answer sets itself.
 func (x *exchange) withRenewed(out *reply) {
 	var cookies []*http.Cookie
 	for _, c := range x.renewed {

@@ -15,11 +15,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
-// maxBody is how long a body may be (HT-10).
+// maxBody is the greatest length of a body in bytes (HT-10).
 const maxBody = 64 << 10
 
-// read takes a request apart into what expressions see of it. The parameters of the path, the query string and the body
-// lie in one object; one name in two of these places is apiErr, but for the path, which wins: it chose the route.
+// read turns a request into `$request` of the expressions. One object holds the parameters of the path, the query
+// string and the body. A name in both the query string and the body is an error. The path wins over both: it chose the
+// route.
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *apiError) {
 	given := map[string]any{
 		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
@@ -58,8 +59,8 @@ func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[
 	return given, nil
 }
 
-// visibleHeaders is what expressions may see: each header once, by its name in lower case. Where a credential may stand is read
-// by the engine alone.
+// visibleHeaders returns the headers for expressions, by their names in lower case. A header that is sent twice is left
+// out. Only the engine reads headers that can hold a credential.
 func (d *Dialect) visibleHeaders(h http.Header) map[string]any {
 	seen := headerMap(h)
 	for _, name := range []string{"authorization", "cookie", "x-api-key"} {
@@ -108,8 +109,10 @@ func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *apiError) {
 	return text, nil
 }
 
-// body reads the parameters of the body. textual says that all of them came as text.
-func (r *route) body(text []byte, header http.Header, jsonType string) (params map[string]any, textual bool, apiErr *apiError) {
+// body reads the parameters of the body. textual means that all values are text, as in a form.
+func (r *route) body(text []byte, header http.Header, jsonType string) (
+	params map[string]any, textual bool, apiErr *apiError,
+) {
 	if len(text) == 0 || !r.accepts.json && !r.accepts.form {
 		return map[string]any{}, false, nil
 	}
@@ -124,8 +127,8 @@ func (r *route) body(text []byte, header http.Header, jsonType string) (params m
 	return nil, false, errorOf(unsupportedMedia)
 }
 
-// contentType tells a form from JSON, which has the name of its own media type or that in which the dialect answers; ok is
-// false for everything else, and for any charset but UTF-8.
+// contentType tells a form from JSON. JSON is application/json, or the media type of the dialect's answers. ok is false
+// for every other type, and for every charset except UTF-8.
 func contentType(h http.Header, jsonType string) (form, ok bool) {
 	types := h.Values("Content-Type")
 	if len(types) != 1 || h.Get("Content-Encoding") != "" {
@@ -163,8 +166,8 @@ func parseJSON(text []byte) (map[string]any, *apiError) {
 	return params, nil
 }
 
-// parseForm reads application/x-www-form-urlencoded, of a body or a query string; a name that stands there twice is
-// refused (HT-12).
+// parseForm reads application/x-www-form-urlencoded, from a body or a query string. A duplicate name is an error
+// (HT-12).
 func parseForm(text string) (map[string]any, *apiError) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
@@ -183,9 +186,9 @@ func parseForm(text string) (map[string]any, *apiError) {
 	return params, nil
 }
 
-// fromPath adds the parameters of the path. What cannot be (an integer that is none or more than 2^31-1, text that is not
-// UTF-8 or holds a NUL) becomes 0 or "", which nothing has: the answer is then the one for what does not exist, to those
-// who may ask (SE-18).
+// fromPath adds the parameters of the path. An invalid value (an integer that is malformed or above 2^31-1, text that
+// is not UTF-8 or holds a NUL) becomes 0 or "". Nothing has that value, so the answer is NOT_FOUND to those who may ask
+// (SE-18).
 func (r *route) fromPath(req *http.Request, params map[string]any) {
 	for i, m := range parameter.FindAllStringSubmatch(r.path, -1) {
 		value := req.PathValue("p" + strconv.Itoa(i))

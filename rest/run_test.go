@@ -213,7 +213,7 @@ func TestRun_Fixtures(t *testing.T) {
 	}
 }
 
-// A fixture that keeps something and asks nobody is apiErr, and no crash.
+// A fixture that keeps something without a call is rejected, and does not crash.
 func TestRun_KeepOfNothing(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "fixtures:\n  time: {wait: 2h, keep: {id: =.id}}", 1)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Sunset is what a file says of the end of a dialect or of a route. Everything is optional; the zero value says nothing.
+// Sunset is what a file says of the end of a dialect or of a route. Everything is optional; the zero value says
+// nothing.
 type Sunset struct {
 	Deprecated time.Time // since when nobody should begin to use it, at 0:00 UTC; zero for not said
 	At         time.Time // from when on it may be gone, at 0:00 UTC; zero for not said, else never before Deprecated
@@ -41,7 +42,8 @@ func (s *Sunset) keys() keys {
 	return keys{"deprecated": date(&s.Deprecated), "sunset": date(&s.At), "successor": s.decodeSuccessor}
 }
 
-// inLink are the characters of a URL (RFC 3986). Any other would end the <…> of a Link header, or is not allowed in one.
+// inLink are the characters of a URL (RFC 3986). Any other would end the <…> of a Link header, or is not allowed in
+// one.
 const inLink = "-._~:/?#[]@!$&'()*+,;=%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func (s *Sunset) decodeSuccessor(n *node) error {
@@ -89,8 +91,8 @@ func (s Sunset) check(at *node) error {
 		"the sunset, %s, is before the date from which it is deprecated, %s", s.At.Format(dateForm), s.Deprecated.Format(dateForm))
 }
 
-// notice is the headers that say it. RFC 9745 has a date alone for Deprecation: where a file gives none, it is that of the
-// sunset, by which at the latest it holds. So every server that runs the file says the same.
+// notice is the headers that say it. RFC 9745 has a date alone for Deprecation: where a file gives none, it is that of
+// the sunset, by which at the latest it holds. So every server that runs the file says the same.
 func (s Sunset) notice() [][2]string {
 	var headers [][2]string
 	since := s.Deprecated
@@ -109,8 +111,8 @@ func (s Sunset) notice() [][2]string {
 	return headers
 }
 
-// announce puts the notice onto an answer before anything else is known of it, so that no way out is without; r is nil where
-// no route is.
+// announce puts the notice onto an answer before anything else is known of it, so that no way out is without; r is nil
+// where no route is.
 func announce(h http.Header, d *Dialect, r *route) {
 	notice := d.notice
 	if r != nil {

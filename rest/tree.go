@@ -8,8 +8,8 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// tree is a value of a dialect file in which some leaves are expressions. Objects keep the order of the file: some callers
-// compare bytes, and a person can lay the file beside the document.
+// tree is a value of a dialect file in which some leaves are expressions. Objects keep the order of the file: some
+// callers compare bytes, and a person can lay the file beside the document.
 type tree struct {
 	at      *node
 	literal any   // for a leaf that is itself

@@ -7,14 +7,14 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// variant is what a route does instead of its own document, for requests of which a condition holds.
+// variant replaces the document and the answer of a route if a condition holds.
 type variant struct {
 	at    *node
 	when  *expr
-	route *route // that of the variant: its path, fields and rows of errors are those of the whole
+	route *route // has the path, the fields and the rows of errors of the whole route
 }
 
-// decodeVariant reads what a variant says itself; completeVariant adds what it has from its route.
+// decodeVariant reads the variant's own keys. completeVariants adds the rest from its route.
 func (r *route) decodeVariant(n *node) error {
 	own := &route{at: n, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
 	v := &variant{at: n, route: own}
@@ -34,7 +34,7 @@ func (r *route) decodeVariant(n *node) error {
 	return n.require("a variant", "when")
 }
 
-// completeVariants gives each method of a route its own variants.
+// completeVariants copies the variants for one method of a route, and completes them.
 func (d *Dialect) completeVariants(r *route) error {
 	all := r.variants
 	r.variants = nil
@@ -56,7 +56,7 @@ func (d *Dialect) completeVariants(r *route) error {
 	return nil
 }
 
-// place is where a message about the route as a whole points to.
+// place is the node that messages about the whole route point to.
 func (r *route) place() *node {
 	if r.variantAt != nil {
 		return r.variantAt
@@ -70,8 +70,8 @@ type mountedVariant struct {
 	as   *mounted
 }
 
-// choose gives the variant that a request asks for: the first whose condition holds, or the route itself. The token of a mail is
-// handed to the document of a variant, and is no credential beside that.
+// choose returns the first variant whose condition holds, or the route itself. A variant passes the token of a mail to
+// its document, so the token is no longer the credential.
 func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 	for _, v := range m.variants {
 		holds, err := v.when.holds(s)
@@ -89,7 +89,7 @@ func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 	return m, nil
 }
 
-// mailedToken is the token of a mail where a request presents one as its credential, else nil.
+// mailedToken returns the token of a mail that the request presents as its credential, nil for none.
 func (x *exchange) mailedToken() any {
 	if !x.visit.Ambiguous && token.IsOneTime(x.visit.Credential) {
 		return x.visit.Credential
@@ -97,7 +97,7 @@ func (x *exchange) mailedToken() any {
 	return nil
 }
 
-// allCodes are those that a route can end with, by its variants too.
+// allCodes returns the codes that the route or one of its variants can end with, sorted.
 func (m *mounted) allCodes() []string {
 	codes := slices.Clone(m.codes)
 	for _, v := range m.variants {
@@ -107,7 +107,7 @@ func (m *mounted) allCodes() []string {
 	return slices.Compact(codes)
 }
 
-// ending is the route, or the first of its variants, that can end with a code.
+// ending returns the route, or its first variant, that can end with the code.
 func (m *mounted) ending(code string) *route {
 	for _, v := range m.variants {
 		if !slices.Contains(m.codes, code) && slices.Contains(v.as.codes, code) {

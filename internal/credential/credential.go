@@ -1,7 +1,7 @@
 // Package credential reads what a request presents to say who is calling.
 //
-// It knows where a credential may stand and nothing of what one is worth. Where a request presents two, or one in a form
-// that is not expected there, nothing is guessed (security rule HT-05).
+// It knows the places of credentials, and does not check their validity. A request with two credentials, or a malformed
+// one, is ambiguous (HT-05).
 package credential
 
 import (
@@ -29,11 +29,11 @@ const (
 // Source is one place of a request where a credential may stand.
 type Source struct {
 	Kind  Kind
-	Names []string // of the header or of the cookies, by which the one credential goes; nil for the other kinds
+	Names []string // the names of the header or of the cookies; nil for the other kinds
 }
 
 // Parse reads the form in which people write a Source: "bearer", "token", "bare", "api-key", "header X-Session-Token",
-// "cookie refreshToken", "cookie refreshToken userRefreshToken". Its errors tell what is wrong and what would be right.
+// "cookie refreshToken", "cookie refreshToken userRefreshToken".
 func Parse(text string) (Source, error) {
 	kind, rest, _ := strings.Cut(text, " ")
 	s := Source{Kind: Kind(kind), Names: strings.Fields(rest)}

@@ -13,7 +13,7 @@ const (
 	apiKey        = "X-Api-Key"
 )
 
-// Read gives the credential that a request presents in one of the sources, as it stands there: "" when it presents none.
+// Read returns the credential that a request presents in one of the sources, verbatim, "" for none.
 //
 // The same text in two places counts once. Two different ones are ambiguous, and so are a header that is sent twice, an
 // Authorization header in a form that none of the sources has, and an X-API-Key that is no API key. Then text is "".
@@ -39,7 +39,7 @@ func Read(h http.Header, sources []Source) (text string, ambiguous bool) {
 	return f.text, false
 }
 
-// find is what was found so far.
+// find collects the credentials found so far.
 type find struct {
 	text      string
 	ambiguous bool
@@ -50,7 +50,7 @@ func (f *find) add(text string) {
 	f.text = text
 }
 
-// one gives the value of a header that is sent once at most; "" when it is absent or blank.
+// one returns the value of a header that may be sent once, "" if it is absent or blank.
 func (f *find) one(h http.Header, name string) string {
 	values := slices.DeleteFunc(slices.Clone(h.Values(name)), blank)
 	switch len(values) {
@@ -82,8 +82,8 @@ func (f *find) apiKey(h http.Header) {
 	}
 }
 
-// cookies takes cookies as a request of net/http reads them: a malformed one is none. http.ParseCookie would give up at it,
-// and any script of the same site can set one.
+// cookies reads cookies like a net/http request, which skips malformed ones. http.ParseCookie would fail on them, and
+// any script of the same site can set one.
 func (f *find) cookies(h http.Header, names []string) {
 	r := http.Request{Header: http.Header{"Cookie": h["Cookie"]}}
 	for _, c := range r.Cookies() {
@@ -121,8 +121,8 @@ func (f *find) authorization(h http.Header, sources []Source) {
 	f.add(text)
 }
 
-// tokenScheme reads what follows the scheme Token: a token, or parameters of which the first is the token and the others
-// say nothing about who is calling. "" when it is neither.
+// tokenScheme reads what follows the scheme Token: a token, or parameters of which the first is the token and the
+// others say nothing about who is calling. "" when it is neither.
 func tokenScheme(rest string) string {
 	const name = "token="
 	first, others, _ := strings.Cut(rest, ",")

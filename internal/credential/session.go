@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// SessionCookie is the cookie that brings a session token to browsers and back (HT-01). The zero value stands for a server
-// that can set none.
+// SessionCookie is the cookie for session tokens in browsers (HT-01). The zero value is for a server that cannot set
+// one.
 type SessionCookie struct {
 	Name   string
 	secure bool
 }
 
-// NewSessionCookie is the cookie of a server at this public URL. Under https its name begins with `__Host-`, so that no
-// other host of the site can set it. Over http on this machine it has neither that prefix nor Secure, with which browsers would
-// throw it away; over http beyond this machine there is none.
+// NewSessionCookie returns the cookie of a server at this public URL. Under https its name begins with `__Host-`, so
+// that no other host of the site can set it. Over http on this machine it has neither the prefix nor Secure, because
+// browsers would reject it. Over http on another host there is no cookie.
 func NewSessionCookie(publicURL string) SessionCookie {
 	const name = "dragoman_session"
 	u, err := url.Parse(publicURL)
@@ -33,12 +33,12 @@ func NewSessionCookie(publicURL string) SessionCookie {
 	return SessionCookie{}
 }
 
-// Set delivers a token that lives for a time.
+// Set returns the cookie with a token and its lifetime.
 func (c SessionCookie) Set(token string, life time.Duration) *http.Cookie {
 	return c.with(token, max(int(life/time.Second), 1))
 }
 
-// Clear takes the cookie away. It has the attributes that the cookie was set with (HT-02).
+// Clear returns the cookie that deletes it. It has the attributes of Set (HT-02).
 func (c SessionCookie) Clear() *http.Cookie { return c.with("", -1) }
 
 func (c SessionCookie) with(value string, maxAge int) *http.Cookie {

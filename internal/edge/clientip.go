@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// clientIP is the address of the client: the socket's peer, unless that is a trusted proxy. Then it is the right-most
-// address of X-Forwarded-For that is not a trusted proxy itself (HT-13). A header that can not be read in full counts for
-// nothing: the peer stands, and no check is skipped.
+// clientIP returns the address of the client: the socket's peer, or behind a trusted proxy the right-most address of
+// X-Forwarded-For that is not a trusted proxy (HT-13). A malformed header is ignored, and the peer counts.
 func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -33,7 +32,7 @@ func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return client
 }
 
-// hopAddr reads one hop: an address, with a port or in brackets where a proxy writes it so.
+// hopAddr reads one hop: an address, possibly with a port or in brackets.
 func hopAddr(text string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		return ap.Addr().Unmap().WithZone(""), true

@@ -1,5 +1,5 @@
-// Package edge is what every request passes first and last: a request id, the client's address, the credential that it
-// presents, the headers that every answer carries, one line in the log, and a net below a panic.
+// Package edge wraps every request: it sets the request id, the client's address, the credential and the headers of
+// every answer, logs one line, and recovers panics.
 package edge
 
 import (
@@ -21,28 +21,29 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// MaxURL is the greatest length of a request target in bytes; a longer one is answered 414.
+// MaxURL is the greatest length of a request target in bytes. A longer one is answered 414.
 const MaxURL = 8 << 10
 
-// maxTime is how long a request may take: after it a database that does not answer is an error.
+// maxTime is how long a request may take. A database that does not answer in this time is an error.
 const maxTime = 15 * time.Second
 
-// Config is what the edge has to know.
+// Config configures Handler.
 type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts (HT-13)
 	HTTPS          bool           // whether the public URL is https: answers then carry HSTS (HT-08)
-	Origins        *origin.Policy // which pages of other origins are trusted; nil for none
-	Expose         []string       // headers of dialects that those pages may read
-	Cookie         string         // the name of the session cookie, "" where there is none
+	Origins        *origin.Policy // decides which pages of other origins are trusted; nil for none
+	Expose         []string       // headers of dialects that trusted pages may read
+	Cookie         string         // the name of the session cookie, "" for none
 	Log            *slog.Logger
 	Now            func() time.Time
 
-	// Observe is told that a request begins. It gives the context to answer in, and is told of the end: with the dialect, the
-	// pattern of the route, "" where no route was looked for, and the status, 0 without an answer. Nil for nobody.
+	// Observe is called when a request begins, and returns the context of the request. Its second result is called at
+	// the end, with the dialect, the pattern of the route ("" if none was looked up) and the status (0 without an
+	// answer). It may be nil.
 	Observe func(r *http.Request, requestID string) (context.Context, func(dialect, pattern string, status int))
 }
 
-// exposed is what pages of trusted origins may read: the headers of the server itself, and those of dialects.
+// exposed returns the headers that pages of trusted origins may read: the server's own, and further ones of dialects.
 func exposed(further []string) []string {
 	all := []string{"X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"}
 	for _, name := range further {
@@ -53,7 +54,7 @@ func exposed(further []string) []string {
 	return all
 }
 
-// Handler puts the edge around next.
+// Handler wraps next.
 func Handler(cfg Config, next http.Handler) http.Handler {
 	if cfg.Origins == nil {
 		cfg.Origins = origin.New("", nil, false)
@@ -71,7 +72,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		}
 		present(v, r, cfg.Cookie)
 		out := &recorder{ResponseWriter: w}
-		ctx := r.Context() //nolint:contextcheck // the one that Observe gives is made of it
+		ctx := r.Context() //nolint:contextcheck // Observe derives its context from it
 		ended := func(string, string, int) {}
 		if cfg.Observe != nil {
 			ctx, ended = cfg.Observe(r, v.RequestID)
@@ -100,8 +101,8 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
 			if len(r.TransferEncoding) > 0 {
-				// net/http reads such a body by its chunks and hides whether there was a Content-Length too, by which a
-				// proxy may have read it. What follows on the connection is then not to be believed (HT-18, RFC 9112 section 6.1).
+				// net/http reads the body by its chunks and hides a Content-Length. A proxy may have used the
+				// Content-Length, so the rest of the connection cannot be trusted (HT-18, RFC 9112 section 6.1).
 				out.Header().Set("Connection", "close")
 			}
 			ctx, cancel := context.WithTimeout(visit.With(ctx, v), maxTime)
@@ -112,8 +113,8 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 	})
 }
 
-// present notes the credential of a request: what visit.Visit holds until a transport with other places looks. The cookie is
-// for session tokens alone: anything else in it is in the wrong place, and nothing is guessed (HT-05, SE-15).
+// present sets the credential of the visit. A dialect with other places for credentials replaces it. The cookie is for
+// session tokens alone: any other credential in it is ambiguous (HT-05, SE-15).
 func present(v *visit.Visit, r *http.Request, cookie string) {
 	sources := []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}}
 	if cookie != "" {
@@ -128,7 +129,7 @@ func present(v *visit.Visit, r *http.Request, cookie string) {
 	}
 }
 
-// headers are those of every answer (HT-07, HT-08). Pages and assets loosen what they must.
+// headers sets the headers of every answer (HT-07, HT-08). Pages and assets relax what they must.
 func headers(h http.Header, requestID string, https bool) {
 	h.Set("X-Request-Id", requestID)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -140,7 +141,7 @@ func headers(h http.Header, requestID string, https bool) {
 	}
 }
 
-// clean cuts a header to what is worth keeping and can not break a line of anybody's log (AU-03).
+// clean shortens a header, and drops everything that could break a line of a log (AU-03).
 func clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -154,14 +155,14 @@ func clean(s string, most int) string {
 	return s
 }
 
-// Problem answers with a sentence as JSON.
+// Problem answers with a message as JSON.
 func Problem(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
 }
 
-// recorder remembers whether and with what status the answer began.
+// recorder records the status of the answer, 0 before it began.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -181,5 +182,5 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController through.
+// Unwrap is for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

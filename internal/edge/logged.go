@@ -2,9 +2,9 @@ package edge
 
 import "regexp"
 
-// secrets are what the tokens of this server look like.
+// secrets matches the tokens of this server.
 var secrets = regexp.MustCompile(`(?i)(?:[ors]t1\.|sk_live_|eyJ)[^/]*`)
 
-// logged is a path as the log may hold it: the links of some mails have their token in it, and whoever reads the log shall not be
-// able to follow one (AU-02, HT-17).
+// logged returns a path for the log, without tokens. The links of some mails have their token in the path, and a reader
+// of the log must not be able to follow one (AU-02, HT-17).
 func logged(path string) string { return secrets.ReplaceAllLiteralString(path, "…") }

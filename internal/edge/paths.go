@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ExactPaths lets notFound answer where ServeMux would redirect a path to its clean form, and for percent-encoded slashes,
-// dots and letters: a path has one spelling, so that nothing that counts by path can be walked around (LG-17).
+// ExactPaths answers with notFound where ServeMux would redirect to the clean path, and for percent-encoded slashes,
+// dots and letters. A path has one spelling, so nobody can evade what counts by path (LG-17).
 func ExactPaths(mux, notFound http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := r.URL.Path; r.URL.RawPath != "" || strings.TrimSuffix(path.Clean(p), "/")+trailing(p) != p || !strings.HasPrefix(p, "/") {
@@ -19,7 +19,7 @@ func ExactPaths(mux, notFound http.Handler) http.Handler {
 	})
 }
 
-// trailing is the slash that path.Clean takes away.
+// trailing is the slash that path.Clean removes.
 func trailing(p string) string {
 	if strings.HasSuffix(p, "/") {
 		return "/"
@@ -27,12 +27,12 @@ func trailing(p string) string {
 	return ""
 }
 
-// NotFound answers in JSON that nothing is at this path.
+// NotFound answers 404 as JSON.
 func NotFound(w http.ResponseWriter, _ *http.Request) {
 	Problem(w, http.StatusNotFound, "There is nothing here.")
 }
 
-// Get serves a path that is only read: GET and HEAD.
+// Get allows GET and HEAD alone.
 func Get(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

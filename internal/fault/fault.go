@@ -1,8 +1,8 @@
 // Package fault is the one error type that may reach a caller.
 //
-// An expected refusal is a *fault.Error: a code for programs, a sentence for people, and where it applies the input
-// field at fault and how long to wait. Every other error is internal: it is logged once at the edge with the request
-// id, and the caller learns only that something went wrong.
+// An expected error is a *fault.Error: a code for programs, a message for people, and optionally the invalid input
+// field and how long to wait. Every other error is internal: it is logged once with the request id, and the caller
+// learns only that something went wrong.
 package fault
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Code is the machine-readable reason of a refusal. The codes of userErrors are the members of the GraphQL enum
-// ErrorCode; the codes of top-level errors stand in `extensions.code`.
+// Code is the machine-readable reason of an expected error. The codes of userErrors are the members of the GraphQL enum
+// ErrorCode. The codes of top-level errors are in `extensions.code`.
 type Code string
 
 // The codes of userErrors, as the GraphQL enum ErrorCode describes them.
@@ -40,12 +40,11 @@ const (
 	RateLimited     Code = "RATE_LIMITED"
 	BadUserInput    Code = "BAD_USER_INPUT"
 	Internal        Code = "INTERNAL_SERVER_ERROR"
-	// Unavailable says that the server is too busy to check a secret now. It is RATE_LIMITED's sibling for a queue
-	// that is full, and HTTP 503 where RATE_LIMITED is 429.
+	// Unavailable means that the server is too busy to check a secret. HTTP answers 503, for RATE_LIMITED 429.
 	Unavailable Code = "SERVICE_UNAVAILABLE"
 )
 
-// Codes are all of them.
+// Codes returns all codes.
 func Codes() []Code {
 	return []Code{
 		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, NotVerified, InvalidToken, TokenReused, AlreadyExists,
@@ -54,32 +53,32 @@ func Codes() []Code {
 	}
 }
 
-// Error is an expected refusal.
+// Error is an expected error.
 type Error struct {
 	Code       Code
-	Message    string        // a sentence in English that may be shown to a person; never holds a secret
-	Field      []string      // the path of the input field at fault, for example input, email; nil when none is
-	RetryAfter time.Duration // after how long a retry makes sense; zero when time does not help
+	Message    string        // an English sentence for a person; never holds a secret
+	Field      []string      // the path of the invalid input field, for example input, email; nil for none
+	RetryAfter time.Duration // when a retry makes sense; zero if a retry does not help
 }
 
-// New makes a refusal. The field path is optional.
+// New makes an expected error. The field path is optional.
 func New(code Code, message string, field ...string) *Error {
 	return &Error{Code: code, Message: message, Field: field}
 }
 
-// Wait makes a refusal that a retry after d may overcome.
+// Wait makes an expected error that a retry after d may resolve.
 func Wait(code Code, message string, d time.Duration) *Error {
 	return &Error{Code: code, Message: message, RetryAfter: d}
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// RetrySeconds is RetryAfter in whole seconds, rounded up; zero when time does not help.
+// RetrySeconds is RetryAfter in whole seconds, rounded up; zero if a retry does not help.
 func (e *Error) RetrySeconds() int {
 	return int((e.RetryAfter + time.Second - 1) / time.Second)
 }
 
-// From finds the refusal in err's chain; nil when err is not an expected one.
+// From finds the expected error in err's chain, nil for none.
 func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -87,7 +86,7 @@ func From(err error) *Error {
 	return nil
 }
 
-// Is tells whether err is a refusal with this code.
+// Is tells whether err is an expected error with this code.
 func Is(err error, code Code) bool {
 	e := From(err)
 	return e != nil && e.Code == code

@@ -48,8 +48,8 @@ func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]an
 	return nil
 }
 
-// asJSON brings variables to a form that coerce knows. Only what a request's variables could not hold is encoded and read
-// again.
+// asJSON brings variables to a form that coerce knows. Only what a request's variables could not hold is encoded and
+// read again.
 func asJSON(variables map[string]any) (map[string]any, error) {
 	known, err := strictjson.Check(variables)
 	if known || err != nil {

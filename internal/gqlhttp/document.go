@@ -60,7 +60,8 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	return doc, nil
 }
 
-// validate applies the rules of the schema and gathers what requests will need to know. A stored document is the operator's.
+// validate applies the rules of the schema and gathers what requests will need to know. A stored document is the
+// operator's.
 func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, gqlerror.List) {
 	doc := &Document{syntax: syntax}
 	byDefinition := map[*ast.OperationDefinition]*operation{}

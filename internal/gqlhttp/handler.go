@@ -48,7 +48,7 @@ type Handler struct {
 // its mutations are refused with, or has @credential where nothing would ask for it.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Schema == nil || cfg.Admit == nil || cfg.Log == nil {
-		return nil, errors.New("gqlhttp: Schema, Admit and Log are required")
+		return nil, errors.New("gqlhttp: a field of Config is missing; set Schema, Admit and Log")
 	}
 	if err := refusalsAreStated(cfg.Schema.Schema()); err != nil {
 		return nil, err

@@ -65,8 +65,8 @@ func codeOf(ctx context.Context, err error) string {
 	return string(fault.Internal)
 }
 
-// refusedWith is the code of the first of the userErrors of a payload. Its type is the schema's, which this package does not
-// know: it has the field by the contract of the interface Payload.
+// refusedWith is the code of the first of the userErrors of a payload. Its type is the schema's, which this package
+// does not know: it has the field by the contract of the interface Payload.
 func refusedWith(result any) string {
 	v := reflect.Indirect(reflect.ValueOf(result))
 	if v.Kind() != reflect.Struct {

@@ -63,13 +63,13 @@ func declared(field *ast.FieldDefinition) (codes []fault.Code) {
 	return codes
 }
 
-// refusalsAreStated holds a schema to its directive @refuses: every field of Mutation has it, and it names codes that there
-// are.
+// refusalsAreStated holds a schema to its directive @refuses: every field of Mutation has it, and it names codes that
+// there are.
 func refusalsAreStated(schema *ast.Schema) error {
 	if schema.Mutation != nil {
 		for _, field := range schema.Mutation.Fields {
 			if field.Directives.ForName("refuses") == nil {
-				return fmt.Errorf("gqlhttp: Mutation.%s does not say which refusals it gives: give it @refuses", field.Name)
+				return fmt.Errorf("gqlhttp: Mutation.%s has no @refuses; list its error codes there", field.Name)
 			}
 		}
 	}
@@ -83,7 +83,8 @@ func refusalsAreStated(schema *ast.Schema) error {
 		for _, field := range def.Fields {
 			for _, code := range declared(field) {
 				if !slices.Contains(known, code) {
-					return fmt.Errorf("gqlhttp: %s.%s refuses with %q, which is neither in ErrorCode nor a code of top-level errors",
+					return fmt.Errorf(
+						"gqlhttp: %s.%s: @refuses has the unknown code %q; use one of ErrorCode or of top-level errors",
 						def.Name, field.Name, code)
 				}
 			}

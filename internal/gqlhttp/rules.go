@@ -8,9 +8,9 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// ruleSet is the rules of the GraphQL specification, section 5, and our own. They suggest names to the author of a stored
-// document and to nobody else: to whom introspection is closed they would open it again, and each costs a comparison with
-// every name of the schema.
+// ruleSet is the rules of the GraphQL specification, section 5, and our own. They suggest names to the author of a
+// stored document and to nobody else: to whom introspection is closed they would open it again, and each costs a
+// comparison with every name of the schema.
 func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefinition]*operation) *rules.Rules {
 	set := rules.NewDefaultRules()
 	for loud, quiet := range map[string]core.Rule{

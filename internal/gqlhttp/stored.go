@@ -20,8 +20,8 @@ type DocumentError struct {
 
 func (e *DocumentError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
-// Document prepares a stored document: one operation, as deep and as long as its author likes, a query or a mutation of one
-// field. Whatever refuses in userErrors must be asked for them, else a refusal would pass for a success.
+// Document prepares a stored document: one operation, as deep and as long as its author likes, a query or a mutation of
+// one field. Whatever refuses in userErrors must be asked for them, else a refusal would pass for a success.
 //
 // The error holds a *DocumentError for everything that was found, which errors.As finds one of: the first.
 func (h *Handler) Document(text string) (*Document, error) {

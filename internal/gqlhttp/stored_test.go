@@ -109,10 +109,10 @@ func TestNewWantsRefusals(t *testing.T) {
 		rest + `} type Mutation { b: Int @refuses(codes: []) }`:                                  "",
 		rest + `} type Mutation { b: Int @refuses(codes: "NOT_FOUND") }`:                         "",
 		rest + `@refuses(codes: ["BAD_USER_INPUT" "NOT_FOUND" "UNAUTHENTICATED" "FORBIDDEN"]) }`: "",
-		rest + `} type Mutation { b: Int }`:                                                      "Mutation.b does not say",
-		rest + `} type Mutation { b: Int @refuses(codes: ["GONE"]) }`:                            `Mutation.b refuses with "GONE"`,
-		rest + `} type Mutation { b: Int @refuses(codes: "GONE") }`:                              `Mutation.b refuses with "GONE"`,
-		rest + `c: Int @refuses(codes: ["FORBIDDEN", "SERVICE_UNAVAILABLE"]) }`:                  `Query.c refuses with "SERVICE_UNAVAILABLE"`,
+		rest + `} type Mutation { b: Int }`:                                                      "Mutation.b has no @refuses",
+		rest + `} type Mutation { b: Int @refuses(codes: ["GONE"]) }`:                            `Mutation.b: @refuses has the unknown code "GONE"`,
+		rest + `} type Mutation { b: Int @refuses(codes: "GONE") }`:                              `Mutation.b: @refuses has the unknown code "GONE"`,
+		rest + `c: Int @refuses(codes: ["FORBIDDEN", "SERVICE_UNAVAILABLE"]) }`:                  `Query.c: @refuses has the unknown code "SERVICE_UNAVAILABLE"`,
 	} {
 		schema := gqlparser.MustLoadSchema(&ast.Source{Input: text})
 		_, err := New(Config{

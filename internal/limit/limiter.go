@@ -10,18 +10,17 @@ import (
 // Store keeps one time for each key: the theoretical arrival time (TAT) of the generic cell rate algorithm (ITU-T
 // I.371), the moment at which the key's bucket will be full again. A key that is not stored has a full bucket.
 type Store interface {
-	// Take takes one try, as one atomic step: with next = max(tat, now) + interval it stores and returns next when
-	// next <= now + capacity, and changes nothing otherwise. In SQL, but for the clock:
+	// Take takes one try in one atomic step. With next = max(tat, now) + interval, it stores and returns next if
+	// next <= now + capacity, otherwise it changes nothing. In SQL, except for the clock:
 	//
 	//	INSERT INTO … (key, tat) VALUES (key, now + interval)
 	//	ON CONFLICT (key) DO UPDATE SET tat = greatest(tat, now) + interval
 	//	WHERE greatest(tat, now) + interval <= now + capacity RETURNING tat
 	//
-	// where no row means that the try is denied. A tat beyond now + capacity comes from a clock that was put back since:
-	// it is cut to now + capacity, so that the wait is one interval and not the difference of the clocks (AV-05).
-	// All times are whole microseconds, and capacity >= interval. On a
-	// denial tat is the stored time, or the zero time from a store that does not tell it. An error means that nobody
-	// knows whether there was a try left.
+	// where no row means that the try is denied. A tat beyond now + capacity means that the clock was set back: it is
+	// cut to now + capacity, so that the wait is one interval and not the difference of the clocks (AV-05). All times
+	// are whole microseconds, and capacity >= interval. On a denial, tat is the stored time, or the zero time if the
+	// store does not return it. On an error it is unknown whether a try was left.
 	Take(ctx context.Context, key string, interval, capacity time.Duration, now time.Time) (
 		tat time.Time, allowed bool, err error)
 }
@@ -32,33 +31,34 @@ type Limiter struct {
 	rules map[string]Rule
 	now   func() time.Time
 
-	// Refused is told the rule by whose name Admit sends a caller away; nil for nobody. Set it before the limiter is used.
-	Refused func(rule string)
+	// OnLimited is called with the name of the rule when Admit rejects a caller. It may be nil. Set it before the first
+	// use.
+	OnLimited func(rule string)
 }
 
-// New makes a limiter with a rule for each name of what callers do. It fails when a rule cannot be applied.
+// New makes a limiter with a rule for each name. It fails if a rule is invalid.
 func New(store Store, rules map[string]Rule, now func() time.Time) (*Limiter, error) {
 	for name, rule := range rules {
 		if err := rule.validate(); err != nil {
-			return nil, fmt.Errorf("limit of %s: %w", name, err)
+			return nil, fmt.Errorf("limit: the rule of %s: %w", name, err)
 		}
 	}
 	return &Limiter{store: store, rules: maps.Clone(rules), now: now}, nil
 }
 
-// Allow takes one of the tries that the rule for name leaves to this address block. Any text is a block: callers
-// without an address share the block that they are given (security rule LG-15). A name without a rule is not limited.
-// An error is the store's; a caller that guards a credential then has to refuse.
+// Allow takes one try of the rule for name, for this address block. Any text is a block; callers without an address
+// share one (LG-15). A name without a rule is not limited. An error comes from the store; a caller that guards a
+// credential must then reject the request.
 func (l *Limiter) Allow(ctx context.Context, name, block string) (Decision, error) {
 	rule, limited := l.rules[name]
 	if !limited {
 		return Decision{Allowed: true}, nil
 	}
-	// Cut for the same reason as the interval.
+	// Microseconds, as in interval.
 	now := l.now().Truncate(time.Microsecond)
 	tat, allowed, err := l.store.Take(ctx, rule.Name+":"+block, rule.interval(), rule.capacity(), now)
 	if err != nil {
-		return Decision{}, fmt.Errorf("take from the limit of %s: %w", name, err)
+		return Decision{}, fmt.Errorf("limit: take a try of %s: %w", name, err)
 	}
 	if !allowed {
 		return denied(rule, tat, now), nil

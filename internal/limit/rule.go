@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Rule allows Burst tries within Window. The tries come back one by one, evenly over the window, so that a caller who
-// used them all up need not wait for the whole window to try once more.
+// Rule allows Burst tries within Window. The tries come back one by one, evenly over the window, so a caller without a
+// try left does not wait for the whole window.
 type Rule struct {
-	Name   string        // names the bucket; rules of one name share it. Letters, digits, "-" and "_"
+	Name   string        // names the bucket, which rules of the same name share; letters, digits, "-" and "_"
 	Burst  int           // how many tries a full bucket holds, at least 1
 	Window time.Duration // how long an empty bucket takes to fill
 }
@@ -39,13 +39,13 @@ func Defaults() map[string]Rule {
 	return rules
 }
 
-// interval is the time in which one try comes back. It is cut to microseconds, the step of a Postgres timestamp, so
-// that all stores count alike.
+// interval is the time in which one try comes back, in whole microseconds. Postgres timestamps have no finer step, so
+// all stores count alike.
 func (r Rule) interval() time.Duration {
 	return (r.Window / time.Duration(r.Burst)).Truncate(time.Microsecond)
 }
 
-// capacity is what a full bucket is worth in time: Window, but for the rounding of interval.
+// capacity is the time that a full bucket holds: Window, except for the rounding of interval.
 func (r Rule) capacity() time.Duration {
 	return r.interval() * time.Duration(r.Burst)
 }
@@ -53,16 +53,16 @@ func (r Rule) capacity() time.Duration {
 func (r Rule) validate() error {
 	switch {
 	case !plain(r.Name):
-		return fmt.Errorf("the name %q of a limit is not made of letters, digits, - and _", r.Name)
+		return fmt.Errorf("%q is not a valid name; use letters, digits, - and _", r.Name)
 	case r.Burst < 1:
-		return errors.New("a limit must allow at least one try")
+		return errors.New("the burst is below 1; allow at least one try")
 	case r.interval() < time.Microsecond:
-		return errors.New("the window of a limit is too short for its number of tries")
+		return errors.New("the window is too short for the burst; allow a microsecond for each try")
 	}
 	return nil
 }
 
-// plain tells whether name can stand in a header field and in a key without quoting.
+// plain tells whether name needs no quoting in a header field or a key.
 func plain(name string) bool {
 	for _, r := range name {
 		switch {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Sample chooses what of many like things is worth a line in a log, so that who causes them can not flood it (security
-// rule AU-09): five in a minute for each key, and sixty in a minute in all. It is safe for concurrent use.
+// Sample limits repeated lines of a log, so that callers cannot flood it (AU-09): five a minute for each key, and sixty
+// a minute in all. It is safe for concurrent use.
 type Sample struct {
 	store     *Memory
 	each, all Rule
 }
 
-// NewSample makes a sample that has seen nothing yet.
+// NewSample makes an empty sample.
 func NewSample() *Sample {
 	return &Sample{
 		store: NewMemory(0),
@@ -21,13 +21,13 @@ func NewSample() *Sample {
 	}
 }
 
-// Take tells whether what happened now under a key is one of those to write down.
+// Take tells whether to log an event with this key.
 func (s *Sample) Take(ctx context.Context, key string, now time.Time) bool {
 	return s.take(ctx, s.each, key, now) && s.take(ctx, s.all, "", now)
 }
 
 func (s *Sample) take(ctx context.Context, r Rule, key string, now time.Time) bool {
-	// A Memory never fails, and waits for nothing.
+	// A Memory never fails, and never waits.
 	_, taken, _ := s.store.Take(ctx, r.Name+":"+key, r.interval(), r.capacity(), now)
 	return taken
 }

@@ -5,24 +5,23 @@ import (
 	"sync"
 )
 
-// Turns lets the holders of one key through one after the other, in this process. The attempts at one account take
-// turns, so that each sees the failure of the one before, and a volley of wrong passwords is not evaluated at once
-// (security rule LG-10). A key takes memory only while somebody holds it or waits for it. The zero Turns is ready for
-// use, and is safe for concurrent use.
+// Turns is a lock for each key, in this process. The attempts at one account take turns: each sees the failure of the
+// one before, and parallel attempts cannot evade the delay (LG-10). A key uses memory only while it is held or waited
+// for. The zero Turns is ready for use, and is safe for concurrent use.
 type Turns struct {
 	mu    sync.Mutex
 	gates map[string]*gate
 }
 
-// gate is the turnstile of one key.
+// gate is the lock of one key.
 type gate struct {
 	holder chan struct{} // holds one element while somebody is through
 	users  int           // holder and waiters
 }
 
-// Enter waits for the caller's turn, roughly in the order of arrival, and tells whether it had to: what the caller read
-// before is then out of date. The caller has to call leave when done; calling it again does nothing. When ctx ends
-// first, the caller leaves the line and err is ctx's; leave is then nil.
+// Enter waits for the caller's turn, roughly in the order of arrival. waited means that the caller must read its data
+// again. The caller must call leave when done; a second call does nothing. If ctx ends first, err is the error of ctx,
+// and leave is nil.
 func (t *Turns) Enter(ctx context.Context, key string) (leave func(), waited bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err

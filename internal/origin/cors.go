@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// maxAge is for how many seconds a browser may remember what it was told before a request. Chromium takes up to two hours.
+// maxAge is how long a browser may cache the answer to a preflight request, in seconds. Chromium caps it at two hours.
 const maxAge = "3600"
 
-// CORS lets the pages of allowed origins read the answers of next, with the headers that are exposed, and answers what
-// browsers ask before they send a request (the Fetch standard, "CORS protocol"). Everybody else is served as if there
-// were no CORS. A trusted page may use every method that there is, and may send any header: no header opens what its
-// credential does not.
+// CORS lets pages of allowed origins read the answers of next and the exposed headers, and answers preflight requests
+// (the Fetch standard, "CORS protocol"). Other callers are served without CORS. A trusted page may use every method and
+// send any header: no header grants more than the credential.
 func (p *Policy) CORS(exposed []string, next http.Handler) http.Handler {
 	expose := strings.Join(exposed, ", ")
 	methods := strings.Join([]string{
@@ -25,7 +24,7 @@ func (p *Policy) CORS(exposed []string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h.Set("Access-Control-Allow-Origin", origin) // one of the list, never * (HT-06)
+		h.Set("Access-Control-Allow-Origin", origin) // an allowed origin, never * (HT-06)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 			h.Set("Access-Control-Expose-Headers", expose)

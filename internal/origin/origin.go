@@ -1,6 +1,6 @@
-// Package origin decides which web pages of other origins may talk to the server. There is one decision, Policy.Allows. The
-// answers to CORS (what a page may read) and the check of forged requests (what a page may make a browser send) both ask it,
-// so that they cannot differ.
+// Package origin decides which web pages of other origins may call the server. Policy.Allows decides it for both CORS
+// (what a page may read) and the check of forged requests (what a page may make a browser send), so that they cannot
+// differ.
 package origin
 
 import (
@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Parse reads an origin as people write it and gives it as browsers do (RFC 6454 section 6.2): scheme, host and the port
-// unless it is the scheme's own, in lower case. ok is false for everything else: `null`, `*` and other patterns, a path, a
-// host that is not ASCII.
+// Parse reads an origin as people write it, and returns it as browsers send it (RFC 6454 section 6.2): scheme, host and
+// non-default port, in lower case. ok is false for everything else: `null`, patterns such as `*`, a path, a host that
+// is not ASCII.
 func Parse(text string) (origin string, ok bool) {
 	u, err := url.Parse(strings.ToLower(text))
 	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.Scheme+"://"+u.Host != strings.ToLower(text) {
@@ -29,7 +29,7 @@ func Parse(text string) (origin string, ok bool) {
 	return u.Scheme + "://" + u.Host, !strings.HasSuffix(u.Host, ":")
 }
 
-// Policy is whom the server trusts. It is safe for concurrent use.
+// Policy is the list of trusted origins. It is safe for concurrent use.
 type Policy struct {
 	own      string
 	listed   map[string]bool
@@ -37,7 +37,7 @@ type Policy struct {
 	check    *http.CrossOriginProtection
 }
 
-// New makes the policy of a server at a public URL that trusts the listed origins, in the form that Parse gives, and with
+// New makes the policy of a server at a public URL. It trusts the listed origins, in the form of Parse, and with
 // loopback every origin of this machine.
 func New(publicURL string, listed []string, loopback bool) *Policy {
 	p := &Policy{listed: map[string]bool{}, loopback: loopback, check: http.NewCrossOriginProtection()}
@@ -48,8 +48,8 @@ func New(publicURL string, listed []string, loopback bool) *Policy {
 	return p
 }
 
-// Allows tells whether pages of another origin are trusted. It takes the value of a header Origin; `null`, which every
-// sandboxed frame and local file sends, is nobody (HT-06).
+// Allows tells whether pages of another origin are trusted. It takes the value of a header Origin. `null` is never
+// trusted: every sandboxed frame and local file sends it (HT-06).
 func (p *Policy) Allows(origin string) bool {
 	return p.listed[origin] || p.loopback && isLoopback(origin)
 }
@@ -66,10 +66,10 @@ func isLoopback(origin string) bool {
 	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// Foreign tells whether a page of an origin that is neither the server's own nor trusted made a browser send the request
-// (HT-03). It goes by Sec-Fetch-Site, else by Origin, for every method; programs that are no browsers send neither.
+// Foreign tells whether a page of an untrusted origin made a browser send the request (HT-03). It checks
+// Sec-Fetch-Site, otherwise Origin, for every method. Programs that are not browsers send neither.
 func (p *Policy) Foreign(r *http.Request) bool {
-	// The check of the standard library lets every GET pass, but some APIs that we speak change state by GET (HT-04).
+	// The standard library allows every GET, but some dialects change state by GET (HT-04), so the check sees a POST.
 	if p.check.Check(&http.Request{Method: http.MethodPost, Header: r.Header, Host: r.Host}) == nil {
 		return false
 	}
@@ -77,7 +77,7 @@ func (p *Policy) Foreign(r *http.Request) bool {
 	return origin == "" || origin != p.own && !p.Allows(origin)
 }
 
-// sent is the header Origin, "" when there is none or more than one.
+// sent returns the header Origin, "" if it is absent or sent twice.
 func sent(r *http.Request) string {
 	if values := r.Header.Values("Origin"); len(values) == 1 {
 		return values[0]

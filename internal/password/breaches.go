@@ -26,10 +26,10 @@ const (
 	prefixLength   = 5           // characters of the hash that the list gets to see
 )
 
-// Breaches is a list of breached passwords that somebody serves, asked by k-anonymity as api.pwnedpasswords.com/range/ is:
-// GET with the first five hexadecimal characters of the SHA-1 of a password, which about a thousand breached ones share, is
-// answered with lines `rest of the hash:count`. So the list never learns the password nor its hash (security rule PW-07). It
-// is safe for concurrent use; a nil one finds nothing.
+// Breaches is a list of breached passwords that somebody serves, asked by k-anonymity as api.pwnedpasswords.com/range/
+// is: GET with the first five hexadecimal characters of the SHA-1 of a password, which about a thousand breached ones
+// share, is answered with lines `rest of the hash:count`. So the list never learns the password nor its hash (security
+// rule PW-07). It is safe for concurrent use; a nil one finds nothing.
 type Breaches struct {
 	base   string
 	client *http.Client
@@ -47,9 +47,9 @@ func NewBreaches(base string, log *slog.Logger) *Breaches {
 	}
 }
 
-// Check refuses a password that is on the list with a *fault.Error PASSWORD_BREACHED. When the list does not answer within a
-// second, or with something else, the password passes and the log says so: a list that is down shall keep nobody out. Neither
-// the password nor a part of its hash is logged.
+// Check refuses a password that is on the list with a *fault.Error PASSWORD_BREACHED. When the list does not answer
+// within a second, or with something else, the password passes and the log says so: a list that is down shall keep
+// nobody out. Neither the password nor a part of its hash is logged.
 func (b *Breaches) Check(ctx context.Context, password string) error {
 	if b == nil {
 		return nil
@@ -85,13 +85,13 @@ func (b *Breaches) has(ctx context.Context, prefix, rest string) (bool, error) {
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as it matters
 	if res.StatusCode != http.StatusOK {
-		return false, fmt.Errorf("the list answers with the status %d", res.StatusCode)
+		return false, fmt.Errorf("breach list: unexpected status %d", res.StatusCode)
 	}
 	lines := bufio.NewScanner(io.LimitReader(res.Body, breachesAnswer))
 	for lines.Scan() {
 		other, count, ok := strings.Cut(strings.TrimSpace(lines.Text()), ":")
 		if !ok || len(other) != len(rest) {
-			return false, errors.New("the list answers in another form than hash:count")
+			return false, errors.New("breach list: an unexpected line; want hash:count")
 		}
 		if strings.EqualFold(other, rest) && strings.Trim(count, "0") != "" {
 			return true, nil

@@ -31,7 +31,8 @@ func NewHasher(slots int) *Hasher {
 }
 
 // NewThrowawayHasher makes a hasher for a database that nobody will keep: that of an example of a dialect file, or of a
-// test that is about something else. It does what every hasher does, with the least memory and passes that argon2id has.
+// test that is about something else. It does what every hasher does, with the least memory and passes that argon2id
+// has.
 func NewThrowawayHasher(slots int) *Hasher {
 	return newHasher(slots, func() phc {
 		p := current()
@@ -54,7 +55,8 @@ func (h *Hasher) Admit() error { return h.queue.admit() }
 // Load counts the derivations that are under way and the callers in line for one.
 func (h *Hasher) Load() (working, waiting int) { return h.queue.load() }
 
-// Observe has the wait of every caller told to waited, also of those who waited in vain. Call it before the hasher is used.
+// Observe has the wait of every caller told to waited, also of those who waited in vain. Call it before the hasher is
+// used.
 func (h *Hasher) Observe(waited func(time.Duration)) { h.queue.waited = waited }
 
 // Hash makes the PHC string of a password with the parameters of today and a fresh salt. It fails like CheckForm; with

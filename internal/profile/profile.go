@@ -1,5 +1,5 @@
-// Package profile says what a dialect changes about the tokens and the passwords that are made through it. The zero
-// Profile changes nothing: it is that of GraphQL.
+// Package profile says what a dialect changes about tokens, passwords and mails. The zero Profile changes nothing;
+// GraphQL has it.
 package profile
 
 import (
@@ -7,79 +7,80 @@ import (
 	"time"
 )
 
-// Profile belongs to one dialect. It never changes after the server has started.
+// Profile belongs to one dialect. It does not change after the server has started.
 type Profile struct {
 	Access   Access
 	Refresh  Refresh
 	Password Password
 
-	// SessionTTL is how long a session lives in all; zero for the setting of the server.
+	// SessionTTL is the absolute lifetime of a session; zero for the setting of the server.
 	SessionTTL time.Duration
 
-	// Sudo is for how long after a proof by password what is sensitive stays open; zero for 10 minutes.
+	// Sudo is how long sensitive operations stay allowed after a proof by password; zero for 10 minutes.
 	Sudo time.Duration
 
-	// Mails says what the mails that are asked for through the dialect link to, by the names verifyEmail, resetPassword, signIn
-	// and changeEmail. One that is not there links to our own page.
+	// Mails are the links of the mails that callers of the dialect request, by the names verifyEmail, resetPassword,
+	// signIn and changeEmail. A mail without an entry links to our own page.
 	Mails map[string]Mail
 
-	// EmailAtOnce lets a new address count at once, unconfirmed, with a notice and a link to take it back to the former one. Else
-	// it waits until it is confirmed.
+	// EmailAtOnce makes a new address take effect at once, unconfirmed. The old address gets a notice with a revert
+	// link. Otherwise a new address takes effect when it is confirmed.
 	EmailAtOnce bool
 
-	// SignInAfterReset has resetPassword sign the person in, for an API that documents it. A reset is no sign-in otherwise (OT-09).
+	// SignInAfterReset makes resetPassword sign the person in, for an API that documents it. Otherwise it does not
+	// (OT-09).
 	SignInAfterReset bool
 
-	// SessionSuffices lets a live session change the email address and the password, however long ago its sign-in was (PW-10).
-	// A current password that is given has to be right all the same, and what else is sensitive still wants a fresh proof.
+	// SessionSuffices lets any live session change the email address and the password, however old its sign-in is
+	// (PW-10). A current password, if sent, must still be right. Other sensitive operations still need a fresh proof.
 	SessionSuffices bool
 }
 
 // Mail is the link of a mail.
 type Mail struct {
-	// Link is an absolute URL with {token} in it, and {email} where the address shall stand too; "" for our own page.
+	// Link is an absolute URL with {token}, and optionally {email}; "" for our own page.
 	Link string
 
-	// TTL is how long its token is good; zero for the setting of the server.
+	// TTL is the lifetime of the token; zero for the setting of the server.
 	TTL time.Duration
 }
 
 // Access is the form of access tokens.
 type Access struct {
-	// TTL is how long a token is valid; zero for the setting of the server.
+	// TTL is the lifetime of a token; zero for the setting of the server.
 	TTL time.Duration
 
-	// HS256 signs by HMAC-SHA-256 with the header {"alg":"HS256","typ":"JWT"}, as older APIs document it, under a key that
-	// is set for it or derived from the server secret. Otherwise the active signing key, with typ at+jwt.
+	// HS256 signs with HMAC-SHA-256 and the header {"alg":"HS256","typ":"JWT"}, as older APIs document it. The key is a
+	// setting, or is derived from the server secret. Otherwise the active signing key signs, with typ at+jwt.
 	HS256 bool
 
-	// Claims gives further claims from {user: {…}, session: {…}}, whose fields are named as in the GraphQL types User and
-	// Session; all are plain values of JSON, times as text, and are not to be changed. They are asked for at each making of
-	// a token, and once more before an account or a session is written, with 0 for the numbers that are not drawn by then.
-	// It never gives one that the server sets itself (token.ReservedClaim); metadata, an object of at most 1 KiB or null,
-	// stands in for that of the user. An error is internal: the caller learns only that something went wrong. Nil for none.
+	// Claims computes further claims from {user: {…}, session: {…}}. The fields have the names of the GraphQL types
+	// User and Session, and plain JSON values, with times as text; Claims must not change them. It runs for each new
+	// token, and before an account or a session is written, then with 0 for numbers that are not yet drawn. It must not
+	// return a claim that the server sets (token.ReservedClaim). The claim metadata, an object of at most 1 KiB or
+	// null, replaces the user's. An error is internal: the caller learns only that something went wrong. Nil for none.
 	Claims func(ctx context.Context, subject map[string]any) (map[string]any, error)
 }
 
-// Refresh is the form and the life of refresh tokens.
+// Refresh is the form and the lifetime of refresh tokens.
 type Refresh struct {
-	// TTL is how long a session lives without being used; zero for the setting of the server.
+	// TTL is the idle lifetime of a session; zero for the setting of the server.
 	TTL time.Duration
 
-	// JWT words the token as a JWT of typ rt+jwt (token.Codec.RefreshJWT), for APIs whose callers look into it. Both forms
-	// are good in every dialect: this says only which one is given here.
+	// JWT makes the refresh token a JWT of typ rt+jwt (token.Codec.RefreshJWT), for APIs whose callers read it. Every
+	// dialect accepts both forms; JWT only chooses the form of new tokens.
 	JWT bool
 
-	// SingleUse refuses the predecessor of the token in force also within the grace, in which its successor would be
-	// given again otherwise. The session lives on. A logout by the predecessor still ends the session, as anywhere.
+	// SingleUse rejects the previous refresh token even within the grace period. Otherwise the grace period returns the
+	// current token again. The session lives on. A logout with the previous token still ends the session.
 	SingleUse bool
 }
 
 // Password is what a new password must pass.
 type Password struct {
-	// MinLength in Unicode code points; zero for the setting of the server.
+	// MinLength is in Unicode code points; zero for the setting of the server.
 	MinLength int
 
-	// FlagGuessable lets a common password, or one close to the account's own names, pass with a mark in the audit log.
+	// FlagGuessable accepts a common password, or one close to the account's own names, and flags it in the audit log.
 	FlagGuessable bool
 }

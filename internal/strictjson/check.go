@@ -12,11 +12,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// Check holds a value that was made in this process to the rules of Decode, without copying any of it.
+// Check applies the rules of Decode to a value of this process, without copying it.
 //
-// known tells whether it consists of nothing but what Decode gives, beside int and float64: if not, only encoding it will
-// show what it is in JSON. The error is a *fault.Error BAD_USER_INPUT, also for invalid UTF-8 and for nesting beyond
-// MaxDepth, and does not quote the value.
+// known means that the value has only the types of Decode, int and float64. Any other value must be encoded to learn
+// its JSON. The error is a *fault.Error BAD_USER_INPUT, also for invalid UTF-8 and for nesting beyond MaxDepth. It does
+// not quote the value.
 func Check(value any) (known bool, err error) {
 	known = true
 	if f := check(value, 0, &known); f != nil {
@@ -25,7 +25,7 @@ func Check(value any) (known bool, err error) {
 	return known, nil
 }
 
-// check goes on where a value is unknown: what it is refused for does not hang on the order of a map.
+// check continues after an unknown value, so that the error does not depend on the order of a map.
 func check(value any, depth int, known *bool) *fault.Error {
 	switch v := value.(type) {
 	case nil, bool, int:
@@ -73,7 +73,7 @@ func checkText(s string) *fault.Error {
 	return checkNUL(s)
 }
 
-// checkDigits takes a number for unknown when it is none: whoever encodes it will tell.
+// checkDigits treats a malformed number as unknown: encoding it reports the error.
 func checkDigits(n stdjson.Number, known *bool) *fault.Error {
 	if !jsontext.Value(n).IsValid() || strings.Trim(string(n), "+-.0123456789Ee") != "" {
 		*known = false

@@ -1,4 +1,4 @@
-// Package strictjson reads JSON from strangers so that no two readers can understand it differently (security rule HT-11).
+// Package strictjson reads untrusted JSON. It rejects every text that two readers could understand differently (HT-11).
 package strictjson
 
 import (
@@ -14,23 +14,23 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// MaxDepth is how many objects and arrays may stand in one another.
+// MaxDepth is the greatest nesting of objects and arrays.
 const MaxDepth = 32
 
-// The sentences of refusals, for others who refuse the same.
+// The messages, for other packages with the same checks.
 const (
 	NULMessage    = "A string holds the character U+0000, which is not allowed."
 	NumberMessage = "A number is too large."
 )
 
-// ErrNotStrict says that a text is no JSON (RFC 8259), or none that every reader understands alike.
+// ErrNotStrict means that a text is not JSON (RFC 8259), or that readers could understand it differently.
 var ErrNotStrict = errors.New("not strict JSON")
 
 // Decode reads one JSON text into nil, bool, string, json.Number (which keeps every digit), []any and map[string]any.
 //
-// Duplicate names, invalid UTF-8, lone surrogates, trailing data and nesting beyond MaxDepth are ErrNotStrict. A NUL in a
-// string, which Postgres can not hold in a text, and a number beyond float64 are a *fault.Error BAD_USER_INPUT. Neither
-// error quotes the text.
+// Duplicate names, invalid UTF-8, lone surrogates, trailing data and nesting beyond MaxDepth are ErrNotStrict. A NUL in
+// a string, which Postgres can not hold in a text, and a number beyond float64 are a *fault.Error BAD_USER_INPUT.
+// Neither error quotes the text.
 func Decode(text []byte) (any, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text))
 	value, err := readValue(d, 0)

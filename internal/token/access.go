@@ -42,13 +42,13 @@ type Access struct {
 	// HS256 is the older of the two forms: HMAC-SHA-256 under the header {"alg":"HS256","typ":"JWT"}.
 	HS256 bool
 
-	// Extra holds further claims of the top level, as values of JSON. None may be a ReservedClaim; metadata, an object or
-	// null, stands in for Metadata. Verify skips them.
+	// Extra holds further claims of the top level, as values of JSON. None may be a ReservedClaim; metadata, an object
+	// or null, stands in for Metadata. Verify skips them.
 	Extra map[string]any
 }
 
-// Issuer signs and verifies access tokens: JWTs signed by the active key, or by HS256 where that was asked for. It never
-// changes, so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
+// Issuer signs and verifies access tokens: JWTs signed by the active key, or by HS256 where that was asked for. It
+// never changes, so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
 type Issuer struct {
 	issuer, audience string
 	active           SigningKey
@@ -59,14 +59,14 @@ type Issuer struct {
 }
 
 // NewIssuer signs by active, and verifies by active and the others: the next key, and the retired ones until their last
-// token ends. The HMAC key, at least 32 bytes, belongs to the HS256 tokens of this issuer and to nothing else. Issuer and
-// audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or key, because the check
-// that goes with it would be off.
+// token ends. The HMAC key, at least 32 bytes, belongs to the HS256 tokens of this issuer and to nothing else. Issuer
+// and audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or key, because the
+// check that goes with it would be off.
 func NewIssuer(
 	issuer, audience string, active SigningKey, others []SigningKey, hmac []byte, now func() time.Time,
 ) (*Issuer, error) {
 	if issuer == "" || audience == "" || now == nil {
-		return nil, errors.New("token: an issuer needs a name, an audience and a clock")
+		return nil, errors.New("token: an issuer has no name, audience or clock; set all three")
 	}
 	i := &Issuer{
 		issuer: issuer, audience: audience, active: active, keys: map[string]SigningKey{}, parsers: map[string]*jwt.Parser{}, now: now,
@@ -97,7 +97,7 @@ func (i *Issuer) withHMAC(keys [][]byte) (*Issuer, error) {
 	own := make([][]byte, len(keys))
 	for n, key := range keys {
 		if len(key) < minHMACKey {
-			return nil, errors.New("token: the HS256 key has fewer than 32 bytes")
+			return nil, errors.New("token: the HS256 key is too short; use at least 32 bytes")
 		}
 		own[n] = slices.Clone(key)
 	}
@@ -111,7 +111,7 @@ func (i *Issuer) withHMAC(keys [][]byte) (*Issuer, error) {
 // further claim that is reserved or no JSON, are mistakes of the caller.
 func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error) {
 	if a.User == "" || a.Session == "" || ttl < time.Second {
-		return "", Access{}, errors.New("token: an access token needs a user, a session and a lifetime")
+		return "", Access{}, errors.New("token: an access token has no user, session or lifetime; set all three")
 	}
 	if err := a.checkExtra(); err != nil {
 		return "", Access{}, err
@@ -136,18 +136,18 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 	return secret.Text(text), a, nil
 }
 
-// checkExtra holds the further claims and the metadata to their bounds, and brings metadata among the former to its place
-// in a.
+// checkExtra holds the further claims and the metadata to their bounds, and brings metadata among the former to its
+// place in a.
 func (a *Access) checkExtra() error {
 	for name := range a.Extra {
 		if ReservedClaim(name) {
-			return fmt.Errorf("token: the claim %q is set by the server alone", name)
+			return fmt.Errorf("token: the claim %q is reserved for the server; use another name", name)
 		}
 	}
 	if given, ok := a.Extra["metadata"]; ok {
 		object, isObject := given.(map[string]any)
 		if given != nil && !isObject {
-			return errors.New("token: the claim metadata is neither an object nor null")
+			return errors.New("token: the claim metadata is neither an object nor null; make it one")
 		}
 		a.Metadata = object
 	}

@@ -34,9 +34,9 @@ type APIKey struct {
 //
 //	sk_live_<handle: 8><secret: 30><checksum: 6>
 //
-// all base62 in one run. The checksum is the CRC-32 (IEEE) of everything before it, so that a mistyped or made-up key is
-// refused without a look at the database, and so that scanners of leaked secrets know ours. A handle may be drawn twice,
-// once in 2^47: the database holds it unique, and the caller draws again.
+// all base62 in one run. The checksum is the CRC-32 (IEEE) of everything before it, so that a mistyped or made-up key
+// is refused without a look at the database, and so that scanners of leaked secrets know ours. A handle may be drawn
+// twice, once in 2^47: the database holds it unique, and the caller draws again.
 func (c *Codec) NewAPIKey() (APIKey, error) {
 	run, err := randomBase62(handleLength + keyLength)
 	if err != nil {
@@ -71,8 +71,9 @@ func (c *Codec) ParseAPIKey(text string) (handle string, hash []byte, err error)
 	return run[:handleLength], hashAPIKey(c.apiKey, []byte(run[:handleLength]), []byte(run[handleLength:])), nil
 }
 
-// IsAPIKey tells in constant time whether stored is what is kept of the API key text, under the present server secret or a
-// further one. Stale says that it is kept in another form than a new key would be: store ParseAPIKey's hash instead.
+// IsAPIKey tells in constant time whether stored is what is kept of the API key text, under the present server secret
+// or a further one. Stale says that it is kept in another form than a new key would be: store ParseAPIKey's hash
+// instead.
 func (c *Codec) IsAPIKey(text string, stored []byte) (is, stale bool) {
 	handle, present, err := c.ParseAPIKey(text)
 	if err != nil {

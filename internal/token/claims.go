@@ -12,9 +12,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// claims is the body of an access token (RFC 9068, section 2.2). One exact reading serves both for the signature library
-// and for us, so that no two parsers can see two things: members in their exact case and once each, at any depth, valid
-// UTF-8, and times as integers. A member that we do not know is skipped, because a newer release may have written it.
+// claims is the body of an access token (RFC 9068, section 2.2). One exact reading serves both for the signature
+// library and for us, so that no two parsers can see two things: members in their exact case and once each, at any
+// depth, valid UTF-8, and times as integers. A member that we do not know is skipped, because a newer release may have
+// written it.
 type claims struct {
 	Issuer    string         `json:"iss"`
 	Audience  string         `json:"aud"` // one string; the list that RFC 7519 also allows is refused

@@ -1,5 +1,5 @@
-// Package token writes and reads every credential that the server hands out: ids in their text form, refresh and session
-// tokens, API keys, and access tokens.
+// Package token writes and reads every credential that the server hands out: ids in their text form, refresh and
+// session tokens, API keys, and access tokens.
 //
 // The rules of this package:
 //   - A text that is not exactly what this package would write is refused, and refused before anything is looked up. One
@@ -48,8 +48,8 @@ type Codec struct {
 	now                                     func() time.Time
 }
 
-// NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret, and
-// those that a further one of m made are accepted; another secret makes all earlier credentials invalid.
+// NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret,
+// and those that a further one of m made are accepted; another secret makes all earlier credentials invalid.
 func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 	jwt := m.HMACKeys("refresh")
 	return &Codec{
@@ -64,7 +64,8 @@ func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 //	rt1.<session: 26 base32>.<generation: decimal>.<key id: 4 base64url><mac: 43 base64url>
 //
 // The same session and generation always give the same text, which is how a client that lost an answer gets its token
-// again. It is not stored; a generation out of range makes a token that ParseRefresh refuses. RefreshJWT is the other form.
+// again. It is not stored; a generation out of range makes a token that ParseRefresh refuses. RefreshJWT is the other
+// form.
 func (c *Codec) Refresh(session uuid.UUID, generation int64) secret.Text {
 	return refreshText(c.refresh, session, generation)
 }

@@ -37,7 +37,8 @@ type SigningKey struct {
 	KID string // SHA-256 thumbprint of the public key (RFC 7638), 43 characters of base64url
 	Alg string // the one algorithm that the key is for
 
-	// A function, because fmt prints only the address of one: it would reach into a key behind a pointer or an interface.
+	// A function, because fmt prints only the address of one: it would reach into a key behind a pointer or an
+	// interface.
 	private func() crypto.Signer
 }
 
@@ -53,7 +54,7 @@ func GenerateKey(alg string) (SigningKey, error) {
 	case AlgRS256:
 		private, err = rsa.GenerateKey(rand.Reader, genRSA)
 	default:
-		return SigningKey{}, errors.New("token: there are no signing keys of this algorithm")
+		return SigningKey{}, errors.New("token: unknown algorithm of a signing key; use ES256, EdDSA or RS256")
 	}
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("token: drawing a signing key: %w", err)
@@ -61,7 +62,8 @@ func GenerateKey(alg string) (SigningKey, error) {
 	return newSigningKey(private)
 }
 
-// ParseKey reads what MarshalPrivate wrote. The error of anything that is not a key of ours in PKCS #8 holds nothing of it.
+// ParseKey reads what MarshalPrivate wrote. The error of anything that is not a key of ours in PKCS #8 holds nothing of
+// it.
 func ParseKey(der []byte) (SigningKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {

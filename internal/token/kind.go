@@ -14,8 +14,8 @@ const (
 	KindAPIKey                    // an API key, for Codec.ParseAPIKey
 )
 
-// Kind tells by its shape alone which check a presented credential is for. It proves nothing: exactly one check fits each
-// kind, and that one decides.
+// Kind tells by its shape alone which check a presented credential is for. It proves nothing: exactly one check fits
+// each kind, and that one decides.
 func Kind(text string) Credential {
 	switch {
 	case strings.HasPrefix(text, apiKeyPrefix):

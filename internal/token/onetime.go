@@ -18,8 +18,8 @@ const oneTimePrefix = "ot1."
 //
 //	ot1.<id: 26 base32>.<key id: 4 base64url><mac: 43 base64url>
 //
-// What it is good for, for whom and until when is in the row of that id. The same id always gives the same text, so that a mail
-// that is sent again says the same, and nothing of it is stored (SE-03).
+// What it is good for, for whom and until when is in the row of that id. The same id always gives the same text, so
+// that a mail that is sent again says the same, and nothing of it is stored (SE-03).
 func (c *Codec) OneTime(id uuid.UUID) secret.Text { return oneTimeText(c.oneTime, id) }
 
 func oneTimeText(key secret.Key, id uuid.UUID) secret.Text {
@@ -43,8 +43,9 @@ func (c *Codec) ParseOneTime(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// Code is the short form of a token, 6 digits, for people who read a mail on one device and type on another. It is worth
-// something only beside the address that the mail went to, for a few minutes and a few tries, which the row counts.
+// Code is the short form of a token, 6 digits, for people who read a mail on one device and type on another. It is
+// worth something only beside the address that the mail went to, for a few minutes and a few tries, which the row
+// counts.
 func (c *Codec) Code(id uuid.UUID) secret.Text { return codeText(c.code, id) }
 
 func codeText(key secret.Key, id uuid.UUID) secret.Text {

@@ -14,16 +14,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// headerRefresh is the first segment of every refresh token that is a JWT: {"alg":"HS256","typ":"rt+jwt"}. It is compared
-// as text, so that nothing which spells or says it in another way is looked at, and its typ is that of no access token
-// (RFC 8725, section 3.11).
+// headerRefresh is the first segment of every refresh token that is a JWT: {"alg":"HS256","typ":"rt+jwt"}. It is
+// compared as text, so that nothing which spells or says it in another way is looked at, and its typ is that of no
+// access token (RFC 8725, section 3.11).
 const headerRefresh = "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9"
 
 // sessionKind is the prefix of a session's id, as the claim sid of access tokens has it.
 const sessionKind = "sess"
 
-// Refresh is what a refresh token in the form of a JWT says. Of all this only the session and its generation are what the
-// token is worth; the rest is for whoever reads it.
+// Refresh is what a refresh token in the form of a JWT says. Of all this only the session and its generation are what
+// the token is worth; the rest is for whoever reads it.
 type Refresh struct {
 	User       string    // the claim sub: a typed id such as user_…
 	Session    uuid.UUID // the claim sid: sess_…
@@ -41,12 +41,13 @@ type refreshClaims struct {
 	Generation *int64 `json:"gen"`
 }
 
-// RefreshJWT is the refresh token of a session in the form of a JWT (RFC 7519), signed by HMAC with SHA-256 under a key that
-// this server alone has. It is worth what Codec.Refresh gives, and ParseRefresh takes the one like the other. The same r
-// always gives the same text. One that ParseRefresh would refuse is made for an r that is not complete.
+// RefreshJWT is the refresh token of a session in the form of a JWT (RFC 7519), signed by HMAC with SHA-256 under a key
+// that this server alone has. It is worth what Codec.Refresh gives, and ParseRefresh takes the one like the other. The
+// same r always gives the same text. One that ParseRefresh would refuse is made for an r that is not complete.
 func (c *Codec) RefreshJWT(r Refresh) secret.Text {
 	iat, exp := r.IssuedAt.Unix(), r.ExpiresAt.Unix()
-	// Marshalling a struct of texts and numbers does not fail, but for a text that is no UTF-8: then there are no claims.
+	// Marshalling a struct of texts and numbers does not fail, but for a text that is no UTF-8: then there are no
+	// claims.
 	claims, _ := json.Marshal(&refreshClaims{
 		Subject: r.User, IssuedAt: &iat, ExpiresAt: &exp, Session: FormatID(sessionKind, r.Session), Generation: &r.Generation,
 	})
@@ -54,8 +55,8 @@ func (c *Codec) RefreshJWT(r Refresh) secret.Text {
 	return secret.Text(input + "." + base64.RawURLEncoding.EncodeToString(hmacSHA256(c.refreshJWT()[0], input)))
 }
 
-// parseRefreshJWT reads what RefreshJWT wrote. The form comes first, then the MAC in constant time under each secret, and
-// only then what the claims say.
+// parseRefreshJWT reads what RefreshJWT wrote. The form comes first, then the MAC in constant time under each secret,
+// and only then what the claims say.
 func (c *Codec) parseRefreshJWT(text string) (uuid.UUID, int64, error) {
 	if !isCompact(text) {
 		return uuid.Nil, 0, ErrMalformed
@@ -68,8 +69,8 @@ func (c *Codec) parseRefreshJWT(text string) (uuid.UUID, int64, error) {
 	}
 	raw, _ := base64.RawURLEncoding.DecodeString(text[len(headerRefresh)+1 : dot])
 	var claims refreshClaims
-	// The codec refuses members in another case, members that stand twice, and invalid UTF-8. It skips members that it does
-	// not know, because a newer release may have written them.
+	// The codec refuses members in another case, members that stand twice, and invalid UTF-8. It skips members that it
+	// does not know, because a newer release may have written them.
 	if err := json.Unmarshal(raw, &claims); err != nil {
 		return uuid.Nil, 0, ErrMalformed
 	}

@@ -14,36 +14,34 @@ import (
 // algHS256 is HMAC with SHA-256 (RFC 7518, section 3.2).
 const algHS256 = "HS256"
 
-// headerHS256 is the first segment of every HS256 token of ours: {"alg":"HS256","typ":"JWT"}. It is compared as text, so
-// that a token which spells or says it in any other way can not reach the HMAC key.
+// headerHS256 is the first segment of every HS256 token of ours: {"alg":"HS256","typ":"JWT"}. It is compared as text,
+// so a token with any other spelling never reaches the HMAC key.
 const headerHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
-// ErrUnknownKey is the ErrMalformed of a token whose form is right and whose key is none of the issuer's: it may have been
-// signed by a key that was made since.
+// ErrUnknownKey is the ErrMalformed of a token with a valid form and an unknown key. A newer key may have signed it.
 var ErrUnknownKey = fmt.Errorf("%w: its key is unknown", ErrMalformed)
 
 // kidLength is the length of every kid of ours.
 const kidLength = 43
 
-// joseHeader is the only header that our tokens under a key pair have. Every other member is refused, above all those by which a token
-// would bring or point to its own key (jku, jwk, x5u, x5c) or ask for rules of its own (crit, RFC 7515, section 4.1.11).
+// joseHeader is the only valid header of our tokens under a key pair. Every other member is rejected, above all those
+// that bring or name a key (jku, jwk, x5u, x5c) or require extensions (crit, RFC 7515, section 4.1.11).
 type joseHeader struct {
 	Alg string `json:"alg"`
 	Typ string `json:"typ"`
 	Kid string `json:"kid"`
 }
 
-// Verify checks an access token and returns what it says. It is valid when all of these hold, checked in this order: the
-// compact form, the header, which alone chooses the key: that of HS256 tokens, or one of our own set by its kid with the
-// algorithm of that key; then the signature, issuer and audience, the times, and a user, a session and an id. Times may
-// be 5 seconds off.
+// Verify checks an access token and returns its claims. It checks in this order: the compact form; the header, which
+// alone chooses the key, the HS256 key or one of our own by its kid and algorithm; the signature; issuer and audience;
+// the times, with a tolerance of 5 seconds; and the presence of a user, a session and an id.
 //
-// Its error is always ErrMalformed, with a reason for the log that holds nothing of the token. Whether the session still
-// lives is for the caller to ask, by Access.Session and never by the text: ECDSA lets anybody turn one valid signature
-// into a second one of the same claims.
+// Its error is always ErrMalformed, with a reason for the log that holds nothing of the token. The caller must check
+// that the session lives, by Access.Session and never by the text: anybody can turn a valid ECDSA signature into a
+// second one for the same claims.
 func (i *Issuer) Verify(text string) (Access, error) {
 	if !isCompact(text) {
-		return Access{}, malformed("its form is not that of a JWT")
+		return Access{}, malformed("it is not a JWT in compact form")
 	}
 	parser, key, err := i.keyFor(text)
 	if err != nil {
@@ -51,7 +49,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}
 	var c claims
 	token, err := parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
-	// Any error refuses, even one that comes with a token.
+	// Any error rejects the token, even if the parser returns one.
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return Access{}, malformed("its claims cannot be read")
@@ -60,7 +58,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return Access{}, malformed("it has expired")
 	case err != nil || !token.Valid:
-		return Access{}, malformed("its claims are not those that it needs here")
+		return Access{}, malformed("its issuer, audience, times or identifiers are wrong")
 	}
 	return Access{
 		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
@@ -68,8 +66,8 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}, nil
 }
 
-// SessionOfExpired returns the session of an access token that only fails Verify because it has expired. ok is false for
-// every other text. Whether the caller may use the session is not checked.
+// SessionOfExpired returns the session of an access token that only fails Verify because it has expired. ok is false
+// for every other text. Whether the caller may use the session is not checked.
 func (i *Issuer) SessionOfExpired(text string) (session string, ok bool) {
 	if !isCompact(text) {
 		return "", false
@@ -80,14 +78,14 @@ func (i *Issuer) SessionOfExpired(text string) (session string, ok bool) {
 	}
 	var c claims
 	_, err = parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
-	// That it has expired is found behind the signature, and together with whatever else is wrong with the claims.
+	// The parser reports expiry after it has checked the signature, and joins it with other errors of the claims.
 	ok = errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) &&
 		c.Issuer == i.issuer && c.Audience == i.audience && c.Validate() == nil
 	return c.Session, ok
 }
 
-// keyFor reads the header of a token in compact form and finds its key, and the parser that takes no other algorithm
-// than that key's. A kid is a name in our own set and nothing else: no path, no query, no address.
+// keyFor reads the header of a token in compact form. It returns the key, and the parser that accepts the key's
+// algorithm alone. A kid only selects one of our own keys: it is never a path, a query or an address.
 func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	segment, _, _ := strings.Cut(text, ".")
 	if segment == headerHS256 {
@@ -102,7 +100,7 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 		return nil, nil, malformed("its header cannot be read")
 	}
 	var header joseHeader
-	// The codec also refuses members in another case, members that stand twice, and invalid UTF-8.
+	// The codec also rejects members in another case, duplicate members, and invalid UTF-8.
 	if err := json.Unmarshal(raw, &header, json.RejectUnknownMembers(true)); err != nil {
 		return nil, nil, malformed("its header cannot be read")
 	}
@@ -114,13 +112,13 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 		if len(header.Kid) == kidLength && isSegment(header.Kid) {
 			return nil, nil, ErrUnknownKey
 		}
-		return nil, nil, malformed("its key is none of ours")
+		return nil, nil, malformed("its key id is malformed")
 	}
 	if header.Alg != key.Alg {
-		return nil, nil, malformed("its algorithm is not that of its key")
+		return nil, nil, malformed("its algorithm does not match its key")
 	}
 	return i.parsers[key.Alg], key.private().Public(), nil
 }
 
-// malformed takes fixed words only: the errors of the parsers quote what they were given.
+// malformed takes fixed reasons only, because the parsers' errors quote the token.
 func malformed(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }

@@ -1,4 +1,4 @@
-// Package version says which Dragoman this is, from what the Go toolchain writes into the program.
+// Package version returns the version of the program, from the build information of the Go toolchain.
 package version
 
 import (
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// String is "1.2.3" in a program that was built from the tag v1.2.3, as it stands there. Any other is "devel", with the commit
-// where that is known: "devel (1a2b3c4)", or "devel (1a2b3c4-dirty)" with changes on top of it.
+// String is "1.2.3" for a build of the unchanged tag v1.2.3. Every other build is "devel", with the commit if it is
+// known: "devel (1a2b3c4)", or "devel (1a2b3c4-dirty)" with uncommitted changes.
 func String() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -1,13 +1,13 @@
 package visit
 
-// The networks by which callers are told from one another where nobody has to know more of them: what one site usually has.
+// The prefix lengths of a network: the addresses that one site usually has.
 const (
 	networkBits4 = 24
 	networkBits6 = 48
 )
 
-// Network is the network that the caller is in: the /24 for IPv4, the /48 for IPv6, and "unknown" for a caller without an
-// address. It says less of a person than their address does, and much less than Block of IPv6.
+// Network is the caller's network prefix: the /24 for IPv4, the /48 for IPv6, "unknown" without an address. It
+// identifies a person less than an address or a Block does.
 func (v *Visit) Network() string {
 	ip := v.IP.Unmap().WithZone("")
 	bits := networkBits6
@@ -21,15 +21,14 @@ func (v *Visit) Network() string {
 	return prefix.String()
 }
 
-// SetAPIKey notes the first characters of the API key that the request turned out to be made with. It is safe for
-// concurrent use.
+// SetAPIKey sets the prefix of the valid API key of the request. It is safe for concurrent use.
 func (v *Visit) SetAPIKey(prefix string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.apiKey = prefix
 }
 
-// APIKey gives what SetAPIKey noted, "" for nothing: no key, one that is not good, or nobody has asked.
+// APIKey returns the prefix of the valid API key, "" for no key, for an invalid one, or if no resolver has checked it.
 func (v *Visit) APIKey() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package visit carries who is calling and from where.
 //
 // The edge of the server makes one Visit for each request and puts it in the context; every layer below reads it from
-// there. It holds what the request presented, never what that turned out to be worth: resolvers decide that.
+// there. It holds the credential that the request presented. Resolvers decide whether the credential is valid.
 package visit
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// Visit is one request as the server's edge saw it.
+// Visit is one request, as the edge received it.
 type Visit struct {
 	RequestID string     // ours, never the caller's
 	IP        netip.Addr // the client's address; the zero Addr when it is unknown
@@ -19,13 +19,13 @@ type Visit struct {
 	Languages string     // the header Accept-Language, at most 200 bytes; "" for none
 	Dialect   string     // the language that the caller spoke, for example graphql
 
-	// Credential is the token or key that the request presented, "" for none. When Ambiguous is true the request
-	// presented more than one, or one in a form that no credential has, and none of them counts.
+	// Credential is the token or key that the request presented, "" for none. Ambiguous means that the request
+	// presented several, or a malformed one; then none counts.
 	Credential string
 	Ambiguous  bool
 
-	// SessionCookie tells whether the request carries the cookie of GraphQL sessions, which is then its Credential unless
-	// Ambiguous. Foreign tells whether a browser sent the request for a page of an origin that is not trusted (HT-03).
+	// SessionCookie means that the request has the cookie of GraphQL sessions. The cookie is the Credential, unless
+	// Ambiguous. Foreign means that a browser sent the request for a page of an untrusted origin (HT-03).
 	SessionCookie bool
 	Foreign       bool
 
@@ -35,7 +35,8 @@ type Visit struct {
 	cookies map[string]*http.Cookie
 }
 
-// SetHeader sets a header of the answer. Resolvers of one query run side by side, so it is safe for concurrent use.
+// SetHeader sets a header of the answer. It is safe for concurrent use, because the resolvers of a query run
+// concurrently.
 func (v *Visit) SetHeader(key, value string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -52,8 +53,8 @@ func (v *Visit) SetCookie(c *http.Cookie) {
 	v.setCookie(c)
 }
 
-// ClearCookie sets a cookie that clears another, unless the same request set that one anew: what is stale then is the one
-// that came with the request. It is safe for concurrent use.
+// ClearCookie sets a cookie that clears another of its name. It does nothing if the same request has set that cookie
+// anew. It is safe for concurrent use.
 func (v *Visit) ClearCookie(c *http.Cookie) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -62,8 +63,8 @@ func (v *Visit) ClearCookie(c *http.Cookie) {
 	}
 }
 
-// Renew puts a credential in the place of the one that the request presented, and takes back what the answer said of that.
-// Nothing else may be using the visit meanwhile.
+// Renew replaces the credential, and drops the header WWW-Authenticate of the old one. It is not safe for concurrent
+// use.
 func (v *Visit) Renew(credential string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,8 +91,8 @@ func (v *Visit) CopyHeaders(h http.Header) {
 	}
 }
 
-// Block is the address block that limits count by: the address itself for IPv4, the /64 for IPv6 (security rule
-// LG-13), and "unknown" for a caller without an address, so that all of those share one bucket (LG-15).
+// Block is the address block that limits count by: the address itself for IPv4, the /64 for IPv6 (LG-13). It is
+// "unknown" for callers without an address, who share one bucket (LG-15).
 func (v *Visit) Block() string {
 	ip := v.IP.Unmap()
 	switch {
@@ -109,12 +110,12 @@ func (v *Visit) Block() string {
 
 type contextKey struct{}
 
-// With puts v into the context.
+// With adds v to the context.
 func With(ctx context.Context, v *Visit) context.Context {
 	return context.WithValue(ctx, contextKey{}, v)
 }
 
-// From returns the visit of this context; a fresh empty one where nobody put any, so that callers need no nil check.
+// From returns the visit of the context, or a new empty one, so that callers need no nil check.
 func From(ctx context.Context) *Visit {
 	if v, ok := ctx.Value(contextKey{}).(*Visit); ok {
 		return v

@@ -1,7 +1,7 @@
 // Package openapi writes what a dialect offers as an OpenAPI 3.1 document.
 //
-// All of it comes from the file of the dialect: the parameters and bodies from its fields, the answers from its examples and
-// its rows of errors. Nothing is said of an answer that the file does not show.
+// All of it comes from the file of the dialect: the parameters and bodies from its fields, the answers from its
+// examples and its rows of errors. Nothing is said of an answer that the file does not show.
 package openapi
 
 import (
@@ -129,8 +129,8 @@ func Write(d *rest.Description, publicURL, version string) ([]byte, error) {
 
 var inBraces = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_]*)\}`)
 
-// onePath gives paths that differ in the names of their parameters alone one spelling, as OpenAPI demands: that of the first.
-// renamed has the new name of each.
+// onePath gives paths that differ in the names of their parameters alone one spelling, as OpenAPI demands: that of the
+// first. renamed has the new name of each.
 func onePath(seen map[string]string, path string) (as string, renamed map[string]string) {
 	shape := inBraces.ReplaceAllString(path, "{}")
 	if seen[shape] == "" {

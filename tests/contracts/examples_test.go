@@ -68,7 +68,7 @@ type exampleFile struct {
 	Answer  struct{ Status int }
 }
 
-func (e exampleFile) refused() bool { return e.Answer.Status >= 400 }
+func (e exampleFile) isError() bool { return e.Answer.Status >= 400 }
 
 func readDialect(t *testing.T, text []byte) *dialectFile {
 	t.Helper()
@@ -93,14 +93,14 @@ func (f *dialectFile) undocumented() (missing []string) {
 	for _, r := range f.Routes {
 		needsToken := false
 		for _, e := range r.Examples {
-			needsToken = needsToken || !e.refused() && len(e.Headers) > 0
+			needsToken = needsToken || !e.isError() && len(e.Headers) > 0
 		}
 		required := slices.ContainsFunc(slices.Collect(maps.Values(r.Fields)), func(kind string) bool { return strings.HasSuffix(kind, "!") })
-		if !slices.ContainsFunc(r.Examples, func(e exampleFile) bool { return !e.refused() }) {
+		if !slices.ContainsFunc(r.Examples, func(e exampleFile) bool { return !e.isError() }) {
 			missing = append(missing, r.Route+" has no example of its success")
 		}
 		refuses := needsToken || required || len(r.Checks)+len(r.Outcomes)+len(r.Errors) > 0
-		if refuses && !slices.ContainsFunc(r.Examples, exampleFile.refused) {
+		if refuses && !slices.ContainsFunc(r.Examples, exampleFile.isError) {
 			missing = append(missing, r.Route+" has no example of a refusal")
 		}
 	}
@@ -170,7 +170,7 @@ func refusals(t *testing.T, d *rest.Dialect, servers *harness.ExampleServers) {
 		for _, method := range methods {
 			first := number + 1
 			number += len(r.Examples)
-			plain := slices.IndexFunc(r.Examples, func(e exampleFile) bool { return !e.refused() })
+			plain := slices.IndexFunc(r.Examples, func(e exampleFile) bool { return !e.isError() })
 			if plain < 0 {
 				continue // TestDialectExamples_Complete says so
 			}

@@ -9,7 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
-// SetHeaders sets what every answer of a page carries, with the page's own Content-Security-Policy. Files then allow caching.
+// SetHeaders sets what every answer of a page carries, with the page's own Content-Security-Policy. Files then allow
+// caching.
 func SetHeaders(h http.Header, policy string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", policy)

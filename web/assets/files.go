@@ -1,8 +1,8 @@
-// Package assets is what the pages of the server share: the headers of their answers, the serving of embedded files, the fonts and
-// the icon.
+// Package assets is what the pages of the server share: the headers of their answers, the serving of embedded files,
+// the fonts and the icon.
 //
-// A file is served under a name with a fingerprint of its content, so that it may be cached for good. Every file travels in the
-// binary: a page is whole without the network.
+// A file is served under a name with a fingerprint of its content, so that it may be cached for good. Every file
+// travels in the binary: a page is whole without the network.
 package assets
 
 import (
@@ -50,7 +50,8 @@ func NewPage(contentType string, content []byte) File {
 	return File{gzipped: compress(content), contentType: contentType, cache: "no-cache"}
 }
 
-// Set is the files of a page, by the path that they are served at and by the name in the source. It starts with the icon.
+// Set is the files of a page, by the path that they are served at and by the name in the source. It starts with the
+// icon.
 type Set struct {
 	prefix string // of their paths
 	byPath map[string]File
@@ -159,8 +160,8 @@ func decompress(gzipped []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// Glob gives the names of the embedded files of a pattern. The pattern is fixed when the program is built, so a broken one is a
-// mistake of the program.
+// Glob gives the names of the embedded files of a pattern. The pattern is fixed when the program is built, so a broken
+// one is a mistake of the program.
 func Glob(files fs.FS, pattern string) []string {
 	names, err := fs.Glob(files, pattern)
 	if err != nil {

@@ -195,8 +195,8 @@ func (c *command) literal(s string) {
 
 func (c *command) gap(text string) { c.spans = append(c.spans, span{"gap", text}) }
 
-// quoted puts a text into single quotes, between which a shell changes nothing. A NUL, which no argument of a program can hold, is
-// left out, as a shell would.
+// quoted puts a text into single quotes, between which a shell changes nothing. A NUL, which no argument of a program
+// can hold, is left out, as a shell would.
 func quoted(s string) string {
 	return "'" + strings.ReplaceAll(strings.ReplaceAll(s, "\x00", ""), "'", `'\''`) + "'"
 }

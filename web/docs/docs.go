@@ -42,9 +42,9 @@ type Config struct {
 	MinPassword           int           // the server's own least number of characters
 }
 
-// Handler serves the documentation of the APIs: /docs with all of them, /docs/graphql, /docs/NAME and /docs/NAME/openapi.json (OpenAPI
-// 3.1) for each dialect, and the files of the pages below /docs/_/. It takes GET and HEAD; anything else is not found. The pages are
-// made for the first reader and kept.
+// Handler serves the documentation of the APIs: /docs with all of them, /docs/graphql, /docs/NAME and
+// /docs/NAME/openapi.json (OpenAPI 3.1) for each dialect, and the files of the pages below /docs/_/. It takes GET and
+// HEAD; anything else is not found. The pages are made for the first reader and kept.
 func Handler(cfg Config) http.Handler {
 	return &docs{made: sync.OnceValue(func() map[string]func() *document { return render(cfg) })}
 }
@@ -102,8 +102,8 @@ func load() *assets.Set {
 	return set
 }
 
-// render gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the program is
-// built, and what they are given is plain data: a failure is a mistake of the program.
+// render gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the
+// program is built, and what they are given is plain data: a failure is a mistake of the program.
 func render(cfg Config) map[string]func() *document {
 	set := load()
 	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html"))

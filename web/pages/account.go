@@ -22,13 +22,13 @@ import (
 // maxForm is the greatest form that the pages of accounts send, in bytes.
 const maxForm = 8 << 10
 
-// newAccount makes the pages that the links of mails lead to, /account/verify-email and so on, and the files of these pages below
-// /account/_/.
+// newAccount makes the pages that the links of mails lead to, /account/verify-email and so on, and the files of these
+// pages below /account/_/.
 //
-// The token stands behind the # of a link, which browsers send to nobody. A script takes it from there and out of the address bar,
-// and a button sends it by POST: to open a page, or to fetch it ahead, uses nothing up (OT-13). Without a token, and without
-// scripts, a page asks for the address and the code of the mail. What a form says goes to the mutation of its page, through the
-// same door as every other caller's.
+// The token stands behind the # of a link, which browsers send to nobody. A script takes it from there and out of the
+// address bar, and a button sends it by POST: to open a page, or to fetch it ahead, uses nothing up (OT-13). Without a
+// token, and without scripts, a page asks for the address and the code of the mail. What a form says goes to the
+// mutation of its page, through the same door as every other caller's.
 func newAccount(cfg Config, templates *template.Template, files *assets.Set) *account {
 	a := &account{
 		graphql: cfg.GraphQL, templates: templates, files: files, pages: map[string]*accountPage{},
@@ -166,7 +166,7 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		} `json:"outcome"`
 	}
 	if err := a.graphql.Do(ctx, page.document, variables, &data); err != nil {
-		return refused(err)
+		return errorOutcome(err)
 	}
 	if data.Outcome == nil {
 		return outcome{Problem: "Something went wrong on our side.", status: http.StatusInternalServerError}
@@ -189,8 +189,8 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	return outcome{Done: true, Title: page.DoneTitle, Text: strings.ReplaceAll(page.doneText, "{email}", email), status: http.StatusOK}
 }
 
-// refused is what is said of a request that did not get as far as its mutation.
-func refused(err error) outcome {
+// errorOutcome tells the person about a request that failed before its mutation ran.
+func errorOutcome(err error) outcome {
 	f := fault.From(err)
 	switch {
 	case f == nil:

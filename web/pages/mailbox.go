@@ -16,15 +16,15 @@ import (
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
-// newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own machine and for the
-// tests of their applications:
+// newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own
+// machine and for the tests of their applications:
 //
 //	/dev/mailbox            the newest mails; ?to=ADDRESS for those to one address; as JSON with Accept: application/json
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
 //	/dev/mailbox/ID/html    its HTML part alone, in which no script runs
 //
-// Whoever can read it can take over accounts. So it answers for the names of this machine and of the public URL alone, which
-// keeps out pages that got a name of theirs to point here, and pages of other origins learn nothing from it.
+// Whoever can read it can take over accounts. So it answers for the names of this machine and of the public URL alone,
+// which keeps out pages that got a name of theirs to point here, and pages of other origins learn nothing from it.
 func newMailbox(cfg Config, pages *template.Template) http.Handler {
 	if cfg.Mailbox == nil {
 		return http.HandlerFunc(edge.NotFound)
@@ -39,8 +39,8 @@ type mailbox struct {
 	pages *template.Template
 }
 
-// framePolicy is for the HTML of a mail: it has its inline styles, its links lead the whole window on when they are pressed,
-// and nothing else happens, whatever is in it.
+// framePolicy is for the HTML of a mail: it has its inline styles, its links lead the whole window on when they are
+// pressed, and nothing else happens, whatever is in it.
 const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
 	"sandbox allow-top-navigation-by-user-activation"
 
@@ -94,7 +94,8 @@ func (b *mailbox) ours(host string) bool {
 	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil && ip.IsLoopback()
 }
 
-// elsewhere tells whether a page of another origin makes the browser ask. It may send its user here, which shows it nothing.
+// elsewhere tells whether a page of another origin makes the browser ask. It may send its user here, which shows it
+// nothing.
 func elsewhere(r *http.Request) bool {
 	switch site := r.Header.Get("Sec-Fetch-Site"); site {
 	case "same-origin", "none":

@@ -26,12 +26,13 @@ type Config struct {
 	PublicURL   string // without a trailing slash
 	MinPassword int    // the least number of characters of a password
 
-	// Mailbox gives the newest mails of the local mailbox, the newest first: those to an address unless that is "", the one of an id
-	// unless that is "". Nil where there is none.
+	// Mailbox gives the newest mails of the local mailbox, the newest first: those to an address unless that is "", the
+	// one of an id unless that is "". Nil where there is none.
 	Mailbox func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
 }
 
-// Register serves what belongs to mails: the pages that their links lead to at /account/, and the local mailbox at /dev/mailbox.
+// Register serves what belongs to mails: the pages that their links lead to at /account/, and the local mailbox at
+// /dev/mailbox.
 func Register(mux *http.ServeMux, cfg Config) {
 	templates, set := load()
 	mux.Handle("/account/", newAccount(cfg, templates, set))
@@ -41,15 +42,16 @@ func Register(mux *http.ServeMux, cfg Config) {
 	}
 }
 
-// securityPolicy lets the pages of accounts and of the local mailbox load their own files, talk to their own server and send
-// their forms to it, and nothing else.
+// securityPolicy lets the pages of accounts and of the local mailbox load their own files, talk to their own server and
+// send their forms to it, and nothing else.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 // assetPrefix is where the files of these pages are served; no page is called _.
 const assetPrefix = "/account/_/"
 
-// load reads the embedded templates and files, once for all servers of a process: to compress them is a good part of a start.
+// load reads the embedded templates and files, once for all servers of a process: to compress them is a good part of a
+// start.
 var load = sync.OnceValues(func() (*template.Template, *assets.Set) {
 	set := assets.NewSet(assetPrefix)
 	set.AddStyles("pages.css", assets.Read(files, "pages.css"))

@@ -1,7 +1,7 @@
 // Package playground serves GraphiQL with ready example operations.
 //
-// The page is whole without the network (every script, style and font travels in the binary), nothing is inline, and every answer
-// carries the Content-Security-Policy below.
+// The page is whole without the network (every script, style and font travels in the binary), nothing is inline, and
+// every answer carries the Content-Security-Policy below.
 package playground
 
 import (
@@ -41,9 +41,9 @@ type playground struct {
 // Handler serves the playground, for the GraphQL endpoint at that path of the same origin, for
 // example /graphql. docs says whether it links to the documentation of the APIs, at /docs.
 //
-// It answers / and /playground with the page, and /playground/assets/ with the page's files; anything else is not found.
-// It takes GET and HEAD. A mux that mounts it by the patterns "/{$}", "/playground" and "/playground/assets/" leaves every
-// other path to others.
+// It answers / and /playground with the page, and /playground/assets/ with the page's files; anything else is not
+// found. It takes GET and HEAD. A mux that mounts it by the patterns "/{$}", "/playground" and "/playground/assets/"
+// leaves every other path to others.
 func Handler(endpoint string, docs bool) http.Handler {
 	set := load()
 	page, err := render(endpoint, docs, set)

@@ -33,11 +33,11 @@ var chromium struct {
 	err    error
 }
 
-// Browser gives a page of a headless Chromium, blank, 1280 by 800, and closes it with the test. The page shares neither cookies nor
-// storage nor cache with another one.
+// Browser gives a page of a headless Chromium, blank, 1280 by 800, and closes it with the test. The page shares neither
+// cookies nor storage nor cache with another one.
 //
-// Without a Chromium the test is skipped, but fails where the environment says CI=true. It stays silent about what the page
-// complains of: end the test with [Page.RequireClean], and the program with [Close].
+// Without a Chromium the test is skipped, but fails where the environment says CI=true. It stays silent about what the
+// page complains of: end the test with [Page.RequireClean], and the program with [Close].
 func Browser(t testing.TB) *Page {
 	t.Helper()
 	program := findProgram(t)

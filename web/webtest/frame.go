@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ClickInFrame presses the mouse on the element of a selector in a sandboxed frame, whose address ends so. The page and its scripts do
-// not see into such a frame, which the browser runs in a process of its own.
+// ClickInFrame presses the mouse on the element of a selector in a sandboxed frame, whose address ends so. The page and
+// its scripts do not see into such a frame, which the browser runs in a process of its own.
 func (p *Page) ClickInFrame(address, selector string) {
 	p.t.Helper()
 	var err error

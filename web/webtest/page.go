@@ -44,8 +44,8 @@ func Eval[T any](p *Page, expression string) T {
 	return do(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// WaitFor waits until the JavaScript expression is true, at most 30 seconds; the test ends when it never is. An expression
-// that throws is not true yet, and neither is one that is asked while the page goes elsewhere.
+// WaitFor waits until the JavaScript expression is true, at most 30 seconds; the test ends when it never is. An
+// expression that throws is not true yet, and neither is one that is asked while the page goes elsewhere.
 func (p *Page) WaitFor(expression string) {
 	p.t.Helper()
 	held := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"

@@ -38,8 +38,8 @@ func (p Playground) Execute(answer string) {
 	p.WaitFor(answerPane + `.includes(` + strconv.Quote(answer) + `)`)
 }
 
-// ExecuteOne runs one of several operations of the tab in front, by the menu of the run button, and waits until the answer
-// holds the text.
+// ExecuteOne runs one of several operations of the tab in front, by the menu of the run button, and waits until the
+// answer holds the text.
 func (p Playground) ExecuteOne(operation, answer string) {
 	p.t.Helper()
 	p.Run(chromedp.Click(chromedp.CSS(".graphiql-execute-button[aria-haspopup=menu]")))
