@@ -81,11 +81,14 @@ type commands struct {
 
 // run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are
 // refused.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) error {
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer,
+	environ ...string,
+) error {
 	var cli commands
 	exited := false
 	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr),
-		kong.Description("A self-hosted auth server that speaks GraphQL. Without settings it runs at http://localhost:8080 on an SQLite file."),
+		kong.Description("A self-hosted auth server that speaks GraphQL. Without settings it runs at "+
+			"http://localhost:8080 on an SQLite file."),
 		kong.Exit(func(int) { exited = true }),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
 			err := kong.DefaultHelpPrinter(options, ctx)
@@ -104,7 +107,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return fmt.Errorf("%w (see dragoman --help)", err)
 	}
 	if command.Command() == "version" {
-		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS,
+			runtime.GOARCH)
 		return err
 	}
 	if err := config.CheckNames(environ); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// admission gives what is asked before one of the fields with @credential runs: the limit by address first, then the queue of hashes,
-// which refuses who would wait too long. Refusals are logged by sample.
+// admission gives what is asked before one of the fields with @credential runs: the limit by address first, then the
+// queue of hashes, which refuses who would wait too long. Refusals are logged by sample.
 func (s *Server) admission(fields []gqlhttp.Credential) (func(context.Context, gqlhttp.Credential) error, error) {
 	limiter, err := s.limiter(fields)
 	if err != nil {
@@ -33,7 +33,8 @@ func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
 	rules := limit.Defaults()
 	for _, c := range fields {
 		if _, known := rules[c.Limit]; !known {
-			return nil, fmt.Errorf("%s has @credential(limit: %q): there is no rule of this name; see internal/limit", c.Field, c.Limit)
+			return nil, fmt.Errorf("%s has @credential(limit: %q): there is no rule of this name; see internal/limit",
+				c.Field, c.Limit)
 		}
 	}
 	if !s.settings.RateLimits {

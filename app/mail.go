@@ -33,8 +33,8 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 	return &Mail{worker}, err
 }
 
-// Stop accepts no further mails and waits for those in progress until ctx ends. Another server, or the next start, sends
-// the rest.
+// Stop accepts no further mails and waits for those in progress until ctx ends. Another server, or the next start,
+// sends the rest.
 func (m *Mail) Stop(ctx context.Context) error {
 	if m == nil || m.worker == nil {
 		return nil
@@ -43,7 +43,9 @@ func (m *Mail) Stop(ctx context.Context) error {
 }
 
 // sendBySMTP gives the function that renders a mail and sends it at once, so that no rendered mail is stored.
-func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.ResolvedMail) error, error) {
+func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.ResolvedMail) error,
+	error,
+) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{

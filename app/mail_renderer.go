@@ -56,7 +56,8 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	}
 	switch m.Kind {
 	case db.MailConfirmChange:
-		message.Account = *cmp.Or(u.Username, none) // the reader may be a stranger, whom the address in use is none of the business
+		// the reader may be a stranger, whom the address in use is none of the business
+		message.Account = *cmp.Or(u.Username, none)
 	case db.MailEmailChanged:
 		message.Account = *cmp.Or(u.Username, none)
 		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.Email, none))

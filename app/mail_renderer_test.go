@@ -18,7 +18,10 @@ import (
 func letter(kind db.MailKind, link string) *db.ResolvedMail {
 	email, name, pending := "ada+auth@example.com", "Ada", "ada@example.org"
 	l := &db.ResolvedMail{
-		Mail: db.Mail{ID: db.NewMailID(), Kind: kind, Address: email, Link: link, TTLSeconds: 900, CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		Mail: db.Mail{
+			ID: db.NewMailID(), Kind: kind, Address: email, Link: link, TTLSeconds: 900,
+			CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		},
 		User: db.User{Email: &email, Name: &name, PendingEmail: &pending},
 	}
 	if kind.Purpose() != "" {
@@ -27,7 +30,8 @@ func letter(kind db.MailKind, link string) *db.ResolvedMail {
 	return l
 }
 
-// OT-07, OT-14: a link leads to our page with the token behind the #, or to where a dialect documents it, with what is put in escaped.
+// OT-07, OT-14: a link leads to our page with the token behind the #, or to where a dialect documents it, with what is
+// put in escaped.
 func TestMailRenderer_Links(t *testing.T) {
 	t.Parallel()
 	templates, err := mail.Load("")
@@ -51,14 +55,18 @@ func TestMailRenderer_Links(t *testing.T) {
 		{db.MailChangeAsked, "", ours + "cancel-email-change#token=" + text, false},
 		{db.MailEmailChanged, "", ours + "cancel-email-change#token=" + text, false},
 		{db.MailResetPassword, "https://app.example.com/reset/{token}", "https://app.example.com/reset/" + text, true},
-		{db.MailVerifyEmail, "https://app.example.com/verify?token={token}&email={email}", "https://app.example.com/verify?token=" + text + "&email=ada%2Bauth%40example.com", true},
+		{
+			db.MailVerifyEmail, "https://app.example.com/verify?token={token}&email={email}",
+			"https://app.example.com/verify?token=" + text + "&email=ada%2Bauth%40example.com", true,
+		},
 		{db.MailWelcome, "", "", false},
 	} {
 		out, err := letters.Render(letter(c.kind, c.link))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(out.Text, c.want) || strings.Contains(out.Text, code) != c.code || c.want == "" && strings.Contains(out.Text, "://") {
+		if !strings.Contains(out.Text, c.want) || strings.Contains(out.Text, code) != c.code || c.want == "" &&
+			strings.Contains(out.Text, "://") {
 			t.Errorf("%s, %q:\n%s", c.kind, c.link, out.Text)
 		}
 		if !strings.Contains(out.HTML, `href="`+strings.ReplaceAll(c.want, "&", "&amp;")+`"`) && c.want != "" {
@@ -80,7 +88,8 @@ func TestMailRenderer_Links(t *testing.T) {
 	// A token that is no longer kept leaves a mail that can still be looked at.
 	l := letter(db.MailVerifyEmail, "")
 	l.Token = nil
-	if out, err := letters.Render(l); err != nil || strings.Contains(out.Text, "token=") || strings.Contains(out.Text, code) {
+	if out, err := letters.Render(l); err != nil || strings.Contains(out.Text, "token=") ||
+		strings.Contains(out.Text, code) {
 		t.Errorf("%v %s", err, out.Text)
 	}
 }
@@ -98,7 +107,8 @@ func TestLoadFiles_Templates(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := app.LoadFiles(settings)
-	if err == nil || !strings.Contains(err.Error(), "DRAGOMAN_MAIL_TEMPLATES: ") || !strings.Contains(err.Error(), name+":2:") {
+	if err == nil || !strings.Contains(err.Error(), "DRAGOMAN_MAIL_TEMPLATES: ") ||
+		!strings.Contains(err.Error(), name+":2:") {
 		t.Errorf("%v", err)
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// MatchExpired gives the function that compares a credential with a refresh token. lapsed: an expired access token of the same
-// session. other: an access token of another session. It asks no database: the refresh shows whether the session lives.
+// MatchExpired gives the function that compares a credential with a refresh token. lapsed: an expired access token of
+// the same session. other: an access token of another session. It asks no database: the refresh shows whether the
+// session lives.
 func (k *Keyring) MatchExpired(codec *token.Codec) func(credential, refresh string) (lapsed, other bool) {
 	return func(credential, refresh string) (lapsed, other bool) {
 		id, _, err := codec.ParseRefresh(refresh)

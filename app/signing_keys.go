@@ -74,13 +74,15 @@ func openKeys(
 			der, err := seal.Open(row.Sealed, sealedAt(row.KID))
 			if err != nil {
 				return nil, errors.New("the signing key in the database was sealed under another secret; " +
-					"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with, or add that secret to DRAGOMAN_SECRET_PREVIOUS")
+					"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with, or add that " +
+					"secret to DRAGOMAN_SECRET_PREVIOUS")
 			}
 			if key, err = token.ParseKey(der); err != nil {
 				return nil, err
 			}
 			if key.KID != row.KID || key.Alg != row.Alg {
-				return nil, errors.New("signing keys: a key in the database does not match its row; restore the table from a backup")
+				return nil, errors.New("signing keys: a key in the database does not match its row; restore the " +
+					"table from a backup")
 			}
 		}
 		keys = append(keys, key)

@@ -58,8 +58,8 @@ func TestSigningKeys_MadeOnce(t *testing.T) {
 	})
 }
 
-// KE-01: a key is sealed under the server secret and bound to its row. Under another secret, in another row, or changed in
-// one bit, it does not open, and the database does not hold it in the clear.
+// KE-01: a key is sealed under the server secret and bound to its row. Under another secret, in another row, or changed
+// in one bit, it does not open, and the database does not hold it in the clear.
 func TestSigningKeys_KE01(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -73,13 +73,15 @@ func TestSigningKeys_KE01(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := d.SigningKeys(ctx)
-		if err != nil || len(rows) != 2 || rows[0].KID != keys[0].KID || bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
+		if err != nil || len(rows) != 2 || rows[0].KID != keys[0].KID ||
+			bytes.Contains(rows[0].Sealed, der[len(der)-32:]) {
 			t.Fatalf("stored as %+v, %v", rows, err)
 		}
 		refused := func(what, secret string) {
 			t.Helper()
 			got, err := app.SigningKeys(ctx, d, master(t, secret), token.AlgES256, time.Now)
-			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") || strings.Contains(err.Error(), secret) {
+			if err == nil || got != nil || !strings.Contains(err.Error(), "another secret") ||
+				strings.Contains(err.Error(), secret) {
 				t.Errorf("%s: %v, %v", what, got, err)
 			}
 		}
@@ -102,7 +104,8 @@ func TestSigningKeys_KE01(t *testing.T) {
 		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed[:8])
 		refused("cut", oneSecret)
 		exec(`UPDATE signing_keys SET private_key = $1 WHERE state = 'active'`, rows[0].Sealed)
-		if again, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil || again[0].KID != keys[0].KID {
+		if again, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err != nil ||
+			again[0].KID != keys[0].KID {
 			t.Errorf("mended: %v", err)
 		}
 	})

@@ -16,7 +16,10 @@ import (
 func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.Observer.DialectUsed(u.Dialect, u.Route, u.Refused)
 	v := visit.From(ctx)
-	use := db.Use{Dialect: u.Dialect, Route: u.Route, Refused: u.Refused, At: s.options.Now(), Kind: db.CallerAPIKey, Caller: v.APIKey()}
+	use := db.Use{
+		Dialect: u.Dialect, Route: u.Route, Refused: u.Refused, At: s.options.Now(), Kind: db.CallerAPIKey,
+		Caller: v.APIKey(),
+	}
 	if use.Caller == "" {
 		use.Kind, use.Caller, use.Block = db.CallerUserAgent, v.UserAgent, v.Network()
 	}
@@ -34,7 +37,8 @@ func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 	for _, d := range dialects {
 		for _, call := range d.Calls() {
 			u := db.DialectUsage{
-				Dialect: d.Name, Route: call.Name, DeprecatedAt: date(call.Sunset.Deprecated), SunsetAt: date(call.Sunset.At),
+				Dialect: d.Name, Route: call.Name, DeprecatedAt: date(call.Sunset.Deprecated),
+				SunsetAt: date(call.Sunset.At),
 			}
 			if call.Sunset.Successor != "" {
 				u.Successor = &call.Sunset.Successor

@@ -8,7 +8,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// A key that is asked for while its session ends is not made: who comes by an account that was somebody's before gets it without.
+// A key that is asked for while its session ends is not made: who comes by an account that was somebody's before gets
+// it without.
 func TestCreateKey_SessionIsOver(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -18,7 +19,10 @@ func TestCreateKey_SessionIsOver(t *testing.T) {
 		if _, err := d.Logout(from(t, ""), db.LogoutTarget{Session: s.ID}, noon()); err != nil {
 			t.Fatal(err)
 		}
-		k := &db.ApiKey{ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x", CreatedAt: noon()}
+		k := &db.ApiKey{
+			ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x",
+			CreatedAt: noon(),
+		}
 		if stored, err := d.CreateKey(from(t, ""), k, s.ID); err != nil || stored {
 			t.Errorf("%v %v", stored, err)
 		}

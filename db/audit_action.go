@@ -1,8 +1,8 @@
 package db
 
-// Action is what an event of the audit log is about: subject and verb. Done is the name of what happened, in the past tense,
-// Failed that of an attempt that did not succeed; "" where none can fail with an event. The names are stable: an operator filters by
-// them, and webhooks will be sent for a part of them.
+// Action is what an event of the audit log is about: subject and verb. Done is the name of what happened, in the past
+// tense, Failed that of an attempt that did not succeed; "" where none can fail with an event. The names are stable: an
+// operator filters by them, and webhooks will be sent for a part of them.
 type Action struct{ Done, Failed string }
 
 // The actions that there are.
@@ -15,12 +15,14 @@ var (
 	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
 	ActionUserDeleted     = Action{"user.deleted", "user.delete_failed"}
 
-	ActionSessionRefreshed     = Action{"session.refreshed", "session.refresh_failed"}
-	ActionSessionEnded         = Action{"session.ended", "session.end_failed"} // by its person, who signed out
-	ActionSessionRevoked       = Action{"session.revoked", "session.revoke_failed"}
-	ActionSessionAllEnded      = Action{"session.all_ended", "session.all_end_failed"}            // by their person, who signed out everywhere
-	ActionSessionOthersRevoked = Action{"session.others_revoked", "session.others_revoke_failed"} // all but the one that asked
-	ActionSessionAllRevoked    = Action{"session.all_revoked", "session.all_revoke_failed"}       // by the actor
+	ActionSessionRefreshed = Action{"session.refreshed", "session.refresh_failed"}
+	ActionSessionEnded     = Action{"session.ended", "session.end_failed"} // by its person, who signed out
+	ActionSessionRevoked   = Action{"session.revoked", "session.revoke_failed"}
+	// by their person, who signed out everywhere
+	ActionSessionAllEnded = Action{"session.all_ended", "session.all_end_failed"}
+	// all but the one that asked
+	ActionSessionOthersRevoked = Action{"session.others_revoked", "session.others_revoke_failed"}
+	ActionSessionAllRevoked    = Action{"session.all_revoked", "session.all_revoke_failed"} // by the actor
 
 	ActionSudoGranted = Action{"sudo.granted", "sudo.failed"}
 
@@ -41,7 +43,8 @@ var (
 	ActionKeyRotated = Action{"api_key.rotated", "api_key.rotate_failed"}
 	ActionKeyDeleted = Action{"api_key.deleted", "api_key.delete_failed"}
 
-	ActionAccessGranted = Action{"access.granted", "access.denied"} // is not recorded; its failure says which field was asked for
+	// is not recorded; its failure says which field was asked for
+	ActionAccessGranted = Action{"access.granted", "access.denied"}
 
 	ActionMailRetried       = Action{"mail.retried", "mail.retry_failed"}
 	ActionSigningKeyRotated = Action{"signing_key.rotated", ""}

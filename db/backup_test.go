@@ -47,7 +47,8 @@ func TestBackup(t *testing.T) {
 		}
 		conn := dbtest.Beside(t, "sqlite:"+path)
 		sessions := count(t, conn, "sessions")
-		if logins := count(t, conn, "audit_events WHERE action = 'login.succeeded'"); sessions != logins || sessions < last {
+		if logins := count(t, conn, "audit_events WHERE action = 'login.succeeded'"); sessions != logins ||
+			sessions < last {
 			t.Errorf("%d sessions, %d events of their making, %d before", sessions, logins, last)
 		}
 		last = sessions

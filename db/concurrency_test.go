@@ -76,13 +76,16 @@ func TestID02_UniqueNames(t *testing.T) {
 		want            db.Taken
 	}{
 		"email": {
-			func(int) string { return "ada@example.com" }, func(n int) string { return fmt.Sprint("ada", n) }, db.Taken{Email: true},
+			func(int) string { return "ada@example.com" }, func(n int) string { return fmt.Sprint("ada", n) },
+			db.Taken{Email: true},
 		},
 		"username": {
-			func(n int) string { return fmt.Sprintf("u%d@example.com", n) }, func(int) string { return "countess" }, db.Taken{Username: true},
+			func(n int) string { return fmt.Sprintf("u%d@example.com", n) }, func(int) string { return "countess" },
+			db.Taken{Username: true},
 		},
 		"both": {
-			func(int) string { return "eve@example.com" }, func(int) string { return "eve" }, db.Taken{Email: true, Username: true},
+			func(int) string { return "eve@example.com" }, func(int) string { return "eve" },
+			db.Taken{Email: true, Username: true},
 		},
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -97,10 +100,12 @@ func TestID02_UniqueNames(t *testing.T) {
 				wg.Go(func() {
 					u := db.NewUser(noon())
 					email, username := row.email(n), row.username(n)
-					u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email, &username, &username, "hash"
+					u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email,
+						&username, &username, "hash"
 					<-begin
 					var err error
-					if answers[n], err = d.Register(ctx, u, db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword), nil); err != nil {
+					if answers[n], err = d.Register(ctx, u, db.NewSession(ctx, u.ID, day, day, noon(), db.AuthPassword),
+						nil); err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
 				})
@@ -132,7 +137,10 @@ func TestID02_UniqueNames(t *testing.T) {
 // The path of the file is taken as it is, whatever a URI would make of it.
 func TestOpen_AnyPath(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"plain", "a b", "a#b", "a?b=c&d", "a%41b", "100%", "ä+ö", "a:b", "_pragma=x?_txlock=y"} {
+	for _, name := range []string{
+		"plain", "a b", "a#b", "a?b=c&d", "a%41b", "100%", "ä+ö", "a:b",
+		"_pragma=x?_txlock=y",
+	} {
 		path := filepath.Join(t.TempDir(), name)
 		join(t, dbtest.Open(t, migrated(t, "sqlite:"+path)), "ada@example.com")
 		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
@@ -208,7 +216,8 @@ func TestMigrate_SchemaOfVersion010(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		execute(t, conn, `DELETE FROM bun_migrations`)
-		execute(t, conn, `INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('20261122000000', 1, current_timestamp)`)
+		execute(t, conn, `INSERT INTO bun_migrations (name, group_id, migrated_at) VALUES ('20261122000000', 1, `+
+			`current_timestamp)`)
 		const want = "the schema of Dragoman 0.1.0, which this version does not read: start with an empty database"
 		if err := d.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("migrate: %v", err)

@@ -11,8 +11,9 @@ import (
 // takeBack is the mail to an address that another one took the place of.
 func takeBack(u *db.User, address string, confirmed bool, at time.Time) *db.Mail {
 	return &db.Mail{
-		ID: db.NewMailID(), Kind: db.MailEmailChanged, UserID: u.ID, Address: address, AddressCanonical: address, TTLSeconds: 72 * 3600,
-		Data: db.MailData{Confirmed: confirmed}, State: db.MailQueued, CreatedAt: at,
+		ID: db.NewMailID(), Kind: db.MailEmailChanged, UserID: u.ID, Address: address, AddressCanonical: address,
+		TTLSeconds: 72 * 3600,
+		Data:       db.MailData{Confirmed: confirmed}, State: db.MailQueued, CreatedAt: at,
 	}
 }
 
@@ -37,7 +38,8 @@ func takenBack(t *testing.T, d *db.DB, l *db.ResolvedMail, at time.Time) string 
 	return u.EmailCanonical
 }
 
-// OT-11: which address came first is a matter of the changes, and not of which of several workers was faster with its mail.
+// OT-11: which address came first is a matter of the changes, and not of which of several workers was faster with its
+// mail.
 func TestOT11_TakeBackOutOfOrder(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -60,14 +62,15 @@ func TestOT11_TakeBackOutOfOrder(t *testing.T) {
 	})
 }
 
-// OT-11: a mail that waits while the owner takes the address back tells of its change, and has no link any more that would undo
-// this. Nor has one that was sent after its link would have ended.
+// OT-11: a mail that waits while the owner takes the address back tells of its change, and has no link any more that
+// would undo this. Nor has one that was sent after its link would have ended.
 func TestOT11_TakeBackBeforeMail(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
 		u := join(t, d, "now@example.net")
-		owner, thief := takeBack(u, "owner@example.com", true, noon()), takeBack(u, "thief@example.net", true, noon().Add(time.Second))
+		owner, thief := takeBack(u, "owner@example.com", true, noon()),
+			takeBack(u, "thief@example.net", true, noon().Add(time.Second))
 		queue(t, d, owner, thief)
 		l := resolved(t, d, owner, noon().Add(2*time.Second))
 		if got := takenBack(t, d, l, noon().Add(3*time.Second)); got != "owner@example.com" {
@@ -84,13 +87,15 @@ func TestOT11_TakeBackBeforeMail(t *testing.T) {
 	})
 }
 
-// OT-11: an account that was with an address confirmed comes back so, whatever whoever took it over made of that meanwhile.
+// OT-11: an account that was with an address confirmed comes back so, whatever whoever took it over made of that
+// meanwhile.
 func TestOT11_TakeBackStaysConfirmed(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
 		u := join(t, d, "now@example.net")
-		first, again := takeBack(u, "owner@example.com", true, noon()), takeBack(u, "owner@example.com", false, noon().Add(time.Second))
+		first, again := takeBack(u, "owner@example.com", true, noon()),
+			takeBack(u, "owner@example.com", false, noon().Add(time.Second))
 		queue(t, d, first, again)
 		resolved(t, d, first, noon())
 		if l := resolved(t, d, again, noon().Add(time.Minute)); !l.Token.Confirmed {

@@ -41,8 +41,10 @@ func TestIDs_Text(t *testing.T) {
 			t.Errorf("%s became %s, %v", text, row.to, err)
 		}
 		for _, bad := range []string{
-			"", prefix, text[len(prefix):], strings.ToUpper(text), strings.ToUpper(prefix) + text[len(prefix):], text + "0", text[:len(text)-1],
-			" " + text, text + "\n", "evt_" + text[len(prefix):], prefix + "8" + text[len(prefix)+1:], prefix + strings.Repeat("u", 26),
+			"", prefix, text[len(prefix):], strings.ToUpper(text), strings.ToUpper(prefix) + text[len(prefix):], text +
+				"0", text[:len(text)-1],
+			" " + text, text + "\n", "evt_" + text[len(prefix):], prefix + "8" + text[len(prefix)+1:], prefix +
+				strings.Repeat("u", 26),
 			prefix + "_" + text[len(prefix)+1:],
 		} {
 			if err := row.to.UnmarshalText([]byte(bad)); err == nil {
@@ -62,7 +64,10 @@ func TestIDs_Value(t *testing.T) {
 	if b, ok := raw.([]byte); err != nil || !ok || len(b) != 16 {
 		t.Fatalf("value %v, %v", raw, err)
 	}
-	for name, src := range map[string]any{"bytes": raw, "text": id.UUID.String(), "text as bytes": []byte(id.UUID.String())} {
+	for name, src := range map[string]any{
+		"bytes": raw, "text": id.UUID.String(),
+		"text as bytes": []byte(id.UUID.String()),
+	} {
 		var got db.SessionID
 		if err := got.Scan(src); err != nil || got != id {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -82,7 +87,8 @@ func TestIDs_Value(t *testing.T) {
 	}
 }
 
-// Every kind goes into its column and comes back the same, as parameter and as a literal of bun, and has its native type.
+// Every kind goes into its column and comes back the same, as parameter and as a literal of bun, and has its native
+// type.
 func TestIDs_InTheDatabase(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -96,7 +102,8 @@ func TestIDs_InTheDatabase(t *testing.T) {
 		}
 		k := addKey(t, d, u, "handle", noon(), nil)
 		c, err := d.CallerBySession(ctx, s.ID, noon())
-		if err != nil || c == nil || c.Session.ID != s.ID || c.User.ID != u.ID || c.Session.UserID != u.ID || !c.Key.ID.IsZero() {
+		if err != nil || c == nil || c.Session.ID != s.ID || c.User.ID != u.ID || c.Session.UserID != u.ID ||
+			!c.Key.ID.IsZero() {
 			t.Fatalf("by session: %+v %v", c, err)
 		}
 		one, err := d.SessionOf(ctx, u.ID, s.ID, 0, noon())
@@ -114,12 +121,14 @@ func TestIDs_InTheDatabase(t *testing.T) {
 		}
 		for _, table := range []string{"users", "sessions", "api_keys", "audit_events"} {
 			var got string
-			if err := conn.QueryRowContext(ctx, "SELECT DISTINCT "+kind+" FROM "+table).Scan(&got); err != nil || got != want {
+			if err := conn.QueryRowContext(ctx, "SELECT DISTINCT "+kind+" FROM "+table).Scan(&got); err != nil ||
+				got != want {
 				t.Errorf("%s: %s, %v", table, got, err)
 			}
 		}
 		// The zero id is NULL.
-		if n := count(t, conn, "audit_events WHERE action = 'api_key.created' AND session_id IS NULL AND user_id IS NOT NULL AND key_id IS NOT NULL"); n != 1 {
+		if n := count(t, conn, "audit_events WHERE action = 'api_key.created' AND session_id IS NULL AND user_id IS "+
+			"NOT NULL AND key_id IS NOT NULL"); n != 1 {
 			t.Errorf("%d events of the key", n)
 		}
 	})

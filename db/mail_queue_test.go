@@ -47,7 +47,8 @@ func (p *post) count(id db.MailID) int {
 func work(t *testing.T, d *db.DB, p *post, log io.Writer) *db.MailWorker {
 	t.Helper()
 	w, err := d.StartMail(t.Context(), db.Delivery{
-		Send: p.send, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Poll: 20 * time.Millisecond, OnAttempt: func(db.MailState) {},
+		Send: p.send, Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Poll: 20 * time.Millisecond,
+		OnAttempt: func(db.MailState) {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -147,8 +148,9 @@ func (l *locked) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
-// A mail that fails is tried again when it was said to be, keeps the reason, and is sent in the end. One that can not be delivered is
-// given up at once and can be queued again, by one of several who try. A mail whose account is gone ends quietly.
+// A mail that fails is tried again when it was said to be, keeps the reason, and is sent in the end. One that can not
+// be delivered is given up at once and can be queued again, by one of several who try. A mail whose account is gone
+// ends quietly.
 func TestMails_FailedAndRetried(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -172,12 +174,17 @@ func TestMails_FailedAndRetried(t *testing.T) {
 		queue(t, d, later, dead, orphan)
 		execute(t, conn, "DELETE FROM users WHERE email = 'bob@example.com'")
 		work(t, d, p, &locked{w: &log})
-		until(t, "both failed", func() bool { return state(t, d, later.ID).Attempts == 1 && state(t, d, dead.ID).State == db.MailFailed })
+		until(t, "both failed", func() bool {
+			return state(t, d, later.ID).Attempts == 1 &&
+				state(t, d, dead.ID).State == db.MailFailed
+		})
 		m := state(t, d, later.ID)
-		if wait := time.Until(*m.NextAttemptAt); m.State != db.MailQueued || *m.LastError != "nobody answers" || wait < 8*time.Second || wait > 11*time.Second {
+		if wait := time.Until(*m.NextAttemptAt); m.State != db.MailQueued || *m.LastError != "nobody answers" ||
+			wait < 8*time.Second || wait > 11*time.Second {
 			t.Errorf("%+v", m)
 		}
-		if m := state(t, d, dead.ID); m.NextAttemptAt != nil || !strings.Contains(*m.LastError, "5.1.1") || m.Owner == nil || m.Owner.ID != u.ID {
+		if m := state(t, d, dead.ID); m.NextAttemptAt != nil || !strings.Contains(*m.LastError, "5.1.1") ||
+			m.Owner == nil || m.Owner.ID != u.ID {
 			t.Errorf("%+v", m)
 		}
 		p.mu.Lock()
@@ -202,20 +209,27 @@ func TestMails_FailedAndRetried(t *testing.T) {
 				n++
 			}
 		}
-		if events := count(t, conn, "audit_events WHERE action = 'mail.retried' AND user_id IS NOT NULL"); n != 1 || events != 1 {
+		if events := count(t, conn, "audit_events WHERE action = 'mail.retried' AND user_id IS NOT NULL"); n != 1 ||
+			events != 1 {
 			t.Errorf("it was queued %d times, with %d events", n, events)
 		}
 		for _, id := range []db.MailID{later.ID, dead.ID} {
 			until(t, "it is sent after all", func() bool { return state(t, d, id).State == db.MailSent })
-			if m := state(t, d, id); m.Attempts != 2 || m.LastError != nil || m.NextAttemptAt != nil || p.count(id) != 1 {
+			if m := state(t, d, id); m.Attempts != 2 || m.LastError != nil || m.NextAttemptAt != nil ||
+				p.count(id) != 1 {
 				t.Errorf("%+v, %d times", m, p.count(id))
 			}
 		}
-		if m, queued, err := d.RetryMail(from(t, ""), orphan.ID, db.Event{Action: db.ActionMailRetried}, time.Now()); m != nil || queued || err != nil {
+		if m, queued, err := d.RetryMail(from(t, ""), orphan.ID, db.Event{Action: db.ActionMailRetried},
+			time.Now()); m != nil || queued || err != nil {
 			t.Errorf("a mail that is gone: %+v %v %v", m, queued, err)
 		}
-		until(t, "no job is left", func() bool { return count(t, conn, "river_job WHERE state NOT IN ('completed', 'cancelled')") == 0 })
-		if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "example.com") || strings.Contains(log.String(), "river") {
+		until(t, "no job is left", func() bool {
+			return count(t, conn,
+				"river_job WHERE state NOT IN ('completed', 'cancelled')") == 0
+		})
+		if strings.Contains(log.String(), "secret") || strings.Contains(log.String(), "example.com") ||
+			strings.Contains(log.String(), "river") {
 			t.Errorf("it said %s", log.String())
 		}
 	})
@@ -235,7 +249,8 @@ func TestMails_Abandoned(t *testing.T) {
 		}
 		execute(t, conn, "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+ago)
 		queue(t, d, young)
-		execute(t, conn, "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+strings.ReplaceAll(ago, "31", "5")+" WHERE state = 'available'")
+		execute(t, conn, "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = "+
+			strings.ReplaceAll(ago, "31", "5")+" WHERE state = 'available'")
 		work(t, d, p, io.Discard)
 		until(t, "it is taken up", func() bool { return state(t, d, old.ID).State == db.MailSent })
 		if n := p.count(young.ID); n != 0 || state(t, d, young.ID).State != db.MailQueued {
@@ -280,7 +295,8 @@ func TestResolve_LateLink(t *testing.T) {
 			return l
 		}
 		first, second, third := at(0), at(15*time.Minute-time.Second), at(15*time.Minute+time.Second)
-		if first.Token.ID != second.Token.ID || third.Token.ID == first.Token.ID || !third.Token.ExpiresAt.Equal(noon().Add(30*time.Minute+time.Second)) {
+		if first.Token.ID != second.Token.ID || third.Token.ID == first.Token.ID ||
+			!third.Token.ExpiresAt.Equal(noon().Add(30*time.Minute+time.Second)) {
 			t.Errorf("%+v %+v %+v", first.Token, second.Token, third.Token)
 		}
 	})

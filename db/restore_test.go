@@ -8,8 +8,9 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// A backup does not know which links were followed after it was taken: none of them works a second time (OT-02), and a mail that
-// waited does not bring one that is worth nothing. What takes a change of the address back stays, and so do notices.
+// A backup does not know which links were followed after it was taken: none of them works a second time (OT-02), and a
+// mail that waited does not bring one that is worth nothing. What takes a change of the address back stays, and so do
+// notices.
 func TestFinishRestore_Mails(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -43,6 +44,9 @@ func TestFinishRestore_Mails(t *testing.T) {
 		r, err := d.FinishRestore(ctx, signingKey("a", db.KeyActive, now), signingKey("b", db.KeyNext, now), now)
 		if err != nil || r.Links != 2 || r.Mails != 3 {
 			t.Errorf("%+v %v", r, err)
+		}
+		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'restore.finished'"); n != 1 {
+			t.Errorf("%d events", n)
 		}
 		for m, id := range tokens {
 			got, err := d.TokenWithUser(ctx, id)

@@ -14,7 +14,8 @@ func TestRows_RoundTrip(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("far away", -12*60*60)
 	for _, now := range []time.Time{
-		noon(), noon().Truncate(time.Second), noon().Truncate(100 * time.Millisecond), noon().Truncate(time.Second).Add(999999 * time.Microsecond),
+		noon(), noon().Truncate(time.Second), noon().Truncate(100 * time.Millisecond),
+		noon().Truncate(time.Second).Add(999999 * time.Microsecond),
 		db.Clock(noon().Add(789).In(zone)), db.Clock(time.Date(2024, 2, 29, 23, 59, 59, 1000, zone)),
 	} {
 		t.Run(now.Format(time.RFC3339Nano), func(t *testing.T) {
@@ -25,8 +26,12 @@ func TestRows_RoundTrip(t *testing.T) {
 				email, username, name := "Ada@Example.com", "Countess", "Ada “Lovelace” 🎲"
 				canonical := "countess"
 				u := db.NewUser(now)
-				u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.Name = &email, "ada@example.com", &username, &canonical, &name
-				u.PasswordHash, u.Metadata = "hash", db.JSONObject{"n": 1.5, "s": "<&\u2028'?$1", "l": []any{nil, true}, "o": map[string]any{}}
+				u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.Name = &email, "ada@example.com",
+					&username, &canonical, &name
+				u.PasswordHash, u.Metadata = "hash", db.JSONObject{
+					"n": 1.5, "s": "<&\u2028'?$1", "l": []any{nil, true},
+					"o": map[string]any{},
+				}
 				s := db.NewSession(ctx, u.ID, 3*day, 2*day, now, db.AuthPassword)
 				if taken, err := d.Register(ctx, u, s, nil); err != nil || taken != nil {
 					t.Fatalf("register: %v %v", taken, err)
@@ -98,8 +103,8 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-// SE-16: the limits hold to the millisecond (SQLite counts idleness in those), in lookups and lists alike, whatever digits
-// the times end in.
+// SE-16: the limits hold to the millisecond (SQLite counts idleness in those), in lookups and lists alike, whatever
+// digits the times end in.
 func TestSE16_Bounds(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -113,14 +118,18 @@ func TestSE16_Bounds(t *testing.T) {
 				"absolute": {time.Hour, 2 * time.Hour, time.Hour}, "idle": {2 * time.Hour, time.Hour, time.Hour},
 			} {
 				s := enter(t, d, u, "", row.life, row.idle, begin)
-				for _, off := range []time.Duration{-time.Second, -2 * time.Millisecond, 0, time.Millisecond, time.Second} {
+				for _, off := range []time.Duration{
+					-time.Second, -2 * time.Millisecond, 0, time.Millisecond,
+					time.Second,
+				} {
 					now, want := begin.Add(row.end+off), off < 0
 					c, err := d.CallerBySession(ctx, s.ID, now)
 					if err != nil || (c != nil) != want {
 						t.Errorf("%s limit of a session of .%06d, %s off: found %v, %v", name, part, off, c != nil, err)
 					}
 					if one, err := d.SessionOf(ctx, u.ID, s.ID, 0, now); err != nil || (one != nil) != want {
-						t.Errorf("%s limit of a session of .%06d, %s off: listed %v, %v", name, part, off, one != nil, err)
+						t.Errorf("%s limit of a session of .%06d, %s off: listed %v, %v", name, part, off, one != nil,
+							err)
 					}
 					if s.ExpiresAt().After(now) != want {
 						t.Errorf("%s limit, %s off: ExpiresAt is %v", name, off, s.ExpiresAt())

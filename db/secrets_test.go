@@ -22,8 +22,9 @@ func TestDependents_Links(t *testing.T) {
 			t.Fatal(taken, err)
 		}
 		m := &db.Mail{
-			ID: db.NewMailID(), Kind: db.MailResetPassword, UserID: u.ID, Address: email, AddressCanonical: email, TTLSeconds: 900,
-			State: db.MailQueued, CreatedAt: now,
+			ID: db.NewMailID(), Kind: db.MailResetPassword, UserID: u.ID, Address: email, AddressCanonical: email,
+			TTLSeconds: 900,
+			State:      db.MailQueued, CreatedAt: now,
 		}
 		if err := d.QueueMails(ctx, m); err != nil {
 			t.Fatal(err)
@@ -73,7 +74,8 @@ func TestKE02_Dependents(t *testing.T) {
 		check := func(sessions, keys int) {
 			t.Helper()
 			n, err := d.SecretUsage(ctx, change, label, now)
-			if err != nil || n.Sessions != sessions || n.Keys != keys || sessions > 0 && !n.SessionsEnd.Equal(old.AbsoluteEnd) {
+			if err != nil || n.Sessions != sessions || n.Keys != keys || sessions > 0 &&
+				!n.SessionsEnd.Equal(old.AbsoluteEnd) {
 				t.Errorf("%+v, %v", n, err)
 			}
 		}
@@ -93,7 +95,8 @@ func TestKE02_Dependents(t *testing.T) {
 		if c, err := d.CallerByKey(ctx, "cccccccc", equals(moved), now); err != nil || c == nil {
 			t.Errorf("the key went over to nothing: %v", err)
 		}
-		if n, err := d.SecretUsage(ctx, time.Time{}, label, now); err != nil || n.Sessions != 0 || !n.SessionsEnd.IsZero() {
+		if n, err := d.SecretUsage(ctx, time.Time{}, label, now); err != nil || n.Sessions != 0 ||
+			!n.SessionsEnd.IsZero() {
 			t.Errorf("without another secret: %+v %v", n, err)
 		}
 	})
@@ -113,7 +116,8 @@ func TestUseSecret(t *testing.T) {
 			}
 		}
 		all, err := d.ServerSecrets(ctx)
-		if err != nil || len(all) != 2 || all[0].ID != "old" || !all[0].FirstUsedAt.Equal(at(0)) || !all[0].LastUsedAt.Equal(at(3)) || !all[1].LastUsedAt.Equal(at(1)) {
+		if err != nil || len(all) != 2 || all[0].ID != "old" || !all[0].FirstUsedAt.Equal(at(0)) ||
+			!all[0].LastUsedAt.Equal(at(3)) || !all[1].LastUsedAt.Equal(at(1)) {
 			t.Errorf("%+v %v", all, err)
 		}
 		if _, err := d.Sweep(ctx, at(400*24+2)); err != nil {

@@ -18,11 +18,14 @@ func TestCallerByKey(t *testing.T) {
 			hash   []byte
 			found  bool
 		}{
-			"right": {one.Handle, one.Hash, true}, "hash of another": {one.Handle, two.Hash, false}, "no hash": {one.Handle, nil, false},
-			"empty hash": {one.Handle, []byte{}, false}, "cut": {one.Handle, one.Hash[:4], false}, "handle in capitals": {"ONE", one.Hash, false},
-			"no handle": {"", one.Hash, false}, "pattern": {"%", one.Hash, false},
+			"right": {one.Handle, one.Hash, true}, "hash of another": {one.Handle, two.Hash, false},
+			"no hash":    {one.Handle, nil, false},
+			"empty hash": {one.Handle, []byte{}, false}, "cut": {one.Handle, one.Hash[:4], false},
+			"handle in capitals": {"ONE", one.Hash, false},
+			"no handle":          {"", one.Hash, false}, "pattern": {"%", one.Hash, false},
 		} {
-			if c, err := d.CallerByKey(ctx, row.handle, equals(row.hash), noon()); err != nil || (c != nil) != row.found {
+			if c, err := d.CallerByKey(ctx, row.handle, equals(row.hash), noon()); err != nil ||
+				(c != nil) != row.found {
 				t.Errorf("%s: %v %v", name, c, err)
 			}
 		}

@@ -7,7 +7,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// LG-09: where no mail can tell of it and bring another password, none is disabled: guessing for a day would shut the owner out for good.
+// LG-09: where no mail can tell of it and bring another password, none is disabled: guessing for a day would shut the
+// owner out for good.
 func TestLG09_NotWithoutMail(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

@@ -15,14 +15,19 @@ func TestAttempt_Buckets(t *testing.T) {
 		d := dbtest.Open(t, dsn)
 		email, username := "ada@example.com", "countess"
 		u := db.NewUser(noon())
-		u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email, &username, &username, "hash"
+		u.Email, u.EmailCanonical, u.Username, u.UsernameCanonical, u.PasswordHash = &email, email, &username,
+			&username, "hash"
 		if taken, err := d.Register(from(t, ""), u, nil, nil); err != nil || taken != nil {
 			t.Fatalf("register: %v %v", taken, err)
 		}
 		byEmail := db.Identifier{Canonical: email, Pseudonym: somebody("1").Pseudonym}
-		byUsername := db.Identifier{Canonical: username, Username: true, Pseudonym: somebody("2").Pseudonym, Address: "192.0.2.9"}
+		byUsername := db.Identifier{
+			Canonical: username, Username: true, Pseudonym: somebody("2").Pseudonym,
+			Address: "192.0.2.9",
+		}
 		nobody, other := somebody("nobody@example.com"), somebody("other@example.com")
-		if a := attempt(t, d, byEmail); a.User.ID != u.ID || a.Known || a.Failures != 0 || a.FailedAt != nil || a.User.PasswordHash != "hash" {
+		if a := attempt(t, d, byEmail); a.User.ID != u.ID || a.Known || a.Failures != 0 || a.FailedAt != nil ||
+			a.User.PasswordHash != "hash" {
 			t.Errorf("before any failure: %+v", a)
 		}
 		now := noon()
@@ -31,7 +36,8 @@ func TestAttempt_Buckets(t *testing.T) {
 			fail(t, d, byUsername, now.Add(time.Duration(n)*time.Second))
 		}
 		fail(t, d, nobody, now)
-		if err := d.LoginFailed(from(t, ""), attempt(t, d, byEmail), "throttled", false, now.Add(time.Hour)); err != nil {
+		if err := d.LoginFailed(from(t, ""), attempt(t, d, byEmail), "throttled", false,
+			now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		for name, row := range map[string]struct {
@@ -52,7 +58,8 @@ func TestAttempt_Buckets(t *testing.T) {
 				t.Errorf("%s: an account: %v", name, a.User.ID)
 			}
 		}
-		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'login.failed' AND outcome = 'failed'"); n != 8 {
+		if n := count(t, dbtest.Beside(t, dsn),
+			"audit_events WHERE action = 'login.failed' AND outcome = 'failed'"); n != 8 {
 			t.Errorf("%d events", n)
 		}
 	})
@@ -132,7 +139,8 @@ func TestLogin_AccountChanged(t *testing.T) {
 		who := db.Identifier{Canonical: "ada@example.com"}
 		fail(t, d, who, noon())
 		for name, change := range map[string][2]string{
-			"password":   {`UPDATE users SET password_hash = 'other'`, `UPDATE users SET password_hash = '` + u.PasswordHash + `'`},
+			"password": {`UPDATE users SET password_hash = 'other'`, `UPDATE users SET password_hash = '` +
+				u.PasswordHash + `'`},
 			"suspension": {`UPDATE users SET status = 'SUSPENDED'`, `UPDATE users SET status = 'ACTIVE'`},
 		} {
 			a := attempt(t, d, who)

@@ -9,7 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// SE-10 to SE-12 with and without single use: what becomes of a token that is not in force, of its session, and of the event.
+// SE-10 to SE-12 with and without single use: what becomes of a token that is not in force, of its session, and of the
+// event.
 func TestReplay_Table(t *testing.T) {
 	t.Parallel()
 	const grace = 10 * time.Second
@@ -20,15 +21,20 @@ func TestReplay_Table(t *testing.T) {
 		prepare        string        // SQL before
 		allowed, ended bool          // without single use; with it nothing is allowed
 	}{
-		"at once":           {1, 0, "within_grace", "single_use", "", true, false},
-		"at the bound":      {1, grace, "within_grace", "single_use", "", true, false},
-		"past the bound":    {1, grace + time.Microsecond, "token_reused", "token_reused", "", false, true},
-		"grandparent":       {2, 0, "token_reused", "token_reused", "", false, true},
-		"ahead":             {-1, 0, "token_reused", "token_reused", "", false, true},
-		"in force":          {0, 0, "session_over", "session_over", "", false, false},
-		"over":              {1, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'", false, false},
-		"suspended":         {1, 0, "session_over", "session_over", "UPDATE users SET status = 'SUSPENDED'", false, false},
-		"grandparent, over": {2, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'", false, false},
+		"at once":        {1, 0, "within_grace", "single_use", "", true, false},
+		"at the bound":   {1, grace, "within_grace", "single_use", "", true, false},
+		"past the bound": {1, grace + time.Microsecond, "token_reused", "token_reused", "", false, true},
+		"grandparent":    {2, 0, "token_reused", "token_reused", "", false, true},
+		"ahead":          {-1, 0, "token_reused", "token_reused", "", false, true},
+		"in force":       {0, 0, "session_over", "session_over", "", false, false},
+		"over": {1, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, " +
+			"revoked_reason = 'session.ended'", false, false},
+		"suspended": {
+			1, 0, "session_over", "session_over", "UPDATE users SET status = 'SUSPENDED'", false,
+			false,
+		},
+		"grandparent, over": {2, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, " +
+			"revoked_reason = 'session.ended'", false, false},
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d, conn, ctx := dbtest.Open(t, dsn), dbtest.Beside(t, dsn), from(t, "")
@@ -59,7 +65,8 @@ func TestReplay_Table(t *testing.T) {
 				if r.Allowed {
 					action, outcome = db.ActionSessionRefreshed.Done, "ok"
 				}
-				want := `audit_events WHERE action = '` + action + `' AND user_id IS NOT NULL AND session_id IS NOT NULL AND outcome = '` + outcome +
+				want := `audit_events WHERE action = '` + action + `' AND user_id IS NOT NULL AND session_id IS NOT ` +
+					`NULL AND outcome = '` + outcome +
 					`' AND reason = '` + reason + `'`
 				if n := count(t, conn, want); n != 1 || count(t, conn, "audit_events") != 1 {
 					t.Errorf("%s, single use %v: not one event %s, %s", name, singleUse, outcome, reason)
@@ -84,11 +91,13 @@ func TestReplay_NoSession(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
 		for _, singleUse := range []bool{false, true} {
-			if r, err := d.Replay(from(t, ""), db.NewSessionID(), 0, time.Second, singleUse, noon()); err != nil || r != nil {
+			if r, err := d.Replay(from(t, ""), db.NewSessionID(), 0, time.Second, singleUse, noon()); err != nil ||
+				r != nil {
 				t.Errorf("%+v %v", r, err)
 			}
 		}
-		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE outcome = 'failed' AND reason = 'session_over' AND user_id IS NULL"); n != 2 {
+		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE outcome = 'failed' AND reason = 'session_over' "+
+			"AND user_id IS NULL"); n != 2 {
 			t.Errorf("%d events", n)
 		}
 	})
@@ -137,7 +146,10 @@ func TestSE09_SingleUse(t *testing.T) {
 				t.Fatalf("round %d: %d winners, then %+v %v", round, winners, c, err)
 			}
 		}
-		for reason, want := range map[string]int{"reason IS NULL": rounds, "outcome = 'failed' AND reason = 'single_use'": rounds * 63} {
+		for reason, want := range map[string]int{
+			"reason IS NULL": rounds,
+			"outcome = 'failed' AND reason = 'single_use'": rounds * 63,
+		} {
 			if n := count(t, conn, "audit_events WHERE action LIKE 'session.refresh%' AND "+reason); n != want {
 				t.Errorf("%s: %d events, not %d", reason, n, want)
 			}
@@ -163,7 +175,8 @@ func TestRegister_Notes(t *testing.T) {
 		for reason, want := range map[string]int{
 			"IS NULL": 1, "= 'guessable_password'": 1, "= 'guessable_password second'": 1, "IS NOT NULL": 2,
 		} {
-			if n := count(t, conn, "audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason "+reason); n != want {
+			if n := count(t, conn, "audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason "+
+				reason); n != want {
 				t.Errorf("reason %s: %d events", reason, n)
 			}
 		}

@@ -33,7 +33,10 @@ func TestRotateSigningKeys_OneWins(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d := from(t, ""), dbtest.Open(t, dsn)
-		for _, k := range []db.SigningKey{signingKey("a", db.KeyActive, noon()), signingKey("b", db.KeyNext, noon()), signingKey("x", db.KeyNext, noon())} {
+		for _, k := range []db.SigningKey{
+			signingKey("a", db.KeyActive, noon()), signingKey("b", db.KeyNext, noon()),
+			signingKey("x", db.KeyNext, noon()),
+		} {
 			if err := d.AddSigningKey(ctx, k); err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +48,8 @@ func TestRotateSigningKeys_OneWins(t *testing.T) {
 			var wg sync.WaitGroup
 			for n := range 16 {
 				wg.Go(func() {
-					fresh := signingKey(fmt.Sprintf("k%d-%02d", round, n), db.KeyNext, noon().Add(time.Duration(round)*time.Hour))
+					fresh := signingKey(fmt.Sprintf("k%d-%02d", round, n), db.KeyNext,
+						noon().Add(time.Duration(round)*time.Hour))
 					ok, err := d.RotateSigningKeys(ctx, active, next, fresh, noon().Add(time.Hour))
 					if err != nil {
 						t.Error(err)
@@ -61,13 +65,15 @@ func TestRotateSigningKeys_OneWins(t *testing.T) {
 				t.Fatalf("%d rotations took place", won.Load())
 			}
 			got := states(t, d)
-			if got[0] != next+" active" || got[1] != winner.Load().(string)+" next" || got[2][len(got[2])-7:] != "retired" || len(got) != round+3 {
+			if got[0] != next+" active" || got[1] != winner.Load().(string)+" next" ||
+				got[2][len(got[2])-7:] != "retired" || len(got) != round+3 {
 				t.Fatalf("keys %v", got)
 			}
 			active, next = next, winner.Load().(string)
 		}
 		rows, err := d.SigningKeys(ctx)
-		if err != nil || !rows[0].Since().Equal(noon().Add(time.Hour)) || !rows[2].Since().Equal(noon().Add(time.Hour)) || !rows[1].Since().Equal(rows[1].CreatedAt) {
+		if err != nil || !rows[0].Since().Equal(noon().Add(time.Hour)) ||
+			!rows[2].Since().Equal(noon().Add(time.Hour)) || !rows[1].Since().Equal(rows[1].CreatedAt) {
 			t.Errorf("since %+v, %v", rows, err)
 		}
 		if n := count(t, dbtest.Beside(t, dsn), "audit_events WHERE action = 'signing_key.rotated'"); n != 5 {
@@ -76,7 +82,8 @@ func TestRotateSigningKeys_OneWins(t *testing.T) {
 		// What is not active or next any more is not rotated, and leaves all as it is.
 		before := states(t, d)
 		for _, pair := range [][2]string{{"a", next}, {active, "a"}, {next, active}, {"none", "none"}} {
-			if ok, err := d.RotateSigningKeys(ctx, pair[0], pair[1], signingKey("y", db.KeyNext, noon()), noon()); ok || err != nil {
+			if ok, err := d.RotateSigningKeys(ctx, pair[0], pair[1], signingKey("y", db.KeyNext, noon()), noon()); ok ||
+				err != nil {
 				t.Errorf("%v: %t %v", pair, ok, err)
 			}
 		}
@@ -96,13 +103,19 @@ func TestSweep_SigningKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if ok, err := d.RotateSigningKeys(ctx, "a", "b", signingKey("c", db.KeyNext, noon()), noon()); err != nil || !ok {
+		if ok, err := d.RotateSigningKeys(ctx, "a", "b", signingKey("c", db.KeyNext, noon()), noon()); err != nil ||
+			!ok {
 			t.Fatal(err)
 		}
 		for _, step := range []struct {
 			after time.Duration
 			keys  int
-		}{{24*time.Hour + 5*time.Second, 3}, {25 * time.Hour, 3}, {25*time.Hour + time.Microsecond, 2}, {9000 * time.Hour, 2}} {
+		}{
+			{24*time.Hour + 5*time.Second, 3},
+			{25 * time.Hour, 3},
+			{25*time.Hour + time.Microsecond, 2},
+			{9000 * time.Hour, 2},
+		} {
 			if _, err := d.Sweep(ctx, noon().Add(step.after)); err != nil {
 				t.Fatal(err)
 			}
@@ -128,9 +141,13 @@ func TestResealSigningKey(t *testing.T) {
 			return string(rows[0].Sealed)
 		}
 		for _, step := range []struct{ old, sealed, want string }{
-			{"stale", "x", "sealed a"}, {"sealed a", "\x00one", "\x00one"}, {"sealed a", "two", "\x00one"}, {"\x00one", "two", "two"},
+			{"stale", "x", "sealed a"},
+			{"sealed a", "\x00one", "\x00one"},
+			{"sealed a", "two", "\x00one"},
+			{"\x00one", "two", "two"},
 		} {
-			if err := d.ResealSigningKey(ctx, "a", []byte(step.old), []byte(step.sealed)); err != nil || sealed() != step.want {
+			if err := d.ResealSigningKey(ctx, "a", []byte(step.old), []byte(step.sealed)); err != nil ||
+				sealed() != step.want {
 				t.Errorf("%q for %q: %q, %v", step.sealed, step.old, sealed(), err)
 			}
 		}

@@ -19,7 +19,10 @@ func TestCompile_Texts(t *testing.T) {
 		"repeated": {`SELECT :b, :a, :b_2, :b`, `SELECT $1, $2, $3, $1`, []string{"b", "a", "b_2"}},
 		"cast":     {`SELECT :now::timestamptz, x::text`, `SELECT $1::timestamptz, x::text`, []string{"now"}},
 		"quoted":   {`SELECT ':a', "x:b", 'it''s :c', :d`, `SELECT ':a', "x:b", 'it''s :c', $1`, []string{"d"}},
-		"comments": {"SELECT :a -- :b $1\n, /* :c ?2 */ :d --:e", "SELECT $1 -- :b $1\n, /* :c ?2 */ $2 --:e", []string{"a", "d"}},
+		"comments": {
+			"SELECT :a -- :b $1\n, /* :c ?2 */ :d --:e", "SELECT $1 -- :b $1\n, /* :c ?2 */ $2 --:e",
+			[]string{"a", "d"},
+		},
 		"operator": {`SELECT value ->> 'at', a - b / 2`, `SELECT value ->> 'at', a - b / 2`, nil},
 		"the end":  {`VALUES (:a)`, `VALUES ($1)`, []string{"a"}},
 	} {
@@ -67,7 +70,11 @@ func TestStatement_Names(t *testing.T) {
 		"one database":  {`SELECT :a`, nil, ""},
 		"Postgres only": {`SELECT :a, :b`, []string{`SELECT :a`}, "statement x: only Postgres uses :b"},
 		"SQLite only":   {`SELECT :a`, []string{`SELECT :a`, `SELECT :c`}, "statement x: only SQLite uses :c"},
-		"not compiled":  {`SELECT :a`, []string{`SELECT :a`, `SELECT ?1`}, "statement x: SQLite, step 2: ?1 is a placeholder"},
+		"not compiled": {
+			`SELECT :a`,
+			[]string{`SELECT :a`, `SELECT ?1`},
+			"statement x: SQLite, step 2: ?1 is a placeholder",
+		},
 	} {
 		_, err := newStatement("x", false, row.postgres, row.sqlite...)
 		if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
@@ -76,7 +83,8 @@ func TestStatement_Names(t *testing.T) {
 	}
 }
 
-// TestStatement_Values: a value that is missing and a value that nothing uses are errors that name statement and parameter.
+// TestStatement_Values: a value that is missing and a value that nothing uses are errors that name statement and
+// parameter.
 func TestStatement_Values(t *testing.T) {
 	t.Parallel()
 	st, err := newStatement("x", true, `SELECT :b, :a, :b`, `SELECT :a, :b`)
@@ -116,7 +124,8 @@ func BenchmarkBind(b *testing.B) {
 	s := NewSession(ctx, u.ID, time.Hour, time.Hour, now, AuthPassword)
 	e := Event{Action: ActionUserCreated, User: u.ID, Sess: s.ID}
 	for b.Loop() {
-		p := u.params().with(s.params(), params{{"sign_in", true}, {"locale", nil}, {"device", nil}}, eventParams(ctx, e, now))
+		p := u.params().with(s.params(), params{{"sign_in", true}, {"locale", nil}, {"device", nil}},
+			eventParams(ctx, e, now))
 		values, err := register.bind(p)
 		if err != nil {
 			b.Fatal(err)

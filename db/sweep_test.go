@@ -55,14 +55,20 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 		begin := now.Add(-400 * day)
 		u := join(t, d, "ada@example.com")
 
-		idle := enter(t, d, u, "", 800*day, time.Hour, begin) // over by its idle limit: its account may still ask about it
+		// over by its idle limit: its account may still ask about it
+		idle := enter(t, d, u, "", 800*day, time.Hour, begin)
 		forever := addKey(t, d, u, "forever", begin, nil)
 		sessions, keys, failures := []string{idle.ID.String()}, []string{forever.ID.String()}, []string{}
 		for _, row := range []struct {
 			ago  time.Duration
 			keep bool
 		}{
-			{-time.Hour, true}, {0, true}, {23 * time.Hour, true}, {day, true}, {day + time.Microsecond, false}, {365 * day, false},
+			{-time.Hour, true},
+			{0, true},
+			{23 * time.Hour, true},
+			{day, true},
+			{day + time.Microsecond, false},
+			{365 * day, false},
 		} {
 			end := now.Add(-row.ago)
 			expired := enter(t, d, u, "", end.Sub(begin), 400*day, begin)
@@ -79,7 +85,8 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 			if row.keep {
 				sessions = append(sessions, expired.ID.String(), ended.ID.String())
 				keys = append(keys, old.ID.String(), revoked.ID.String())
-				failures = append(failures, somebody(row.ago.String()).Pseudonym.String(), somebody(row.ago.String()).Pseudonym.String())
+				failures = append(failures, somebody(row.ago.String()).Pseudonym.String(),
+					somebody(row.ago.String()).Pseudonym.String())
 			}
 		}
 
@@ -124,8 +131,8 @@ func TestSweep_SessionsKeysFailures(t *testing.T) {
 	})
 }
 
-// Refreshes that went well are forgotten after a week, everything else after 90 days. The age is that of the event's id,
-// which is of the present: so the sweep is in the future.
+// Refreshes that went well are forgotten after a week, everything else after 90 days. The age is that of the event's
+// id, which is of the present: so the sweep is in the future.
 func TestSweep_Events(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -144,7 +151,10 @@ func TestSweep_Events(t *testing.T) {
 			after      time.Duration
 			gone, left int
 		}{
-			{7*day - time.Minute, 0, 4}, {7*day + time.Minute, 1, 3}, {90*day - time.Minute, 0, 3}, {90*day + time.Minute, 3, 0},
+			{7*day - time.Minute, 0, 4},
+			{7*day + time.Minute, 1, 3},
+			{90*day - time.Minute, 0, 3},
+			{90*day + time.Minute, 3, 0},
 		} {
 			sweep(t, d, now.Add(step.after), step.gone)
 			if n := count(t, conn, "audit_events"); n != step.left {
@@ -191,7 +201,8 @@ func TestSweep_RateLimits(t *testing.T) {
 	}
 }
 
-// Sent mails go after a week, all others after thirty days, which is told by their id; one-time tokens a day after they expired.
+// Sent mails go after a week, all others after thirty days, which is told by their id; one-time tokens a day after they
+// expired.
 func TestSweep_Mails(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -217,7 +228,8 @@ func TestSweep_Mails(t *testing.T) {
 			{30*day + time.Minute, 2, 0, 0},
 		} {
 			sweep(t, d, now.Add(step.after), step.gone)
-			if mails, tokens := count(t, conn, "mails"), count(t, conn, "one_time_tokens"); mails != step.mails || tokens != step.letters {
+			if mails, tokens := count(t, conn, "mails"), count(t, conn, "one_time_tokens"); mails != step.mails ||
+				tokens != step.letters {
 				t.Errorf("%s later: %d mails, %d tokens", step.after, mails, tokens)
 			}
 		}

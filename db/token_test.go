@@ -22,10 +22,14 @@ func TestResolve_Once(t *testing.T) {
 			t.Fatal(taken, err)
 		}
 		m := &db.Mail{
-			ID: db.NewMailID(), Kind: db.MailResetPassword, Address: "ADA@example.com", AddressCanonical: "ada@example.com", TTLSeconds: 900,
+			ID: db.NewMailID(), Kind: db.MailResetPassword, Address: "ADA@example.com",
+			AddressCanonical: "ada@example.com", TTLSeconds: 900,
 			State: db.MailQueued, CreatedAt: now,
 		}
-		nobody := &db.Mail{ID: db.NewMailID(), Kind: db.MailMagicLink, Address: "bob@example.com", AddressCanonical: "bob@example.com", State: db.MailQueued, CreatedAt: now}
+		nobody := &db.Mail{
+			ID: db.NewMailID(), Kind: db.MailMagicLink, Address: "bob@example.com",
+			AddressCanonical: "bob@example.com", State: db.MailQueued, CreatedAt: now,
+		}
 		if err := d.QueueMails(ctx, m, nobody); err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,10 @@ import (
 )
 
 func use(d *db.DB, route, agent string, at time.Time) {
-	d.CountUse(db.Use{Dialect: "some-api", Route: route, Kind: db.CallerUserAgent, Caller: agent, Block: "203.0.113.0/24", At: at})
+	d.CountUse(db.Use{
+		Dialect: "some-api", Route: route, Kind: db.CallerUserAgent, Caller: agent,
+		Block: "203.0.113.0/24", At: at,
+	})
 }
 
 // uses gives the calls that are written, of each route and in all.
@@ -54,8 +57,8 @@ func TestFlushUsage_KeepsWhatFails(t *testing.T) {
 	})
 }
 
-// Instances that write the same rows at the same time lose nothing and never wait in a circle; callers may be a few more than
-// the bound, as each of them may fill the room that was left.
+// Instances that write the same rows at the same time lose nothing and never wait in a circle; callers may be a few
+// more than the bound, as each of them may fill the room that was left.
 func TestFlushUsage_SideBySide(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -104,7 +107,8 @@ func TestFlushUsage_KeysHaveRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if keys, all := count(t, side, "dialect_usage WHERE kind = 'API_KEY'"), count(t, side, "dialect_usage"); keys != 2 || all != 203 {
+		if keys, all := count(t, side, "dialect_usage WHERE kind = 'API_KEY'"),
+			count(t, side, "dialect_usage"); keys != 2 || all != 203 {
 			t.Errorf("%d keys among %d callers", keys, all)
 		}
 		if _, all := uses(t, d); all != 502 {
@@ -119,8 +123,10 @@ func TestCountUse_Names(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
 		for given, want := range map[string]string{
-			"": "", strings.Repeat("a", 100): strings.Repeat("a", 100), strings.Repeat("a", 101): strings.Repeat("a", 100),
-			"x" + strings.Repeat("é", 50): "x" + strings.Repeat("é", 49), "a" + strings.Repeat("🦉", 30): "a" + strings.Repeat("🦉", 24),
+			"": "", strings.Repeat("a", 100): strings.Repeat("a", 100),
+			strings.Repeat("a", 101):      strings.Repeat("a", 100),
+			"x" + strings.Repeat("é", 50): "x" + strings.Repeat("é", 49), "a" + strings.Repeat("🦉", 30): "a" +
+				strings.Repeat("🦉", 24),
 			`'"\ { } % _ ? $1`: `'"\ { } % _ ? $1`,
 		} {
 			route := fmt.Sprintf("GET /%x", given)
@@ -133,7 +139,8 @@ func TestCountUse_Names(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, u := range list {
-				if got := u.Callers(nil); u.Route == route && (len(got) != 1 || got[0].Value != want || *got[0].AddressBlock != "203.0.113.0/24") {
+				if got := u.Callers(nil); u.Route == route &&
+					(len(got) != 1 || got[0].Value != want || *got[0].AddressBlock != "203.0.113.0/24") {
 					t.Errorf("%q became %+v", given, got[0])
 				}
 			}

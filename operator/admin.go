@@ -27,7 +27,8 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 		return errors.New(fault.From(err).Message)
 	}
 	u.Email, u.EmailCanonical = &original, canonical
-	u.EmailVerifiedAt = &u.CreatedAt // by whoever types it here: where addresses must be confirmed, it is an administrator who can sign in
+	// by whoever types it here: where addresses must be confirmed, it is an administrator who can sign in
+	u.EmailVerifiedAt = &u.CreatedAt
 	if username != "" {
 		original, canonical, err := identity.Username(username)
 		if err != nil {

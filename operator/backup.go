@@ -21,7 +21,8 @@ import (
 func Backup(ctx context.Context, settings *config.Settings, stdout io.Writer, path string) (err error) {
 	if settings.DatabaseURL != "" {
 		return errors.New("Postgres has its own program for backups. Run, with DATABASE_URL in the environment: " + //nolint:staticcheck // a name
-			`pg_dump --format=custom --no-owner --file=FILE "$DATABASE_URL", and keep DRAGOMAN_SECRET apart from it. See docs/operations-backup.md`)
+			`pg_dump --format=custom --no-owner --file=FILE "$DATABASE_URL", and keep DRAGOMAN_SECRET apart from it. ` +
+			`See docs/operations-backup.md`)
 	}
 	dsn, err := settings.ExistingDSN()
 	if err != nil {
@@ -49,9 +50,11 @@ func Backup(ctx context.Context, settings *config.Settings, stdout io.Writer, pa
 	}
 	fmt.Fprintf(stdout, "%s  the database\n", path)
 	if beside != "" {
-		fmt.Fprintf(stdout, "%s  the server secret: keep it apart from the database, whoever has both can sign in as anybody\n", beside)
+		fmt.Fprintf(stdout, "%s  the server secret: keep it apart from the database, whoever has both can sign in as "+
+			"anybody\n", beside)
 	} else {
-		fmt.Fprintln(stdout, "The server secret is not in it. Without DRAGOMAN_SECRET as it is now the backup is of no use: keep it, apart from the database.")
+		fmt.Fprintln(stdout, "The server secret is not in it. Without DRAGOMAN_SECRET as it is now the backup is of "+
+			"no use: keep it, apart from the database.")
 	}
 	_, err = fmt.Fprintln(stdout, "After a restore run: dragoman restore-finish")
 	return err
@@ -60,7 +63,8 @@ func Backup(ctx context.Context, settings *config.Settings, stdout io.Writer, pa
 func copySecret(from, to string) (err error) {
 	b, err := os.ReadFile(from)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no server secret in %s: set DRAGOMAN_DATA_DIR, or DRAGOMAN_SECRET, as the server has it", from)
+		return fmt.Errorf("there is no server secret in %s: set DRAGOMAN_DATA_DIR, or DRAGOMAN_SECRET, as the server "+
+			"has it", from)
 	}
 	if err != nil {
 		return err
@@ -86,7 +90,8 @@ func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Wri
 	}
 	rows, err := database.SigningKeys(ctx)
 	if err == nil {
-		_, err = app.OpenSigningKeys(master, rows) // a terminal without the secret of the servers would leave keys that they can not open
+		// a terminal without the secret of the servers would leave keys that they can not open
+		_, err = app.OpenSigningKeys(master, rows)
 	}
 	if err != nil {
 		return err
@@ -109,7 +114,8 @@ func FinishRestore(ctx context.Context, settings *config.Settings, stdout io.Wri
   API keys      %d
   signing keys  %d, replaced by fresh ones
   links         %d, of mails, and %d mails that would have brought one
-Everybody signs in anew, makes new API keys, and asks again for mails. Accounts, passwords, roles and suspensions are those of the backup:
+Everybody signs in anew, makes new API keys, and asks again for mails. Accounts, passwords, roles and suspensions `+
+		`are those of the backup:
 suspend, demote and delete again whom you did since.
 `, r.Sessions, r.Keys, r.SigningKeys, r.Links, r.Mails)
 	return err

@@ -39,7 +39,9 @@ type DialectCommands struct {
 }
 
 // Run runs the command of that name and tells whether it is one of these.
-func (c *DialectCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool, error) {
+func (c *DialectCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool,
+	error,
+) {
 	switch name {
 	case "dialect list":
 		return true, ListDialects(settings, stdout)

@@ -66,8 +66,10 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	active, next := rows[0], rows[1]
 	if ready := next.CreatedAt.Add(app.KeyPublishedFor); !force && now.Before(ready) {
 		return fmt.Errorf(
-			"the next key has been published only since %s, and may sign from %s on: until then others may not have seen it. "+
-				"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them by the key set",
+			"the next key has been published only since %s, and may sign from %s on: until then others may not have "+
+				"seen it. "+
+				"Wait, or rotate with --force, and tokens may be refused for up to 5 minutes by those who check them "+
+				"by the key set",
 			moment(next.CreatedAt),
 			moment(ready),
 		)
@@ -85,7 +87,8 @@ func RotateKeys(ctx context.Context, settings *config.Settings, stdout io.Writer
 	}
 	_, err = fmt.Fprintf(
 		stdout,
-		"active   %s %s\nretired  %s %s, accepted until its last token has ended\nnext     %s %s\nServers take this up within 5 seconds.\n",
+		"active   %s %s\nretired  %s %s, accepted until its last token has ended\nnext     %s %s\nServers take this "+
+			"up within 5 seconds.\n",
 		next.KID, next.Alg, active.KID, active.Alg, fresh.KID, fresh.Alg,
 	)
 	return err

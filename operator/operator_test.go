@@ -63,7 +63,8 @@ func TestOpenDB_Migrate(t *testing.T) {
 			t.Parallel()
 			ctx := context.Background()
 			off := settingsFor(t, dsn(t), "DRAGOMAN_MIGRATE=off")
-			if d, err := app.OpenDB(ctx, off); err == nil || d != nil || !strings.Contains(err.Error(), "dragoman migrate") {
+			if d, err := app.OpenDB(ctx, off); err == nil || d != nil ||
+				!strings.Contains(err.Error(), "dragoman migrate") {
 				t.Errorf("an empty database: %v", err)
 			}
 			var out bytes.Buffer
@@ -95,13 +96,15 @@ func TestCreateAdmin(t *testing.T) {
 		if err := operator.CreateAdmin(ctx, settingsFor(t, dsn), &out, " Root@Example.com ", "The.Root"); err != nil {
 			t.Fatal(err)
 		}
-		m := regexp.MustCompile(`^Made the administrator Root@Example\.com \(user_[0-9a-z]{26}\)\.\nPassword, shown this once: ([A-Z2-7]{26})\n$`).
+		m := regexp.MustCompile(`^Made the administrator Root@Example\.com \(user_[0-9a-z]{26}\)\.\nPassword, shown ` +
+			`this once: ([A-Z2-7]{26})\n$`).
 			FindStringSubmatch(out.String())
 		if m == nil {
 			t.Fatalf("said %q", out.String())
 		}
 		a, err := dbtest.Open(t, dsn).Attempt(ctx, db.Identifier{Canonical: "root@example.com"})
-		if err != nil || a.User.Role != "admin" || *a.User.UsernameCanonical != "the.root" || a.User.LastLoginAt != nil {
+		if err != nil || a.User.Role != "admin" || *a.User.UsernameCanonical != "the.root" ||
+			a.User.LastLoginAt != nil {
 			t.Fatalf("%+v, %v", a, err)
 		}
 		if ok, err := password.NewHasher(1).Verify(ctx, a.User.PasswordHash, m[1]); err != nil || !ok {
@@ -115,7 +118,8 @@ func TestCreateAdmin(t *testing.T) {
 		} {
 			out.Reset()
 			err := operator.CreateAdmin(ctx, settingsFor(t, dsn), &out, c.email, c.username)
-			if err == nil || !strings.Contains(err.Error(), c.says) || out.Len() != 0 || strings.Contains(err.Error(), "INVALID_INPUT") {
+			if err == nil || !strings.Contains(err.Error(), c.says) || out.Len() != 0 ||
+				strings.Contains(err.Error(), "INVALID_INPUT") {
 				t.Errorf("%s %s: %v %s", c.email, c.username, err, out.String())
 			}
 		}
@@ -126,8 +130,8 @@ func TestCreateAdmin(t *testing.T) {
 	})
 }
 
-// AZ-04 and AZ-06: the operator gives and takes the role by email or username, hears what was done, and can not take it from
-// the last administrator.
+// AZ-04 and AZ-06: the operator gives and takes the role by email or username, hears what was done, and can not take it
+// from the last administrator.
 func TestSetRole(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -139,8 +143,10 @@ func TestSetRole(t *testing.T) {
 		}
 		conn := dbtest.Beside(t, dsn)
 		for _, step := range []struct{ who, role, says, fails string }{
-			{" Ada@EXAMPLE.com", "admin", `^ Ada@EXAMPLE\.com \(user_[0-9a-z]{26}\) has the role admin already\. Nothing was changed\.\n$`, ""},
-			{"ada@example.com", "user", `^ada@example\.com \(user_[0-9a-z]{26}\) had the role admin and has the role user now\.\n$`, ""},
+			{" Ada@EXAMPLE.com", "admin", `^ Ada@EXAMPLE\.com \(user_[0-9a-z]{26}\) has the role admin already\. ` +
+				`Nothing was changed\.\n$`, ""},
+			{"ada@example.com", "user", `^ada@example\.com \(user_[0-9a-z]{26}\) had the role admin and has the role ` +
+				`user now\.\n$`, ""},
 			{"bobby", "user", "", "bobby is the last administrator who can sign in"},
 			{"ADA.L", "admin", `^ADA\.L \(user_[0-9a-z]{26}\) had the role user and has the role admin now\.\n$`, ""},
 			{"Bobby", "user", `has the role user now\.\n$`, ""},
@@ -152,7 +158,8 @@ func TestSetRole(t *testing.T) {
 		} {
 			var out bytes.Buffer
 			err := operator.SetRole(ctx, settings, &out, step.who, step.role)
-			if (err == nil) != (step.fails == "") || err != nil && (!strings.Contains(err.Error(), step.fails) || out.Len() > 0) {
+			if (err == nil) != (step.fails == "") || err != nil &&
+				(!strings.Contains(err.Error(), step.fails) || out.Len() > 0) {
 				t.Errorf("%q to %s: %v %s", step.who, step.role, err, out.String())
 			}
 			if step.says != "" && !regexp.MustCompile(step.says).MatchString(out.String()) {
@@ -163,7 +170,8 @@ func TestSetRole(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := operator.SetRole(ctx, settings, &out, "bobby", "admin"); err != nil || !strings.Contains(out.String(), "is suspended, and stays so") {
+		if err := operator.SetRole(ctx, settings, &out, "bobby", "admin"); err != nil ||
+			!strings.Contains(out.String(), "is suspended, and stays so") {
 			t.Errorf("%v %s", err, out.String())
 		}
 		u, err := d.UserNamed(ctx, "bobby")
@@ -171,7 +179,8 @@ func TestSetRole(t *testing.T) {
 			t.Errorf("%+v %v", u, err)
 		}
 		var n int
-		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'user.updated' AND outcome = 'ok' AND dialect = 'terminal'
+		if err := conn.QueryRow(`SELECT count(*) FROM audit_events WHERE action = 'user.updated' AND outcome = 'ok' ` +
+			`AND dialect = 'terminal'
 AND actor_id IS NULL AND reason IN ('role_admin', 'role_user')`).Scan(&n); err != nil || n != 4 {
 			t.Errorf("%d events, %v", n, err)
 		}
@@ -189,11 +198,20 @@ func TestCommands_AnotherSecret(t *testing.T) {
 		}
 		wrong := settingsFor(t, dsn, "DRAGOMAN_SECRET="+otherSecret)
 		for name, run := range map[string]func(*config.Settings, *bytes.Buffer) error{
-			"rotate":         func(s *config.Settings, out *bytes.Buffer) error { return operator.RotateKeys(ctx, s, out, true) },
-			"restore-finish": func(s *config.Settings, out *bytes.Buffer) error { return operator.FinishRestore(ctx, s, out) },
+			"rotate": func(s *config.Settings,
+				out *bytes.Buffer,
+			) error {
+				return operator.RotateKeys(ctx, s, out, true)
+			},
+			"restore-finish": func(s *config.Settings,
+				out *bytes.Buffer,
+			) error {
+				return operator.FinishRestore(ctx, s, out)
+			},
 		} {
 			var out bytes.Buffer
-			if err := run(wrong, &out); err == nil || !strings.Contains(err.Error(), "another secret") || out.Len() > 0 {
+			if err := run(wrong, &out); err == nil || !strings.Contains(err.Error(), "another secret") ||
+				out.Len() > 0 {
 				t.Errorf("%s: %v %s", name, err, out.String())
 			}
 		}
@@ -202,7 +220,8 @@ func TestCommands_AnotherSecret(t *testing.T) {
 			t.Errorf("the keys are others: %v", err)
 		}
 		// A key whose row says another algorithm is none (JW-01).
-		if _, err := dbtest.Beside(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err != nil {
+		if _, err := dbtest.Beside(t, dsn).Exec(`UPDATE signing_keys SET alg = 'EdDSA' WHERE state = 'active'`); err !=
+			nil {
 			t.Fatal(err)
 		}
 		if _, err := app.SigningKeys(ctx, d, master(t, oneSecret), token.AlgES256, time.Now); err == nil {

@@ -132,7 +132,8 @@ func unsigned(v any) any {
 	return v
 }
 
-// takenError gives the error for a taken name. The owner of a taken email address gets a mail about the attempt (LG-04).
+// takenError gives the error for a taken name. The owner of a taken email address gets a mail about the attempt
+// (LG-04).
 func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {
 		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)

@@ -12,14 +12,17 @@ import (
 
 // actions says of every mutation which event it leaves. An argument can make another one of it: logout with everywhere.
 var actions = map[string]db.Action{
-	"register": db.ActionUserCreated, "login": db.ActionLoginSucceeded, "refresh": db.ActionSessionRefreshed, "logout": db.ActionSessionEnded,
+	"register": db.ActionUserCreated, "login": db.ActionLoginSucceeded, "refresh": db.ActionSessionRefreshed,
+	"logout": db.ActionSessionEnded,
 
 	"sendVerificationEmail": db.ActionEmailVerificationRequested, "verifyEmail": db.ActionEmailVerified,
 	"requestPasswordReset": db.ActionPasswordResetRequested, "resetPassword": db.ActionPasswordReset,
 	"requestMagicLink": db.ActionMagicLinkRequested, "loginWithMagicLink": db.ActionLoginSucceeded,
 
-	"updateMe": db.ActionUserUpdated, "changePassword": db.ActionPasswordChanged, "changeEmail": db.ActionEmailChangeRequested,
-	"cancelEmailChange": db.ActionEmailChangeCanceled, "sudo": db.ActionSudoGranted, "deleteAccount": db.ActionUserDeleted,
+	"updateMe": db.ActionUserUpdated, "changePassword": db.ActionPasswordChanged,
+	"changeEmail":       db.ActionEmailChangeRequested,
+	"cancelEmailChange": db.ActionEmailChangeCanceled, "sudo": db.ActionSudoGranted,
+	"deleteAccount": db.ActionUserDeleted,
 
 	"revokeSession": db.ActionSessionRevoked, "revokeOtherSessions": db.ActionSessionOthersRevoked,
 
@@ -27,15 +30,17 @@ var actions = map[string]db.Action{
 	"deleteApiKey": db.ActionKeyDeleted,
 
 	"createUser": db.ActionUserCreated, "updateUser": db.ActionUserUpdated, "suspendUser": db.ActionUserSuspended,
-	"reactivateUser": db.ActionUserReactivated, "deleteUser": db.ActionUserDeleted, "revokeUserSessions": db.ActionSessionAllRevoked,
-	"retryMailDelivery": db.ActionMailRetried,
+	"reactivateUser": db.ActionUserReactivated, "deleteUser": db.ActionUserDeleted,
+	"revokeUserSessions": db.ActionSessionAllRevoked,
+	"retryMailDelivery":  db.ActionMailRetried,
 }
 
 // actionsAreStated holds the schema to the audit log: every mutation leaves an event (AU-01).
 func actionsAreStated(schema *ast.Schema) error {
 	for _, field := range schema.Mutation.Fields {
 		if actions[field.Name] == (db.Action{}) {
-			return fmt.Errorf("the mutation %s has no action of the audit log: give it one in resolvers/actions.go", field.Name)
+			return fmt.Errorf("the mutation %s has no action of the audit log: give it one in resolvers/actions.go",
+				field.Name)
 		}
 	}
 	return nil

@@ -13,7 +13,8 @@ func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 	now := r.now()
 	if r.denials.Take(ctx, c.User.ID.String(), now) {
 		e := db.Event{
-			Action: db.ActionAccessGranted, Reason: fieldName(ctx), User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID,
+			Action: db.ActionAccessGranted, Reason: fieldName(ctx), User: c.User.ID, Sess: c.Caller.Session.ID,
+			Key: c.Key.ID,
 		}
 		if err := r.DB.Record(ctx, e, now); err != nil {
 			return err

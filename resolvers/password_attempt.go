@@ -62,7 +62,9 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	now, delay := r.now(), limit.Delay(a.Failures)
 	left := a.FailedAt.Add(delay).Sub(now)
 	if left <= 0 || left > delay+clockSkew {
-		return nil // over; or the clock was put back since: nobody is locked out for the difference (AV-05), and a failure counts from now
+		// over; or the clock was put back since: nobody is locked out for the difference (AV-05), and a failure counts
+		// from now
+		return nil
 	}
 	left = min(left, delay)
 	if err := r.DB.LoginThrottled(ctx, a, now); err != nil {

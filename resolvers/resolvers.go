@@ -118,7 +118,8 @@ func accessIsStated(schema *ast.Schema) error {
 			}
 			if said != 1 {
 				return fmt.Errorf(
-					"%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one of them",
+					"%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one "+
+						"of them",
 					root.Name, field.Name,
 				)
 			}

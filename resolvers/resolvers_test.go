@@ -31,10 +31,16 @@ directive @credential on FIELD_DEFINITION
 func TestAccessIsStated(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, schema, field string }{
-		{"all stated", `type Query { a: Int @public b: Int @requiresAuth } type Mutation { c: Int @public @credential }`, ""},
+		{
+			"all stated",
+			`type Query { a: Int @public b: Int @requiresAuth } type Mutation { c: Int @public @credential }`, "",
+		},
 		{"a bare query", `type Query { a: Int @public version: Int }`, "Query.version"},
 		{"a bare mutation", `type Query { a: Int @public } type Mutation { c: Int }`, "Mutation.c"},
-		{"only that it checks a secret", `type Query { a: Int @public } type Mutation { c: Int @credential }`, "Mutation.c"},
+		{
+			"only that it checks a secret", `type Query { a: Int @public } type Mutation { c: Int @credential }`,
+			"Mutation.c",
+		},
 		{"a bare subscription", `type Query { a: Int @public } type Subscription { s: Int }`, "Subscription.s"},
 		{"both", `type Query { a: Int @public @requiresAuth }`, "Query.a"},
 		{"a permission", `type Query { a: Int @requiresPermission }`, ""},
@@ -46,7 +52,8 @@ func TestAccessIsStated(t *testing.T) {
 	}
 	for _, c := range cases {
 		err := accessIsStated(schemaOf(t, c.schema))
-		if (err == nil) != (c.field == "") || err != nil && !strings.HasPrefix(err.Error(), c.field+" does not say who may call it") {
+		if (err == nil) != (c.field == "") || err != nil &&
+			!strings.HasPrefix(err.Error(), c.field+" does not say who may call it") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -72,7 +79,8 @@ func TestNew(t *testing.T) {
 		}
 	}
 	// What is open to everybody is written down here too: one more is a decision, and never an accident.
-	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout sendVerificationEmail verifyEmail
+	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout ` +
+		`sendVerificationEmail verifyEmail
 		requestPasswordReset resetPassword requestMagicLink loginWithMagicLink tokenIsValid cancelEmailChange`) {
 		if !open[name] {
 			t.Errorf("%s is not open", name)
@@ -84,15 +92,16 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// LG-13: a field that takes a secret, or an address that is mailed one, is marked @credential, so that a new operation cannot be
-// without limits. Without are logout, which takes a refresh token to end its session and tells nothing of it, and updateUser: what
-// an administrator writes into an account is neither checked nor mailed.
+// LG-13: a field that takes a secret, or an address that is mailed one, is marked @credential, so that a new operation
+// cannot be without limits. Without are logout, which takes a refresh token to end its session and tells nothing of it,
+// and updateUser: what an administrator writes into an account is neither checked nor mailed.
 func TestLG13_SecretsAreLimited(t *testing.T) {
 	t.Parallel()
 	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
 	unlimited := map[string]string{"logout": "refreshToken", "updateUser": "email"}
 	secrets := map[string]bool{}
-	for _, name := range strings.Fields("password currentPassword newPassword token refreshToken code email identifier") {
+	for _, name := range strings.Fields(
+		"password currentPassword newPassword token refreshToken code email identifier") {
 		secrets[name] = true
 	}
 	looked := 0
@@ -147,7 +156,8 @@ func TestGrantable(t *testing.T) {
 // The codes of refusals that callers see are members of the enum; others stay errors.
 func TestUserErrors(t *testing.T) {
 	t.Parallel()
-	if errs, err := userErrors(errRefreshToken()); err != nil || len(errs) != 1 || errs[0].Code != graph.ErrorCodeInvalidToken {
+	if errs, err := userErrors(errRefreshToken()); err != nil || len(errs) != 1 ||
+		errs[0].Code != graph.ErrorCodeInvalidToken {
 		t.Errorf("%v, %v", errs, err)
 	}
 	for _, e := range []error{errSignIn(), fault.New(fault.Forbidden, "No."), nil} {

@@ -54,7 +54,8 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	return cmp.Or(err, errRefreshToken())
 }
 
-// logoutTarget finds the session to end: the session of the refresh token if there is one, else the session of the request.
+// logoutTarget finds the session to end: the session of the refresh token if there is one, else the session of the
+// request.
 func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.LogoutTarget, err error) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {

@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// The functions that may name what makes a session or the tokens of one. Each way in goes through startSession, and what is asked of
-// everybody who signs in is asked there. Refresh and the fresh tokens of updateMe are for a session that is alive.
+// The functions that may name what makes a session or the tokens of one. Each way in goes through startSession, and
+// what is asked of everybody who signs in is asked there. Refresh and the fresh tokens of updateMe are for a session
+// that is alive.
 var makers = map[string][]string{
 	"db.NewSession":      {"startSession"},
 	"db.Session{}":       {}, // what db.NewSession is for
@@ -54,8 +55,8 @@ func names(n ast.Node) []string {
 	return []string{selector.Sel.Name, before + "." + selector.Sel.Name}
 }
 
-// TestStartSession_IsTheOneWayToTokens reads the source of the package for whatever names what makes a session or its tokens, called
-// or not.
+// TestStartSession_IsTheOneWayToTokens reads the source of the package for whatever names what makes a session or its
+// tokens, called or not.
 func TestStartSession_IsTheOneWayToTokens(t *testing.T) {
 	t.Parallel()
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
@@ -88,7 +89,8 @@ func TestStartSession_IsTheOneWayToTokens(t *testing.T) {
 					}
 					found[maker] = true
 					if !slices.Contains(allowed, in) {
-						t.Errorf("%s: %s uses %s; a way in calls startSession instead", files.Position(n.Pos()), in, maker)
+						t.Errorf("%s: %s uses %s; a way in calls startSession instead", files.Position(n.Pos()), in,
+							maker)
 					}
 				}
 				return true

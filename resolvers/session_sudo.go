@@ -15,9 +15,9 @@ import (
 // sudoWindow is how long sensitive operations stay open after a proof by password (SE-23).
 const sudoWindow = 10 * time.Minute
 
-// sudoEnd gives the end of the sudo window of a session, nil where it is closed. The window begins with a sign-in or with
-// sudo; a refresh does not extend it, and an API key has none. Ignore a proof dated in the future: the clock was set back,
-// and the window would be longer by the difference (AV-05).
+// sudoEnd gives the end of the sudo window of a session, nil where it is closed. The window begins with a sign-in or
+// with sudo; a refresh does not extend it, and an API key has none. Ignore a proof dated in the future: the clock was
+// set back, and the window would be longer by the difference (AV-05).
 func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
 	end, now := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow)), r.now()
 	if !end.After(now) || s.AuthAt.After(now.Add(clockSkew)) {
@@ -57,7 +57,10 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 	err = r.openSudo(ctx, c, &session, input.Password)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionSudoGranted, User: c.User.ID, Sess: session.ID}))
+		errs, err := userErrors(r.record(ctx, err, db.Event{
+			Action: db.ActionSudoGranted, User: c.User.ID,
+			Sess: session.ID,
+		}))
 		return &graph.SudoPayload{UserErrors: errs}, err
 	}
 	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: noErrors()}, nil

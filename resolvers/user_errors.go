@@ -33,8 +33,8 @@ type auditedError struct{ error }
 
 func (n auditedError) Unwrap() error { return n.error }
 
-// record writes an expected error to the audit log, with its code as the reason, and gives it back. It ignores audited and
-// unexpected errors.
+// record writes an expected error to the audit log, with its code as the reason, and gives it back. It ignores audited
+// and unexpected errors.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
 	if _, done := errors.AsType[auditedError](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {

@@ -159,7 +159,8 @@ func userCursorMAC(key secret.Key, id db.UserID, filter *db.UserFilter) []byte {
 	if filter.Status != nil {
 		status = string(*filter.Status)
 	}
-	return key.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status), []byte(filter.Role))[:macBytes]
+	return key.MAC([]byte("users, newest first"), id.UUID[:], []byte(filter.Search), []byte(status),
+		[]byte(filter.Role))[:macBytes]
 }
 
 func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {

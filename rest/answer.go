@@ -90,9 +90,11 @@ func (a *answer) check(d *Dialect) error {
 
 // framing are the headers that the engine or net/http sets itself.
 var framing = []string{
-	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive", "Upgrade", "Date",
+	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive",
+	"Upgrade", "Date",
 	"Set-Cookie", "Location", "Retry-After", "Allow", "RateLimit", "RateLimit-Policy", "X-Request-Id", "Cache-Control",
-	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "Deprecation", "Sunset",
+	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "Deprecation",
+	"Sunset",
 }
 
 func checkHeader(h pairTree) error {
@@ -103,7 +105,8 @@ func checkHeader(h pairTree) error {
 	}
 	for _, own := range framing {
 		if strings.EqualFold(own, h.key) || strings.HasPrefix(strings.ToLower(h.key), "access-control-") {
-			return h.value.at.fault("Use contentType:, cookies:, redirect:, deprecated: or sunset:, or leave it to the server.", "the header %s is set by the server itself", h.key)
+			return h.value.at.fault("Use contentType:, cookies:, redirect:, deprecated: or sunset:, or leave it to "+
+				"the server.", "the header %s is set by the server itself", h.key)
 		}
 	}
 	return nil
@@ -192,7 +195,8 @@ func (d *Dialect) headersOf(a *answer, s scope, out *reply) error {
 		}
 		for _, one := range d.cookie(c.key).set(value) {
 			if one.Valid() != nil { // net/http would leave bytes out
-				return fmt.Errorf("%s:%d: the value of the cookie %s cannot stand in a cookie: use @uri", c.value.at.file, c.value.at.line, c.key)
+				return fmt.Errorf("%s:%d: the value of the cookie %s cannot stand in a cookie: use @uri",
+					c.value.at.file, c.value.at.line, c.key)
 			}
 			out.cookies = append(out.cookies, one)
 		}
@@ -233,7 +237,8 @@ func (d *Dialect) target(text string) (string, error) {
 	if err != nil {
 		return "", errTarget
 	}
-	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(text, "//") && !strings.Contains(text, `\`) {
+	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(text, "//") &&
+		!strings.Contains(text, `\`) {
 		return u.String(), nil
 	}
 	for _, origin := range d.redirects {

@@ -84,7 +84,8 @@ var pages = template.Must(template.New("page").Parse(`<!doctype html>
 func pagePolicy(redirects []string) string {
 	style := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
-		"'; form-action " + strings.Join(append([]string{"'self'"}, redirects...), " ") + "; frame-ancestors 'none'; base-uri 'none'"
+		"'; form-action " + strings.Join(append([]string{"'self'"}, redirects...), " ") +
+		"; frame-ancestors 'none'; base-uri 'none'"
 }
 
 func writePage(w http.ResponseWriter, d *Dialect, status int, p page) {

@@ -35,7 +35,10 @@ func (d *Dialect) decodeCookie(m member) error {
 		"expires":  boolean(&c.expires),
 		"maxAge":   duration(&c.maxAge, time.Second, 400*24*time.Hour),
 		"sameSite": oneOf(func(s string) {
-			c.sameSite = map[string]http.SameSite{"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode}[s]
+			c.sameSite = map[string]http.SameSite{
+				"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode,
+				"none": http.SameSiteNoneMode,
+			}[s]
 		}, "lax", "strict", "none"),
 	})
 	c.open = !httpOnly
@@ -46,7 +49,8 @@ func (d *Dialect) decodeCookie(m member) error {
 		return m.at.fault("Leave names: out, or name at least one.", "the cookie %q has no name", m.key)
 	}
 	if c.expires && c.maxAge == 0 {
-		return m.value.fault("Add maxAge:, from which the date is counted.", "the cookie %q has expires and no maxAge", m.key)
+		return m.value.fault("Add maxAge:, from which the date is counted.", "the cookie %q has expires and no maxAge",
+			m.key)
 	}
 	if !cookiePath.MatchString(c.path) {
 		return m.value.fault("Write it like / or /api.", "%q is not possible as the path of a cookie", c.path)
@@ -90,7 +94,8 @@ func (c *cookie) set(value string) []*http.Cookie {
 	var out []*http.Cookie
 	for _, name := range c.names {
 		one := &http.Cookie{ //nolint:gosec // the attributes are those of the file; Secure is on under https
-			Name: name, Value: value, Path: c.path, HttpOnly: !c.open, Secure: c.secure || c.sameSite == http.SameSiteNoneMode,
+			Name: name, Value: value, Path: c.path, HttpOnly: !c.open, Secure: c.secure ||
+				c.sameSite == http.SameSiteNoneMode,
 			SameSite: c.sameSite,
 		}
 		switch {

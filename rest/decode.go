@@ -21,7 +21,8 @@ func (n *node) decode(what string, table keys) error {
 	for _, m := range n.members {
 		set, ok := table[m.key]
 		if !ok {
-			return m.at.fault(table.suggest(m.key)+"The keys here are "+table.names()+".", "%s has no key %q", what, m.key)
+			return m.at.fault(table.suggest(m.key)+"The keys here are "+table.names()+".", "%s has no key %q", what,
+				m.key)
 		}
 		if err := set(m.value); err != nil {
 			return err
@@ -111,7 +112,8 @@ func duration(to *time.Duration, least, most time.Duration) func(*node) error {
 		s, _ := n.text()
 		d, err := time.ParseDuration(s)
 		if err != nil || d < least || d > most {
-			return n.fault(fmt.Sprintf("Write a duration from %v to %v, for example 1h or 168h.", least, most), "this is no duration that is possible here")
+			return n.fault(fmt.Sprintf("Write a duration from %v to %v, for example 1h or 168h.", least, most),
+				"this is no duration that is possible here")
 		}
 		*to = d
 		return nil
@@ -122,7 +124,8 @@ func whole(to *int, least, most int) func(*node) error {
 	return func(n *node) error {
 		i, ok := plainScalar(n.scalar).(int)
 		if !ok || i < least || i > most {
-			return n.fault(fmt.Sprintf("Write a whole number from %d to %d.", least, most), "this number is not possible here")
+			return n.fault(fmt.Sprintf("Write a whole number from %d to %d.", least, most),
+				"this number is not possible here")
 		}
 		*to = i
 		return nil

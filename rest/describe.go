@@ -122,11 +122,13 @@ func (e *Engine) Describe() []*Description {
 
 func (d *Dialect) describe() *Description {
 	about := &Description{
-		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType, Sunset: d.Sunset,
+		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType,
+		Sunset:      d.Sunset,
 		MinPassword: d.Profile.Password.MinLength,
 		Tokens: TokenDescription{
-			Access: d.Profile.Access.TTL, Refresh: d.Profile.Refresh.TTL, Session: d.Profile.SessionTTL, Sudo: d.Profile.Sudo,
-			Alg: "ES256", Claims: slices.Clone(d.claims), SingleUse: d.Profile.Refresh.SingleUse,
+			Access: d.Profile.Access.TTL, Refresh: d.Profile.Refresh.TTL, Session: d.Profile.SessionTTL,
+			Sudo: d.Profile.Sudo,
+			Alg:  "ES256", Claims: slices.Clone(d.claims), SingleUse: d.Profile.Refresh.SingleUse,
 		},
 	}
 	if d.Profile.Access.HS256 {
@@ -135,9 +137,15 @@ func (d *Dialect) describe() *Description {
 	for _, source := range d.credentials {
 		about.Credentials = append(about.Credentials, CredentialPlace{string(source.Kind), slices.Clone(source.Names)})
 	}
-	sites := map[http.SameSite]string{http.SameSiteLaxMode: "lax", http.SameSiteStrictMode: "strict", http.SameSiteNoneMode: "none"}
+	sites := map[http.SameSite]string{
+		http.SameSiteLaxMode: "lax", http.SameSiteStrictMode: "strict",
+		http.SameSiteNoneMode: "none",
+	}
 	for _, c := range d.cookies {
-		about.Cookies = append(about.Cookies, CookieDescription{slices.Clone(c.names), c.path, !c.open, sites[c.sameSite], c.maxAge})
+		about.Cookies = append(about.Cookies, CookieDescription{
+			slices.Clone(c.names), c.path, !c.open,
+			sites[c.sameSite], c.maxAge,
+		})
 	}
 	return about
 }
@@ -145,8 +153,9 @@ func (d *Dialect) describe() *Description {
 func (m *mounted) describe() *Route {
 	r, d := m.route, m.dialect
 	out := &Route{
-		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about, Sunset: r.sunset,
-		JSON: r.accepts.json, Form: r.accepts.form, Query: r.accepts.query, ChangesState: r.changesState,
+		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about,
+		Sunset: r.sunset,
+		JSON:   r.accepts.json, Form: r.accepts.form, Query: r.accepts.query, ChangesState: r.changesState,
 		Document: m.documents(), Mutates: m.document != nil && m.document.Mutates(),
 		Guarded: slices.Contains(m.codes, string(fault.Unauthenticated)),
 	}

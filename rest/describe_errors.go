@@ -19,14 +19,15 @@ const (
 
 // meanings says of every code in a sentence when it comes.
 var meanings = map[string]string{
-	malformedRequest:                 "The body or the query string cannot be read, or names something twice.",
-	unsupportedMedia:                 "The body has a Content-Type that is not accepted here.",
-	bodyTooLarge:                     "The body has more than 64 KiB.",
-	unknownRoute:                     "No route has this path.",
-	methodNotAllowed:                 "The path has no such method; the header Allow names those that it has.",
-	crossSite:                        "A page of another site sent the request.",
-	string(fault.RateLimited):        "Too many requests; the header Retry-After says how long to wait.",
-	string(fault.Unavailable):        "Too many passwords are being checked at this moment; Retry-After says how long to wait.",
+	malformedRequest:          "The body or the query string cannot be read, or names something twice.",
+	unsupportedMedia:          "The body has a Content-Type that is not accepted here.",
+	bodyTooLarge:              "The body has more than 64 KiB.",
+	unknownRoute:              "No route has this path.",
+	methodNotAllowed:          "The path has no such method; the header Allow names those that it has.",
+	crossSite:                 "A page of another site sent the request.",
+	string(fault.RateLimited): "Too many requests; the header Retry-After says how long to wait.",
+	string(fault.Unavailable): "Too many passwords are being checked at this moment; Retry-After says how " +
+		"long to wait.",
 	string(fault.Internal):           "Something went wrong on the side of the server.",
 	string(fault.BadUserInput):       "A parameter is missing or has the wrong type.",
 	string(fault.InvalidInput):       "A value is too long, too short or malformed.",
@@ -62,7 +63,10 @@ func (d *Dialect) describeError(r *route, code string) Error {
 	}
 	ctx, cancel := bound(context.Background())
 	defer cancel()
-	request := map[string]any{"method": "", "path": "", "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{}}
+	request := map[string]any{
+		"method": "", "path": "", "params": map[string]any{}, "headers": map[string]any{},
+		"cookies": map[string]any{},
+	}
 	if r != nil {
 		request["method"], request["path"] = r.method, r.path
 	}
@@ -109,7 +113,10 @@ func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 	for _, e := range r.examples {
 		for name := range e.Headers {
 			name = http.CanonicalHeaderKey(name)
-			if !slices.Contains([]string{"Authorization", "X-Api-Key", "Cookie", "Content-Type", "Accept", "Content-Length"}, name) &&
+			if !slices.Contains([]string{
+				"Authorization", "X-Api-Key", "Cookie", "Content-Type", "Accept",
+				"Content-Length",
+			}, name) &&
 				!d.isCredential(credential.Header, name) {
 				add(&headers, name)
 			}
@@ -121,7 +128,8 @@ func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 
 func (d *Dialect) isCredential(kind credential.Kind, name string) bool {
 	return slices.ContainsFunc(d.credentials, func(s credential.Source) bool {
-		return s.Kind == kind && slices.ContainsFunc(s.Names, func(own string) bool { return strings.EqualFold(own, name) })
+		return s.Kind == kind && slices.ContainsFunc(s.Names,
+			func(own string) bool { return strings.EqualFold(own, name) })
 	})
 }
 

@@ -157,7 +157,8 @@ func (d *Dialect) complete(root *node) error {
 	}
 	d.at = root.get("errors")
 	if !dialectName.MatchString(d.Name) || d.Name == "graphql" {
-		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.", "%q is not possible as a name", d.Name)
+		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.",
+			"%q is not possible as a name", d.Name)
 	}
 	if n := root.get("credentials"); n != nil {
 		if err := d.decodeCredentials(n); err != nil {
@@ -168,7 +169,8 @@ func (d *Dialect) complete(root *node) error {
 		return err
 	}
 	if len(d.routes) == 0 {
-		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.", "there is no route")
+		return root.get("routes").fault("Add one, for example {route: GET /status, document: ..., body: ...}.",
+			"there is no route")
 	}
 	if err := d.Sunset.check(root); err != nil {
 		return err
@@ -216,7 +218,8 @@ func (d *Dialect) decodeCredentials(n *node) error {
 		}
 		source, err := credential.Parse(s)
 		if err != nil {
-			return item.fault("Write bearer, token, bare, api-key, header NAME or cookie NAME.", "%q is no place where a credential can be", s)
+			return item.fault("Write bearer, token, bare, api-key, header NAME or cookie NAME.",
+				"%q is no place where a credential can be", s)
 		}
 		if source.Kind == credential.Cookie {
 			c := d.cookie(source.Names[0])
@@ -271,14 +274,16 @@ func (d *Dialect) decodeRedirects(n *node) error {
 	for i, origin := range d.redirects {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			return n.items[i].fault("Write it like https://app.example.com, without a slash at its end.", "%q is no origin", origin)
+			return n.items[i].fault("Write it like https://app.example.com, without a slash at its end.",
+				"%q is no origin", origin)
 		}
 	}
 	return nil
 }
 
 func (d *Dialect) decodeContentType(n *node) error {
-	return oneOf(func(s string) { d.jsonType = s }, "application/json; charset=utf-8", "application/json", "application/vnd.api+json")(n)
+	return oneOf(func(s string) { d.jsonType = s }, "application/json; charset=utf-8", "application/json",
+		"application/vnd.api+json")(n)
 }
 
 // Routes is how many routes there are, each method for itself.

@@ -134,7 +134,8 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 		who = r.method + " " + r.path
 	}
 	if found == nil {
-		return at.fault("Add it under errors: of the route or of the dialect, for example: "+code+": {status: 400, message: ...}.",
+		return at.fault("Add it under errors: of the route or of the dialect, for example: "+code+
+			": {status: 400, message: ...}.",
 			"%s can end with %s, and no row of errors says how that is answered", who, code)
 	}
 	place := at
@@ -145,7 +146,8 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 		return place.fault("Add status: to the row.", "the row %s has no status", code)
 	}
 	if !found.answer.hasBody() && body == nil {
-		return place.fault("Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: true to the row.", "the row %s has no body", code)
+		return place.fault("Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: "+
+			"true to the row.", "the row %s has no body", code)
 	}
 	return nil
 }

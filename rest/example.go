@@ -95,15 +95,18 @@ func (r *route) decodeExample(n *node) error {
 // exampleSettings are the settings that an example may set: the server's behaviour, never the place of its data or
 // keys.
 var exampleSettings = []string{
-	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER", "DRAGOMAN_PASSWORD_MIN_LENGTH",
-	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION", "DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
+	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER",
+	"DRAGOMAN_PASSWORD_MIN_LENGTH",
+	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION",
+	"DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
 	"DRAGOMAN_REVEAL_ACCOUNTS", "DRAGOMAN_SESSION_IDLE", "DRAGOMAN_SESSION_TTL",
 }
 
 func (e *Example) decodeSettings(n *node) error {
 	for _, m := range n.members {
 		if !slices.Contains(exampleSettings, m.key) {
-			return m.at.fault("Those are "+strings.Join(exampleSettings, ", ")+".", "%s is no setting that an example may ask for", m.key)
+			return m.at.fault("Those are "+strings.Join(exampleSettings, ", ")+".",
+				"%s is no setting that an example may ask for", m.key)
 		}
 	}
 	return stringMap(&e.Settings)(n)
@@ -193,10 +196,12 @@ func (d *Dialect) completeSteps() error {
 			return err
 		}
 		if s.Call != "" && !d.has(s.Call) {
-			return s.at.fault("Write call: as the route: has it, for example POST /login.", "the fixture %s calls %q, which no route is", name, s.Call)
+			return s.at.fault("Write call: as the route: has it, for example POST /login.",
+				"the fixture %s calls %q, which no route is", name, s.Call)
 		}
 		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" && s.Mail == nil {
-			return s.at.fault("Add call:, graphql: or mail:, or take keep: away.", "the fixture %s has no answer of which to keep anything", name)
+			return s.at.fault("Add call:, graphql: or mail:, or take keep: away.",
+				"the fixture %s has no answer of which to keep anything", name)
 		}
 		if s.Call != "" && s.GraphQL != "" || s.Mail != nil && s.Call+s.GraphQL != "" {
 			return s.at.fault("Keep one of call, graphql and mail.", "the fixture %s does two things", name)

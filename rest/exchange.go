@@ -36,7 +36,8 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
 		given: map[string]any{
-			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
+			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{},
+			"cookies": map[string]any{},
 			"hasBody": false, "mailedToken": nil, "renewed": nil,
 		},
 	}
@@ -339,7 +340,8 @@ func (x *exchange) sendError(apiErr *apiError) {
 // one.
 func (x *exchange) fail(err error) {
 	x.failed = true
-	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect", x.dialect.Name,
+	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect",
+		x.dialect.Name,
 		"method", x.req.Method, "route", x.name(), "error", err)
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()

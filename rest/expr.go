@@ -48,7 +48,8 @@ func compile(at *node, text string) (*expr, error) {
 			return e, nil
 		}
 	}
-	return nil, at.fault("It must be jq; try it with: jq '"+strings.TrimSpace(text)+"'", "the expression does not compile: %v", err)
+	return nil, at.fault("It must be jq; try it with: jq '"+strings.TrimSpace(text)+"'",
+		"the expression does not compile: %v", err)
 }
 
 // options are the words that expressions have beside those of jq itself.

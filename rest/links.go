@@ -28,7 +28,8 @@ type link struct {
 
 // linkPages are our pages, by the kinds of mail that link to them.
 var linkPages = map[string]string{
-	"verifyEmail": "verify-email", "resetPassword": "reset-password", "signIn": "sign-in", "changeEmail": "confirm-email",
+	"verifyEmail": "verify-email", "resetPassword": "reset-password", "signIn": "sign-in",
+	"changeEmail": "confirm-email",
 }
 
 // linkKinds are the kinds of mail that carry a link of the dialect.
@@ -37,7 +38,8 @@ var linkKinds = []string{"verifyEmail", "resetPassword", "signIn", "changeEmail"
 const (
 	tokenGap  = "{token}"
 	publicGap = "{publicUrl}"
-	linkMend  = "Write it like {publicUrl}/reset/{token} or {publicUrl}/reset?token={token}; {email} may be a parameter too."
+	linkMend  = "Write it like {publicUrl}/reset/{token} or {publicUrl}/reset?token={token}; {email} may be a " +
+		"parameter too."
 )
 
 func (d *Dialect) decodeLinks(n *node) error {

@@ -17,12 +17,22 @@ func linked(links string) string {
 func TestLinks_Overlaps(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, links, want string }{
-		{"a route of another file", `verifyEmail: "{publicUrl}/shelf/me?token={token}"`, "b.yaml:13: GET /shelf/me overlaps with GET /shelf/me in a.yaml:15"},
-		{"a more exact route of another file", `signIn: "{publicUrl}/shelf/{token}"`, "b.yaml:13: GET /shelf/{token} overlaps with GET /shelf/me in a.yaml:15"},
-		{"the server's own", `signIn: "{publicUrl}/readyz?token={token}"`, "b.yaml:13: /readyz belongs to the server itself"},
+		{
+			"a route of another file", `verifyEmail: "{publicUrl}/shelf/me?token={token}"`,
+			"b.yaml:13: GET /shelf/me overlaps with GET /shelf/me in a.yaml:15",
+		},
+		{"a more exact route of another file", `signIn: "{publicUrl}/shelf/{token}"`, "b.yaml:13: GET /shelf/{token} " +
+			"overlaps with GET /shelf/me in a.yaml:15"},
+		{
+			"the server's own", `signIn: "{publicUrl}/readyz?token={token}"`,
+			"b.yaml:13: /readyz belongs to the server itself",
+		},
 		{"its own routes, neither more exact", `signIn: "{publicUrl}/linked/loans/1/{token}"`, "neither is more exact"},
 		{"a route of its own", `signIn: "{publicUrl}/linked/me?token={token}"`, ""},
-		{"two of one path", `signIn: "{publicUrl}/in?token={token}", resetPassword: "{publicUrl}/in?reset={token}"`, ""},
+		{
+			"two of one path", `signIn: "{publicUrl}/in?token={token}", resetPassword: "{publicUrl}/in?reset={token}"`,
+			"",
+		},
 		{"a free place", `signIn: "{publicUrl}/in/{token}"`, ""},
 	} {
 		a, err := Parse("a.yaml", []byte(shelf))
@@ -39,7 +49,10 @@ func TestLinks_Overlaps(t *testing.T) {
 		}
 	}
 	var both []*Dialect
-	for i, text := range []string{linked(`signIn: "{publicUrl}/in/{token}"`), strings.Replace(linked(`verifyEmail: "{publicUrl}/in/{token}"`), "dialect: linked", "dialect: other", 1)} {
+	for i, text := range []string{
+		linked(`signIn: "{publicUrl}/in/{token}"`),
+		strings.Replace(linked(`verifyEmail: "{publicUrl}/in/{token}"`), "dialect: linked", "dialect: other", 1),
+	} {
 		text = strings.Replace(text, "mounts: [/linked]", fmt.Sprintf("mounts: [/m%d]", i), 1)
 		d, err := Parse("x.yaml", []byte(text))
 		if err != nil {
@@ -47,7 +60,8 @@ func TestLinks_Overlaps(t *testing.T) {
 		}
 		both = append(both, d)
 	}
-	if _, err := engine(both...); err == nil || !strings.Contains(err.Error(), "GET /in/{token} overlaps with GET /in/{token}") {
+	if _, err := engine(both...); err == nil || !strings.Contains(err.Error(),
+		"GET /in/{token} overlaps with GET /in/{token}") {
 		t.Errorf("two links of two files: %v", err)
 	}
 }
@@ -55,7 +69,8 @@ func TestLinks_Overlaps(t *testing.T) {
 // OT-07: what mails link to is made of the public URL of the settings.
 func TestOT07_LinksInProfiles(t *testing.T) {
 	t.Parallel()
-	d := mustParse(t, linked(`verifyEmail: {url: "{publicUrl}/in/{token}", ttl: 48h}, signIn: "{publicUrl}/in?a={email}&b={token}"`))
+	d := mustParse(t, linked(`verifyEmail: {url: "{publicUrl}/in/{token}", ttl: 48h}, signIn: `+
+		`"{publicUrl}/in?a={email}&b={token}"`))
 	got := Profiles([]*Dialect{d}, false, 8, "https://auth.example.com")["linked"].Mails
 	want := map[string]profile.Mail{
 		"verifyEmail": {Link: "https://auth.example.com/in/{token}", TTL: 48 * time.Hour},

@@ -34,9 +34,12 @@ func readers(files embed.FS, folder, label string) []reader {
 	}
 	var all []reader
 	for _, entry := range entries {
-		all = append(all, reader{strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())), sync.OnceValues(func() (*Dialect, error) {
-			return read(files, folder, entry.Name(), label)
-		})})
+		all = append(all, reader{
+			strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())),
+			sync.OnceValues(func() (*Dialect, error) {
+				return read(files, folder, entry.Name(), label)
+			}),
+		})
 	}
 	return all
 }
@@ -106,7 +109,10 @@ func replace(all, own []*Dialect) ([]*Dialect, error) {
 	seen := map[string]string{}
 	for _, d := range own {
 		if other, twice := seen[d.Name]; twice {
-			return nil, &Fault{File: d.File, Line: 1, Reason: "the dialect " + d.Name + " stands in " + other + " too", Mend: "Give one of them another name."}
+			return nil, &Fault{
+				File: d.File, Line: 1, Reason: "the dialect " + d.Name + " stands in " + other + " too",
+				Mend: "Give one of them another name.",
+			}
 		}
 		seen[d.Name] = d.File
 		if i := slices.IndexFunc(all, func(s *Dialect) bool { return s.Name == d.Name }); i >= 0 {

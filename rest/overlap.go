@@ -23,7 +23,10 @@ func refuseOverlaps(dialects []*Dialect, reserved []string) error {
 	names := map[string]*Dialect{}
 	for _, d := range dialects {
 		if other := names[d.Name]; other != nil {
-			return &Fault{File: d.File, Line: 1, Reason: "there is a dialect " + d.Name + " already, in " + other.File, Mend: "Give one of them another name."}
+			return &Fault{
+				File: d.File, Line: 1, Reason: "there is a dialect " + d.Name + " already, in " + other.File,
+				Mend: "Give one of them another name.",
+			}
 		}
 		names[d.Name] = d
 		for _, r := range d.routes {
@@ -95,9 +98,11 @@ func clash(a, b spot) error {
 	}
 	switch {
 	case a.dialect != b.dialect && (aWins || bWins), same:
-		return a.at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.method, a.whole, b.method, b.whole, other)
+		return a.at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.method,
+			a.whole, b.method, b.whole, other)
 	case aWins && bWins:
-		return a.at.fault("Make one of them exact where the other is.", "%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)
+		return a.at.fault("Make one of them exact where the other is.",
+			"%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)
 	}
 	return nil
 }

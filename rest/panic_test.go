@@ -19,7 +19,8 @@ func TestHT15_Panic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := gojq.Compile(query, gojq.WithVariables([]string{"$request"}), gojq.WithFunction("boom", 0, 0, func(any, []any) any { panic("boom") }))
+	code, err := gojq.Compile(query, gojq.WithVariables([]string{"$request"}),
+		gojq.WithFunction("boom", 0, 0, func(any, []any) any { panic("boom") }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,8 @@ func TestHT15_Panic(t *testing.T) {
 	e.log = slog.New(slog.NewTextHandler(&log, nil))
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/shelf/boom", nil))
-	if w.Code != http.StatusInternalServerError || w.Body.String() != `{"error":"Something went wrong on our side."}` || strings.Count(log.String(), "panic: boom") != 1 ||
+	if w.Code != http.StatusInternalServerError || w.Body.String() != `{"error":"Something went wrong on our side."}` ||
+		strings.Count(log.String(), "panic: boom") != 1 ||
 		strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "route=/boom") {
 		t.Errorf("%d %s\n%s", w.Code, w.Body, log.String())
 	}

@@ -24,7 +24,10 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 		}
 		m.variants = append(m.variants, &mountedVariant{v.when, as})
 	}
-	codes := []string{string(fault.Internal), malformedRequest, unsupportedMedia, bodyTooLarge, methodNotAllowed, unknownRoute, crossSite}
+	codes := []string{
+		string(fault.Internal), malformedRequest, unsupportedMedia, bodyTooLarge, methodNotAllowed,
+		unknownRoute, crossSite,
+	}
 	for _, f := range r.fields {
 		if f.required || f.kind != "any" {
 			codes = append(codes, string(fault.BadUserInput))
@@ -46,7 +49,8 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 			codes = append(codes, string(code))
 		}
 	} else if len(r.variables) > 0 {
-		return nil, r.variables[0].value.at.fault("Add document:, or take variables: away.", "the route has variables and no document")
+		return nil, r.variables[0].value.at.fault("Add document:, or take variables: away.",
+			"the route has variables and no document")
 	}
 	slices.Sort(codes)
 	m.codes = slices.DeleteFunc(slices.Compact(codes), func(code string) bool { return code == "" })
@@ -74,14 +78,17 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 			}
 			return nil, at.fault(mend, "the schema refuses the document: %s", inside.Message)
 		}
-		return nil, at.fault("Compare it with the schema; the playground shows it at /.", "the schema refuses the document: %v", err)
+		return nil, at.fault("Compare it with the schema; the playground shows it at /.",
+			"the schema refuses the document: %v", err)
 	}
 	if doc.Mutates() && r.method == http.MethodGet && !r.changesState {
-		return nil, r.place().fault("Use another method, or say changesState: true where the API documents it so.", "a GET route runs a mutation")
+		return nil, r.place().fault("Use another method, or say changesState: true where the API documents it so.",
+			"a GET route runs a mutation")
 	}
 	for _, v := range r.variables {
 		if !slices.Contains(doc.Variables(), v.key) {
-			return nil, v.value.at.fault("Declare it in the document, or take it away.", "the document has no variable $%s", v.key)
+			return nil, v.value.at.fault("Declare it in the document, or take it away.",
+				"the document has no variable $%s", v.key)
 		}
 	}
 	for _, name := range doc.Variables() {
@@ -112,12 +119,16 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
 	samples := []apiError{
-		{code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{}, retry: 1},
+		{
+			code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{},
+			retry: 1,
+		},
 		{code: code, message: "A message.", field: []string{"field"}, problem: "type", kind: "string"},
 		{code: code, message: "A message."},
 	}
 	request := map[string]any{
-		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{}, "cookies": map[string]any{},
+		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{},
+		"cookies": map[string]any{},
 		"hasBody": false, "mailedToken": nil, "renewed": nil,
 	}
 	for _, sample := range samples {
@@ -129,7 +140,8 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 		if failed, ok := errors.AsType[*evalError](err); ok {
 			at, err = failed.at, errors.New(describe(failed.cause))
 		}
-		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, .accountsRevealed and $request, of which some may be null.",
+		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, "+
+			".accountsRevealed and $request, of which some may be null.",
 			"the row %s fails on a sample: %v", code, err)
 	}
 	d.tried.Store(tried{r, code}, true)

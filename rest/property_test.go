@@ -22,7 +22,8 @@ func jsonValue(number *rapid.Generator[any]) *rapid.Generator[any] {
 	leaf := rapid.OneOf(
 		rapid.Just[any](nil), rapid.Map(rapid.Bool(), func(b bool) any { return b }), number,
 		rapid.Map(rapid.String(), func(s string) any { return s }),
-		rapid.Map(rapid.SampledFrom([]string{"", "</script>", "\u2028", `"\`, "\x1f\x7f", "é😀"}), func(s string) any { return s }),
+		rapid.Map(rapid.SampledFrom([]string{"", "</script>", "\u2028", `"\`, "\x1f\x7f", "é😀"}),
+			func(s string) any { return s }),
 	)
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {
@@ -52,7 +53,8 @@ func ordered(inner *rapid.Generator[any]) *rapid.Generator[any] {
 			return o
 		})
 	}
-	lists := rapid.Map(rapid.SliceOfN(rapid.OneOf(inner, objects(inner)), 0, 3), func(l []any) any { return append([]any{}, l...) })
+	lists := rapid.Map(rapid.SliceOfN(rapid.OneOf(inner, objects(inner)), 0, 3),
+		func(l []any) any { return append([]any{}, l...) })
 	return rapid.OneOf(inner, objects(rapid.OneOf(inner, lists, objects(inner))), lists)
 }
 
@@ -75,7 +77,8 @@ func TestEncode(t *testing.T) {
 			t.Fatal(err)
 		}
 		var a, b any
-		if err := errors.Join(stdjson.Unmarshal(text, &a), stdjson.Unmarshal(want, &b)); err != nil || !reflect.DeepEqual(a, b) {
+		if err := errors.Join(stdjson.Unmarshal(text, &a), stdjson.Unmarshal(want, &b)); err != nil ||
+			!reflect.DeepEqual(a, b) {
 			t.Fatalf("%s, want %s (%v)", text, want, err)
 		}
 	})
@@ -84,7 +87,12 @@ func TestEncode(t *testing.T) {
 // The members of an object stand in the order of the file, and nothing is added between them.
 func TestEncode_Order(t *testing.T) {
 	t.Parallel()
-	value := object{{"z", 1}, {"a", object{{"y", nil}, {"b", []any{object{}, []any{}, "<&>é"}}}}, {"", 1.5}, {"m", map[string]any{"d": 1, "c": 2}}}
+	value := object{
+		{"z", 1},
+		{"a", object{{"y", nil}, {"b", []any{object{}, []any{}, "<&>é"}}}},
+		{"", 1.5},
+		{"m", map[string]any{"d": 1, "c": 2}},
+	}
 	const want = `{"z":1,"a":{"y":null,"b":[{},[],"<&>é"]},"":1.5,"m":{"c":2,"d":1}}`
 	if text, err := encode(value); err != nil || string(text) != want {
 		t.Errorf("%s, want %s (%v)", text, want, err)
@@ -139,7 +147,10 @@ func TestHT11_ReadAnything(t *testing.T) {
 // text where an object belongs.
 func TestTyped_StepsAreObjects(t *testing.T) {
 	t.Parallel()
-	r := &route{params: map[string]string{}, fields: []*field{{path: []string{"data", "attributes", "email"}, kind: "string"}}}
+	r := &route{
+		params: map[string]string{},
+		fields: []*field{{path: []string{"data", "attributes", "email"}, kind: "string"}},
+	}
 	e, err := compile(&node{}, ".data.attributes.email")
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +194,10 @@ func TestHT11_CaseOfSteps(t *testing.T) {
 			t.Errorf("%s: %+v", text, apiErr)
 		}
 	}
-	other := &route{params: map[string]string{}, fields: []*field{{path: []string{"email"}, kind: "string"}, {path: []string{"EMAIL"}, kind: "string"}}}
+	other := &route{params: map[string]string{}, fields: []*field{
+		{path: []string{"email"}, kind: "string"},
+		{path: []string{"EMAIL"}, kind: "string"},
+	}}
 	if apiErr := other.typed(map[string]any{"email": "x", "EMAIL": "y"}, false); apiErr != nil {
 		t.Errorf("two fields that are both declared: %+v", apiErr)
 	}
@@ -194,7 +208,8 @@ func TestFromText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"0": true, "7": true, "-7": true, "1.5": true, "-0.5": true,
-		"007": false, "1.": false, ".5": false, "-.5": false, "-": false, "--1": false, "1-1": false, "": false, "1e3": false, "0x1": false,
+		"007": false, "1.": false, ".5": false, "-.5": false, "-": false, "--1": false, "1-1": false, "": false,
+		"1e3": false, "0x1": false,
 		"+1": false, " 1": false, "1 ": false, "Infinity": false, "NaN": false, "١": false,
 	} {
 		value := fromText(text, "number")
@@ -202,7 +217,10 @@ func TestFromText(t *testing.T) {
 			t.Errorf("%q is %T %v", text, value, value)
 		}
 	}
-	for text, want := range map[string]any{"true": true, "1": true, "on": true, "false": false, "0": false, "off": false, "yes": "yes", "TRUE": "TRUE", "": ""} {
+	for text, want := range map[string]any{
+		"true": true, "1": true, "on": true, "false": false, "0": false,
+		"off": false, "yes": "yes", "TRUE": "TRUE", "": "",
+	} {
 		if got := fromText(text, "boolean"); got != want {
 			t.Errorf("%q is %v", text, got)
 		}
@@ -221,7 +239,8 @@ func TestMerge(t *testing.T) {
 		{`["x"]`, `{"a":1}`, `{"a":1}`},
 	} {
 		var into, value any
-		if err := errors.Join(stdjson.Unmarshal([]byte(c.into), &into), stdjson.Unmarshal([]byte(c.value), &value)); err != nil {
+		if err := errors.Join(stdjson.Unmarshal([]byte(c.into), &into),
+			stdjson.Unmarshal([]byte(c.value), &value)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := encode(merge(into, value))
@@ -231,7 +250,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// What one request found is not there for the next: jq hands out one and the same object each time for one that is written out.
+// What one request found is not there for the next: jq hands out one and the same object each time for one that is
+// written out.
 func TestFindAll_ForgetsRequests(t *testing.T) {
 	t.Parallel()
 	d := mustParse(t, strings.Replace(shelf, "    status: 204\n", `    status: 204
@@ -264,16 +284,26 @@ func TestFindAll_ForgetsRequests(t *testing.T) {
 func TestAU02_ExpressionErrors(t *testing.T) {
 	t.Parallel()
 	const secret = "cAnArY-7731"
-	dot := map[string]any{"s": secret, "o": map[string]any{secret: secret}, "l": []any{secret}, "n": stdjson.Number("1")}
+	dot := map[string]any{
+		"s": secret, "o": map[string]any{secret: secret}, "l": []any{secret},
+		"n": stdjson.Number("1"),
+	}
 	failed := 0
 	for _, source := range []string{
-		".s | fromjson", ".s | tonumber", ".s | @base64d", ".s | @base32d", ".s.x", ".s[0:1].x", ".s + 1", "1 - .s", ".s * .o", ".s / 1", ".s % 1",
-		"{(.o): 1}", ".l | implode", ".s | fromdate", ".s | strptime(.s)", `.s | test("(")`, `"a" | test(.s + "(")`, `"a" | test("a"; .s)`, ".s | error", "error(.o)", ".s | halt_error",
-		".o | has(1)", ".l | has(.s)", ".s | keys", ".s | join(.s)", ".l[.s]", ".o[0]", ".s | splits(.o)", ".s | ltrimstr(1) | .x", ".l | @csv | .x", "[.o] | @csv", "[.o] | @sh",
-		`.s | @json | fromjson | .x`, ".s | seconds", ".s | epoch", ".s | mktime", ".s | todate", ".s | strftime(.s)", ".l | tojson | tonumber", ".o | tostring | tonumber", ".s | ascii",
-		".s | getpath([.s])", `.s | getpath(["a", "b"])`, ".s as [$x] | $x", ".s | limit(.s; 1)", ".s | range(.)", ".s | .[1:.s]", ".s | sub(.s; 1)", `.s | sub("(?<x>.)"; .o)`, ".s | from_entries",
-		".s | to_entries", ".s | flatten", ".l | flatten(.[0])", ".s | min_by(.x)", ".s | add", ".s | tojson | tojson | fromjson | tonumber", "input_line_number", ".s | ltrimstr(.o) | tonumber",
-		".s | split(1)", ".s | split(.s; .s)", ".s | pow(.; 2)", ".s | floor", ".s | sqrt", ".s | tojson | .[.o]", ".s | not | .x", ".s | ascii_downcase | .x", ".o | ascii_downcase", ".s | explode | .x", ".l | transpose",
+		".s | fromjson", ".s | tonumber", ".s | @base64d", ".s | @base32d", ".s.x", ".s[0:1].x", ".s + 1", "1 - .s",
+		".s * .o", ".s / 1", ".s % 1",
+		"{(.o): 1}", ".l | implode", ".s | fromdate", ".s | strptime(.s)", `.s | test("(")`, `"a" | test(.s + "(")`,
+		`"a" | test("a"; .s)`, ".s | error", "error(.o)", ".s | halt_error",
+		".o | has(1)", ".l | has(.s)", ".s | keys", ".s | join(.s)", ".l[.s]", ".o[0]", ".s | splits(.o)",
+		".s | ltrimstr(1) | .x", ".l | @csv | .x", "[.o] | @csv", "[.o] | @sh",
+		`.s | @json | fromjson | .x`, ".s | seconds", ".s | epoch", ".s | mktime", ".s | todate", ".s | strftime(.s)",
+		".l | tojson | tonumber", ".o | tostring | tonumber", ".s | ascii",
+		".s | getpath([.s])", `.s | getpath(["a", "b"])`, ".s as [$x] | $x", ".s | limit(.s; 1)", ".s | range(.)",
+		".s | .[1:.s]", ".s | sub(.s; 1)", `.s | sub("(?<x>.)"; .o)`, ".s | from_entries",
+		".s | to_entries", ".s | flatten", ".l | flatten(.[0])", ".s | min_by(.x)", ".s | add",
+		".s | tojson | tojson | fromjson | tonumber", "input_line_number", ".s | ltrimstr(.o) | tonumber",
+		".s | split(1)", ".s | split(.s; .s)", ".s | pow(.; 2)", ".s | floor", ".s | sqrt", ".s | tojson | .[.o]",
+		".s | not | .x", ".s | ascii_downcase | .x", ".o | ascii_downcase", ".s | explode | .x", ".l | transpose",
 	} {
 		e, err := compile(&node{file: "f.yaml", line: 3}, source)
 		if err != nil {
@@ -285,7 +315,8 @@ func TestAU02_ExpressionErrors(t *testing.T) {
 		}
 		failed++
 		text := err.Error()
-		if strings.Contains(text, secret) || strings.Contains(text, secret[:5]) || !strings.HasPrefix(text, "f.yaml:3: an expression failed: ") {
+		if strings.Contains(text, secret) || strings.Contains(text, secret[:5]) ||
+			!strings.HasPrefix(text, "f.yaml:3: an expression failed: ") {
 			t.Errorf("%s: %s", source, text)
 		}
 	}
@@ -303,7 +334,8 @@ func TestExpressions_SeeNoEnvironment(t *testing.T) {
 			continue
 		}
 		value, _, err := e.first(scope{ctx: context.Background()})
-		if text, _ := encode(value); err != nil || strings.Contains(string(text), "PATH") || strings.Contains(string(text), "cAnArY") {
+		if text, _ := encode(value); err != nil || strings.Contains(string(text), "PATH") ||
+			strings.Contains(string(text), "cAnArY") {
 			t.Errorf("%s: %s %v", source, text, err)
 		}
 	}
@@ -327,10 +359,12 @@ j: {k: =tojson}
 	if err != nil {
 		t.Fatal(err)
 	}
-	number := rapid.OneOf(resultNumber, rapid.Map(rapid.StringMatching(`-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,4})?`), func(s string) any { return stdjson.Number(s) }))
+	number := rapid.OneOf(resultNumber, rapid.Map(rapid.StringMatching(`-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,4})?`),
+		func(s string) any { return stdjson.Number(s) }))
 	rapid.Check(t, func(t *rapid.T) {
 		dot := map[string]any{}
-		for _, key := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), rapid.ID).Draw(t, "keys") {
+		for _, key := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), rapid.ID).Draw(t,
+			"keys") {
 			dot[key] = jsonValue(number).Draw(t, key)
 		}
 		ctx, cancel := bound(context.Background())
@@ -348,7 +382,8 @@ j: {k: =tojson}
 	})
 }
 
-// Whatever set of routes is taken, it is served: ServeMux has nothing against it, and every route is reached by its path.
+// Whatever set of routes is taken, it is served: ServeMux has nothing against it, and every route is reached by its
+// path.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	segment := rapid.SampledFrom([]string{"a", "b", "api", "{x}", "{y}"})
@@ -359,13 +394,15 @@ func TestOverlaps(t *testing.T) {
 		for i := range rapid.IntRange(1, 3).Draw(t, "dialects") {
 			var b strings.Builder
 			mounts := rapid.SliceOfNDistinct(mount, 1, 2, rapid.ID).Draw(t, "mounts")
-			fmt.Fprintf(&b, "dialect: d%d\ntitle: D\nmounts: [%s]\nerrors: {body: =.message}\nroutes:\n", i, strings.Join(mounts, ", "))
+			fmt.Fprintf(&b, "dialect: d%d\ntitle: D\nmounts: [%s]\nerrors: {body: =.message}\nroutes:\n", i,
+				strings.Join(mounts, ", "))
 			for range rapid.IntRange(1, 4).Draw(t, "routes") {
 				path := rapid.SliceOfN(segment, 1, 3).Draw(t, "path")
 				for at := range path {
 					path[at] = strings.Replace(path[at], "}", fmt.Sprint(at)+"}", 1)
 				}
-				fmt.Fprintf(&b, "  - {route: '%s /%s', accepts: [], body: 1, errors: {NOT_FOUND: {status: 404}}}\n", method.Draw(t, "method"), strings.Join(path, "/"))
+				fmt.Fprintf(&b, "  - {route: '%s /%s', accepts: [], body: 1, errors: {NOT_FOUND: {status: 404}}}\n",
+					method.Draw(t, "method"), strings.Join(path, "/"))
 			}
 			d, err := Parse(fmt.Sprintf("d%d.yaml", i), []byte(b.String()))
 			if err != nil {
@@ -404,7 +441,8 @@ func reach(t *rapid.T, e *Engine, r *route, path string) {
 func TestOverlaps_Methods(t *testing.T) {
 	t.Parallel()
 	one := func(name, route string) *Dialect {
-		d, err := Parse(name+".yaml", []byte("dialect: "+name+"\ntitle: D\nmounts: [/]\nerrors: {body: =.message, NOT_FOUND: {status: 404}}\nroutes:\n  - {route: '"+route+"', accepts: [], body: "+name+"}\n"))
+		d, err := Parse(name+".yaml", []byte("dialect: "+name+"\ntitle: D\nmounts: [/]\nerrors: {body: =.message, "+
+			"NOT_FOUND: {status: 404}}\nroutes:\n  - {route: '"+route+"', accepts: [], body: "+name+"}\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -425,7 +463,10 @@ func TestOverlaps_Methods(t *testing.T) {
 // No text makes the reader of files panic.
 func FuzzParse(f *testing.F) {
 	f.Add(shelf)
-	for _, s := range []string{"a: &x [*x]", "? a\n: b", "<<: 1", "- - - 1", "a: !!x y", "%YAML 1.2\n---\na", "{a: {b: [}", "a: |\n  x\n y", "'", "\ufeff", "a: *", "&a", "a:\n\t b"} {
+	for _, s := range []string{
+		"a: &x [*x]", "? a\n: b", "<<: 1", "- - - 1", "a: !!x y", "%YAML 1.2\n---\na",
+		"{a: {b: [}", "a: |\n  x\n y", "'", "\ufeff", "a: *", "&a", "a:\n\t b",
+	} {
 		f.Add(s)
 		f.Add(shelf + s)
 	}
@@ -434,7 +475,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		d, err := Parse("f.yaml", []byte(text))
-		if fault, ok := errors.AsType[*Fault](err); err != nil && (!ok || fault.Mend == "" || fault.Reason == "" || fault.Line < 0 || fault.Line > 1+strings.Count(text, "\n")) {
+		if fault, ok := errors.AsType[*Fault](err); err != nil &&
+			(!ok || fault.Mend == "" || fault.Reason == "" || fault.Line < 0 || fault.Line > 1+
+				strings.Count(text, "\n")) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if err == nil {
@@ -448,7 +491,8 @@ func FuzzParse(f *testing.F) {
 // knownCodes are in no order; messages that list them should be the same each time.
 func TestMessagesAreStable(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(shelf, "    status: 204\n", "    status: 204\n    outcomes:\n      - {when: .a, error: GONE}\n", 1)
+	text := strings.Replace(shelf, "    status: 204\n", "    status: 204\n    outcomes:\n      - {when: .a, error: "+
+		"GONE}\n", 1)
 	var seen []string
 	for range 8 {
 		_, err := load("shelf.yaml", text)
@@ -465,8 +509,14 @@ func TestMessagesAreStable(t *testing.T) {
 // A plain path gives what jq gives for it.
 func TestPlainPaths(t *testing.T) {
 	t.Parallel()
-	dot := map[string]any{"a": map[string]any{"b": map[string]any{"c": 1, "n": nil}, "t": "x"}, "l": []any{1}, "_x1": true}
-	for _, text := range []string{".a", ".a.b", ".a.b.c", ".a.b.n", ".a.b.n.m", ".a.none.c", ".a.t.c", ".l.a", "._x1", ".none", " .a.b.c ", ".a.b.c.d"} {
+	dot := map[string]any{
+		"a": map[string]any{"b": map[string]any{"c": 1, "n": nil}, "t": "x"}, "l": []any{1},
+		"_x1": true,
+	}
+	for _, text := range []string{
+		".a", ".a.b", ".a.b.c", ".a.b.n", ".a.b.n.m", ".a.none.c", ".a.t.c", ".l.a", "._x1",
+		".none", " .a.b.c ", ".a.b.c.d",
+	} {
 		e, err := compile(&node{file: "f.yaml", line: 3}, text)
 		if err != nil {
 			t.Fatal(err)

@@ -48,7 +48,8 @@ func (d *Dialect) completeRenewal() error {
 			"two requests that a page sends at once carry one refresh token, of which reuse: refuse lets one through")
 	}
 	if r.credential.expr == nil {
-		return at.get("credential").fault("Write an expression that finds the new token in the document's data.", "the new credential is the same for everybody")
+		return at.get("credential").fault("Write an expression that finds the new token in the document's data.",
+			"the new credential is the same for everybody")
 	}
 	return r.answer.check(d)
 }

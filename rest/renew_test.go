@@ -24,19 +24,38 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 	if _, err := load("shelf.yaml", strings.Replace(shelf, cookies, cookies+renewing, 1)); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []struct{ name, old, new, line, reason, mend string }{ // line holds what the line at fault holds
+	// line holds what the line at fault holds
+	for _, row := range []struct{ name, old, new, line, reason, mend string }{
 		{"no cookie", "  cookie: session\n", "", "variables:", "needs the key cookie", "Add cookie:"},
 		{"an unknown cookie", "cookie: session", "cookie: sesion", "cookie: sesion", `no cookie "sesion"`, "cookies:"},
 		{"no document", "  document: |\n", "  other: |\n", "other:", `no key "other"`, "document"},
-		{"no credential", "  credential: =.refresh.tokens.accessToken\n", "", "cookie: session", "needs the key credential", "Add credential:"},
-		{"no cookies", "  cookies: {session: =.refresh.tokens.refreshToken}\n", "", "cookie: session", "needs the key cookies", "Add cookies:"},
-		{"one credential for all", "=.refresh.tokens.accessToken", "st1.secret", "st1.secret", "the same for everybody", "expression"},
+		{
+			"no credential", "  credential: =.refresh.tokens.accessToken\n", "", "cookie: session",
+			"needs the key credential", "Add credential:",
+		},
+		{
+			"no cookies", "  cookies: {session: =.refresh.tokens.refreshToken}\n", "", "cookie: session",
+			"needs the key cookies", "Add cookies:",
+		},
+		{
+			"one credential for all", "=.refresh.tokens.accessToken", "st1.secret", "st1.secret", "the same for everybody",
+			"expression",
+		},
 		{"a cookie that is none", "{session: =.ref", "{sesion: =.ref", "sesion: =", `no cookie "sesion"`, "cookies:"},
 		{"a variable that is none", "{token: =.cookies", "{tokn: =.cookies", "tokn:", "no variable $tokn", "Declare"},
-		{"a document without its variable", "  variables: {token: =.cookies.session}\n", "", "document:", "needs the variable $token", "variables:"},
-		{"a document without refusals", " userErrors { code message }", "", "refresh(input", "Ask refresh for userErrors", "userErrors"},
+		{
+			"a document without its variable", "  variables: {token: =.cookies.session}\n", "", "document:",
+			"needs the variable $token", "variables:",
+		},
+		{
+			"a document without refusals", " userErrors { code message }", "", "refresh(input",
+			"Ask refresh for userErrors", "userErrors",
+		},
 		{"a document that is none", "refresh(input", "refesh(input", "refesh(input", "the schema refuses", "schema"},
-		{"headers", "  cookie: session\n", "  headers: {}\n  cookie: session\n", "headers:", `no key "headers"`, "cookie"},
+		{
+			"headers", "  cookie: session\n", "  headers: {}\n  cookie: session\n", "headers:", `no key "headers"`,
+			"cookie",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +70,8 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 	}
 	const access = "tokens: {access: {ttl: 1h}}\n"
 	once := strings.Replace(shelf, access, "tokens: {refresh: {reuse: refuse}}\n", 1)
-	once = strings.Replace(once, cookies, cookies+strings.Replace(renewing, "cookie: session\n", "cookie: session#!\n", 1), 1)
+	once = strings.Replace(once, cookies, cookies+strings.Replace(renewing, "cookie: session\n", "cookie: session#!\n",
+		1), 1)
 	broken{"single use", "", once, "two requests", "reuse:"}.check(t)
 }
 
@@ -64,9 +84,18 @@ func TestLoad_Aliases(t *testing.T) {
 	}
 	for _, b := range []broken{
 		{"an alias without a slash", route, route + "    aliases: [myself]#!\n", "could stand for /me", "/users/{id}"},
-		{"an alias with a parameter more", route, route + "    aliases: ['/{me}']#!\n", "could stand for /me", "parameters"},
-		{"an alias with a parameter less", "    accepts: [json]\n", "    accepts: [json]\n    aliases: [/loans/end]#!\n", "could stand for", "parameters"},
-		{"an alias that is a route already", route, strings.Replace(route, "\n", "#!\n", 1) + "    aliases: [/me]\n", "", ""},
+		{
+			"an alias with a parameter more", route, route + "    aliases: ['/{me}']#!\n", "could stand for /me",
+			"parameters",
+		},
+		{
+			"an alias with a parameter less", "    accepts: [json]\n",
+			"    accepts: [json]\n    aliases: [/loans/end]#!\n", "could stand for", "parameters",
+		},
+		{
+			"an alias that is a route already", route, strings.Replace(route, "\n", "#!\n", 1) + "    aliases: [/me]\n",
+			"", "",
+		},
 	} {
 		t.Run(b.name, func(t *testing.T) { t.Parallel(); b.check(t) })
 	}

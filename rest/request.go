@@ -24,7 +24,8 @@ const maxBody = 64 << 10
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *apiError) {
 	given := map[string]any{
 		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
-		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "mailedToken": nil, "renewed": nil,
+		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "mailedToken": nil,
+		"renewed": nil,
 	}
 	text, apiErr := bodyOf(w, req)
 	if apiErr != nil {
@@ -157,7 +158,8 @@ func parseJSON(text []byte) (map[string]any, *apiError) {
 		return nil, malformed("value", f.Message)
 	}
 	if err != nil {
-		return nil, malformed("syntax", "The body is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
+		return nil, malformed("syntax", "The body is not strict JSON: no duplicate names, no trailing data, valid "+
+			"UTF-8, at most 32 levels deep.")
 	}
 	params, ok := value.(map[string]any)
 	if !ok {

@@ -19,7 +19,10 @@ var (
 
 // decodeRoute reads a route; `POST, PUT /path` makes one for each method.
 func (d *Dialect) decodeRoute(n *node) error {
-	r := &route{at: n, params: map[string]string{}, answer: &answer{at: n}, errors: &errorTable{rows: map[string]*row{}}}
+	r := &route{
+		at: n, params: map[string]string{}, answer: &answer{at: n},
+		errors: &errorTable{rows: map[string]*row{}},
+	}
 	var line string
 	var aliases []string
 	table := r.answer.keys()
@@ -58,7 +61,8 @@ func (d *Dialect) decodeRoute(n *node) error {
 	}
 	for _, method := range verb {
 		if !slices.Contains(methods, method) {
-			return n.get("route").fault("The methods are "+strings.Join(methods, ", ")+".", "the method %q is not possible", method)
+			return n.get("route").fault("The methods are "+strings.Join(methods, ", ")+".",
+				"the method %q is not possible", method)
 		}
 		one := *r
 		one.method, one.path, one.examples = method, path, nil
@@ -68,15 +72,23 @@ func (d *Dialect) decodeRoute(n *node) error {
 			one.examples = append(one.examples, &own)
 		}
 		d.routes = append(d.routes, &one)
-		for i, alias := range aliases {
-			if !routePath.MatchString(alias) || pathpkg.Clean(alias) != alias || !sameParameters(path, alias) {
-				return n.get("aliases").items[i].fault("Write a further path, with the parameters of route: in it, for example /users/{id}.",
-					"%q is no path that could stand for %s", alias, path)
-			}
-			other := one // without examples: what they show is the same
-			other.path, other.examples = alias, nil
-			d.routes = append(d.routes, &other)
+		if err := d.addAliases(n, &one, aliases); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// addAliases adds a copy of a route for each further path. A copy has no examples: they show the same.
+func (d *Dialect) addAliases(n *node, r *route, aliases []string) error {
+	for i, alias := range aliases {
+		if !routePath.MatchString(alias) || pathpkg.Clean(alias) != alias || !sameParameters(r.path, alias) {
+			return n.get("aliases").items[i].fault("Write a further path, with the parameters of route: in it, "+
+				"for example /users/{id}.", "%q is no path that could stand for %s", alias, r.path)
+		}
+		other := *r
+		other.path, other.examples = alias, nil
+		d.routes = append(d.routes, &other)
 	}
 	return nil
 }
@@ -167,10 +179,12 @@ func (r *route) decodeOutcome(n *node) error {
 
 func oneAnswer(n *node, code string, a *answer) error {
 	if code != "" && (a.status != nil || len(a.headers)+len(a.cookies) > 0) {
-		return n.fault("Put them into the row of the code.", "with error: the status, the headers and the cookies are those of the row")
+		return n.fault("Put them into the row of the code.", "with error: the status, the headers and the cookies "+
+			"are those of the row")
 	}
 	if (code == "") == !a.hasBody() {
-		return n.fault("Give error: a code of the table of errors, or status: with body:, text: or empty:.", "it must be clear how this is answered")
+		return n.fault("Give error: a code of the table of errors, or status: with body:, text: or empty:.",
+			"it must be clear how this is answered")
 	}
 	return nil
 }
@@ -185,7 +199,8 @@ func (d *Dialect) completeRoute(r *route) error {
 	r.notice = r.sunset.notice()
 	if r.at.get("accepts") == nil {
 		if r.method != http.MethodGet && r.method != http.MethodDelete {
-			return at.fault("Add accepts: with json, form and query as it applies, or accepts: [] when nothing but the path and the headers count.",
+			return at.fault("Add accepts: with json, form and query as it applies, or accepts: [] when nothing but "+
+				"the path and the headers count.",
 				"it is not said where %s %s takes its parameters from", r.method, r.path)
 		}
 		r.accepts.query = true
@@ -222,10 +237,12 @@ func (d *Dialect) completeRoute(r *route) error {
 func (d *Dialect) completeAnswers(r *route) error {
 	at := r.place()
 	if r.document == "" && !r.answer.hasBody() {
-		return at.fault("Add document:, or an answer: body:, text:, redirect: or empty: true.", "the route does nothing")
+		return at.fault("Add document:, or an answer: body:, text:, redirect: or empty: true.",
+			"the route does nothing")
 	}
 	if r.answer.status == nil && !r.answer.hasBody() {
-		return at.fault("Add body:, or status: 204 where the answer is empty.", "it is not said what %s %s answers", r.method, r.path)
+		return at.fault("Add body:, or status: 204 where the answer is empty.", "it is not said what %s %s answers",
+			r.method, r.path)
 	}
 	for _, a := range r.answers() {
 		if err := a.check(d); err != nil {

@@ -47,7 +47,10 @@ func (f *fake) run(t *testing.T, text string) (results []result) {
 	d := mustParse(t, text)
 	for _, e := range d.Examples() {
 		results = append(results, result{e, d.Run(context.Background(), e, func(map[string]string) (*Server, error) {
-			return &Server{URL: server.URL, Wait: func(d time.Duration) { f.waited += d }, Stop: func() { f.stopped++ }}, nil
+			return &Server{
+				URL: server.URL, Wait: func(d time.Duration) { f.waited += d },
+				Stop: func() { f.stopped++ },
+			}, nil
 		})})
 	}
 	return results
@@ -56,7 +59,8 @@ func (f *fake) run(t *testing.T, text string) (results []result) {
 // example is the shelf with one example of GET /me.
 func example(answer string) string {
 	answer = strings.ReplaceAll(strings.TrimSpace(answer), "\n", "\n          ")
-	return strings.Replace(shelf, "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    examples:\n      - title: shows me\n        answer:\n          "+answer+"\n", 1)
+	return strings.Replace(shelf, "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    examples:\n      - "+
+		"title: shows me\n        answer:\n          "+answer+"\n", 1)
 }
 
 // An example holds for the answer that it shows, and for no other; what differs is named.
@@ -65,7 +69,8 @@ func TestRun_Honest(t *testing.T) {
 	const want = `
 status: 200
 headers: {X-A: a}
-json: {id: user_1, n: 1, f: 1.5, yes: true, none: null, at: "2022-03-04T17:20:33Z", list: [{id: 1}, {id: 2}], deep: {a: {b: c}}}
+json: {id: user_1, n: 1, f: 1.5, yes: true, none: null, at: "2022-03-04T17:20:33Z", list: [{id: 1}, {id: 2}], deep: ` +
+		`{a: {b: c}}}
 varies: [id, at, "list[].id", header X-Request-Id]
 `
 	const good = `{"id":"user_77","n":1,"f":1.5,"yes":true,"none":null,"at":"2026-11-22T01:02:03Z","list":[{"id":8},{"id":9}],"deep":{"a":{"b":"c"}}}`
@@ -92,7 +97,10 @@ varies: [id, at, "list[].id", header X-Request-Id]
 		{"a member is missing", `"n":1,`, ``, 200, headers, "n is missing"},
 		{"a member that may be null is missing", `"none":null,`, ``, 200, headers, "none is missing"},
 		{"a member that varies is missing", `"id":"user_77",`, ``, 200, headers, "id is missing"},
-		{"a member too many", `"n":1`, `"n":1,"password_digest":"x"`, 200, headers, "password_digest is not in the example"},
+		{
+			"a member too many", `"n":1`, `"n":1,"password_digest":"x"`, 200, headers,
+			"password_digest is not in the example",
+		},
 		{"a member too many, deep", `"b":"c"`, `"b":"c","x":1`, 200, headers, "deep.a.x is not in the example"},
 		{"an object for a text", `"c"`, `{}`, 200, headers, "deep.a.b"},
 		{"a text for an object", `{"b":"c"}`, `"c"`, 200, headers, "deep.a: it is a text, want an object"},
@@ -102,11 +110,20 @@ varies: [id, at, "list[].id", header X-Request-Id]
 		{"an object for a list", `[{"id":8},{"id":9}]`, `{"0":1}`, 200, headers, "list: it is not a list of 2"},
 		{"what varies is of another type", `"user_77"`, `77`, 200, headers, "id: it is a number, want a text"},
 		{"what varies is null", `"user_77"`, `null`, 200, headers, "id: it is null, want a text"},
-		{"what varies in a list is of another type", `{"id":9}`, `{"id":"9"}`, 200, headers, "list[1].id: it is a text, want a number"},
+		{
+			"what varies in a list is of another type", `{"id":9}`, `{"id":"9"}`, 200, headers,
+			"list[1].id: it is a text, want a number",
+		},
 		{"a timestamp with milliseconds", `03Z`, `03.123Z`, 200, headers, "at: it is a timestamp"},
 		{"a timestamp with an offset", `03Z`, `03+00:00`, 200, headers, "at: it is a timestamp"},
-		{"a timestamp in words", `2026-11-22T01:02:03Z`, `22 November`, 200, headers, "at: it is a text, want a timestamp"},
-		{"a timestamp as a number", `"2026-11-22T01:02:03Z"`, `1700000000`, 200, headers, "at: it is a number, want a timestamp"},
+		{
+			"a timestamp in words", `2026-11-22T01:02:03Z`, `22 November`, 200, headers,
+			"at: it is a text, want a timestamp",
+		},
+		{
+			"a timestamp as a number", `"2026-11-22T01:02:03Z"`, `1700000000`, 200, headers,
+			"at: it is a number, want a timestamp",
+		},
 		{"a timestamp with a space", `22T01`, `22 01`, 200, headers, "at: it is a text, want a timestamp"},
 		{"no JSON", `}}}`, `}}`, 200, headers, "the answer is not JSON"},
 		{"two values", `}}}`, `}}} {}`, 200, headers, "the answer is not JSON"},
@@ -120,7 +137,8 @@ varies: [id, at, "list[].id", header X-Request-Id]
 				t.Fatalf("%q is not in the answer", c.old)
 			}
 			results := f.run(t, example(want))
-			if len(results) != 1 || results[0].Call != "GET /me" || results[0].Title != "shows me" || results[0].Line() == 0 || f.stopped != 1 {
+			if len(results) != 1 || results[0].Call != "GET /me" || results[0].Title != "shows me" ||
+				results[0].Line() == 0 || f.stopped != 1 {
 				t.Fatalf("%+v, stopped %d times", results, f.stopped)
 			}
 			err := results[0].Err
@@ -168,8 +186,10 @@ func TestRun_Texts(t *testing.T) {
 // An example of a route with two methods is one for each of them.
 func TestRun_EachMethod(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(shelf, "  - route: POST /loans/{number}/end\n", "  - route: PUT, PATCH /loans/{number}/end\n", 1)
-	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - title: ends\n        params: {number: 7}\n        answer: {status: 204}\n", 1)
+	text := strings.Replace(shelf, "  - route: POST /loans/{number}/end\n",
+		"  - route: PUT, PATCH /loans/{number}/end\n", 1)
+	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - title: ends\n        "+
+		"params: {number: 7}\n        answer: {status: 204}\n", 1)
 	f := &fake{status: 204}
 	results := f.run(t, text)
 	if len(results) != 2 || strings.Join(f.asked, ", ") != "PUT /shelf/loans/7/end, PATCH /shelf/loans/7/end" {
@@ -204,11 +224,13 @@ func TestRun_Fixtures(t *testing.T) {
 		t.Errorf("%+v\nwaited %v, asked %v", results, f.waited, f.asked)
 	}
 	f = &fake{status: 401, body: `{"id":"7"}`}
-	if results = f.run(t, text); results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "the fixture one: status 401") {
+	if results = f.run(t, text); results[0].Err == nil ||
+		!strings.Contains(results[0].Err.Error(), "the fixture one: status 401") {
 		t.Errorf("a fixture that fails: %+v", results)
 	}
 	f = &fake{status: 200, body: `{"id":"7"}`}
-	if results = f.run(t, text); results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "keep: token finds nothing") {
+	if results = f.run(t, text); results[0].Err == nil ||
+		!strings.Contains(results[0].Err.Error(), "keep: token finds nothing") {
 		t.Errorf("a fixture without what is to be kept: %+v", results)
 	}
 }
@@ -217,7 +239,8 @@ func TestRun_Fixtures(t *testing.T) {
 func TestRun_KeepOfNothing(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "fixtures:\n  time: {wait: 2h, keep: {id: =.id}}", 1)
-	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - {title: ends, given: [time], params: {number: 7}, answer: {status: 204}}\n", 1)
+	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - {title: ends, given: "+
+		"[time], params: {number: 7}, answer: {status: 204}}\n", 1)
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("a panic: %v", p)

@@ -91,7 +91,10 @@ func (d *Dialect) sample(e *Example) *Sample {
 	s.add(&e.Step)
 	out := &Sample{Title: e.Title, Settings: maps.Clone(e.Settings), Steps: s.steps}
 	out.Steps[len(out.Steps)-1].Name = ""
-	out.Answer = SampleAnswer{Status: e.Want.Status, JSON: e.Want.HasJSON, Varies: slices.Clone(e.Want.Varies), Headers: s.headers(e.Want.Headers)}
+	out.Answer = SampleAnswer{
+		Status: e.Want.Status, JSON: e.Want.HasJSON, Varies: slices.Clone(e.Want.Varies),
+		Headers: s.headers(e.Want.Headers),
+	}
 	switch {
 	case e.Want.HasJSON:
 		text, _ := encode(e.Want.JSON) // it was read from YAML, all of which JSON has
@@ -123,7 +126,10 @@ func (s *sampler) addSetup(step *Step) {
 }
 
 func (s *sampler) add(step *Step) {
-	out := Request{Name: step.Name, Wait: step.Wait, Promote: step.Promote, Mail: step.Mail, Headers: s.headers(step.Headers), Query: s.headers(step.Query)}
+	out := Request{
+		Name: step.Name, Wait: step.Wait, Promote: step.Promote, Mail: step.Mail,
+		Headers: s.headers(step.Headers), Query: s.headers(step.Query),
+	}
 	switch {
 	case step.GraphQL != "":
 		out.Method, out.Path = http.MethodPost, Text{{Literal: "/graphql"}}

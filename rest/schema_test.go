@@ -17,8 +17,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// schemaPlace is one kind of mapping in a file: how the schema finds it, how the page names it, and the rest of a file around
-// it, with % where a member of it goes.
+// schemaPlace is one kind of mapping in a file: how the schema finds it, how the page names it, and the rest of a file
+// around it, with % where a member of it goes.
 type schemaPlace struct {
 	pointer string // below #, to an object with properties
 	heading string // in docs/dialects.md
@@ -38,25 +38,35 @@ const (
 var schemaPlaces = []schemaPlace{
 	{"", "A dialect", "", "", "%\n" + fileHead + fileRows + fileTail},
 	{"/properties/tokens", "`tokens`", "", "", fileHead + "tokens: {%}\n" + fileRows + fileTail},
-	{"/properties/tokens/properties/access", "`tokens`", "", "access.", fileHead + "tokens: {access: {%}}\n" + fileRows + fileTail},
-	{"/properties/tokens/properties/refresh", "`tokens`", "", "refresh.", fileHead + "tokens: {refresh: {%}}\n" + fileRows + fileTail},
-	{"/properties/tokens/properties/session", "`tokens`", "", "session.", fileHead + "tokens: {session: {%}}\n" + fileRows + fileTail},
+	{"/properties/tokens/properties/access", "`tokens`", "", "access.", fileHead + "tokens: {access: {%}}\n" +
+		fileRows + fileTail},
+	{"/properties/tokens/properties/refresh", "`tokens`", "", "refresh.", fileHead + "tokens: {refresh: {%}}\n" +
+		fileRows + fileTail},
+	{"/properties/tokens/properties/session", "`tokens`", "", "session.", fileHead + "tokens: {session: {%}}\n" +
+		fileRows + fileTail},
 	{"/properties/password", "`password`", "", "", fileHead + "password: {%}\n" + fileRows + fileTail},
 	{"/properties/links", "`links`", "", "", fileHead + "links: {%}\n" + fileRows + fileTail},
 	{"/$defs/link", "A link", "", "", fileHead + "links: {signIn: {%}}\n" + fileRows + fileTail},
-	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows + fileTail},
+	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows +
+		fileTail},
 	{"/properties/renew", "`renew`", "", "", fileHead + "renew: {%}\n" + fileRows + fileTail},
-	{"/properties/fixtures/additionalProperties", "A fixture", "", "", fileHead + "fixtures: {f: {%}}\n" + fileRows + fileTail},
-	{"/properties/fixtures/additionalProperties/properties/mail", "The mail of a fixture", "", "", fileHead + "fixtures: {f: {mail: {%}}}\n" + fileRows + fileTail},
+	{"/properties/fixtures/additionalProperties", "A fixture", "", "", fileHead + "fixtures: {f: {%}}\n" + fileRows +
+		fileTail},
+	{"/properties/fixtures/additionalProperties/properties/mail", "The mail of a fixture", "", "", fileHead +
+		"fixtures: {f: {mail: {%}}}\n" + fileRows + fileTail},
 	{"/$defs/errors", "Codes", "", "", fileHead + "errors: {body: {}, %}\n" + fileTail},
 	{"/$defs/row", "`errors`", anAnswer, "", fileHead + "errors: {body: {}, CONFLICT: {%}}\n" + fileTail},
 	{"/$defs/route", "A route", anAnswer, "", fileHead + fileRows + "routes: [{route: GET /x, %}]\n"},
 	{"/$defs/check", "A check", anAnswer, "", fileHead + fileRows + fileRoute + ", checks: [{when: '1', %}]}\n"},
-	{"/$defs/check/properties/all/items", "A part of `all`", "", "", fileHead + fileRows + fileRoute + ", checks: [{all: [{%}], body: {}}]}\n"},
+	{"/$defs/check/properties/all/items", "A part of `all`", "", "", fileHead + fileRows + fileRoute +
+		", checks: [{all: [{%}], body: {}}]}\n"},
 	{"/$defs/outcome", "An outcome", anAnswer, "", fileHead + fileRows + fileRoute + ", outcomes: [{when: '1', %}]}\n"},
-	{"/$defs/variant", "A variant", anAnswer, "", fileHead + fileRows + fileRoute + ", variants: [{when: '1', body: {}, %}]}\n"},
-	{"/$defs/example", "An example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {}, %}]}\n"},
-	{"/$defs/example/properties/answer", "The answer of an example", "", "", fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {%}}]}\n"},
+	{"/$defs/variant", "A variant", anAnswer, "", fileHead + fileRows + fileRoute +
+		", variants: [{when: '1', body: {}, %}]}\n"},
+	{"/$defs/example", "An example", "", "", fileHead + fileRows + fileRoute +
+		", examples: [{title: t, answer: {}, %}]}\n"},
+	{"/$defs/example/properties/answer", "The answer of an example", "", "", fileHead + fileRows + fileRoute +
+		", examples: [{title: t, answer: {%}}]}\n"},
 }
 
 func schemaText(t *testing.T) []byte {
@@ -251,7 +261,8 @@ var words = []struct{ pointer, file string }{
 	{"/properties/cookies/additionalProperties/properties/sameSite", fileHead + "cookies: {c: {sameSite: zzz}}\n"},
 	{"/properties/emailChange", fileHead + "emailChange: zzz\n"},
 	{"/properties/sensitiveChanges", fileHead + "sensitiveChanges: zzz\n"},
-	{"/properties/fixtures/additionalProperties/properties/mail/properties/kind", fileHead + "fixtures: {f: {mail: {kind: zzz}}}\n"},
+	{"/properties/fixtures/additionalProperties/properties/mail/properties/kind", fileHead +
+		"fixtures: {f: {mail: {kind: zzz}}}\n"},
 	{"/properties/contentType", fileHead + "contentType: zzz\n"},
 	{"/$defs/route/properties/accepts/items", "routes: [{route: GET /x, accepts: [zzz]}]\n"},
 	{"/$defs/route/properties/params/additionalProperties", "routes: [{route: 'GET /{a}', params: {a: zzz}}]\n"},
@@ -324,88 +335,106 @@ func TestSchema_PageOfCodes(t *testing.T) {
 
 // wrongFiles are refused by the loader and by the schema.
 var wrongFiles = map[string]string{
-	"nothing in it":                   "{}",
-	"a list":                          "[]",
-	"no name":                         "title: Some\nmounts: [/some]\n" + fileRows + fileTail,
-	"a name in capitals":              "dialect: Some\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
-	"a name of one letter":            "dialect: s\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
-	"the name of GraphQL":             "dialect: graphql\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
-	"no title":                        "dialect: some-api\nmounts: [/some]\n" + fileRows + fileTail,
-	"a number for a title":            "dialect: some-api\ntitle: 7\nmounts: [/some]\n" + fileRows + fileTail,
-	"no mounts":                       "dialect: some-api\ntitle: Some\n" + fileRows + fileTail,
-	"an empty list of mounts":         "dialect: some-api\ntitle: Some\nmounts: []\n" + fileRows + fileTail,
-	"one mount without a list":        "dialect: some-api\ntitle: Some\nmounts: /some\n" + fileRows + fileTail,
-	"a mount without a slash":         "dialect: some-api\ntitle: Some\nmounts: [some]\n" + fileRows + fileTail,
-	"a mount with a slash behind":     "dialect: some-api\ntitle: Some\nmounts: [/some/]\n" + fileRows + fileTail,
-	"a mount with a parameter":        "dialect: some-api\ntitle: Some\nmounts: ['/{a}']\n" + fileRows + fileTail,
-	"no errors":                       fileHead + fileTail,
-	"no routes":                       fileHead + fileRows,
-	"routes that are no list":         fileHead + fileRows + "routes: {route: GET /x}\n",
-	"an unknown credential":           fileHead + "credentials: [basic]\n" + fileRows + fileTail,
-	"a header without a name":         fileHead + "credentials: [header]\n" + fileRows + fileTail,
-	"tokens that live for a word":     fileHead + "tokens: {access: {ttl: soon}}\n" + fileRows + fileTail,
-	"tokens that live for a number":   fileHead + "tokens: {access: {ttl: 60}}\n" + fileRows + fileTail,
-	"an unknown algorithm":            fileHead + "tokens: {access: {alg: none}}\n" + fileRows + fileTail,
-	"the subject as a further claim":  fileHead + "tokens: {access: {claims: {sub: x}}}\n" + fileRows + fileTail,
-	"passwords of no length":          fileHead + "password: {minLength: 0}\n" + fileRows + fileTail,
-	"passwords too long":              fileHead + "password: {minLength: 65}\n" + fileRows + fileTail,
-	"a length as a text":              fileHead + "password: {minLength: '8'}\n" + fileRows + fileTail,
-	"a link without the token":        fileHead + "links: {signIn: '{publicUrl}/in'}\n" + fileRows + fileTail,
-	"a link to elsewhere":             fileHead + "links: {signIn: 'https://a.example/{token}'}\n" + fileRows + fileTail,
+	"nothing in it":                  "{}",
+	"a list":                         "[]",
+	"no name":                        "title: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"a name in capitals":             "dialect: Some\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"a name of one letter":           "dialect: s\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"the name of GraphQL":            "dialect: graphql\ntitle: Some\nmounts: [/some]\n" + fileRows + fileTail,
+	"no title":                       "dialect: some-api\nmounts: [/some]\n" + fileRows + fileTail,
+	"a number for a title":           "dialect: some-api\ntitle: 7\nmounts: [/some]\n" + fileRows + fileTail,
+	"no mounts":                      "dialect: some-api\ntitle: Some\n" + fileRows + fileTail,
+	"an empty list of mounts":        "dialect: some-api\ntitle: Some\nmounts: []\n" + fileRows + fileTail,
+	"one mount without a list":       "dialect: some-api\ntitle: Some\nmounts: /some\n" + fileRows + fileTail,
+	"a mount without a slash":        "dialect: some-api\ntitle: Some\nmounts: [some]\n" + fileRows + fileTail,
+	"a mount with a slash behind":    "dialect: some-api\ntitle: Some\nmounts: [/some/]\n" + fileRows + fileTail,
+	"a mount with a parameter":       "dialect: some-api\ntitle: Some\nmounts: ['/{a}']\n" + fileRows + fileTail,
+	"no errors":                      fileHead + fileTail,
+	"no routes":                      fileHead + fileRows,
+	"routes that are no list":        fileHead + fileRows + "routes: {route: GET /x}\n",
+	"an unknown credential":          fileHead + "credentials: [basic]\n" + fileRows + fileTail,
+	"a header without a name":        fileHead + "credentials: [header]\n" + fileRows + fileTail,
+	"tokens that live for a word":    fileHead + "tokens: {access: {ttl: soon}}\n" + fileRows + fileTail,
+	"tokens that live for a number":  fileHead + "tokens: {access: {ttl: 60}}\n" + fileRows + fileTail,
+	"an unknown algorithm":           fileHead + "tokens: {access: {alg: none}}\n" + fileRows + fileTail,
+	"the subject as a further claim": fileHead + "tokens: {access: {claims: {sub: x}}}\n" + fileRows + fileTail,
+	"passwords of no length":         fileHead + "password: {minLength: 0}\n" + fileRows + fileTail,
+	"passwords too long":             fileHead + "password: {minLength: 65}\n" + fileRows + fileTail,
+	"a length as a text":             fileHead + "password: {minLength: '8'}\n" + fileRows + fileTail,
+	"a link without the token":       fileHead + "links: {signIn: '{publicUrl}/in'}\n" + fileRows + fileTail,
+	"a link to elsewhere": fileHead + "links: {signIn: 'https://a.example/{token}'}\n" + fileRows +
+		fileTail,
 	"an unknown link":                 fileHead + "links: {welcome: '{publicUrl}/{token}'}\n" + fileRows + fileTail,
 	"a link with a part of a segment": fileHead + "links: {signIn: '{publicUrl}/in-{token}'}\n" + fileRows + fileTail,
 	"a link with a fragment":          fileHead + "links: {signIn: '{publicUrl}/in#{token}'}\n" + fileRows + fileTail,
-	"a link with two tokens":          fileHead + "links: {signIn: '{publicUrl}/{token}?t={token}'}\n" + fileRows + fileTail,
-	"a link with another gap":         fileHead + "links: {signIn: '{publicUrl}/{token}/{name}'}\n" + fileRows + fileTail,
-	"a link with the address in it":   fileHead + "links: {signIn: '{publicUrl}/{token}/{email}'}\n" + fileRows + fileTail,
-	"a link with a half parameter":    fileHead + "links: {signIn: '{publicUrl}/in?t=x{token}'}\n" + fileRows + fileTail,
-	"a link to the root":              fileHead + "links: {signIn: '{publicUrl}/?t={token}'}\n" + fileRows + fileTail,
-	"a link without an address":       fileHead + "links: {signIn: {ttl: 1h}}\n" + fileRows + fileTail,
-	"a link that lives for a word":    fileHead + "links: {signIn: {url: '{publicUrl}/{token}', ttl: long}}\n" + fileRows + fileTail,
-	"a sign-in after a word":          fileHead + "signInAfterReset: 'yes'\n" + fileRows + fileTail,
-	"a mail to nobody":                fileHead + "fixtures: {f: {mail: {kind: signIn}}}\n" + fileRows + fileTail,
-	"a mail of no kind":               fileHead + "fixtures: {f: {mail: {to: a@example.com}}}\n" + fileRows + fileTail,
-	"a mail beside a call":            fileHead + "fixtures: {f: {call: GET /x, mail: {kind: signIn, to: a@example.com}}}\n" + fileRows + fileTail,
-	"a variant without a condition":   fileHead + fileRows + fileRoute + ", variants: [{body: {}}]}\n",
-	"a date in another order":         fileHead + "sunset: 31.01.2027\n" + fileRows + fileTail,
-	"a month that there is not":       fileHead + "deprecated: 2027-13-01\n" + fileRows + fileTail,
-	"a date of long ago":              fileHead + "deprecated: 1969-12-31\n" + fileRows + fileTail,
-	"a successor in words":            fileHead + "successor: the new one\n" + fileRows + fileTail,
-	"a successor of another scheme":   fileHead + "successor: 'ftp://a.example/v2'\n" + fileRows + fileTail,
-	"a successor without a scheme":    fileHead + "successor: //a.example/v2\n" + fileRows + fileTail,
-	"a successor with a parameter":    fileHead + fileRows + fileRoute + ", successor: '/v2/{id}'}\n",
-	"a cookie without a mapping":      fileHead + "cookies: {c: x}\n" + fileRows + fileTail,
-	"a cookie of no name":             fileHead + "cookies: {c: {names: []}}\n" + fileRows + fileTail,
-	"a cookie of an impossible name":  fileHead + "cookies: {c: {names: ['a b']}}\n" + fileRows + fileTail,
-	"httpOnly as a text":              fileHead + "cookies: {c: {httpOnly: 'no'}}\n" + fileRows + fileTail,
-	"an unknown code":                 fileHead + "errors: {body: {}, TEAPOT: {status: 418}}\n" + fileTail,
-	"a row that is a number":          fileHead + "errors: {body: {}, CONFLICT: 409}\n" + fileTail,
-	"a status that is a text":         fileHead + fileRows + "routes: [{route: GET /x, status: ok, body: {}}]\n",
-	"a status below 200":              fileHead + fileRows + "routes: [{route: GET /x, status: 101, body: {}}]\n",
-	"a status above 599":              fileHead + fileRows + "routes: [{route: GET /x, status: 600, body: {}}]\n",
-	"two bodies":                      fileHead + fileRows + "routes: [{route: GET /x, body: {}, text: x}]\n",
-	"a header of the server":          fileHead + fileRows + "routes: [{route: GET /x, body: {}, headers: {content-length: 1}}]\n",
-	"a header of the sunset":          fileHead + fileRows + "routes: [{route: GET /x, body: {}, headers: {Sunset: soon}}]\n",
-	"a route without a route":         fileHead + fileRows + "routes: [{body: {}}]\n",
-	"a route without a method":        fileHead + fileRows + "routes: [{route: /x, body: {}}]\n",
-	"a route of an unknown method":    fileHead + fileRows + "routes: [{route: FETCH /x, body: {}}]\n",
-	"a route without a slash":         fileHead + fileRows + "routes: [{route: GET x, body: {}}]\n",
-	"a field of an unknown type":      fileHead + fileRows + "routes: [{route: GET /x, fields: {a: date}, body: {}}]\n",
-	"a field of an impossible name":   fileHead + fileRows + "routes: [{route: GET /x, fields: {a b: string}, body: {}}]\n",
-	"a check without a condition":     fileHead + fileRows + fileRoute + ", checks: [{error: CONFLICT}]}\n",
-	"a check with two conditions":     fileHead + fileRows + fileRoute + ", checks: [{when: '1', all: [{when: '1', add: 1}], error: CONFLICT}]}\n",
-	"a check without an answer":       fileHead + fileRows + fileRoute + ", checks: [{when: '1'}]}\n",
-	"a check with two answers":        fileHead + fileRows + fileRoute + ", checks: [{when: '1', error: CONFLICT, body: {}}]}\n",
-	"a part that adds nothing":        fileHead + fileRows + fileRoute + ", checks: [{all: [{when: '1'}], body: {}}]}\n",
-	"an outcome without a condition":  fileHead + fileRows + fileRoute + ", outcomes: [{error: CONFLICT}]}\n",
-	"an outcome without an answer":    fileHead + fileRows + fileRoute + ", outcomes: [{when: '1'}]}\n",
-	"a condition that is no text":     fileHead + fileRows + fileRoute + ", outcomes: [{when: true, error: CONFLICT}]}\n",
-	"an example without a title":      fileHead + fileRows + fileRoute + ", examples: [{answer: {}}]}\n",
-	"an example without an answer":    fileHead + fileRows + fileRoute + ", examples: [{title: t}]}\n",
-	"an answer that is two things":    fileHead + fileRows + fileRoute + ", examples: [{title: t, answer: {json: {}, text: x}}]}\n",
-	"a form of objects":               fileHead + fileRows + fileRoute + ", examples: [{title: t, form: {a: {}}, answer: {}}]}\n",
-	"a header of nothing":             fileHead + fileRows + fileRoute + ", examples: [{title: t, headers: {a: null}, answer: {}}]}\n",
-	"a fixture that does two things":  fileHead + "fixtures: {f: {call: GET /x, graphql: '{ me { id } }'}}\n" + fileRows + fileTail,
+	"a link with two tokens": fileHead + "links: {signIn: '{publicUrl}/{token}?t={token}'}\n" + fileRows +
+		fileTail,
+	"a link with another gap": fileHead + "links: {signIn: '{publicUrl}/{token}/{name}'}\n" + fileRows +
+		fileTail,
+	"a link with the address in it": fileHead + "links: {signIn: '{publicUrl}/{token}/{email}'}\n" + fileRows +
+		fileTail,
+	"a link with a half parameter": fileHead + "links: {signIn: '{publicUrl}/in?t=x{token}'}\n" + fileRows +
+		fileTail,
+	"a link to the root":        fileHead + "links: {signIn: '{publicUrl}/?t={token}'}\n" + fileRows + fileTail,
+	"a link without an address": fileHead + "links: {signIn: {ttl: 1h}}\n" + fileRows + fileTail,
+	"a link that lives for a word": fileHead + "links: {signIn: {url: '{publicUrl}/{token}', ttl: long}}\n" +
+		fileRows + fileTail,
+	"a sign-in after a word": fileHead + "signInAfterReset: 'yes'\n" + fileRows + fileTail,
+	"a mail to nobody":       fileHead + "fixtures: {f: {mail: {kind: signIn}}}\n" + fileRows + fileTail,
+	"a mail of no kind":      fileHead + "fixtures: {f: {mail: {to: a@example.com}}}\n" + fileRows + fileTail,
+	"a mail beside a call": fileHead + "fixtures: {f: {call: GET /x, mail: {kind: signIn, to: " +
+		"a@example.com}}}\n" + fileRows + fileTail,
+	"a variant without a condition":  fileHead + fileRows + fileRoute + ", variants: [{body: {}}]}\n",
+	"a date in another order":        fileHead + "sunset: 31.01.2027\n" + fileRows + fileTail,
+	"a month that there is not":      fileHead + "deprecated: 2027-13-01\n" + fileRows + fileTail,
+	"a date of long ago":             fileHead + "deprecated: 1969-12-31\n" + fileRows + fileTail,
+	"a successor in words":           fileHead + "successor: the new one\n" + fileRows + fileTail,
+	"a successor of another scheme":  fileHead + "successor: 'ftp://a.example/v2'\n" + fileRows + fileTail,
+	"a successor without a scheme":   fileHead + "successor: //a.example/v2\n" + fileRows + fileTail,
+	"a successor with a parameter":   fileHead + fileRows + fileRoute + ", successor: '/v2/{id}'}\n",
+	"a cookie without a mapping":     fileHead + "cookies: {c: x}\n" + fileRows + fileTail,
+	"a cookie of no name":            fileHead + "cookies: {c: {names: []}}\n" + fileRows + fileTail,
+	"a cookie of an impossible name": fileHead + "cookies: {c: {names: ['a b']}}\n" + fileRows + fileTail,
+	"httpOnly as a text":             fileHead + "cookies: {c: {httpOnly: 'no'}}\n" + fileRows + fileTail,
+	"an unknown code":                fileHead + "errors: {body: {}, TEAPOT: {status: 418}}\n" + fileTail,
+	"a row that is a number":         fileHead + "errors: {body: {}, CONFLICT: 409}\n" + fileTail,
+	"a status that is a text":        fileHead + fileRows + "routes: [{route: GET /x, status: ok, body: {}}]\n",
+	"a status below 200":             fileHead + fileRows + "routes: [{route: GET /x, status: 101, body: {}}]\n",
+	"a status above 599":             fileHead + fileRows + "routes: [{route: GET /x, status: 600, body: {}}]\n",
+	"two bodies":                     fileHead + fileRows + "routes: [{route: GET /x, body: {}, text: x}]\n",
+	"a header of the server": fileHead + fileRows + "routes: [{route: GET /x, body: {}, headers: " +
+		"{content-length: 1}}]\n",
+	"a header of the sunset": fileHead + fileRows + "routes: [{route: GET /x, body: {}, headers: {Sunset: " +
+		"soon}}]\n",
+	"a route without a route":      fileHead + fileRows + "routes: [{body: {}}]\n",
+	"a route without a method":     fileHead + fileRows + "routes: [{route: /x, body: {}}]\n",
+	"a route of an unknown method": fileHead + fileRows + "routes: [{route: FETCH /x, body: {}}]\n",
+	"a route without a slash":      fileHead + fileRows + "routes: [{route: GET x, body: {}}]\n",
+	"a field of an unknown type":   fileHead + fileRows + "routes: [{route: GET /x, fields: {a: date}, body: {}}]\n",
+	"a field of an impossible name": fileHead + fileRows + "routes: [{route: GET /x, fields: {a b: string}, body: " +
+		"{}}]\n",
+	"a check without a condition": fileHead + fileRows + fileRoute + ", checks: [{error: CONFLICT}]}\n",
+	"a check with two conditions": fileHead + fileRows + fileRoute + ", checks: [{when: '1', all: [{when: '1', " +
+		"add: 1}], error: CONFLICT}]}\n",
+	"a check without an answer": fileHead + fileRows + fileRoute + ", checks: [{when: '1'}]}\n",
+	"a check with two answers": fileHead + fileRows + fileRoute +
+		", checks: [{when: '1', error: CONFLICT, body: {}}]}\n",
+	"a part that adds nothing": fileHead + fileRows + fileRoute +
+		", checks: [{all: [{when: '1'}], body: {}}]}\n",
+	"an outcome without a condition": fileHead + fileRows + fileRoute + ", outcomes: [{error: CONFLICT}]}\n",
+	"an outcome without an answer":   fileHead + fileRows + fileRoute + ", outcomes: [{when: '1'}]}\n",
+	"a condition that is no text": fileHead + fileRows + fileRoute +
+		", outcomes: [{when: true, error: CONFLICT}]}\n",
+	"an example without a title":   fileHead + fileRows + fileRoute + ", examples: [{answer: {}}]}\n",
+	"an example without an answer": fileHead + fileRows + fileRoute + ", examples: [{title: t}]}\n",
+	"an answer that is two things": fileHead + fileRows + fileRoute +
+		", examples: [{title: t, answer: {json: {}, text: x}}]}\n",
+	"a form of objects": fileHead + fileRows + fileRoute +
+		", examples: [{title: t, form: {a: {}}, answer: {}}]}\n",
+	"a header of nothing": fileHead + fileRows + fileRoute +
+		", examples: [{title: t, headers: {a: null}, answer: {}}]}\n",
+	"a fixture that does two things": fileHead + "fixtures: {f: {call: GET /x, graphql: '{ me { id } }'}}\n" +
+		fileRows + fileTail,
 	"a fixture that waits for a word": fileHead + "fixtures: {f: {wait: long}}\n" + fileRows + fileTail,
 	"=each without =item":             fileHead + fileRows + "routes: [{route: GET /x, body: {=each: .a}}]\n",
 	"an unknown key with =":           fileHead + fileRows + "routes: [{route: GET /x, body: {=all: .a}}]\n",

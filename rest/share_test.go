@@ -64,7 +64,8 @@ func TestEngines_ShareADialect(t *testing.T) {
 			t.Fatalf("status %d, cookies %v: %s", w.Code, set, w.Body)
 		}
 		if set[0].Secure != want.secure || !set[0].Expires.Equal(want.now.Add(time.Hour)) {
-			t.Errorf("secure %v until %s, want %v until an hour after %s", set[0].Secure, set[0].Expires, want.secure, want.now)
+			t.Errorf("secure %v until %s, want %v until an hour after %s", set[0].Secure, set[0].Expires, want.secure,
+				want.now)
 		}
 	}
 	if d.cookies[0].secure || d.cookies[0].now != nil {

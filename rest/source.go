@@ -79,7 +79,10 @@ func (n *node) get(key string) *node {
 // parseYAML reads a file of one document. Anchors and aliases work; merge keys, tags and further documents are refused.
 func parseYAML(file string, text []byte) (*node, error) {
 	if len(text) > maxFile {
-		return nil, &Fault{File: file, Reason: "the file is too large", Mend: "Split it into several dialects of at most 256 KiB."}
+		return nil, &Fault{
+			File: file, Reason: "the file is too large",
+			Mend: "Split it into several dialects of at most 256 KiB.",
+		}
 	}
 	parsed, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
@@ -98,7 +101,10 @@ func parseYAML(file string, text []byte) (*node, error) {
 	}
 	c := &converter{file: file, anchors: map[string]ast.Node{}, within: map[string]bool{}}
 	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
-		return nil, &Fault{File: file, Reason: "a dialect file holds one YAML document", Mend: "Begin it with dialect: and the name."}
+		return nil, &Fault{
+			File: file, Reason: "a dialect file holds one YAML document",
+			Mend: "Begin it with dialect: and the name.",
+		}
 	}
 	return c.node(parsed.Docs[0].Body, 0)
 }
@@ -136,7 +142,8 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 			return nil, out.fault("Write the value out.", "*%s stands within what it stands for", name)
 		}
 		if !ok {
-			return nil, out.fault("Write &"+name+" in front of the value that is meant, above this line.", "there is no anchor &%s", name)
+			return nil, out.fault("Write &"+name+" in front of the value that is meant, above this line.",
+				"there is no anchor &%s", name)
 		}
 		return c.node(anchored, depth+1)
 	case *ast.MappingNode:
@@ -158,7 +165,8 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 	}
 	scalar, ok := scalarOf(in)
 	if !ok {
-		return nil, out.fault("Write it out in plain YAML.", "tags and other special forms of YAML have no meaning here")
+		return nil, out.fault("Write it out in plain YAML.",
+			"tags and other special forms of YAML have no meaning here")
 	}
 	out.scalar, out.begins = scalar, out.line
 	if block, ok := in.(*ast.LiteralNode); ok {

@@ -58,7 +58,8 @@ func (s *Sunset) decodeSuccessor(n *node) error {
 	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(s.Successor, "//"):
 		return nil
 	}
-	return n.fault("Write it like https://api.example.com/v2, or /graphql for a path of this server; percent-encode other characters.",
+	return n.fault("Write it like https://api.example.com/v2, or /graphql for a path of this server; percent-encode "+
+		"other characters.",
 		"%q is no URL that can follow", s.Successor)
 }
 
@@ -88,7 +89,8 @@ func (s Sunset) check(at *node) error {
 		n = at.get("deprecated") // of a route, beside the sunset of the dialect
 	}
 	return n.fault("Let sunset come later; a route that does not say one of the two has that of its dialect.",
-		"the sunset, %s, is before the date from which it is deprecated, %s", s.At.Format(dateForm), s.Deprecated.Format(dateForm))
+		"the sunset, %s, is before the date from which it is deprecated, %s", s.At.Format(dateForm),
+		s.Deprecated.Format(dateForm))
 }
 
 // notice is the headers that say it. RFC 9745 has a date alone for Deprecation: where a file gives none, it is that of

@@ -10,7 +10,8 @@ import (
 func TestSunset_RouteWins(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "deprecated: 2026-12-01\nsunset: 2027-06-30\nsuccessor: /graphql", 1)
-	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    sunset: \"2027-03-31\"\n    successor: https://api.example.com/v2/loans?by=number#end\n", 1)
+	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    sunset: \"2027-03-31\"\n    successor: "+
+		"https://api.example.com/v2/loans?by=number#end\n", 1)
 	d := mustParse(t, text)
 	day := func(s string) time.Time {
 		at, err := time.Parse(time.DateOnly, s)
@@ -24,7 +25,8 @@ func TestSunset_RouteWins(t *testing.T) {
 	if d.Sunset != whole || d.routes[0].sunset != whole || d.routes[1].sunset != own {
 		t.Errorf("%+v\n%+v\n%+v", d.Sunset, d.routes[0].sunset, d.routes[1].sunset)
 	}
-	if own.Past(day("2027-03-31").Add(-time.Second)) || !own.Past(day("2027-03-31")) || (Sunset{}).Past(day("2027-03-31")) {
+	if own.Past(day("2027-03-31").Add(-time.Second)) || !own.Past(day("2027-03-31")) ||
+		(Sunset{}).Past(day("2027-03-31")) {
 		t.Error("the day of the sunset begins at 0:00 UTC")
 	}
 }
@@ -33,12 +35,19 @@ func TestSunset_Notice(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ says, want string }{
 		{"", ""},
-		{"deprecated: 2023-06-30\nsunset: 2024-06-30", "Deprecation: @1688083200|Sunset: Sun, 30 Jun 2024 00:00:00 GMT"},
-		{"sunset: 2024-06-30", "Deprecation: @1719705600|Sunset: Sun, 30 Jun 2024 00:00:00 GMT"}, // by then at the latest
+		{
+			"deprecated: 2023-06-30\nsunset: 2024-06-30",
+			"Deprecation: @1688083200|Sunset: Sun, 30 Jun 2024 00:00:00 GMT",
+		},
+		// by then at the latest
+		{"sunset: 2024-06-30", "Deprecation: @1719705600|Sunset: Sun, 30 Jun 2024 00:00:00 GMT"},
 		{"deprecated: 2023-06-30", "Deprecation: @1688083200"},
 		{"successor: /graphql", `Link: </graphql>; rel="successor-version"`},
 		{"successor: 'http://[::1]:8080/v2'", `Link: <http://[::1]:8080/v2>; rel="successor-version"`},
-		{"deprecated: 2024-06-30\nsunset: 2024-06-30", "Deprecation: @1719705600|Sunset: Sun, 30 Jun 2024 00:00:00 GMT"},
+		{
+			"deprecated: 2024-06-30\nsunset: 2024-06-30",
+			"Deprecation: @1719705600|Sunset: Sun, 30 Jun 2024 00:00:00 GMT",
+		},
 	} {
 		var got []string
 		for _, pair := range mustParse(t, strings.Replace(shelf, "fixtures: {}", c.says, 1)).notice {

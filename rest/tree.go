@@ -81,7 +81,8 @@ func (t *tree) members(n *node) (err error) {
 		item := n.get(itemKey)
 		source, ok := each.text()
 		if !ok || item == nil || len(n.members) != 2 {
-			return n.fault("Write {=each: a jq expression that gives a list, =item: the value for each element}.", "%s needs %s beside it, and nothing else", eachKey, itemKey)
+			return n.fault("Write {=each: a jq expression that gives a list, =item: the value for each element}.",
+				"%s needs %s beside it, and nothing else", eachKey, itemKey)
 		}
 		if t.each, err = compile(each, source); err == nil {
 			t.item, err = compileTree(item)

@@ -37,7 +37,8 @@ func declarations() (declared, error) {
 		if entry.IsDir() && file != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
-		if !strings.HasSuffix(file, "_test.go") && !(strings.HasPrefix(file, "tests/") && strings.HasSuffix(file, ".go")) {
+		if !strings.HasSuffix(file, "_test.go") && !(strings.HasPrefix(file, "tests/") &&
+			strings.HasSuffix(file, ".go")) {
 			return nil
 		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -128,7 +129,8 @@ func (all declared) reach() map[name]bool {
 func (all declared) tests(pattern *regexp.Regexp, and map[name]bool) []name {
 	var found []name
 	for who := range all {
-		if strings.HasPrefix(who.ident, "Test") && who.ident != "TestMain" && pattern.MatchString(who.ident) && (and == nil || and[who]) {
+		if strings.HasPrefix(who.ident, "Test") && who.ident != "TestMain" && pattern.MatchString(who.ident) &&
+			(and == nil || and[who]) {
 			found = append(found, who)
 		}
 	}

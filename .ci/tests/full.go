@@ -25,8 +25,8 @@ type row struct {
 	took                 float64
 }
 
-// full runs the tests that have a full size at it, one after the other: some measure, and need the machine. It is ok when all
-// passed.
+// full runs the tests that have a full size at it, one after the other: some measure, and need the machine. It is ok
+// when all passed.
 func full(pattern *regexp.Regexp, out io.Writer) (ok bool, err error) {
 	all, err := declarations()
 	if err != nil {
@@ -64,14 +64,16 @@ func full(pattern *regexp.Regexp, out io.Writer) (ok bool, err error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "EXPERIMENT\tDATABASE\tRESULT\tTIME")
 	for _, r := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.what, r.database, r.came, (time.Duration(r.took*1000) * time.Millisecond).Round(100*time.Millisecond))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.what, r.database, r.came,
+			(time.Duration(r.took*1000) * time.Millisecond).Round(100*time.Millisecond))
 	}
 	return ok, table.Flush()
 }
 
 // experiment runs one test in a process of its own, and prints what it says unless it passes without a word.
 func experiment(work string, t name, limit time.Duration, out io.Writer) ([]row, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Minute) // with the build; the test watches its own time
+	// with the build; the test watches its own time
+	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Minute)
 	defer cancel()
 	binary := filepath.Join(work, strings.ReplaceAll(t.dir, "/", "_")+".test")
 	if _, err := os.Stat(binary); err != nil {

@@ -1,7 +1,7 @@
 // Command tests is what the scripts beside it need to know about tests.
 //
 //	go test -json ./... | tests report     what failed and which rule broke, in the first lines, then the details
-//	tests full [pattern]                   the experiments at their full size, one after the other, and a table of them
+//	tests full [pattern]                   the experiments at their full size, in turn, and a table of them
 //	tests list [pattern]                   their names
 //	tests where pattern                    the packages with tests whose names match
 package main

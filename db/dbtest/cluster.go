@@ -26,9 +26,9 @@ import (
 // cluster is the Postgres server that all test programs of a user share while there are any.
 //
 // A folder with two files is where programs meet. Each program holds a shared lock on the file users for as long as it
-// lives. The file cluster names the folder of the server; who finds, makes or ends the server holds the exclusive lock on
-// it. The kernel frees a lock with its process, so a program that is killed leaves nothing that blocks. The server is the
-// child of a keeper (keeper.go), which ends it once users has no lock any more.
+// lives. The file cluster names the folder of the server; who finds, makes or ends the server holds the exclusive lock
+// on it. The kernel frees a lock with its process, so a program that is killed leaves nothing that blocks. The server
+// is the child of a keeper (keeper.go), which ends it once users has no lock any more.
 type cluster struct {
 	dir    string
 	users  *os.File // open, and with that locked, until the program ends
@@ -142,7 +142,8 @@ func enter(bin string) (c *cluster, err error) {
 	return c, c.wait()
 }
 
-// listens tells whether a server has the socket. Anything but a clear no is a yes: one under load is not one that is gone.
+// listens tells whether a server has the socket. Anything but a clear no is a yes: one under load is not one that is
+// gone.
 func (c *cluster) listens() bool {
 	if c.dir == "" {
 		return false
@@ -154,7 +155,8 @@ func (c *cluster) listens() bool {
 	return !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist)
 }
 
-// start makes a folder and a keeper for a server. The name is written down first: what a killed program leaves can be found.
+// start makes a folder and a keeper for a server. The name is written down first: what a killed program leaves can be
+// found.
 func (c *cluster) start(r register) error {
 	c.dir = filepath.Join(room(), prefix+rand.Text()[:12])
 	if err := r.write(c.dir); err != nil {

@@ -169,7 +169,8 @@ func TestCluster_SharedUntilTheLastEnds(t *testing.T) {
 		t.Errorf("the keepers are %d, %d and %d", a.keeper, b.keeper, c.keeper)
 	}
 	var users int
-	if err := watch(t, a.dir, a.database).QueryRow(t.Context(), "SELECT count(*) FROM users").Scan(&users); err != nil || users != 0 {
+	if err := watch(t, a.dir, a.database).QueryRow(t.Context(),
+		"SELECT count(*) FROM users").Scan(&users); err != nil || users != 0 {
 		t.Errorf("the database is not migrated: %d, %v", users, err)
 	}
 	for _, p := range []*program{a, b} { // one of them may be the one that started the server
@@ -197,7 +198,8 @@ func TestCluster_KilledProgramsLeaveNothing(t *testing.T) {
 	ends(t, tmp, conn, all[1].dir)
 }
 
-// A keeper that is killed takes its server with it; the next program sweeps up, beside one that still thinks it has a server.
+// A keeper that is killed takes its server with it; the next program sweeps up, beside one that still thinks it has a
+// server.
 func TestCluster_KilledKeeper(t *testing.T) {
 	t.Parallel()
 	tmp := t.TempDir()

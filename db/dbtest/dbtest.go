@@ -1,10 +1,10 @@
 // Package dbtest gives every test a database of its own, on SQLite and on Postgres.
 //
-// Postgres is a throw-away cluster: made at the first need, listening on a Unix socket in a temporary folder, shared by all
-// test programs that run at the same time, and gone after the last one. A template database is migrated once and cloned for
-// each test; its name holds a checksum of the migrations.
-// TEST_DATABASE_URL names a server to use instead. Where there is no Postgres at all the Postgres half of a test is
-// skipped with a message that says how to get it; with CI=true it fails.
+// Postgres is a throw-away cluster: made at the first need, listening on a Unix socket in a temporary folder, shared by
+// all test programs that run at the same time, and gone after the last one. A template database is migrated once and
+// cloned for each test; its name holds a checksum of the migrations. TEST_DATABASE_URL names a server to use instead.
+// Where there is no Postgres at all the Postgres half of a test is skipped with a message that says how to get it; with
+// CI=true it fails.
 package dbtest
 
 import (

@@ -19,8 +19,8 @@ const keeperOf = "DRAGOMAN_TEST_KEEPER_OF"
 // grace is how long a server stays without a user: `go test` builds and starts its programs one after the other.
 const grace = 2 * time.Second
 
-// keeper makes the server in a folder and ends it, and the folder, when nobody uses it any more. A test program starts it,
-// and it outlives that: it is in a session of its own.
+// keeper makes the server in a folder and ends it, and the folder, when nobody uses it any more. A test program starts
+// it, and it outlives that: it is in a session of its own.
 type keeper struct {
 	place, dir string
 	idle       time.Time // since when there has been no user, zero while there is one
@@ -66,8 +66,8 @@ func keep(dir string) error {
 	}
 }
 
-// over tells whether the server is to end now. If so nobody can become a user until release, which forgets the server; else
-// release is nil.
+// over tells whether the server is to end now. If so nobody can become a user until release, which forgets the server;
+// else release is nil.
 func (k *keeper) over(now time.Time) (release func() error, err error) {
 	f, err := locked(k.place, "cluster", syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {

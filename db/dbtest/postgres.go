@@ -47,8 +47,8 @@ func aloud(message string) {
 	_ = tty.Close()
 }
 
-// Run runs the tests of a program, which may then ask for Postgres: func TestMain(m *testing.M) { os.Exit(dbtest.Run(m)) }.
-// A program that another one started as the keeper of the server is that instead.
+// Run runs the tests of a program, which may then ask for Postgres: func TestMain(m *testing.M) {
+// os.Exit(dbtest.Run(m)) }. A program that another one started as the keeper of the server is that instead.
 func Run(m *testing.M) int {
 	if dir := os.Getenv(keeperOf); dir != "" {
 		if err := keep(dir); err != nil {
@@ -80,8 +80,8 @@ func EmptyPostgres(t *testing.T) string {
 	return clone(t, "template0")
 }
 
-// PostgresLog gives the path of the server's log, in which every statement stands; "" with TEST_DATABASE_URL. Other programs
-// write there too: a line begins with the name of the database.
+// PostgresLog gives the path of the server's log, in which every statement stands; "" with TEST_DATABASE_URL. Other
+// programs write there too: a line begins with the name of the database.
 func PostgresLog(t *testing.T) string {
 	t.Helper()
 	start(t)
@@ -181,11 +181,13 @@ func template(ctx context.Context, name string) (err error) {
 		err = errors.Join(err, failed)
 	}()
 	var there bool
-	if err = conn.QueryRowContext(ctx, "SELECT count(*) > 0 FROM pg_database WHERE datname = $1", name).Scan(&there); err != nil || there {
+	if err = conn.QueryRowContext(ctx, "SELECT count(*) > 0 FROM pg_database WHERE datname = $1",
+		name).Scan(&there); err != nil || there {
 		return err
 	}
 	draft := name + "_draft"
-	for _, statement := range []string{"DROP DATABASE IF EXISTS " + draft + " WITH (FORCE)", "CREATE DATABASE " + draft} {
+	for _, statement := range []string{"DROP DATABASE IF EXISTS " + draft + " WITH (FORCE)", "CREATE DATABASE " +
+		draft} {
 		if _, err = conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}

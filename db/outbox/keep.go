@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// cleanEvery is how often jobs are looked for that have been over for an hour. What became of one is told by the rows that it
-	// was about.
+	// cleanEvery is how often jobs are looked for that have been over for an hour. What became of one is told by the
+	// rows that it was about.
 	cleanEvery = 10 * time.Minute
 	// batch is how many jobs one statement takes.
 	batch = 1000
@@ -23,36 +23,45 @@ type keeper struct {
 	bell  bell
 	log   *slog.Logger
 	sql   texts
-	kinds string // the kinds of this instance as JSON, the first parameter of a statement about them: [{"name": …, "gone": seconds}]
+	// the kinds of this instance as JSON, the first parameter of a statement about them: [{"name": …, "gone": seconds}]
+	kinds string
 }
 
-// texts are the statements for one database. look is the one that an idle instance sends, as a row for each kind: whether there are
-// jobs to be taken up, retries whose time has come, and jobs whose worker is gone. The last two are rare, and are seen to by due
-// and freed: an attempt that was cut off by the end of its server is none.
+// texts are the statements for one database. look is the one that an idle instance sends, as a row for each kind:
+// whether there are jobs to be taken up, retries whose time has come, and jobs whose worker is gone. The last two are
+// rare, and are seen to by due and freed: an attempt that was cut off by the end of its server is none.
 type texts struct{ look, due, freed, clean string }
 
 var onPostgres = texts{
 	look: `SELECT k.name,
   EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= now()) AS ready,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= now()) AS due,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running' AND attempted_at < now() - make_interval(secs => k.gone)) AS gone
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= ` +
+		`now()) AS due,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running' AND attempted_at < now() - ` +
+		`make_interval(secs => k.gone)) AS gone
 FROM json_to_recordset($1::json) AS k(name text, gone double precision)`,
 	due: `UPDATE river_job SET state = 'available' WHERE id IN (
   SELECT id FROM river_job WHERE queue IN (SELECT name FROM json_to_recordset($1::json) AS k(name text))
   AND state IN ('retryable', 'scheduled') AND scheduled_at <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-	freed: `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END
+	freed: `UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = CASE WHEN attempt > 0 THEN ` +
+		`attempt - 1 ELSE 0 END
 WHERE id IN (
-  SELECT j.id FROM river_job j JOIN json_to_recordset($1::json) AS k(name text, gone double precision) ON k.name = j.queue
-  WHERE j.state = 'running' AND j.attempted_at < now() - make_interval(secs => k.gone) ORDER BY j.id LIMIT $2 FOR UPDATE OF j SKIP LOCKED)`,
+  SELECT j.id FROM river_job j JOIN json_to_recordset($1::json) AS k(name text, gone double precision) ON k.name = ` +
+		`j.queue
+  WHERE j.state = 'running' AND j.attempted_at < now() - make_interval(secs => k.gone) ORDER BY j.id LIMIT $2 FOR ` +
+		`UPDATE OF j SKIP LOCKED)`,
 	clean: `DELETE FROM river_job WHERE id IN (
-  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < now() - interval '1 hour'
+  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < now() - ` +
+		`interval '1 hour'
   ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 }
 
 var onSQLite = texts{
 	look: `SELECT k.name,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= datetime('now', 'subsec')) AS ready,
-  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= datetime('now', 'subsec')) AS due,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'available' AND scheduled_at <= datetime('now', ` +
+		`'subsec')) AS ready,
+  EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state IN ('retryable', 'scheduled') AND scheduled_at <= ` +
+		`datetime('now', 'subsec')) AS due,
   EXISTS (SELECT 1 FROM river_job WHERE queue = k.name AND state = 'running'
     AND attempted_at < datetime('now', 'subsec', '-' || k.gone || ' seconds')) AS gone
 FROM (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?1)) k`,
@@ -62,10 +71,13 @@ FROM (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?
 	freed: `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
   attempt = CASE WHEN attempt > 0 THEN attempt - 1 ELSE 0 END
 WHERE id IN (
-  SELECT j.id FROM river_job j JOIN (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?1)) k ON k.name = j.queue
-  WHERE j.state = 'running' AND j.attempted_at < datetime('now', 'subsec', '-' || k.gone || ' seconds') ORDER BY j.id LIMIT ?2)`,
+  SELECT j.id FROM river_job j JOIN (SELECT value ->> 'name' AS name, value ->> 'gone' AS gone FROM json_each(?1)) k ` +
+		`ON k.name = j.queue
+  WHERE j.state = 'running' AND j.attempted_at < datetime('now', 'subsec', '-' || k.gone || ' seconds') ORDER BY ` +
+		`j.id LIMIT ?2)`,
 	clean: `DELETE FROM river_job WHERE id IN (
-  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < datetime('now', 'subsec', '-1 hour')
+  SELECT id FROM river_job WHERE state IN ('cancelled', 'completed', 'discarded') AND finalized_at < datetime('now', ` +
+		`'subsec', '-1 hour')
   ORDER BY id LIMIT ?1)`,
 }
 

@@ -28,7 +28,8 @@ type errand struct {
 // quick is a kind whose attempts follow at once.
 func quick(name string) *outbox.Kind[errand] {
 	return &outbox.Kind[errand]{
-		Name: name, AtOnce: 2, Within: 25 * time.Second, Pauses: []time.Duration{10 * time.Millisecond, 10 * time.Millisecond},
+		Name: name, AtOnce: 2, Within: 25 * time.Second,
+		Pauses: []time.Duration{10 * time.Millisecond, 10 * time.Millisecond},
 	}
 }
 

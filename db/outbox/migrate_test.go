@@ -25,14 +25,18 @@ func TestMigrate_QueueIsRivers(t *testing.T) {
 		shape       []string
 	}{
 		"sqlite": {
-			func() string { return dbtest.SQLite(t) }, func() string { return "sqlite:" + filepath.Join(t.TempDir(), "empty.db") },
+			func() string { return dbtest.SQLite(t) },
+			func() string { return "sqlite:" + filepath.Join(t.TempDir(), "empty.db") },
 			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riversqlite.New(c) },
 			[]string{
-				`SELECT m.name, c.name, c.type, c."notnull", coalesce(c.dflt_value, ''), c.pk FROM sqlite_master m, pragma_table_info(m.name) c
+				`SELECT m.name, c.name, c.type, c."notnull", coalesce(c.dflt_value, ''), c.pk FROM sqlite_master m, ` +
+					`pragma_table_info(m.name) c
 WHERE m.type = 'table' AND m.name LIKE 'river%'`,
-				`SELECT name, tbl_name, '', '', replace(replace(coalesce(sql, ''), ' ', ''), 'IFNOTEXISTS', ''), '' FROM sqlite_master
+				`SELECT name, tbl_name, '', '', replace(replace(coalesce(sql, ''), ' ', ''), 'IFNOTEXISTS', ''), '' ` +
+					`FROM sqlite_master
 WHERE type = 'index' AND tbl_name LIKE 'river%'`,
-				`SELECT name, (length(sql) - length(replace(sql, 'CONSTRAINT', ''))) / 10, instr(sql, 'AUTOINCREMENT') > 0, '', '', '' FROM sqlite_master
+				`SELECT name, (length(sql) - length(replace(sql, 'CONSTRAINT', ''))) / 10, instr(sql, ` +
+					`'AUTOINCREMENT') > 0, '', '', '' FROM sqlite_master
 WHERE type = 'table' AND name LIKE 'river%'`,
 				`SELECT line, version, '', '', '', '' FROM river_migration`,
 			},
@@ -41,10 +45,12 @@ WHERE type = 'table' AND name LIKE 'river%'`,
 			func() string { return dbtest.Postgres(t) }, func() string { return dbtest.EmptyPostgres(t) },
 			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riverdatabasesql.New(c) },
 			[]string{
-				`SELECT table_name, column_name, udt_name, is_nullable, coalesce(column_default, ''), coalesce(character_maximum_length, 0)::text
+				`SELECT table_name, column_name, udt_name, is_nullable, coalesce(column_default, ''), ` +
+					`coalesce(character_maximum_length, 0)::text
 FROM information_schema.columns WHERE table_name LIKE 'river%'`,
 				`SELECT indexname, indexdef, '', '', '', '' FROM pg_indexes WHERE tablename LIKE 'river%'`,
-				`SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', '' FROM pg_constraint WHERE conrelid::regclass::text LIKE 'river%'`,
+				`SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', '' FROM pg_constraint ` +
+					`WHERE conrelid::regclass::text LIKE 'river%'`,
 				`SELECT relname, relpersistence::text, '', '', '', '' FROM pg_class WHERE relname LIKE 'river%'`,
 				`SELECT enumlabel, (row_number() OVER (ORDER BY enumsortorder))::text, '', '', '', '' FROM pg_enum`,
 				`SELECT proname, prosrc, '', '', '', '' FROM pg_proc WHERE proname LIKE 'river%'`,
@@ -97,7 +103,8 @@ func rows(t *testing.T, conn *sql.DB, query string) (all []string) {
 			t.Fatal(err)
 		}
 		line := strings.Join(strings.Fields(strings.Join(c[:], " ")), " ")
-		all = append(all, strings.ReplaceAll(line, "river_migration_pkey1", "river_migration_pkey")) // River makes that table twice
+		// River makes that table twice
+		all = append(all, strings.ReplaceAll(line, "river_migration_pkey1", "river_migration_pkey"))
 	}
 	if err := found.Err(); err != nil {
 		t.Fatal(err)

@@ -1,13 +1,14 @@
-// Package outbox is the queue of what is to be done after a change and outside the database: a job is committed with the change
-// that it follows from, and is done after it, at least once.
+// Package outbox is the queue of what is to be done after a change and outside the database: a job is committed with
+// the change that it follows from, and is done after it, at least once.
 //
-// A job holds ids. What there is to know of it stands in rows of its own, so that lists, retries and backups need nothing of
-// the queue. Each kind of jobs has a queue and workers of its own: none waits for another kind. The instance that
-// committed a job takes it up at once, and every other within Poll.
+// A job holds ids. What there is to know of it stands in rows of its own, so that lists, retries and backups need
+// nothing of the queue. Each kind of jobs has a queue and workers of its own: none waits for another kind. The instance
+// that committed a job takes it up at once, and every other within Poll.
 //
-// River keeps the queue, and this package alone knows it. Of River it uses the table, the insert, the fetch and the attempts. What
-// River does by an elected leader (retries that are due, jobs whose worker is gone, the end of finished ones) every
-// instance does here for itself, by one statement that looks whether there is anything to do (docs/decisions/0017-outbox.md).
+// River keeps the queue, and this package alone knows it. Of River it uses the table, the insert, the fetch and the
+// attempts. What River does by an elected leader (retries that are due, jobs whose worker is gone, the end of finished
+// ones) every instance does here for itself, by one statement that looks whether there is anything to do
+// (docs/decisions/0017-outbox.md).
 package outbox
 
 import (
@@ -84,8 +85,8 @@ func (k *Kind[T]) Insert(ctx context.Context, q *Queue, tx *sql.Tx, jobs ...T) e
 	return nil
 }
 
-// Ended says how a transaction ended, so that the jobs that came with it are taken up at once. It goes for any transaction, also
-// without jobs.
+// Ended says how a transaction ended, so that the jobs that came with it are taken up at once. It goes for any
+// transaction, also without jobs.
 func (q *Queue) Ended(tx *sql.Tx, committed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -101,8 +102,8 @@ func (q *Queue) Ended(tx *sql.Tx, committed bool) {
 	}
 }
 
-// pause is how long to wait after an attempt that failed: up to a tenth more or less than planned, always the same for the same
-// job, so that what is written down is what happens.
+// pause is how long to wait after an attempt that failed: up to a tenth more or less than planned, always the same for
+// the same job, so that what is written down is what happens.
 func (k *Kind[T]) pause(job *rivertype.JobRow) time.Duration {
 	if len(k.Pauses) == 0 {
 		return 0

@@ -19,7 +19,8 @@ const never = time.Hour
 // soon is how often workers look in tests.
 const soon = 20 * time.Millisecond
 
-// The instance that commits a job takes it up without looking for it, and no other kind waits. What was rolled back is not done.
+// The instance that commits a job takes it up without looking for it, and no other kind waits. What was rolled back is
+// not done.
 func TestQueue_TakenUpAtOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -45,22 +46,26 @@ func TestQueue_Shared(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		kind, log, from := quick("shared"), &record{}, open(t, dsn)
 		for range 2 {
-			open(t, dsn).start(t, soon, log, kind.Works(func(_ context.Context, job *outbox.Job[errand]) error { log.note(job); return nil }))
+			open(t, dsn).start(t, soon, log,
+				kind.Works(func(_ context.Context, job *outbox.Job[errand]) error { log.note(job); return nil }))
 		}
 		var group sync.WaitGroup
 		for n := range 20 {
 			group.Go(func() { from.put(t, kind, true, errand{"a", n}, errand{"a", 20 + n}) })
 		}
 		group.Wait()
-		until(t, "all are over", func() bool { return count(t, from.conn, "river_job WHERE state = 'completed'") == 40 })
+		until(t, "all are over", func() bool {
+			return count(t, from.conn,
+				"river_job WHERE state = 'completed'") == 40
+		})
 		if n := len(log.of("a")); n != 40 || log.String() != "" {
 			t.Errorf("%d attempts at 40 jobs; it said %s", n, log.String())
 		}
 	})
 }
 
-// A failure is followed by the next attempt, and the last one by none. GiveUp ends a job at once, Later counts as no attempt, and
-// the value of a panic is told to nobody.
+// A failure is followed by the next attempt, and the last one by none. GiveUp ends a job at once, Later counts as no
+// attempt, and the value of a panic is told to nobody.
 func TestQueue_Outcomes(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -80,23 +85,29 @@ func TestQueue_Outcomes(t *testing.T) {
 			}
 			return errors.New("not now")
 		}))
-		i.put(t, kind, true, errand{Name: "given up"}, errand{Name: "later"}, errand{Name: "panic"}, errand{Name: "fails"})
+		i.put(t, kind, true, errand{Name: "given up"}, errand{Name: "later"}, errand{Name: "panic"},
+			errand{Name: "fails"})
 		until(t, "all are over", func() bool {
 			return count(t, i.conn, "river_job WHERE state IN ('completed', 'cancelled', 'discarded')") == 4
 		})
-		for name, want := range map[string][]int{"given up": {1}, "later": {1, 1, 1, 1}, "panic": {1, 2, 3}, "fails": {1, 2, 3}} {
+		for name, want := range map[string][]int{
+			"given up": {1}, "later": {1, 1, 1, 1}, "panic": {1, 2, 3},
+			"fails": {1, 2, 3},
+		} {
 			tried := log.of(name)
 			if len(tried) != len(want) {
 				t.Errorf("%s: %+v", name, tried)
 				continue
 			}
 			for n, job := range tried {
-				if job.Attempt != want[n] || job.Last != (want[n] == 3) || job.Pause < 9*time.Millisecond || job.Pause > 11*time.Millisecond {
+				if job.Attempt != want[n] || job.Last != (want[n] == 3) || job.Pause < 9*time.Millisecond ||
+					job.Pause > 11*time.Millisecond {
 					t.Errorf("%s: %+v", name, job)
 				}
 			}
 		}
-		if text := log.String(); strings.Contains(text, "secret") || strings.Count(text, "\n") != 3 || !strings.Contains(text, "a panic in a job") {
+		if text := log.String(); strings.Contains(text, "secret") || strings.Count(text, "\n") != 3 ||
+			!strings.Contains(text, "a panic in a job") {
 			t.Errorf("it said %s", text)
 		}
 		if n := count(t, i.conn, "river_job WHERE CAST(errors AS text) LIKE '%secret%'"); n != 0 {
@@ -117,9 +128,15 @@ func TestQueue_Abandoned(t *testing.T) {
 			if !strings.HasPrefix(dsn, "sqlite:") {
 				ago, is = "now() - interval '"+seconds+" seconds'", "args ->> 'name'"
 			}
-			execute(t, i.conn, "UPDATE river_job SET state = 'running', attempt = 3, attempted_at = "+ago+" WHERE "+is+" = '"+name+"'")
+			execute(t, i.conn, "UPDATE river_job SET state = 'running', attempt = 3, attempted_at = "+ago+" WHERE "+is+
+				" = '"+name+"'")
 		}
-		i.start(t, never, log, kind.Works(func(_ context.Context, job *outbox.Job[errand]) error { log.note(job); return nil }))
+		i.start(t, never, log, kind.Works(func(_ context.Context,
+			job *outbox.Job[errand],
+		) error {
+			log.note(job)
+			return nil
+		}))
 		until(t, "it is taken up", func() bool { return count(t, i.conn, "river_job WHERE state = 'completed'") == 1 })
 		if tried := log.of("gone"); len(tried) != 1 || tried[0].Attempt != 3 || !tried[0].Last {
 			t.Errorf("%+v", tried)
@@ -151,8 +168,8 @@ func TestQueue_Cleans(t *testing.T) {
 	})
 }
 
-// A worker that is told to stop waits for its jobs, and cuts off those that take too long: they are done by another, and that was no
-// attempt.
+// A worker that is told to stop waits for its jobs, and cuts off those that take too long: they are done by another,
+// and that was no attempt.
 func TestWorkers_Stop(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -174,8 +191,10 @@ func TestWorkers_Stop(t *testing.T) {
 		if err := w.Stop(over); err != nil {
 			t.Errorf("a second time: %v", err)
 		}
-		open(t, dsn).start(t, soon, log, kind.Works(func(_ context.Context, job *outbox.Job[errand]) error { log.note(job); return nil }))
-		until(t, "it is done by another", func() bool { return count(t, i.conn, "river_job WHERE state = 'completed'") == 1 })
+		open(t, dsn).start(t, soon, log,
+			kind.Works(func(_ context.Context, job *outbox.Job[errand]) error { log.note(job); return nil }))
+		until(t, "it is done by another",
+			func() bool { return count(t, i.conn, "river_job WHERE state = 'completed'") == 1 })
 		if tried := log.of("long"); len(tried) != 2 || tried[1].Attempt != 1 {
 			t.Errorf("%+v", tried)
 		}

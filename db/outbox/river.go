@@ -19,8 +19,9 @@ func (q *Queue) driver(b bell) riverdriver.Driver[*sql.Tx] {
 	return quietly{riversqlite.New(q.conn), b}
 }
 
-// quietly is a driver that tells nobody of inserts. On Postgres every commit with a NOTIFY in it waits for all the others of the
-// whole cluster; on SQLite River writes a row and looks for it many times a second. A bell costs no statement.
+// quietly is a driver that tells nobody of inserts. On Postgres every commit with a NOTIFY in it waits for all the
+// others of the whole cluster; on SQLite River writes a row and looks for it many times a second. A bell costs no
+// statement.
 type quietly struct {
 	riverdriver.Driver[*sql.Tx]
 	bell bell
@@ -79,7 +80,8 @@ func (bell) Schema() string { return "" }
 // SetAfterConnectExec does nothing.
 func (bell) SetAfterConnectExec(string) {}
 
-// queueLog is what River says that an operator should hear: its warnings and errors. Of failed attempts it does not tell above that.
+// queueLog is what River says that an operator should hear: its warnings and errors. Of failed attempts it does not
+// tell above that.
 type queueLog struct{ slog.Handler }
 
 // Enabled leaves out how the queue is doing.

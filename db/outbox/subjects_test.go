@@ -15,9 +15,9 @@ import (
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
 
-// deliveries is what webhooks will do over the queue, in little: a row for each event, and a job for each receiver that has some. A job
-// says that there is something to deliver, and the rows say what comes next. So a receiver has at most two jobs, one under
-// way and one that waits, however many events it has.
+// deliveries is what webhooks will do over the queue, in little: a row for each event, and a job for each receiver that
+// has some. A job says that there is something to deliver, and the rows say what comes next. So a receiver has at most
+// two jobs, one under way and one that waits, however many events it has.
 type deliveries struct {
 	conn *sql.DB
 	kind *outbox.Kind[errand]
@@ -34,7 +34,8 @@ func (d *deliveries) post(t *testing.T, i *instance, receiver string, n int) {
 		t.Fatal(err)
 	}
 	_, err = tx.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO deliveries VALUES ('%s', %d, 0)", receiver, n))
-	if err == nil && changed(t.Context(), tx, "UPDATE receivers SET waits = 1 WHERE waits = 0 AND name = '"+receiver+"'") {
+	if err == nil && changed(t.Context(), tx, "UPDATE receivers SET waits = 1 WHERE waits = 0 AND name = '"+receiver+
+		"'") {
 		err = d.kind.Insert(t.Context(), i.Queue, tx, errand{Name: receiver})
 	}
 	if err = errors.Join(err, tx.Commit()); err != nil {
@@ -67,7 +68,8 @@ func (d *deliveries) deliver(ctx context.Context, job *outbox.Job[errand]) error
 	}
 	for {
 		var n sql.NullInt64
-		err := d.conn.QueryRowContext(ctx, "SELECT min(n) FROM deliveries WHERE sent = 0 AND receiver = '"+name+"'").Scan(&n)
+		err := d.conn.QueryRowContext(ctx, "SELECT min(n) FROM deliveries WHERE sent = 0 AND receiver = '"+name+
+			"'").Scan(&n)
 		if err != nil || !n.Valid {
 			return err
 		}
@@ -77,7 +79,8 @@ func (d *deliveries) deliver(ctx context.Context, job *outbox.Job[errand]) error
 		d.mu.Lock()
 		d.got = append(d.got, fmt.Sprintf("%s %d", name, n.Int64))
 		d.mu.Unlock()
-		if !changed(ctx, d.conn, fmt.Sprintf("UPDATE deliveries SET sent = 1 WHERE receiver = '%s' AND n = %d", name, n.Int64)) {
+		if !changed(ctx, d.conn, fmt.Sprintf("UPDATE deliveries SET sent = 1 WHERE receiver = '%s' AND n = %d", name,
+			n.Int64)) {
 			return errors.New("it was not written down")
 		}
 	}
@@ -94,8 +97,8 @@ func (d *deliveries) of(receiver string) (all []string) {
 	return all
 }
 
-// The events of one receiver arrive in their order, from two instances and with failures between, and a receiver that never answers
-// delays no other one, though it has more events than there are workers.
+// The events of one receiver arrive in their order, from two instances and with failures between, and a receiver that
+// never answers delays no other one, though it has more events than there are workers.
 func TestQueue_CarriesWebhooks(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -105,16 +108,19 @@ func TestQueue_CarriesWebhooks(t *testing.T) {
 		execute(t, i.conn, "CREATE TABLE deliveries (receiver text, n int, sent int)")
 		execute(t, i.conn, "INSERT INTO receivers VALUES ('dead', 0, 0), ('ada', 0, 0), ('bob', 0, 0)")
 		var calls atomic.Int32
-		d := &deliveries{conn: i.conn, kind: quick("webhooks"), send: func(ctx context.Context, receiver string, _ int) error {
-			if receiver == "dead" {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			if calls.Add(1)%3 == 0 {
-				return errors.New("503")
-			}
-			return nil
-		}}
+		d := &deliveries{
+			conn: i.conn, kind: quick("webhooks"),
+			send: func(ctx context.Context, receiver string, _ int) error {
+				if receiver == "dead" {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				if calls.Add(1)%3 == 0 {
+					return errors.New("503")
+				}
+				return nil
+			},
+		}
 		for range 2 {
 			w := open(t, dsn).start(t, soon, log, d.kind.Works(d.deliver))
 			over, cancel := context.WithCancel(context.Background())
@@ -137,7 +143,8 @@ func TestQueue_CarriesWebhooks(t *testing.T) {
 				}
 			}
 		}
-		if n := count(t, i.conn, "river_job WHERE state IN ('available', 'running', 'scheduled', 'retryable') AND CAST(args AS text) LIKE '%dead%'"); n > 2 {
+		if n := count(t, i.conn, "river_job WHERE state IN ('available', 'running', 'scheduled', 'retryable') AND "+
+			"CAST(args AS text) LIKE '%dead%'"); n > 2 {
 			t.Errorf("the dead receiver has %d jobs", n)
 		}
 		if n := len(d.of("dead")); n != 0 || log.String() != "" {

@@ -14,7 +14,8 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Poll is how often an instance looks for the jobs of others, where nothing else is said: they are taken up within two seconds.
+// Poll is how often an instance looks for the jobs of others, where nothing else is said: they are taken up within two
+// seconds.
 const Poll = 1800 * time.Millisecond
 
 const (
@@ -24,8 +25,8 @@ const (
 	fetchAnyway = 10 * time.Minute
 	// stopsWithin is how long an attempt that was cut off may take to notice.
 	stopsWithin = time.Second
-	// goneAfter is how long after the time for an attempt its job is taken up by another worker: two never have the same
-	// job, as the first one has given up by then.
+	// goneAfter is how long after the time for an attempt its job is taken up by another worker: two never have the
+	// same job, as the first one has given up by then.
 	goneAfter = 5 * time.Second
 )
 
@@ -63,8 +64,9 @@ type Works struct {
 	add    func(*river.Workers, *slog.Logger)
 }
 
-// Works says what does the jobs of a kind. An attempt ends with nil, with GiveUp, with Later, or with any other error, after which
-// the next one follows, if there is one. Its error is kept for an hour; what there is to say of it work says itself.
+// Works says what does the jobs of a kind. An attempt ends with nil, with GiveUp, with Later, or with any other error,
+// after which the next one follows, if there is one. Its error is kept for an hour; what there is to say of it work
+// says itself.
 func (k *Kind[T]) Works(work func(ctx context.Context, job *Job[T]) error) Works {
 	return Works{
 		name: k.Name, gone: k.Within + goneAfter, atOnce: k.AtOnce,
@@ -119,8 +121,8 @@ func (q *Queue) Start(ctx context.Context, how Options, works ...Works) (*Worker
 	return w, nil
 }
 
-// Stop takes up no further jobs and waits for those under way. When ctx ends they are cut off, and are done after the next start, or
-// by another instance. A second call does nothing.
+// Stop takes up no further jobs and waits for those under way. When ctx ends they are cut off, and are done after the
+// next start, or by another instance. A second call does nothing.
 func (w *Workers) Stop(ctx context.Context) error {
 	w.queue.mu.Lock()
 	delete(w.queue.workers, w)

@@ -114,7 +114,8 @@ func Load(getenv func(string) string) (*Settings, error) {
 		return nil, err
 	}
 	if s.RequireVerifiedEmail && s.MailOff {
-		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address"}
+		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL " +
+			"is none and nobody could confirm an address"}
 	}
 	var err error
 	if s.Traces, err = loadTraces(getenv); err != nil {
@@ -128,10 +129,16 @@ func Load(getenv func(string) string) (*Settings, error) {
 		s.AccessTTL = min(s.AccessTTL, s.SessionTTL)
 	}
 	if s.SessionIdle > s.SessionTTL {
-		return nil, &Error{Name: "DRAGOMAN_SESSION_IDLE", Value: s.SessionIdle.String(), Want: "at most DRAGOMAN_SESSION_TTL"}
+		return nil, &Error{
+			Name: "DRAGOMAN_SESSION_IDLE", Value: s.SessionIdle.String(),
+			Want: "at most DRAGOMAN_SESSION_TTL",
+		}
 	}
 	if s.AccessTTL > s.SessionTTL {
-		return nil, &Error{Name: "DRAGOMAN_ACCESS_TTL", Value: s.AccessTTL.String(), Want: "at most DRAGOMAN_SESSION_TTL"}
+		return nil, &Error{
+			Name: "DRAGOMAN_ACCESS_TTL", Value: s.AccessTTL.String(),
+			Want: "at most DRAGOMAN_SESSION_TTL",
+		}
 	}
 	return s, nil
 }

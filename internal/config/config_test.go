@@ -40,14 +40,18 @@ func mustLoad(t *testing.T, env ...string) *Settings {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	s := mustLoad(t)
-	if len(s.Listen) != 1 || s.Listen[0] != "localhost:8080" || s.URL() != "http://localhost:8080" || !s.Loopback() || s.HTTPS() {
+	if len(s.Listen) != 1 || s.Listen[0] != "localhost:8080" || s.URL() != "http://localhost:8080" || !s.Loopback() ||
+		s.HTTPS() {
 		t.Errorf("the server is reached at %v, %s", s.Listen, s.URL())
 	}
-	if s.AccessTTL != 10*time.Minute || s.SessionTTL != 720*time.Hour || s.SessionIdle != 336*time.Hour || s.RefreshGrace != 10*time.Second {
+	if s.AccessTTL != 10*time.Minute || s.SessionTTL != 720*time.Hour || s.SessionIdle != 336*time.Hour ||
+		s.RefreshGrace != 10*time.Second {
 		t.Errorf("times %v %v %v %v", s.AccessTTL, s.SessionTTL, s.SessionIdle, s.RefreshGrace)
 	}
-	if s.PasswordMinLength != 8 || !s.RateLimits || s.RevealAccounts || !s.Registration || !s.Migrate || s.TrustedProxies != nil ||
-		s.Playground != Auto || s.Introspection != Auto || s.LogLevel != slog.LevelInfo || s.DataDir != "./data" || s.DatabaseURL != "" ||
+	if s.PasswordMinLength != 8 || !s.RateLimits || s.RevealAccounts || !s.Registration || !s.Migrate ||
+		s.TrustedProxies != nil ||
+		s.Playground != Auto || s.Introspection != Auto || s.LogLevel != slog.LevelInfo || s.DataDir != "./data" ||
+		s.DatabaseURL != "" ||
 		s.Secret != "" || s.Issuer != "" || s.Audience != "" {
 		t.Errorf("defaults %+v", s)
 	}
@@ -58,7 +62,8 @@ func TestSwitchAndLoopback(t *testing.T) {
 	t.Parallel()
 	for listen, loopback := range map[string]bool{
 		"localhost:1": true, "127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "localhost:1,127.0.0.1:2": true,
-		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "localhost:1,:2": false, "auth.example.com:1": false,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "localhost:1,:2": false,
+		"auth.example.com:1":       false,
 		"localhost.evil.example:1": false, "LOCALHOST:1": false,
 	} {
 		s := mustLoad(t, "DRAGOMAN_LISTEN="+listen)
@@ -98,30 +103,39 @@ func TestURL(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for env, secret := range map[string]bool{
-		"DRAGOMAN_ACCESS_TTL=1h1": false, "DRAGOMAN_ACCESS_TTL=9s": false, "DRAGOMAN_SESSION_TTL=8761h": false, "DRAGOMAN_SESSION_IDLE=721h": false,
-		"DRAGOMAN_REFRESH_GRACE=61s": false, "DRAGOMAN_PASSWORD_MIN_LENGTH=7": false, "DRAGOMAN_PASSWORD_MIN_LENGTH=65": false,
-		"DRAGOMAN_TRUSTED_PROXIES=10.0.0.1": false, "DRAGOMAN_PLAYGROUND=yes": false, "DRAGOMAN_LOG_LEVEL=all": false, "DRAGOMAN_RATE_LIMITS=1": false,
-		"DRAGOMAN_PUBLIC_URL=example.com": false, "DRAGOMAN_PUBLIC_URL=https://x.example/y": false, "DRAGOMAN_ISSUER=a b": false, "PORT=0": false,
+		"DRAGOMAN_ACCESS_TTL=1h1": false, "DRAGOMAN_ACCESS_TTL=9s": false, "DRAGOMAN_SESSION_TTL=8761h": false,
+		"DRAGOMAN_SESSION_IDLE=721h": false,
+		"DRAGOMAN_REFRESH_GRACE=61s": false, "DRAGOMAN_PASSWORD_MIN_LENGTH=7": false,
+		"DRAGOMAN_PASSWORD_MIN_LENGTH=65":   false,
+		"DRAGOMAN_TRUSTED_PROXIES=10.0.0.1": false, "DRAGOMAN_PLAYGROUND=yes": false, "DRAGOMAN_LOG_LEVEL=all": false,
+		"DRAGOMAN_RATE_LIMITS=1":          false,
+		"DRAGOMAN_PUBLIC_URL=example.com": false, "DRAGOMAN_PUBLIC_URL=https://x.example/y": false,
+		"DRAGOMAN_ISSUER=a b": false, "PORT=0": false,
 		"PORT=65536": false, "DRAGOMAN_LISTEN=:70000": false, "DRAGOMAN_LISTEN=,": false,
 		"DRAGOMAN_DIALECTS=a,,b": false, "DRAGOMAN_DIALECTS=a,a": false, "DRAGOMAN_DIALECT_PASSWORDS=on": false,
-		"DRAGOMAN_SECRET_PREVIOUS=hunter2": true, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret + "\nhunter2": true, "DRAGOMAN_JWT_ALG=HS256": false,
+		"DRAGOMAN_SECRET_PREVIOUS=hunter2": true, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret + "\nhunter2": true,
+		"DRAGOMAN_JWT_ALG=HS256": false,
 		"DRAGOMAN_JWT_ALG=es256": false, "DRAGOMAN_JWT_HS256_SECRET=hunter2hunter2": true, // JW-07
 		"DRAGOMAN_SECRET=hunter2hunter2": true, "DATABASE_URL=mysql://u:hunter2@h": true,
 	} {
 		name, value, _ := strings.Cut(env, "=")
 		_, err := load(env)
 		e, ok := errors.AsType[*Error](err)
-		if !ok || e.Name != name || e.Want == "" || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), e.Want) {
+		if !ok || e.Name != name || e.Want == "" || !strings.Contains(err.Error(), name) ||
+			!strings.Contains(err.Error(), e.Want) {
 			t.Errorf("%s: %v", env, err)
 			continue
 		}
-		if secret == strings.Contains(err.Error(), value) && name != "DRAGOMAN_SESSION_IDLE" || strings.Contains(err.Error(), "hunter2") {
+		if secret == strings.Contains(err.Error(), value) && name != "DRAGOMAN_SESSION_IDLE" ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", env, err)
 		}
 	}
 	for _, env := range []string{
-		"DRAGOMAN_ACCESS_TTL=10s", "DRAGOMAN_ACCESS_TTL=24h", "DRAGOMAN_REFRESH_GRACE=0s", "DRAGOMAN_PASSWORD_MIN_LENGTH=64",
-		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "DATABASE_URL=postgresql://h/d", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_RATE_LIMITS=false",
+		"DRAGOMAN_ACCESS_TTL=10s", "DRAGOMAN_ACCESS_TTL=24h", "DRAGOMAN_REFRESH_GRACE=0s",
+		"DRAGOMAN_PASSWORD_MIN_LENGTH=64",
+		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "DATABASE_URL=postgresql://h/d", "DRAGOMAN_SECRET=" +
+			goodSecret, "DRAGOMAN_RATE_LIMITS=false",
 	} {
 		if _, err := load(env); err != nil {
 			t.Errorf("%s: %v", env, err)
@@ -205,7 +219,8 @@ func TestMaster(t *testing.T) {
 	if _, err := os.Stat(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the refusal made a folder")
 	}
-	if _, err := mustLoad(t, "DATABASE_URL=postgres://h/d", "DRAGOMAN_LISTEN=:1", "DRAGOMAN_SECRET="+goodSecret).Master(); err != nil {
+	if _, err := mustLoad(t, "DATABASE_URL=postgres://h/d", "DRAGOMAN_LISTEN=:1", "DRAGOMAN_SECRET="+
+		goodSecret).Master(); err != nil {
 		t.Errorf("with a secret: %v", err)
 	}
 	blocked := filepath.Join(t.TempDir(), "file")
@@ -293,9 +308,11 @@ func TestDialects(t *testing.T) {
 func TestFurtherSecrets(t *testing.T) {
 	t.Parallel()
 	other := func(n int) string { return strings.ReplaceAll(goodSecret, "0", string(rune('a'+n))) }
-	s := mustLoad(t, "DRAGOMAN_SECRET="+goodSecret, "DRAGOMAN_SECRET_PREVIOUS="+other(1)+"\r\n\n"+other(2)+"\n", "DRAGOMAN_JWT_ALG=EdDSA",
+	s := mustLoad(t, "DRAGOMAN_SECRET="+goodSecret, "DRAGOMAN_SECRET_PREVIOUS="+other(1)+"\r\n\n"+other(2)+"\n",
+		"DRAGOMAN_JWT_ALG=EdDSA",
 		"DRAGOMAN_JWT_HS256_SECRET="+other(3))
-	if len(s.PreviousSecrets) != 2 || s.PreviousSecrets[1].Reveal() != other(2) || s.JWTAlg != "EdDSA" || s.HS256Secret.Reveal() != other(3) {
+	if len(s.PreviousSecrets) != 2 || s.PreviousSecrets[1].Reveal() != other(2) || s.JWTAlg != "EdDSA" ||
+		s.HS256Secret.Reveal() != other(3) {
 		t.Errorf("read %d secrets, %s", len(s.PreviousSecrets), s.JWTAlg)
 	}
 	if m, err := s.Master(); err != nil || len(m.IDs()) != 3 || len(m.Key("x").Previous()) != 2 {
@@ -306,9 +323,11 @@ func TestFurtherSecrets(t *testing.T) {
 	}
 	for _, env := range [][]string{
 		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret},
-		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET_PREVIOUS=" + strings.Join([]string{other(1), other(2), other(3), other(4)}, "\n")},
+		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET_PREVIOUS=" +
+			strings.Join([]string{other(1), other(2), other(3), other(4)}, "\n")},
 		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret},
-		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret},
+		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" +
+			goodSecret},
 	} {
 		_, err := load(env[1:]...)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Name != env[0] || strings.Contains(err.Error(), goodSecret) {
@@ -337,14 +356,21 @@ func TestFurtherSecrets(t *testing.T) {
 func TestMail(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]SMTP{
-		"smtp://mail.example.com":                     {Host: "mail.example.com", Port: 587, Security: MailSTARTTLS},
-		"smtp://ada:p%40ss%25@mail.example.com:2525/": {Host: "mail.example.com", Port: 2525, Security: MailSTARTTLS, User: "ada", Password: "p@ss%"},
-		"smtps://ada:x@mail.example.com":              {Host: "mail.example.com", Port: 465, Security: MailTLS, User: "ada", Password: "x"},
-		"smtp://localhost:25":                         {Host: "localhost", Port: 25, Security: MailPlain},
-		"smtp://[::1]:1025":                           {Host: "::1", Port: 1025, Security: MailPlain},
-		"smtps://127.0.0.1":                           {Host: "127.0.0.1", Port: 465, Security: MailTLS},
+		"smtp://mail.example.com": {Host: "mail.example.com", Port: 587, Security: MailSTARTTLS},
+		"smtp://ada:p%40ss%25@mail.example.com:2525/": {
+			Host: "mail.example.com", Port: 2525, Security: MailSTARTTLS,
+			User: "ada", Password: "p@ss%",
+		},
+		"smtps://ada:x@mail.example.com": {
+			Host: "mail.example.com", Port: 465, Security: MailTLS, User: "ada",
+			Password: "x",
+		},
+		"smtp://localhost:25": {Host: "localhost", Port: 25, Security: MailPlain},
+		"smtp://[::1]:1025":   {Host: "::1", Port: 1025, Security: MailPlain},
+		"smtps://127.0.0.1":   {Host: "127.0.0.1", Port: 465, Security: MailTLS},
 	} {
-		if s := mustLoad(t, "DRAGOMAN_SMTP_URL="+value); s.SMTP == nil || *s.SMTP != want || s.MailOff || s.LocalMailbox() {
+		if s := mustLoad(t, "DRAGOMAN_SMTP_URL="+value); s.SMTP == nil || *s.SMTP != want || s.MailOff ||
+			s.LocalMailbox() {
 			t.Errorf("%s: %+v", value, s.SMTP)
 		}
 	}

@@ -30,12 +30,14 @@ const standardListen = "localhost:8080"
 
 var keys = []key{
 	{
-		"DRAGOMAN_LISTEN", standardListen, "Addresses to listen on, comma-separated. Wins over PORT, which means that port on all interfaces.",
+		"DRAGOMAN_LISTEN", standardListen, "Addresses to listen on, comma-separated. Wins over PORT, which means " +
+			"that port on all interfaces.",
 		"host:port, for example localhost:8080 or :8080", false, parseListen,
 	},
 	{
 		"DRAGOMAN_PUBLIC_URL", "", "The address under which callers reach the server. Default: made from the listener.",
-		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com", false, parsePublicURL,
+		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com", false,
+		parsePublicURL,
 	},
 	{
 		"DATABASE_URL", "", "Postgres database. Default: an SQLite file in the data directory.",
@@ -46,76 +48,93 @@ var keys = []key{
 		func(s *Settings, v string) bool { s.DataDir = v; return true },
 	},
 	{
-		"DRAGOMAN_SECRET", "", "Server secret from which every key is derived. Default: made once, kept in the data directory.",
+		"DRAGOMAN_SECRET", "", "Server secret from which every key is derived. Default: made once, kept in the data " +
+			"directory.",
 		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseSecret,
 	},
 	{
 		"DRAGOMAN_SECRET_PREVIOUS", "",
 		"Also accepted: the old server secret after a rotation, or the new one before it. See docs/operations-keys.md.",
-		"up to three secrets of at least 32 random bytes, one a line, none of them DRAGOMAN_SECRET", true, parsePrevious,
+		"up to three secrets of at least 32 random bytes, one a line, none of them DRAGOMAN_SECRET", true,
+		parsePrevious,
 	},
 	{
-		"DRAGOMAN_JWT_ALG", "ES256", "The algorithm of signing keys that are made from now on; those that are there keep theirs.",
+		"DRAGOMAN_JWT_ALG", "ES256", "The algorithm of signing keys that are made from now on; those that are there " +
+			"keep theirs.",
 		"ES256, EdDSA or RS256", false, parseAlg,
 	},
 	{
-		"DRAGOMAN_JWT_HS256_SECRET", "", "Key of the HS256 access tokens of dialects, to share with a backend that checks them. Default: derived from the server secret.",
-		"at least 32 random bytes that are not a server secret, for example the output of: openssl rand -base64 32", true, parseHS256,
+		"DRAGOMAN_JWT_HS256_SECRET", "", "Key of the HS256 access tokens of dialects, to share with a backend that " +
+			"checks them. Default: derived from the server secret.",
+		"at least 32 random bytes that are not a server secret, for example the output of: openssl rand -base64 32",
+		true, parseHS256,
 	},
 	{
-		"DRAGOMAN_MIGRATE", "on", "Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
+		"DRAGOMAN_MIGRATE", "on",
+		"Whether the schema is brought up to date at start. With off: run `dragoman migrate`.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.Migrate }),
 	},
 	{
-		"DRAGOMAN_ISSUER", "", "The claim iss of access tokens. Default: the public URL.", "one word without spaces", false,
+		"DRAGOMAN_ISSUER", "", "The claim iss of access tokens. Default: the public URL.", "one word without spaces",
+		false,
 		word(func(s *Settings) *string { return &s.Issuer }),
 	},
 	{
-		"DRAGOMAN_AUDIENCE", "", "The claim aud of access tokens. Default: the public URL.", "one word without spaces", false,
+		"DRAGOMAN_AUDIENCE", "", "The claim aud of access tokens. Default: the public URL.", "one word without spaces",
+		false,
 		word(func(s *Settings) *string { return &s.Audience }),
 	},
 	{
-		"DRAGOMAN_ACCESS_TTL", "10m", "How long an access token is valid.", "a duration from 10s to 24h, for example 10m", false,
+		"DRAGOMAN_ACCESS_TTL", "10m", "How long an access token is valid.",
+		"a duration from 10s to 24h, for example 10m", false,
 		between(10*time.Second, 24*time.Hour, func(s *Settings) *time.Duration { return &s.AccessTTL }),
 	},
 	{
-		"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.", "a duration from 5m to 8760h, for example 720h", false,
+		"DRAGOMAN_SESSION_TTL", "720h", "How long a session lives in all.",
+		"a duration from 5m to 8760h, for example 720h", false,
 		between(5*time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionTTL }),
 	},
 	{
-		"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.", "a duration from 5m to 8760h, for example 336h", false,
+		"DRAGOMAN_SESSION_IDLE", "336h", "How long a session lives without being used.",
+		"a duration from 5m to 8760h, for example 336h", false,
 		between(5*time.Minute, 8760*time.Hour, func(s *Settings) *time.Duration { return &s.SessionIdle }),
 	},
 	{
-		"DRAGOMAN_SESSION_LIMIT", "100", "How many sessions an account may have at once; a further sign-in ends the oldest.",
+		"DRAGOMAN_SESSION_LIMIT", "100", "How many sessions an account may have at once; a further sign-in ends the " +
+			"oldest.",
 		"a whole number from 1 to 10000", false, whole(1, 10000, func(s *Settings) *int { return &s.SessionLimit }),
 	},
 	{
-		"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at once).",
+		"DRAGOMAN_REFRESH_GRACE", "10s", "How long the last refresh token still gets the same successor (two tabs at " +
+			"once).",
 		"a duration from 0s to 60s, for example 10s", false,
 		between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace }),
 	},
 	{
-		"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.", "a whole number from 8 to 64", false,
-		whole(8, 64, func(s *Settings) *int { return &s.PasswordMinLength }),
+		"DRAGOMAN_PASSWORD_MIN_LENGTH", "8", "The least number of characters of a password; 15 is better.",
+		"a whole number from 8 to 64", false, whole(8, 64, func(s *Settings) *int { return &s.PasswordMinLength }),
 	},
 	{
-		"DRAGOMAN_BREACHED_PASSWORDS_URL", "", "A list of breached passwords that new ones are looked up in, by five characters of their SHA-1. Without an answer within a second they pass.",
-		"an absolute http or https URL that the five characters are put behind, for example https://api.pwnedpasswords.com/range/", false, parseBreached,
+		"DRAGOMAN_BREACHED_PASSWORDS_URL", "", "A list of breached passwords that new ones are looked up in, by five " +
+			"characters of their SHA-1. Without an answer within a second they pass.",
+		"an absolute http or https URL that the five characters are put behind, for example " +
+			"https://api.pwnedpasswords.com/range/", false, parseBreached,
 	},
 	{
 		"DRAGOMAN_RATE_LIMITS", "on", "Limits by address and the throttling of failed sign-ins.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.RateLimits }),
 	},
 	{
-		"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.", "CIDRs, for example 10.0.0.0/8,fd00::/8",
-		false, parseProxies,
+		"DRAGOMAN_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For counts, comma-separated.",
+		"CIDRs, for example 10.0.0.0/8,fd00::/8", false, parseProxies,
 	},
 	{
 		"DRAGOMAN_CORS_ORIGINS", "auto",
-		"Origins of web pages that may use the server from there, cookies included. auto: those of this machine, while every listener, and " +
+		"Origins of web pages that may use the server from there, cookies included. auto: those of this machine, " +
+			"while every listener, and " +
 			"the public URL if set, is a loopback address; else none.",
-		"auto, none, or exact origins with commas between, for example https://app.example.com,https://www.example.com", false, parseOrigins,
+		"auto, none, or exact origins with commas between, for example https://app.example.com,https://www.example.com",
+		false, parseOrigins,
 	},
 	{
 		"DRAGOMAN_REVEAL_ACCOUNTS", "off", "Whether login says that an account does not exist.", onOff, false,
@@ -126,41 +145,48 @@ var keys = []key{
 		boolean(func(s *Settings) *bool { return &s.Registration }),
 	},
 	{
-		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL", "off", "Whether an address must be confirmed before its account can sign in with a password. Sessions that are there go on.",
-		onOff, false, boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
+		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL", "off", "Whether an address must be confirmed before its account can sign " +
+			"in with a password. Sessions that are there go on.", onOff, false,
+		boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
 	},
 	{
 		"DRAGOMAN_DIALECTS", "all", "The REST APIs that are served: `dragoman dialect list` shows them.",
 		"all, none, or names with commas between, for example my-api,another", false, parseDialects,
 	},
 	{
-		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml, *.yml) of your own; one replaces a shipped one of the same name.", "a path", false,
+		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml, *.yml) of your own; one replaces a " +
+			"shipped one of the same name.", "a path", false,
 		func(s *Settings, v string) bool { s.DialectsDir = v; return true },
 	},
 	{
-		"DRAGOMAN_DIALECT_PASSWORDS", "documented", "The rules for new passwords in dialects: as each API documents them, or strict as in GraphQL.",
-		"documented or strict", false,
-		func(s *Settings, v string) bool {
+		"DRAGOMAN_DIALECT_PASSWORDS", "documented", "The rules for new passwords in dialects: as each API documents " +
+			"them, or strict as in GraphQL.",
+		"documented or strict", false, func(s *Settings, v string) bool {
 			s.StrictPasswords = v == "strict"
 			return v == "strict" || v == "documented"
 		},
 	},
 	{
 		"DRAGOMAN_SMTP_URL", "",
-		"The mail server. smtp: STARTTLS, unencrypted to this machine alone; smtps: TLS. none: no mails at all. Default: mails are kept in the database, " +
+		"The mail server. smtp: STARTTLS, unencrypted to this machine alone; smtps: TLS. none: no mails at all. " +
+			"Default: mails are kept in the database, " +
 			"for the people at this machine; a server for others does not start.",
-		"none, smtp://user:password@host:587 or smtps://user:password@host:465, without user:password where the server asks for none", true, parseSMTP,
+		"none, smtp://user:password@host:587 or smtps://user:password@host:465, without user:password where the " +
+			"server asks for none", true, parseSMTP,
 	},
 	{
-		"DRAGOMAN_MAIL_FROM", "", "In whose name mails are sent. Default: Dragoman <no-reply@host>, with the host of the public URL.",
+		"DRAGOMAN_MAIL_FROM", "", "In whose name mails are sent. Default: Dragoman <no-reply@host>, with the host of " +
+			"the public URL.",
 		"an address, for example Example <no-reply@example.com>", false, parseMailFrom,
 	},
 	{
-		"DRAGOMAN_MAIL_TEMPLATES", "", "A directory with templates of mails that replace those of the program, or add a language. See docs/mail.md.", "a path", false,
+		"DRAGOMAN_MAIL_TEMPLATES", "", "A directory with templates of mails that replace those of the program, or " +
+			"add a language. See docs/mail.md.", "a path", false,
 		func(s *Settings, v string) bool { s.MailTemplates = v; return true },
 	},
 	{
-		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is a loopback address.", autoOnOff, false,
+		"DRAGOMAN_PLAYGROUND", "auto", "The playground. auto: on while every listener, and the public URL if set, is " +
+			"a loopback address.", autoOnOff, false,
 		position(func(s *Settings) *Switch { return &s.Playground }),
 	},
 	{
@@ -168,20 +194,27 @@ var keys = []key{
 		position(func(s *Settings) *Switch { return &s.Introspection }),
 	},
 	{
-		"DRAGOMAN_DOCS", "on", "The documentation of the APIs at /docs. It is for callers, holds no secret, and is on where others reach the server too.", onOff, false,
+		"DRAGOMAN_DOCS", "on", "The documentation of the APIs at /docs. It is for callers, holds no secret, and is " +
+			"on where others reach the server too.", onOff, false,
 		boolean(func(s *Settings) *bool { return &s.Docs }),
 	},
-	{"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false, parseLevel},
 	{
-		"DRAGOMAN_SLOW_STATEMENT", "500ms", "Statements of the database that take this long are logged, never with their arguments; 0 for none.",
-		"a duration from 0 to 1h, for example 500ms", false, between(0, time.Hour, func(s *Settings) *time.Duration { return &s.SlowStatement }),
+		"DRAGOMAN_LOG_LEVEL", "info", "What is logged, as JSON on standard error.", "debug, info, warn or error", false,
+		parseLevel,
 	},
 	{
-		"DRAGOMAN_METRICS_LISTEN", "", "An address of its own for /metrics, for Prometheus.", "host:port, for example localhost:9090", false,
-		parseMetricsListen,
+		"DRAGOMAN_SLOW_STATEMENT", "500ms", "Statements of the database that take this long are logged, never with " +
+			"their arguments; 0 for none.",
+		"a duration from 0 to 1h, for example 500ms", false,
+		between(0, time.Hour, func(s *Settings) *time.Duration { return &s.SlowStatement }),
 	},
 	{
-		"DRAGOMAN_METRICS_TOKEN", "", "The Bearer token that /metrics asks for. Without DRAGOMAN_METRICS_LISTEN it opens /metrics beside everything else.",
+		"DRAGOMAN_METRICS_LISTEN", "", "An address of its own for /metrics, for Prometheus.",
+		"host:port, for example localhost:9090", false, parseMetricsListen,
+	},
+	{
+		"DRAGOMAN_METRICS_TOKEN", "", "The Bearer token that /metrics asks for. Without DRAGOMAN_METRICS_LISTEN it " +
+			"opens /metrics beside everything else.",
 		"at least 32 random bytes, for example the output of: openssl rand -base64 32", true, parseMetricsToken,
 	},
 }
@@ -205,7 +238,8 @@ func Print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "\nTraces follow the standard variables OTEL_EXPORTER_OTLP_ENDPOINT and so on: see docs/operations.md.")
+	fmt.Fprintln(w, "\nTraces follow the standard variables OTEL_EXPORTER_OTLP_ENDPOINT and so on: see "+
+		"docs/operations.md.")
 }
 
 func boolean(field func(*Settings) *bool) func(*Settings, string) bool {
@@ -277,7 +311,8 @@ func parseBreached(s *Settings, v string) bool {
 		return true
 	}
 	u, err := url.Parse(v)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(v, "?# ")
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil &&
+		!strings.ContainsAny(v, "?# ")
 }
 
 func parseDatabase(s *Settings, v string) bool {

@@ -126,7 +126,8 @@ func (s *Settings) requireMail() error {
 		return nil
 	}
 	return errors.New(
-		"DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send mails. " +
+		"DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send " +
+			"mails. " +
 			"Set it to smtp://user:password@host:587, or to none for a server without mail",
 	)
 }

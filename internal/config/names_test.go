@@ -27,7 +27,8 @@ func TestCheckNames(t *testing.T) {
 		"DRAGOMAN_PASSWORD_MIN_LEN": "did you mean DRAGOMAN_PASSWORD_MIN_LENGTH?",
 	} {
 		err := CheckNames([]string{"PATH=/bin", name + "=the-value"})
-		if err == nil || !strings.HasPrefix(err.Error(), name+" is not a setting") || !strings.Contains(err.Error(), want) ||
+		if err == nil || !strings.HasPrefix(err.Error(), name+" is not a setting") ||
+			!strings.Contains(err.Error(), want) ||
 			strings.Contains(err.Error(), "the-value") {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
@@ -39,8 +40,10 @@ func TestCheckNames_Known(t *testing.T) {
 	t.Parallel()
 	environ := []string{
 		"PATH=/bin", "HOME=/", "DRAGOMANIA=1", "dragoman_listn=x", "DRAGOMAN=1", "=C:=x", "",
-		"DRAGOMAN_SERVICE_HOST=10.0.0.1", "DRAGOMAN_SERVICE_PORT=80", "DRAGOMAN_SERVICE_PORT_HTTP=80", "DRAGOMAN_PORT=tcp://10.0.0.1:80",
-		"DRAGOMAN_PORT_80_TCP=tcp://10.0.0.1:80", "DRAGOMAN_PORT_80_TCP_PROTO=tcp", "DRAGOMAN_PORT_80_TCP_PORT=80", "DRAGOMAN_PORT_80_TCP_ADDR=10.0.0.1",
+		"DRAGOMAN_SERVICE_HOST=10.0.0.1", "DRAGOMAN_SERVICE_PORT=80", "DRAGOMAN_SERVICE_PORT_HTTP=80",
+		"DRAGOMAN_PORT=tcp://10.0.0.1:80",
+		"DRAGOMAN_PORT_80_TCP=tcp://10.0.0.1:80", "DRAGOMAN_PORT_80_TCP_PROTO=tcp", "DRAGOMAN_PORT_80_TCP_PORT=80",
+		"DRAGOMAN_PORT_80_TCP_ADDR=10.0.0.1",
 		"DRAGOMAN_METRICS_SERVICE_HOST=10.0.0.2", "DRAGOMAN_METRICS_PORT_9090_TCP_ADDR=10.0.0.2",
 	}
 	for _, name := range names() {
@@ -59,7 +62,15 @@ func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"abc", "acb", 2}, {"ab", "b", 1}} {
+	}{
+		{"", "", 0},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"kitten", "sitting", 3},
+		{"abc", "abc", 0},
+		{"abc", "acb", 2},
+		{"ab", "b", 1},
+	} {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("%s to %s: %d, want %d", c.a, c.b, got, c.want)
 		}

@@ -18,7 +18,11 @@ func TestCORSOrigins(t *testing.T) {
 		{"auto", nil, true},
 		{"none", []string{}, false},
 		{"https://app.example.com", []string{"https://app.example.com"}, false},
-		{"https://App.example.com:443, http://localhost:5173", []string{"https://app.example.com", "http://localhost:5173"}, true},
+		{
+			"https://App.example.com:443, http://localhost:5173",
+			[]string{"https://app.example.com", "http://localhost:5173"},
+			true,
+		},
 	} {
 		s := mustLoad(t, "DRAGOMAN_CORS_ORIGINS="+c.value)
 		if !slices.Equal(s.CORSOrigins, c.listed) || (s.CORSOrigins == nil) != (c.listed == nil) {
@@ -28,12 +32,17 @@ func TestCORSOrigins(t *testing.T) {
 			t.Errorf("%q: a page of this machine: %t", c.value, got)
 		}
 		open := mustLoad(t, "DRAGOMAN_CORS_ORIGINS="+c.value, "DRAGOMAN_LISTEN=:8080")
-		if got := open.Origins().Allows("http://localhost:5173"); got != slices.Contains(c.listed, "http://localhost:5173") {
+		if got := open.Origins().Allows("http://localhost:5173"); got != slices.Contains(c.listed,
+			"http://localhost:5173") {
 			t.Errorf("%q: a page of this machine, to a server for everybody: %t", c.value, got)
 		}
 	}
-	for _, bad := range []string{"*", "null", "https://*.example.com", "app.example.com", "https://app.example.com/", "https://a.example,", "auto,none", "all"} {
-		if _, err := load("DRAGOMAN_CORS_ORIGINS=" + bad); err == nil || !strings.Contains(err.Error(), "exact origins") {
+	for _, bad := range []string{
+		"*", "null", "https://*.example.com", "app.example.com", "https://app.example.com/",
+		"https://a.example,", "auto,none", "all",
+	} {
+		if _, err := load("DRAGOMAN_CORS_ORIGINS=" + bad); err == nil ||
+			!strings.Contains(err.Error(), "exact origins") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

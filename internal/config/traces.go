@@ -34,7 +34,8 @@ func loadTraces(getenv func(string) string) (*Traces, error) {
 	exporter := getenv("OTEL_TRACES_EXPORTER")
 	_, endpoint := signal("ENDPOINT")
 	switch {
-	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" || exporter == "" && endpoint == "":
+	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" || exporter == "" &&
+		endpoint == "":
 		return nil, nil //nolint:nilnil // no traces
 	case exporter != "" && exporter != "otlp":
 		return nil, &Error{Name: "OTEL_TRACES_EXPORTER", Value: exporter, Want: "otlp or none"}

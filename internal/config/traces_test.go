@@ -34,13 +34,17 @@ func TestTraces(t *testing.T) {
 		{[]string{own + "https://x/as/it/is"}, "https://x/as/it/is"},
 		{[]string{general + "http://x:1", own + "http://y:2"}, "http://y:2"},
 	} {
-		if s := mustLoad(t, c.env...); s.Traces == nil || s.Traces.Endpoint != c.want || s.Traces.Timeout != 10*time.Second || s.Traces.Gzip {
+		if s := mustLoad(t, c.env...); s.Traces == nil || s.Traces.Endpoint != c.want ||
+			s.Traces.Timeout != 10*time.Second || s.Traces.Gzip {
 			t.Errorf("%s: %+v, want %s", c.env, s.Traces, c.want)
 		}
 	}
-	all := mustLoad(t, general+"http://x:1", "OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20b%3Dc, X-Tenant = one", "OTEL_EXPORTER_OTLP_TIMEOUT=2500",
-		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=500", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf").Traces
-	if all.Header.Get("Api-Key") != "a b=c" || all.Header.Get("X-Tenant") != "one" || all.Timeout != 500*time.Millisecond || !all.Gzip {
+	all := mustLoad(t, general+"http://x:1", "OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20b%3Dc, X-Tenant = one",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=2500",
+		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=500", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip",
+		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf").Traces
+	if all.Header.Get("Api-Key") != "a b=c" || all.Header.Get("X-Tenant") != "one" ||
+		all.Timeout != 500*time.Millisecond || !all.Gzip {
 		t.Errorf("%+v", all)
 	}
 }
@@ -54,10 +58,13 @@ func TestTraces_Errors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wrong := range []string{
-		"OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json",
+		"OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json",
 		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd", "OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT=0",
-		"OTEL_EXPORTER_OTLP_HEADERS=canary", "OTEL_EXPORTER_OTLP_HEADERS=a=canary%zz", "OTEL_EXPORTER_OTLP_HEADERS=a=canary%0D%0Ab",
-		"OTEL_EXPORTER_OTLP_ENDPOINT=canary:4317", "OTEL_EXPORTER_OTLP_ENDPOINT=http://u:canary@x", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://canary",
+		"OTEL_EXPORTER_OTLP_HEADERS=canary", "OTEL_EXPORTER_OTLP_HEADERS=a=canary%zz",
+		"OTEL_EXPORTER_OTLP_HEADERS=a=canary%0D%0Ab",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=canary:4317", "OTEL_EXPORTER_OTLP_ENDPOINT=http://u:canary@x",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://canary",
 		"OTEL_EXPORTER_OTLP_CERTIFICATE=" + junk, "OTEL_EXPORTER_OTLP_CERTIFICATE=/none",
 	} {
 		name, _, _ := strings.Cut(wrong, "=")
@@ -74,7 +81,12 @@ func TestMetricsSettings(t *testing.T) {
 	for _, c := range []struct {
 		env            []string
 		measured, main bool
-	}{{nil, false, false}, {[]string{listen}, true, false}, {[]string{token}, true, true}, {[]string{listen, token}, true, false}} {
+	}{
+		{nil, false, false},
+		{[]string{listen}, true, false},
+		{[]string{token}, true, true},
+		{[]string{listen, token}, true, false},
+	} {
 		if s := mustLoad(t, c.env...); s.MetricsEnabled() != c.measured || s.MetricsOnMain() != c.main {
 			t.Errorf("%s: measured %t, on the main listener %t", c.env, s.MetricsEnabled(), s.MetricsOnMain())
 		}

@@ -50,8 +50,10 @@ func Parse(text string) (Source, error) {
 		return s, nil
 	case Cookie:
 		for _, name := range s.Names {
-			if !httpguts.ValidHeaderFieldName(name) { // RFC 6265 allows for cookies what is allowed for headers: a token
-				return Source{}, fmt.Errorf("%q is not the name of a cookie: write it as in %q", name, "cookie refreshToken")
+			// RFC 6265 allows for cookies what is allowed for headers: a token
+			if !httpguts.ValidHeaderFieldName(name) {
+				return Source{}, fmt.Errorf("%q is not the name of a cookie: write it as in %q", name,
+					"cookie refreshToken")
 			}
 		}
 		if len(s.Names) == 0 {
@@ -60,7 +62,8 @@ func Parse(text string) (Source, error) {
 		return s, nil
 	}
 	return Source{}, fmt.Errorf(
-		"%q is no place for a credential: write bearer, token, bare, api-key, header and a name, or cookie and a name", text)
+		"%q is no place for a credential: write bearer, token, bare, api-key, header and a name, or cookie and a name",
+		text)
 }
 
 func checkHeader(name string) error {

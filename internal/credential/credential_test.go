@@ -129,8 +129,16 @@ func TestHT05_Read(t *testing.T) {
 		{"header", rails, http.Header{"X-Session-Token": {"abc"}}, "abc"},
 		{"header blank", rails, http.Header{"X-Session-Token": {" "}}, ""},
 		{"header twice", rails, http.Header{"X-Session-Token": {"abc", "abc"}}, ambiguous},
-		{"header and token", rails, http.Header{"X-Session-Token": {"abc"}, "Authorization": {`Token token="abc"`}}, "abc"},
-		{"header and another token", rails, http.Header{"X-Session-Token": {"abc"}, "Authorization": {"Token def"}}, ambiguous},
+		{
+			"header and token", rails,
+			http.Header{"X-Session-Token": {"abc"}, "Authorization": {`Token token="abc"`}},
+			"abc",
+		},
+		{
+			"header and another token", rails,
+			http.Header{"X-Session-Token": {"abc"}, "Authorization": {"Token def"}},
+			ambiguous,
+		},
 
 		{"bare", old, auth(jwt), jwt},
 		{"bare, two words", old, auth("abc def"), ambiguous},
@@ -151,9 +159,21 @@ func TestHT05_Read(t *testing.T) {
 		{"cookie in another case", old, cookie("refreshtoken=abc"), ""},
 		{"cookie beside a malformed one", old, cookie(`x={"a":1}; =; ;refreshToken=abc`), "abc"},
 		{"cookie malformed", old, cookie(`refreshToken=a"c`), ""},
-		{"cookie and bearer alike", old, http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Bearer abc"}}, "abc"},
-		{"cookie and bearer", old, http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Bearer def"}}, ambiguous},
-		{"cookie and basic", old, http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Basic YTpi"}}, ambiguous},
+		{
+			"cookie and bearer alike", old,
+			http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Bearer abc"}},
+			"abc",
+		},
+		{
+			"cookie and bearer", old,
+			http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Bearer def"}},
+			ambiguous,
+		},
+		{
+			"cookie and basic", old,
+			http.Header{"Cookie": {"refreshToken=abc"}, "Authorization": {"Basic YTpi"}},
+			ambiguous,
+		},
 		{"a cookie to those who read none", edge, cookie("refreshToken=abc"), ""},
 	} {
 		text, unsure := Read(c.header, c.sources)
@@ -163,11 +183,13 @@ func TestHT05_Read(t *testing.T) {
 	}
 }
 
-// Whatever is sent: no panic, never a credential that is unsure, none out of nothing, and the order of the sources is all one.
+// Whatever is sent: no panic, never a credential that is unsure, none out of nothing, and the order of the sources is
+// all one.
 func TestReadAnything(t *testing.T) {
 	t.Parallel()
 	all := sources(t, "bearer", "token", "bare", "api-key", "header X-Session-Token", "cookie a b")
-	value := rapid.OneOf(rapid.String(), rapid.StringMatching(`(Bearer|Token|Basic|) ?(token=)?"?[a-c.]*"?(, ?token=b)?`),
+	value := rapid.OneOf(rapid.String(),
+		rapid.StringMatching(`(Bearer|Token|Basic|) ?(token=)?"?[a-c.]*"?(, ?token=b)?`),
 		rapid.StringMatching(`[ab]="?[ab,;]{0,2}"?(; ?[ab]=[ab]?)?`), rapid.StringMatching(`(sk_live_)?[ab]?`))
 	values := rapid.SliceOfN(value, 0, 3)
 	rapid.Check(t, func(t *rapid.T) {

@@ -43,6 +43,7 @@ func (c SessionCookie) Clear() *http.Cookie { return c.with("", -1) }
 
 func (c SessionCookie) with(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure is left out over http on this machine alone
-		Name: c.Name, Value: value, Path: "/", MaxAge: maxAge, Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: c.Name, Value: value, Path: "/", MaxAge: maxAge, Secure: c.secure, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -6,16 +6,31 @@ import "testing"
 func TestHT01_SessionCookie(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string][2]string{
-		"https://auth.example.com": {"__Host-dragoman_session=t; Path=/; Max-Age=90; HttpOnly; Secure; SameSite=Lax", "__Host-dragoman_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		"https://localhost:8443":   {"__Host-dragoman_session=t; Path=/; Max-Age=90; HttpOnly; Secure; SameSite=Lax", "__Host-dragoman_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		"http://localhost:8080":    {"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax", "dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"},
-		"http://127.0.0.1:8080":    {"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax", "dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"},
-		"http://[::1]:8080":        {"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax", "dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"},
-		"http://auth.example.com":  {},
-		"http://192.168.0.7:8080":  {},
-		"http://localhost.evil":    {},
-		"":                         {},
-		"%":                        {},
+		"https://auth.example.com": {
+			"__Host-dragoman_session=t; Path=/; Max-Age=90; HttpOnly; Secure; SameSite=Lax",
+			"__Host-dragoman_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		},
+		"https://localhost:8443": {
+			"__Host-dragoman_session=t; Path=/; Max-Age=90; HttpOnly; Secure; SameSite=Lax",
+			"__Host-dragoman_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		},
+		"http://localhost:8080": {
+			"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax",
+			"dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+		},
+		"http://127.0.0.1:8080": {
+			"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax",
+			"dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+		},
+		"http://[::1]:8080": {
+			"dragoman_session=t; Path=/; Max-Age=90; HttpOnly; SameSite=Lax",
+			"dragoman_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+		},
+		"http://auth.example.com": {},
+		"http://192.168.0.7:8080": {},
+		"http://localhost.evil":   {},
+		"":                        {},
+		"%":                       {},
 	} {
 		c := NewSessionCookie(url)
 		if c.Name == "" {

@@ -39,10 +39,12 @@ func TestPanic(t *testing.T) {
 			t.Parallel()
 			w, log := serve(Config{}, httptest.NewRequest("GET", "/x", nil), panicky)
 			var body map[string]string
-			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body) != 1 || body["error"] != "Something went wrong on our side." {
+			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || len(body) != 1 ||
+				body["error"] != "Something went wrong on our side." {
 				t.Errorf("the answer is %s", w.Body)
 			}
-			if w.Code != http.StatusInternalServerError || w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
+			if w.Code != http.StatusInternalServerError ||
+				w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
 				t.Errorf("the answer is %d %v", w.Code, w.Header())
 			}
 			if strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, w.Header().Get("X-Request-Id")) ||
@@ -69,7 +71,8 @@ func TestPanicLate(t *testing.T) {
 			t.Errorf("recovered %v", p)
 		}
 	}()
-	serve(Config{}, httptest.NewRequest("GET", "/", nil), func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	serve(Config{}, httptest.NewRequest("GET", "/", nil),
+		func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 }
 
 // What counts as the credential of a request: one, as Bearer or as API key, or none.
@@ -174,7 +177,8 @@ func FuzzClientIP(f *testing.F) {
 		if got := clientIP(r, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}); got.String() != "192.0.2.1" {
 			t.Errorf("%q moved the address to %s", header, got)
 		}
-		if got := clientIP(r, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}); !got.IsValid() || got.Zone() != "" || got.Is4In6() {
+		if got := clientIP(r, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}); !got.IsValid() || got.Zone() != "" ||
+			got.Is4In6() {
 			t.Errorf("%q gave %s", header, got)
 		}
 	})
@@ -190,8 +194,10 @@ func TestExactPaths(t *testing.T) {
 	mux.HandleFunc("/", NotFound)
 	for target, want := range map[string]int{
 		"/": 202, "/graphql": 202, "/playground/": 202, "/playground/x": 202, "/graphql?a=//": 202,
-		"//": 404, "///": 404, "/.": 404, "/..": 404, "//graphql": 404, "/graphql/": 404, "/graphql//": 404, "/./graphql": 404,
-		"/x/../graphql": 404, "/%67raphql": 404, "/graphql%2f": 404, "/playground/%2e%2e/graphql": 404, "/playground//x": 404,
+		"//": 404, "///": 404, "/.": 404, "/..": 404, "//graphql": 404, "/graphql/": 404, "/graphql//": 404,
+		"/./graphql":    404,
+		"/x/../graphql": 404, "/%67raphql": 404, "/graphql%2f": 404, "/playground/%2e%2e/graphql": 404,
+		"/playground//x": 404,
 		"/playground/..": 404, "/playground/../": 404, "/%2e": 404, "/%2F": 404,
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -11,7 +11,8 @@ import (
 // dots and letters. A path has one spelling, so nobody can evade what counts by path (LG-17).
 func ExactPaths(mux, notFound http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := r.URL.Path; r.URL.RawPath != "" || strings.TrimSuffix(path.Clean(p), "/")+trailing(p) != p || !strings.HasPrefix(p, "/") {
+		if p := r.URL.Path; r.URL.RawPath != "" || strings.TrimSuffix(path.Clean(p), "/")+trailing(p) != p ||
+			!strings.HasPrefix(p, "/") {
 			notFound.ServeHTTP(w, r)
 			return
 		}

@@ -47,7 +47,8 @@ const (
 // Codes returns all codes.
 func Codes() []Code {
 	return []Code{
-		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, NotVerified, InvalidToken, TokenReused, AlreadyExists,
+		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, NotVerified, InvalidToken,
+		TokenReused, AlreadyExists,
 		NotFound, AccountLocked, NotGrantable, Conflict, FeatureDisabled,
 		Unauthenticated, Forbidden, SudoRequired, RateLimited, BadUserInput, Internal, Unavailable,
 	}

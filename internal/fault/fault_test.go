@@ -31,7 +31,8 @@ func TestFrom(t *testing.T) {
 			t.Errorf("%s: the code is wrong", c.name)
 		}
 	}
-	if f.Error() != "NOT_FOUND: There is none." || f.RetryAfter != 0 || f.RetrySeconds() != 0 || New(Conflict, "x").Field != nil {
+	if f.Error() != "NOT_FOUND: There is none." || f.RetryAfter != 0 || f.RetrySeconds() != 0 ||
+		New(Conflict, "x").Field != nil {
 		t.Errorf("%+v", f)
 	}
 }

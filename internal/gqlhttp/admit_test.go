@@ -35,7 +35,8 @@ func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
 			k.refuse = tt.err
 			body := `{"query":` + quote(`mutation{`+login+` revokeOtherSessions{revokedCount}}`) + `}`
 			got := k.send("POST", "/", body, "Content-Type", "application/json", "Accept", accept)
-			if got.StatusCode != tt.status || got.code() != tt.code || got.Header.Get("Retry-After") != tt.wait || strings.Contains(got.text, `"data"`) {
+			if got.StatusCode != tt.status || got.code() != tt.code || got.Header.Get("Retry-After") != tt.wait ||
+				strings.Contains(got.text, `"data"`) {
 				t.Errorf("%s: %d %v %s", name, got.StatusCode, got.Header, got.text)
 			}
 		}
@@ -72,9 +73,11 @@ func TestDo(t *testing.T) {
 	k.refuse = nil
 	for name, bad := range map[string]map[string]any{
 		"type": {"e": 1, "p": "b"}, "missing": {"e": "a"}, "NUL": {"e": "a\x00", "p": "b"},
-		"UTF-8": {"e": "a\xff", "p": "b"}, "depth": {"e": deep(40), "p": "b"}, "channel": {"e": make(chan int), "p": "b"},
+		"UTF-8": {"e": "a\xff", "p": "b"}, "depth": {"e": deep(40), "p": "b"},
+		"channel": {"e": make(chan int), "p": "b"},
 	} {
-		if err := k.handler.Do(t.Context(), doc, bad, &out); err == nil || fault.Is(err, fault.BadUserInput) == (name == "channel") {
+		if err := k.handler.Do(t.Context(), doc, bad, &out); err == nil ||
+			fault.Is(err, fault.BadUserInput) == (name == "channel") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -52,14 +52,15 @@ func TestCost(t *testing.T) {
 		"length of the schema": {`{users{nodes{friends(first:50){nodes{id}}}}}`, nil, true},
 		"nested pages":         {`{users(first:100){nodes{friends(first:100){nodes{id}}}}}`, nil, false},
 		"many nested pages":    {`{users(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{id}}}}}}}}}}}`, nil, false},
-		"through fragments":    {`{users(first:100){...A}} fragment A on Users{nodes{...{friends(first:100){nodes{id}}}}}`, nil, false},
-		"too long":             {`{users(first:101){nodes{id}}}`, nil, false},
-		"too long backwards":   {`{users(last:101){nodes{id}}}`, nil, false},
-		"negative":             {`{users(first:-1){nodes{id}}}`, nil, false},
-		"variable":             {`query($n:Int){users(first:$n){nodes{id}}}`, 100, true},
-		"variable too long":    {`query($n:Int){users(first:$n){nodes{id}}}`, 101, false},
-		"variable default":     {`query($n:Int=101){users(first:$n){nodes{id}}}`, nil, false},
-		"variable null":        {`query($n:Int){users(first:$n){nodes{id}}}`, nil, true},
+		"through fragments": {`{users(first:100){...A}} fragment A on ` +
+			`Users{nodes{...{friends(first:100){nodes{id}}}}}`, nil, false},
+		"too long":           {`{users(first:101){nodes{id}}}`, nil, false},
+		"too long backwards": {`{users(last:101){nodes{id}}}`, nil, false},
+		"negative":           {`{users(first:-1){nodes{id}}}`, nil, false},
+		"variable":           {`query($n:Int){users(first:$n){nodes{id}}}`, 100, true},
+		"variable too long":  {`query($n:Int){users(first:$n){nodes{id}}}`, 101, false},
+		"variable default":   {`query($n:Int=101){users(first:$n){nodes{id}}}`, nil, false},
+		"variable null":      {`query($n:Int){users(first:$n){nodes{id}}}`, nil, true},
 	}
 	for name, tt := range tests {
 		doc, errs := h.document(tt.query)

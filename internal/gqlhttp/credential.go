@@ -6,8 +6,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Credential is a field that checks a secret or mails one, as its directive @credential describes it. The schema is the only
-// place that says so: limits, the queue of hashes, and the codes that dialects need rows for follow from it.
+// Credential is a field that checks a secret or mails one, as its directive @credential describes it. The schema is the
+// only place that says so: limits, the queue of hashes, and the codes that dialects need rows for follow from it.
 type Credential struct {
 	Field string // the name of the field, for example "login"
 	Limit string // the name of the limit by address
@@ -45,8 +45,8 @@ func credentialOf(field *ast.FieldDefinition) (c Credential, is bool) {
 	return c, true
 }
 
-// credentialsAreAtTheRoot holds a schema to @credential: only a field of Query or Mutation has it, since admission is asked
-// before an operation runs, and each names its limit.
+// credentialsAreAtTheRoot holds a schema to @credential: only a field of Query or Mutation has it, since admission is
+// asked before an operation runs, and each names its limit.
 func credentialsAreAtTheRoot(schema *ast.Schema) error {
 	for _, def := range schema.Types {
 		for _, field := range def.Fields {
@@ -54,7 +54,8 @@ func credentialsAreAtTheRoot(schema *ast.Schema) error {
 			switch {
 			case !is:
 			case def != schema.Query && def != schema.Mutation:
-				return fmt.Errorf("gqlhttp: %s.%s has @credential, which only fields of Query and Mutation may have", def.Name, field.Name)
+				return fmt.Errorf("gqlhttp: %s.%s has @credential, which only fields of Query and Mutation may have",
+					def.Name, field.Name)
 			case c.Limit == "":
 				return fmt.Errorf("gqlhttp: %s.%s has @credential without a limit: name one", def.Name, field.Name)
 			}

@@ -23,7 +23,8 @@ func TestCredentials(t *testing.T) {
 	t.Parallel()
 	got := Credentials(credentialSchema(t, `
 		type Query { me: Int isValid: Int @credential(limit: "verification", hash: false) }
-		type Mutation { login: Int @credential(limit: "login") sudo: Int @credential(limit: "account", hash: true) logout: Int }`))
+		type Mutation { login: Int @credential(limit: "login") sudo: Int @credential(limit: "account", hash: true) `+
+		`logout: Int }`))
 	want := []Credential{{"isValid", "verification", false}, {"login", "login", true}, {"sudo", "account", true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
@@ -34,8 +35,14 @@ func TestCredentials(t *testing.T) {
 func TestCredentials_Refused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ schema, says string }{
-		"below the root":  {`type User { check: Int @credential(limit: "login") } type Query { me: User }`, "User.check has @credential"},
-		"without a limit": {`type Query { check: Int @credential(limit: "") }`, "Query.check has @credential without a limit"},
+		"below the root": {
+			`type User { check: Int @credential(limit: "login") } type Query { me: User }`,
+			"User.check has @credential",
+		},
+		"without a limit": {
+			`type Query { check: Int @credential(limit: "") }`,
+			"Query.check has @credential without a limit",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +52,8 @@ func TestCredentials_Refused(t *testing.T) {
 			}
 		})
 	}
-	if err := credentialsAreAtTheRoot(credentialSchema(t, `type Query { check: Int @credential(limit: "login") }`)); err != nil {
+	if err := credentialsAreAtTheRoot(credentialSchema(t,
+		`type Query { check: Int @credential(limit: "login") }`)); err != nil {
 		t.Error(err)
 	}
 }

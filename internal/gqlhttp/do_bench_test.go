@@ -15,13 +15,17 @@ import (
 )
 
 const signIn = `mutation($input:LoginInput!){login(input:$input){
-  user{id number email username createdAt} tokens{accessToken refreshToken expiresIn} userErrors{code message field retryAfterSeconds}}}`
+  user{id number email username createdAt} tokens{accessToken refreshToken expiresIn} userErrors{code message field ` +
+	`retryAfterSeconds}}}`
 
 // signInKit answers signIn with a person and tokens, as soon as it can.
 func signInKit(b *testing.B) *kit {
 	email, refresh := "ada@example.com", "rt1."+times(80, "r")
 	user := &db.User{ID: db.NewUser(time.Now()).ID, Number: 12345, Email: &email, CreatedAt: time.Now()}
-	tokens := &graph.AuthTokens{AccessToken: times(600, "a"), RefreshToken: &refresh, TokenType: "Bearer", ExpiresIn: 3600, ExpiresAt: time.Now()}
+	tokens := &graph.AuthTokens{
+		AccessToken: times(600, "a"), RefreshToken: &refresh, TokenType: "Bearer",
+		ExpiresIn: 3600, ExpiresAt: time.Now(),
+	}
 	k := newKit(b, func(c *Config) {
 		c.Log = slog.New(slog.DiscardHandler)
 		c.Admit = func(context.Context, Credential) error { return nil }
@@ -32,8 +36,8 @@ func signInKit(b *testing.B) *kit {
 	return k
 }
 
-// BenchmarkDo is what a stored document costs without its resolvers, with variables as a dialect makes them, or of a type that
-// has to be encoded, and data as a dialect reads them.
+// BenchmarkDo is what a stored document costs without its resolvers, with variables as a dialect makes them, or of a
+// type that has to be encoded, and data as a dialect reads them.
 func BenchmarkDo(b *testing.B) {
 	k := signInKit(b)
 	doc, err := k.handler.Document(signIn)
@@ -49,7 +53,8 @@ func BenchmarkDo(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var out map[string]any
-				if err := k.handler.Do(ctx, doc, map[string]any{"input": input}, &out); err != nil || out["login"] == nil {
+				if err := k.handler.Do(ctx, doc, map[string]any{"input": input}, &out); err != nil ||
+					out["login"] == nil {
 					b.Fatal(err, out)
 				}
 			}
@@ -60,7 +65,8 @@ func BenchmarkDo(b *testing.B) {
 // BenchmarkHTTP is the same operation as a client sends it.
 func BenchmarkHTTP(b *testing.B) {
 	k := signInKit(b)
-	body := []byte(`{"query":` + quote(signIn) + `,"variables":{"input":{"email":"ada@example.com","password":"correct horse battery staple"}}}`)
+	body := []byte(`{"query":` + quote(signIn) +
+		`,"variables":{"input":{"email":"ada@example.com","password":"correct horse battery staple"}}}`)
 	ctx := visit.With(b.Context(), &visit.Visit{RequestID: "req_1"})
 	b.ReportAllocs()
 	for b.Loop() {

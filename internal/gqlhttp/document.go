@@ -70,7 +70,8 @@ func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, g
 		byDefinition[def] = op
 		doc.operations = append(doc.operations, op)
 	}
-	errs := validator.ValidateWithRules(h.schema.Schema(), syntax, ruleSet(stored, stored || h.introspection, byDefinition))
+	errs := validator.ValidateWithRules(h.schema.Schema(), syntax,
+		ruleSet(stored, stored || h.introspection, byDefinition))
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -130,7 +131,8 @@ func (d *Document) checksSecret() bool {
 func (d *Document) operation(name string) (*operation, *fault.Error) {
 	if name == "" {
 		if len(d.operations) > 1 {
-			return nil, fault.New(fault.BadUserInput, "The document holds several operations: say which in operationName.")
+			return nil, fault.New(fault.BadUserInput, "The document holds several operations: say which in "+
+				"operationName.")
 		}
 		return d.operations[0], nil
 	}

@@ -18,8 +18,10 @@ import (
 func FuzzGuard(f *testing.F) {
 	for _, seed := range []string{
 		file(f, "introspection.graphql"), file(f, "tab.graphql"), fragments(20), "{me{id}}", "mutation{" + login + "}",
-		`{__schema{types{...F}}} fragment F on __Type{ofType{...F ofType{...F}}}`, times(200, "{a"), `{session(id:"\ud800"){id}}`,
-		`query($a:Int=1,$b:[Boolean!]!){me{...{id @skip(if:$b)}} session(number:$a){id}}`, `{me{id id:name}} fragment on on on{on}`,
+		`{__schema{types{...F}}} fragment F on __Type{ofType{...F ofType{...F}}}`, times(200, "{a"),
+		`{session(id:"\ud800"){id}}`,
+		`query($a:Int=1,$b:[Boolean!]!){me{...{id @skip(if:$b)}} session(number:$a){id}}`,
+		`{me{id id:name}} fragment on on on{on}`,
 	} {
 		f.Add(seed)
 	}
@@ -56,7 +58,8 @@ func FuzzGuard(f *testing.F) {
 // FuzzBody sends bodies: never a panic, always an answer of strict JSON.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
-		`{"query":"{me{id}}"}`, `{"query":"{me{id}}","variables":{"a":[1,{"b":null}]},"extensions":{}}`, `[]`, `{"query":"\ud800"}`,
+		`{"query":"{me{id}}"}`, `{"query":"{me{id}}","variables":{"a":[1,{"b":null}]},"extensions":{}}`, `[]`,
+		`{"query":"\ud800"}`,
 		`{"Query":""}`, `{"query":"","query":""}`, times(40, "["), "\xff", `{"query":"` + secret, `1e999`,
 	} {
 		f.Add([]byte(seed))

@@ -36,24 +36,32 @@ func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	tests := map[string]struct{ query, message string }{
-		"1 introspection recursion":  {`{__schema{types{...F}}} fragment F on __Type{ofType{...F ofType{...F}}}`, "itself"},
-		"1 fragment of itself":       {`{me{...F}} fragment F on User{...F}`, "itself"},
-		"1 cycle of fragments":       {`{me{...A}} fragment A on User{...B} fragment B on User{...A}`, "itself"},
-		"1 unused cycle":             {`{me{id}} fragment A on User{id ...A}`, "itself"},
-		"2 deep":                     {times(30_000, "{a"), "tokens"},
-		"2 deep and closed":          {times(20_000, "{a") + times(20_000, "}"), "tokens"},
-		"2 deep list":                {`{session(id:` + times(60_000, "[") + times(60_000, "]") + `){id}}`, "tokens"},
-		"2 deep list of few tokens":  {`{session(id:` + times(40, "[") + times(40, "]") + `){id}}`, "levels of values"},
-		"2 comments":                 {times(2000, "#\n") + `{me{id}}`, "tokens"},
-		"3 written fields":           {"{me{" + times(201, "id ") + "}}", "fields written"},
-		"3 many written fields":      {"{me{" + times(40_000, "id ") + "}}", "tokens"},
-		"3 written in fragments":     {"{me{...A ...B}} fragment A on User{" + times(101, "id ") + "} fragment B on User{" + times(101, "id ") + "}", "fields written"},
-		"3 unused fragment":          {"{me{id}} fragment A on User{" + times(201, "id ") + "}", "fields written"},
-		"3 expanded fields":          {"{me{" + times(21, "...A ") + "}} fragment A on User{" + times(25, "id ") + "}", "expanded"},
-		"3 doubling fragments":       {fragments(60), "too many"},
-		"3 spreads":                  {"{me{" + times(41, "...A ") + "}} fragment A on User{id}", "spreads"},
-		"3 depth":                    {times(21, "{a") + times(21, "}"), "levels of fields"},
-		"3 depth through fragments":  {"{me{...A}} fragment A on User" + times(11, "{a") + "{...B}" + times(11, "}") + " fragment B on User" + times(11, "{a") + times(11, "}"), "levels of fields"},
+		"1 introspection recursion": {
+			`{__schema{types{...F}}} fragment F on __Type{ofType{...F ofType{...F}}}`,
+			"itself",
+		},
+		"1 fragment of itself":      {`{me{...F}} fragment F on User{...F}`, "itself"},
+		"1 cycle of fragments":      {`{me{...A}} fragment A on User{...B} fragment B on User{...A}`, "itself"},
+		"1 unused cycle":            {`{me{id}} fragment A on User{id ...A}`, "itself"},
+		"2 deep":                    {times(30_000, "{a"), "tokens"},
+		"2 deep and closed":         {times(20_000, "{a") + times(20_000, "}"), "tokens"},
+		"2 deep list":               {`{session(id:` + times(60_000, "[") + times(60_000, "]") + `){id}}`, "tokens"},
+		"2 deep list of few tokens": {`{session(id:` + times(40, "[") + times(40, "]") + `){id}}`, "levels of values"},
+		"2 comments":                {times(2000, "#\n") + `{me{id}}`, "tokens"},
+		"3 written fields":          {"{me{" + times(201, "id ") + "}}", "fields written"},
+		"3 many written fields":     {"{me{" + times(40_000, "id ") + "}}", "tokens"},
+		"3 written in fragments": {"{me{...A ...B}} fragment A on User{" + times(101, "id ") +
+			"} fragment B on User{" + times(101, "id ") + "}", "fields written"},
+		"3 unused fragment": {"{me{id}} fragment A on User{" + times(201, "id ") + "}", "fields written"},
+		"3 expanded fields": {
+			"{me{" + times(21, "...A ") + "}} fragment A on User{" + times(25, "id ") + "}",
+			"expanded",
+		},
+		"3 doubling fragments": {fragments(60), "too many"},
+		"3 spreads":            {"{me{" + times(41, "...A ") + "}} fragment A on User{id}", "spreads"},
+		"3 depth":              {times(21, "{a") + times(21, "}"), "levels of fields"},
+		"3 depth through fragments": {"{me{...A}} fragment A on User" + times(11, "{a") + "{...B}" + times(11, "}") +
+			" fragment B on User" + times(11, "{a") + times(11, "}"), "levels of fields"},
 		"3 aliases":                  {"{" + numbered(31, "a%d:me{id} ") + "}", "aliases"},
 		"3 aliases of __typename":    {"{" + numbered(240, "a%d:__typename ") + "}", "aliases"},
 		"3 directives":               {"{me" + times(21, "@skip(if:false)") + "{id}}", "directives"},
@@ -62,31 +70,43 @@ func TestHostileDocuments(t *testing.T) {
 		"3 operations":               {numbered(21, "query Q%d{me{id}} "), "operations"},
 		"4 aliased login":            {"mutation{" + numbered(2, "a%d:"+login) + "}", "one field that checks a secret"},
 		"4 a hundred aliased logins": {"mutation{" + numbered(100, "a%d:login(input:$i){userErrors{code}}") + "}", ""},
-		"4 through fragments":        {"mutation{...A ...B} fragment A on Mutation{a:" + login + "} fragment B on Mutation{b:" + login + "}", "one field that checks a secret"},
-		"4 through inline fragments": {"mutation{...{a:" + login + "} ...on Mutation{b:" + login + "}}", "one field that checks a secret"},
-		"4 same fragment twice":      {"mutation{...A ...A} fragment A on Mutation{" + login + "}", "one field that checks a secret"},
-		"11 introspection too deep":  {"{__schema{types{fields{type{fields{type{fields{name}}}}}}}}", "introspection depth"},
-		"introspection many times":   {"{" + numbered(3, "a%d:__schema{types{...F}} ") + "} fragment F on __Type{fields{args{type{name}}}}", "__schema and __type"},
-		"subscription":               {"subscription{me{id}}", ""},
-		"defer":                      {"{me{id ...@defer{name}}}", "@defer"},
-		"empty":                      {" ", "no operation"},
-		"fragment alone":             {"fragment A on User{id}", "no operation"},
-		"huge integer":               {"{session(number:" + times(10_000, "9") + "){id}}", "number"},
-		"integer beyond 32 bits":     {"{session(number:2147483648){id}}", "32 bits"},
-		"huge integer in free data":  {`mutation{register(input:{email:"a",password:"b",metadata:{n:99999999999999999999}}){userErrors{code}}}`, "number"},
-		"huge float in free data":    {`mutation{register(input:{email:"a",password:"b",metadata:{n:1e999}}){userErrors{code}}}`, "number"},
-		"NUL in a literal":           {`{session(id:"\u0000"){id}}`, "U+0000"},
-		"braced NUL in a literal":    {`{session(id:"\u{0}"){id}}`, "U+0000"},
-		"lone surrogate":             {`{session(id:"\ud800"){id}}`, "Unicode"},
-		"lone low surrogate":         {`{session(id:"a\uDC00\u0041"){id}}`, "Unicode"},
-		"long name":                  {"{" + times(100_000, "a") + "}", "Cannot query field"},
-		"long variable name":         {"query($" + times(60_000, "a") + ":Int){me{id}}", "…"},
+		"4 through fragments": {"mutation{...A ...B} fragment A on Mutation{a:" + login +
+			"} fragment B on Mutation{b:" + login + "}", "one field that checks a secret"},
+		"4 through inline fragments": {
+			"mutation{...{a:" + login + "} ...on Mutation{b:" + login + "}}",
+			"one field that checks a secret",
+		},
+		"4 same fragment twice": {
+			"mutation{...A ...A} fragment A on Mutation{" + login + "}",
+			"one field that checks a secret",
+		},
+		"11 introspection too deep": {
+			"{__schema{types{fields{type{fields{type{fields{name}}}}}}}}",
+			"introspection depth",
+		},
+		"introspection many times": {"{" + numbered(3, "a%d:__schema{types{...F}} ") +
+			"} fragment F on __Type{fields{args{type{name}}}}", "__schema and __type"},
+		"subscription":              {"subscription{me{id}}", ""},
+		"defer":                     {"{me{id ...@defer{name}}}", "@defer"},
+		"empty":                     {" ", "no operation"},
+		"fragment alone":            {"fragment A on User{id}", "no operation"},
+		"huge integer":              {"{session(number:" + times(10_000, "9") + "){id}}", "number"},
+		"integer beyond 32 bits":    {"{session(number:2147483648){id}}", "32 bits"},
+		"huge integer in free data": {`mutation{register(input:{email:"a",password:"b",metadata:{n:99999999999999999999}}){userErrors{code}}}`, "number"},
+		"huge float in free data":   {`mutation{register(input:{email:"a",password:"b",metadata:{n:1e999}}){userErrors{code}}}`, "number"},
+		"NUL in a literal":          {`{session(id:"\u0000"){id}}`, "U+0000"},
+		"braced NUL in a literal":   {`{session(id:"\u{0}"){id}}`, "U+0000"},
+		"lone surrogate":            {`{session(id:"\ud800"){id}}`, "Unicode"},
+		"lone low surrogate":        {`{session(id:"a\uDC00\u0041"){id}}`, "Unicode"},
+		"long name":                 {"{" + times(100_000, "a") + "}", "Cannot query field"},
+		"long variable name":        {"query($" + times(60_000, "a") + ":Int){me{id}}", "…"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got reply
 			within(t, func() { got = k.post(tt.query) })
-			if got.StatusCode != 400 || got.Data != nil || got.code() != "BAD_USER_INPUT" || len(got.Errors) > maxErrors {
+			if got.StatusCode != 400 || got.Data != nil || got.code() != "BAD_USER_INPUT" ||
+				len(got.Errors) > maxErrors {
 				t.Fatalf("got %d %.500s", got.StatusCode, got.text)
 			}
 			if !strings.Contains(got.text, tt.message) || len(got.text) > 10_000 {
@@ -105,9 +125,10 @@ func TestHarmlessDocuments(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	tests := map[string]string{
-		"introspection":      `{"query":` + quote(file(t, "introspection.graphql")) + `}`,
-		"a whole tab":        `{"operationName":"Me","query":` + quote(file(t, "tab.graphql")) + `}`,
-		"one login of a tab": `{"operationName":"Login","variables":{"email":"a","password":"b"},"query":` + quote(file(t, "tab.graphql")) + `}`,
+		"introspection": `{"query":` + quote(file(t, "introspection.graphql")) + `}`,
+		"a whole tab":   `{"operationName":"Me","query":` + quote(file(t, "tab.graphql")) + `}`,
+		"one login of a tab": `{"operationName":"Login","variables":{"email":"a","password":"b"},"query":` +
+			quote(file(t, "tab.graphql")) + `}`,
 		"limits exactly":     `{"query":` + quote("{me{"+times(199, "id ")+"}}") + `}`,
 		"surrogate pair":     `{"query":` + quote(`{session(id:"\ud83d\ude00 \\ud800 \\"){id}}`) + `}`,
 		"block string":       `{"query":` + quote(`{session(id:"""a \ b"""){id}}`) + `}`,
@@ -130,7 +151,8 @@ func TestBodyAndURLLimits(t *testing.T) {
 	if got := k.body(`{"query":"{me{id}}","x":"` + times(maxBody, "a") + `"}`); got.StatusCode != 413 {
 		t.Errorf("long body: %d", got.StatusCode)
 	}
-	if got := k.send("GET", "/graphql?query="+times(maxURL, "a"), "", "Apollo-Require-Preflight", "1"); got.StatusCode != 414 {
+	if got := k.send("GET", "/graphql?query="+times(maxURL, "a"), "", "Apollo-Require-Preflight",
+		"1"); got.StatusCode != 414 {
 		t.Errorf("long URL: %d", got.StatusCode)
 	}
 	k.alive()
@@ -143,13 +165,15 @@ func TestNoRequestWithoutPreflight(t *testing.T) {
 	body := `{"query":"mutation{` + strings.ReplaceAll(login, `"`, `\"`) + `}"}`
 	for _, contentType := range []string{
 		"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/graphql",
-		"application/graphql-response+json", "application/json; charset=utf-16", "application/jsonp", "application/json, text/plain",
+		"application/graphql-response+json", "application/json; charset=utf-16", "application/jsonp",
+		"application/json, text/plain",
 	} {
 		if got := k.send("POST", "/graphql", body, "Content-Type", contentType); got.StatusCode != 415 {
 			t.Errorf("%q: %d", contentType, got.StatusCode)
 		}
 	}
-	if got := k.send("POST", "/graphql", body, "Content-Type", "application/json", "Content-Encoding", "gzip"); got.StatusCode != 415 {
+	if got := k.send("POST", "/graphql", body, "Content-Type", "application/json", "Content-Encoding",
+		"gzip"); got.StatusCode != 415 {
 		t.Errorf("gzip: %d", got.StatusCode)
 	}
 	if got := k.send("GET", "/graphql?query="+url.QueryEscape("{me{id}}"), ""); got.StatusCode != 400 {
@@ -158,7 +182,8 @@ func TestNoRequestWithoutPreflight(t *testing.T) {
 	if got := k.send("GET", "/graphql", "", "Upgrade", "websocket", "Connection", "Upgrade"); got.StatusCode != 400 {
 		t.Errorf("WebSocket: %d", got.StatusCode)
 	}
-	if got := k.send("POST", "/graphql", body, "Content-Type", "application/json", "Accept", "text/event-stream"); got.StatusCode != 406 {
+	if got := k.send("POST", "/graphql", body, "Content-Type", "application/json", "Accept",
+		"text/event-stream"); got.StatusCode != 406 {
 		t.Errorf("event stream: %d", got.StatusCode)
 	}
 	if k.runs != 0 || len(k.admits) != 0 {
@@ -174,8 +199,9 @@ func TestGet(t *testing.T) {
 		params string
 		status int
 	}{
-		"query":             {"query=" + url.QueryEscape("{me{id}}"), 200},
-		"variables":         {"query=" + url.QueryEscape("query($n:Int){session(number:$n){id}}") + "&variables=" + url.QueryEscape(`{"n":1}`), 200},
+		"query": {"query=" + url.QueryEscape("{me{id}}"), 200},
+		"variables": {"query=" + url.QueryEscape("query($n:Int){session(number:$n){id}}") + "&variables=" +
+			url.QueryEscape(`{"n":1}`), 200},
 		"mutation":          {"query=" + url.QueryEscape("mutation{"+login+"}"), 405},
 		"chosen mutation":   {"operationName=B&query=" + url.QueryEscape("query A{me{id}} mutation B{"+login+"}"), 405},
 		"nothing":           {"", 400},
@@ -185,7 +211,10 @@ func TestGet(t *testing.T) {
 		"variables array":   {"query=a&variables=[]", 400},
 		"malformed escape":  {"query=%zz", 400},
 		"invalid UTF-8":     {"query=%7Bsession(id:%22%ff%22)%7Bid%7D%7D", 400},
-		"only a hash":       {"extensions=" + url.QueryEscape(`{"persistedQuery":{"version":1,"sha256Hash":"a"}}`), 400},
+		"only a hash": {
+			"extensions=" + url.QueryEscape(`{"persistedQuery":{"version":1,"sha256Hash":"a"}}`),
+			400,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -210,10 +239,12 @@ func TestIntrospectionOff(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *Config) { c.Introspection = false })
 	for _, query := range []string{
-		`{__schema{types{name}}}`, `{__type(name:"User"){name}}`, `{me{...on User{id}} ...A} fragment A on Query{a:__schema{types{name}}}`,
+		`{__schema{types{name}}}`, `{__type(name:"User"){name}}`, `{me{...on User{id}} ...A} fragment A on ` +
+			`Query{a:__schema{types{name}}}`,
 		file(t, "introspection.graphql"),
 	} {
-		if got := k.post(query); got.StatusCode != 400 || !strings.Contains(got.text, "Introspection is switched off.") {
+		if got := k.post(query); got.StatusCode != 400 ||
+			!strings.Contains(got.text, "Introspection is switched off.") {
 			t.Errorf("%s: %s", query, got.text)
 		}
 	}
@@ -222,11 +253,13 @@ func TestIntrospectionOff(t *testing.T) {
 	}
 	for _, query := range []string{
 		`{mee{id}}`, `{me{idd}}`, `{me}`, `{session(idd:1){id}}`, `query($a:Strin){me{id}}`, `{me{...on Userr{id}}}`,
-		`mutation{createApiKey(input:{nam:"a"}){secret}}`, `mutation{createApiKey(input:{scopes:[PROFILE_REED]}){secret}}`,
+		`mutation{createApiKey(input:{nam:"a"}){secret}}`,
+		`mutation{createApiKey(input:{scopes:[PROFILE_REED]}){secret}}`,
 		`mutation{createApiKey(input:{scopes:"PROFILE_REED"}){secret}}`,
 	} {
 		for _, k := range []*kit{k, newKit(t)} {
-			if got := k.post(query); got.StatusCode != 400 || strings.Contains(strings.ToLower(got.text), "did you mean") {
+			if got := k.post(query); got.StatusCode != 400 ||
+				strings.Contains(strings.ToLower(got.text), "did you mean") {
 				t.Errorf("%s: %s", query, got.text)
 			}
 		}
@@ -287,7 +320,8 @@ func TestCachedDocumentIsShared(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	done := make(chan int)
-	query := `query($a:Boolean!){me{...F id @include(if:$a)} serverInfo{...on ServerInfo{version}}} fragment F on User{id name}`
+	query := `query($a:Boolean!){me{...F id @include(if:$a)} serverInfo{...on ServerInfo{version}}} fragment F on ` +
+		`User{id name}`
 	for range 8 {
 		go func() {
 			status := http.StatusOK

@@ -22,9 +22,10 @@ type Config struct {
 	// Introspection lets documents from outside ask for __schema and __type.
 	Introspection bool
 
-	// Admit is asked once for every @credential field of the selected operation, before anything runs: for the limits by
-	// address and the admission to the queue of hashes. It refuses with a *fault.Error of code RateLimited (HTTP 429) or
-	// Unavailable (HTTP 503). Any other error is internal: nothing runs, and the caller learns only that something went wrong.
+	// Admit is asked once for every @credential field of the selected operation, before anything runs: for the limits
+	// by address and the admission to the queue of hashes. It refuses with a *fault.Error of code RateLimited (HTTP
+	// 429) or Unavailable (HTTP 503). Any other error is internal: nothing runs, and the caller learns only that
+	// something went wrong.
 	Admit func(ctx context.Context, c Credential) error
 
 	// Observe is told of every root field that runs, and of every @credential field that Admit refuses. It gives the
@@ -44,8 +45,8 @@ type Handler struct {
 	documents     *lru.Cache[string, *Document]
 }
 
-// New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses what
-// its mutations are refused with, or has @credential where nothing would ask for it.
+// New makes a handler. It fails when a required field of cfg is missing, and when the schema does not say with @refuses
+// what its mutations are refused with, or has @credential where nothing would ask for it.
 func New(cfg Config) (*Handler, error) {
 	if cfg.Schema == nil || cfg.Admit == nil || cfg.Log == nil {
 		return nil, errors.New("gqlhttp: a field of Config is missing; set Schema, Admit and Log")

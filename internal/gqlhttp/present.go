@@ -63,7 +63,8 @@ func extensions(f *fault.Error) map[string]any {
 // refusedArguments tells whether the field's arguments did not become Go values: its resolver has not run then. The
 // generated code sets Args once they all did.
 func refusedArguments(fc *graphql.FieldContext) bool {
-	return fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil && len(fc.Field.Definition.Arguments) > 0
+	return fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil &&
+		len(fc.Field.Definition.Arguments) > 0
 }
 
 // argumentMessage names the argument by its path below the field, and gives the reason where a scalar of ours gave one.

@@ -29,11 +29,21 @@ func TestPresenter(t *testing.T) {
 	}{
 		"unauthenticated": {
 			fault.New(fault.Unauthenticated, "Sign in first."),
-			`{"errors":[{"message":"Sign in first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, "",
+			`{"errors":[{"message":"Sign in ` +
+				`first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, "",
 		},
-		"wrapped":          {fmt.Errorf("me: %w", fault.New(fault.Forbidden, "Not yours.")), `"extensions":{"code":"FORBIDDEN"}`, 200, ""},
-		"limited":          {fault.Wait(fault.RateLimited, "Slow down.", 1500*time.Millisecond), `"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":2}}]}`, 429, ""},
-		"busy":             {fault.Wait(fault.Unavailable, "Busy.", time.Second), `"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":1}}]}`, 503, ""},
+		"wrapped": {
+			fmt.Errorf("me: %w", fault.New(fault.Forbidden, "Not yours.")),
+			`"extensions":{"code":"FORBIDDEN"}`, 200, "",
+		},
+		"limited": {
+			fault.Wait(fault.RateLimited, "Slow down.", 1500*time.Millisecond),
+			`"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":2}}]}`, 429, "",
+		},
+		"busy": {
+			fault.Wait(fault.Unavailable, "Busy.", time.Second),
+			`"extensions":{"code":"RATE_LIMITED","retryAfterSeconds":1}}]}`, 503, "",
+		},
 		"internal":         {errors.New("pq: column " + secret), internal, 200, "pq: column"},
 		"wrapped internal": {fmt.Errorf("db: %w", context.DeadlineExceeded), internal, 200, "deadline exceeded"},
 	}
@@ -42,16 +52,19 @@ func TestPresenter(t *testing.T) {
 			k := newKit(t)
 			k.stub.me = func(context.Context) (*db.User, error) { return nil, tt.err }
 			got := k.post(`{me{id}}`)
-			if got.StatusCode != tt.status || !strings.Contains(got.text, tt.answer) || strings.Contains(got.text, secret) {
+			if got.StatusCode != tt.status || !strings.Contains(got.text, tt.answer) ||
+				strings.Contains(got.text, secret) {
 				t.Errorf("got %d %s", got.StatusCode, got.text)
 			}
 			if (tt.status == 429 || tt.status == 503) && got.Header.Get("Retry-After") == "" {
 				t.Error("no Retry-After")
 			}
-			if (tt.log == "") != (k.logged() == "") || strings.Count(k.logged(), "\n") > 1 || !strings.Contains(k.logged(), tt.log) {
+			if (tt.log == "") != (k.logged() == "") || strings.Count(k.logged(), "\n") > 1 ||
+				!strings.Contains(k.logged(), tt.log) {
 				t.Errorf("logged %q", k.logged())
 			}
-			if tt.log != "" && !strings.Contains(k.logged(), "level=ERROR") || tt.log != "" && !strings.Contains(k.logged(), "request_id=req_1") {
+			if tt.log != "" && !strings.Contains(k.logged(), "level=ERROR") || tt.log != "" &&
+				!strings.Contains(k.logged(), "request_id=req_1") {
 				t.Errorf("logged %q", k.logged())
 			}
 		})
@@ -63,10 +76,12 @@ func TestPanicsAreInternal(t *testing.T) {
 	k := newKit(t)
 	k.stub.me = func(context.Context) (*db.User, error) { panic("at " + secret) }
 	got := k.post(`{me{id} serverInfo{version}}`)
-	if got.StatusCode != 200 || got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) || !strings.Contains(got.text, `"version":"1"`) {
+	if got.StatusCode != 200 || got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) ||
+		!strings.Contains(got.text, `"version":"1"`) {
 		t.Errorf("got %d %s", got.StatusCode, got.text)
 	}
-	if !strings.Contains(k.logged(), "panic: at") || !strings.Contains(k.logged(), "stack=") || strings.Count(k.logged(), "level=") != 1 {
+	if !strings.Contains(k.logged(), "panic: at") || !strings.Contains(k.logged(), "stack=") ||
+		strings.Count(k.logged(), "level=") != 1 {
 		t.Errorf("logged %q", k.logged())
 	}
 	// A panic on nil, and one outside of any resolver.
@@ -75,7 +90,8 @@ func TestPanicsAreInternal(t *testing.T) {
 		t.Errorf("got %s", got.text)
 	}
 	broken := newKit(t, func(c *Config) { c.Admit = func(context.Context, Credential) error { panic(secret) } })
-	if got := broken.post(`mutation{` + login + `}`); got.StatusCode != 500 || got.Data != nil || got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
+	if got := broken.post(`mutation{` + login + `}`); got.StatusCode != 500 || got.Data != nil ||
+		got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
 		t.Errorf("got %d %s", got.StatusCode, got.text)
 	}
 	k.alive()
@@ -85,13 +101,18 @@ func TestPanicsAreInternal(t *testing.T) {
 func TestRefusedArgument(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)
-	field := &ast.Field{Alias: "a", Definition: &ast.FieldDefinition{Arguments: ast.ArgumentDefinitionList{{Name: "in"}}}}
+	field := &ast.Field{
+		Alias:      "a",
+		Definition: &ast.FieldDefinition{Arguments: ast.ArgumentDefinitionList{{Name: "in"}}},
+	}
 	ctx := graphql.WithFieldContext(t.Context(), &graphql.FieldContext{Field: graphql.CollectedField{Field: field}})
 	below := ast.Path{ast.PathName("a"), ast.PathName("in"), ast.PathName("when")}
 	for want, err := range map[string]error{
-		`The argument "in.when" is refused: It does not have the form that the schema asks for.`: gqlerror.WrapPath(below, errors.New(secret)),
-		`An argument is refused: It does not have the form that the schema asks for.`:            errors.New(secret),
-		`An argument is refused: No date.`:                                                       fault.New(fault.InvalidInput, "No date."),
+		`The argument "in.when" is refused: It does not have the form that the schema asks for.`: gqlerror.WrapPath(
+			below, errors.New(secret)),
+		`An argument is refused: It does not have the form that the schema asks for.`: errors.New(secret),
+		`An argument is refused: No date.`: fault.New(fault.InvalidInput,
+			"No date."),
 	} {
 		got := h.present(ctx, err)
 		if got.Message != want || got.Extensions["code"] != fault.BadUserInput || got.Path.String() != "a" {
@@ -116,10 +137,12 @@ func TestLimitBesideData(t *testing.T) {
 	k.stub.me = func(context.Context) (*db.User, error) {
 		return nil, fault.Wait(fault.RateLimited, "Wait.", time.Second)
 	}
-	if got := k.post(`{me{id} serverInfo{version}}`); got.StatusCode != 200 || got.code() != "RATE_LIMITED" || got.Data == nil || got.Header.Get("Retry-After") != "" {
+	if got := k.post(`{me{id} serverInfo{version}}`); got.StatusCode != 200 || got.code() != "RATE_LIMITED" ||
+		got.Data == nil || got.Header.Get("Retry-After") != "" {
 		t.Errorf("got %d %s", got.StatusCode, got.text)
 	}
-	if got := k.send("POST", "/", `{"query":"{me{id} keys{id}}"}`, "Content-Type", "application/json"); got.StatusCode != 429 || got.Data != nil {
+	if got := k.send("POST", "/", `{"query":"{me{id} keys{id}}"}`, "Content-Type",
+		"application/json"); got.StatusCode != 429 || got.Data != nil {
 		t.Errorf("got %d %s", got.StatusCode, got.text)
 	}
 }

@@ -11,7 +11,10 @@ import (
 )
 
 // topLevel is the codes of top-level errors, as extensions writes them.
-var topLevel = []fault.Code{fault.Unauthenticated, fault.Forbidden, fault.SudoRequired, fault.RateLimited, fault.BadUserInput, fault.Internal}
+var topLevel = []fault.Code{
+	fault.Unauthenticated, fault.Forbidden, fault.SudoRequired, fault.RateLimited,
+	fault.BadUserInput, fault.Internal,
+}
 
 // Refusals gives every code that a *fault.Error of Do can carry for this stored document, sorted, and
 // INTERNAL_SERVER_ERROR, which stands for all other errors. It reads the directives of the schema.

@@ -118,7 +118,8 @@ func decodeParameter(text []byte) (any, *problem) {
 	if f := fault.From(err); f != nil {
 		return nil, &problem{err: f}
 	}
-	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
+	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, "+
+		"valid UTF-8, at most 32 levels deep.")
 }
 
 // parameters checks the types of the four parameters. Other members are ignored, as the specification asks, except
@@ -127,7 +128,8 @@ func parameters(object map[string]any) (request, *problem) {
 	for name := range object {
 		for _, known := range []string{"query", "operationName", "variables", "extensions"} {
 			if name != known && strings.EqualFold(name, known) {
-				return request{}, bad(http.StatusBadRequest, "A parameter is spelled with the wrong case: it must be "+known+".")
+				return request{}, bad(http.StatusBadRequest, "A parameter is spelled with the wrong case: it must be "+
+					known+".")
 			}
 		}
 	}
@@ -139,7 +141,8 @@ func parameters(object map[string]any) (request, *problem) {
 	extensions, ok := optional[map[string]any](object, "extensions")
 	wellTyped[3] = ok
 	if wellTyped != [4]bool{true, true, true, true} {
-		return request{}, bad(http.StatusBadRequest, "query and operationName must be strings, variables and extensions objects.")
+		return request{}, bad(http.StatusBadRequest, "query and operationName must be strings, variables and "+
+			"extensions objects.")
 	}
 	if req.query != "" {
 		return req, nil

@@ -74,7 +74,8 @@ func oneOperation(syntax *ast.QueryDocument) error {
 func soundRoot(schema *ast.Schema, op *operation) error {
 	fields := rootFields(op.definition.SelectionSet)
 	if op.definition.Operation == ast.Mutation && len(fields) > 1 {
-		return wrong(fields[1].Position, "A stored mutation has one field: where several things change, that field changes them.")
+		return wrong(fields[1].Position, "A stored mutation has one field: where several things change, that field "+
+			"changes them.")
 	}
 	payload := schema.PossibleTypes["Payload"]
 	for _, field := range fields {
@@ -86,8 +87,9 @@ func soundRoot(schema *ast.Schema, op *operation) error {
 				"unconditionally: a refusal would pass for a success.", field.Name))
 		}
 		if slices.Contains(refusesOf(field.Definition), fault.AccountLocked) && !tells(field, "retryAfterSeconds") {
-			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { retryAfterSeconds } too: it can end with "+
-				"ACCOUNT_LOCKED, and callers would not learn for how long.", field.Name))
+			return wrong(field.Position,
+				fmt.Sprintf("Ask %s for userErrors { retryAfterSeconds } too: it can end with "+
+					"ACCOUNT_LOCKED, and callers would not learn for how long.", field.Name))
 		}
 	}
 	return nil

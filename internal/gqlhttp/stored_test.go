@@ -40,16 +40,26 @@ func TestStoredDocumentsAreValidated(t *testing.T) {
 		"mutation{\n logout{userErrors{code message}}\n revokeOtherSessions{userErrors{code message}}}":                "3:2: A stored mutation has one field",
 		"mutation{...A} fragment A on Mutation{a:logout{userErrors{code message}} b:logout{userErrors{code message}}}": "1:74: A stored mutation has one field",
 		"mutation{logout{userErrors{code message}} logout{userErrors{code message}}}":                                  "1:43: A stored mutation has one field",
-		"mutation{\n  login" + args + "{user{id}}}":                                                                    "2:3: Ask login for userErrors { code message }",
-		"mutation{login" + args + "{userErrors{code}}}":                                                                "1:10: Ask login",
-		"mutation{login" + args + "{userErrors{message field}}}":                                                       "1:10: Ask login",
-		"mutation{login" + args + "{errors:userErrors{code message}}}":                                                 "1:10: Ask login",
-		"mutation{login" + args + "{userErrors{c:code message}}}":                                                      "1:10: Ask login",
-		"mutation{login" + args + "{userErrors{code:message message:code}}}":                                           "1:10: Ask login",
-		"mutation($b:Boolean!){login" + args + "{userErrors @skip(if:$b){code message}}}":                              "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args + "{userErrors{code message @include(if:$b)}}}":                           "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args + "{... @include(if:$b){userErrors{code message}}}}":                      "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args + "{...A @skip(if:$b)}} fragment A on Payload{userErrors{code message}}":  "1:23: Ask login",
+		"mutation{\n  login" + args +
+			"{user{id}}}": "2:3: Ask login for userErrors { code message }",
+		"mutation{login" + args +
+			"{userErrors{code}}}": "1:10: Ask login",
+		"mutation{login" + args +
+			"{userErrors{message field}}}": "1:10: Ask login",
+		"mutation{login" + args +
+			"{errors:userErrors{code message}}}": "1:10: Ask login",
+		"mutation{login" + args +
+			"{userErrors{c:code message}}}": "1:10: Ask login",
+		"mutation{login" + args +
+			"{userErrors{code:message message:code}}}": "1:10: Ask login",
+		"mutation($b:Boolean!){login" + args +
+			"{userErrors @skip(if:$b){code message}}}": "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args +
+			"{userErrors{code message @include(if:$b)}}}": "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args +
+			"{... @include(if:$b){userErrors{code message}}}}": "1:23: Ask login",
+		"mutation($b:Boolean!){login" + args +
+			"{...A @skip(if:$b)}} fragment A on Payload{userErrors{code message}}": "1:23: Ask login",
 	} {
 		_, err := k.handler.Document(text)
 		first, ok := errors.AsType[*DocumentError](err)
@@ -70,17 +80,28 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 	for _, c := range []struct{ text, variables, required, refusals string }{
 		{`{serverInfo{version}}`, "", "", "INTERNAL_SERVER_ERROR"},
 		{`{me{id}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR"},
-		{`{b:me{id} ...A} fragment A on Query{a:keys{id} b:me{name} ...{sessions{id}}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
-		{`query($n:Int $i:ID="a"){session(number:$n id:$i){id}}`, "n i", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{
+			`{b:me{id} ...A} fragment A on Query{a:keys{id} b:me{name} ...{sessions{id}}}`, "", "",
+			"FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+		},
+		{
+			`query($n:Int $i:ID="a"){session(number:$n id:$i){id}}`, "n i", "",
+			"BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+		},
 		{`{session(number:1){id}}`, "", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
-		{`mutation{revokeOtherSessions{...A}} fragment A on Payload{userErrors{code} userErrors{message}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{
+			`mutation{revokeOtherSessions{...A}} fragment A on Payload{userErrors{code} userErrors{message}}`, "", "",
+			"FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+		},
 		{
 			`mutation($r:RefreshInput!){x:refresh(input:$r){userErrors{code message}}}`, "r", "r",
 			"BAD_USER_INPUT INTERNAL_SERVER_ERROR INVALID_TOKEN RATE_LIMITED SERVICE_UNAVAILABLE TOKEN_REUSED",
 		},
 		{
-			`mutation($p:String!,$e:String!="a"){login(input:{password:$p,email:$e}){...{userErrors{code message retryAfterSeconds}}}}`, "p e", "p",
-			"ACCOUNT_LOCKED BAD_USER_INPUT EMAIL_NOT_VERIFIED INTERNAL_SERVER_ERROR INVALID_CREDENTIALS INVALID_INPUT NOT_FOUND RATE_LIMITED SERVICE_UNAVAILABLE",
+			`mutation($p:String!,$e:String!="a"){login(input:{password:$p,email:$e}){...{userErrors{code message ` +
+				`retryAfterSeconds}}}}`, "p e", "p",
+			"ACCOUNT_LOCKED BAD_USER_INPUT EMAIL_NOT_VERIFIED INTERNAL_SERVER_ERROR INVALID_CREDENTIALS " +
+				"INVALID_INPUT NOT_FOUND RATE_LIMITED SERVICE_UNAVAILABLE",
 		},
 	} {
 		doc, err := k.handler.Document(c.text)
@@ -103,7 +124,8 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 // A schema says with what its mutations are refused, in words that there are.
 func TestNewWantsRefusals(t *testing.T) {
 	t.Parallel()
-	const rest = ` enum ErrorCode { NOT_FOUND } directive @refuses(codes: [String!]!) on FIELD_DEFINITION type Query { a: Int `
+	const rest = ` enum ErrorCode { NOT_FOUND } directive @refuses(codes: [String!]!) on FIELD_DEFINITION type Query ` +
+		`{ a: Int `
 	for text, want := range map[string]string{
 		rest + `}`: "",
 		rest + `} type Mutation { b: Int @refuses(codes: []) }`:                                  "",
@@ -150,14 +172,21 @@ func TestDoTakesVariablesAsTheyAre(t *testing.T) {
 		own{"x", []db.Permission{db.ProfileRead}},
 	} {
 		before := fmt.Sprintf("%#v", v)
-		if err := k.handler.Do(t.Context(), doc, map[string]any{"v": v}, nil); err != nil || got.Name != "x" || len(got.Scopes) != 1 {
+		if err := k.handler.Do(t.Context(), doc, map[string]any{"v": v}, nil); err != nil || got.Name != "x" ||
+			len(got.Scopes) != 1 {
 			t.Errorf("%#v: %v %+v", v, err, got)
 		}
 		if after := fmt.Sprintf("%#v", v); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
 	}
-	for _, v := range []any{nil, "x", map[string]any{"name": 1}, map[string]any{"nam": "x"}, map[string]any{"scopes": []any{"X"}}, own{"x\x00", nil}} {
+	for _, v := range []any{
+		nil, "x",
+		map[string]any{"name": 1},
+		map[string]any{"nam": "x"},
+		map[string]any{"scopes": []any{"X"}},
+		own{"x\x00", nil},
+	} {
 		if err := k.handler.Do(t.Context(), doc, map[string]any{"v": v}, nil); !fault.Is(err, fault.BadUserInput) {
 			t.Errorf("%#v: %v", v, err)
 		}
@@ -168,7 +197,10 @@ func TestDoTakesVariablesAsTheyAre(t *testing.T) {
 func TestNumbersOfThisProcess(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)
-	for _, number := range []any{0, 1, -1, 1 << 31, 1<<31 - 1, -1 << 31, 1 << 53, 1 << 62, 0.0, 1.0, 1.5, -2147483648.0, 1e9, 1e15, 1e21, 1e300, 5e-324} {
+	for _, number := range []any{
+		0, 1, -1, 1 << 31, 1<<31 - 1, -1 << 31, 1 << 53, 1 << 62, 0.0, 1.0, 1.5, -2147483648.0,
+		1e9, 1e15, 1e21, 1e300, 5e-324,
+	} {
 		text, err := stdjson.Marshal(number)
 		if err != nil {
 			t.Fatal(err)

@@ -27,7 +27,10 @@ func TestEmail(t *testing.T) {
 		{"ID-01 A-label", "a@XN--BCHER-KVA.example", "a@XN--BCHER-KVA.example", "a@xn--bcher-kva.example"},
 		{"ID-01 full-width domain", "a@ｅｘａｍｐｌｅ。com", "a@ｅｘａｍｐｌｅ。com", "a@example.com"},
 		{"ID-01 sharp s is a letter", "a@straße.example", "a@straße.example", "a@xn--strae-oqa.example"},
-		{"atext", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com"},
+		{
+			"atext", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com",
+			"!#$%&'*+-/=?^_`{|}~@example.com",
+		},
 		{"digits", "1@2.example", "1@2.example", "1@2.example"},
 		{"ID-03 local of 64", local64 + "@x.test", local64 + "@x.test", local64 + "@x.test"},
 		{"ID-03 local of 65", local64 + "l@x.test", "", ""},

@@ -22,7 +22,8 @@ func Username(text string) (original, canonical string, err error) {
 	canonical = strings.ToLower(original)
 	switch {
 	case strings.ContainsFunc(original, notOfUsername):
-		return "", "", refuse("Please use only the letters a to z, digits, dots, underscores and hyphens in a username.")
+		return "", "",
+			refuse("Please use only the letters a to z, digits, dots, underscores and hyphens in a username.")
 	case !strings.ContainsFunc(original, letterOrDigit):
 		return "", "", refuse("Please use at least one letter or digit in a username.")
 	case reserved(canonical) || looksLikeID(canonical):

@@ -40,7 +40,10 @@ func TestUsername(t *testing.T) {
 		{"ID-04 UUID without hyphens", "0191F0C27B3C7D4E8F5A1B2C3D4E5F60", "", ""},
 		{"ID-04 typed id", "user_01h455vb4pex5vsknk084sn02q", "", ""},
 		{"ID-04 typed id in upper case", "SESS_01H455VB4PEX5VSKNK084SN02Q", "", ""},
-		{"not a typed id: i, l, o, u", "user_ilouilouilouilouilouilouil", "user_ilouilouilouilouilouilouil", "user_ilouilouilouilouilouilouil"},
+		{
+			"not a typed id: i, l, o, u", "user_ilouilouilouilouilouilouil", "user_ilouilouilouilouilouilouil",
+			"user_ilouilouilouilouilouilouil",
+		},
 		{"ID-05 address", "victim@x", "", ""},
 		{"ID-06 NUL", "alice\x00", "", ""},
 		{"ID-06 invalid UTF-8", "alice\xff", "", ""},
@@ -62,7 +65,10 @@ func TestUsername(t *testing.T) {
 }
 
 func FuzzUsername(f *testing.F) {
-	for _, seed := range []string{"alice", " Alice ", "\u0430dmin", "...", "user_01h455vb4pex5vsknk084sn02q", "\u212aelvin"} {
+	for _, seed := range []string{
+		"alice", " Alice ", "\u0430dmin", "...", "user_01h455vb4pex5vsknk084sn02q",
+		"\u212aelvin",
+	} {
 		f.Add(seed)
 	}
 	form := regexp.MustCompile(`^[a-z0-9._-]{3,32}$`)

@@ -12,8 +12,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// TestLG16_AMillionAddresses lets callers from a million random addresses (a part of them without DRAGOMAN_TEST_FULL) sign in, through the limiter as the server has it: the
-// store stays at its size, and grows by less than 64 MiB. It runs alone, because it looks at the memory of the process.
+// TestLG16_AMillionAddresses lets callers from a million random addresses (a part of them without DRAGOMAN_TEST_FULL)
+// sign in, through the limiter as the server has it: the store stays at its size, and grows by less than 64 MiB. It
+// runs alone, because it looks at the memory of the process.
 func TestLG16_AMillionAddresses(t *testing.T) {
 	callers := 150_000
 	if os.Getenv("DRAGOMAN_TEST_FULL") == "1" {

@@ -48,7 +48,8 @@ func TestLG13_LimiterIsATokenBucket(t *testing.T) {
 		l := newLimiter(t, NewMemory(8), c.now, Rule{"r", burst, step * time.Duration(burst)})
 		level, last := time.Duration(burst)*step, c.Time // the level in units of the time that fills it
 		for range rapid.IntRange(1, 100).Draw(t, "tries") {
-			c.Time = c.Add(time.Duration(rapid.IntRange(0, int(2*step/time.Microsecond)).Draw(t, "gap")) * time.Microsecond)
+			c.Time = c.Add(time.Duration(rapid.IntRange(0, int(2*step/time.Microsecond)).Draw(t,
+				"gap")) * time.Microsecond)
 			level, last = min(level+c.Sub(last), time.Duration(burst)*step), c.Time
 			d, err := l.Allow(t.Context(), "r", "192.0.2.1")
 			if err != nil {
@@ -103,7 +104,8 @@ func TestAllow_Keys(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	rules := map[string]Rule{
-		"login": {"login", 1, time.Minute}, "loginWithPasskey": {"login", 1, time.Minute}, "refresh": {"refresh", 1, time.Minute},
+		"login": {"login", 1, time.Minute}, "loginWithPasskey": {"login", 1, time.Minute},
+		"refresh": {"refresh", 1, time.Minute},
 	}
 	l, err := New(NewMemory(0), rules, func() time.Time { return start })
 	if err != nil {

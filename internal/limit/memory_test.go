@@ -56,7 +56,8 @@ func BenchmarkMemoryFull(b *testing.B) {
 	for b.Loop() {
 		m := NewMemory(0)
 		for i := range DefaultSize {
-			_, _, _ = m.Take(context.Background(), fmt.Sprintf("login:2001:db8:1234:%x::/64", i), time.Second, time.Minute, start)
+			_, _, _ = m.Take(context.Background(), fmt.Sprintf("login:2001:db8:1234:%x::/64", i), time.Second,
+				time.Minute, start)
 		}
 	}
 }

@@ -19,8 +19,8 @@ type Rule struct {
 	Window time.Duration // how long an empty bucket takes to fill
 }
 
-// Defaults are the rules of a server without settings, by their names. The tries are those of one address block. Which fields
-// of the schema count against which rule is said by @credential(limit:).
+// Defaults are the rules of a server without settings, by their names. The tries are those of one address block. Which
+// fields of the schema count against which rule is said by @credential(limit:).
 func Defaults() map[string]Rule {
 	const quarter = 15 * time.Minute
 	rules := map[string]Rule{}
@@ -29,8 +29,9 @@ func Defaults() map[string]Rule {
 		{Name: "register", Burst: 60, Window: quarter},
 		{Name: "refresh", Burst: 150, Window: 5 * time.Minute},
 		{Name: "cancelEmailChange", Burst: 60, Window: quarter},
-		{Name: "account", Burst: 60, Window: quarter},      // whatever asks a signed-in person for the password
-		{Name: "recovery", Burst: 60, Window: quarter},     // what goes through a mailbox; resolvers limit the mails of an address
+		{Name: "account", Burst: 60, Window: quarter}, // whatever asks a signed-in person for the password
+		// what goes through a mailbox; resolvers limit the mails of an address
+		{Name: "recovery", Burst: 60, Window: quarter},
 		{Name: "verification", Burst: 60, Window: quarter}, // likewise
 		{Name: "createUser", Burst: 600, Window: quarter},  // an administrator may have a list of people to enter
 	} {

@@ -47,13 +47,15 @@ func TestAU09_Sample(t *testing.T) {
 	}
 }
 
-// AU-09: what the limits send away is in the log, with its address and without anything that was typed; what passes is not.
+// AU-09: what the limits send away is in the log, with its address and without anything that was typed; what passes is
+// not.
 func TestAU09_Logged(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := LogRefusals(func() time.Time { return time.Unix(1e9, 0) }, slog.New(slog.NewJSONHandler(&out, nil)))
 	ctx := visit.With(context.Background(), &visit.Visit{
-		IP: netip.MustParseAddr("2001:db8::17"), RequestID: "R1", Dialect: "graphql", Credential: "canary-secret", UserAgent: "canary-agent",
+		IP: netip.MustParseAddr("2001:db8::17"), RequestID: "R1", Dialect: "graphql", Credential: "canary-secret",
+		UserAgent: "canary-agent",
 	})
 	for _, err := range []error{nil, errors.New("the store is gone")} {
 		if log(ctx, "login", err); out.Len() > 0 {
@@ -63,7 +65,8 @@ func TestAU09_Logged(t *testing.T) {
 	for range 1000 {
 		log(ctx, "login", fault.Wait(fault.RateLimited, "Too many requests.", time.Minute))
 	}
-	if n := strings.Count(out.String(), `"msg":"request sent away","code":"RATE_LIMITED","field":"login","block":"2001:db8::/64"`); n != 5 {
+	if n := strings.Count(out.String(),
+		`"msg":"request sent away","code":"RATE_LIMITED","field":"login","block":"2001:db8::/64"`); n != 5 {
 		t.Errorf("%d lines: %s", n, out.String())
 	}
 	if strings.Contains(out.String(), "canary") || !strings.Contains(out.String(), `"request_id":"R1"`) {

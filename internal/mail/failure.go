@@ -29,7 +29,8 @@ func connectionProblem(err error) string {
 	case errors.As(err, &answer):
 		return fmt.Sprintf("the mail server refused the connection: %d", answer.Code)
 	case errors.As(err, &wrong):
-		return "the certificate of the mail server is not one to trust: it has expired, is for another name, or nobody known vouches for it"
+		return "the certificate of the mail server is not one to trust: it has expired, is for another name, or " +
+			"nobody known vouches for it"
 	case strings.Contains(err.Error(), "does not support STARTTLS"):
 		return "the mail server offers no STARTTLS"
 	case errors.As(err, &alert), errors.As(err, &record):

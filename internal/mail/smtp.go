@@ -59,7 +59,8 @@ func NewSender(server Server, hello string) (*Sender, error) {
 		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if server.User != "" {
-		s.options = append(s.options, mail.WithSMTPAuth(auth), mail.WithUsername(server.User), mail.WithPassword(server.Password))
+		s.options = append(s.options, mail.WithSMTPAuth(auth), mail.WithUsername(server.User),
+			mail.WithPassword(server.Password))
 	}
 	_, err := mail.NewClient(server.Host, s.options...)
 	return s, err
@@ -128,7 +129,10 @@ func recipient(address string) (string, error) {
 }
 
 func hasLineBreak(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 })
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 ||
+			r == 0x2029
+	})
 }
 
 // Failure is why a mail was not taken, in words that hold nothing of the mail and nothing that the server said but its
@@ -163,4 +167,7 @@ func toFailure(err error) error {
 
 // noMailbox are the enhanced codes (RFC 3463, RFC 7505) that are about the address. All other refusals may be the
 // business of the operator, and over when they have seen to it.
-var noMailbox = map[string]bool{"5.1.0": true, "5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true, "5.1.10": true, "5.2.1": true}
+var noMailbox = map[string]bool{
+	"5.1.0": true, "5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true,
+	"5.1.10": true, "5.2.1": true,
+}

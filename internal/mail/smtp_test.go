@@ -32,9 +32,11 @@ func authority(t *testing.T) (*tls.Config, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a test"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -46,7 +48,10 @@ func authority(t *testing.T) (*tls.Config, *x509.CertPool) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(certificate)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, pool
+	return &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		MinVersion:   tls.VersionTLS12,
+	}, pool
 }
 
 // peer is a mail server that tells how it was spoken to.
@@ -73,7 +78,10 @@ func serve(t *testing.T, config *tls.Config, implicit bool, answer error) *peer 
 	if implicit {
 		l = tls.NewListener(l, config)
 	}
-	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &talk{peer: p, conn: c}, nil }))
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &talk{peer: p, conn: c},
+			nil
+	}))
 	server.Domain, server.ErrorLog, server.AllowInsecureAuth = "localhost", quiet{}, true
 	if !implicit {
 		server.TLSConfig = config
@@ -101,7 +109,8 @@ func (*talk) AuthMechanisms() []string { return []string{sasl.Plain} }
 func (c *talk) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, given string) error {
 		if given != password {
-			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "not " + user + " with " + given}
+			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "not " + user +
+				" with " + given}
 		}
 		c.peer.mu.Lock()
 		defer c.peer.mu.Unlock()
@@ -124,7 +133,8 @@ func (c *talk) Data(r io.Reader) error {
 
 func envelope() mail.Envelope {
 	return mail.Envelope{
-		MessageID: "mail_1@example.com", From: netmail.Address{Name: "Example", Address: "no-reply@example.com"}, To: "ada@example.com",
+		MessageID: "mail_1@example.com", From: netmail.Address{Name: "Example", Address: "no-reply@example.com"},
+		To:   "ada@example.com",
 		Date: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 	}
 }
@@ -141,7 +151,8 @@ func deliver(ctx context.Context, t *testing.T, server mail.Server, e mail.Envel
 	return s.Send(ctx, e, words)
 }
 
-// A certificate has to be right, by STARTTLS and by TLS from the beginning, and nothing is sent without one: no password either.
+// A certificate has to be right, by STARTTLS and by TLS from the beginning, and nothing is sent without one: no
+// password either.
 func TestSender_TLS(t *testing.T) {
 	t.Parallel()
 	config, roots := authority(t)
@@ -167,24 +178,29 @@ func TestSender_TLS(t *testing.T) {
 			p := serve(t, c.served, c.implicit, nil)
 			c.server.Port, c.server.User, c.server.Password = p.port, "ada", password
 			err := deliver(t.Context(), t, c.server, envelope(), words)
-			if _, ok := errors.AsType[*mail.Failure](err); (err != nil) != ok || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			if _, ok := errors.AsType[*mail.Failure](err); (err != nil) != ok || (err == nil) != (c.want == "") ||
+				err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("%v, want %q", err, c.want)
 			}
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if c.want != "" && (p.user != "" || len(p.mails) > 0) || c.want == "" && (p.user != "ada" || len(p.mails) != 1 || p.secure == c.server.Plain) {
+			if c.want != "" && (p.user != "" || len(p.mails) > 0) || c.want == "" &&
+				(p.user != "ada" || len(p.mails) != 1 || p.secure == c.server.Plain) {
 				t.Errorf("user %q, %d mails, encrypted %v", p.user, len(p.mails), p.secure)
 			}
 		})
 	}
 }
 
-// Why a mail was not taken is told without what the server said and without what we told it, and only an address that does not
-// exist ends the attempts.
+// Why a mail was not taken is told without what the server said and without what we told it, and only an address that
+// does not exist ends the attempts.
 func TestSender_Failures(t *testing.T) {
 	t.Parallel()
 	reply := func(code int, status ...int) error {
-		e := &smtp.SMTPError{Code: code, EnhancedCode: smtp.NoEnhancedCode, Message: "we do not like ada@example.com and " + password}
+		e := &smtp.SMTPError{
+			Code: code, EnhancedCode: smtp.NoEnhancedCode,
+			Message: "we do not like ada@example.com and " + password,
+		}
 		if len(status) == 3 {
 			e.EnhancedCode = smtp.EnhancedCode{status[0], status[1], status[2]}
 		}
@@ -210,7 +226,8 @@ func TestSender_Failures(t *testing.T) {
 		}
 	}
 	p := serve(t, nil, false, nil)
-	err := deliver(t.Context(), t, mail.Server{Port: p.port, Plain: true, User: "ada", Password: "canary-Other"}, envelope(), words)
+	err := deliver(t.Context(), t, mail.Server{Port: p.port, Plain: true, User: "ada", Password: "canary-Other"},
+		envelope(), words)
 	if err == nil || err.Error() != "the mail server does not let us in: 535" {
 		t.Errorf("a wrong password: %v", err)
 	}
@@ -222,11 +239,13 @@ func TestSender_Failures(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if err := deliver(ctx, t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(), words); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > time.Second {
+	if err := deliver(ctx, t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(),
+		words); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > time.Second {
 		t.Errorf("a server that is silent: %v after %v", err, time.Since(began))
 	}
 	_ = l.Close()
-	if err := deliver(t.Context(), t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(), words); err == nil ||
+	if err := deliver(t.Context(), t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(),
+		words); err == nil ||
 		err.Error() != "no connection to the mail server: connection refused" {
 		t.Errorf("nobody there: %v", err)
 	}
@@ -258,7 +277,10 @@ func TestWH08_Headers(t *testing.T) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	for _, address := range []string{"ada@bücher.example", "o'neil+x@example.com", "x=?utf-8?q?=0d=0abcc?=@example.com"} {
+	for _, address := range []string{
+		"ada@bücher.example", "o'neil+x@example.com",
+		"x=?utf-8?q?=0d=0abcc?=@example.com",
+	} {
 		e := envelope()
 		e.To, e.From.Name = address, `"Zoë" <eve@example.com>, Bcc: mal@example.com`
 		w := words
@@ -278,7 +300,8 @@ func TestWH08_Headers(t *testing.T) {
 			t.Fatal(err)
 		}
 		from, err := m.Header.AddressList("From")
-		if err != nil || len(from) != 1 || from[0].Address != "no-reply@example.com" || m.Header.Get("Bcc") != "" || len(m.Header["To"]) != 1 {
+		if err != nil || len(from) != 1 || from[0].Address != "no-reply@example.com" || m.Header.Get("Bcc") != "" ||
+			len(m.Header["To"]) != 1 {
 			t.Errorf("%v %v %v", from, m.Header, err)
 		}
 		for line := range strings.SplitSeq(raw, "\r\n") {

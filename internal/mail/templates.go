@@ -29,9 +29,11 @@ const common = "common"
 
 // kinds are the mails that there are, and whether they carry a link.
 var kinds = map[string]bool{
-	"verify-email": true, "reset-password": true, "set-password": true, "magic-link": true, "confirm-change": true, "change-asked": true,
-	"email-changed": true, "password-changed": false, "new-sign-in": false, "after-failures": false, "password-disabled": false,
-	"address-taken": false, "welcome": false,
+	"verify-email": true, "reset-password": true, "set-password": true, "magic-link": true, "confirm-change": true,
+	"change-asked":  true,
+	"email-changed": true, "password-changed": false, "new-sign-in": false, "after-failures": false,
+	"password-disabled": false,
+	"address-taken":     false, "welcome": false,
 }
 
 // Templates words mails. The words are plain text in each language, one file a kind; the two layouts make of them what
@@ -117,8 +119,9 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 	}
 	oneLine := func(name string) string { return strings.Join(strings.Fields(say(name)), " ") }
 	l := Layout{
-		Kind: m.Kind, Language: lang, Site: m.Site, Home: m.Home, Subject: oneLine("subject"), Greeting: oneLine("greeting"),
-		Before: paragraphs(say("before")), After: paragraphs(say("after")), Footer: oneLine("footer"),
+		Kind: m.Kind, Language: lang, Site: m.Site, Home: m.Home, Subject: oneLine("subject"),
+		Greeting: oneLine("greeting"),
+		Before:   paragraphs(say("before")), After: paragraphs(say("after")), Footer: oneLine("footer"),
 	}
 	if m.Link != "" {
 		l.Action, l.LinkIntro, l.LinkNote = oneLine("action"), oneLine("link-intro"), oneLine("link-note")
@@ -131,7 +134,13 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 	if !m.At.IsZero() {
 		at = m.At.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	for _, f := range []Fact{{"account", m.Account}, {"new-address", m.NewAddress}, {"time", at}, {"device", m.Device}, {"ip", m.IP}} {
+	for _, f := range []Fact{
+		{"account", m.Account},
+		{"new-address", m.NewAddress},
+		{"time", at},
+		{"device", m.Device},
+		{"ip", m.IP},
+	} {
 		if f.Value != "" {
 			l.Facts = append(l.Facts, Fact{oneLine("label-" + f.Name), f.Value})
 		}
@@ -167,8 +176,10 @@ func paragraphs(text string) []string {
 // sample is a message with everything that one of its kind can have.
 func sample(kind string) Message {
 	m := Message{
-		Kind: kind, Site: "auth.example.com", Home: "https://auth.example.com", To: "ada@example.com", Name: "Ada", Account: "ada@example.com",
-		At: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Device: "Safari on iPhone", IP: "192.0.2.1", Failures: 100,
+		Kind: kind, Site: "auth.example.com", Home: "https://auth.example.com", To: "ada@example.com", Name: "Ada",
+		Account: "ada@example.com",
+		At:      time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Device: "Safari on iPhone", IP: "192.0.2.1",
+		Failures: 100,
 	}
 	if kind == "change-asked" || kind == "email-changed" {
 		m.NewAddress = "ada@example.org"
@@ -187,7 +198,8 @@ func (t *Templates) check() error {
 		for kind, words := range byKind {
 			full := sample(kind)
 			bare := full
-			bare.Name, bare.Device, bare.IP, bare.Code, bare.Page, bare.Account, bare.NewAddress, bare.Failures = "", "", "", "", "", "", "", 0
+			bare.Name, bare.Device, bare.IP, bare.Code, bare.Page, bare.Account, bare.NewAddress, bare.Failures = "",
+				"", "", "", "", "", "", 0
 			for _, m := range []Message{full, bare} {
 				out, err := t.render(lang, m)
 				switch {
@@ -195,7 +207,8 @@ func (t *Templates) check() error {
 				case out.Subject == "":
 					err = fmt.Errorf("%s: the subject is empty", words.Name())
 				case kinds[kind] && oneLineOf(words, "action", m) == "":
-					err = fmt.Errorf("%s: it carries a link, and does not say what its button says: define action", words.Name())
+					err = fmt.Errorf("%s: it carries a link, and does not say what its button says: define action",
+						words.Name())
 				case !strings.Contains(out.Text, m.Link) || !strings.Contains(out.HTML, html.HTMLEscapeString(m.Link)):
 					err = fmt.Errorf("%s: the link is missing in it: look at layout.html and layout.txt", words.Name())
 				case !strings.Contains(out.Text, m.Code) || !strings.Contains(out.HTML, m.Code):

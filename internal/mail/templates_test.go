@@ -31,7 +31,10 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for ext, got := range map[string]string{"txt": "Subject: " + out.Subject + "\n\n" + out.Text, "html": out.HTML} {
+			for ext, got := range map[string]string{
+				"txt":  "Subject: " + out.Subject + "\n\n" + out.Text,
+				"html": out.HTML,
+			} {
 				name := filepath.Join("testdata", kind+"."+lang+"."+ext)
 				if os.Getenv("DRAGOMAN_TEST_GOLDEN") == "write" {
 					if err := os.WriteFile(name, []byte(got), 0o600); err != nil {
@@ -51,7 +54,8 @@ func TestGolden(t *testing.T) {
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	templates := builtin(t)
-	loads := regexp.MustCompile(`(?i)<(img|link|script|iframe|object|embed|svg|video|form)|url\(|@import|src=|background=`)
+	loads := regexp.MustCompile(
+		`(?i)<(img|link|script|iframe|object|embed|svg|video|form)|url\(|@import|src=|background=`)
 	for lang, byKind := range templates.words {
 		if len(byKind) != 13 || len(kinds) != 13 {
 			t.Errorf("%s has %d kinds", lang, len(byKind))
@@ -67,12 +71,16 @@ func TestKinds(t *testing.T) {
 			if found := loads.FindString(out.HTML); found != "" {
 				t.Errorf("%s, %s: the mail has %q", lang, kind, found)
 			}
-			for _, want := range []string{"auth.example.com", "ada@example.com", "2026-01-02 15:04 UTC", "Safari on iPhone", "192.0.2.1"} {
+			for _, want := range []string{
+				"auth.example.com", "ada@example.com", "2026-01-02 15:04 UTC",
+				"Safari on iPhone", "192.0.2.1",
+			} {
 				if !strings.Contains(out.Text, want) || !strings.Contains(out.HTML, want) {
 					t.Errorf("%s, %s does not say %q:\n%s", lang, kind, want, out.Text)
 				}
 			}
-			if link && (strings.Count(out.HTML, m.Link) < 3 || !strings.Contains(out.Text, m.Link+"\n") || !strings.Contains(out.Text, "\n    012345\n")) {
+			if link && (strings.Count(out.HTML, m.Link) < 3 || !strings.Contains(out.Text, m.Link+"\n") ||
+				!strings.Contains(out.Text, "\n    012345\n")) {
 				t.Errorf("%s, %s: link or code is missing:\n%s", lang, kind, out.Text)
 			}
 			if strings.Contains(out.Text+out.HTML, "ZgotmplZ") || strings.Contains(out.Text, "<no value>") {
@@ -87,12 +95,22 @@ func TestOT20_NamesAreText(t *testing.T) {
 	t.Parallel()
 	templates := builtin(t)
 	hostile := map[string]struct{ text, html string }{
-		`<a href="https://evil.example/x">Win</a>`: {`Hello <a href="https: / / evil. example/ x">Win</ a>,`, `Hello &lt;a href=&#34;https: / / evil. example/ x&#34;&gt;Win&lt;/ a&gt;,`},
-		"Ada\r\nBcc: eve@evil.example":             {"Hello Ada Bcc: eve@ evil. example,", "Hello Ada Bcc: eve@ evil. example,"},
-		"{{.Link}}<script>alert(1)</script>":       {"Hello {{. Link}}<script>alert(1)</ script>,", "Hello {{. Link}}&lt;script&gt;alert(1)&lt;/ script&gt;,"},
-		"J.R.R. Tolkien":                           {"Hello J. R. R. Tolkien,", "Hello J. R. R. Tolkien,"},
-		"\u202eevil\u0000\u2028x":                  {"Hello evil x,", "Hello evil x,"},
-		strings.Repeat("ä", 300):                   {"Hello " + strings.Repeat("ä", 59) + "…,", "Hello " + strings.Repeat("ä", 59) + "…,"},
+		`<a href="https://evil.example/x">Win</a>`: {
+			`Hello <a href="https: / / evil. example/ x">Win</ a>,`,
+			`Hello &lt;a href=&#34;https: / / evil. example/ x&#34;&gt;Win&lt;/ a&gt;,`,
+		},
+		"Ada\r\nBcc: eve@evil.example": {
+			"Hello Ada Bcc: eve@ evil. example,",
+			"Hello Ada Bcc: eve@ evil. example,",
+		},
+		"{{.Link}}<script>alert(1)</script>": {
+			"Hello {{. Link}}<script>alert(1)</ script>,",
+			"Hello {{. Link}}&lt;script&gt;alert(1)&lt;/ script&gt;,",
+		},
+		"J.R.R. Tolkien":          {"Hello J. R. R. Tolkien,", "Hello J. R. R. Tolkien,"},
+		"\u202eevil\u0000\u2028x": {"Hello evil x,", "Hello evil x,"},
+		strings.Repeat("ä", 300): {"Hello " + strings.Repeat("ä", 59) + "…,", "Hello " + strings.Repeat("ä", 59) +
+			"…,"},
 	}
 	for name, want := range hostile {
 		for kind := range kinds {
@@ -105,7 +123,8 @@ func TestOT20_NamesAreText(t *testing.T) {
 			if !strings.Contains(out.Text, want.text) || !strings.Contains(out.HTML, ">"+want.html+"<") {
 				t.Errorf("%q in %s:\n%s", name, kind, out.Text)
 			}
-			if strings.ContainsAny(out.Subject, "\r\n") || strings.Contains(out.Text, "\r") || strings.Contains(out.HTML, "<script") {
+			if strings.ContainsAny(out.Subject, "\r\n") || strings.Contains(out.Text, "\r") ||
+				strings.Contains(out.HTML, "<script") {
 				t.Errorf("%q in %s: subject %q", name, kind, out.Subject)
 			}
 		}
@@ -137,8 +156,10 @@ func TestLanguage(t *testing.T) {
 func TestLasting(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]Lasting{
-		10 * time.Minute: {10, "minute"}, time.Minute: {1, "minute"}, time.Second: {1, "minute"}, time.Hour: {1, "hour"}, 90 * time.Minute: {90, "minute"},
-		24 * time.Hour: {24, "hour"}, 48 * time.Hour: {2, "day"}, 72 * time.Hour: {3, "day"}, 30 * time.Hour: {30, "hour"},
+		10 * time.Minute: {10, "minute"}, time.Minute: {1, "minute"}, time.Second: {1, "minute"},
+		time.Hour: {1, "hour"}, 90 * time.Minute: {90, "minute"},
+		24 * time.Hour: {24, "hour"}, 48 * time.Hour: {2, "day"}, 72 * time.Hour: {3, "day"},
+		30 * time.Hour: {30, "hour"},
 	} {
 		if got := lasting(d); got != want {
 			t.Errorf("%s: %v, want %v", d, got, want)
@@ -164,7 +185,8 @@ func put(t *testing.T, files ...string) string {
 
 func TestLoad_Own(t *testing.T) {
 	t.Parallel()
-	const words = `{{define "greeting"}}Bonjour{{with .Name}} {{.}}{{end}},{{end}}{{define "link-note"}}Valable {{.LinkFor.Count}} h.{{end}}{{define "code-note"}}Code :{{end}}`
+	const words = `{{define "greeting"}}Bonjour{{with .Name}} {{.}}{{end}},{{end}}{{define "link-note"}}Valable ` +
+		`{{.LinkFor.Count}} h.{{end}}{{define "code-note"}}Code :{{end}}`
 	dir := put(t,
 		"en/welcome.tmpl", `{{define "subject"}}Hi {{.Name}} & all{{end}}{{define "before"}}<b>1</b>{{end}}`,
 		"fr/common.tmpl", words,
@@ -177,12 +199,14 @@ func TestLoad_Own(t *testing.T) {
 	}
 	m := sample("welcome")
 	out, err := templates.Render(m)
-	if err != nil || out.Subject != "Hi Ada & all" || !strings.Contains(out.HTML, "&lt;b&gt;1&lt;/b&gt;") || !strings.Contains(out.Text, "<b>1</b>") {
+	if err != nil || out.Subject != "Hi Ada & all" || !strings.Contains(out.HTML, "&lt;b&gt;1&lt;/b&gt;") ||
+		!strings.Contains(out.Text, "<b>1</b>") {
 		t.Errorf("%v: %q\n%s", err, out.Subject, out.Text)
 	}
 	m = sample("magic-link")
 	m.Accept = "fr-CA"
-	if out, err = templates.Render(m); err != nil || out.Subject != "Connexion" || !strings.HasPrefix(out.Text, "Bonjour Ada,") {
+	if out, err = templates.Render(m); err != nil || out.Subject != "Connexion" ||
+		!strings.HasPrefix(out.Text, "Bonjour Ada,") {
 		t.Errorf("%v: %q\n%s", err, out.Subject, out.Text)
 	}
 	m = sample("welcome")
@@ -198,8 +222,14 @@ func TestLoad_Refusals(t *testing.T) {
 		files []string
 		want  string
 	}{
-		"broken":            {[]string{"en/welcome.tmpl", "{{define \"subject\"}}a{{end}}\n\n{{if}}"}, "welcome.tmpl:3"},
-		"an unknown field":  {[]string{"en/welcome.tmpl", "\n{{define \"subject\"}}{{.Password}}{{end}}"}, "welcome.tmpl:2"},
+		"broken": {
+			[]string{"en/welcome.tmpl", "{{define \"subject\"}}a{{end}}\n\n{{if}}"},
+			"welcome.tmpl:3",
+		},
+		"an unknown field": {
+			[]string{"en/welcome.tmpl", "\n{{define \"subject\"}}{{.Password}}{{end}}"},
+			"welcome.tmpl:2",
+		},
 		"a broken layout":   {[]string{"layout.html", "<p>\n{{.Nothing}}"}, "layout.html:2"},
 		"a broken text":     {[]string{"layout.txt", "{{.Text"}, "layout.txt:1"},
 		"no link":           {[]string{"layout.html", "<p>{{.Code}}</p>"}, "the link is missing"},

@@ -48,16 +48,19 @@ func newMetrics(version string) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "http_request_duration_seconds", Help: "Requests by transport and class of status.",
+			Namespace: namespace, Name: "http_request_duration_seconds",
+			Help:    "Requests by transport and class of status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
 		}, []string{"transport", "class"}),
-		inFlight:  gauge("http_requests_in_flight", "Requests that are being answered."),
-		fields:    counters("graphql_fields_total", "Root fields that ran or were refused, by the code they ended with.", "operation", "field", "code"),
+		inFlight: gauge("http_requests_in_flight", "Requests that are being answered."),
+		fields: counters("graphql_fields_total",
+			"Root fields that ran or were refused, by the code they ended with.", "operation", "field", "code"),
 		logins:    counters("logins_total", "Sign-ins by outcome.", "outcome"),
 		refreshes: counters("refreshes_total", "Refreshes by outcome.", "outcome"),
 		limited:   counters("limit_refusals_total", "Requests sent away by the limits by address.", "rule"),
-		dialects:  counters("dialect_requests_total", "Requests to dialects, by route and outcome.", "dialect", "route", "outcome"),
-		mails:     counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
+		dialects: counters("dialect_requests_total", "Requests to dialects, by route and outcome.", "dialect", "route",
+			"outcome"),
+		mails: counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -77,7 +80,8 @@ func newMetrics(version string) *metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.hashWait, m.statements,
+	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails,
+		m.hashWait, m.statements,
 		m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -97,7 +101,8 @@ func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	}
 	read := func(name, help string, value func() int) {
 		o.metrics.registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 { return float64(value()) }))
+			prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+			func() float64 { return float64(value()) }))
 	}
 	read("hash_working", "Password hashes that are being made.", func() int { n, _ := load(); return n })
 	read("hash_waiting", "Requests in line for a password hash.", func() int { _, n := load(); return n })

@@ -46,9 +46,10 @@ func newPoster(to *config.Traces, version string, log *slog.Logger) *poster {
 		TLSClientConfig:     &tls.Config{RootCAs: to.Roots, MinVersion: tls.VersionTLS12},
 	}
 	client := &http.Client{
-		Transport:     transport,
-		Timeout:       to.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the header may hold a credential
+		Transport: transport,
+		Timeout:   to.Timeout,
+		// the header may hold a credential
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &poster{to: to, client: client, agent: "dragoman/" + version, log: log}
 }

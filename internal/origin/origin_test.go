@@ -141,10 +141,11 @@ func TestHT03_Foreign(t *testing.T) {
 func TestHT06_CORS(t *testing.T) {
 	t.Parallel()
 	p := New("https://auth.example.com", []string{"https://app.example.com"}, false)
-	handler := p.CORS([]string{"X-Request-Id", "X-More"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Add("Vary", "Accept-Encoding")
-		w.WriteHeader(http.StatusTeapot)
-	}))
+	handler := p.CORS([]string{"X-Request-Id", "X-More"},
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("Vary", "Accept-Encoding")
+			w.WriteHeader(http.StatusTeapot)
+		}))
 	for _, c := range []struct {
 		name, method string
 		header       map[string]string
@@ -153,18 +154,34 @@ func TestHT06_CORS(t *testing.T) {
 		preflight    bool
 	}{
 		{"a program", "POST", nil, 418, "", false},
-		{"a listed page", "POST", map[string]string{"Origin": "https://app.example.com"}, 418, "https://app.example.com", false},
+		{
+			"a listed page", "POST",
+			map[string]string{"Origin": "https://app.example.com"},
+			418,
+			"https://app.example.com", false,
+		},
 		{"another page", "POST", map[string]string{"Origin": "https://evil.example"}, 418, "", false},
 		{"a frame", "POST", map[string]string{"Origin": "null"}, 418, "", false},
 		{"its own page", "POST", map[string]string{"Origin": "https://auth.example.com"}, 418, "", false},
 		{
 			"a listed page asks", "OPTIONS",
-			map[string]string{"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"},
+			map[string]string{
+				"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST",
+				"Access-Control-Request-Headers": "authorization,content-type",
+			},
 			204, "https://app.example.com", true,
 		},
-		{"another page asks", "OPTIONS", map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}, 418, "", false},
+		{"another page asks", "OPTIONS", map[string]string{
+			"Origin":                        "https://evil.example",
+			"Access-Control-Request-Method": "POST",
+		}, 418, "", false},
 		{"nobody asks", "OPTIONS", map[string]string{"Access-Control-Request-Method": "POST"}, 418, "", false},
-		{"a listed page sends OPTIONS", "OPTIONS", map[string]string{"Origin": "https://app.example.com"}, 418, "https://app.example.com", false},
+		{
+			"a listed page sends OPTIONS", "OPTIONS",
+			map[string]string{"Origin": "https://app.example.com"},
+			418,
+			"https://app.example.com", false,
+		},
 	} {
 		r := httptest.NewRequest(c.method, "/", nil)
 		for name, value := range c.header {
@@ -180,11 +197,14 @@ func TestHT06_CORS(t *testing.T) {
 		if c.origin != "" && !c.preflight {
 			exposed = "X-Request-Id, X-More"
 		}
-		if w.Code != c.status || h.Get("Access-Control-Allow-Origin") != c.origin || h.Get("Access-Control-Allow-Credentials") != credentials ||
-			h.Get("Access-Control-Expose-Headers") != exposed || !strings.HasPrefix(strings.Join(h.Values("Vary"), ","), "Origin") {
+		if w.Code != c.status || h.Get("Access-Control-Allow-Origin") != c.origin ||
+			h.Get("Access-Control-Allow-Credentials") != credentials ||
+			h.Get("Access-Control-Expose-Headers") != exposed ||
+			!strings.HasPrefix(strings.Join(h.Values("Vary"), ","), "Origin") {
 			t.Errorf("%s: %d %v", c.name, w.Code, h)
 		}
-		asked := h.Get("Access-Control-Allow-Methods") == "GET, HEAD, POST, PUT, PATCH, DELETE" && h.Get("Access-Control-Max-Age") == "3600" &&
+		asked := h.Get("Access-Control-Allow-Methods") == "GET, HEAD, POST, PUT, PATCH, DELETE" &&
+			h.Get("Access-Control-Max-Age") == "3600" &&
 			h.Get("Access-Control-Allow-Headers") == "authorization,content-type"
 		if asked != c.preflight {
 			t.Errorf("%s: %v", c.name, h)

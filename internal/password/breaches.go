@@ -43,7 +43,11 @@ func NewBreaches(base string, log *slog.Logger) *Breaches {
 	}
 	return &Breaches{
 		base: strings.TrimSuffix(base, "/") + "/", log: log,
-		client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		client: &http.Client{CheckRedirect: func(*http.Request,
+			[]*http.Request,
+		) error {
+			return http.ErrUseLastResponse
+		}},
 	}
 }
 

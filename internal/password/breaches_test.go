@@ -19,8 +19,8 @@ const (
 	listedRest   = "1E4C9B93F3F0682250B6CF8331B7EE68FD8"
 )
 
-// TestPW07_Answers: only a line with the rest of the hash and a count refuses; whatever else a list answers, the password
-// passes, and what went wrong is logged without the password or its hash.
+// TestPW07_Answers: only a line with the rest of the hash and a count refuses; whatever else a list answers, the
+// password passes, and what went wrong is logged without the password or its hash.
 func TestPW07_Answers(t *testing.T) {
 	t.Parallel()
 	const other = "1D2DA4053E34E76F6576ED1DA63134B5E2A"
@@ -54,10 +54,12 @@ func TestPW07_Answers(t *testing.T) {
 		for _, base := range []string{list.URL + "/range", list.URL + "/range/"} {
 			log.Reset()
 			err := NewBreaches(base, slog.New(slog.NewJSONHandler(&log, nil))).Check(t.Context(), "password")
-			if c.refused != fault.Is(err, fault.PasswordBreached) || !c.refused && err != nil || c.noted != strings.Contains(log.String(), "not compared") {
+			if c.refused != fault.Is(err, fault.PasswordBreached) || !c.refused && err != nil ||
+				c.noted != strings.Contains(log.String(), "not compared") {
 				t.Errorf("%s: %v, log %s", name, err, &log)
 			}
-			if strings.Contains(strings.ToUpper(log.String()), listedPrefix) || strings.Contains(log.String(), `"password"`) {
+			if strings.Contains(strings.ToUpper(log.String()), listedPrefix) ||
+				strings.Contains(log.String(), `"password"`) {
 				t.Errorf("%s: the log tells of the password: %s", name, &log)
 			}
 		}
@@ -84,8 +86,10 @@ func TestPW07_FailsOpen(t *testing.T) {
 	for name, address := range map[string]string{"silent": l.Addr().String(), "dead": dead.Addr().String()} {
 		var log bytes.Buffer
 		start := time.Now()
-		err := NewBreaches("http://"+address+"/range/", slog.New(slog.NewJSONHandler(&log, nil))).Check(t.Context(), "password")
-		if took := time.Since(start); err != nil || took > 5*time.Second || !strings.Contains(log.String(), "not compared") ||
+		err := NewBreaches("http://"+address+"/range/", slog.New(slog.NewJSONHandler(&log, nil))).Check(t.Context(),
+			"password")
+		if took := time.Since(start); err != nil || took > 5*time.Second ||
+			!strings.Contains(log.String(), "not compared") ||
 			strings.Contains(log.String(), listedPrefix) {
 			t.Errorf("%s: %v after %s, log %s", name, err, took, &log)
 		}

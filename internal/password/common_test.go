@@ -50,7 +50,8 @@ func TestContains(t *testing.T) {
 	list := "\x00abc\x03d\x02x\x00b"
 	for word, want := range map[string]bool{
 		"abc": true, "abcd": true, "abx": true, "b": true,
-		"": false, "a": false, "ab": false, "abcde": false, "abd": false, "aby": false, "c": false, "\x00": false, "é": false,
+		"": false, "a": false, "ab": false, "abcde": false, "abd": false, "aby": false, "c": false, "\x00": false,
+		"é": false,
 	} {
 		if contains(list, word) != want {
 			t.Errorf("contains(%q) = %v", word, !want)

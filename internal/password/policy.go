@@ -35,7 +35,8 @@ func CheckForm(password string) error {
 }
 
 func tooLong() error {
-	return fault.New(fault.InvalidInput, fmt.Sprintf("The password is too long. Please use at most %d characters.", MaxRunes))
+	return fault.New(fault.InvalidInput, fmt.Sprintf("The password is too long. Please use at most %d characters.",
+		MaxRunes))
 }
 
 // Policy says which passwords an account may have. Every character is welcome and none is asked for: there are no

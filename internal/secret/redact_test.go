@@ -42,7 +42,10 @@ func TestSecretsRedactThemselves(t *testing.T) {
 	}
 	values := map[string]any{
 		"text": text, "text pointer": &text, "master": m, "master value": *m, "key": m.Key("x"),
-		"struct": exported{Text: text, List: []secret.Text{text}, Map: map[string]secret.Text{"k": text}, Key: m.Key("x")},
+		"struct": exported{
+			Text: text, List: []secret.Text{text}, Map: map[string]secret.Text{"k": text},
+			Key: m.Key("x"),
+		},
 		"keeper": keeper{master: *m, key: m.Key("x")},
 	}
 	for name, value := range values {

@@ -19,7 +19,8 @@ func masters(t *testing.T, raws ...[]byte) *secret.Master {
 	return m
 }
 
-// KE-02: what any of the secrets sealed opens, what is sealed anew is of the present one, and each secret alone knows its own.
+// KE-02: what any of the secrets sealed opens, what is sealed anew is of the present one, and each secret alone knows
+// its own.
 func TestKE02_FurtherSecrets(t *testing.T) {
 	t.Parallel()
 	old, fresh, third := secret.Generate(), secret.Generate(), secret.Generate()
@@ -28,7 +29,8 @@ func TestKE02_FurtherSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, err := after.Open(sealed, where); err != nil || string(plain) != "plain" || after.Present(sealed) || !before.Present(sealed) {
+	if plain, err := after.Open(sealed, where); err != nil || string(plain) != "plain" || after.Present(sealed) ||
+		!before.Present(sealed) {
 		t.Errorf("an older value: %q, %v", plain, err)
 	}
 	if _, err := after.Open(sealed, where+"x"); !errors.Is(err, secret.ErrSealed) {
@@ -45,12 +47,14 @@ func TestKE02_FurtherSecrets(t *testing.T) {
 		t.Errorf("the new secret alone: %v", err)
 	}
 	msg := []byte("message")
-	if !bytes.Equal(after.MAC(msg), masters(t, fresh).Key("store").MAC(msg)) || !bytes.Equal(after.Previous()[0].MAC(msg), before.MAC(msg)) ||
+	if !bytes.Equal(after.MAC(msg), masters(t, fresh).Key("store").MAC(msg)) ||
+		!bytes.Equal(after.Previous()[0].MAC(msg), before.MAC(msg)) ||
 		len(after.Previous()) != 2 || len(before.Previous()) != 0 || after.Previous()[0].ID() != before.ID() {
 		t.Error("the keys are not those of the secrets in their order")
 	}
 	all := masters(t, fresh, old, third).HMACKeys("tokens")
-	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKeys("tokens")[0]) || !bytes.Equal(all[2], masters(t, third).HMACKeys("tokens")[0]) {
+	if len(all) != 3 || !bytes.Equal(all[0], masters(t, fresh).HMACKeys("tokens")[0]) ||
+		!bytes.Equal(all[2], masters(t, third).HMACKeys("tokens")[0]) {
 		t.Error("the HMAC keys are others")
 	}
 }
@@ -77,9 +81,13 @@ func TestKE02_Stable(t *testing.T) {
 func TestKE03_FurtherSecretsRefused(t *testing.T) {
 	t.Parallel()
 	good := secret.Generate()
-	for name, further := range map[string][]byte{"weak": []byte("hunter2"), "empty": nil, "the same": good, "placeholder": []byte(strings.Repeat("changeme", 5))} {
+	for name, further := range map[string][]byte{
+		"weak": []byte("hunter2"), "empty": nil, "the same": good,
+		"placeholder": []byte(strings.Repeat("changeme", 5)),
+	} {
 		m, err := secret.New(good, further)
-		if err == nil || m != nil || !strings.Contains(err.Error(), "previous") || strings.Contains(err.Error(), "hunter2") {
+		if err == nil || m != nil || !strings.Contains(err.Error(), "previous") ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -59,7 +59,8 @@ func TestKE01_SealedValueOpensNowhereElse(t *testing.T) {
 			t.Errorf("opened as %q, %v", got, err)
 		}
 	}
-	for _, place := range []string{"", "signing_keys/8/private", "signing_keys/7/public", "hooks/7/private", where + " "} {
+	for _, place := range []string{"", "signing_keys/8/private", "signing_keys/7/public", "hooks/7/private", where +
+		" "} {
 		opens(t, key, sealed, place)
 	}
 	opens(t, m.Key("other"), sealed, where)

@@ -39,21 +39,27 @@ func TestHT11_Decode(t *testing.T) {
 	}
 	const a = `{"a":"` + secret + `"`
 	for _, text := range []string{
-		``, ` `, `{`, a, a + `,`, a + `,}`, a + `}}`, a + `}{}`, a + `} 1`, a + `/**/}`, `{'a':1}`, `{a:1}`, `[1,]`, `[1 2]`, `[,1]`, `[1`,
-		`01`, `+1`, `.5`, `1.`, `0x1`, `NaN`, `Infinity`, `-`, `True`, `nul`, `"a`, "\"\n\"", `"\x41"`, `"\u12"`, `'a'`, "\"\xff\"",
-		"\"\xc0\x80\"", "\"\xed\xa0\x80\"", `"\ud800"`, `"\udc00\ud800"`, "\ufeff{}", "{}\x00", a + `,"a":1}`, a + `,"\u0061":1}`,
+		``, ` `, `{`, a, a + `,`, a + `,}`, a + `}}`, a + `}{}`, a + `} 1`, a + `/**/}`, `{'a':1}`, `{a:1}`, `[1,]`,
+		`[1 2]`, `[,1]`, `[1`,
+		`01`, `+1`, `.5`, `1.`, `0x1`, `NaN`, `Infinity`, `-`, `True`, `nul`, `"a`, "\"\n\"", `"\x41"`, `"\u12"`, `'a'`,
+		"\"\xff\"",
+		"\"\xc0\x80\"", "\"\xed\xa0\x80\"", `"\ud800"`, `"\udc00\ud800"`, "\ufeff{}", "{}\x00", a + `,"a":1}`, a +
+			`,"\u0061":1}`,
 		`{"b":{"c":1,"c":1}}`, `{"\udc00":1}`, nested(MaxDepth + 1), nested(60_000), strings.Repeat(`{"a":`, 60_000),
 	} {
 		got, err := Decode([]byte(text))
-		if !errors.Is(err, ErrNotStrict) || fault.From(err) != nil || got != nil || strings.Contains(err.Error(), secret) {
+		if !errors.Is(err, ErrNotStrict) || fault.From(err) != nil || got != nil ||
+			strings.Contains(err.Error(), secret) {
 			t.Errorf("%.50q: %v %v", text, got, err)
 		}
 	}
 	for _, text := range []string{
-		`"` + secret + `\u0000"`, `{"a\u0000":1}`, `[["\u0000"]]`, `1e999`, `-1e999`, `{"n":[` + strings.Repeat("9", 400) + `]}`,
+		`"` + secret + `\u0000"`, `{"a\u0000":1}`, `[["\u0000"]]`, `1e999`, `-1e999`, `{"n":[` +
+			strings.Repeat("9", 400) + `]}`,
 	} {
 		got, err := Decode([]byte(text))
-		if !fault.Is(err, fault.BadUserInput) || errors.Is(err, ErrNotStrict) || got != nil || strings.Contains(err.Error(), secret) {
+		if !fault.Is(err, fault.BadUserInput) || errors.Is(err, ErrNotStrict) || got != nil ||
+			strings.Contains(err.Error(), secret) {
 			t.Errorf("%.50q: %v %v", text, got, err)
 		}
 	}
@@ -86,7 +92,8 @@ func TestCheck(t *testing.T) {
 		map[string]string{},
 		struct{}{},
 		&struct{}{}, math.NaN(), math.Inf(-1), make(chan int),
-		stdjson.Number(""), stdjson.Number("NaN"), stdjson.Number("0x1"), stdjson.Number(" 1"), stdjson.Number("01"), stdjson.Number(`"a"`),
+		stdjson.Number(""), stdjson.Number("NaN"), stdjson.Number("0x1"), stdjson.Number(" 1"), stdjson.Number("01"),
+		stdjson.Number(`"a"`),
 		stdjson.Number("true"), stdjson.Number("1\x00"),
 		[]any{1, []any{int64(1)}},
 		map[string]any{"a": 1, "b": error(nil), "c": uint(1)},
@@ -112,7 +119,10 @@ func TestCheck(t *testing.T) {
 
 // FuzzDecode looks for a text that is read otherwise than the standard library reads it, or whose value Check refuses.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud83d\ude00",null,{}]}`, `{"a":1,"a":2}`, `"\u0000"`, `1e999`, nested(33), `[1,]`, "\xff"} {
+	for _, seed := range []string{
+		`{"a":[1,-2.5e3,"\ud83d\ude00",null,{}]}`, `{"a":1,"a":2}`, `"\u0000"`, `1e999`,
+		nested(33), `[1,]`, "\xff",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -136,7 +146,10 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	value := map[string]any{"input": map[string]any{"email": "ada@example.com", "password": strings.Repeat("x", 30), "n": 1}}
+	value := map[string]any{"input": map[string]any{
+		"email": "ada@example.com", "password": strings.Repeat("x", 30),
+		"n": 1,
+	}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if known, err := Check(value); !known || err != nil {

@@ -53,9 +53,10 @@ type Issuer struct {
 	issuer, audience string
 	active           SigningKey
 	keys             map[string]SigningKey
-	hmac             func() [][]byte        // the first one signs; a function, because fmt prints only the address of one
-	parsers          map[string]*jwt.Parser // by algorithm: each takes no other
-	now              func() time.Time
+	// the first one signs; a function, because fmt prints only the address of one
+	hmac    func() [][]byte
+	parsers map[string]*jwt.Parser // by algorithm: each takes no other
+	now     func() time.Time
 }
 
 // NewIssuer signs by active, and verifies by active and the others: the next key, and the retired ones until their last
@@ -69,7 +70,8 @@ func NewIssuer(
 		return nil, errors.New("token: an issuer has no name, audience or clock; set all three")
 	}
 	i := &Issuer{
-		issuer: issuer, audience: audience, active: active, keys: map[string]SigningKey{}, parsers: map[string]*jwt.Parser{}, now: now,
+		issuer: issuer, audience: audience, active: active, keys: map[string]SigningKey{},
+		parsers: map[string]*jwt.Parser{}, now: now,
 	}
 	for _, k := range slices.Concat(others, []SigningKey{active}) {
 		if k.private == nil || k.KID == "" || k.Alg == "" || k.Alg != algorithm(k.private()) {

@@ -60,13 +60,15 @@ func TestIssue_ExactHeaderAndClaims(t *testing.T) {
 		t.Errorf("header %v", header)
 	}
 	want := map[string]any{
-		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60, "jti": a.ID,
+		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60,
+		"jti":   a.ID,
 		"roles": []any{"admin"}, "amr": []any{"pwd", "otp"}, "metadata": map[string]any{"team": "blue"},
 	}
 	if !reflect.DeepEqual(claims, want) {
 		t.Errorf("claims %v", claims)
 	}
-	bare, _, err := i.Issue(token.Access{User: "u", Session: "s", Roles: []string{}, Metadata: map[string]any{}}, time.Minute)
+	bare, _, err := i.Issue(token.Access{User: "u", Session: "s", Roles: []string{}, Metadata: map[string]any{}},
+		time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,10 @@ func TestIssue_MistakesRefused(t *testing.T) {
 		"negative":       {token.Access{User: "u", Session: "s"}, -time.Hour},
 		"under a second": {token.Access{User: "u", Session: "s"}, 999 * time.Millisecond},
 		"invalid UTF-8":  {token.Access{User: "u\xff", Session: "s"}, time.Minute},
-		"no JSON":        {token.Access{User: "u", Session: "s", Metadata: map[string]any{"x": math.NaN()}}, time.Minute},
+		"no JSON": {
+			token.Access{User: "u", Session: "s", Metadata: map[string]any{"x": math.NaN()}},
+			time.Minute,
+		},
 	} {
 		if text, _, err := i.Issue(row.a, row.ttl); err == nil || text != "" {
 			t.Errorf("%s: issued", name)
@@ -106,8 +111,14 @@ func TestNewIssuer_RefusesWhatTurnsACheckOff(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	for name, make := range map[string]func() (*token.Issuer, error){
-		"no issuer":   func() (*token.Issuer, error) { return token.NewIssuer("", audience, key, nil, hmacKey(), noon) },
-		"no audience": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, "", key, nil, hmacKey(), noon) },
+		"no issuer": func() (*token.Issuer, error) {
+			return token.NewIssuer("", audience, key, nil, hmacKey(),
+				noon)
+		},
+		"no audience": func() (*token.Issuer, error) {
+			return token.NewIssuer(issuerName, "", key, nil, hmacKey(),
+				noon)
+		},
 		"no key": func() (*token.Issuer, error) {
 			return token.NewIssuer(issuerName, audience, token.SigningKey{}, nil, hmacKey(), noon)
 		},
@@ -117,9 +128,13 @@ func TestNewIssuer_RefusesWhatTurnsACheckOff(t *testing.T) {
 		"short HMAC key": func() (*token.Issuer, error) { // JW-07
 			return token.NewIssuer(issuerName, audience, key, nil, hmacKey()[:31], noon)
 		},
-		"no clock": func() (*token.Issuer, error) { return token.NewIssuer(issuerName, audience, key, nil, hmacKey(), nil) },
+		"no clock": func() (*token.Issuer, error) {
+			return token.NewIssuer(issuerName, audience, key, nil, hmacKey(),
+				nil)
+		},
 		"empty other key": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, audience, key, []token.SigningKey{{KID: "x", Alg: "ES256"}}, hmacKey(), noon)
+			return token.NewIssuer(issuerName, audience, key, []token.SigningKey{{KID: "x", Alg: "ES256"}}, hmacKey(),
+				noon)
 		},
 		"other algorithm": func() (*token.Issuer, error) {
 			odd := key

@@ -26,8 +26,9 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 type APIKey struct {
 	Handle string      // 8 characters of base62, under which the key is looked up; not secret
 	Text   secret.Text // the key as its owner gets it, once
-	Hash   []byte      // what is stored of it: the id of the key that made it (3 bytes) and an HMAC over handle and secret (32)
-	Prefix string      // what a list may show: sk_live_ and the handle
+	// what is stored of it: the id of the key that made it (3 bytes) and an HMAC over handle and secret (32)
+	Hash   []byte
+	Prefix string // what a list may show: sk_live_ and the handle
 }
 
 // NewAPIKey draws an API key:

@@ -99,15 +99,19 @@ func TestAK03_JunkRefusedWithoutDatabase(t *testing.T) {
 	dashed := body[:20] + "-" + body[21:]
 	dotted := body[:10] + "." + body[11:]
 	table := map[string]string{
-		"empty": "", "prefix": "sk_live_", "zeros": "sk_live_" + strings.Repeat("0", 44), "other prefix": "sk_test_" + body[8:] + crcText(body),
-		"no checksum": body, "checksum of zeros": body + "000000", "checksum of the run alone": body + crcText(body[8:]),
+		"empty": "", "prefix": "sk_live_", "zeros": "sk_live_" + strings.Repeat("0", 44), "other prefix": "sk_test_" +
+			body[8:] + crcText(body),
+		"no checksum": body, "checksum of zeros": body + "000000", "checksum of the run alone": body +
+			crcText(body[8:]),
 		"dash under a right checksum": dashed + crcText(dashed), "dot under a right checksum": dotted + crcText(dotted),
-		"short under a right checksum": body[:45] + crcText(body[:45]), "long under a right checksum": body + "A" + crcText(body+"A"),
+		"short under a right checksum": body[:45] + crcText(body[:45]), "long under a right checksum": body + "A" +
+			crcText(body+"A"),
 		"prefix under a right checksum": "sk_Live_" + body[8:] + crcText("sk_Live_"+body[8:]),
 		"long":                          "sk_live_" + strings.Repeat("a", 1<<20),
 	}
 	for name, text := range table {
-		if handle, hash, err := c.ParseAPIKey(text); !errors.Is(err, token.ErrMalformed) || handle != "" || hash != nil {
+		if handle, hash, err := c.ParseAPIKey(text); !errors.Is(err, token.ErrMalformed) || handle != "" ||
+			hash != nil {
 			t.Errorf("%s accepted: %s, %v", name, handle, err)
 		}
 	}
@@ -150,7 +154,8 @@ func TestSE04_APIKey_EveryMutationRefused(t *testing.T) {
 	c := newCodec(t)
 	for range 20 {
 		for _, text := range mutants(newAPIKey(t, c).Text.Reveal()) {
-			if handle, hash, err := c.ParseAPIKey(text); !errors.Is(err, token.ErrMalformed) || handle != "" || hash != nil {
+			if handle, hash, err := c.ParseAPIKey(text); !errors.Is(err, token.ErrMalformed) || handle != "" ||
+				hash != nil {
 				t.Fatalf("%q accepted: %s, %v", text, handle, err)
 			}
 		}

@@ -44,8 +44,9 @@ const (
 // Codec writes and checks the credentials that need nothing but the server secret. It is safe for concurrent use.
 type Codec struct {
 	refresh, session, apiKey, oneTime, code secret.Key
-	refreshJWT                              func() [][]byte // the first one signs; a function, because fmt prints only the address of one
-	now                                     func() time.Time
+	// the first one signs; a function, because fmt prints only the address of one
+	refreshJWT func() [][]byte
+	now        func() time.Time
 }
 
 // NewCodec derives the keys of every kind from the server secret. New credentials are made under the present secret,

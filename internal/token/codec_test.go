@@ -35,7 +35,8 @@ func TestRefresh_GenerationOutOfRangeRefused(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
 	for _, generation := range []int64{-1, -1 << 63, 1<<53 + 1, 1<<63 - 1} {
-		if _, _, err := c.ParseRefresh(c.Refresh(token.NewID(), generation).Reveal()); !errors.Is(err, token.ErrMalformed) {
+		if _, _, err := c.ParseRefresh(c.Refresh(token.NewID(), generation).Reveal()); !errors.Is(err,
+			token.ErrMalformed) {
 			t.Errorf("generation %d accepted", generation)
 		}
 	}
@@ -89,7 +90,8 @@ func TestSE04_RefreshToken_OtherSpellingsOfTheGeneration(t *testing.T) {
 	c := newCodec(t)
 	good := c.Refresh(token.NewID(), 7).Reveal()
 	for _, number := range []string{"07", "+7", "-7", "7.0", "7e0", "0x7", "0b111", "٧", " 7", "7 ", "", "7_", "0_7"} {
-		if _, _, err := c.ParseRefresh(strings.Replace(good, ".7.", "."+number+".", 1)); !errors.Is(err, token.ErrMalformed) {
+		if _, _, err := c.ParseRefresh(strings.Replace(good, ".7.", "."+number+".", 1)); !errors.Is(err,
+			token.ErrMalformed) {
 			t.Errorf("%q accepted", number)
 		}
 	}
@@ -132,11 +134,12 @@ func TestRefresh_ForeignKeyRefused(t *testing.T) {
 	good, foreign := ours.Refresh(id, 3).Reveal(), theirs.Refresh(id, 3).Reveal()
 	cut := len(good) - 43
 	for name, text := range map[string]string{
-		"foreign": foreign, "foreign under our key id": good[:cut] + foreign[cut:], "foreign id, our mac": foreign[:cut] + good[cut:],
-		"other session":    ours.Refresh(token.NewID(), 3).Reveal()[:cut] + good[cut:],
-		"other generation": strings.Replace(good, ".3.", ".4.", 1),
-		"mac of zeros":     good[:cut] + strings.Repeat("A", 43),
-		"no mac":           good[:cut],
+		"foreign": foreign, "foreign under our key id": good[:cut] + foreign[cut:],
+		"foreign id, our mac": foreign[:cut] + good[cut:],
+		"other session":       ours.Refresh(token.NewID(), 3).Reveal()[:cut] + good[cut:],
+		"other generation":    strings.Replace(good, ".3.", ".4.", 1),
+		"mac of zeros":        good[:cut] + strings.Repeat("A", 43),
+		"no mac":              good[:cut],
 	} {
 		if _, _, err := ours.ParseRefresh(text); !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s accepted", name)
@@ -152,7 +155,8 @@ func FuzzParseRefresh(f *testing.F) {
 	f.Add("rt1.01h455vb4pex5vsknk084sn02q.1.")
 	f.Add("rt1.01h455vb4pex5vsknk084sn02q")
 	f.Fuzz(func(t *testing.T, text string) {
-		if session, generation, err := c.ParseRefresh(text); err == nil && c.Refresh(session, generation).Reveal() != text {
+		if session, generation, err := c.ParseRefresh(text); err == nil &&
+			c.Refresh(session, generation).Reveal() != text {
 			t.Errorf("%q is a second spelling", text)
 		}
 		if session, err := c.ParseSession(text); err == nil && c.Session(session).Reveal() != text {

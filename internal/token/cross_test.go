@@ -77,8 +77,10 @@ func TestSE15_RelabelledTokensRefused(t *testing.T) {
 	bySession := base64.RawURLEncoding.EncodeToString(m.Key("session").MAC(id[:], make([]byte, 8)))
 	byRefresh := base64.RawURLEncoding.EncodeToString(m.Key("refresh").MAC(id[:]))
 	for name, forged := range map[string]string{
-		"session as refresh": "rt1." + text + ".0." + mac(session), "refresh as session": "st1." + text + "." + mac(refresh),
-		"session without its name": session[4:], "session under the other name": "rt1" + session[3:], "refresh under the other name": "st1" + refresh[3:],
+		"session as refresh": "rt1." + text + ".0." + mac(session), "refresh as session": "st1." + text + "." +
+			mac(refresh),
+		"session without its name": session[4:], "session under the other name": "rt1" + session[3:],
+		"refresh under the other name":  "st1" + refresh[3:],
 		"session key, refresh input":    "rt1." + text + ".0." + mac(refresh)[:4] + bySession,
 		"session key and id":            "rt1." + text + ".0." + mac(session)[:4] + bySession,
 		"refresh key, session input":    "st1." + text + "." + mac(session)[:4] + byRefresh,
@@ -114,9 +116,13 @@ func TestSE04_AccessToken_EveryMutationRefused(t *testing.T) {
 func TestKind_Table(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]token.Credential{
-		"": token.KindNone, "x": token.KindNone, "YR.YQ.YQ": token.KindNone, "YQ.YWJ.YQ": token.KindNone, "YQ.YWI.YQ": token.KindAccess, "..": token.KindNone, "a.b.c": token.KindNone, "YQ.YQ.YQ": token.KindAccess, "YQ.YQ": token.KindNone,
-		"YQ.YQ.YQ.YQ": token.KindNone, "YQ.YQ.": token.KindNone, "sk_live_": token.KindAPIKey, "sk_test_": token.KindNone, "SK_LIVE_x": token.KindNone,
-		"rt1.": token.KindRefresh, "rt2.": token.KindNone, "st1.": token.KindSession, "ST1.": token.KindNone, " st1.": token.KindNone,
+		"": token.KindNone, "x": token.KindNone, "YR.YQ.YQ": token.KindNone, "YQ.YWJ.YQ": token.KindNone,
+		"YQ.YWI.YQ": token.KindAccess, "..": token.KindNone, "a.b.c": token.KindNone, "YQ.YQ.YQ": token.KindAccess,
+		"YQ.YQ":       token.KindNone,
+		"YQ.YQ.YQ.YQ": token.KindNone, "YQ.YQ.": token.KindNone, "sk_live_": token.KindAPIKey,
+		"sk_test_": token.KindNone, "SK_LIVE_x": token.KindNone,
+		"rt1.": token.KindRefresh, "rt2.": token.KindNone, "st1.": token.KindSession, "ST1.": token.KindNone,
+		" st1.":           token.KindNone,
 		"Bearer YQ.YQ.YQ": token.KindNone, strings.Repeat("YQYQ", 2000) + ".YQ.YQ": token.KindNone,
 	} {
 		if got := token.Kind(text); got != want {
@@ -166,10 +172,12 @@ func FuzzVerifySigned(f *testing.F) {
 			return
 		}
 		got, err := i.Verify(forge(t, key, header, claims))
-		if err == nil && (got.User == "" || got.Session == "" || got.ExpiresAt.Before(noon().Add(-5e9)) || got.IssuedAt.After(noon().Add(5e9))) {
+		if err == nil && (got.User == "" || got.Session == "" || got.ExpiresAt.Before(noon().Add(-5e9)) ||
+			got.IssuedAt.After(noon().Add(5e9))) {
 			t.Errorf("accepted: %+v", got)
 		}
-		if got, err := i.Verify(forgeHMAC(hmacKey(), header, claims)); err == nil && (header != goodHMACHeader || got.User == "" || got.Session == "") {
+		if got, err := i.Verify(forgeHMAC(hmacKey(), header, claims)); err == nil &&
+			(header != goodHMACHeader || got.User == "" || got.Session == "") {
 			t.Errorf("accepted under %q: %+v", header, got)
 		}
 	})

@@ -42,8 +42,9 @@ func TestSessionOfExpired(t *testing.T) {
 		"wrongly signed":      head + "." + claims + "." + strings.Repeat("A", 86),
 		"no token":            "garbage",
 		"nothing":             "",
-		"no session":          forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"iss":"`+issuerName+`","aud":"`+audience+`","sub":"user_1","sid":"","iat":1,"exp":2,"jti":"x"}`),
-		"malformed claims":    forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"exp":2,"exp":1}`),
+		"no session": forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"iss":"`+
+			issuerName+`","aud":"`+audience+`","sub":"user_1","sid":"","iat":1,"exp":2,"jti":"x"}`),
+		"malformed claims": forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"exp":2,"exp":1}`),
 	}
 	for _, text := range []string{good, hs} {
 		if session, ok := i.SessionOfExpired(text); ok {

@@ -17,14 +17,22 @@ func TestJW06_CompactForm(t *testing.T) {
 	good := forge(t, key, goodHeader(key), goodClaims())
 	part := strings.Split(good, ".")
 	for name, text := range map[string]string{
-		"empty": "", "one dot": ".", "two dots": "..", "three dots": "...", "one segment": part[0], "two segments": part[0] + "." + part[1],
-		"four segments": good + "." + part[2], "empty fourth": good + ".", "JWE": good + ".." + part[2], "empty signature": part[0] + "." + part[1] + ".",
-		"empty claims": part[0] + ".." + part[2], "empty header": "." + part[1] + "." + part[2], "padding": good + "=", "padding twice": good + "==",
-		"padded header": part[0] + "=." + part[1] + "." + part[2], "space before": " " + good, "space behind": good + " ", "newline behind": good + "\n",
-		"newline inside": good[:30] + "\n" + good[30:], "CR inside": good[:30] + "\r" + good[30:], "newline in the signature": good[:len(good)-9] + "\n" + good[len(good)-9:],
-		"NUL": good + "\x00", "plus": strings.Replace(good, part[2][:1], "+", 1), "slash": good[:len(good)-2] + "/" + good[len(good)-1:],
-		"percent": strings.Replace(good, ".", "%2E", 1), "JSON": `{"protected":"` + part[0] + `"}`, "scheme": "Bearer " + good,
-		"one character more": good + "A", "one byte more": good + "AA", "length of 1 mod 4": part[0] + "." + part[1] + "." + part[2] + "AAA",
+		"empty": "", "one dot": ".", "two dots": "..", "three dots": "...", "one segment": part[0],
+		"two segments":  part[0] + "." + part[1],
+		"four segments": good + "." + part[2], "empty fourth": good + ".", "JWE": good + ".." + part[2],
+		"empty signature": part[0] + "." + part[1] + ".",
+		"empty claims":    part[0] + ".." + part[2], "empty header": "." + part[1] + "." + part[2], "padding": good +
+			"=", "padding twice": good + "==",
+		"padded header": part[0] + "=." + part[1] + "." + part[2], "space before": " " + good, "space behind": good +
+			" ", "newline behind": good + "\n",
+		"newline inside": good[:30] + "\n" + good[30:], "CR inside": good[:30] + "\r" + good[30:],
+		"newline in the signature": good[:len(good)-9] + "\n" + good[len(good)-9:],
+		"NUL":                      good + "\x00", "plus": strings.Replace(good, part[2][:1], "+", 1),
+		"slash":   good[:len(good)-2] + "/" + good[len(good)-1:],
+		"percent": strings.Replace(good, ".", "%2E", 1), "JSON": `{"protected":"` + part[0] + `"}`,
+		"scheme":             "Bearer " + good,
+		"one character more": good + "A", "one byte more": good + "AA", "length of 1 mod 4": part[0] + "." + part[1] +
+			"." + part[2] + "AAA",
 		"over 4 KiB": forge(t, key, goodHeader(key), goodClaims(`"jti":"j"`, `"jti":"`+strings.Repeat("j", 3000)+`"`)),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, text) })
@@ -40,10 +48,13 @@ func TestJW06_HugeInputCostsNothing(t *testing.T) {
 	i := newIssuer(t, newKey(t))
 	c := newCodec(t)
 	for name, text := range map[string]string{
-		"dots": strings.Repeat(".", 1<<20), "letters": strings.Repeat("A", 1<<20), "segments": strings.Repeat("AA.", 1<<19),
-		"refresh": "rt1." + strings.Repeat(".", 1<<20), "session": "st1." + strings.Repeat("0", 1<<20), "key": "sk_live_" + strings.Repeat("0", 1<<20),
-		"refresh JWT": b64(goodRefreshHeader) + strings.Repeat(".", 1<<20), "refresh JWT claims": b64(goodRefreshHeader) + "." + strings.Repeat("A", 1<<20) + ".AA",
-		"generation": c.Refresh(token.NewID(), 1).Reveal()[:31] + strings.Repeat("0", 1<<20),
+		"dots": strings.Repeat(".", 1<<20), "letters": strings.Repeat("A", 1<<20),
+		"segments": strings.Repeat("AA.", 1<<19),
+		"refresh":  "rt1." + strings.Repeat(".", 1<<20), "session": "st1." + strings.Repeat("0", 1<<20),
+		"key":                "sk_live_" + strings.Repeat("0", 1<<20),
+		"refresh JWT":        b64(goodRefreshHeader) + strings.Repeat(".", 1<<20),
+		"refresh JWT claims": b64(goodRefreshHeader) + "." + strings.Repeat("A", 1<<20) + ".AA",
+		"generation":         c.Refresh(token.NewID(), 1).Reveal()[:31] + strings.Repeat("0", 1<<20),
 	} {
 		const runs = 100
 		var before, after runtime.MemStats
@@ -76,7 +87,10 @@ func TestJW15_SpareBitTwinRefused(t *testing.T) {
 	twins := 0
 	for _, filler := range []string{"j", "jj", "jjj"} { // a length of claims for each number of spare bits
 		claims := goodClaims(`"jti":"j"`, `"jti":"`+filler+`"`)
-		for _, good := range []string{forge(t, key, goodHeader(key), claims), forgeHMAC(hmacKey(), goodHMACHeader, claims)} {
+		for _, good := range []string{
+			forge(t, key, goodHeader(key), claims),
+			forgeHMAC(hmacKey(), goodHMACHeader, claims),
+		} {
 			part := strings.Split(good, ".")
 			for n, segment := range part {
 				last := strings.IndexByte(alphabet, segment[len(segment)-1])
@@ -108,7 +122,8 @@ func TestJW15_SignatureTwinNamesTheSameSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := i.Verify(input + "." + b64(string(signature))); err == nil && (second.Session != first.Session || second.ID != first.ID) {
+	if second, err := i.Verify(input + "." + b64(string(signature))); err == nil &&
+		(second.Session != first.Session || second.ID != first.ID) {
 		t.Errorf("the twin of %v names %v", first, second)
 	}
 }

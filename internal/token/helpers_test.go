@@ -172,7 +172,10 @@ func mutants(text string) []string {
 	for i := range len(text) {
 		head, c, tail := text[:i], text[i:i+1], text[i+1:]
 		out = append(out, head, text[i+1:], head+tail, head+c+c+tail, head+" "+c+tail, head+"="+tail, head+"\n"+c+tail)
-		for _, other := range []string{"A", "a", "0", "1", "z", "-", "_", ".", "\x00", "é", string(c[0] ^ 1), string(c[0] ^ 2)} {
+		for _, other := range []string{
+			"A", "a", "0", "1", "z", "-", "_", ".", "\x00", "é", string(c[0] ^ 1),
+			string(c[0] ^ 2),
+		} {
 			out = append(out, head+other+tail)
 		}
 		out = append(out, head+strings.ToUpper(c)+tail, head+strings.ToLower(c)+tail)

@@ -36,8 +36,10 @@ func TestIssue_HS256(t *testing.T) {
 		t.Errorf("header %v", header)
 	}
 	want := map[string]any{
-		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60, "jti": issued.ID,
-		"roles": []any{"admin"}, "amr": []any{"pwd", "otp"}, "metadata": map[string]any{"team": "blue"}, "userid": "x", "n": 1.0,
+		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60,
+		"jti":   issued.ID,
+		"roles": []any{"admin"}, "amr": []any{"pwd", "otp"}, "metadata": map[string]any{"team": "blue"}, "userid": "x",
+		"n": 1.0,
 	}
 	if !reflect.DeepEqual(claims, want) {
 		t.Errorf("claims %v", claims)
@@ -56,20 +58,28 @@ func TestJW01_HS256HeaderTable(t *testing.T) {
 	i := newIssuer(t, key)
 	kid := fmt.Sprintf(`"kid":%q`, key.KID)
 	for name, header := range map[string]string{
-		"ES256 as JWT": `{"alg":"ES256","typ":"JWT"}`, "ES256 as JWT with kid": `{"alg":"ES256","typ":"JWT",` + kid + `}`,
+		"ES256 as JWT": `{"alg":"ES256","typ":"JWT"}`, "ES256 as JWT with kid": `{"alg":"ES256","typ":"JWT",` + kid +
+			`}`,
 		"at+jwt": `{"alg":"HS256","typ":"at+jwt"}`, "at+jwt with kid": `{"alg":"HS256","typ":"at+jwt",` + kid + `}`,
 		"kid": `{"alg":"HS256","typ":"JWT",` + kid + `}`, "kid first": `{` + kid + `,"alg":"HS256","typ":"JWT"}`,
 		"empty kid": `{"alg":"HS256","typ":"JWT","kid":""}`, "null kid": `{"alg":"HS256","typ":"JWT","kid":null}`,
-		"other order": `{"typ":"JWT","alg":"HS256"}`, "space": `{"alg":"HS256", "typ":"JWT"}`, "space behind": goodHMACHeader + " ",
-		"newline": goodHMACHeader + "\n", "text behind": goodHMACHeader + "x", "second object": goodHMACHeader + "{}",
+		"other order": `{"typ":"JWT","alg":"HS256"}`, "space": `{"alg":"HS256", "typ":"JWT"}`,
+		"space behind": goodHMACHeader + " ",
+		"newline":      goodHMACHeader + "\n", "text behind": goodHMACHeader + "x", "second object": goodHMACHeader +
+			"{}",
 		"escape": `{"alg":"HS256","typ":"J\u0057T"}`, "jwt": `{"alg":"HS256","typ":"jwt"}`, "no typ": `{"alg":"HS256"}`,
-		"typ null": `{"alg":"HS256","typ":null}`, "rt+jwt": `{"alg":"HS256","typ":"rt+jwt"}`, "capitals": `{"ALG":"HS256","TYP":"JWT"}`,
-		"alg twice": `{"alg":"HS256","alg":"HS256","typ":"JWT"}`, "none then HS256": `{"alg":"none","alg":"HS256","typ":"JWT"}`,
-		"HS384": `{"alg":"HS384","typ":"JWT"}`, "HS512": `{"alg":"HS512","typ":"JWT"}`, "hs256": `{"alg":"hs256","typ":"JWT"}`,
-		"none": `{"alg":"none","typ":"JWT"}`, "list": `{"alg":["HS256"],"typ":"JWT"}`, "no alg": `{"typ":"JWT"}`,
-		"crit": `{"alg":"HS256","typ":"JWT","crit":["exp"],"exp":1}`, "jku": `{"alg":"HS256","typ":"JWT","jku":"http://127.0.0.1/"}`,
-		"jwk": `{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":"AA"}}`, "unknown": `{"alg":"HS256","typ":"JWT","x":null}`,
-		"zip": `{"alg":"HS256","typ":"JWT","zip":"DEF"}`, "b64": `{"alg":"HS256","typ":"JWT","b64":false}`,
+		"typ null": `{"alg":"HS256","typ":null}`, "rt+jwt": `{"alg":"HS256","typ":"rt+jwt"}`,
+		"capitals":        `{"ALG":"HS256","TYP":"JWT"}`,
+		"alg twice":       `{"alg":"HS256","alg":"HS256","typ":"JWT"}`,
+		"none then HS256": `{"alg":"none","alg":"HS256","typ":"JWT"}`,
+		"HS384":           `{"alg":"HS384","typ":"JWT"}`, "HS512": `{"alg":"HS512","typ":"JWT"}`,
+		"hs256": `{"alg":"hs256","typ":"JWT"}`,
+		"none":  `{"alg":"none","typ":"JWT"}`, "list": `{"alg":["HS256"],"typ":"JWT"}`, "no alg": `{"typ":"JWT"}`,
+		"crit":    `{"alg":"HS256","typ":"JWT","crit":["exp"],"exp":1}`,
+		"jku":     `{"alg":"HS256","typ":"JWT","jku":"http://127.0.0.1/"}`,
+		"jwk":     `{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":"AA"}}`,
+		"unknown": `{"alg":"HS256","typ":"JWT","x":null}`,
+		"zip":     `{"alg":"HS256","typ":"JWT","zip":"DEF"}`, "b64": `{"alg":"HS256","typ":"JWT","b64":false}`,
 		"ES256's own, by HMAC": goodHeader(key),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,13 +93,16 @@ func TestJW01_HS256HeaderTable(t *testing.T) {
 	refuses(t, i, forge(t, key, goodHMACHeader, goodClaims())) // the right header over the other signature
 	good := forgeHMAC(hmacKey(), goodHMACHeader, goodClaims())
 	head := good[:strings.LastIndexByte(good, '.')+1]
-	for _, signature := range []string{"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2], good[len(head):] + "AA"} {
+	for _, signature := range []string{
+		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2],
+		good[len(head):] + "AA",
+	} {
 		refuses(t, i, head+signature)
 	}
 }
 
-// JW-01: nothing but the HMAC key itself signs for it: neither what everybody knows of the other key, nor any other key that
-// comes from the server secret, nor the same key of another deployment.
+// JW-01: nothing but the HMAC key itself signs for it: neither what everybody knows of the other key, nor any other key
+// that comes from the server secret, nor the same key of another deployment.
 func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	t.Parallel()
 	raw := secret.Generate()
@@ -135,8 +148,10 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	}
 	keys := map[string][]byte{
 		"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "point": point,
-		"JWKS": jwks, "JWK": jwks[len(`{"keys":[`) : len(jwks)-len(`]}`)], "kid": []byte(key.KID), "nothing": nil, "zeros": make([]byte, 32),
-		"server secret": raw, "other deployment": theirs.HMACKeys("access tokens")[0], "other purpose": m.HMACKeys("refresh")[0],
+		"JWKS": jwks, "JWK": jwks[len(`{"keys":[`) : len(jwks)-len(`]}`)], "kid": []byte(key.KID), "nothing": nil,
+		"zeros":         make([]byte, 32),
+		"server secret": raw, "other deployment": theirs.HMACKeys("access tokens")[0],
+		"other purpose": m.HMACKeys("refresh")[0],
 	}
 	for _, use := range []string{"mac/", "seal/", "id/"} {
 		for _, purpose := range []string{"access tokens", "refresh", "session", "api-key", "signing keys"} {
@@ -156,7 +171,10 @@ func TestIssuer_HidesItsHMACKey(t *testing.T) {
 	for _, form := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		for _, value := range []any{i, *i} {
 			out := fmt.Sprintf(form, value)
-			for _, part := range []string{string(hmacKey()[:8]), fmt.Sprintf("%x", hmacKey()[:8]), strings.Trim(fmt.Sprint(hmacKey()[:8]), "[]")} {
+			for _, part := range []string{
+				string(hmacKey()[:8]), fmt.Sprintf("%x", hmacKey()[:8]),
+				strings.Trim(fmt.Sprint(hmacKey()[:8]), "[]"),
+			} {
 				if strings.Contains(out, part) {
 					t.Errorf("%s shows the key", form)
 				}
@@ -170,7 +188,10 @@ func TestJW11_ReservedClaimsRefused(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, newKey(t))
 	for _, name := range []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"} {
-		for _, name := range []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:], strings.ReplaceAll(name, "s", "ſ")} {
+		for _, name := range []string{
+			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:],
+			strings.ReplaceAll(name, "s", "ſ"),
+		} {
 			if !token.ReservedClaim(name) {
 				t.Errorf("%s is not reserved", name)
 			}
@@ -185,7 +206,10 @@ func TestJW11_ReservedClaimsRefused(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", "metadata", "userid", "name", "email", "scope", "role", "subject", "su", "sub ", "sub\x00"} {
+	for _, name := range []string{
+		"", "metadata", "userid", "name", "email", "scope", "role", "subject", "su", "sub ",
+		"sub\x00",
+	} {
 		if token.ReservedClaim(name) {
 			t.Errorf("%q is reserved", name)
 		}
@@ -200,11 +224,31 @@ func TestIssue_ExtraClaims(t *testing.T) {
 		written  map[string]any // of these claims; nil where nothing is issued
 		metadata map[string]any // as Verify reads it
 	}{
-		"none":      {map[string]any{}, map[string]any{"metadata": map[string]any{"team": "blue"}}, map[string]any{"team": "blue"}},
-		"values":    {map[string]any{"a": nil, "b": []any{1, "x"}, "": "", "d": map[string]any{"sub": "x"}}, map[string]any{"a": nil, "b": []any{1.0, "x"}, "": "", "d": map[string]any{"sub": "x"}}, map[string]any{"team": "blue"}},
-		"numbers":   {map[string]any{"a": json.Number("1e3"), "b": big.NewInt(1 << 40), "c": 2.5, "d": 7}, map[string]any{"a": 1e3, "b": float64(1 << 40), "c": 2.5, "d": 7.0}, map[string]any{"team": "blue"}},
-		"metadata":  {map[string]any{"metadata": map[string]any{"own": true}}, map[string]any{"metadata": map[string]any{"own": true}}, map[string]any{"own": true}},
-		"empty":     {map[string]any{"metadata": map[string]any{}}, map[string]any{"metadata": map[string]any{}}, map[string]any{}},
+		"none": {
+			map[string]any{},
+			map[string]any{"metadata": map[string]any{"team": "blue"}},
+			map[string]any{"team": "blue"},
+		},
+		"values": {
+			map[string]any{"a": nil, "b": []any{1, "x"}, "": "", "d": map[string]any{"sub": "x"}},
+			map[string]any{"a": nil, "b": []any{1.0, "x"}, "": "", "d": map[string]any{"sub": "x"}},
+			map[string]any{"team": "blue"},
+		},
+		"numbers": {
+			map[string]any{"a": json.Number("1e3"), "b": big.NewInt(1 << 40), "c": 2.5, "d": 7},
+			map[string]any{"a": 1e3, "b": float64(1 << 40), "c": 2.5, "d": 7.0},
+			map[string]any{"team": "blue"},
+		},
+		"metadata": {
+			map[string]any{"metadata": map[string]any{"own": true}},
+			map[string]any{"metadata": map[string]any{"own": true}},
+			map[string]any{"own": true},
+		},
+		"empty": {
+			map[string]any{"metadata": map[string]any{}},
+			map[string]any{"metadata": map[string]any{}},
+			map[string]any{},
+		},
 		"null":      {map[string]any{"metadata": nil}, map[string]any{"metadata": nil}, nil},
 		"a list":    {map[string]any{"metadata": []any{}}, nil, nil},
 		"a string":  {map[string]any{"metadata": "x"}, nil, nil},
@@ -235,7 +279,8 @@ func TestIssue_ExtraClaims(t *testing.T) {
 				}
 			}
 			got, err := i.Verify(text.Reveal())
-			if err != nil || got.User != a.User || got.Extra != nil || got.HS256 != hs256 || !reflect.DeepEqual(got.Metadata, row.metadata) {
+			if err != nil || got.User != a.User || got.Extra != nil || got.HS256 != hs256 ||
+				!reflect.DeepEqual(got.Metadata, row.metadata) {
 				t.Errorf("%s: read %+v, %v", name, got, err)
 			}
 		}

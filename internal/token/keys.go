@@ -71,7 +71,8 @@ func ParseKey(der []byte) (SigningKey, error) {
 	}
 	private, ok := parsed.(crypto.Signer)
 	if !ok || algorithm(private) == "" {
-		return SigningKey{}, errors.New("token: the signing key is neither P-256, nor Ed25519, nor RSA of 2048 to 8192 bits")
+		return SigningKey{}, errors.New("token: the signing key is neither P-256, nor Ed25519, nor RSA of 2048 to " +
+			"8192 bits")
 	}
 	return newSigningKey(private)
 }
@@ -100,7 +101,8 @@ func newSigningKey(private crypto.Signer) (SigningKey, error) {
 		return SigningKey{}, fmt.Errorf("token: naming a signing key: %w", err)
 	}
 	return SigningKey{
-		KID: base64.RawURLEncoding.EncodeToString(thumbprint), Alg: algorithm(private), private: func() crypto.Signer { return private },
+		KID: base64.RawURLEncoding.EncodeToString(thumbprint), Alg: algorithm(private),
+		private: func() crypto.Signer { return private },
 	}, nil
 }
 
@@ -120,7 +122,10 @@ func JWKS(keys ...SigningKey) ([]byte, error) {
 		if k.private == nil {
 			return nil, errors.New("token: the signing key is empty")
 		}
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private().Public(), KeyID: k.KID, Algorithm: k.Alg, Use: "sig"})
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key: k.private().Public(), KeyID: k.KID, Algorithm: k.Alg,
+			Use: "sig",
+		})
 	}
 	return json.Marshal(set)
 }

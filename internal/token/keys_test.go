@@ -45,7 +45,8 @@ func TestKey_KIDIsThumbprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, b64(string(point[1:33])), b64(string(point[33:]))))
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, b64(string(point[1:33])),
+		b64(string(point[33:]))))
 	if want := base64.RawURLEncoding.EncodeToString(sum[:]); key.KID != want {
 		t.Errorf("kid %s, want %s", key.KID, want)
 	}
@@ -109,7 +110,8 @@ func TestJW12_JWKSHasPublicPartsOnly(t *testing.T) {
 		if !slices.Equal(names, []string{"alg", "crv", "kid", "kty", "use", "x", "y"}) {
 			t.Errorf("members %v", names)
 		}
-		if jwk["kid"] != keys[n].KID || jwk["alg"] != "ES256" || jwk["use"] != "sig" || jwk["kty"] != "EC" || jwk["crv"] != "P-256" {
+		if jwk["kid"] != keys[n].KID || jwk["alg"] != "ES256" || jwk["use"] != "sig" || jwk["kty"] != "EC" ||
+			jwk["crv"] != "P-256" {
 			t.Errorf("key %v", jwk)
 		}
 		d, err := private(t, keys[n]).Bytes()

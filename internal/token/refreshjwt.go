@@ -29,7 +29,8 @@ type Refresh struct {
 	Session    uuid.UUID // the claim sid: sess_…
 	Generation int64     // the claim gen, from 0 to 2^53
 	IssuedAt   time.Time // the claim iat, in whole seconds
-	ExpiresAt  time.Time // the claim exp, in whole seconds: from then on the token is refused, even where the session lives on
+	// the claim exp, in whole seconds: from then on the token is refused, even where the session lives on
+	ExpiresAt time.Time
 }
 
 // refreshClaims are in the order in which they are written. All of them are required.
@@ -49,7 +50,8 @@ func (c *Codec) RefreshJWT(r Refresh) secret.Text {
 	// Marshalling a struct of texts and numbers does not fail, but for a text that is no UTF-8: then there are no
 	// claims.
 	claims, _ := json.Marshal(&refreshClaims{
-		Subject: r.User, IssuedAt: &iat, ExpiresAt: &exp, Session: FormatID(sessionKind, r.Session), Generation: &r.Generation,
+		Subject: r.User, IssuedAt: &iat, ExpiresAt: &exp, Session: FormatID(sessionKind, r.Session),
+		Generation: &r.Generation,
 	})
 	input := headerRefresh + "." + base64.RawURLEncoding.EncodeToString(claims)
 	return secret.Text(input + "." + base64.RawURLEncoding.EncodeToString(hmacSHA256(c.refreshJWT()[0], input)))
@@ -64,7 +66,8 @@ func (c *Codec) parseRefreshJWT(text string) (uuid.UUID, int64, error) {
 	dot := strings.LastIndexByte(text, '.')
 	// isCompact leaves nothing that could fail to decode, and no second spelling of the same bytes.
 	mac, _ := base64.RawURLEncoding.DecodeString(text[dot+1:])
-	if !slices.ContainsFunc(c.refreshJWT(), func(key []byte) bool { return hmac.Equal(hmacSHA256(key, text[:dot]), mac) }) {
+	if !slices.ContainsFunc(c.refreshJWT(),
+		func(key []byte) bool { return hmac.Equal(hmacSHA256(key, text[:dot]), mac) }) {
 		return uuid.Nil, 0, ErrMalformed
 	}
 	raw, _ := base64.RawURLEncoding.DecodeString(text[len(headerRefresh)+1 : dot])

@@ -33,7 +33,8 @@ func newMaster(t testing.TB, raws ...[]byte) *secret.Master {
 // someRefresh is at noon, for a day.
 func someRefresh() token.Refresh {
 	return token.Refresh{
-		User: token.FormatID("user", token.NewID()), Session: token.NewID(), Generation: 7, IssuedAt: noon(), ExpiresAt: noon().Add(24 * time.Hour),
+		User: token.FormatID("user", token.NewID()), Session: token.NewID(), Generation: 7, IssuedAt: noon(),
+		ExpiresAt: noon().Add(24 * time.Hour),
 	}
 }
 
@@ -63,7 +64,8 @@ func TestRefreshJWT_RoundTrip(t *testing.T) {
 		r.Generation = generation
 		text := c.RefreshJWT(r)
 		header, claims := segments(t, text.Reveal())
-		want := fmt.Sprintf(`{"sub":%q,"iat":1800000000,"exp":1800086400,"sid":%q,"gen":%d}`, r.User, token.FormatID("sess", r.Session), generation)
+		want := fmt.Sprintf(`{"sub":%q,"iat":1800000000,"exp":1800086400,"sid":%q,"gen":%d}`, r.User,
+			token.FormatID("sess", r.Session), generation)
 		if got := string(decode(t, strings.Split(text.Reveal(), ".")[1])); got != want || len(claims) != 5 {
 			t.Errorf("claims %s, want %s", got, want)
 		}
@@ -76,7 +78,8 @@ func TestRefreshJWT_RoundTrip(t *testing.T) {
 		if token.Kind(text.Reveal()) != token.KindRefresh {
 			t.Errorf("it looks like a %s", token.Kind(text.Reveal()))
 		}
-		r.IssuedAt, r.ExpiresAt = r.IssuedAt.Add(999*time.Millisecond).UTC(), r.ExpiresAt.Add(999*time.Microsecond).Local()
+		r.IssuedAt, r.ExpiresAt = r.IssuedAt.Add(999*time.Millisecond).UTC(),
+			r.ExpiresAt.Add(999*time.Microsecond).Local()
 		if c.RefreshJWT(r) != text {
 			t.Error("two texts for one token: a repeated answer would differ (SE-10)")
 		}
@@ -107,21 +110,27 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 		part, other := strings.Split(access, "."), strings.Split(good, ".")
 		refusesRefresh(t, c, other[0]+"."+part[1]+"."+part[2])
 		refusesRefresh(t, c, other[0]+"."+part[1]+"."+other[2])
-		for _, mixed := range []string{part[0] + "." + other[1] + "." + other[2], part[0] + "." + other[1] + "." + part[2]} {
+		for _, mixed := range []string{part[0] + "." + other[1] + "." + other[2], part[0] + "." + other[1] + "." +
+			part[2]} {
 			refuses(t, i, mixed)
 			refusesRefresh(t, c, mixed)
 		}
 	}
 	// All claims of both kinds, so that nothing but header and key can set them apart.
 	both := strings.TrimSuffix(goodClaims("sess_x", "sess_"+refreshSession), "}") + `,"gen":7}`
-	for _, header := range []string{goodRefreshHeader, goodHMACHeader, goodHeader(key), `{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"ES256","typ":"rt+jwt","kid":"` + key.KID + `"}`} {
+	for _, header := range []string{
+		goodRefreshHeader, goodHMACHeader, goodHeader(key),
+		`{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"ES256","typ":"rt+jwt","kid":"` + key.KID + `"}`,
+	} {
 		signed := map[string]string{
-			"refresh key": forgeHMAC(m.HMACKeys("refresh")[0], header, both), "access key": forgeHMAC(m.HMACKeys("access tokens")[0], header, both),
-			"key pair": forge(t, key, header, both),
+			"refresh key": forgeHMAC(m.HMACKeys("refresh")[0], header, both),
+			"access key":  forgeHMAC(m.HMACKeys("access tokens")[0], header, both),
+			"key pair":    forge(t, key, header, both),
 		}
 		for by, text := range signed {
 			_, failed := i.Verify(text)
-			if isAccess := header == goodHMACHeader && by == "access key" || header == goodHeader(key) && by == "key pair"; (failed == nil) != isAccess {
+			if isAccess := header == goodHMACHeader && by == "access key" || header == goodHeader(key) &&
+				by == "key pair"; (failed == nil) != isAccess {
 				t.Errorf("%s by the %s as an access token: %v", header, by, failed)
 			}
 			_, _, failed = c.ParseRefresh(text)
@@ -141,11 +150,16 @@ func TestJW01_RefreshJWT_Headers(t *testing.T) {
 		t.Fatalf("this test signs in another way than the server, so it proves nothing: %v", err)
 	}
 	for _, header := range []string{
-		`{"alg":"none","typ":"rt+jwt"}`, `{"alg":"nOnE","typ":"rt+jwt"}`, `{"alg":"ES256","typ":"rt+jwt"}`, `{"alg":"HS384","typ":"rt+jwt"}`,
-		`{"alg":"hs256","typ":"rt+jwt"}`, `{"alg":["HS256"],"typ":"rt+jwt"}`, `{"typ":"rt+jwt"}`, `{"alg":"HS256","typ":"JWT"}`,
-		`{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"HS256","typ":"RT+JWT"}`, `{"alg":"HS256","typ":"application/rt+jwt"}`, `{"alg":"HS256"}`,
-		`{"alg":"HS256","typ":null}`, `{"typ":"rt+jwt","alg":"HS256"}`, goodRefreshHeader + " ", `{"alg": "HS256","typ":"rt+jwt"}`,
-		`{"alg":"HS256","typ":"rt+jwt","kid":"x"}`, `{"alg":"HS256","typ":"rt+jwt","crit":["x"]}`, `{"alg":"HS256","typ":"rt+jwt","jku":"http://127.0.0.1/"}`,
+		`{"alg":"none","typ":"rt+jwt"}`, `{"alg":"nOnE","typ":"rt+jwt"}`, `{"alg":"ES256","typ":"rt+jwt"}`,
+		`{"alg":"HS384","typ":"rt+jwt"}`,
+		`{"alg":"hs256","typ":"rt+jwt"}`, `{"alg":["HS256"],"typ":"rt+jwt"}`, `{"typ":"rt+jwt"}`,
+		`{"alg":"HS256","typ":"JWT"}`,
+		`{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"HS256","typ":"RT+JWT"}`,
+		`{"alg":"HS256","typ":"application/rt+jwt"}`, `{"alg":"HS256"}`,
+		`{"alg":"HS256","typ":null}`, `{"typ":"rt+jwt","alg":"HS256"}`, goodRefreshHeader + " ",
+		`{"alg": "HS256","typ":"rt+jwt"}`,
+		`{"alg":"HS256","typ":"rt+jwt","kid":"x"}`, `{"alg":"HS256","typ":"rt+jwt","crit":["x"]}`,
+		`{"alg":"HS256","typ":"rt+jwt","jku":"http://127.0.0.1/"}`,
 		`{"alg":"HS256","alg":"HS256","typ":"rt+jwt"}`, `{}`, `null`,
 	} {
 		text := forgeHMAC(own, header, refreshClaims())
@@ -155,23 +169,30 @@ func TestJW01_RefreshJWT_Headers(t *testing.T) {
 	}
 	good := forgeHMAC(own, goodRefreshHeader, refreshClaims())
 	head := good[:strings.LastIndexByte(good, '.')+1]
-	for _, signature := range []string{"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2], good[len(head):] + "AA", good[len(head):] + "." + good[len(head):]} {
+	for _, signature := range []string{
+		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2],
+		good[len(head):] + "AA", good[len(head):] + "." + good[len(head):],
+	} {
 		refusesRefresh(t, c, head+signature)
 	}
 	refusesRefresh(t, c, forge(t, key, goodRefreshHeader, refreshClaims()))
 }
 
-// Nothing but the refresh key signs: no other key that comes from the server secret, nor the same one of another deployment.
+// Nothing but the refresh key signs: no other key that comes from the server secret, nor the same one of another
+// deployment.
 func TestRefreshJWT_OtherKeys(t *testing.T) {
 	t.Parallel()
 	raw := secret.Generate()
 	m, theirs := newMaster(t, raw), newMaster(t)
 	c := token.NewCodec(m, noon)
 	for name, key := range map[string][]byte{
-		"nothing": nil, "zeros": make([]byte, 32), "server secret": raw, "access tokens": m.HMACKeys("access tokens")[0], "session": m.HMACKeys("session")[0],
-		"empty purpose": m.HMACKeys("")[0], "other deployment": theirs.HMACKeys("refresh")[0], "hs256 of every test": hmacKey(),
+		"nothing": nil, "zeros": make([]byte, 32), "server secret": raw,
+		"access tokens": m.HMACKeys("access tokens")[0], "session": m.HMACKeys("session")[0],
+		"empty purpose": m.HMACKeys("")[0], "other deployment": theirs.HMACKeys("refresh")[0],
+		"hs256 of every test": hmacKey(),
 	} {
-		if _, _, err := c.ParseRefresh(forgeHMAC(key, goodRefreshHeader, refreshClaims())); !errors.Is(err, token.ErrMalformed) {
+		if _, _, err := c.ParseRefresh(forgeHMAC(key, goodRefreshHeader, refreshClaims())); !errors.Is(err,
+			token.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -180,32 +201,48 @@ func TestRefreshJWT_OtherKeys(t *testing.T) {
 	refusesRefresh(t, c, input+"."+b64(string(m.Key("refresh").MAC([]byte(input)))))
 }
 
-// JW-03, JW-10: claims that are missing, of another type, out of their bounds or there twice, all under a good signature.
+// JW-03, JW-10: claims that are missing, of another type, out of their bounds or there twice, all under a good
+// signature.
 func TestJW03_RefreshJWT_Claims(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
 	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	for _, claims := range []string{
-		refreshClaims(`"sub":"user_x",`, ``), refreshClaims(`"user_x"`, `""`), refreshClaims(`"user_x"`, `null`), refreshClaims(`"user_x"`, `7`),
-		refreshClaims(`"iat":1800000000,`, ``), refreshClaims(`1800000000`, `null`), refreshClaims(`1800000000`, `"1800000000"`), refreshClaims(`1800000000`, `-1`),
-		refreshClaims(`"exp":1800086400,`, ``), refreshClaims(`1800086400`, `null`), refreshClaims(`1800086400`, `"1800086400"`), refreshClaims(`1800086400`, `1e999`),
-		refreshClaims(`1800086400`, `1800086400.5`), refreshClaims(`1800086400`, `1e30`), refreshClaims(`1800086400`, `9007199254740993`), refreshClaims(`1800086400`, `-1`),
-		refreshClaims(`1800086400`, `1799999995`), refreshClaims(`1800086400`, `0`), refreshClaims(`1800086400`, `[1800086400]`),
-		refreshClaims(`"sid":"sess_`+refreshSession+`",`, ``), refreshClaims(`sess_`, `user_`), refreshClaims(`sess_`, ``), refreshClaims(`sess_`, `SESS_`),
-		refreshClaims(refreshSession, strings.ToUpper(refreshSession)), refreshClaims(refreshSession, refreshSession[1:]), refreshClaims(refreshSession, "8"+refreshSession[1:]),
-		refreshClaims(`"sess_`+refreshSession+`"`, `null`), refreshClaims(`"sess_`+refreshSession+`"`, `["sess_`+refreshSession+`"]`),
-		refreshClaims(`,"gen":7`, ``), refreshClaims(`"gen":7`, `"gen":null`), refreshClaims(`"gen":7`, `"gen":"7"`), refreshClaims(`"gen":7`, `"gen":-1`),
-		refreshClaims(`"gen":7`, `"gen":7.5`), refreshClaims(`"gen":7`, `"gen":9007199254740993`), refreshClaims(`"gen":7`, `"gen":07`), refreshClaims(`"gen":7`, `"gen":true`),
-		refreshClaims(`"gen":7`, `"gen":7,"gen":7`), refreshClaims(`"gen":7`, `"GEN":7`), refreshClaims(`"gen":7`, `"gen":6,"\u0067en":7`),
-		refreshClaims(`"gen":7`, `"gen":7,"x":"`+"\xff"+`"`), refreshClaims() + "{}", refreshClaims() + "x", "[" + refreshClaims() + "]", `"x"`, `null`, `{}`, " ",
+		refreshClaims(`"sub":"user_x",`, ``), refreshClaims(`"user_x"`, `""`), refreshClaims(`"user_x"`, `null`),
+		refreshClaims(`"user_x"`, `7`),
+		refreshClaims(`"iat":1800000000,`, ``), refreshClaims(`1800000000`, `null`),
+		refreshClaims(`1800000000`, `"1800000000"`), refreshClaims(`1800000000`, `-1`),
+		refreshClaims(`"exp":1800086400,`, ``), refreshClaims(`1800086400`, `null`),
+		refreshClaims(`1800086400`, `"1800086400"`), refreshClaims(`1800086400`, `1e999`),
+		refreshClaims(`1800086400`, `1800086400.5`), refreshClaims(`1800086400`, `1e30`),
+		refreshClaims(`1800086400`, `9007199254740993`), refreshClaims(`1800086400`, `-1`),
+		refreshClaims(`1800086400`, `1799999995`), refreshClaims(`1800086400`, `0`),
+		refreshClaims(`1800086400`, `[1800086400]`),
+		refreshClaims(`"sid":"sess_`+refreshSession+`",`, ``), refreshClaims(`sess_`, `user_`),
+		refreshClaims(`sess_`, ``), refreshClaims(`sess_`, `SESS_`),
+		refreshClaims(refreshSession, strings.ToUpper(refreshSession)),
+		refreshClaims(refreshSession, refreshSession[1:]), refreshClaims(refreshSession, "8"+refreshSession[1:]),
+		refreshClaims(`"sess_`+refreshSession+`"`, `null`),
+		refreshClaims(`"sess_`+refreshSession+`"`, `["sess_`+refreshSession+`"]`),
+		refreshClaims(`,"gen":7`, ``), refreshClaims(`"gen":7`, `"gen":null`), refreshClaims(`"gen":7`, `"gen":"7"`),
+		refreshClaims(`"gen":7`, `"gen":-1`),
+		refreshClaims(`"gen":7`, `"gen":7.5`), refreshClaims(`"gen":7`, `"gen":9007199254740993`),
+		refreshClaims(`"gen":7`, `"gen":07`), refreshClaims(`"gen":7`, `"gen":true`),
+		refreshClaims(`"gen":7`, `"gen":7,"gen":7`), refreshClaims(`"gen":7`, `"GEN":7`),
+		refreshClaims(`"gen":7`, `"gen":6,"\u0067en":7`),
+		refreshClaims(`"gen":7`, `"gen":7,"x":"`+"\xff"+`"`), refreshClaims() + "{}", refreshClaims() + "x", "[" +
+			refreshClaims() + "]", `"x"`, `null`, `{}`, " ",
 	} {
 		refusesRefresh(t, c, forgeHMAC(own, goodRefreshHeader, claims))
 	}
 	for _, claims := range []string{
-		refreshClaims(`"gen":7`, `"gen":7,"new":{"of":["a","later","release"]}`), refreshClaims(`1800086400`, `1799999996`), // 5 seconds of leeway
+		// 5 seconds of leeway
+		refreshClaims(`"gen":7`, `"gen":7,"new":{"of":["a","later","release"]}`),
+		refreshClaims(`1800086400`, `1799999996`),
 		refreshClaims(`1800000000`, `1800000600`), // the clock of another instance
 	} {
-		if _, generation, err := c.ParseRefresh(forgeHMAC(own, goodRefreshHeader, claims)); err != nil || generation != 7 {
+		if _, generation, err := c.ParseRefresh(forgeHMAC(own, goodRefreshHeader, claims)); err != nil ||
+			generation != 7 {
 			t.Errorf("%s: %v", claims, err)
 		}
 	}
@@ -240,8 +277,16 @@ func TestKE02_RefreshJWT_UnderFurtherSecrets(t *testing.T) {
 		codec *token.Codec
 		text  string
 		taken bool
-	}{{both, older, true}, {both, newer, true}, {behind, newer, true}, {after, newer, true}, {after, older, false}, {before, newer, false}} {
-		if session, generation, err := row.codec.ParseRefresh(row.text); (err == nil) != row.taken || row.taken && (session != r.Session || generation != 7) {
+	}{
+		{both, older, true},
+		{both, newer, true},
+		{behind, newer, true},
+		{after, newer, true},
+		{after, older, false},
+		{before, newer, false},
+	} {
+		if session, generation, err := row.codec.ParseRefresh(row.text); (err == nil) != row.taken || row.taken &&
+			(session != r.Session || generation != 7) {
 			t.Errorf("%v: %s %d %v", row.taken, session, generation, err)
 		}
 	}
@@ -253,7 +298,8 @@ func TestSE16_RefreshJWT_Ends(t *testing.T) {
 	m, r, at := newMaster(t), someRefresh(), noon()
 	c := token.NewCodec(m, func() time.Time { return at })
 	text := c.RefreshJWT(r).Reveal()
-	for after, taken := range map[time.Duration]bool{0: true, 24 * time.Hour: true, 24*time.Hour + 4999*time.Millisecond: true, 24*time.Hour + 5*time.Second: false, 240 * time.Hour: false, -time.Hour: true} {
+	for after, taken := range map[time.Duration]bool{0: true, 24 * time.Hour: true, 24*time.Hour +
+		4999*time.Millisecond: true, 24*time.Hour + 5*time.Second: false, 240 * time.Hour: false, -time.Hour: true} {
 		at = noon().Add(after)
 		if _, _, err := c.ParseRefresh(text); (err == nil) != taken {
 			t.Errorf("after %s: %v", after, err)
@@ -261,7 +307,8 @@ func TestSE16_RefreshJWT_Ends(t *testing.T) {
 	}
 }
 
-// Whatever a session and its times are: what is written is read again as it was, once and in one form, and only while it lasts.
+// Whatever a session and its times are: what is written is read again as it was, once and in one form, and only while
+// it lasts.
 func TestRefreshJWT_Property(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
@@ -314,7 +361,8 @@ func FuzzRefreshJWT(f *testing.F) {
 		switch {
 		case err != nil && (!errors.Is(err, token.ErrMalformed) || session != uuid.Nil || generation != 0):
 			t.Errorf("%s %d %v", session, generation, err)
-		case err == nil && (header != goodRefreshHeader || generation < 0 || generation > 1<<53 || !strings.Contains(claims, `"`)):
+		case err == nil && (header != goodRefreshHeader || generation < 0 || generation > 1<<53 ||
+			!strings.Contains(claims, `"`)):
 			t.Errorf("accepted: %q %q", header, claims)
 		}
 	})
@@ -327,7 +375,8 @@ func TestRefreshJWT_CodecHidesItsKeys(t *testing.T) {
 	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	for _, form := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		out := fmt.Sprintf(form, any(*c)) + fmt.Sprintf(form, any(c))
-		if strings.Contains(out, string(own)) || strings.Contains(out, fmt.Sprintf("%x", own)) || strings.Contains(out, strings.Trim(fmt.Sprint(own), "[]")) {
+		if strings.Contains(out, string(own)) || strings.Contains(out, fmt.Sprintf("%x", own)) ||
+			strings.Contains(out, strings.Trim(fmt.Sprint(own), "[]")) {
 			t.Error("the codec shows its key")
 		}
 	}

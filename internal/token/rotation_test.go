@@ -53,8 +53,8 @@ func signAs(t *testing.T, key token.SigningKey, header, claims string) string {
 	return input + "." + b64(string(signature))
 }
 
-// JW-01: of the three algorithms each key has one. A key of each kind signs and verifies beside the others, and no header
-// makes another algorithm of it.
+// JW-01: of the three algorithms each key has one. A key of each kind signs and verifies beside the others, and no
+// header makes another algorithm of it.
 func TestJW01_OneAlgorithmAKey(t *testing.T) {
 	t.Parallel()
 	algs := []string{token.AlgES256, token.AlgEdDSA, token.AlgRS256}
@@ -76,7 +76,8 @@ func TestJW01_OneAlgorithmAKey(t *testing.T) {
 			t.Fatalf("%s: this test signs in another way than the server, so it proves nothing: %v", key.Alg, err)
 		}
 		for _, alg := range []string{
-			`"none"`, `"nOnE"`, `""`, `"HS256"`, `"ES256"`, `"EdDSA"`, `"RS256"`, `"ES384"`, `"PS256"`, `"RS384"`, `"RS512"`, `"eddsa"`, `"EDDSA"`, `"Ed25519"`,
+			`"none"`, `"nOnE"`, `""`, `"HS256"`, `"ES256"`, `"EdDSA"`, `"RS256"`, `"ES384"`, `"PS256"`, `"RS384"`,
+			`"RS512"`, `"eddsa"`, `"EDDSA"`, `"Ed25519"`,
 			`"rs256"`, `"RS256 "`, `["EdDSA"]`, `null`, `{}`,
 		} {
 			if alg != `"`+key.Alg+`"` {
@@ -90,12 +91,17 @@ func TestJW01_OneAlgorithmAKey(t *testing.T) {
 			}
 		}
 		// JW-08: a key that is not of the set is told apart, so that the set can be looked up.
-		if _, err := newIssuer(t, others[0]).Verify(text); !errors.Is(err, token.ErrUnknownKey) || !errors.Is(err, token.ErrMalformed) {
+		if _, err := newIssuer(t, others[0]).Verify(text); !errors.Is(err, token.ErrUnknownKey) ||
+			!errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s: %v", key.Alg, err)
 		}
 	}
-	for _, kid := range []string{`""`, `"x"`, `"` + strings.Repeat("A", 44) + `"`, `"` + strings.Repeat("/", 43) + `"`, `"` + strings.Repeat("A", 42) + `\u0000"`} {
-		_, err := newIssuer(t, keys[0]).Verify(forge(t, keys[0], `{"alg":"ES256","typ":"at+jwt","kid":`+kid+`}`, goodClaims()))
+	for _, kid := range []string{
+		`""`, `"x"`, `"` + strings.Repeat("A", 44) + `"`, `"` + strings.Repeat("/", 43) + `"`,
+		`"` + strings.Repeat("A", 42) + `\u0000"`,
+	} {
+		_, err := newIssuer(t, keys[0]).Verify(forge(t, keys[0], `{"alg":"ES256","typ":"at+jwt","kid":`+kid+`}`,
+			goodClaims()))
 		if errors.Is(err, token.ErrUnknownKey) || !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("a kid that can not be ours is looked up: %s: %v", kid, err)
 		}
@@ -106,7 +112,8 @@ func TestJW01_OneAlgorithmAKey(t *testing.T) {
 func TestJW12_EveryAlgorithm(t *testing.T) {
 	t.Parallel()
 	members := map[string]string{
-		token.AlgES256: "alg crv kid kty use x y", token.AlgEdDSA: "alg crv kid kty use x", token.AlgRS256: "alg e kid kty n use",
+		token.AlgES256: "alg crv kid kty use x y", token.AlgEdDSA: "alg crv kid kty use x",
+		token.AlgRS256: "alg e kid kty n use",
 	}
 	for alg, want := range members {
 		key := keyOf(t, alg)
@@ -134,7 +141,8 @@ func TestJW12_EveryAlgorithm(t *testing.T) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		if strings.Join(names, " ") != want || set.Keys[0]["alg"] != alg || set.Keys[0]["use"] != "sig" || set.Keys[0]["kid"] != key.KID {
+		if strings.Join(names, " ") != want || set.Keys[0]["alg"] != alg || set.Keys[0]["use"] != "sig" ||
+			set.Keys[0]["kid"] != key.KID {
 			t.Errorf("%s: %s", alg, raw)
 		}
 		if alg == token.AlgRS256 && len(set.Keys[0]["n"]) != 512 { // 3072 bits
@@ -177,8 +185,8 @@ func TestKE02_HS256UnderFurtherKeys(t *testing.T) {
 	}
 }
 
-// KE-02: tokens and API keys of every further secret are taken, new ones are of the present one, and those of a secret that
-// is gone are not.
+// KE-02: tokens and API keys of every further secret are taken, new ones are of the present one, and those of a secret
+// that is gone are not.
 func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 	t.Parallel()
 	old, fresh := secret.Generate(), secret.Generate()
@@ -201,8 +209,10 @@ func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 	}
 	oldRefresh, oldSession := before.Refresh(id, 7).Reveal(), before.Session(id).Reveal()
 	newRefresh, newSession := both.Refresh(id, 7).Reveal(), both.Session(id).Reveal()
-	if !accepts(both, oldRefresh, oldSession) || !accepts(both, newRefresh, newSession) || !accepts(behind, newRefresh, newSession) ||
-		!accepts(after, newRefresh, newSession) || accepts(after, oldRefresh, oldSession) || accepts(before, newRefresh, newSession) {
+	if !accepts(both, oldRefresh, oldSession) || !accepts(both, newRefresh, newSession) ||
+		!accepts(behind, newRefresh, newSession) ||
+		!accepts(after, newRefresh, newSession) || accepts(after, oldRefresh, oldSession) ||
+		accepts(before, newRefresh, newSession) {
 		t.Error("a token is taken by the wrong secrets")
 	}
 	for _, mutant := range mutants(oldRefresh) {
@@ -213,7 +223,8 @@ func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 	key := newAPIKey(t, before)
 	text := key.Text.Reveal()
 	_, moved, err := both.ParseAPIKey(text)
-	if err != nil || bytes.Equal(moved, key.Hash) || !bytes.HasPrefix(moved, both.APIKeyLabel()) || !bytes.HasPrefix(key.Hash, before.APIKeyLabel()) {
+	if err != nil || bytes.Equal(moved, key.Hash) || !bytes.HasPrefix(moved, both.APIKeyLabel()) ||
+		!bytes.HasPrefix(key.Hash, before.APIKeyLabel()) {
 		t.Fatalf("the hash: %v", err)
 	}
 	twin := newAPIKey(t, before).Text.Reveal()

@@ -62,7 +62,8 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}
 	return Access{
 		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
-		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(), HS256: parser == i.parsers[algHS256],
+		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
+		HS256: parser == i.parsers[algHS256],
 	}, nil
 }
 

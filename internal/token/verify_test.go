@@ -12,10 +12,12 @@ func TestVerify_ForgedGoodTokenAccepted(t *testing.T) {
 	t.Parallel()
 	// Every table below changes one thing of this token: were it refused, they would prove nothing.
 	key := newKey(t)
-	if got, err := newIssuer(t, key).Verify(forge(t, key, goodHeader(key), goodClaims())); err != nil || got.User != "user_x" {
+	if got, err := newIssuer(t, key).Verify(forge(t, key, goodHeader(key), goodClaims())); err != nil ||
+		got.User != "user_x" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := newIssuer(t, key).Verify(forgeHMAC(hmacKey(), goodHMACHeader, goodClaims())); err != nil || got.User != "user_x" {
+	if got, err := newIssuer(t, key).Verify(forgeHMAC(hmacKey(), goodHMACHeader, goodClaims())); err != nil ||
+		got.User != "user_x" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }
@@ -27,15 +29,19 @@ func TestJW03_TimeTable(t *testing.T) {
 	const exp, iat = `"exp":1800000600`, `"iat":1800000000`
 	bad := map[string]string{
 		"no exp": goodClaims(exp+",", ""), "exp null": goodClaims(exp, `"exp":null`), "no iat": goodClaims(iat+",", ""),
-		"expired": goodClaims(exp, `"exp":1799999995`), "exp zero": goodClaims(exp, `"exp":0`), "exp negative": goodClaims(exp, `"exp":-1`),
-		"iat ahead": goodClaims(iat, `"iat":1800000006`), "iat in milliseconds": goodClaims(iat, `"iat":1800000000000`),
-		"iat negative": goodClaims(iat, `"iat":-1`), "nbf ahead": goodClaims(iat, iat+`,"nbf":1800000006`),
+		"expired": goodClaims(exp, `"exp":1799999995`), "exp zero": goodClaims(exp, `"exp":0`),
+		"exp negative":        goodClaims(exp, `"exp":-1`),
+		"iat ahead":           goodClaims(iat, `"iat":1800000006`),
+		"iat in milliseconds": goodClaims(iat, `"iat":1800000000000`),
+		"iat negative":        goodClaims(iat, `"iat":-1`), "nbf ahead": goodClaims(iat, iat+`,"nbf":1800000006`),
 		"nbf string": goodClaims(iat, iat+`,"nbf":"0"`), "nbf fraction": goodClaims(iat, iat+`,"nbf":0.5`),
 		"nbf negative": goodClaims(iat, iat+`,"nbf":-5`),
 	}
 	for _, number := range []string{
-		"1e999", "-1e999", "1e10", "1.8e9", "1800000600.0", "1800000600.5", `"1800000600"`, `""`, "true", "[1800000600]", "{}",
-		"9223372036854775807", "9223372036854775808", "9007199254740993", "1800000600000000000000", "NaN", "Infinity", "0x6b49d200", "01800000600", "+1800000600",
+		"1e999", "-1e999", "1e10", "1.8e9", "1800000600.0", "1800000600.5", `"1800000600"`, `""`, "true",
+		"[1800000600]", "{}",
+		"9223372036854775807", "9223372036854775808", "9007199254740993", "1800000600000000000000", "NaN", "Infinity",
+		"0x6b49d200", "01800000600", "+1800000600",
 	} {
 		bad["exp "+number] = goodClaims(exp, `"exp":`+number)
 	}
@@ -46,7 +52,10 @@ func TestJW03_TimeTable(t *testing.T) {
 		"just expired": goodClaims(exp, `"exp":1799999996`), "a clock ahead": goodClaims(iat, `"iat":1800000005`),
 		"nbf now": goodClaims(iat, iat+`,"nbf":1800000000`),
 	} {
-		for _, text := range []string{forge(t, key, goodHeader(key), claims), forgeHMAC(hmacKey(), goodHMACHeader, claims)} {
+		for _, text := range []string{
+			forge(t, key, goodHeader(key), claims),
+			forgeHMAC(hmacKey(), goodHMACHeader, claims),
+		} {
 			if _, err := i.Verify(text); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -65,7 +74,14 @@ func TestJW03_TokenEnds(t *testing.T) {
 	for _, row := range []struct {
 		after time.Duration
 		valid bool
-	}{{-6 * time.Second, false}, {0, true}, {599 * time.Second, true}, {604 * time.Second, true}, {605 * time.Second, false}, {1e6 * time.Hour, false}} {
+	}{
+		{-6 * time.Second, false},
+		{0, true},
+		{599 * time.Second, true},
+		{604 * time.Second, true},
+		{605 * time.Second, false},
+		{1e6 * time.Hour, false},
+	} {
 		now = noon().Add(row.after)
 		for _, text := range []string{text, older} {
 			if _, err := i.Verify(text); (err == nil) != row.valid {
@@ -81,13 +97,20 @@ func TestJW04_IssuerAndAudienceTable(t *testing.T) {
 	i := newIssuer(t, key)
 	const iss, aud = `"iss":"https://auth.example"`, `"aud":"https://api.example"`
 	for name, claims := range map[string]string{
-		"no iss": goodClaims(iss+",", ""), "iss null": goodClaims(iss, `"iss":null`), "iss empty": goodClaims(iss, `"iss":""`),
-		"iss slash": goodClaims(iss, `"iss":"https://auth.example/"`), "iss case": goodClaims(iss, `"iss":"https://AUTH.example"`),
-		"iss prefix": goodClaims(iss, `"iss":"https://auth.exampl"`), "iss list": goodClaims(iss, `"iss":["https://auth.example"]`),
-		"no aud": goodClaims(aud+",", ""), "aud null": goodClaims(aud, `"aud":null`), "aud empty": goodClaims(aud, `"aud":""`),
-		"aud other": goodClaims(aud, `"aud":"https://app.example"`), "aud list": goodClaims(aud, `"aud":["https://api.example"]`),
-		"aud list of two": goodClaims(aud, `"aud":["https://api.example","https://other.example"]`), "aud empty list": goodClaims(aud, `"aud":[]`),
-		"aud longer": goodClaims(aud, `"aud":"https://api.example.evil"`), "aud capitals": goodClaims(aud, `"AUD":"https://api.example"`),
+		"no iss": goodClaims(iss+",", ""), "iss null": goodClaims(iss, `"iss":null`),
+		"iss empty":  goodClaims(iss, `"iss":""`),
+		"iss slash":  goodClaims(iss, `"iss":"https://auth.example/"`),
+		"iss case":   goodClaims(iss, `"iss":"https://AUTH.example"`),
+		"iss prefix": goodClaims(iss, `"iss":"https://auth.exampl"`),
+		"iss list":   goodClaims(iss, `"iss":["https://auth.example"]`),
+		"no aud":     goodClaims(aud+",", ""), "aud null": goodClaims(aud, `"aud":null`),
+		"aud empty":       goodClaims(aud, `"aud":""`),
+		"aud other":       goodClaims(aud, `"aud":"https://app.example"`),
+		"aud list":        goodClaims(aud, `"aud":["https://api.example"]`),
+		"aud list of two": goodClaims(aud, `"aud":["https://api.example","https://other.example"]`),
+		"aud empty list":  goodClaims(aud, `"aud":[]`),
+		"aud longer":      goodClaims(aud, `"aud":"https://api.example.evil"`),
+		"aud capitals":    goodClaims(aud, `"AUD":"https://api.example"`),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
@@ -114,11 +137,16 @@ func TestJW09_AnyErrorRefuses(t *testing.T) {
 	refuses(t, i, forge(t, key, goodHeader(key), expired))
 	refuses(t, i, forge(t, thief, goodHeader(key), goodClaims()))
 	for name, claims := range map[string]string{
-		"no sub": goodClaims(sub+",", ""), "sub empty": goodClaims(sub, `"sub":""`), "sub null": goodClaims(sub, `"sub":null`), "sub number": goodClaims(sub, `"sub":1`),
-		"no sid": goodClaims(sid+",", ""), "sid empty": goodClaims(sid, `"sid":""`), "sid list": goodClaims(sid, `"sid":["sess_x"]`),
-		"no jti": goodClaims(","+jti, ""), "roles string": goodClaims(jti, jti+`,"roles":"admin"`), "metadata list": goodClaims(jti, jti+`,"metadata":[]`),
-		"null": `null`, "list": `[]`, "string": `"x"`, "nothing in it": `{}`, "cut": goodClaims()[:50], "text behind": goodClaims() + "x",
-		"invalid UTF-8": goodClaims("user_x", "user_\xff"), "lone surrogate": goodClaims("user_x", `user_\ud800`), "deep": `{"x":` + strings.Repeat("[", 2500),
+		"no sub": goodClaims(sub+",", ""), "sub empty": goodClaims(sub, `"sub":""`),
+		"sub null": goodClaims(sub, `"sub":null`), "sub number": goodClaims(sub, `"sub":1`),
+		"no sid": goodClaims(sid+",", ""), "sid empty": goodClaims(sid, `"sid":""`),
+		"sid list": goodClaims(sid, `"sid":["sess_x"]`),
+		"no jti":   goodClaims(","+jti, ""), "roles string": goodClaims(jti, jti+`,"roles":"admin"`),
+		"metadata list": goodClaims(jti, jti+`,"metadata":[]`),
+		"null":          `null`, "list": `[]`, "string": `"x"`, "nothing in it": `{}`, "cut": goodClaims()[:50],
+		"text behind":   goodClaims() + "x",
+		"invalid UTF-8": goodClaims("user_x", "user_\xff"), "lone surrogate": goodClaims("user_x", `user_\ud800`),
+		"deep": `{"x":` + strings.Repeat("[", 2500),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })
 	}
@@ -130,8 +158,10 @@ func TestJW10_DuplicateClaimsRefused(t *testing.T) {
 	i := newIssuer(t, key)
 	const sub = `"sub":"user_x"`
 	for name, claims := range map[string]string{
-		"sub": goodClaims(sub, sub+`,"sub":"user_y"`), "the same sub": goodClaims(sub, sub+","+sub), "escaped sub": goodClaims(sub, sub+`,"\u0073ub":"user_y"`),
-		"exp": goodClaims(sub, sub+`,"exp":1800000601`), "unknown": goodClaims(sub, sub+`,"x":1,"x":1`), "inside unknown": goodClaims(sub, sub+`,"x":{"y":1,"y":2}`),
+		"sub": goodClaims(sub, sub+`,"sub":"user_y"`), "the same sub": goodClaims(sub, sub+","+sub),
+		"escaped sub": goodClaims(sub, sub+`,"\u0073ub":"user_y"`),
+		"exp":         goodClaims(sub, sub+`,"exp":1800000601`), "unknown": goodClaims(sub, sub+`,"x":1,"x":1`),
+		"inside unknown":  goodClaims(sub, sub+`,"x":{"y":1,"y":2}`),
 		"inside metadata": goodClaims(sub, sub+`,"metadata":{"y":1,"y":2}`),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refusesBoth(t, i, key, claims) })

@@ -28,8 +28,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// A network has the address in it, is of the one length that there is for its kind, and is the same for all of its addresses:
-// nothing of the last octet, or of the last 80 bits, is told.
+// A network has the address in it, is of the one length that there is for its kind, and is the same for all of its
+// addresses: nothing of the last octet, or of the last 80 bits, is told.
 func TestNetwork_TellsNothingMore(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -161,7 +161,9 @@ func unique(taken map[string]bool, name string) string {
 	return as
 }
 
-func operationOf(d *rest.Description, r *rest.Route, offered []map[string][]string, renamed map[string]string) *operation {
+func operationOf(d *rest.Description, r *rest.Route, offered []map[string][]string,
+	renamed map[string]string,
+) *operation {
 	op := &operation{
 		Summary: r.Title, Description: r.About, Security: []map[string][]string{}, GraphQL: r.Document,
 		Parameters: parameters(r, renamed), RequestBody: bodyOf(d, r), Responses: responses(r),
@@ -202,7 +204,10 @@ func parameters(r *rest.Route, renamed map[string]string) []parameter {
 	}
 	if r.Query {
 		for _, f := range r.Fields {
-			p := parameter{Name: f.Name(), In: "query", Required: f.Required && !r.JSON && !r.Form, Schema: ofKind(f.Kind)}
+			p := parameter{
+				Name: f.Name(), In: "query", Required: f.Required && !r.JSON && !r.Form,
+				Schema: ofKind(f.Kind),
+			}
 			if f.Required && !p.Required {
 				p.Description = "Required, here or in the body."
 			}
@@ -282,9 +287,15 @@ func security(places []rest.CredentialPlace) (map[string]securityScheme, []map[s
 		case "bearer":
 			schemes["bearer"] = securityScheme{Type: "http", Scheme: "bearer"}
 		case "token":
-			schemes["token"] = securityScheme{Type: "apiKey", In: "header", Name: "Authorization", Description: "`Token` and the token behind it."}
+			schemes["token"] = securityScheme{
+				Type: "apiKey", In: "header", Name: "Authorization",
+				Description: "`Token` and the token behind it.",
+			}
 		case "bare":
-			schemes["bare"] = securityScheme{Type: "apiKey", In: "header", Name: "Authorization", Description: "The token and nothing else."}
+			schemes["bare"] = securityScheme{
+				Type: "apiKey", In: "header", Name: "Authorization",
+				Description: "The token and nothing else.",
+			}
 		case "api-key":
 			schemes["apiKey"] = securityScheme{Type: "apiKey", In: "header", Name: "X-API-Key"}
 		default: // header and cookie, which have names

@@ -29,13 +29,18 @@ func TestUpdateMe(t *testing.T) {
 			want  string // email, verified, username, name, metadata
 		}{
 			{map[string]any{}, `ada@example.com true <nil> <nil> map[]`},
-			{map[string]any{"name": "Ada", "username": "Ada.L", "metadata": map[string]any{"a": 1.5}}, `ada@example.com true Ada.L Ada map[a:1.5]`},
+			{
+				map[string]any{"name": "Ada", "username": "Ada.L", "metadata": map[string]any{"a": 1.5}},
+				`ada@example.com true Ada.L Ada map[a:1.5]`,
+			},
 			{map[string]any{"name": " Countess "}, `ada@example.com true Ada.L Countess map[a:1.5]`},
 			{map[string]any{"metadata": map[string]any{"b": "x"}}, `ada@example.com true Ada.L Countess map[b:x]`},
 			{map[string]any{"username": nil, "metadata": nil}, `ada@example.com true <nil> Countess map[]`},
 			{map[string]any{"email": "ada@example.com", "name": nil}, `ada@example.com true <nil> <nil> map[]`},
-			{map[string]any{"email": "ADA@example.com"}, `ADA@example.com true <nil> <nil> map[]`},                // the same address in another spelling
-			{map[string]any{"email": "ada.l@example.com", "name": "Ada"}, `ADA@example.com true <nil> Ada map[]`}, // until it is confirmed
+			// the same address in another spelling
+			{map[string]any{"email": "ADA@example.com"}, `ADA@example.com true <nil> <nil> map[]`},
+			// until it is confirmed
+			{map[string]any{"email": "ada.l@example.com", "name": "Ada"}, `ADA@example.com true <nil> Ada map[]`},
 		} {
 			s.Clock.Add(time.Second)
 			a := s.GraphQL(t, ada.Access, harness.UpdateMeDoc, map[string]any{"input": step.input})
@@ -44,7 +49,8 @@ func TestUpdateMe(t *testing.T) {
 				t.Fatalf("%v: %s", step.input, a.Raw)
 			}
 			meta, _ := u["metadata"].(map[string]any)
-			if got := fmt.Sprintf("%v %v %v %v %v", u["email"], u["emailVerified"], u["username"], u["name"], meta); got != step.want {
+			if got := fmt.Sprintf("%v %v %v %v %v", u["email"], u["emailVerified"], u["username"], u["name"],
+				meta); got != step.want {
 				t.Errorf("%v: %s, want %s", step.input, a.Raw, step.want)
 			}
 			if harness.Instant(t, u["updatedAt"].(string)).Sub(s.Clock.Now()).Abs() > time.Millisecond {
@@ -55,12 +61,14 @@ func TestUpdateMe(t *testing.T) {
 				t.Errorf("%v: the new token answers %s", step.input, me.Raw)
 			}
 			claims := harness.ClaimsOf(t, a.Text("updateMe", "tokens", "accessToken"))
-			if data, _ := claims["metadata"].(map[string]any); fmt.Sprint(data) != fmt.Sprint(meta) || claims["sid"] != ada.Session {
+			if data, _ := claims["metadata"].(map[string]any); fmt.Sprint(data) != fmt.Sprint(meta) ||
+				claims["sid"] != ada.Session {
 				t.Errorf("%v: claims %v", step.input, claims)
 			}
 		}
 		harness.RefusedWith(t, s.Login(t, "ada.l@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
-		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, "ada.l@example.com", db.MailConfirmChange).Token)))
+		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+			harness.InputOf("token", s.Letter(t, "ada.l@example.com", db.MailConfirmChange).Token)))
 		if a := s.Login(t, "ada@example.com", harness.GoodPass); a.Code() != "INVALID_CREDENTIALS" {
 			t.Errorf("by the old address: %s", a.Raw)
 		}
@@ -82,7 +90,8 @@ func TestSE14_UpdateMeTokens(t *testing.T) {
 		s.Clock.Add(time.Minute)
 		for range 3 {
 			a := s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("name", "Ada"))
-			if a.Text("updateMe", "tokens", "refreshToken") != inForce || a.At("updateMe", "tokens", "sessionToken") != nil {
+			if a.Text("updateMe", "tokens", "refreshToken") != inForce ||
+				a.At("updateMe", "tokens", "sessionToken") != nil {
 				t.Errorf("%s", a.Raw)
 			}
 		}
@@ -99,7 +108,8 @@ func TestSE14_UpdateMeTokens(t *testing.T) {
 		// A session that is over gets nothing, and nothing changes.
 		s.GraphQL(t, access, harness.LogoutDoc, nil)
 		before := s.GraphQL(t, token.Refresh, wholeMeDoc, nil).Raw
-		if a := s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("name", "Eve")); a.Code() != "UNAUTHENTICATED" {
+		if a := s.GraphQL(t, access, harness.UpdateMeDoc,
+			harness.InputOf("name", "Eve")); a.Code() != "UNAUTHENTICATED" {
 			t.Errorf("after the logout: %s", a.Raw)
 		}
 		if after := s.GraphQL(t, token.Refresh, wholeMeDoc, nil).Raw; after != before {
@@ -113,16 +123,21 @@ func TestUpdateMe_AllOrNothing(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "username", "bob", "password", harness.GoodPass))
+		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "username", "bob", "password",
+			harness.GoodPass))
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
-		before := conn.Texts(t, `SELECT CAST(updated_at AS text) || coalesce(name, '') || email || password_hash FROM users`)
+		before := conn.Texts(t, `SELECT CAST(updated_at AS text) || coalesce(name, '') || email || password_hash `+
+			`FROM users`)
 		for _, row := range []struct {
 			code, field string
 			input       map[string]any
 		}{
 			{"ALREADY_EXISTS", "username", map[string]any{"username": "Bob"}},
-			{"ALREADY_EXISTS", "username", map[string]any{"username": "bob", "email": "free@example.com", "password": harness.NewPass}},
+			{"ALREADY_EXISTS", "username", map[string]any{
+				"username": "bob", "email": "free@example.com",
+				"password": harness.NewPass,
+			}},
 			{"INVALID_INPUT", "email", map[string]any{"email": "not an address"}},
 			{"INVALID_INPUT", "email", map[string]any{"email": nil}},
 			{"INVALID_INPUT", "email", map[string]any{"email": "a@b.example\r\nBcc: c@d.example"}},
@@ -133,8 +148,14 @@ func TestUpdateMe_AllOrNothing(t *testing.T) {
 			{"INVALID_INPUT", "metadata", map[string]any{"metadata": map[string]any{"a": strings.Repeat("x", 1024)}}},
 			{"INVALID_INPUT", "password", map[string]any{"password": nil}},
 			{"PASSWORD_TOO_WEAK", "password", map[string]any{"password": "short"}},
-			{"INVALID_CURRENT_PASSWORD", "currentPassword", map[string]any{"password": harness.NewPass, "currentPassword": "wrong"}},
-			{"INVALID_INPUT", "currentPassword", map[string]any{"password": harness.NewPass, "currentPassword": strings.Repeat("x", 1025)}},
+			{
+				"INVALID_CURRENT_PASSWORD", "currentPassword",
+				map[string]any{"password": harness.NewPass, "currentPassword": "wrong"},
+			},
+			{"INVALID_INPUT", "currentPassword", map[string]any{
+				"password":        harness.NewPass,
+				"currentPassword": strings.Repeat("x", 1025),
+			}},
 		} {
 			input := map[string]any{"name": "Changed"}
 			for k, v := range row.input {
@@ -146,7 +167,8 @@ func TestUpdateMe_AllOrNothing(t *testing.T) {
 				t.Errorf("%v: %s, want %s at %s", row.input, a.Raw, row.code, row.field)
 			}
 		}
-		if after := conn.Texts(t, `SELECT CAST(updated_at AS text) || coalesce(name, '') || email || password_hash FROM users`); !slices.Equal(before, after) {
+		if after := conn.Texts(t, `SELECT CAST(updated_at AS text) || coalesce(name, '') || email || password_hash `+
+			`FROM users`); !slices.Equal(before, after) {
 			t.Errorf("%q became %q", before, after)
 		}
 	})
@@ -159,7 +181,8 @@ func TestID02_OneNameForSixtyFour(t *testing.T) {
 		s := harness.Start(t, dsn)
 		people := make([]string, 64)
 		for n, a := range harness.Together(len(people), func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, "", harness.RegisterDoc, harness.Registration(fmt.Sprintf("u%d@example.com", n), harness.GoodPass))
+			return harness.Send(s.URL, "", harness.RegisterDoc,
+				harness.Registration(fmt.Sprintf("u%d@example.com", n), harness.GoodPass))
 		}) {
 			people[n] = a.Text("register", "tokens", "accessToken")
 		}
@@ -169,7 +192,8 @@ func TestID02_OneNameForSixtyFour(t *testing.T) {
 		}{
 			{"email", func(n int) (*harness.Answer, error) {
 				r, err := s.Call("POST /v1/auth/users/me", // where an address counts at once
-					`{"data":{"type":"users","attributes":{"email":"Wanted@Example.com","name":"Changed"}}}`, harness.Bearer(people[n])...)
+					`{"data":{"type":"users","attributes":{"email":"Wanted@Example.com","name":"Changed"}}}`,
+					harness.Bearer(people[n])...)
 				a := &harness.Answer{Raw: r.Body}
 				if r.Status != http.StatusOK {
 					a.Data = map[string]any{"x": map[string]any{"userErrors": []any{map[string]any{"code": "ALREADY_EXISTS"}}}}
@@ -177,7 +201,8 @@ func TestID02_OneNameForSixtyFour(t *testing.T) {
 				return a, err
 			}},
 			{"username", func(n int) (*harness.Answer, error) {
-				return harness.Send(s.URL, people[n], harness.UpdateMeDoc, harness.InputOf("username", "Wanted", "metadata", map[string]any{"won": true}))
+				return harness.Send(s.URL, people[n], harness.UpdateMeDoc,
+					harness.InputOf("username", "Wanted", "metadata", map[string]any{"won": true}))
 			}},
 		} {
 			codes := map[string]int{}
@@ -195,10 +220,13 @@ func TestID02_OneNameForSixtyFour(t *testing.T) {
 		if conn.Count(t, `SELECT count(*) FROM users WHERE email_canonical = 'wanted@example.com'`) != 1 ||
 			conn.Count(t, `SELECT count(*) FROM users WHERE username_canonical = 'wanted'`) != 1 ||
 			conn.Count(t, `SELECT count(*) FROM users WHERE metadata IS NOT NULL`) != 1 ||
-			conn.Count(t, `SELECT count(*) FROM users WHERE name = 'Changed' AND email_canonical <> 'wanted@example.com'`) != 0 {
+			conn.Count(t, `SELECT count(*) FROM users WHERE name = 'Changed' AND email_canonical <> `+
+				`'wanted@example.com'`) != 0 {
 			t.Error("who did not win changed all the same")
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE outcome = 'failed' AND reason = 'already_exists'`); n != 2*(len(people)-1) {
+		if n := conn.Count(t,
+			`SELECT count(*) FROM audit_events WHERE outcome = 'failed' AND reason = 'already_exists'`); n !=
+			2*(len(people)-1) {
 			t.Errorf("%d refusals in the log", n)
 		}
 	})
@@ -211,7 +239,8 @@ func TestAZ01_AccountMassAssignment(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
-		const row = `SELECT CAST(id AS text) || number || email || role || status || coalesce(CAST(email_verified_at AS text), '') || CAST(created_at AS text) FROM users`
+		const row = `SELECT CAST(id AS text) || number || email || role || status || coalesce(CAST(email_verified_at ` +
+			`AS text), '') || CAST(created_at AS text) FROM users`
 		before := conn.Texts(t, row)
 		keyID, _ := s.NewKey(t, ada.Access, nil)
 		for name, op := range map[string]struct {
@@ -225,14 +254,17 @@ func TestAZ01_AccountMassAssignment(t *testing.T) {
 			"updateApiKey":   {harness.UpdateKeyDoc, map[string]any{"id": keyID}},
 			"rotateApiKey":   {harness.RotateKeyDoc, map[string]any{"id": keyID}},
 		} {
-			for _, member := range strings.Fields(`role roles isAdmin admin status active verified emailVerified email_verified_at emailVerifiedAt number
-userId user_id createdAt created_at updatedAt lastLoginAt passwordHash password_hash emailCanonical usernameCanonical caps permissions
+			for _, member := range strings.Fields(`role roles isAdmin admin status active verified emailVerified ` +
+				`email_verified_at emailVerifiedAt number
+userId user_id createdAt created_at updatedAt lastLoginAt passwordHash password_hash emailCanonical ` +
+				`usernameCanonical caps permissions
 authenticatedAt handle hash prefix secret lastUsedAt revokedAt __proto__ Name NAME`) {
 				input := map[string]any{member: "admin"}
 				for k, v := range op.input {
 					input[k] = v
 				}
-				if a := s.GraphQL(t, ada.Access, op.document, map[string]any{"input": input}); a.Code() != "BAD_USER_INPUT" || a.Data != nil {
+				if a := s.GraphQL(t, ada.Access, op.document,
+					map[string]any{"input": input}); a.Code() != "BAD_USER_INPUT" || a.Data != nil {
 					t.Errorf("%s with %s: %s", name, member, a.Raw)
 				}
 			}
@@ -241,8 +273,10 @@ authenticatedAt handle hash prefix secret lastUsedAt revokedAt __proto__ Name NA
 		in := s.REST(t, "POST /sign_in", harness.Credentials("email", "ada@example.com", harness.GoodPass))
 		bearer := "Bearer " + in.Header.Get("X-Session-Token")
 		for _, call := range []struct{ call, body string }{
-			{"PUT /password", `{"current_password":"` + harness.GoodPass + `","password":"` + harness.NewPass + `","role":"admin","verified":true,"id":1,"status":"SUSPENDED","revokeOtherSessions":false}`},
-			{"PATCH /identity/email", `{"current_password":"` + harness.NewPass + `","email":"ada@example.com","role":"admin","verified":true,"number":7,"created_at":"2001-01-01T00:00:00Z"}`},
+			{"PUT /password", `{"current_password":"` + harness.GoodPass + `","password":"` + harness.NewPass +
+				`","role":"admin","verified":true,"id":1,"status":"SUSPENDED","revokeOtherSessions":false}`},
+			{"PATCH /identity/email", `{"current_password":"` + harness.NewPass +
+				`","email":"ada@example.com","role":"admin","verified":true,"number":7,"created_at":"2001-01-01T00:00:00Z"}`},
 			{"POST /sessions/sudo", `{"password":"` + harness.NewPass + `","role":"admin"}`},
 		} {
 			if r := s.REST(t, call.call, call.body, "Authorization", bearer); r.Status >= 300 {
@@ -277,16 +311,23 @@ func TestDeleteAccount(t *testing.T) {
 		if a := s.GraphQL(t, ada.Access, harness.DeleteAccountDoc, nil); a.Code() != "" || len(a.Errors) > 0 {
 			t.Fatalf("%s", a.Raw)
 		}
-		for table, want := range map[string]int{"users": 1, "sessions": 1, "api_keys": 0, "throttles": 0, "audit_events": events + 1} {
+		for table, want := range map[string]int{
+			"users": 1, "sessions": 1, "api_keys": 0, "throttles": 0,
+			"audit_events": events + 1,
+		} {
 			if n := conn.Count(t, `SELECT count(*) FROM `+table); n != want {
 				t.Errorf("%d rows of %s, want %d", n, table, want)
 			}
 		}
-		if text := harness.Dump(t, dsn); strings.Contains(strings.Join(conn.Texts(t, `SELECT * FROM (SELECT coalesce(reason, '') || action || coalesce(user_agent, '') FROM audit_events) x`), " "), "lovelace") ||
+		if text := harness.Dump(t, dsn); strings.Contains(strings.Join(conn.Texts(t, `SELECT * FROM (SELECT `+
+			`coalesce(reason, '') || action || coalesce(user_agent, '') FROM audit_events) x`), " "), "lovelace") ||
 			!strings.HasPrefix(dsn, "sqlite:") && strings.Contains(text, "lovelace") {
 			t.Error("the address is still there")
 		}
-		for name, credential := range map[string]string{"access": ada.Access, "session token": token.Refresh, "key": key} {
+		for name, credential := range map[string]string{
+			"access": ada.Access, "session token": token.Refresh,
+			"key": key,
+		} {
 			if a := s.GraphQL(t, credential, harness.MeDoc, nil); a.At("me") != nil || len(a.Errors) > 0 {
 				t.Errorf("%s: %s", name, a.Raw)
 			}
@@ -294,12 +335,14 @@ func TestDeleteAccount(t *testing.T) {
 				t.Errorf("once more by the %s: %s", name, a.Raw)
 			}
 		}
-		if s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" || s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" {
+		if s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" ||
+			s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" {
 			t.Error("the dead sign in")
 		}
 		// ID-08: what is left of the old account never attaches to a new one of that address.
 		again := s.Register(t, ada.Email)
-		if again.ID == ada.ID || s.Is(t, ada.Access, again) || s.Is(t, key, again) || s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
+		if again.ID == ada.ID || s.Is(t, ada.Access, again) || s.Is(t, key, again) ||
+			s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
 			t.Error("the new account answers to the old one's tokens")
 		}
 		if !s.Is(t, bob.Access, bob) {
@@ -341,7 +384,8 @@ func TestDeleteAccount_Races(t *testing.T) {
 					t.Errorf("%d: %s", n, a.Raw)
 				}
 			}
-			if conn := harness.OpenSide(t, dsn); done > 1 || done == 1 && conn.Count(t, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)`) != 0 {
+			if conn := harness.OpenSide(t, dsn); done > 1 || done == 1 && conn.Count(t, `SELECT (SELECT count(*) `+
+				`FROM users) + (SELECT count(*) FROM sessions)`) != 0 {
 				t.Errorf("round %d: %d deletions", round, done)
 			} else if done == 0 {
 				conn.MustExec(t, `DELETE FROM users`)
@@ -390,17 +434,20 @@ func TestAZ06_LastAdministrator(t *testing.T) {
 			t.Errorf("beside a suspended one: %s", a.Raw)
 		}
 		conn.MustExec(t, `UPDATE users SET status = 'ACTIVE'`)
-		if a := s.GraphQL(t, last.Access, harness.DeleteAccountDoc, nil); a.Code() != "" || !s.Is(t, other.Access, other) {
+		if a := s.GraphQL(t, last.Access, harness.DeleteAccountDoc, nil); a.Code() != "" ||
+			!s.Is(t, other.Access, other) {
 			t.Errorf("beside another one: %s", a.Raw)
 		}
 		rows := conn.Audit(t)
 		if row := rows[len(rows)-1]; row.Action != "user.deleted" || row.Outcome != "ok" || row.User != last.ID {
 			t.Errorf("%+v", row)
 		}
-		if conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.delete_failed' AND reason = 'conflict'`) != 2 {
+		if conn.Count(t,
+			`SELECT count(*) FROM audit_events WHERE action = 'user.delete_failed' AND reason = 'conflict'`) != 2 {
 			t.Error("the refusals are not in the log")
 		}
-		if a := s.GraphQL(t, "", harness.DeleteAccountDoc, nil); a.Code() != "UNAUTHENTICATED" || a.Status != http.StatusOK {
+		if a := s.GraphQL(t, "", harness.DeleteAccountDoc, nil); a.Code() != "UNAUTHENTICATED" ||
+			a.Status != http.StatusOK {
 			t.Errorf("nobody: %s", a.Raw)
 		}
 	})

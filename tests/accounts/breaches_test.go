@@ -16,8 +16,8 @@ const (
 	breachedHash = "491F1D46561D2FA6C3BBE7DF219B31A661CA6CBB"
 )
 
-// TestPW07_BreachedPasswords: every way to a new password asks the list, which never sees the password; where the list is dead all
-// of them go on, and the log says so.
+// TestPW07_BreachedPasswords: every way to a new password asks the list, which never sees the password; where the list
+// is dead all of them go on, and the log says so.
 func TestPW07_BreachedPasswords(t *testing.T) {
 	t.Parallel()
 	list := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,10 +40,13 @@ func TestPW07_BreachedPasswords(t *testing.T) {
 			s := harness.Start(t, dsn, "DRAGOMAN_BREACHED_PASSWORDS_URL="+c.url)
 			root := s.Admin(t, dsn, name+"-root@example.com")
 			for way, a := range map[string]*harness.Answer{
-				"register":       s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", name+"-ada@example.com", "password", breached)),
-				"createUser":     s.GraphQL(t, root.Access, harness.CreateUserDoc, harness.InputOf("email", name+"-bob@example.com", "password", breached)),
-				"changePassword": s.GraphQL(t, root.Access, harness.ChangePasswordDoc, harness.InputOf("currentPassword", harness.GoodPass, "newPassword", breached)),
-				"updateMe":       s.GraphQL(t, root.Access, harness.UpdateMeDoc, harness.InputOf("password", breached)),
+				"register": s.GraphQL(t, "", harness.RegisterDoc,
+					harness.InputOf("email", name+"-ada@example.com", "password", breached)),
+				"createUser": s.GraphQL(t, root.Access, harness.CreateUserDoc,
+					harness.InputOf("email", name+"-bob@example.com", "password", breached)),
+				"changePassword": s.GraphQL(t, root.Access, harness.ChangePasswordDoc,
+					harness.InputOf("currentPassword", harness.GoodPass, "newPassword", breached)),
+				"updateMe": s.GraphQL(t, root.Access, harness.UpdateMeDoc, harness.InputOf("password", breached)),
 			} {
 				if a.Code() != c.code || len(a.Errors) > 0 {
 					t.Errorf("%s, %s: %s", name, way, a.Raw)
@@ -57,12 +60,15 @@ func TestPW07_BreachedPasswords(t *testing.T) {
 				t.Errorf("%s: the log tells of the password", name)
 			}
 			if name == "listed" {
-				res, err := http.Post(s.URL+"/sign_up", "application/json", strings.NewReader(`{"email":"eve@example.com","password":"`+breached+`","password_confirmation":"`+breached+`"}`))
+				res, err := http.Post(s.URL+"/sign_up", "application/json",
+					strings.NewReader(`{"email":"eve@example.com","password":"`+breached+`","password_confirmation":"`+
+						breached+`"}`))
 				if err != nil || res.StatusCode >= 300 {
 					t.Fatalf("a dialect that lets common passwords pass: %v %v", res, err)
 				}
 				_ = res.Body.Close()
-				if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND reason = 'guessable_password'`); n != 1 {
+				if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = `+
+					`'user.created' AND reason = 'guessable_password'`); n != 1 {
 					t.Errorf("%d events with the note", n)
 				}
 			}

@@ -13,12 +13,15 @@ import (
 )
 
 const (
-	cancelDoc  = `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { user { id email emailVerified pendingEmail } userErrors { code message field } } }`
+	cancelDoc = `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { user { id email ` +
+		`emailVerified pendingEmail } userErrors { code message field } } }`
 	pendingDoc = `{ me { email emailVerified pendingEmail } }`
-	askDoc     = `mutation E($input: ChangeEmailInput!) { changeEmail(input: $input) { user { email emailVerified pendingEmail } userErrors { code message field } } }`
+	askDoc     = `mutation E($input: ChangeEmailInput!) { changeEmail(input: $input) { user { email emailVerified ` +
+		`pendingEmail } userErrors { code message field } } }`
 )
 
-// addresses are what the bearer sees of the own account: the address in use, whether it is confirmed, the one that waits.
+// addresses are what the bearer sees of the own account: the address in use, whether it is confirmed, the one that
+// waits.
 func addresses(t testing.TB, i *harness.Instance, credential string) string {
 	t.Helper()
 	a := i.GraphQL(t, credential, pendingDoc, nil)
@@ -29,7 +32,8 @@ func addresses(t testing.TB, i *harness.Instance, credential string) string {
 func confirmed(t testing.TB, i *harness.Instance, email string) harness.Account {
 	t.Helper()
 	who := i.Register(t, email)
-	harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", i.Letter(t, email, db.MailVerifyEmail).Token)))
+	harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc,
+		harness.InputOf("token", i.Letter(t, email, db.MailVerifyEmail).Token)))
 	return who
 }
 
@@ -37,7 +41,8 @@ func confirmed(t testing.TB, i *harness.Instance, email string) harness.Account 
 func changeAtOnce(t testing.TB, i *harness.Instance, credential, email string) {
 	t.Helper()
 	i.Clock.Add(time.Second)
-	r, err := i.Call("POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"`+email+`"}}}`, harness.Bearer(credential)...)
+	r, err := i.Call("POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"`+email+`"}}}`,
+		harness.Bearer(credential)...)
 	if err != nil || r.Status != http.StatusOK {
 		t.Fatalf("%d %s %v", r.Status, r.Body, err)
 	}
@@ -50,15 +55,18 @@ func TestOT19_EmailChange(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := confirmed(t, s, "ada@example.com")
 		a := harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "New@example.com")))
-		if got := addresses(t, s, ada.Access); got != "ada@example.com true New@example.com" || !strings.Contains(a.Raw, `"pendingEmail":"New@example.com"`) {
+		if got := addresses(t, s, ada.Access); got != "ada@example.com true New@example.com" ||
+			!strings.Contains(a.Raw, `"pendingEmail":"New@example.com"`) {
 			t.Errorf("%s %s", got, a.Raw)
 		}
 		asked := s.Letter(t, "ada@example.com", db.MailChangeAsked)
-		if asked.Mail.Data.NewAddress != "New@example.com" || asked.Mail.Data.Device == "" || asked.Mail.Data.IP != "127.0.0.1" || asked.Mail.TTLSeconds != 72*3600 {
+		if asked.Mail.Data.NewAddress != "New@example.com" || asked.Mail.Data.Device == "" ||
+			asked.Mail.Data.IP != "127.0.0.1" || asked.Mail.TTLSeconds != 72*3600 {
 			t.Errorf("%+v", asked.Mail)
 		}
 		confirm := s.Letter(t, "new@example.com", db.MailConfirmChange)
-		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", confirm.Token)), "INVALID_TOKEN") // OT-01: for one purpose
+		// OT-01: for one purpose
+		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", confirm.Token)), "INVALID_TOKEN")
 		harness.RefusedWith(t, s.Login(t, "new@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
 		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", confirm.Token)))
 		if got := addresses(t, s, ada.Access); got != "New@example.com true <nil>" {
@@ -77,19 +85,26 @@ func TestOT19_EmailChange(t *testing.T) {
 		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", changed.Token)), "INVALID_TOKEN")
 		harness.RefusedWith(t, s.Login(t, "new@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
-		for _, text := range []string{"", "x", "ot1.", changed.Token + "x", strings.ToUpper(changed.Token), changed.Code} { // OT-04, SE-04
+		// OT-04, SE-04
+		for _, text := range []string{
+			"", "x", "ot1.", changed.Token + "x", strings.ToUpper(changed.Token),
+			changed.Code,
+		} {
 			harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", text)), "INVALID_TOKEN")
 		}
-		for _, canary := range []string{asked.Token, confirm.Token, changed.Token, "ew@example.com", harness.GoodPass} { // AU-02
+		// AU-02
+		for _, canary := range []string{asked.Token, confirm.Token, changed.Token, "ew@example.com", harness.GoodPass} {
 			if strings.Contains(s.Logged.String(), canary) {
 				t.Errorf("the log holds %q", canary)
 			}
 		}
 		conn := harness.OpenSide(t, dsn)
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_canceled' AND outcome = 'ok'`); n != 1 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_canceled' AND outcome `+
+			`= 'ok'`); n != 1 {
 			t.Errorf("%d cancellations in the log", n)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_cancel_failed' AND reason = 'invalid_token'`); n != 8 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'email.change_cancel_failed' AND `+
+			`reason = 'invalid_token'`); n != 8 {
 			t.Errorf("%d refusals in the log", n)
 		}
 	})
@@ -104,34 +119,41 @@ func TestEmailChange_Dropped(t *testing.T) {
 		current := harness.GoodPass
 		for n, drop := range []func(){
 			func() {
-				harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", s.Letter(t, ada.Email, db.MailChangeAsked).Token)))
+				harness.Fine(t, s.GraphQL(t, "", cancelDoc,
+					harness.InputOf("token", s.Letter(t, ada.Email, db.MailChangeAsked).Token)))
 			},
 			func() { harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "ada@example.com"))) },
 			func() {
 				harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "further@example.com")))
-				harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("email", "Ada@Example.com")))
+				harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+					harness.InputOf("email", "Ada@Example.com")))
 				harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "ada@example.com")))
 			},
 			func() {
-				harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass, "currentPassword", current)))
+				harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+					harness.InputOf("newPassword", harness.NewPass, "currentPassword", current)))
 				current = harness.NewPass
 			},
 		} {
 			s.Clock.Add(time.Minute)
 			email := fmt.Sprintf("new%d@example.com", n)
-			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", email, "currentPassword", current)))
+			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc,
+				harness.InputOf("email", email, "currentPassword", current)))
 			token := s.Letter(t, email, db.MailConfirmChange).Token
 			drop()
 			if got := addresses(t, s, ada.Access); got != "ada@example.com true <nil>" {
 				t.Errorf("%d: %s", n, got)
 			}
-			harness.RefusedWith(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", token)), "INVALID_TOKEN")
+			harness.RefusedWith(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", token)),
+				"INVALID_TOKEN")
 		}
 		if !s.Is(t, ada.Access, ada) {
 			t.Error("the session ended")
 		}
 		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("email", "form@example.com")))
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("email", "ada@example.com", "name", "Ada"))) // a form that shows it sends it back
+		// a form that shows it sends it back
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+			harness.InputOf("email", "ada@example.com", "name", "Ada")))
 		if got := addresses(t, s, ada.Access); got != "ada@example.com true form@example.com" {
 			t.Error(got)
 		}
@@ -175,12 +197,14 @@ func TestOT11_TwoChangesAtOnce(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := confirmed(t, s, "ada@example.com")
 		harness.Together(2, func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, ada.Access, askDoc, harness.InputOf("email", fmt.Sprintf("new%d@example.com", n)))
+			return harness.Send(s.URL, ada.Access, askDoc,
+				harness.InputOf("email", fmt.Sprintf("new%d@example.com", n)))
 		})
 		waits := s.GraphQL(t, ada.Access, pendingDoc, nil).Text("me", "pendingEmail")
 		for n := range 2 {
 			email := fmt.Sprintf("new%d@example.com", n)
-			for _, l := range s.Letters(t, email, db.MailConfirmChange) { // that of the other was mailed, or was not wanted any more
+			// that of the other was mailed, or was not wanted any more
+			for _, l := range s.Letters(t, email, db.MailConfirmChange) {
 				a := s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token))
 				if (a.Code() == "") != (email == waits) {
 					t.Errorf("%s, and %s waits: %s", email, waits, a.Raw)
@@ -204,7 +228,8 @@ func TestOT02_CancelOnce(t *testing.T) {
 			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "new-"+email)))
 			token := s.Letter(t, email, db.MailChangeAsked).Token
 			if round%2 == 1 {
-				harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, "new-"+email, db.MailConfirmChange).Token)))
+				harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+					harness.InputOf("token", s.Letter(t, "new-"+email, db.MailConfirmChange).Token)))
 				token = s.Letter(t, email, db.MailEmailChanged).Token
 			}
 			codes := map[string]int{}
@@ -239,8 +264,10 @@ func TestOT03_EmailChangeOrders(t *testing.T) {
 		dead := func(what, reset, magic, confirm string) {
 			t.Helper()
 			for _, a := range []*harness.Answer{
-				s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", reset, "newPassword", "a wholly different phrase")),
-				s.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", magic)), s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", confirm)),
+				s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", reset, "newPassword",
+					"a wholly different phrase")),
+				s.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", magic)),
+				s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", confirm)),
 			} {
 				if a.Code() != "INVALID_TOKEN" {
 					t.Errorf("after %s: %s", what, a.Raw)
@@ -248,15 +275,17 @@ func TestOT03_EmailChangeOrders(t *testing.T) {
 			}
 		}
 		reset, magic, confirm := mails()
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)))
 		dead("another password", reset, magic, confirm)
 		harness.Fine(t, s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.NewPass)))
 		reset, magic, confirm = mails()
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("password", harness.GoodPass, "currentPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+			harness.InputOf("password", harness.GoodPass, "currentPassword", harness.NewPass)))
 		dead("another password by updateMe", reset, magic, confirm)
 
-		// Whoever took the account over changes the address twice, and the password, and resets it by mail. The link of the owner
-		// stays good all along; those of the addresses that came after it die with it.
+		// Whoever took the account over changes the address twice, and the password, and resets it by mail. The link of
+		// the owner stays good all along; those of the addresses that came after it die with it.
 		reset, magic, confirm = mails()
 		changeAtOnce(t, s, ada.Access, "thief@example.net")
 		dead("another address", reset, magic, confirm)
@@ -264,9 +293,11 @@ func TestOT03_EmailChangeOrders(t *testing.T) {
 		s.Letter(t, "thief@example.net", db.MailVerifyEmail)
 		changeAtOnce(t, s, ada.Access, "thief2@example.net")
 		second := s.Letter(t, "thief@example.net", db.MailEmailChanged).Token
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)))
 		l := s.Mailed(t, harness.AskResetDoc, "thief2@example.net", db.MailResetPassword)
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", "the password of a thief")))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", "the password of a thief")))
 		late := s.Mailed(t, harness.AskMagicDoc, "thief2@example.net", db.MailMagicLink).Token
 		a := harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)))
 		if !strings.Contains(a.Raw, `"email":"ada@example.com","emailVerified":true`) {
@@ -275,13 +306,14 @@ func TestOT03_EmailChangeOrders(t *testing.T) {
 		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", second)), "INVALID_TOKEN")
 		harness.RefusedWith(t, s.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", late)), "INVALID_TOKEN")
 		l = s.Mailed(t, harness.AskResetDoc, "ada@example.com", db.MailResetPassword)
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.GoodPass)))
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
 	})
 }
 
-// A former address that somebody registered meanwhile is not taken from them, and the link stays good. One that was never
-// confirmed is put back as such.
+// A former address that somebody registered meanwhile is not taken from them, and the link stays good. One that was
+// never confirmed is put back as such.
 func TestEmailChange_TakenMeanwhile(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -301,9 +333,11 @@ func TestEmailChange_TakenMeanwhile(t *testing.T) {
 		}
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
 
-		s.Register(t, "bob@example.com") // where an address counts at once, one that is taken is refused, and its owner told
+		// where an address counts at once, one that is taken is refused, and its owner told
+		s.Register(t, "bob@example.com")
 		in := harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
-		r := s.REST(t, "POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"bob@example.com"}}}`, harness.Bearer(in)...)
+		r := s.REST(t, "POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"bob@example.com"}}}`,
+			harness.Bearer(in)...)
 		if r.Status != http.StatusBadRequest || s.Letter(t, "bob@example.com", db.MailAddressTaken).Token != "" {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
@@ -317,7 +351,8 @@ func TestOT17_EmailChangeAgain(t *testing.T) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		ada := s.Register(t, "ada@example.com")
 		for range 12 {
-			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "new@example.com", "currentPassword", harness.GoodPass)))
+			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc,
+				harness.InputOf("email", "new@example.com", "currentPassword", harness.GoodPass)))
 			s.Clock.Add(31 * time.Second)
 		}
 		if n := len(s.Letters(t, "new@example.com", db.MailConfirmChange)); n != 5 {
@@ -335,14 +370,20 @@ func TestMailOff_Account(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, "DRAGOMAN_SMTP_URL=none")
 		ada := s.Register(t, "ada@example.com")
-		harness.RefusedWith(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "new@example.com")), "FEATURE_DISABLED")
-		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("email", "new@example.com")), "FEATURE_DISABLED")
-		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "b@example.com", "sendPasswordSetupEmail", true)), "FEATURE_DISABLED")
+		harness.RefusedWith(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "new@example.com")),
+			"FEATURE_DISABLED")
+		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+			harness.InputOf("email", "new@example.com")), "FEATURE_DISABLED")
+		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "b@example.com", "sendPasswordSetupEmail", true)), "FEATURE_DISABLED")
 		harness.Fine(t, s.GraphQL(t, ada.Access, askDoc, harness.InputOf("email", "Ada@example.com")))
 		changeAtOnce(t, s, ada.Access, "new@example.com")
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass)))
-		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "new@example.com", "password", harness.GoodPass)), "ALREADY_EXISTS")
-		harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", "new@example.com", "password", harness.NewPass), "User-Agent", "Something else")
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", harness.NewPass)))
+		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "new@example.com", "password", harness.GoodPass)), "ALREADY_EXISTS")
+		harness.Asked(t, s.URL, "", harness.LoginDoc,
+			harness.InputOf("email", "new@example.com", "password", harness.NewPass), "User-Agent", "Something else")
 		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM mails`); n != 0 {
 			t.Errorf("%d mails", n)
 		}

@@ -16,7 +16,8 @@ func TestPW01_PW08_NewPasswords(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		a := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada.lovelace@example.com", "username", "enchantress", "name", "Countess Byron", "password", harness.GoodPass))
+		a := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada.lovelace@example.com", "username",
+			"enchantress", "name", "Countess Byron", "password", harness.GoodPass))
 		access := a.Text("register", "tokens", "accessToken")
 		for _, row := range []struct{ password, code string }{
 			{"kqzvwpx", "PASSWORD_TOO_WEAK"}, // one below the minimum
@@ -38,8 +39,9 @@ func TestPW01_PW08_NewPasswords(t *testing.T) {
 			{"correct horse battery staple but longer than before", ""}, // and so is the present one
 		} {
 			for name, got := range map[string]*harness.Answer{
-				"changePassword": s.GraphQL(t, access, harness.ChangePasswordDoc, harness.InputOf("newPassword", row.password)),
-				"updateMe":       s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("password", row.password)),
+				"changePassword": s.GraphQL(t, access, harness.ChangePasswordDoc,
+					harness.InputOf("newPassword", row.password)),
+				"updateMe": s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("password", row.password)),
 			} {
 				if got.Code() != row.code {
 					t.Errorf("%s %.40q: %s, want %q", name, row.password, got.Raw, row.code)
@@ -58,7 +60,8 @@ func TestPW01_PW08_NewPasswords(t *testing.T) {
 	})
 }
 
-// PW-06 in a dialect whose file lets common passwords pass: they do here too, with a mark in the log; the minimum is its own.
+// PW-06 in a dialect whose file lets common passwords pass: they do here too, with a mark in the log; the minimum is
+// its own.
 func TestPW01_DialectPasswords(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -66,18 +69,23 @@ func TestPW01_DialectPasswords(t *testing.T) {
 			s := harness.Start(t, dsn, "DRAGOMAN_DIALECT_PASSWORDS="+strict)
 			email := strict + "@example.com"
 			s.Register(t, email)
-			bearer := "Bearer " + s.REST(t, "POST /sign_in", harness.Credentials("email", email, harness.GoodPass)).Header.Get("X-Session-Token")
+			bearer := "Bearer " + s.REST(t, "POST /sign_in",
+				harness.Credentials("email", email, harness.GoodPass)).Header.Get("X-Session-Token")
 			put := func(password string) harness.Reply {
-				return s.REST(t, "PUT /password", harness.JSONOf(t, map[string]any{"current_password": harness.GoodPass, "password": password}), "Authorization", bearer)
+				return s.REST(t, "PUT /password",
+					harness.JSONOf(t, map[string]any{"current_password": harness.GoodPass, "password": password}),
+					"Authorization", bearer)
 			}
-			if r := put("elevenchars"); r.Status != 422 || r.Body != `{"password":["is too short (minimum is 12 characters)"]}` {
+			if r := put("elevenchars"); r.Status != 422 || r.Body != `{"password":["is too short (minimum is 12 `+
+				`characters)"]}` {
 				t.Errorf("%s: %d %s", strict, r.Status, r.Body)
 			}
 			if r := put("password1234"); r.Status != want {
 				t.Errorf("%s: %d %s", strict, r.Status, r.Body)
 			}
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'password.changed' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = `+
+			`'password.changed' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
 			t.Errorf("%d marks in the log", n)
 		}
 	})
@@ -106,12 +114,16 @@ func TestSE08_SE20_ChangeEndsOtherSessions(t *testing.T) {
 			old, fresh := passwords[n%2], passwords[(n+1)%2]
 			in := s.Login(t, ada.Email, old)
 			other := harness.Account{
-				ID: ada.ID, Access: in.Text("login", "tokens", "accessToken"), Refresh: in.Text("login", "tokens", "refreshToken"),
+				ID: ada.ID, Access: in.Text("login", "tokens", "accessToken"),
+				Refresh: in.Text("login", "tokens", "refreshToken"),
 			}
 			if in.Code() != "" {
 				t.Fatal(in.Raw)
 			}
-			field := map[string]string{harness.ChangePasswordDoc: "newPassword", harness.UpdateMeDoc: "password"}[row.document]
+			field := map[string]string{
+				harness.ChangePasswordDoc: "newPassword",
+				harness.UpdateMeDoc:       "password",
+			}[row.document]
 			input := map[string]any{field: fresh, "currentPassword": old}
 			maps.Copy(input, row.input)
 			if a := s.GraphQL(t, ada.Access, row.document, map[string]any{"input": input}); a.Code() != "" {
@@ -134,8 +146,8 @@ func TestSE08_SE20_ChangeEndsOtherSessions(t *testing.T) {
 	})
 }
 
-// No session that began by the old password outlives the change, however close beside it it began; and of two changes at
-// once from two sessions one counts, and ends the other's session.
+// No session that began by the old password outlives the change, however close beside it it began; and of two changes
+// at once from two sessions one counts, and ends the other's session.
 func TestSE08_Races(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -145,15 +157,18 @@ func TestSE08_Races(t *testing.T) {
 			ada := s.Register(t, fmt.Sprintf("ada%d@example.com", round))
 			answers := harness.Together(9, func(n int) (*harness.Answer, error) {
 				if n == 0 {
-					return harness.Send(s.URL, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass))
+					return harness.Send(s.URL, ada.Access, harness.ChangePasswordDoc,
+						harness.InputOf("newPassword", harness.NewPass))
 				}
-				return harness.Send(s.URL, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass))
+				return harness.Send(s.URL, "", harness.LoginDoc,
+					harness.InputOf("email", ada.Email, "password", harness.GoodPass))
 			})
 			if answers[0] == nil || answers[0].Code() != "" {
 				t.Fatalf("%+v", answers[0])
 			}
 			for _, a := range answers[1:] {
-				if a == nil || a.Code() != "" && a.Code() != "INVALID_CREDENTIALS" || s.Is(t, a.Text("login", "tokens", "accessToken"), ada) {
+				if a == nil || a.Code() != "" && a.Code() != "INVALID_CREDENTIALS" ||
+					s.Is(t, a.Text("login", "tokens", "accessToken"), ada) {
 					t.Errorf("a session of the old password lives: %+v", a)
 				}
 			}
@@ -161,7 +176,8 @@ func TestSE08_Races(t *testing.T) {
 			sessions := []string{ada.Access, in.Text("login", "tokens", "accessToken")}
 			won := ""
 			for n, a := range harness.Together(2, func(n int) (*harness.Answer, error) {
-				return harness.Send(s.URL, sessions[n], harness.ChangePasswordDoc, harness.InputOf("newPassword", fmt.Sprint("winner ", n, " of the race")))
+				return harness.Send(s.URL, sessions[n], harness.ChangePasswordDoc,
+					harness.InputOf("newPassword", fmt.Sprint("winner ", n, " of the race")))
 			}) {
 				switch {
 				case a != nil && a.Code() == "" && won == "":
@@ -173,7 +189,8 @@ func TestSE08_Races(t *testing.T) {
 			if a := s.Login(t, ada.Email, won); a.Code() != "" {
 				t.Errorf("the winner's password %q: %s", won, a.Raw)
 			}
-			if n := conn.Count(t, `SELECT count(*) FROM sessions WHERE revoked_at IS NULL`); n != 2*(round+1) { // the winner's, and the last sign-in
+			// the winner's, and the last sign-in
+			if n := conn.Count(t, `SELECT count(*) FROM sessions WHERE revoked_at IS NULL`); n != 2*(round+1) {
 				t.Errorf("%d sessions live", n)
 			}
 		}
@@ -188,7 +205,8 @@ func TestPW09_TwoChangesByTheSamePassword(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		codes := map[string]int{}
 		for _, a := range harness.Together(6, func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", fmt.Sprint(harness.NewPass, n), "currentPassword", harness.GoodPass))
+			return harness.Send(s.URL, ada.Access, harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", fmt.Sprint(harness.NewPass, n), "currentPassword", harness.GoodPass))
 		}) {
 			if a == nil {
 				t.Fatal("no answer")
@@ -207,11 +225,15 @@ func TestAU01_AccountEvents(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
-		harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "username", "bob", "password", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "bob@example.com", "username", "bob", "password", harness.GoodPass)))
 		keyID, _ := s.NewKey(t, ada.Access, nil)
 		a := &harness.Auditor{Instance: s, Side: harness.OpenSide(t, dsn), Seen: 3}
 		row := func(action, outcome, reason string) harness.AuditRow {
-			return harness.AuditRow{Action: action, Outcome: outcome, Reason: reason, User: ada.ID, Session: ada.Session}
+			return harness.AuditRow{
+				Action: action, Outcome: outcome, Reason: reason, User: ada.ID,
+				Session: ada.Session,
+			}
 		}
 		const secret = "Canary-of-a-password-9fQ"
 		for _, step := range []struct {
@@ -221,14 +243,32 @@ func TestAU01_AccountEvents(t *testing.T) {
 		}{
 			{row("user.updated", "ok", ""), harness.UpdateMeDoc, harness.InputOf("name", "Ada")},
 			{row("user.updated", "ok", "email"), harness.UpdateMeDoc, harness.InputOf("email", "new@example.com")},
-			{row("user.updated", "ok", "email password"), harness.UpdateMeDoc, harness.InputOf("email", "newer@example.com", "password", secret)},
+			{
+				row("user.updated", "ok", "email password"), harness.UpdateMeDoc,
+				harness.InputOf("email", "newer@example.com", "password", secret),
+			},
 			{row("user.updated", "failed", "already_exists"), harness.UpdateMeDoc, harness.InputOf("username", "bob")},
-			{row("user.updated", "failed", "wrong_password"), harness.UpdateMeDoc, harness.InputOf("email", "x@example.com", "currentPassword", secret+"x")},
-			{row("email.change_requested", "failed", "invalid_input"), harness.ChangeEmailDoc, harness.InputOf("email", secret)},
-			{row("email.change_requested", "failed", "wrong_password"), harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.com", "currentPassword", secret+"x")},
+			{
+				row("user.updated", "failed", "wrong_password"), harness.UpdateMeDoc,
+				harness.InputOf("email", "x@example.com", "currentPassword", secret+"x"),
+			},
+			{
+				row("email.change_requested", "failed", "invalid_input"), harness.ChangeEmailDoc,
+				harness.InputOf("email", secret),
+			},
+			{
+				row("email.change_requested", "failed", "wrong_password"), harness.ChangeEmailDoc,
+				harness.InputOf("email", "ada@example.com", "currentPassword", secret+"x"),
+			},
 			{row("password.changed", "ok", ""), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret+"2")},
-			{row("password.changed", "failed", "password_too_weak"), harness.ChangePasswordDoc, harness.InputOf("newPassword", "weak")},
-			{row("password.changed", "failed", "wrong_password"), harness.ChangePasswordDoc, harness.InputOf("newPassword", secret, "currentPassword", secret+"x")},
+			{
+				row("password.changed", "failed", "password_too_weak"), harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", "weak"),
+			},
+			{
+				row("password.changed", "failed", "wrong_password"), harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", secret, "currentPassword", secret+"x"),
+			},
 			{row("sudo.granted", "failed", "wrong_password"), harness.SudoDoc, harness.InputOf("password", secret+"x")},
 			{row("api_key.updated", "failed", "not_found"), harness.UpdateKeyDoc, harness.InputOf("id", "key_x")},
 			{row("api_key.rotated", "failed", "not_found"), harness.RotateKeyDoc, harness.InputOf("id", "key_x")},
@@ -239,7 +279,8 @@ func TestAU01_AccountEvents(t *testing.T) {
 		want.Methods = `["PASSWORD"]`
 		a.Do(t, want, ada.Access, harness.SudoDoc, harness.InputOf("password", secret+"2"))
 		want.Action = "email.change_requested"
-		a.Do(t, want, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.com", "currentPassword", secret+"2"))
+		a.Do(t, want, ada.Access, harness.ChangeEmailDoc,
+			harness.InputOf("email", "ada@example.com", "currentPassword", secret+"2"))
 		want = row("api_key.updated", "ok", "")
 		want.Key = keyID
 		a.Do(t, want, ada.Access, harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"))
@@ -248,7 +289,8 @@ func TestAU01_AccountEvents(t *testing.T) {
 		s.Clock.Add(10 * time.Minute)
 		ada.Access = s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "accessToken")
 		a.Seen++
-		a.Do(t, row("email.change_requested", "failed", "sudo_required"), ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "x@example.com"))
+		a.Do(t, row("email.change_requested", "failed", "sudo_required"), ada.Access, harness.ChangeEmailDoc,
+			harness.InputOf("email", "x@example.com"))
 		a.Do(t, row("user.deleted", "failed", "sudo_required"), ada.Access, harness.DeleteAccountDoc, nil)
 		s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", secret+"2"))
 		a.Seen++

@@ -14,8 +14,10 @@ import (
 
 const (
 	registerAllDoc = `mutation R($input: RegisterInput!) { register(input: $input) {
-  user { id email emailVerified locale } session { id } tokens { accessToken } confirmationRequired userErrors { code message field } } }`
-	localeDoc = `mutation U($input: UpdateMeInput!) { updateMe(input: $input) { user { locale } userErrors { code field } } }`
+  user { id email emailVerified locale } session { id } tokens { accessToken } confirmationRequired userErrors { ` +
+		`code message field } } }`
+	localeDoc = `mutation U($input: UpdateMeInput!) { updateMe(input: $input) { user { locale } userErrors { code ` +
+		`field } } }`
 )
 
 // kindsTo are the mails to an address, the oldest first.
@@ -38,12 +40,16 @@ func TestRegister_Mails(t *testing.T) {
 		}{
 			{[]any{"password", harness.GoodPass}, "verify-email"},
 			{[]any{"password", harness.GoodPass, "sendVerificationEmail", false}, ""},
-			{[]any{"password", harness.GoodPass, "sendPasswordSetupEmail", true, "sendWelcomeEmail", true}, "verify-email welcome"},
+			{
+				[]any{"password", harness.GoodPass, "sendPasswordSetupEmail", true, "sendWelcomeEmail", true},
+				"verify-email welcome",
+			},
 			{[]any{"sendPasswordSetupEmail", true, "sendVerificationEmail", false}, "set-password"},
 			{[]any{}, "verify-email"},
 		} {
 			email := fmt.Sprintf("u%d@example.com", n)
-			a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc, harness.InputOf(append(row.input, "email", email)...)))
+			a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
+				harness.InputOf(append(row.input, "email", email)...)))
 			if a.At("register", "confirmationRequired") != false || a.Text("register", "tokens", "accessToken") == "" {
 				t.Error(a.Raw)
 			}
@@ -52,8 +58,10 @@ func TestRegister_Mails(t *testing.T) {
 			}
 		}
 		// What is refused leaves no mail but that to the owner of the address.
-		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "weak@example.com", "password", "short")), "PASSWORD_TOO_WEAK")
-		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "U1@example.com", "password", harness.GoodPass)), "ALREADY_EXISTS")
+		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "weak@example.com", "password", "short")), "PASSWORD_TOO_WEAK")
+		harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "U1@example.com", "password", harness.GoodPass)), "ALREADY_EXISTS")
 		if kindsTo(t, s, "u1@example.com") != "address-taken" || kindsTo(t, s, "weak@example.com") != "" {
 			t.Errorf("%q %q", kindsTo(t, s, "u1@example.com"), kindsTo(t, s, "weak@example.com"))
 		}
@@ -65,11 +73,13 @@ func TestPW17_NoPassword(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", "ada@example.com", "sendPasswordSetupEmail", true, "signIn", false)))
+		a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
+			harness.InputOf("email", "ada@example.com", "sendPasswordSetupEmail", true, "signIn", false)))
 		l := s.Letter(t, "ada@example.com", db.MailSetPassword)
 		hash := harness.OpenSide(t, dsn).Texts(t, `SELECT password_hash FROM users`)[0]
 		if !strings.HasPrefix(hash, "$argon2id$") || strings.Contains(strings.ToLower(a.Raw), "password") ||
-			strings.Contains(s.Logged.String(), l.Token) || strings.Contains(s.Logged.String(), hash) || strings.Contains(harness.Dump(t, dsn), l.Token) {
+			strings.Contains(s.Logged.String(), l.Token) || strings.Contains(s.Logged.String(), hash) ||
+			strings.Contains(harness.Dump(t, dsn), l.Token) {
 			t.Errorf("%s %s", hash, a.Raw)
 		}
 		if data := fmt.Sprintf("%+v %+v", l.Mail, *l.ResolvedMail.Token); strings.Contains(data, hash) {
@@ -81,10 +91,13 @@ func TestPW17_NoPassword(t *testing.T) {
 		if l.Mail.TTLSeconds != 24*3600 {
 			t.Errorf("%d seconds", l.Mail.TTLSeconds)
 		}
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.NewPass))
-		other := harness.Fine(t, s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", "bob@example.com", "signIn", false)))
-		if harness.OpenSide(t, dsn).Count(t, `SELECT count(DISTINCT password_hash) FROM users`) != 2 || other.At("register", "user") == nil {
+		other := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
+			harness.InputOf("email", "bob@example.com", "signIn", false)))
+		if harness.OpenSide(t, dsn).Count(t, `SELECT count(DISTINCT password_hash) FROM users`) != 2 ||
+			other.At("register", "user") == nil {
 			t.Error(other.Raw)
 		}
 	})
@@ -95,7 +108,8 @@ func TestLocale(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "locale", "de-at")))
+		a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "locale", "de-at")))
 		if a.Text("register", "user", "locale") != "de-AT" {
 			t.Error(a.Raw)
 		}
@@ -106,11 +120,17 @@ func TestLocale(t *testing.T) {
 				t.Error(u.Raw)
 			}
 		}
-		for _, bad := range []string{"", "und", "english please", "x", strings.Repeat("de-AT-", 8) + "x", "<b>", "de\r\nBcc: a@b.example"} {
+		for _, bad := range []string{
+			"", "und", "english please", "x", strings.Repeat("de-AT-", 8) + "x", "<b>",
+			"de\r\nBcc: a@b.example",
+		} {
 			harness.RefusedWith(t, s.GraphQL(t, access, localeDoc, harness.InputOf("locale", bad)), "INVALID_INPUT")
-			harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "b@example.com", "password", harness.GoodPass, "locale", bad)), "INVALID_INPUT")
+			harness.RefusedWith(t, s.GraphQL(t, "", harness.RegisterDoc,
+				harness.InputOf("email", "b@example.com", "password", harness.GoodPass, "locale", bad)),
+				"INVALID_INPUT")
 		}
-		if u := harness.Fine(t, s.GraphQL(t, access, localeDoc, harness.InputOf("locale", nil))); u.At("updateMe", "user", "locale") != nil {
+		if u := harness.Fine(t, s.GraphQL(t, access, localeDoc, harness.InputOf("locale", nil))); u.At("updateMe",
+			"user", "locale") != nil {
 			t.Error(u.Raw)
 		}
 	})
@@ -123,14 +143,17 @@ func TestLG04_RequireVerified(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, required)
-		if a := s.GraphQL(t, "", `{ serverInfo { verifiedEmailRequired } }`, nil); a.At("serverInfo", "verifiedEmailRequired") != true {
+		if a := s.GraphQL(t, "", `{ serverInfo { verifiedEmailRequired } }`, nil); a.At("serverInfo",
+			"verifiedEmailRequired") != true {
 			t.Error(a.Raw)
 		}
 		ask := func(email, username string) *harness.Answer {
-			return s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", email, "username", username, "password", harness.GoodPass))
+			return s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", email, "username", username, "password",
+				harness.GoodPass))
 		}
 		first := harness.Fine(t, ask("ada@example.com", "ada"))
-		if strings.TrimSpace(first.Raw) != `{"data":{"register":{"user":null,"session":null,"tokens":null,"confirmationRequired":true,"userErrors":[]}}}` {
+		if strings.TrimSpace(first.Raw) !=
+			`{"data":{"register":{"user":null,"session":null,"tokens":null,"confirmationRequired":true,"userErrors":[]}}}` {
 			t.Error(first.Raw)
 		}
 		if again := ask("ADA@example.com", "somebody"); again.Raw != first.Raw || again.Status != first.Status {
@@ -147,17 +170,29 @@ func TestLG04_RequireVerified(t *testing.T) {
 			t.Errorf("%d rows", n)
 		}
 		// The mail goes out although it was not asked for.
-		harness.Fine(t, s.GraphQL(t, "", registerAllDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "sendVerificationEmail", false)))
+		harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
+			harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "sendVerificationEmail", false)))
 		s.Letter(t, "bob@example.com", db.MailVerifyEmail)
 
 		for _, call := range []struct{ route, first, again string }{
-			{"POST /v1/auth/register", harness.CompanionBody("name", "x", "email", "a1@example.com", "password", harness.GoodPass), harness.CompanionBody("name", "x", "email", "a1@example.com", "password", harness.GoodPass)},
-			{"POST /register", `{"email":"c1@example.com","password":"` + harness.GoodPass + `"}`, `{"email":"c1@example.com","password":"` + harness.GoodPass + `"}`},
-			{"POST /api/auth/register", `{"username":"wolfone","email":"b1@example.com","password":"` + harness.GoodPass + `"}`, `{"username":"wolftwo","email":"b1@example.com","password":"` + harness.GoodPass + `"}`},
-			{"POST /sign_up", `{"email":"e1@example.com","password":"` + harness.GoodPass + `"}`, `{"email":"e1@example.com","password":"` + harness.GoodPass + `"}`},
+			{"POST /v1/auth/register", harness.CompanionBody("name", "x", "email", "a1@example.com", "password",
+				harness.GoodPass), harness.CompanionBody("name", "x", "email", "a1@example.com", "password",
+				harness.GoodPass)},
+			{
+				"POST /register", `{"email":"c1@example.com","password":"` + harness.GoodPass + `"}`,
+				`{"email":"c1@example.com","password":"` + harness.GoodPass + `"}`,
+			},
+			{"POST /api/auth/register", `{"username":"wolfone","email":"b1@example.com","password":"` +
+				harness.GoodPass + `"}`, `{"username":"wolftwo","email":"b1@example.com","password":"` +
+				harness.GoodPass + `"}`},
+			{
+				"POST /sign_up", `{"email":"e1@example.com","password":"` + harness.GoodPass + `"}`,
+				`{"email":"e1@example.com","password":"` + harness.GoodPass + `"}`,
+			},
 		} {
 			one, two := s.REST(t, call.route, call.first), s.REST(t, call.route, call.again)
-			if one.Status >= 300 || one.Status != two.Status || one.Body != two.Body || one.Header.Get("Set-Cookie") != "" {
+			if one.Status >= 300 || one.Status != two.Status || one.Body != two.Body ||
+				one.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%s: %d %s, and then %d %s", call.route, one.Status, one.Body, two.Status, two.Body)
 			}
 		}
@@ -169,10 +204,15 @@ func TestLG01_RequireVerified(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn, required)
-		for _, email := range []string{"ada@example.com", "bob@example.com", "eve@example.com", "disabled@example.com", "suspended@example.com"} {
-			harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", email, "password", harness.GoodPass)))
+		for _, email := range []string{
+			"ada@example.com", "bob@example.com", "eve@example.com", "disabled@example.com",
+			"suspended@example.com",
+		} {
+			harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc,
+				harness.InputOf("email", email, "password", harness.GoodPass)))
 			if email != "ada@example.com" {
-				harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, email, db.MailVerifyEmail).Token)))
+				harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+					harness.InputOf("token", s.Letter(t, email, db.MailVerifyEmail).Token)))
 			}
 		}
 		conn := harness.OpenSide(t, dsn)
@@ -181,8 +221,11 @@ func TestLG01_RequireVerified(t *testing.T) {
 		conn.MustExec(t, `UPDATE users SET password_hash = NULL WHERE email = 'eve@example.com'`)
 		answers := map[string]string{}
 		for state, try := range map[string][2]string{
-			"unknown": {"nobody@example.com", harness.GoodPass}, "wrong": {"bob@example.com", harness.WrongPass}, "suspended": {"suspended@example.com", harness.GoodPass},
-			"disabled": {"disabled@example.com", harness.GoodPass}, "without a password": {"eve@example.com", harness.GoodPass}, "unverified": {"ada@example.com", harness.WrongPass},
+			"unknown": {"nobody@example.com", harness.GoodPass}, "wrong": {"bob@example.com", harness.WrongPass},
+			"suspended":          {"suspended@example.com", harness.GoodPass},
+			"disabled":           {"disabled@example.com", harness.GoodPass},
+			"without a password": {"eve@example.com", harness.GoodPass},
+			"unverified":         {"ada@example.com", harness.WrongPass},
 		} {
 			a := s.Login(t, try[0], try[1])
 			answers[fmt.Sprint(a.Status, a.Raw)] = state
@@ -197,11 +240,26 @@ func TestLG01_RequireVerified(t *testing.T) {
 			code int
 			says string
 		}{
-			"POST /v1/auth/login":     {harness.CompanionBody("email", "ada@example.com", "password", harness.GoodPass), 403, "Email not verified"},
-			"POST /login":             {`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403, "Email not verified"},
-			"POST /api/auth/login":    {`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 400, "PENDING_CONFIRMATION"},
-			"POST /sign_in":           {`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403, "Verify your email first"},
-			"POST /api/v1/auth/login": {`{"username":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403, "Email not verified"},
+			"POST /v1/auth/login": {
+				harness.CompanionBody("email", "ada@example.com", "password", harness.GoodPass),
+				403, "Email not verified",
+			},
+			"POST /login": {
+				`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403,
+				"Email not verified",
+			},
+			"POST /api/auth/login": {
+				`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 400,
+				"PENDING_CONFIRMATION",
+			},
+			"POST /sign_in": {
+				`{"email":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403,
+				"Verify your email first",
+			},
+			"POST /api/v1/auth/login": {
+				`{"username":"ada@example.com","password":"` + harness.GoodPass + `"}`, 403,
+				"Email not verified",
+			},
 		} {
 			if r := s.REST(t, route, want.body); r.Status != want.code || !strings.Contains(r.Body, want.says) {
 				t.Errorf("%s: %d %s", route, r.Status, r.Body)
@@ -210,16 +268,18 @@ func TestLG01_RequireVerified(t *testing.T) {
 		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'email_not_verified'`); n != 6 {
 			t.Errorf("%d events", n)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE scope <> '*' AND account_key = (SELECT id FROM users WHERE email = 'ada@example.com')`); n != 1 {
+		if n := conn.Count(t, `SELECT count(*) FROM throttles WHERE scope <> '*' AND account_key = (SELECT id FROM `+
+			`users WHERE email = 'ada@example.com')`); n != 1 {
 			t.Errorf("%d buckets: the right password counted as a failure", n)
 		}
-		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, "ada@example.com", db.MailVerifyEmail).Token)))
+		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+			harness.InputOf("token", s.Letter(t, "ada@example.com", db.MailVerifyEmail).Token)))
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
 	})
 }
 
-// Sessions that were there before the setting go on; the next sign-in with the password waits for the confirmation. A link that came
-// by mail confirms, and passes.
+// Sessions that were there before the setting go on; the next sign-in with the password waits for the confirmation. A
+// link that came by mail confirms, and passes.
 func TestRequireVerified_SwitchedOn(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -233,33 +293,43 @@ func TestRequireVerified_SwitchedOn(t *testing.T) {
 		}
 		harness.Fine(t, s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)))
 		harness.RefusedWith(t, s.Login(t, ada.Email, harness.GoodPass), "EMAIL_NOT_VERIFIED")
-		harness.Fine(t, s.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", s.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink).Token)))
+		harness.Fine(t, s.GraphQL(t, "", harness.MagicDoc,
+			harness.InputOf("token", s.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink).Token)))
 		l := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		harness.Fine(t, s.Login(t, ada.Email, harness.NewPass))
 	})
 }
 
-// An account that an administrator makes without a password is mailed a link to choose one; a new address is told to the former.
+// An account that an administrator makes without a password is mailed a link to choose one; a new address is told to
+// the former.
 func TestAdmin_Mails(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, required)
-		harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "root@example.com", "password", harness.GoodPass)))
-		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", s.Letter(t, "root@example.com", db.MailVerifyEmail).Token)))
+		harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc,
+			harness.InputOf("email", "root@example.com", "password", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+			harness.InputOf("token", s.Letter(t, "root@example.com", db.MailVerifyEmail).Token)))
 		s.SetRole(t, dsn, harness.Account{Email: "root@example.com"}, "admin")
 		root := harness.Fine(t, s.Login(t, "root@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
-		id := harness.Fine(t, s.GraphQL(t, root, harness.CreateUserDoc, harness.InputOf("email", "ada@example.com"))).Text("createUser", "user", "id")
-		harness.Fine(t, s.GraphQL(t, root, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass)))
+		id := harness.Fine(t, s.GraphQL(t, root, harness.CreateUserDoc,
+			harness.InputOf("email", "ada@example.com"))).Text("createUser", "user", "id")
+		harness.Fine(t, s.GraphQL(t, root, harness.CreateUserDoc,
+			harness.InputOf("email", "bob@example.com", "password", harness.GoodPass)))
 		if got := kindsTo(t, s, "bob@example.com"); got != "" {
 			t.Error(got)
 		}
 		l := s.Letter(t, "ada@example.com", db.MailSetPassword)
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		ada := harness.Fine(t, s.Login(t, "ada@example.com", harness.NewPass)).Text("login", "tokens", "accessToken")
 		harness.Fine(t, s.GraphQL(t, ada, askDoc, harness.InputOf("email", "waits@example.com")))
-		confirm, cancel := s.Letter(t, "waits@example.com", db.MailConfirmChange).Token, s.Letter(t, "ada@example.com", db.MailChangeAsked).Token
-		harness.Fine(t, s.GraphQL(t, root, harness.UpdateUserDoc, harness.InputOf("id", id, "email", "new@example.com")))
+		confirm, cancel := s.Letter(t, "waits@example.com", db.MailConfirmChange).Token,
+			s.Letter(t, "ada@example.com", db.MailChangeAsked).Token
+		harness.Fine(t, s.GraphQL(t, root, harness.UpdateUserDoc,
+			harness.InputOf("id", id, "email", "new@example.com")))
 		told := s.Letter(t, "ada@example.com", db.MailEmailChanged)
 		if told.Token != "" || told.Mail.Data.NewAddress != "new@example.com" || told.Mail.Data.IP != "" {
 			t.Errorf("%+v", told.Mail)
@@ -269,7 +339,8 @@ func TestAdmin_Mails(t *testing.T) {
 		if got := addresses(t, s, ada); got != "new@example.com true <nil>" {
 			t.Error(got)
 		}
-		harness.Fine(t, s.GraphQL(t, root, harness.UpdateUserDoc, harness.InputOf("id", id, "email", "New@example.com", "name", "Ada")))
+		harness.Fine(t, s.GraphQL(t, root, harness.UpdateUserDoc,
+			harness.InputOf("id", id, "email", "New@example.com", "name", "Ada")))
 		if got := kindsTo(t, s, "new@example.com"); got != "" {
 			t.Error(got)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// OT-11, OT-19: whoever has the session of somebody else for a minute changes the address to and fro, where it counts at once. The
-// newest link of the owner takes the account back, and none of the others takes it away again.
+// OT-11, OT-19: whoever has the session of somebody else for a minute changes the address to and fro, where it counts
+// at once. The newest link of the owner takes the account back, and none of the others takes it away again.
 func TestOT19_ToAndFro(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -19,7 +19,8 @@ func TestOT19_ToAndFro(t *testing.T) {
 			"by-link": func(link, _ string) { s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)) },
 			"by-reset": func(_, second string) {
 				l := s.Mailed(t, harness.AskResetDoc, second, db.MailResetPassword)
-				harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", "the password of a thief")))
+				harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+					harness.InputOf("token", l.Token, "newPassword", "the password of a thief")))
 			},
 			"afterwards": func(_, _ string) {},
 		} {
@@ -39,7 +40,8 @@ func TestOT19_ToAndFro(t *testing.T) {
 				t.Errorf("%s: %s", name, a.Raw)
 			}
 			l := s.Mailed(t, harness.AskResetDoc, owner, db.MailResetPassword)
-			harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+			harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+				harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 			harness.Fine(t, s.Login(t, owner, harness.NewPass))
 		}
 	})

@@ -17,7 +17,8 @@ type actedRow struct{ action, outcome, reason, user, actor, session, key string 
 
 func acted(t testing.TB, s *harness.Side) (all []actedRow) {
 	t.Helper()
-	rows, err := s.Query(`SELECT action, outcome, reason, user_id, actor_id, session_id, key_id FROM audit_events ORDER BY id`)
+	rows, err := s.Query(`SELECT action, outcome, reason, user_id, actor_id, session_id, key_id FROM audit_events ` +
+		`ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,12 @@ func acted(t testing.TB, s *harness.Side) (all []actedRow) {
 			zero bool
 			text string
 			into *string
-		}{{user.IsZero(), user.String(), &r.user}, {actor.IsZero(), actor.String(), &r.actor}, {session.IsZero(), session.String(), &r.session}, {key.IsZero(), key.String(), &r.key}} {
+		}{
+			{user.IsZero(), user.String(), &r.user},
+			{actor.IsZero(), actor.String(), &r.actor},
+			{session.IsZero(), session.String(), &r.session},
+			{key.IsZero(), key.String(), &r.key},
+		} {
 			if !one.zero {
 				*one.into = one.text
 			}
@@ -49,7 +55,8 @@ func acted(t testing.TB, s *harness.Side) (all []actedRow) {
 	return all
 }
 
-// AU-01 for administration: one row for each operation, done and refused, that says whose account it was and who did it.
+// AU-01 for administration: one row for each operation, done and refused, that says whose account it was and who did
+// it.
 func TestAU01_Administration(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -78,36 +85,57 @@ func TestAU01_Administration(t *testing.T) {
 		by := func(action, outcome, reason, user string) actedRow {
 			return actedRow{action, outcome, reason, user, root.ID, root.Session, ""}
 		}
-		made := step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "emailVerified", true),
+		made := step(root.Access, harness.CreateUserDoc,
+			harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "emailVerified", true),
 			by("user.created", "ok", "role_user email_verified password", "*"))
 		bob := made.Text("createUser", "user", "id")
 		if rows := acted(t, side); rows[len(rows)-1].user != bob {
 			t.Errorf("%+v is not about %s", rows[len(rows)-1], bob)
 		}
-		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com"), by("user.created", "failed", "already_exists", ""))
-		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "nonsense"), by("user.created", "failed", "invalid_input", ""))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "b@example.com", "username", "bobby", "name", "B", "metadata", nil, "role", "admin"),
+		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "bob@example.com"),
+			by("user.created", "failed", "already_exists", ""))
+		step(root.Access, harness.CreateUserDoc, harness.InputOf("email", "nonsense"),
+			by("user.created", "failed", "invalid_input", ""))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "b@example.com", "username",
+			"bobby", "name", "B", "metadata", nil, "role", "admin"),
 			by("user.updated", "ok", "email username name metadata role_admin", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "role", "user", "active", false), by("user.updated", "ok", "role_user suspended", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "ada@example.com"), by("user.updated", "failed", "already_exists", bob))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", absent, "name", "x"), by("user.updated", "failed", "not_found", absent))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", "canary", "name", "x"), by("user.updated", "failed", "not_found", ""))
-		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "role", "user"), by("user.updated", "failed", "conflict", root.ID))
-		step(root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID), by("user.suspended", "ok", "suspended", ada.ID))
-		step(root.Access, harness.SuspendDoc, harness.InputOf("id", root.ID), by("user.suspended", "failed", "conflict", root.ID))
-		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", ada.ID), by("user.reactivated", "ok", "active", ada.ID))
-		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", absent), by("user.reactivated", "failed", "not_found", absent))
-		step(root.Access, harness.EndUserDoc, harness.InputOf("id", ada.ID), by("session.all_revoked", "ok", "", ada.ID))
-		step(root.Access, harness.EndUserDoc, harness.InputOf("id", absent), by("session.all_revoked", "failed", "not_found", absent))
-		step(key, harness.UpdateUserDoc, harness.InputOf("id", bob, "name", "C"), actedRow{"user.updated", "ok", "name", bob, root.ID, "", keyID})
-		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), by("user.deleted", "failed", "conflict", root.ID))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "role", "user", "active", false),
+			by("user.updated", "ok", "role_user suspended", bob))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", bob, "email", "ada@example.com"),
+			by("user.updated", "failed", "already_exists", bob))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", absent, "name", "x"),
+			by("user.updated", "failed", "not_found", absent))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", "canary", "name", "x"),
+			by("user.updated", "failed", "not_found", ""))
+		step(root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "role", "user"),
+			by("user.updated", "failed", "conflict", root.ID))
+		step(root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID),
+			by("user.suspended", "ok", "suspended", ada.ID))
+		step(root.Access, harness.SuspendDoc, harness.InputOf("id", root.ID),
+			by("user.suspended", "failed", "conflict", root.ID))
+		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", ada.ID),
+			by("user.reactivated", "ok", "active", ada.ID))
+		step(root.Access, harness.ReactivateDoc, harness.InputOf("id", absent),
+			by("user.reactivated", "failed", "not_found", absent))
+		step(root.Access, harness.EndUserDoc, harness.InputOf("id", ada.ID),
+			by("session.all_revoked", "ok", "", ada.ID))
+		step(root.Access, harness.EndUserDoc, harness.InputOf("id", absent),
+			by("session.all_revoked", "failed", "not_found", absent))
+		step(key, harness.UpdateUserDoc, harness.InputOf("id", bob, "name", "C"),
+			actedRow{"user.updated", "ok", "name", bob, root.ID, "", keyID})
+		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID),
+			by("user.deleted", "failed", "conflict", root.ID))
 		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("user.deleted", "ok", "", bob))
-		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob), by("user.deleted", "failed", "not_found", bob))
+		step(root.Access, harness.DeleteUserDoc, harness.InputOf("id", bob),
+			by("user.deleted", "failed", "not_found", bob))
 		// AU-09: what is not allowed, by who tried.
 		ada = s.LoginAs(t, ada, "BODY")
-		step(ada.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID), actedRow{"access.granted", "failed", "deleteUser", ada.ID, "", ada.Session, ""})
-		step(ada.Access, harness.CreateKey, harness.InputOf("scopes", []string{"USERS_READ"}), actedRow{"api_key.created", "failed", "scope_not_grantable", ada.ID, "", ada.Session, ""})
-		step(key, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "name", "x"), actedRow{"access.granted", "failed", "updateUser", root.ID, "", "", keyID})
+		step(ada.Access, harness.DeleteUserDoc, harness.InputOf("id", root.ID),
+			actedRow{"access.granted", "failed", "deleteUser", ada.ID, "", ada.Session, ""})
+		step(ada.Access, harness.CreateKey, harness.InputOf("scopes", []string{"USERS_READ"}),
+			actedRow{"api_key.created", "failed", "scope_not_grantable", ada.ID, "", ada.Session, ""})
+		step(key, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "name", "x"),
+			actedRow{"access.granted", "failed", "updateUser", root.ID, "", "", keyID})
 		step(key, harness.MeDoc, nil, actedRow{"access.granted", "failed", "me", root.ID, "", "", keyID})
 		if strings.Contains(harness.Dump(t, dsn), "canary") {
 			t.Error("what was typed is kept")
@@ -159,7 +187,8 @@ func TestAU09_LimitsAreLogged(t *testing.T) {
 				t.Fatalf("%d: %s", n, a.Raw)
 			}
 		}
-		if n := strings.Count(s.Logged.String(), `"msg":"request sent away","code":"RATE_LIMITED","field":"refresh","block":"127.0.0.1"`); n != 5 {
+		if n := strings.Count(s.Logged.String(),
+			`"msg":"request sent away","code":"RATE_LIMITED","field":"refresh","block":"127.0.0.1"`); n != 5 {
 			t.Errorf("%d lines", n)
 		}
 	})

@@ -12,7 +12,9 @@ import (
 )
 
 // page asks for users and gives their addresses, without the part behind the @.
-func page(t testing.TB, i *harness.Instance, credential string, variables map[string]any) (names []string, a *harness.Answer) {
+func page(t testing.TB, i *harness.Instance, credential string, variables map[string]any) (names []string,
+	a *harness.Answer,
+) {
 	t.Helper()
 	a = i.Expect(t, "", credential, harness.UsersDoc, variables)
 	edges, _ := a.At("users", "edges").([]any)
@@ -55,7 +57,8 @@ func TestUsers_Pages(t *testing.T) {
 			want = append(want, fmt.Sprint("u", 24-n))
 		}
 		got, a := page(t, s, root.Access, nil)
-		if !slices.Equal(got, want[:20]) || a.At("users", "totalCount") != 25.0 || a.At("users", "pageInfo", "hasNextPage") != true ||
+		if !slices.Equal(got, want[:20]) || a.At("users", "totalCount") != 25.0 ||
+			a.At("users", "pageInfo", "hasNextPage") != true ||
 			a.At("users", "pageInfo", "hasPreviousPage") != false {
 			t.Errorf("the first page: %v %s", got, a.Raw)
 		}
@@ -74,7 +77,8 @@ func TestUsers_Pages(t *testing.T) {
 			if n == 1 { // the account that the cursor stands at
 				_, at := page(t, s, root.Access, map[string]any{"filter": map[string]any{"search": got[6] + "@"}})
 				nodes := at.At("users", "nodes").([]any)
-				s.Expect(t, "", root.Access, harness.DeleteUserDoc, harness.InputOf("id", nodes[0].(map[string]any)["id"]))
+				s.Expect(t, "", root.Access, harness.DeleteUserDoc,
+					harness.InputOf("id", nodes[0].(map[string]any)["id"]))
 			}
 		}
 		if !slices.Equal(all, want) {
@@ -84,7 +88,10 @@ func TestUsers_Pages(t *testing.T) {
 		all = nil
 		before := any(nil)
 		for n := 0; ; n++ {
-			got, a := page(t, s, root.Access, map[string]any{"last": 6, "before": before, "filter": map[string]any{"search": "u"}})
+			got, a := page(t, s, root.Access, map[string]any{
+				"last": 6, "before": before,
+				"filter": map[string]any{"search": "u"},
+			})
 			if all = append(got, all...); a.At("users", "pageInfo", "hasNextPage") != (n > 0) {
 				t.Errorf("page %d: %s", n, a.Raw)
 			}
@@ -109,16 +116,29 @@ func TestUsers_Pages(t *testing.T) {
 		if !slices.Equal(got, whole[4:6]) {
 			t.Errorf("the last between: %v of %v", got, whole)
 		}
-		for _, none := range []map[string]any{{"first": 0}, {"last": 0}, {"filter": map[string]any{"search": "nobody at all"}}} {
+		for _, none := range []map[string]any{
+			{"first": 0},
+			{"last": 0},
+			{"filter": map[string]any{"search": "nobody at all"}},
+		} {
 			got, a := page(t, s, root.Access, none)
 			if len(got) != 0 || a.At("users", "pageInfo", "endCursor") != nil {
 				t.Errorf("%v: %s", none, a.Raw)
 			}
 		}
-		if got, _ = page(t, s, root.Access, map[string]any{"first": nil, "after": nil, "last": nil, "before": nil, "filter": nil}); len(got) != 20 {
+		if got, _ = page(t, s, root.Access, map[string]any{
+			"first": nil, "after": nil, "last": nil, "before": nil,
+			"filter": nil,
+		}); len(got) != 20 {
 			t.Errorf("all null: %v", got)
 		}
-		for _, bad := range []map[string]any{{"first": 101}, {"first": -1}, {"last": 101}, {"last": -1}, {"first": "5"}} {
+		for _, bad := range []map[string]any{
+			{"first": 101},
+			{"first": -1},
+			{"last": 101},
+			{"last": -1},
+			{"first": "5"},
+		} {
 			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UsersDoc, bad)
 		}
 	})
@@ -139,16 +159,23 @@ func TestAZ08_Cursors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := page(t, s, root.Access, map[string]any{"after": cursor, "filter": map[string]any{"search": "u"}}); !slices.Equal(got, []string{"u0"}) {
+		if got, _ := page(t, s, root.Access, map[string]any{
+			"after":  cursor,
+			"filter": map[string]any{"search": "u"},
+		}); !slices.Equal(got, []string{"u0"}) {
 			t.Errorf("after the cursor: %v", got)
 		}
 		// Space around the search is no other search.
-		page(t, s, root.Access, map[string]any{"after": cursor, "filter": map[string]any{"search": " u ", "status": nil}})
+		page(t, s, root.Access, map[string]any{
+			"after":  cursor,
+			"filter": map[string]any{"search": " u ", "status": nil},
+		})
 		bad := func(what, text string, filter any) {
 			t.Helper()
 			for _, name := range []string{"after", "before"} {
 				got := s.GraphQL(t, root.Access, harness.UsersDoc, map[string]any{name: text, "filter": filter})
-				if got.Code() != "BAD_USER_INPUT" || got.At("users") != nil || text != "" && strings.Contains(got.Raw, text) {
+				if got.Code() != "BAD_USER_INPUT" || got.At("users") != nil || text != "" &&
+					strings.Contains(got.Raw, text) {
 					t.Errorf("%s: %s", what, got.Raw)
 				}
 			}
@@ -165,9 +192,11 @@ func TestAZ08_Cursors(t *testing.T) {
 			bad(fmt.Sprint("byte ", n), base64.RawURLEncoding.EncodeToString(changed), same)
 		}
 		for what, text := range map[string]string{
-			"empty": "", "id": root.ID, "cut": cursor[:20], "longer": cursor + "AAAA", "padded": cursor + "=", "line break": cursor[:10] + "\n" + cursor[10:],
-			"spare bits": cursor[:len(cursor)-1] + string(cursor[len(cursor)-1]+1), "standard base64": base64.StdEncoding.EncodeToString(raw) + "/",
-			"nonsense": "nonsense",
+			"empty": "", "id": root.ID, "cut": cursor[:20], "longer": cursor + "AAAA", "padded": cursor + "=",
+			"line break":      cursor[:10] + "\n" + cursor[10:],
+			"spare bits":      cursor[:len(cursor)-1] + string(cursor[len(cursor)-1]+1),
+			"standard base64": base64.StdEncoding.EncodeToString(raw) + "/",
+			"nonsense":        "nonsense",
 		} {
 			bad(what, text, same)
 		}
@@ -194,7 +223,8 @@ func TestUsers_Filters(t *testing.T) {
 			map[string]any{"email": "boss@example.com", "role": "admin", "name": "İstanbul ß ſ K"},
 		)
 		_, a := page(t, s, root.Access, map[string]any{"filter": map[string]any{"search": "plain@other"}})
-		s.Expect(t, "", root.Access, harness.SuspendDoc, harness.InputOf("id", a.At("users", "nodes").([]any)[0].(map[string]any)["id"]))
+		s.Expect(t, "", root.Access, harness.SuspendDoc,
+			harness.InputOf("id", a.At("users", "nodes").([]any)[0].(map[string]any)["id"]))
 		for _, row := range []struct {
 			filter map[string]any
 			want   string
@@ -233,7 +263,8 @@ func TestUsers_Filters(t *testing.T) {
 		} {
 			got, a := page(t, s, root.Access, map[string]any{"filter": row.filter})
 			if strings.Join(got, " ") != row.want || a.At("users", "totalCount") != float64(len(got)) {
-				t.Errorf("%v: %q of %v, want %q", row.filter, strings.Join(got, " "), a.At("users", "totalCount"), row.want)
+				t.Errorf("%v: %q of %v, want %q", row.filter, strings.Join(got, " "), a.At("users", "totalCount"),
+					row.want)
 			}
 		}
 		for _, bad := range []any{
@@ -249,12 +280,15 @@ func TestUsers_Filters(t *testing.T) {
 		} {
 			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UsersDoc, map[string]any{"filter": bad})
 		}
-		s.Expect(t, "BAD_USER_INPUT", root.Access, `{ users(filter: {search: "`+strings.Repeat("x", 201)+`"}) { totalCount } }`, nil)
+		s.Expect(t, "BAD_USER_INPUT", root.Access, `{ users(filter: {search: "`+strings.Repeat("x", 201)+
+			`"}) { totalCount } }`, nil)
 		// Without totalCount nothing is counted, and with it alone nothing else is shown.
-		if a := s.Expect(t, "", root.Access, `{ users(first: 1) { totalCount } }`, nil); a.At("users", "totalCount") != 6.0 {
+		if a := s.Expect(t, "", root.Access, `{ users(first: 1) { totalCount } }`, nil); a.At("users",
+			"totalCount") != 6.0 {
 			t.Error(a.Raw)
 		}
-		if a := s.Expect(t, "", root.Access, `{ ...A } fragment A on Query { users { ...B } } fragment B on UserConnection { n: totalCount }`, nil); a.At("users", "n") != 6.0 {
+		if a := s.Expect(t, "", root.Access, `{ ...A } fragment A on Query { users { ...B } } fragment B on `+
+			`UserConnection { n: totalCount }`, nil); a.At("users", "n") != 6.0 {
 			t.Error(a.Raw)
 		}
 	})
@@ -271,7 +305,8 @@ func TestStatements_Administration(t *testing.T) {
 		do   func()
 	}
 	shapes := func(round int) []shape {
-		made := s.Expect(t, "", root.Access, harness.CreateUserDoc, harness.InputOf("email", fmt.Sprintf("first%d@example.com", round)))
+		made := s.Expect(t, "", root.Access, harness.CreateUserDoc,
+			harness.InputOf("email", fmt.Sprintf("first%d@example.com", round)))
 		id := made.Text("createUser", "user", "id")
 		ask := func(document string, variables map[string]any) func() {
 			return func() { s.Expect(t, "", root.Access, document, variables) }
@@ -281,7 +316,8 @@ func TestStatements_Administration(t *testing.T) {
 			{"user", 2, ask(userDoc, map[string]any{"id": id})},
 			{"users", 3, ask(harness.UsersDoc, nil)},
 			{"users uncounted", 2, ask(`{ users { nodes { id roles { name } permissions } } }`, nil)},
-			{"createUser", 6, ask(harness.CreateUserDoc, harness.InputOf("email", fmt.Sprintf("u%d@example.com", round)))},
+			{"createUser", 6, ask(harness.CreateUserDoc,
+				harness.InputOf("email", fmt.Sprintf("u%d@example.com", round)))},
 			{"updateUser", 5, ask(harness.UpdateUserDoc, harness.InputOf("id", id, "name", "x"))},
 			{"suspendUser", 5, ask(harness.SuspendDoc, harness.InputOf("id", id))},
 			{"revokeUserSessions", 5, ask(harness.EndUserDoc, harness.InputOf("id", id))},
@@ -305,10 +341,17 @@ func TestID06_UserFilter(t *testing.T) {
 		s := harness.Start(t, dsn)
 		root := s.Admin(t, dsn, "root@example.com")
 		for _, filter := range []map[string]any{
-			{"role": "\x00"}, {"role": "user\x00"}, {"search": "\x00"}, {"search": "a\x00b"}, {"role": `a'b\`}, {"search": `a'b\?0%_`},
+			{"role": "\x00"},
+			{"role": "user\x00"},
+			{"search": "\x00"},
+			{"search": "a\x00b"},
+			{"role": `a'b\`},
+			{"search": `a'b\?0%_`},
 		} {
-			a := s.GraphQL(t, root.Access, `query($filter: UserFilter) { users(filter: $filter) { totalCount nodes { id } } }`, map[string]any{"filter": filter})
-			if code := a.Code(); code != "" && code != "BAD_USER_INPUT" || code == "" && a.At("users", "totalCount") != 0.0 {
+			a := s.GraphQL(t, root.Access, `query($filter: UserFilter) { users(filter: $filter) { totalCount nodes { `+
+				`id } } }`, map[string]any{"filter": filter})
+			if code := a.Code(); code != "" && code != "BAD_USER_INPUT" || code == "" &&
+				a.At("users", "totalCount") != 0.0 {
 				t.Errorf("%q: %s", filter, a.Raw)
 			}
 		}

@@ -22,10 +22,12 @@ func TestAdmin_CreateUser(t *testing.T) {
 		s := harness.Start(t, dsn)
 		root := s.Admin(t, dsn, "root@example.com")
 		bare := s.Expect(t, "", root.Access, harness.CreateUserDoc, harness.InputOf("email", "bare@example.com"))
-		if got := fmt.Sprint(bare.At("createUser", "user", "roles")); got != "[map[isBuiltIn:true name:user permissions:[PROFILE_READ]]]" {
+		if got := fmt.Sprint(bare.At("createUser", "user", "roles")); got !=
+			"[map[isBuiltIn:true name:user permissions:[PROFILE_READ]]]" {
 			t.Errorf("roles %s", got)
 		}
-		if bare.At("createUser", "user", "emailVerified") != false || bare.At("createUser", "user", "lastLoginAt") != nil {
+		if bare.At("createUser", "user", "emailVerified") != false ||
+			bare.At("createUser", "user", "lastLoginAt") != nil {
 			t.Error(bare.Raw)
 		}
 		// AZ-05: without a password nobody signs in, with whatever password.
@@ -34,12 +36,16 @@ func TestAdmin_CreateUser(t *testing.T) {
 				t.Errorf("an account without a password: %s", a.Raw)
 			}
 		}
-		full := s.Expect(t, "", root.Access, harness.CreateUserDoc, harness.InputOf("email", " Full@Example.com", "username", "The.Full", "name", "Füll",
-			"password", harness.GoodPass, "emailVerified", true, "role", "admin", "metadata", map[string]any{"n": 1}))
+		full := s.Expect(t, "", root.Access, harness.CreateUserDoc,
+			harness.InputOf("email", " Full@Example.com", "username", "The.Full", "name", "Füll",
+				"password", harness.GoodPass, "emailVerified", true, "role", "admin", "metadata",
+				map[string]any{"n": 1}))
 		id := full.Text("createUser", "user", "id")
 		read := s.Expect(t, "", root.Access, userDoc, map[string]any{"id": id})
-		if got, want := fmt.Sprint(read.At("user")), fmt.Sprint(full.At("createUser", "user")); got != want || read.Text("user", "email") != "Full@Example.com" ||
-			read.At("user", "emailVerified") != true || read.Text("user", "username") != "The.Full" || fmt.Sprint(read.At("user", "metadata")) != "map[n:1]" {
+		if got, want := fmt.Sprint(read.At("user")), fmt.Sprint(full.At("createUser", "user")); got != want ||
+			read.Text("user", "email") != "Full@Example.com" ||
+			read.At("user", "emailVerified") != true || read.Text("user", "username") != "The.Full" ||
+			fmt.Sprint(read.At("user", "metadata")) != "map[n:1]" {
 			t.Errorf("made %s, read %s", want, got)
 		}
 		in := s.Login(t, "full@example.com", harness.GoodPass)
@@ -50,16 +56,29 @@ func TestAdmin_CreateUser(t *testing.T) {
 			code  string
 			field string
 		}{
-			"taken email":     {harness.InputOf("email", "FULL@example.com"), "ALREADY_EXISTS", "email"},
-			"taken username":  {harness.InputOf("email", "x@example.com", "username", "the.full"), "ALREADY_EXISTS", "username"},
-			"no email":        {harness.InputOf("email", "x"), "INVALID_INPUT", "email"},
-			"reserved":        {harness.InputOf("email", "x@example.com", "username", "root"), "INVALID_INPUT", "username"},
-			"bad name":        {harness.InputOf("email", "x@example.com", "name", "a\nb"), "INVALID_INPUT", "name"},
-			"weak":            {harness.InputOf("email", "x@example.com", "password", "short"), "PASSWORD_TOO_WEAK", "password"},
-			"known":           {harness.InputOf("email", "x@example.com", "password", "password123"), "PASSWORD_BREACHED", "password"},
+			"taken email": {harness.InputOf("email", "FULL@example.com"), "ALREADY_EXISTS", "email"},
+			"taken username": {
+				harness.InputOf("email", "x@example.com", "username", "the.full"), "ALREADY_EXISTS",
+				"username",
+			},
+			"no email": {harness.InputOf("email", "x"), "INVALID_INPUT", "email"},
+			"reserved": {
+				harness.InputOf("email", "x@example.com", "username", "root"), "INVALID_INPUT",
+				"username",
+			},
+			"bad name": {harness.InputOf("email", "x@example.com", "name", "a\nb"), "INVALID_INPUT", "name"},
+			"weak": {
+				harness.InputOf("email", "x@example.com", "password", "short"), "PASSWORD_TOO_WEAK",
+				"password",
+			},
+			"known": {
+				harness.InputOf("email", "x@example.com", "password", "password123"),
+				"PASSWORD_BREACHED", "password",
+			},
 			"a role of fancy": {harness.InputOf("email", "x@example.com", "role", "owner"), "INVALID_INPUT", "role"},
 			"no role":         {harness.InputOf("email", "x@example.com", "role", ""), "INVALID_INPUT", "role"},
-			"much metadata":   {harness.InputOf("email", "x@example.com", "metadata", map[string]any{"x": strings.Repeat("y", 2000)}), "INVALID_INPUT", "metadata"},
+			"much metadata": {harness.InputOf("email", "x@example.com", "metadata",
+				map[string]any{"x": strings.Repeat("y", 2000)}), "INVALID_INPUT", "metadata"},
 		} {
 			a := s.Expect(t, row.code, root.Access, harness.CreateUserDoc, row.input)
 			if !strings.Contains(a.Raw, `["input","`+row.field+`"]`) || a.At("createUser", "user") != nil {
@@ -74,10 +93,12 @@ func TestAdmin_UpdateUser(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
-		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "username", "bob"))
+		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass,
+			"username", "bob"))
 		update := func(t *testing.T, want string, fields ...any) *harness.Answer {
 			t.Helper()
-			return s.Expect(t, want, root.Access, harness.UpdateUserDoc, harness.InputOf(append(fields, "id", ada.ID)...))
+			return s.Expect(t, want, root.Access, harness.UpdateUserDoc,
+				harness.InputOf(append(fields, "id", ada.ID)...))
 		}
 		requireUser := func(t *testing.T, want map[string]any) {
 			t.Helper()
@@ -92,14 +113,18 @@ func TestAdmin_UpdateUser(t *testing.T) {
 		t.Run("every field is set, and the address counts as verified", func(t *testing.T) {
 			update(t, "", "email", "Ada@New.example", "username", "ada.l", "name", "Ada", "metadata", metadata)
 			requireUser(t, map[string]any{
-				"email": "Ada@New.example", "emailVerified": true, "username": "ada.l", "name": "Ada", "metadata": metadata,
+				"email": "Ada@New.example", "emailVerified": true, "username": "ada.l", "name": "Ada",
+				"metadata": metadata,
 			})
 		})
 		s.Clock.Add(1e9)
 		t.Run("a change without fields is accepted", func(t *testing.T) { update(t, "") })
 		t.Run("null clears the field, and no other", func(t *testing.T) {
 			update(t, "", "name", nil, "username", nil)
-			requireUser(t, map[string]any{"name": nil, "username": nil, "email": "Ada@New.example", "metadata": metadata})
+			requireUser(t, map[string]any{
+				"name": nil, "username": nil, "email": "Ada@New.example",
+				"metadata": metadata,
+			})
 			update(t, "", "metadata", nil)
 			requireUser(t, map[string]any{"metadata": nil})
 		})
@@ -120,12 +145,14 @@ func TestAdmin_UpdateUser(t *testing.T) {
 		}
 		t.Run("a taken address or username changes nothing", func(t *testing.T) {
 			update(t, "ALREADY_EXISTS", "email", "BOB@example.com")
-			if a := update(t, "ALREADY_EXISTS", "username", "Bob", "name", "changed too"); !strings.Contains(a.Raw, `["input","username"]`) {
+			if a := update(t, "ALREADY_EXISTS", "username", "Bob", "name", "changed too"); !strings.Contains(a.Raw,
+				`["input","username"]`) {
 				t.Errorf("the error names another field: %s", a.Raw)
 			}
 			requireUser(t, map[string]any{"name": nil})
 		})
-		t.Run("the own address in another case is not taken", func(t *testing.T) { update(t, "", "email", "ADA@new.example") })
+		t.Run("the own address in another case is not taken",
+			func(t *testing.T) { update(t, "", "email", "ADA@new.example") })
 		t.Run("a suspended account has no sessions", func(t *testing.T) {
 			update(t, "", "active", false)
 			if s.Is(t, ada.Access, ada) {
@@ -150,7 +177,8 @@ func TestAdmin_UnknownUser(t *testing.T) {
 		s := harness.Start(t, dsn)
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
 		for name, id := range map[string]string{
-			"unused": db.NewUserID().String(), "empty": "", "malformed": "nonsense", "a session": ada.Session, "upper case": strings.ToUpper(ada.ID),
+			"unused": db.NewUserID().String(), "empty": "", "malformed": "nonsense", "a session": ada.Session,
+			"upper case": strings.ToUpper(ada.ID),
 		} {
 			t.Run(name, func(t *testing.T) {
 				s.Expect(t, "NOT_FOUND", root.Access, harness.UpdateUserDoc, harness.InputOf("id", id, "name", "x"))
@@ -166,7 +194,8 @@ func TestAdmin_UnknownUser(t *testing.T) {
 	})
 }
 
-// SE-20 and SE-07: an administrator ends sessions and bars accounts; keys stop with the account, and what was erased is gone.
+// SE-20 and SE-07: an administrator ends sessions and bars accounts; keys stop with the account, and what was erased is
+// gone.
 func TestSE20_EndingWhatOthersUse(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -179,13 +208,15 @@ func TestSE20_EndingWhatOthersUse(t *testing.T) {
 			s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" || !s.Is(t, key, ada) || !s.Is(t, root.Access, root) {
 			t.Errorf("sessions were not ended, or too much: %s", a.Raw)
 		}
-		if a := s.Expect(t, "", root.Access, harness.EndUserDoc, harness.InputOf("id", ada.ID)); a.At("revokeUserSessions", "revokedCount") != 0.0 {
+		if a := s.Expect(t, "", root.Access, harness.EndUserDoc,
+			harness.InputOf("id", ada.ID)); a.At("revokeUserSessions", "revokedCount") != 0.0 {
 			t.Error(a.Raw)
 		}
 		ada = s.LoginAs(t, ada, "BODY")
 		a = s.Expect(t, "", root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID))
 		if a.Text("suspendUser", "user", "status") != "SUSPENDED" || s.Is(t, ada.Access, ada) || s.Is(t, key, ada) ||
-			s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" || s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
+			s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" ||
+			s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
 			t.Errorf("not suspended: %s", a.Raw)
 		}
 		s.Expect(t, "", root.Access, harness.SuspendDoc, harness.InputOf("id", ada.ID))
@@ -197,7 +228,8 @@ func TestSE20_EndingWhatOthersUse(t *testing.T) {
 		s.Login(t, ada.Email, "wrong wrong")
 		a = s.Expect(t, "", root.Access, harness.DeleteUserDoc, harness.InputOf("id", ada.ID))
 		if a.Text("deleteUser", "deletedUserId") != ada.ID || s.Is(t, ada.Access, ada) || s.Is(t, key, ada) ||
-			s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" || s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
+			s.Login(t, ada.Email, harness.GoodPass).Code() != "INVALID_CREDENTIALS" ||
+			s.Refresh(t, ada.Refresh).Code() != "INVALID_TOKEN" {
 			t.Errorf("not erased: %s", a.Raw)
 		}
 		side := harness.OpenSide(t, dsn)
@@ -206,7 +238,8 @@ func TestSE20_EndingWhatOthersUse(t *testing.T) {
 			if column == "" {
 				column = "user_id"
 			}
-			if n := side.Count(t, `SELECT count(*) FROM `+table+` WHERE `+column+` NOT IN (SELECT id FROM users WHERE email_canonical = 'root@example.com')`); n != 0 {
+			if n := side.Count(t, `SELECT count(*) FROM `+table+` WHERE `+column+` NOT IN (SELECT id FROM users `+
+				`WHERE email_canonical = 'root@example.com')`); n != 0 {
 				t.Errorf("%d rows left in %s", n, table)
 			}
 		}
@@ -226,7 +259,8 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		root, ada, bob := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com"), s.Register(t, "bob@example.com")
+		root, ada, bob := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com"),
+			s.Register(t, "bob@example.com")
 		other := s.Admin(t, dsn, "other@example.com")
 		key := func(who harness.Account, scopes ...string) string {
 			_, secret := s.NewKey(t, who.Access, map[string]any{"scopes": append([]string{}, scopes...)})
@@ -252,21 +286,68 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			variables      func() map[string]any
 			want           []string // by caller; "null" is an answer without a user
 		}{
-			{"user", userDoc, func() map[string]any { return map[string]any{"id": ada.ID} }, []string{u, x, x, x, "", x, "", f, f, ""}},
-			{"users", harness.UsersDoc, func() map[string]any { return nil }, []string{u, f, f, f, "", f, "", f, f, ""}},
-			{"createUser", harness.CreateUserDoc, func() map[string]any { return harness.InputOf("email", fresh()) }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"createUser admin", harness.CreateUserDoc, func() map[string]any { return harness.InputOf("email", fresh(), "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, k}},
-			{"updateUser", harness.UpdateUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID, "name", "x") }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"updateUser of an admin", harness.UpdateUserDoc, func() map[string]any { return harness.InputOf("id", other.ID, "name", "x") }, []string{u, f, f, f, "", f, f, f, f, ""}},
-			{"updateUser to admin", harness.UpdateUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID, "role", "admin") }, []string{u, f, f, f, "", f, f, f, f, k}},
-			{"updateUser to user", harness.UpdateUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID, "role", "user") }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"suspendUser", harness.SuspendDoc, func() map[string]any { return harness.InputOf("id", ada.ID) }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"suspendUser of an admin", harness.SuspendDoc, func() map[string]any { return harness.InputOf("id", other.ID) }, []string{u, f, f, f, "", f, f, f, f, ""}},
-			{"reactivateUser", harness.ReactivateDoc, func() map[string]any { return harness.InputOf("id", ada.ID) }, []string{u, f, f, f, "", f, f, "", f, ""}},
-			{"revokeUserSessions", harness.EndUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID) }, []string{u, f, f, f, "", f, f, f, "", ""}},
-			{"revokeUserSessions of an admin", harness.EndUserDoc, func() map[string]any { return harness.InputOf("id", other.ID) }, []string{u, f, f, f, "", f, f, f, f, ""}},
+			{
+				"user", userDoc, func() map[string]any { return map[string]any{"id": ada.ID} },
+				[]string{u, x, x, x, "", x, "", f, f, ""},
+			},
+			{
+				"users", harness.UsersDoc, func() map[string]any { return nil },
+				[]string{u, f, f, f, "", f, "", f, f, ""},
+			},
+			{
+				"createUser", harness.CreateUserDoc, func() map[string]any { return harness.InputOf("email", fresh()) },
+				[]string{u, f, f, f, "", f, f, "", f, ""},
+			},
+			{
+				"createUser admin", harness.CreateUserDoc,
+				func() map[string]any { return harness.InputOf("email", fresh(), "role", "admin") },
+				[]string{u, f, f, f, "", f, f, f, f, k},
+			},
+			{
+				"updateUser", harness.UpdateUserDoc,
+				func() map[string]any { return harness.InputOf("id", ada.ID, "name", "x") },
+				[]string{u, f, f, f, "", f, f, "", f, ""},
+			},
+			{
+				"updateUser of an admin", harness.UpdateUserDoc,
+				func() map[string]any { return harness.InputOf("id", other.ID, "name", "x") },
+				[]string{u, f, f, f, "", f, f, f, f, ""},
+			},
+			{
+				"updateUser to admin", harness.UpdateUserDoc,
+				func() map[string]any { return harness.InputOf("id", ada.ID, "role", "admin") },
+				[]string{u, f, f, f, "", f, f, f, f, k},
+			},
+			{
+				"updateUser to user", harness.UpdateUserDoc,
+				func() map[string]any { return harness.InputOf("id", ada.ID, "role", "user") },
+				[]string{u, f, f, f, "", f, f, "", f, ""},
+			},
+			{
+				"suspendUser", harness.SuspendDoc, func() map[string]any { return harness.InputOf("id", ada.ID) },
+				[]string{u, f, f, f, "", f, f, "", f, ""},
+			},
+			{
+				"suspendUser of an admin", harness.SuspendDoc,
+				func() map[string]any { return harness.InputOf("id", other.ID) },
+				[]string{u, f, f, f, "", f, f, f, f, ""},
+			},
+			{
+				"reactivateUser", harness.ReactivateDoc, func() map[string]any { return harness.InputOf("id", ada.ID) },
+				[]string{u, f, f, f, "", f, f, "", f, ""},
+			},
+			{
+				"revokeUserSessions", harness.EndUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID) },
+				[]string{u, f, f, f, "", f, f, f, "", ""},
+			},
+			{
+				"revokeUserSessions of an admin", harness.EndUserDoc,
+				func() map[string]any { return harness.InputOf("id", other.ID) },
+				[]string{u, f, f, f, "", f, f, f, f, ""},
+			},
 			{"deleteUser of an admin", harness.DeleteUserDoc, func() map[string]any {
-				a := s.GraphQL(t, root.Access, harness.CreateUserDoc, harness.InputOf("email", fresh(), "role", "admin"))
+				a := s.GraphQL(t, root.Access, harness.CreateUserDoc,
+					harness.InputOf("email", fresh(), "role", "admin"))
 				return harness.InputOf("id", a.Text("createUser", "user", "id"))
 			}, []string{u, f, f, f, "", f, f, k, f, k}},
 			{"deleteUser", harness.DeleteUserDoc, func() map[string]any {
@@ -287,8 +368,10 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 				if got != row.want[i] {
 					t.Errorf("%s by %s: %s, want %q", row.name, c.name, a.Raw, row.want[i])
 				}
-				if email := fmt.Sprintf("made%d@example.com", n); strings.HasPrefix(row.name, "createUser") && got != "" && n > before {
-					if m := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE email = '`+email+`'`); m != 0 {
+				if email := fmt.Sprintf("made%d@example.com", n); strings.HasPrefix(row.name, "createUser") &&
+					got != "" && n > before {
+					if m := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE email = '`+email+
+						`'`); m != 0 {
 						t.Errorf("%s by %s was refused and done", row.name, c.name)
 					}
 				}
@@ -324,7 +407,8 @@ func TestAZ07_ScopesOfKeys(t *testing.T) {
 		if got := s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Listed("keys"); len(got) != 0 {
 			t.Errorf("keys were made: %v", got)
 		}
-		_, key := s.NewKey(t, root.Access, map[string]any{"scopes": []string{"PROFILE_READ", "USERS_READ", "USERS_WRITE"}})
+		_, key := s.NewKey(t, root.Access,
+			map[string]any{"scopes": []string{"PROFILE_READ", "USERS_READ", "USERS_WRITE"}})
 		shown := func() string {
 			return fmt.Sprint(s.GraphQL(t, key, harness.CurrentDoc, nil).At("currentCredential", "permissions"))
 		}
@@ -338,7 +422,8 @@ func TestAZ07_ScopesOfKeys(t *testing.T) {
 		if shown() != "[PROFILE_READ]" || !s.Is(t, key, root) {
 			t.Errorf("the key of a demoted owner says %s", shown())
 		}
-		if got := fmt.Sprint(s.GraphQL(t, root.Access, harness.CurrentDoc, nil).At("currentCredential", "permissions")); got != "[PROFILE_READ]" {
+		if got := fmt.Sprint(s.GraphQL(t, root.Access, harness.CurrentDoc, nil).At("currentCredential",
+			"permissions")); got != "[PROFILE_READ]" {
 			t.Errorf("a demoted administrator holds %s", got)
 		}
 	})
@@ -356,7 +441,8 @@ func TestAZ03_RoleChangeAtOnce(t *testing.T) {
 				by := instances[round%len(instances)]
 				by.Expect(t, "", root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, "role", step.role))
 				for _, i := range instances {
-					i.Expect(t, step.want, ada.Access, harness.UsersDoc, nil) // the token is the one of the registration
+					// the token is the one of the registration
+					i.Expect(t, step.want, ada.Access, harness.UsersDoc, nil)
 				}
 			}
 		}
@@ -370,38 +456,54 @@ func TestAZ03_RoleChangeAtOnce(t *testing.T) {
 	})
 }
 
-// AZ-01 and AZ-05: no operation takes what it does not name; above all no password of somebody else's and no id; and none of
-// a user's secrets can be asked for.
+// AZ-01 and AZ-05: no operation takes what it does not name; above all no password of somebody else's and no id; and
+// none of a user's secrets can be asked for.
 func TestAZ01_MassAssignment(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
 		columns := []string{
-			"number", "emailCanonical", "email_canonical", "emailVerifiedAt", "usernameCanonical", "status", "passwordHash", "password_hash",
-			"createdAt", "created_at", "updatedAt", "lastLoginAt", "roles", "roleIds", "permissions", "isAdmin", "reason", "suspendedAt",
+			"number", "emailCanonical", "email_canonical", "emailVerifiedAt", "usernameCanonical", "status",
+			"passwordHash", "password_hash",
+			"createdAt", "created_at", "updatedAt", "lastLoginAt", "roles", "roleIds", "permissions", "isAdmin",
+			"reason", "suspendedAt",
 		}
 		for _, column := range columns {
-			s.Expect(t, "BAD_USER_INPUT", "", harness.RegisterDoc, harness.InputOf("email", "x@example.com", "password", harness.GoodPass, column, "x"))
-			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.CreateUserDoc, harness.InputOf("email", "x@example.com", column, "x"))
-			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, column, "x"))
-			for document, id := range map[string]string{harness.SuspendDoc: ada.ID, harness.DeleteUserDoc: ada.ID, harness.EndUserDoc: ada.ID, harness.ReactivateDoc: ada.ID} {
+			s.Expect(t, "BAD_USER_INPUT", "", harness.RegisterDoc,
+				harness.InputOf("email", "x@example.com", "password", harness.GoodPass, column, "x"))
+			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.CreateUserDoc,
+				harness.InputOf("email", "x@example.com", column, "x"))
+			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UpdateUserDoc,
+				harness.InputOf("id", ada.ID, column, "x"))
+			for document, id := range map[string]string{
+				harness.SuspendDoc: ada.ID, harness.DeleteUserDoc: ada.ID,
+				harness.EndUserDoc: ada.ID, harness.ReactivateDoc: ada.ID,
+			} {
 				s.Expect(t, "BAD_USER_INPUT", root.Access, document, harness.InputOf("id", id, column, "x"))
 			}
 		}
 		for _, column := range []string{"role", "emailVerified", "id"} {
-			s.Expect(t, "BAD_USER_INPUT", "", harness.RegisterDoc, harness.InputOf("email", "x@example.com", "password", harness.GoodPass, column, "admin"))
+			s.Expect(t, "BAD_USER_INPUT", "", harness.RegisterDoc,
+				harness.InputOf("email", "x@example.com", "password", harness.GoodPass, column, "admin"))
 		}
-		s.Expect(t, "BAD_USER_INPUT", root.Access, harness.CreateUserDoc, harness.InputOf("email", "x@example.com", "id", db.NewUserID().String()))
+		s.Expect(t, "BAD_USER_INPUT", root.Access, harness.CreateUserDoc,
+			harness.InputOf("email", "x@example.com", "id", db.NewUserID().String()))
 		for _, column := range []string{"password", "newPassword", "emailVerified"} {
-			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, column, harness.GoodPass))
+			s.Expect(t, "BAD_USER_INPUT", root.Access, harness.UpdateUserDoc,
+				harness.InputOf("id", ada.ID, column, harness.GoodPass))
 		}
-		for _, secret := range []string{"password", "passwordHash", "password_hash", "emailCanonical", "sessions { id }", "apiKeys { id }", "hash", "secret"} {
-			if a := s.GraphQL(t, root.Access, `{ user(id: "`+ada.ID+`") { id `+secret+` } }`, nil); a.Data != nil || a.Code() != "BAD_USER_INPUT" {
+		for _, secret := range []string{
+			"password", "passwordHash", "password_hash", "emailCanonical",
+			"sessions { id }", "apiKeys { id }", "hash", "secret",
+		} {
+			if a := s.GraphQL(t, root.Access, `{ user(id: "`+ada.ID+`") { id `+secret+` } }`, nil); a.Data != nil ||
+				a.Code() != "BAD_USER_INPUT" {
 				t.Errorf("%s: %s", secret, a.Raw)
 			}
 		}
-		all := s.Expect(t, "", root.Access, `{ users { nodes { `+harness.UserParts+` number createdAt updatedAt } } }`, nil).Raw
+		all := s.Expect(t, "", root.Access, `{ users { nodes { `+harness.UserParts+` number createdAt updatedAt } } }`,
+			nil).Raw
 		if strings.Contains(all, "argon2") || !strings.Contains(all, ada.ID) {
 			t.Error(all)
 		}
@@ -427,7 +529,8 @@ func TestAZ06_LastAdmin(t *testing.T) {
 		alone := func(what string) {
 			t.Helper()
 			for _, w := range ways {
-				a := s.Expect(t, "CONFLICT", root.Access, w.document, harness.InputOf(append(w.fields, "id", root.ID)...))
+				a := s.Expect(t, "CONFLICT", root.Access, w.document,
+					harness.InputOf(append(w.fields, "id", root.ID)...))
 				if !strings.Contains(a.Raw, `["input","id"]`) || !s.Is(t, root.Access, root) {
 					t.Errorf("%s, %s: %s", what, w.name, a.Raw)
 				}
@@ -435,7 +538,8 @@ func TestAZ06_LastAdmin(t *testing.T) {
 		}
 		alone("alone")
 		// Other changes of the last one are fine, and so is saying what is so.
-		s.Expect(t, "", root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "name", "Root", "role", "admin", "active", true))
+		s.Expect(t, "", root.Access, harness.UpdateUserDoc,
+			harness.InputOf("id", root.ID, "name", "Root", "role", "admin", "active", true))
 		s.Expect(t, "", root.Access, harness.ReactivateDoc, harness.InputOf("id", root.ID))
 		// An administrator who can not sign in does not count, and may be demoted and deleted.
 		for _, w := range ways {
@@ -444,7 +548,8 @@ func TestAZ06_LastAdmin(t *testing.T) {
 			alone("beside a suspended one")
 			s.Expect(t, "", root.Access, w.document, harness.InputOf(append(w.fields, "id", other.ID)...))
 		}
-		s.Expect(t, "", root.Access, harness.EndUserDoc, harness.InputOf("id", root.ID)) // oneself: the sessions end, the role stays
+		// oneself: the sessions end, the role stays
+		s.Expect(t, "", root.Access, harness.EndUserDoc, harness.InputOf("id", root.ID))
 		root = s.LoginAs(t, root, "BODY")
 		// With another one there, one may go oneself.
 		other := s.Admin(t, dsn, "last@example.com")
@@ -478,7 +583,8 @@ func TestAZ06_LastAdminRaced(t *testing.T) {
 				if (round/2+n)%3 == 1 {
 					document, fields = harness.SuspendDoc, []any{"id", target}
 				}
-				return harness.Send(instances[n%len(instances)].URL, admins[n].Access, document, harness.InputOf(fields...))
+				return harness.Send(instances[n%len(instances)].URL, admins[n].Access, document,
+					harness.InputOf(fields...))
 			})
 			done, kept := 0, 0
 			for n, a := range answers {
@@ -507,7 +613,8 @@ func TestAZ06_LastAdminRaced(t *testing.T) {
 			admins[n] = s.CheapSession(t, admins[n])
 		}
 		for _, a := range harness.Together(len(admins), func(n int) (*harness.Answer, error) {
-			return harness.Send(instances[n%len(instances)].URL, admins[n].Access, harness.DeleteUserDoc, harness.InputOf("id", admins[n].ID))
+			return harness.Send(instances[n%len(instances)].URL, admins[n].Access, harness.DeleteUserDoc,
+				harness.InputOf("id", admins[n].ID))
 		}) {
 			if a == nil || a.Status != http.StatusOK || a.Code() != "" && a.Code() != "CONFLICT" {
 				t.Errorf("delete: %+v", a)
@@ -527,13 +634,15 @@ func TestAdmin_UniqueNamesRaced(t *testing.T) {
 		root := s.Admin(t, dsn, "root@example.com")
 		ids := make([]string, 16)
 		for n := range ids {
-			a := s.Expect(t, "", root.Access, harness.CreateUserDoc, harness.InputOf("email", fmt.Sprintf("u%d@example.com", n)))
+			a := s.Expect(t, "", root.Access, harness.CreateUserDoc,
+				harness.InputOf("email", fmt.Sprintf("u%d@example.com", n)))
 			ids[n] = a.Text("createUser", "user", "id")
 		}
 		for field, value := range map[string]string{"email": "one@example.com", "username": "the.one"} {
 			done := 0
 			for n, a := range harness.Together(len(ids), func(n int) (*harness.Answer, error) {
-				return harness.Send(s.URL, root.Access, harness.UpdateUserDoc, harness.InputOf("id", ids[n], field, value, "name", field))
+				return harness.Send(s.URL, root.Access, harness.UpdateUserDoc,
+					harness.InputOf("id", ids[n], field, value, "name", field))
 			}) {
 				switch {
 				case a != nil && a.Code() == "":
@@ -542,13 +651,15 @@ func TestAdmin_UniqueNamesRaced(t *testing.T) {
 					t.Errorf("%s %d: %+v", field, n, a)
 				}
 			}
-			if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE name = '`+field+`'`); done != 1 || n > 1 {
+			if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE name = '`+field+
+				`'`); done != 1 || n > 1 {
 				t.Errorf("%s: %d done, %d changed", field, done, n)
 			}
 		}
 		done := 0
 		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, root.Access, harness.CreateUserDoc, harness.InputOf("email", "NEW@example.com", "username", fmt.Sprint("new", n)))
+			return harness.Send(s.URL, root.Access, harness.CreateUserDoc,
+				harness.InputOf("email", "NEW@example.com", "username", fmt.Sprint("new", n)))
 		}) {
 			if a != nil && a.Code() == "" {
 				done++
@@ -562,8 +673,8 @@ func TestAdmin_UniqueNamesRaced(t *testing.T) {
 	})
 }
 
-// An account is erased, suspended and signed out in the middle of everything that its owner does: nothing fails inside, and
-// nothing of it is left or alive.
+// An account is erased, suspended and signed out in the middle of everything that its owner does: nothing fails inside,
+// and nothing of it is left or alive.
 func TestAdmin_EndsUnderWay(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -589,7 +700,8 @@ func TestAdmin_EndsUnderWay(t *testing.T) {
 				case 3:
 					return harness.Send(url, one.Access, harness.RevokeOthersDoc, nil)
 				case 4:
-					return harness.Send(url, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass))
+					return harness.Send(url, "", harness.LoginDoc,
+						harness.InputOf("email", ada.Email, "password", harness.GoodPass))
 				case 5:
 					return harness.Send(url, one.Access, harness.MeDoc, nil)
 				}
@@ -601,11 +713,13 @@ func TestAdmin_EndsUnderWay(t *testing.T) {
 			}
 			switch round % 3 {
 			case 0:
-				if n := side.Count(t, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM api_keys k WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = k.user_id))`); n != 1+2*(round/3) {
+				if n := side.Count(t, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM api_keys k WHERE `+
+					`NOT EXISTS (SELECT 1 FROM users u WHERE u.id = k.user_id))`); n != 1+2*(round/3) {
 					t.Errorf("round %d: %d rows", round, n)
 				}
 			case 1:
-				if n := side.Count(t, `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.status = 'SUSPENDED' AND s.revoked_at IS NULL`); n != 0 {
+				if n := side.Count(t, `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE `+
+					`u.status = 'SUSPENDED' AND s.revoked_at IS NULL`); n != 0 {
 					t.Errorf("round %d: %d sessions of suspended accounts", round, n)
 				}
 			}
@@ -618,13 +732,15 @@ func TestAdmin_EndsUnderWay(t *testing.T) {
 	})
 }
 
-// TestSE23_GivingTheRoleAdmin wants a recent proof of who makes administrators, or changes the own address as one; a key has none.
+// TestSE23_GivingTheRoleAdmin wants a recent proof of who makes administrators, or changes the own address as one; a
+// key has none.
 func TestSE23_GivingTheRoleAdmin(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, "DRAGOMAN_ACCESS_TTL=2h")
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
-		key := s.GraphQL(t, root.Access, harness.CreateKey, harness.InputOf("name", "k", "scopes", []string{"USERS_READ", "USERS_WRITE", "SESSIONS_WRITE"})).
+		key := s.GraphQL(t, root.Access, harness.CreateKey,
+			harness.InputOf("name", "k", "scopes", []string{"USERS_READ", "USERS_WRITE", "SESSIONS_WRITE"})).
 			Text("createApiKey", "secret")
 		s.Clock.Add(time.Hour)
 		for name, c := range map[string]struct {
@@ -632,19 +748,41 @@ func TestSE23_GivingTheRoleAdmin(t *testing.T) {
 			input           map[string]any
 			want            string
 		}{
-			"make an admin":         {root.Access, harness.CreateUserDoc, harness.InputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED"},
-			"make one by key":       {key, harness.CreateUserDoc, harness.InputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED"},
-			"raise":                 {root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, "role", "admin"), "SUDO_REQUIRED"},
-			"the own address":       {root.Access, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED"},
-			"an ordinary account":   {root.Access, harness.CreateUserDoc, harness.InputOf("email", "y@example.com"), ""},
-			"somebody's address":    {root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, "email", "ada@new.example"), ""},
-			"an address by the key": {key, harness.UpdateUserDoc, harness.InputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED"},
+			"make an admin": {
+				root.Access, harness.CreateUserDoc,
+				harness.InputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED",
+			},
+			"make one by key": {
+				key, harness.CreateUserDoc,
+				harness.InputOf("email", "x@example.com", "role", "admin"), "SUDO_REQUIRED",
+			},
+			"raise": {
+				root.Access, harness.UpdateUserDoc,
+				harness.InputOf("id", ada.ID, "role", "admin"), "SUDO_REQUIRED",
+			},
+			"the own address": {
+				root.Access, harness.UpdateUserDoc,
+				harness.InputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED",
+			},
+			"an ordinary account": {
+				root.Access, harness.CreateUserDoc, harness.InputOf("email", "y@example.com"),
+				"",
+			},
+			"somebody's address": {
+				root.Access, harness.UpdateUserDoc,
+				harness.InputOf("id", ada.ID, "email", "ada@new.example"), "",
+			},
+			"an address by the key": {
+				key, harness.UpdateUserDoc,
+				harness.InputOf("id", root.ID, "email", "thief@example.com"), "SUDO_REQUIRED",
+			},
 		} {
 			if a := s.GraphQL(t, c.token, c.document, c.input); a.Code() != c.want {
 				t.Errorf("%s: %.300s, want %q", name, a.Raw, c.want)
 			}
 		}
-		if a := s.GraphQL(t, root.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)); a.Code() != "" {
+		if a := s.GraphQL(t, root.Access, harness.SudoDoc,
+			harness.InputOf("password", harness.GoodPass)); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
 		s.Expect(t, "", root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, "role", "admin"))

@@ -43,12 +43,14 @@ func TestAU01_EventMatrix(t *testing.T) {
 		want = failed("login.succeeded", "wrong_password")
 		want.User = user
 		a.Do(t, want, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", "not the password"))
-		a.Do(t, failed("login.succeeded", "unknown_account"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
+		a.Do(t, failed("login.succeeded", "unknown_account"), "", harness.LoginDoc,
+			harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
 		for range 4 {
 			s.Login(t, "eve@example.com", harness.GoodPass)
 		}
 		a.Seen += 4
-		a.Do(t, failed("login.succeeded", "throttled"), "", harness.LoginDoc, harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
+		a.Do(t, failed("login.succeeded", "throttled"), "", harness.LoginDoc,
+			harness.InputOf("email", "eve@example.com", "password", harness.GoodPass))
 		a.Side.MustExec(t, `UPDATE users SET status = 'SUSPENDED'`)
 		want = failed("login.succeeded", "suspended")
 		want.User = user
@@ -62,8 +64,10 @@ func TestAU01_EventMatrix(t *testing.T) {
 		third := a.Do(t, of(ok("session.refreshed"), session), "", harness.RefreshDoc, map[string]any{"token": second}).
 			Text("refresh", "tokens", "refreshToken")
 		a.Clock.Add(time.Second)
-		a.Do(t, of(failed("session.refreshed", "token_reused"), session), "", harness.RefreshDoc, map[string]any{"token": first})
-		a.Do(t, of(failed("session.refreshed", "session_over"), session), "", harness.RefreshDoc, map[string]any{"token": third})
+		a.Do(t, of(failed("session.refreshed", "token_reused"), session), "", harness.RefreshDoc,
+			map[string]any{"token": first})
+		a.Do(t, of(failed("session.refreshed", "session_over"), session), "", harness.RefreshDoc,
+			map[string]any{"token": third})
 
 		want.Outcome, want.Reason, want.Session, want.Methods = "ok", "", "*", `["PASSWORD"]`
 		in = a.Do(t, want, "", harness.LoginDoc, ada)
@@ -89,7 +93,8 @@ func TestAU01_EventMatrix(t *testing.T) {
 			harness.InputOf("refreshToken", in.Text("login", "tokens", "refreshToken")))
 		in = s.Login(t, "ada@example.com", harness.GoodPass)
 		a.Seen++
-		a.Do(t, of(ok("session.all_ended"), in.Text("login", "session", "id")), in.Text("login", "tokens", "accessToken"),
+		a.Do(t, of(ok("session.all_ended"), in.Text("login", "session", "id")),
+			in.Text("login", "tokens", "accessToken"),
 			harness.LogoutDoc, harness.InputOf("everywhere", true))
 
 		if !a.Side.Postgres { // the text says UTC itself
@@ -120,16 +125,26 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 			variables  map[string]any
 			reason     bool
 		}{
-			{"revoke a session that is not there", of("session.revoked", "failed"), ada.Access, harness.EndSessionDoc, harness.InputOf("number", 1), true},
-			{"delete a key that is not there", of("api_key.deleted", "failed"), ada.Access, harness.DropKeyDoc, harness.InputOf("id", "key_x"), true},
-			{"revoke the others, where there are none", of("session.others_revoked", "ok"), ada.Access, harness.EndOthersDoc, nil, false},
+			{
+				"revoke a session that is not there", of("session.revoked", "failed"), ada.Access, harness.EndSessionDoc,
+				harness.InputOf("number", 1), true,
+			},
+			{
+				"delete a key that is not there", of("api_key.deleted", "failed"), ada.Access, harness.DropKeyDoc,
+				harness.InputOf("id", "key_x"), true,
+			},
+			{
+				"revoke the others, where there are none", of("session.others_revoked", "ok"), ada.Access,
+				harness.EndOthersDoc, nil, false,
+			},
 		}
 		for _, step := range steps {
 			t.Run(step.name, func(t *testing.T) {
 				before := len(a.Side.Audit(t))
 				got := harness.Asked(t, a.URL, step.credential, step.document, step.variables)
 				fresh := a.Side.Audit(t)[before:]
-				if len(fresh) != 1 || fresh[0].Action != harness.ActionOf(step.want.Action, step.want.Outcome) || fresh[0].Outcome != step.want.Outcome ||
+				if len(fresh) != 1 || fresh[0].Action != harness.ActionOf(step.want.Action, step.want.Outcome) ||
+					fresh[0].Outcome != step.want.Outcome ||
 					(fresh[0].Reason != "") != step.reason || fresh[0].User != step.want.User {
 					t.Errorf("audit rows %+v, want one like %+v (answer %s)", fresh, step.want, got.Raw)
 				}
@@ -147,7 +162,8 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 		t.Run("refresh again within the grace", func(t *testing.T) {
 			next := s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "refreshToken")
 			before := len(a.Side.Audit(t))
-			if again := s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "refreshToken"); again != next || next == "" {
+			if again := s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "refreshToken"); again != next ||
+				next == "" {
 				t.Fatalf("the successors are %q and %q", next, again)
 			}
 			if fresh := a.Side.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "session.refreshed" {
@@ -157,8 +173,8 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 	})
 }
 
-// TestAU02_CanarySecrets sends secrets through every flow, right and wrong and in the wrong place, at log level debug, and
-// looks for them in the log and in the database.
+// TestAU02_CanarySecrets sends secrets through every flow, right and wrong and in the wrong place, at log level debug,
+// and looks for them in the log and in the database.
 func TestAU02_CanarySecrets(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -176,19 +192,24 @@ func TestAU02_CanarySecrets(t *testing.T) {
 			return text
 		}
 		right := canary("password")
-		in := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "username", "ada.l", "password", right))
+		in := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "username", "ada.l",
+			"password", right))
 		access := keep("access token", in.Text("register", "tokens", "accessToken"))
 		refresh := keep("refresh token", in.Text("register", "tokens", "refreshToken"))
 		s.Login(t, "ada@example.com", canary("wrong password"))
 		s.Login(t, "nobody@example.com", canary("password of nobody"))
 		s.Login(t, canary("password as email"), "x")
 		s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", canary("password as username"), "password", "y"))
-		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", canary("password of a taken address")))
-		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", canary("password as a new email"), "password", harness.GoodPass))
-		session := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", "ada.l", "password", right, "tokenDelivery", "SESSION_TOKEN"))
+		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password",
+			canary("password of a taken address")))
+		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", canary("password as a new email"), "password",
+			harness.GoodPass))
+		session := s.GraphQL(t, "", harness.LoginDoc,
+			harness.InputOf("username", "ada.l", "password", right, "tokenDelivery", "SESSION_TOKEN"))
 		token := keep("session token", session.Text("login", "tokens", "sessionToken"))
 		key := keep("API key", s.GraphQL(t, access, harness.CreateKey, nil).Text("createApiKey", "secret"))
-		for _, credential := range []string{access, token, key, canary("junk credential"), refresh, "sk_live_" + canary("junk key")} {
+		for _, credential := range []string{access, token, key, canary("junk credential"), refresh, "sk_live_" +
+			canary("junk key")} {
 			s.GraphQL(t, credential, harness.SessionsDoc, nil)
 			s.GraphQL(t, credential, `{ currentCredential { kind } }`, nil)
 			s.GraphQL(t, credential, harness.EndSessionDoc, harness.InputOf("id", credential))
@@ -213,7 +234,8 @@ func TestAU02_CanarySecrets(t *testing.T) {
 		for _, variables := range []map[string]any{
 			{"input": canary("variable")},
 			{"input": map[string]any{"email": map[string]any{"x": canary("variable")}}},
-			harness.InputOf("email", 1, "password", canary("variable")), harness.InputOf("password", canary("variable")),
+			harness.InputOf("email", 1, "password", canary("variable")),
+			harness.InputOf("password", canary("variable")),
 			harness.InputOf("email", "a@b.example", "username", "abc", "password", canary("variable")),
 		} {
 			answers.WriteString(s.GraphQL(t, "", harness.LoginDoc, variables).Raw)
@@ -260,7 +282,10 @@ func TestAU03_LogInjection(t *testing.T) {
 		}
 		for name, agent := range agents {
 			// In this process: net/http refuses most of these before the edge sees them, and a proxy may not.
-			body, _ := json.Marshal(map[string]any{"query": harness.LoginDoc, "variables": harness.InputOf("email", "x@y.example", "password", "zzzz zzzz")})
+			body, _ := json.Marshal(map[string]any{
+				"query":     harness.LoginDoc,
+				"variables": harness.InputOf("email", "x@y.example", "password", "zzzz zzzz"),
+			})
 			r := httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(body))
 			r.Header["User-Agent"], r.Header["Content-Type"] = []string{agent}, []string{"application/json"}
 			w := httptest.NewRecorder()
@@ -285,11 +310,13 @@ func TestAU03_LogInjection(t *testing.T) {
 		}
 		for line := range strings.SplitSeq(strings.TrimSpace(s.Logged.String()), "\n") {
 			var entry struct{ Level string }
-			if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level == "ERROR" || strings.ContainsRune(line, 0x1b) {
+			if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level == "ERROR" ||
+				strings.ContainsRune(line, 0x1b) {
 				t.Errorf("log line %q: %v", line, err)
 			}
 		}
-		if got := harness.Talk(t, s.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n b\x1b[31m\r\n\r\n"); got.Status != 400 {
+		if got := harness.Talk(t, s.URL,
+			"GET /healthz HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\n b\x1b[31m\r\n\r\n"); got.Status != 400 {
 			t.Errorf("an escape on the wire: %d", got.Status)
 		}
 	})

@@ -8,8 +8,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestAZ06_LastAdminEveryWay: administrators who leave, erase, demote and suspend one another at the same moment, at two
-// servers: somebody who can administer is left, whatever comes first, and nothing fails.
+// TestAZ06_LastAdminEveryWay: administrators who leave, erase, demote and suspend one another at the same moment, at
+// two servers: somebody who can administer is left, whatever comes first, and nothing fails.
 func TestAZ06_LastAdminEveryWay(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

@@ -18,8 +18,8 @@ func shoot(page *webtest.Page, name string) {
 	}
 }
 
-// TestBrowser_Playground is the playground of the real server in Chromium, which reaches nothing but this machine: a person
-// registers, looks around, and leaves. The page has nothing to complain of all along.
+// TestBrowser_Playground is the playground of the real server in Chromium, which reaches nothing but this machine: a
+// person registers, looks around, and leaves. The page has nothing to complain of all along.
 func TestBrowser_Playground(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -46,7 +46,8 @@ func TestBrowser_Playground(t *testing.T) {
 
 		page.OpenTab("Sessions")
 		page.ExecuteOne("Sessions", `"isCurrent": true`)
-		if answer := page.Answer(); !strings.Contains(answer, `"ipAddress": "127.0.0.1"`) || !strings.Contains(answer, "on Linux") {
+		if answer := page.Answer(); !strings.Contains(answer, `"ipAddress": "127.0.0.1"`) ||
+			!strings.Contains(answer, "on Linux") {
 			t.Errorf("Sessions: %s", answer)
 		}
 		page.OpenTab("Keys")

@@ -21,9 +21,9 @@ import (
 	"github.com/dragoman-auth/dragoman/web/webtest"
 )
 
-// pageServer serves the example application as it stands in the repository, or as Vite built it where DRAGOMAN_TEST_COOKIE_APP
-// names the directory, on a port of its own. Its pages talk to the server of toServer. The path /blank
-// is an empty page, /frame one that attacks.
+// pageServer serves the example application as it stands in the repository, or as Vite built it where
+// DRAGOMAN_TEST_COOKIE_APP names the directory, on a port of its own. Its pages talk to the server of toServer. The
+// path /blank is an empty page, /frame one that attacks.
 func pageServer(t *testing.T, toServer func() string) (port string) {
 	t.Helper()
 	dir := cmp.Or(os.Getenv("DRAGOMAN_TEST_COOKIE_APP"), "docs/examples/cookie-app")
@@ -38,9 +38,11 @@ func pageServer(t *testing.T, toServer func() string) (port string) {
 			}
 			_, _ = w.Write(bytes.Replace(page, []byte(standard), []byte(`content="`+toServer()+`"`), 1))
 		case "/blank":
-			_, _ = w.Write([]byte(`<!doctype html><html lang="en"><title>Elsewhere</title><link rel="icon" href="data:,">`))
+			_, _ = w.Write([]byte(`<!doctype html><html lang="en"><title>Elsewhere</title><link rel="icon" ` +
+				`href="data:,">`))
 		case "/frame":
-			fmt.Fprintf(w, `<!doctype html><script>(%s)(%q).then((all) => parent.postMessage(all, "*"))</script>`, attacks, toServer())
+			fmt.Fprintf(w, `<!doctype html><script>(%s)(%q).then((all) => parent.postMessage(all, "*"))</script>`,
+				attacks, toServer())
 		default:
 			files.ServeHTTP(w, r)
 		}
@@ -69,15 +71,16 @@ func (p cookieApp) enter(email, password, button string) {
 }
 
 func (p cookieApp) waitForAccount(email string) {
-	p.WaitFor(`!document.getElementById("account").hidden && document.getElementById("email").textContent === ` + strconv.Quote(email))
+	p.WaitFor(`!document.getElementById("account").hidden && document.getElementById("email").textContent === ` +
+		strconv.Quote(email))
 }
 
 func (p cookieApp) waitForForm() {
 	p.WaitFor(`!document.getElementById("sign-in").hidden && document.getElementById("status").textContent === ""`)
 }
 
-// TestBrowser_CookieApp is an application of another port in Chromium: a person registers, comes back, signs out and in again. No
-// script of the page can see what keeps them signed in.
+// TestBrowser_CookieApp is an application of another port in Chromium: a person registers, comes back, signs out and in
+// again. No script of the page can see what keeps them signed in.
 func TestBrowser_CookieApp(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -91,10 +94,12 @@ func TestBrowser_CookieApp(t *testing.T) {
 		p.waitForAccount("ada@example.com")
 		p.open(home)
 		p.waitForAccount("ada@example.com")
-		if seen := webtest.Eval[string](p.Page, `JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}])`); seen != `["",{},{}]` {
+		if seen := webtest.Eval[string](p.Page, `JSON.stringify([document.cookie, {...localStorage}, `+
+			`{...sessionStorage}])`); seen != `["",{},{}]` {
 			t.Errorf("scripts see %s", seen)
 		}
-		if sessions := webtest.Eval[string](p.Page, `document.getElementById("sessions").innerText`); !strings.Contains(sessions, "on Linux (this one)") {
+		if sessions := webtest.Eval[string](p.Page,
+			`document.getElementById("sessions").innerText`); !strings.Contains(sessions, "on Linux (this one)") {
 			t.Errorf("sessions %q", sessions)
 		}
 		shoot(p.Page, "cookie-app-in")
@@ -113,7 +118,8 @@ func TestBrowser_CookieApp(t *testing.T) {
 		p.enter("ada@example.com", harness.GoodPass, "login")
 		p.waitForAccount("ada@example.com")
 		p.RequireClean()
-		if live := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL"); live != 1 {
+		if live := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL"); live !=
+			1 {
 			t.Errorf("%d sessions are live", live)
 		}
 	})
@@ -121,28 +127,34 @@ func TestBrowser_CookieApp(t *testing.T) {
 
 // attacks are what a page can try. Each is a function of the server's address that tells what the page learnt.
 const attacks = `(server) => {
-	const read = (url, init) => fetch(url, init).then((r) => r.text().then((text) => r.type + " " + r.status + " " + text), () => "refused");
+	const read = (url, init) => fetch(url, init).then((r) => r.text().then((text) => r.type + " " + r.status + " " + ` +
+	`text), () => "refused");
 	const logout = JSON.stringify({ query: "mutation { logout { userErrors { code } } }" });
 	const me = JSON.stringify({ query: "{ me { email } }" });
-	const enter = JSON.stringify({ query: "mutation { login(input: {email: \"eve@example.com\", password: \"` + harness.GoodPass + `\", tokenDelivery: COOKIE}) { user { email } } }" });
+	const enter = JSON.stringify({ query: "mutation { login(input: {email: \"eve@example.com\", password: \"` +
+	harness.GoodPass + `\", tokenDelivery: COOKIE}) { user { email } } }" });
 	const json = { "Content-Type": "application/json" };
 	const query = "?query=" + encodeURIComponent("{ me { email } }");
 	const tries = [];
 	for (const path of ["/graphql", "/query"]) {
 		for (const body of [logout, me, enter]) {
 			tries.push(read(server + path, { method: "POST", credentials: "include", headers: json, body }));
-			tries.push(read(server + path, { method: "POST", credentials: "include", mode: "no-cors", headers: { "Content-Type": "text/plain" }, body }));
-			tries.push(read(server + path, { method: "POST", credentials: "include", mode: "no-cors", body: new URLSearchParams({ query: JSON.parse(body).query }) }));
+			tries.push(read(server + path, { method: "POST", credentials: "include", mode: "no-cors", headers: { ` +
+	`"Content-Type": "text/plain" }, body }));
+			tries.push(read(server + path, { method: "POST", credentials: "include", mode: "no-cors", body: new ` +
+	`URLSearchParams({ query: JSON.parse(body).query }) }));
 		}
 		tries.push(read(server + path + query, { credentials: "include" }));
 		tries.push(read(server + path + query, { credentials: "include", mode: "no-cors" }));
-		tries.push(read(server + path + query, { credentials: "include", headers: { "Apollo-Require-Preflight": "1" } }));
+		tries.push(read(server + path + query, { credentials: "include", headers: { "Apollo-Require-Preflight": "1" ` +
+	`} }));
 	}
 	return Promise.all(tries);
 }`
 
-// TestBrowser_ForeignPages: the person is signed in at the one page that is listed. A page of another port, which is the same
-// site, so that the browser does send the cookie, learns nothing and changes nothing, nor does a sandboxed frame.
+// TestBrowser_ForeignPages: the person is signed in at the one page that is listed. A page of another port, which is
+// the same site, so that the browser does send the cookie, learns nothing and changes nothing, nor does a sandboxed
+// frame.
 func TestBrowser_ForeignPages(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -166,7 +178,8 @@ func TestBrowser_ForeignPages(t *testing.T) {
 				t.Errorf("%s: %d attacks", name, len(what))
 			}
 			for _, text := range what {
-				if text != "refused" && text != "opaque 0 " { // an opaque answer tells nothing, and the server refused the request
+				// an opaque answer tells nothing, and the server refused the request
+				if text != "refused" && text != "opaque 0 " {
 					t.Errorf("%s: learnt %q", name, text)
 				}
 			}
@@ -205,14 +218,17 @@ func TestBrowser_ForeignPages(t *testing.T) {
 		webtest.Eval[chromedp.Void](p.Page, `(() => {
 			const form = document.createElement("form");
 			Object.assign(form, { method: "post", enctype: "text/plain", action: "`+s.URL+`/graphql" });
-			const field = Object.assign(document.createElement("input"), { name: '{"query":"mutation { logout { userErrors { code } } }","x":"', value: '"}' });
+			const field = Object.assign(document.createElement("input"), { name: '{"query":"mutation { logout { `+
+			`userErrors { code } } }","x":"', value: '"}' });
 			form.append(field);
 			document.body.append(form);
 			form.submit();
 		})()`)
 		var shown string // while the window goes there, the browser has no answer
-		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(shown, "FORBIDDEN") && time.Now().Before(deadline); {
-			shown, _ = chromedp.Run(p.Context(), chromedp.Evaluate[string](`location.pathname === "/graphql" ? document.body.innerText : ""`))
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(shown, "FORBIDDEN") &&
+			time.Now().Before(deadline); {
+			shown, _ = chromedp.Run(p.Context(), chromedp.Evaluate[string](`location.pathname === "/graphql" ? `+
+				`document.body.innerText : ""`))
 		}
 		if refused() != sent+1 {
 			t.Errorf("the form was refused %d times, and the window reads %q", refused()-sent, shown)

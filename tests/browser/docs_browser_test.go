@@ -28,8 +28,8 @@ var windows = []window{
 	{"desktop-dark", 1280, 900, "dark"},
 }
 
-// TestBrowser_Docs opens every page in every window: it has nothing to complain of, nothing sticks out at the side, and its text
-// has the contrast of WCAG 2 (1.4.3, AA).
+// TestBrowser_Docs opens every page in every window: it has nothing to complain of, nothing sticks out at the side, and
+// its text has the contrast of WCAG 2 (1.4.3, AA).
 func TestBrowser_Docs(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
@@ -63,7 +63,8 @@ func looked(t *testing.T, page *webtest.Page, w window, name string) {
 	if pale := webtest.Eval[string](page, paleText); pale != "" {
 		t.Errorf("%s: these are hard to read: %s", name, pale)
 	}
-	if steps := webtest.Eval[string](page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => h.tagName[1]).join("")`); !stepwise(steps) {
+	if steps := webtest.Eval[string](page, `[...document.querySelectorAll("h1,h2,h3,h4")].map((h) => `+
+		`h.tagName[1]).join("")`); !stepwise(steps) {
 		t.Errorf("%s: the headings go %s", name, steps)
 	}
 }
@@ -87,14 +88,18 @@ const sticksOut = `[...document.querySelectorAll("body *")].filter((e) => {
 // paleText names text whose contrast with what is below it is less than 4.5 to 1.
 const paleText = `(() => {
   const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return { rgb: m.slice(0, 3), a: m[3] ?? 1 }; };
-  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / ` +
+	`1.055) ** 2.4; };
     return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
-  const below = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
+  const below = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if ` +
+	`(c.a === 1) return c.rgb; } return [255, 255, 255]; };
   const pale = new Set();
   for (const e of document.querySelectorAll("body *")) {
-    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest(".quiet")) continue;
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || ` +
+	`e.closest(".quiet")) continue;
     const a = light(parse(getComputedStyle(e).color).rgb), b = light(below(e));
-    if ((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5) pale.add(e.tagName + "." + e.className + " in ." + e.parentElement.className);
+    if ((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5) pale.add(e.tagName + "." + e.className + " in ." + ` +
+	`e.parentElement.className);
   }
   return [...pale].slice(0, 8).join(", ");
 })()`
@@ -114,7 +119,8 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 		t.Errorf("the command is %s", command)
 	}
 	if _, err := chromedp.Call(page.Context(), browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted, Origin: s.URL,
+		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
+		Origin:           s.URL,
 		BrowserContextID: chromedp.FromContext(page.Context()).BrowserContextID,
 	}); err != nil {
 		t.Fatal(err)
@@ -131,11 +137,13 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 		return webtest.Eval[int](page, `document.querySelectorAll("article:not([hidden])").length`)
 	}
 	all := shown()
-	webtest.Eval[chromedp.Void](page, `document.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true }))`)
+	webtest.Eval[chromedp.Void](page, `document.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true `+
+		`}))`)
 	page.WaitFor(`document.activeElement.id === "filter"`)
 	page.Run(chromedp.KeyEvent("post card"))
 	page.WaitFor(`document.getElementById("found").textContent === "1 of ` + strconv.Itoa(all) + `"`)
-	if n := shown(); n != 1 || webtest.Eval[int](page, `document.querySelectorAll(".menu li:not([hidden])").length`) != 1 {
+	if n := shown(); n != 1 || webtest.Eval[int](page, `document.querySelectorAll(".menu li:not([hidden])").length`) !=
+		1 {
 		t.Errorf("%d routes are left", n)
 	}
 	page.Run(chromedp.KeyEvent(" nothing-of-that-kind"))
@@ -147,14 +155,17 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	}
 
 	page.Run(chromedp.Click(chromedp.CSS(`.menu a[href="#get-Card"]`)))
-	page.WaitFor(`location.hash === "#get-Card" && Math.abs(document.getElementById("get-Card").getBoundingClientRect().top) < 200`)
-	webtest.Eval[chromedp.Void](page, `document.querySelector("#get-Card .before summary").click()`) // not by the mouse: the page may still move
+	page.WaitFor(`location.hash === "#get-Card" && ` +
+		`Math.abs(document.getElementById("get-Card").getBoundingClientRect().top) < 200`)
+	// not by the mouse: the page may still move
+	webtest.Eval[chromedp.Void](page, `document.querySelector("#get-Card .before summary").click()`)
 	page.WaitFor(`document.querySelector("#get-Card .before").open`)
 	broken := webtest.Eval[string](page, `(async () => {
 		const wrong = [];
 		for (const a of document.querySelectorAll("a[href]")) {
 			const url = new URL(a.href);
-			if (url.hash && url.pathname === location.pathname && !document.getElementById(decodeURIComponent(url.hash.slice(1)))) wrong.push(a.href);
+			if (url.hash && url.pathname === location.pathname && `+
+		`!document.getElementById(decodeURIComponent(url.hash.slice(1)))) wrong.push(a.href);
 		}
 		return wrong.join(" ");
 	})()`)

@@ -20,7 +20,8 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 		page := webtest.Browser(t)
 		page.Run(chromedp.Navigate(s.URL + "/desk/nowhere"))
 		webtest.Eval[chromedp.Void](page, `(() => { document.cookie = "card=`+c.Session+`; path=/"; return null })()`)
-		webtest.Eval[int](page, `new Promise((done) => { const i = new Image(); i.onerror = () => done(1); i.onload = () => done(2); i.src = "/desk/leave" })`)
+		webtest.Eval[int](page, `new Promise((done) => { const i = new Image(); i.onerror = () => done(1); i.onload `+
+			`= () => done(2); i.src = "/desk/leave" })`)
 		page.Run(chromedp.Navigate(s.URL + "/desk/leave?why=spring"))
 		page.WaitFor(`document.querySelector("button")`)
 		if !s.Alive(t, c.Session) {
@@ -37,7 +38,8 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 		if n := harness.MustCount(t, conn, "SELECT count(*) FROM audit_events WHERE action = 'session.ended'"); n != 1 {
 			t.Errorf("it was done %d times", n)
 		}
-		page.RequireClean("content security policy: img-src", "violates the following Content Security Policy", "blocked", "404", "request failed: Image")
+		page.RequireClean("content security policy: img-src", "violates the following Content Security Policy",
+			"blocked", "404", "request failed: Image")
 	})
 }
 

@@ -25,8 +25,10 @@ type mailReader struct {
 func (p mailReader) follow(subject string) {
 	p.Run(chromedp.Navigate(p.server + "/dev/mailbox"))
 	p.WaitFor(`document.querySelector("#mails a")`)
-	p.Run(chromedp.Click(chromedp.JSPath(`[...document.querySelectorAll("#mails a")].find((a) => a.querySelector("b").textContent === ` + strconv.Quote(subject) + `)`)))
-	p.WaitFor(`document.querySelector("article h2")?.textContent === ` + strconv.Quote(subject) + ` && document.readyState === "complete"`)
+	p.Run(chromedp.Click(chromedp.JSPath(`[...document.querySelectorAll("#mails a")].find((a) => ` +
+		`a.querySelector("b").textContent === ` + strconv.Quote(subject) + `)`)))
+	p.WaitFor(`document.querySelector("article h2")?.textContent === ` + strconv.Quote(subject) +
+		` && document.readyState === "complete"`)
 	p.ClickInFrame("/html", "a.button")
 }
 
@@ -35,8 +37,9 @@ func (p mailReader) title(text string) {
 	p.WaitFor(`document.querySelector("h1")?.textContent === ` + strconv.Quote(text))
 }
 
-// TestBrowser_MailFlows: a person registers, opens the local mailbox, follows the link by a click and presses the button, and the
-// account is confirmed; the password is recovered the same way, and a link signs in. The address bar keeps no token (OT-14, OT-18).
+// TestBrowser_MailFlows: a person registers, opens the local mailbox, follows the link by a click and presses the
+// button, and the account is confirmed; the password is recovered the same way, and a link signs in. The address bar
+// keeps no token (OT-14, OT-18).
 func TestBrowser_MailFlows(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -64,7 +67,8 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.follow("Choose a new password")
 		p.title("Choose a new password")
 		p.WaitFor(`document.activeElement.id === "password"`)
-		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("another one"), chromedp.KeyEvent("\r"))
+		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")),
+			chromedp.KeyEvent("another one"), chromedp.KeyEvent("\r"))
 		p.WaitFor(`document.getElementById("problem").textContent === "The two passwords are not the same."`)
 		shoot(p.Page, "account-reset")
 		webtest.Eval[chromedp.Void](p.Page, `document.getElementById("repeat").select()`)
@@ -80,12 +84,14 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.title("You are signed in")
 		p.WaitFor(`document.querySelector(".lead").textContent.startsWith("You are signed in as ada@example.com.")`)
-		me := webtest.Eval[string](p.Page, `fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json" },
+		me := webtest.Eval[string](p.Page, `fetch("/graphql", { method: "POST", headers: { "Content-Type": `+
+			`"application/json" },
 			body: JSON.stringify({ query: "{ me { email } }" }) }).then((r) => r.text())`)
 		if !strings.Contains(me, "ada@example.com") {
 			t.Errorf("the browser is signed in as %s", me)
 		}
-		if kept := webtest.Eval[string](p.Page, `JSON.stringify([{...localStorage}, {...sessionStorage}, history.state, location.hash])`); kept != `[{},{},null,""]` {
+		if kept := webtest.Eval[string](p.Page, `JSON.stringify([{...localStorage}, {...sessionStorage}, `+
+			`history.state, location.hash])`); kept != `[{},{},null,""]` {
 			t.Errorf("the browser keeps %s", kept)
 		}
 
@@ -97,15 +103,17 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.WaitFor(`document.getElementById("problem").textContent.startsWith("This link is not good any more")`)
 		shoot(p.Page, "account-used")
 		s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
-		p.Run(chromedp.Navigate(s.URL+"/account/sign-in"), chromedp.Focus(chromedp.ID("email")), chromedp.KeyEvent("ada@example.com"),
-			chromedp.Focus(chromedp.ID("code")), chromedp.KeyEvent(" "+s.Letter(t, "ada@example.com", db.MailMagicLink).Code+"\r"))
+		p.Run(chromedp.Navigate(s.URL+"/account/sign-in"), chromedp.Focus(chromedp.ID("email")),
+			chromedp.KeyEvent("ada@example.com"),
+			chromedp.Focus(chromedp.ID("code")), chromedp.KeyEvent(" "+
+				s.Letter(t, "ada@example.com", db.MailMagicLink).Code+"\r"))
 		p.title("You are signed in")
 		p.RequireClean()
 	})
 }
 
-// TestBrowser_MailOutOfTheBox is what a newcomer sees who sets nothing at all: the server in a process of its own sends its mails to
-// the local mailbox, and their links and buttons do what they say.
+// TestBrowser_MailOutOfTheBox is what a newcomer sees who sets nothing at all: the server in a process of its own sends
+// its mails to the local mailbox, and their links and buttons do what they say.
 func TestBrowser_MailOutOfTheBox(t *testing.T) {
 	t.Parallel()
 	s := harness.Spawn(t)
@@ -117,40 +125,48 @@ func TestBrowser_MailOutOfTheBox(t *testing.T) {
 		}
 		return harness.Fine(t, a)
 	}
-	access := call(harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)).Text("register", "tokens", "accessToken")
+	access := call(harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password",
+		harness.GoodPass)).Text("register", "tokens", "accessToken")
 	p := mailReader{webtest.Browser(t), s.URL}
 	p.follow("Confirm your email address")
 	p.title("Confirm your email address")
 	p.Run(chromedp.Click(chromedp.CSS("form button")))
 	p.title("Your address is confirmed")
-	if a, err := harness.Send(s.URL, access, `{ me { emailVerified } }`, nil); err != nil || a.At("me", "emailVerified") != true {
+	if a, err := harness.Send(s.URL, access, `{ me { emailVerified } }`, nil); err != nil ||
+		a.At("me", "emailVerified") != true {
 		t.Errorf("the address is not confirmed: %v, %v", a, err)
 	}
 	call(harness.AskResetDoc, harness.InputOf("email", "ada@example.com"))
 	p.follow("Choose a new password")
 	p.title("Choose a new password")
 	p.WaitFor(`document.activeElement.id === "password"`)
-	p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("a better horse battery\r"))
+	p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")),
+		chromedp.KeyEvent("a better horse battery\r"))
 	p.title("Your new password counts")
 	call(harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", "a better horse battery"))
-	if out := s.Out.String(); !strings.Contains(out, "Mailbox      "+s.URL+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)") {
+	if out := s.Out.String(); !strings.Contains(out, "Mailbox      "+s.URL+"/dev/mailbox (mails are kept here; to "+
+		"send them set DRAGOMAN_SMTP_URL)") {
 		t.Errorf("the banner does not say where the mailbox is: %s", out)
 	}
 	p.RequireClean()
 }
 
-// TestBrowser_MailPages looks at mails, at the mailbox and at the pages of accounts in a small dark window and a large light one, and
-// in all of them for screenshots: nothing sticks out, and the text has the contrast of WCAG 2 (1.4.3, AA).
+// TestBrowser_MailPages looks at mails, at the mailbox and at the pages of accounts in a small dark window and a large
+// light one, and in all of them for screenshots: nothing sticks out, and the text has the contrast of WCAG 2 (1.4.3,
+// AA).
 func TestBrowser_MailPages(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
 	const name = `<a href="https://evil.example">Click</a>`
 	const address = "ada.lovelace-with-a-long-address@mail.example.com"
-	signed := harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", address, "password", harness.GoodPass, "name", name)))
+	signed := harness.Fine(t, s.GraphQL(t, "", harness.RegisterDoc,
+		harness.InputOf("email", address, "password", harness.GoodPass, "name", name)))
 	ada := harness.Account{Email: address, Access: signed.Text("register", "tokens", "accessToken")}
 	s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-	harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "countess@example.org", "currentPassword", harness.GoodPass)))
-	harness.Fine(t, s.GraphQL(t, ada.Access, `mutation($input: UpdateMeInput!) { updateMe(input: $input) { user { id } userErrors { code } } }`, harness.InputOf("locale", "de")))
+	harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+		harness.InputOf("email", "countess@example.org", "currentPassword", harness.GoodPass)))
+	harness.Fine(t, s.GraphQL(t, ada.Access, `mutation($input: UpdateMeInput!) { updateMe(input: $input) { user { id `+
+		`} userErrors { code } } }`, harness.InputOf("locale", "de")))
 	s.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink)
 
 	paths := map[string]string{"mailbox": "/dev/mailbox", "mailbox-nobody": "/dev/mailbox?to=nobody@example.com"}
@@ -181,13 +197,17 @@ func TestBrowser_MailPages(t *testing.T) {
 	p.RequireClean()
 }
 
-// TestBrowser_MailsAreInert: not even a mail that is made of scripts runs one in the mailbox, and none leads anywhere by itself.
+// TestBrowser_MailsAreInert: not even a mail that is made of scripts runs one in the mailbox, and none leads anywhere
+// by itself.
 func TestBrowser_MailsAreInert(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	layout := `<html><head><meta http-equiv="refresh" content="0; url=/ran-refresh"><script>fetch("/ran-script"); top.location = "/ran-top"</script></head>` +
-		`<body onload="fetch('/ran-onload')"><img src="/ran-image" onerror="fetch('/ran-onerror')"><form action="/ran-form"><button>Go</button></form>` +
-		`<iframe src="/ran-frame"></iframe><link rel="stylesheet" href="/ran-style"><a class="button" href="{{.Link}}">{{.Link}} {{.Code}} {{.Greeting}}</a></body></html>`
+	layout := `<html><head><meta http-equiv="refresh" content="0; url=/ran-refresh"><script>fetch("/ran-script"); ` +
+		`top.location = "/ran-top"</script></head>` +
+		`<body onload="fetch('/ran-onload')"><img src="/ran-image" onerror="fetch('/ran-onerror')"><form ` +
+		`action="/ran-form"><button>Go</button></form>` +
+		`<iframe src="/ran-frame"></iframe><link rel="stylesheet" href="/ran-style"><a class="button" ` +
+		`href="{{.Link}}">{{.Link}} {{.Code}} {{.Greeting}}</a></body></html>`
 	if err := os.WriteFile(filepath.Join(dir, "layout.html"), []byte(layout), 0o600); err != nil {
 		t.Fatal(err)
 	}

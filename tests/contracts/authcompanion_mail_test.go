@@ -13,8 +13,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// These tests hold the server against document 000 where a mailbox comes into it: auth/recovery, and the token of its mail on
-// auth/users/me.
+// These tests hold the server against document 000 where a mailbox comes into it: auth/recovery, and the token of its
+// mail on auth/users/me.
 
 const (
 	companionIssued = `{"data":{"type":"users","detail":"Recovery email sent"}}`
@@ -26,12 +26,14 @@ const (
 func companionRecovers(t testing.TB, i *harness.Instance, address string) harness.Letter {
 	t.Helper()
 	i.Clock.Add(time.Minute)
-	i.CompanionAsks(t, "POST "+harness.Companion+"/recovery", `{ "email": "`+address+`" }`, "X-Forwarded-Host", "evil.example").Says(t, http.StatusOK, companionIssued)
+	i.CompanionAsks(t, "POST "+harness.Companion+"/recovery", `{ "email": "`+address+`" }`, "X-Forwarded-Host",
+		"evil.example").Says(t, http.StatusOK, companionIssued)
 	return linkedLetter(t, i, companionEmail, db.MailResetPassword, companionLink, 15*time.Minute)
 }
 
-// OT-01, OT-03, OT-05, SE-08: the token of a recovery mail sets the password once, within a quarter of an hour, and the answer has
-// tokens and the cookie as that of every other users/me. All sessions of before end; to ask for a mail ends none.
+// OT-01, OT-03, OT-05, SE-08: the token of a recovery mail sets the password once, within a quarter of an hour, and the
+// answer has tokens and the cookie as that of every other users/me. All sessions of before end; to ask for a mail ends
+// none.
 func TestOT01_CompanionRecovery(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -56,14 +58,19 @@ func TestOT01_CompanionRecovery(t *testing.T) {
 			s.CompanionAsks(t, me, set, "Authorization", text).Says(t, http.StatusUnauthorized, companionDenied)
 		}
 		s.CompanionAsks(t, me, harness.CompanionBody("password", strings.Repeat("x", 300)), harness.Bearer(l.Token)...).
-			Says(t, http.StatusBadRequest, companionInvalid("body/data/attributes/password: The password is too long. Please use at most 256 characters."))
+			Says(t, http.StatusBadRequest, companionInvalid("body/data/attributes/password: The password is too "+
+				"long. Please use at most 256 characters."))
 		s.Clock.Add(time.Second)
-		r := s.CompanionAsks(t, me, harness.CompanionBody("password", companionAgain, "name", "Eve", "email", "eve@example.com", "id", other.ID), harness.Bearer(l.Token)...)
+		r := s.CompanionAsks(t, me, harness.CompanionBody("password", companionAgain, "name", "Eve", "email",
+			"eve@example.com", "id", other.ID), harness.Bearer(l.Token)...)
 		got := companionSays(t, s, r, http.StatusOK, companionChanged, `"Authy Person"`, companionEmail)
-		if got.ID != u.ID || !s.Is(t, got.Access, got.Account) || s.Is(t, u.Access, u.Account) || s.Refresh(t, u.Refresh).Code() == "" || !s.Is(t, other.Access, other.Account) {
+		if got.ID != u.ID || !s.Is(t, got.Access, got.Account) || s.Is(t, u.Access, u.Account) ||
+			s.Refresh(t, u.Refresh).Code() == "" || !s.Is(t, other.Access, other.Account) {
 			t.Error("a session lives that had to end, or the other way round")
 		}
-		s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody("email", companionEmail, "password", harness.CompanionPass)).Says(t, http.StatusBadRequest, companionLoginFailed)
+		s.CompanionAsks(t, "POST "+harness.Companion+"/login",
+			harness.CompanionBody("email", companionEmail, "password", harness.CompanionPass)).Says(t,
+			http.StatusBadRequest, companionLoginFailed)
 		if code := s.Login(t, companionEmail, companionAgain).Code(); code != "" {
 			t.Errorf("the new password: %s", code)
 		}
@@ -77,8 +84,8 @@ func TestOT01_CompanionRecovery(t *testing.T) {
 	})
 }
 
-// SE-15: the token of a recovery mail sets a password, and opens nothing else: no other route, no other API, and nothing else of
-// users/me. A token of another purpose does not even do that.
+// SE-15: the token of a recovery mail sets a password, and opens nothing else: no other route, no other API, and
+// nothing else of users/me. A token of another purpose does not even do that.
 func TestSE15_CompanionRecoveryToken(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -88,13 +95,19 @@ func TestSE15_CompanionRecoveryToken(t *testing.T) {
 		conn := harness.OpenSide(t, dsn)
 		before := conn.Census(t)
 		for _, body := range []string{
-			harness.CompanionBody(), harness.CompanionBody("name", "Eve"), harness.CompanionBody("email", "eve@example.com"), harness.CompanionBody("password", ""), harness.CompanionBody("password", nil),
-			harness.CompanionBody("name", "Eve", "password", ""), harness.CompanionBody("metadata", map[string]any{"a": 1}),
+			harness.CompanionBody(), harness.CompanionBody("name", "Eve"),
+			harness.CompanionBody("email", "eve@example.com"), harness.CompanionBody("password", ""),
+			harness.CompanionBody("password", nil),
+			harness.CompanionBody("name", "Eve", "password", ""),
+			harness.CompanionBody("metadata", map[string]any{"a": 1}),
 		} {
-			s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", body, harness.Bearer(token)...).Says(t, http.StatusUnauthorized, companionDenied)
+			s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", body, harness.Bearer(token)...).Says(t,
+				http.StatusUnauthorized, companionDenied)
 		}
-		s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", `{}`, companionCookie(token)...).Says(t, http.StatusBadRequest, harness.CompanionNotRefreshed)
-		s.CompanionAsks(t, "DELETE "+harness.Companion+"/refresh", `{}`, companionCookie(token)...).Says(t, http.StatusBadRequest, harness.CompanionNotRefreshed)
+		s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", `{}`, companionCookie(token)...).Says(t,
+			http.StatusBadRequest, harness.CompanionNotRefreshed)
+		s.CompanionAsks(t, "DELETE "+harness.Companion+"/refresh", `{}`, companionCookie(token)...).Says(t,
+			http.StatusBadRequest, harness.CompanionNotRefreshed)
 		for _, credential := range []string{token, "Bearer " + token} {
 			if a := s.GraphQL(t, credential, harness.MeDoc, nil); a.At("me") != nil {
 				t.Errorf("GraphQL: %s", a.Raw)
@@ -105,11 +118,14 @@ func TestSE15_CompanionRecoveryToken(t *testing.T) {
 			}
 		}
 		// Beside a good token in another place it is one credential too many (HT-05), and an account needs its own.
-		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain), "Authorization", "Bearer "+token, "Authorization", "Bearer "+u.Access).
+		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain),
+			"Authorization", "Bearer "+token, "Authorization", "Bearer "+u.Access).
 			Says(t, http.StatusUnauthorized, companionDenied)
 		verify := s.Letter(t, companionEmail, db.MailVerifyEmail).Token
-		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain), harness.Bearer(verify)...).Says(t, http.StatusUnauthorized, companionDenied)
-		if after := conn.Census(t); after != before || !s.Is(t, u.Access, u.Account) || s.Login(t, companionEmail, harness.CompanionPass).Code() != "" {
+		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain),
+			harness.Bearer(verify)...).Says(t, http.StatusUnauthorized, companionDenied)
+		if after := conn.Census(t); after != before || !s.Is(t, u.Access, u.Account) ||
+			s.Login(t, companionEmail, harness.CompanionPass).Code() != "" {
 			t.Errorf("%s became %s", before, after)
 		}
 	})
@@ -126,7 +142,8 @@ func TestOT02_CompanionRecoveryAtOnce(t *testing.T) {
 		answers := make([]harness.Reply, 64)
 		for n := range answers {
 			group.Go(func() {
-				answers[n], _ = s.Call("POST "+harness.Companion+"/users/me", harness.CompanionBody("password", fmt.Sprintf("another secret %d", n)), harness.Bearer(token)...)
+				answers[n], _ = s.Call("POST "+harness.Companion+"/users/me",
+					harness.CompanionBody("password", fmt.Sprintf("another secret %d", n)), harness.Bearer(token)...)
 			})
 		}
 		group.Wait()
@@ -157,15 +174,20 @@ func TestLG05_Companion(t *testing.T) {
 			for _, email := range []string{companionEmail, "barred@authcompanion.com"} {
 				companionJoins(t, s, email)
 			}
-			harness.OpenSide(t, dsn).MustExec(t, "UPDATE users SET status = 'SUSPENDED' WHERE email = 'barred@authcompanion.com'")
+			harness.OpenSide(t, dsn).MustExec(t, "UPDATE users SET status = 'SUSPENDED' WHERE email = "+
+				"'barred@authcompanion.com'")
 			last := ""
-			for _, body := range []string{`{"email":%q}`, `{"data":{"type":"users","attributes":{"email":%q}}}`, `{"email":%q,"data":{"type":"users"}}`} {
+			for _, body := range []string{
+				`{"email":%q}`, `{"data":{"type":"users","attributes":{"email":%q}}}`,
+				`{"email":%q,"data":{"type":"users"}}`,
+			} {
 				oneAnswer(t, s, func(address string) harness.Reply {
 					s.Clock.Add(time.Minute)
 					r := s.CompanionAsks(t, "POST "+harness.Companion+"/recovery", fmt.Sprintf(body, address))
 					r.Says(t, http.StatusOK, companionIssued)
 					return r
-				}, companionEmail, "nobody@authcompanion.com", "barred@authcompanion.com", "hello@authcompanion.com.example")
+				}, companionEmail, "nobody@authcompanion.com", "barred@authcompanion.com",
+					"hello@authcompanion.com.example")
 				if l := s.Letter(t, companionEmail, db.MailResetPassword); l.Token == last {
 					t.Errorf("no mail for %s", body)
 				} else {
@@ -189,14 +211,23 @@ func TestHT09_CompanionRecovery(t *testing.T) {
 	t.Parallel()
 	s := companionServer(t, dbtest.SQLite(t))
 	for body, want := range map[string]string{
-		`{}`: companionInvalid("body must have required property 'email'"), `{"email":""}`: companionInvalid("body must have required property 'email'"),
-		`{"email":null}`: companionInvalid("body must have required property 'email'"), `{"email":7}`: companionInvalid("body/email must be string"),
-		`{"email":["a@b.example"]}`: companionInvalid("body/email must be string"), `{"email":"hello"}`: companionInvalid(`body/email must match format "email"`),
-		`{"email":"hello@example.com\r\nBcc: eve@example.com"}`: companionInvalid(`body/email must match format "email"`), // WH-08
-		`{"data":{}}`:                                                           companionInvalid("body/data must have required property 'type'"),
-		`{"data":{"type":"users"}}`:                                             companionInvalid("body/data must have required property 'attributes'"),
-		`{"data":{"type":"users","attributes":{}}}`:                             companionInvalid("body/data/attributes must have required property 'email'"),
-		`{"data":{"type":"users","attributes":{"email":"x"}}}`:                  companionInvalid(`body/data/attributes/email must match format "email"`),
+		`{}`:                        companionInvalid("body must have required property 'email'"),
+		`{"email":""}`:              companionInvalid("body must have required property 'email'"),
+		`{"email":null}`:            companionInvalid("body must have required property 'email'"),
+		`{"email":7}`:               companionInvalid("body/email must be string"),
+		`{"email":["a@b.example"]}`: companionInvalid("body/email must be string"),
+		`{"email":"hello"}`:         companionInvalid(`body/email must match format "email"`),
+		// WH-08
+		`{"email":"hello@example.com\r\nBcc: eve@example.com"}`: companionInvalid(
+			`body/email must match format "email"`),
+		`{"data":{}}`: companionInvalid(
+			"body/data must have required property 'type'"),
+		`{"data":{"type":"users"}}`: companionInvalid(
+			"body/data must have required property 'attributes'"),
+		`{"data":{"type":"users","attributes":{}}}`: companionInvalid(
+			"body/data/attributes must have required property 'email'"),
+		`{"data":{"type":"users","attributes":{"email":"x"}}}`: companionInvalid(
+			`body/data/attributes/email must match format "email"`),
 		`{"data":{"type":"admins","attributes":{"email":"hello@example.com"}}}`: companionWrongType,
 		`[]`: companionInvalid("body must be object"), ``: companionInvalid("body must be object"),
 	} {
@@ -207,8 +238,8 @@ func TestHT09_CompanionRecovery(t *testing.T) {
 		Says(t, http.StatusForbidden, `{"statusCode":403,"message":"Recovery Failed"}`)
 }
 
-// OT-13, OT-14, OT-18: the link of a recovery mail is the document's, and leads to our page, whoever follows it; nothing that looks
-// at it uses it up.
+// OT-13, OT-14, OT-18: the link of a recovery mail is the document's, and leads to our page, whoever follows it;
+// nothing that looks at it uses it up.
 func TestOT13_CompanionLink(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -217,7 +248,10 @@ func TestOT13_CompanionLink(t *testing.T) {
 		token := companionRecovers(t, s, companionEmail).Token
 		link := "/v1/web/profile?token=" + token
 		for _, header := range [][]string{
-			{"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"},
+			{
+				"Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site",
+				"cross-site",
+			},
 			{"Accept", "text/html,*/*;q=0.8", "X-Forwarded-Host", "evil.example"},
 			{"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty"},
 			{"Purpose", "prefetch"},
@@ -226,14 +260,18 @@ func TestOT13_CompanionLink(t *testing.T) {
 		} {
 			for _, method := range []string{"GET ", "HEAD "} {
 				r := s.Ask(t, method+link, "", header...)
-				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.App.PublicURL+"/account/reset-password#token="+token || r.Body != "" ||
-					r.Header.Get("Set-Cookie") != "" || r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
+				if r.Status != http.StatusSeeOther || r.Header.Get("Location") != s.App.PublicURL+
+					"/account/reset-password#token="+token || r.Body != "" ||
+					r.Header.Get("Set-Cookie") != "" || r.Header.Get("Referrer-Policy") != "no-referrer" ||
+					r.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%s%v: %d %v %s", method, header, r.Status, r.Header, r.Body)
 				}
 			}
 		}
 		s.REST(t, "POST "+link, `{}`).Refuses(t, http.StatusNotFound)
 		s.REST(t, "GET /v1/web/profile", "").Refuses(t, http.StatusNotFound)
-		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain), harness.Bearer(token)...).Matched(t, http.StatusOK, fmt.Sprintf(companionChanged, `"Authy Person"`, companionEmail))
+		s.CompanionAsks(t, "POST "+harness.Companion+"/users/me", harness.CompanionBody("password", companionAgain),
+			harness.Bearer(token)...).Matched(t, http.StatusOK,
+			fmt.Sprintf(companionChanged, `"Authy Person"`, companionEmail))
 	})
 }

@@ -22,14 +22,16 @@ func TestSE24_CompanionRefresh(t *testing.T) {
 			t.Helper()
 			r := s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", header...)
 			next := companionSays(t, s, r, http.StatusOK, companionRefresh, `"Authy Person"`, companionEmail)
-			if next.ID != u.ID || next.Session != u.Session || next.Created != u.Created || !s.Is(t, next.Access, u.Account) {
+			if next.ID != u.ID || next.Session != u.Session || next.Created != u.Created ||
+				!s.Is(t, next.Access, u.Account) {
 				t.Errorf("%+v beside %+v", next, u)
 			}
 			return next
 		}
 		refused := func(header ...string) {
 			t.Helper()
-			s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", header...).Says(t, 400, harness.CompanionNotRefreshed)
+			s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", header...).Says(t, 400,
+				harness.CompanionNotRefreshed)
 		}
 		s.Clock.Add(time.Minute)
 		second := swap(companionCookie(u.Refresh)...)
@@ -51,8 +53,10 @@ func TestSE24_CompanionRefresh(t *testing.T) {
 			nil,
 			{"Cookie", ""},
 			{"Cookie", "refreshToken="},
-			companionCookie("nonsense"), companionCookie("rt1.nonsense"), companionCookie(u.Access), companionCookie(second.Refresh + "x"),
-			companionCookie(second.Refresh[:len(second.Refresh)-2]), companionCookie(strings.ToUpper(second.Refresh)), companionCookie("\xff\xfe"), companionCookie(`"`), companionCookie(strings.Repeat("x", 4000)),
+			companionCookie("nonsense"), companionCookie("rt1.nonsense"), companionCookie(u.Access),
+			companionCookie(second.Refresh + "x"),
+			companionCookie(second.Refresh[:len(second.Refresh)-2]), companionCookie(strings.ToUpper(second.Refresh)),
+			companionCookie("\xff\xfe"), companionCookie(`"`), companionCookie(strings.Repeat("x", 4000)),
 			{"Cookie", "refreshToken=" + second.Refresh + "; userRefreshToken=" + u.Refresh},
 			{"Authorization", "Bearer " + second.Access},
 			{"Authorization", "Bearer " + second.Refresh},
@@ -73,7 +77,8 @@ func TestSE24_CompanionRefresh(t *testing.T) {
 	})
 }
 
-// SE-25: DELETE ends the session at once, and can be repeated, whoever comes first; what is no refresh token is refused.
+// SE-25: DELETE ends the session at once, and can be repeated, whoever comes first; what is no refresh token is
+// refused.
 func TestSE25_CompanionRevoke(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -83,12 +88,17 @@ func TestSE25_CompanionRevoke(t *testing.T) {
 			t.Helper()
 			return s.CompanionAsks(t, "DELETE "+harness.Companion+"/refresh", body, header...)
 		}
-		for _, header := range [][]string{nil, companionCookie("nonsense"), companionCookie("rt1.nonsense"), companionCookie(u.Access), companionCookie("\xff"), {"Authorization", "Bearer " + u.Access}} {
+		for _, header := range [][]string{
+			nil, companionCookie("nonsense"), companionCookie("rt1.nonsense"),
+			companionCookie(u.Access), companionCookie("\xff"),
+			{"Authorization", "Bearer " + u.Access},
+		} {
 			for _, body := range []string{"", "{}"} {
 				revoke(body, header...).Says(t, 400, harness.CompanionNotRefreshed)
 			}
 		}
-		revoke(`{"a":1}`, companionCookie(u.Refresh)...).Says(t, 400, companionInvalid("body must NOT have more than 0 properties"))
+		revoke(`{"a":1}`, companionCookie(u.Refresh)...).Says(t, 400, companionInvalid("body must NOT have more than "+
+			"0 properties"))
 		revoke("[]", companionCookie(u.Refresh)...).Says(t, 400, companionInvalid("body must be object"))
 		if !s.Is(t, u.Access, u.Account) {
 			t.Fatal("a refusal ended the session")
@@ -101,21 +111,25 @@ func TestSE25_CompanionRevoke(t *testing.T) {
 			})
 		}
 		all.Wait()
-		for _, r := range append(results, revoke("{}", "Cookie", "userRefreshToken="+u.Refresh), revoke("", companionCookie(u.Refresh)...)) {
+		for _, r := range append(results, revoke("{}", "Cookie", "userRefreshToken="+u.Refresh),
+			revoke("", companionCookie(u.Refresh)...)) {
 			r.Empty(t)
 			if r.Header.Get("Set-Cookie") != "" || r.Header.Get("Content-Type") != "" {
 				t.Errorf("DELETE: %v", r.Header)
 			}
 		}
-		s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", companionCookie(u.Refresh)...).Says(t, 400, harness.CompanionNotRefreshed)
+		s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", companionCookie(u.Refresh)...).Says(t, 400,
+			harness.CompanionNotRefreshed)
 		if s.Is(t, u.Access, u.Account) || !s.Is(t, other.Access, other.Account) {
 			t.Error("the wrong session is over")
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'session.ended' AND outcome = 'ok'`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'session.ended' `+
+			`AND outcome = 'ok'`); n != 1 {
 			t.Errorf("%d sessions were ended, by the log", n)
 		}
 		// A spent token ends its session too, and that is what was asked for.
-		next := companionSays(t, s, s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", companionCookie(other.Refresh)...), 200, companionRefresh, `"Authy Person"`, companionEmail)
+		next := companionSays(t, s, s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}",
+			companionCookie(other.Refresh)...), 200, companionRefresh, `"Authy Person"`, companionEmail)
 		s.Clock.Add(11 * time.Second)
 		revoke("", companionCookie(other.Refresh)...).Empty(t)
 		if s.Is(t, next.Access, next.Account) {
@@ -148,7 +162,8 @@ func TestSE25_AllowEnded(t *testing.T) {
 			{"", []any{"refreshToken", one.Refresh, "allowEnded", true}, ""},
 			{"", []any{"refreshToken", one.Refresh, "allowEnded", true}, ""},
 			{"", []any{"refreshToken", one.Refresh}, "INVALID_TOKEN"},
-			{"", []any{"refreshToken", one.Refresh, "allowEnded", true, "everywhere", true}, "INVALID_TOKEN"}, // the others are not over
+			// the others are not over
+			{"", []any{"refreshToken", one.Refresh, "allowEnded", true, "everywhere", true}, "INVALID_TOKEN"},
 			{one.Access, []any{"allowEnded", true}, "UNAUTHENTICATED"},
 			{two.Access, []any{"refreshToken", one.Refresh, "allowEnded", true}, ""},
 		} {

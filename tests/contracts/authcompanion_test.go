@@ -61,7 +61,9 @@ type companionUser struct {
 }
 
 // companionSays demands an answer with tokens: bytes, cookies and claims. name is JSON.
-func companionSays(t testing.TB, i *harness.Instance, r harness.Reply, status int, template, name, email string) companionUser {
+func companionSays(t testing.TB, i *harness.Instance, r harness.Reply, status int, template, name,
+	email string,
+) companionUser {
 	t.Helper()
 	found := r.Matched(t, status, fmt.Sprintf(template, name, email))
 	u := companionUser{Account: harness.Account{ID: found[0], Email: email}, Created: found[1]}
@@ -105,7 +107,8 @@ func companionCookies(t testing.TB, i *harness.Instance, r harness.Reply, attrib
 	value, _, _ := strings.Cut(strings.TrimPrefix(set[0], "refreshToken="), ";")
 	until := i.Clock.Now().Add(7 * 24 * time.Hour).UTC().Format(http.TimeFormat)
 	for n, name := range []string{"refreshToken", "userRefreshToken"} {
-		if want := name + "=" + value + "; Path=/; Expires=" + until + "; Max-Age=604800" + attributes; set[n] != want || len(value) < 40 {
+		if want := name + "=" + value + "; Path=/; Expires=" + until + "; Max-Age=604800" +
+			attributes; set[n] != want || len(value) < 40 {
 			t.Errorf("%s: %s, want %s", r.Asked, set[n], want)
 		}
 	}
@@ -115,19 +118,21 @@ func companionCookies(t testing.TB, i *harness.Instance, r harness.Reply, attrib
 // companionJoins registers as the document says.
 func companionJoins(t testing.TB, i *harness.Instance, email string) companionUser {
 	t.Helper()
-	r := i.CompanionAsks(t, "POST "+harness.Companion+"/register", harness.CompanionBody("name", "Authy Person", "email", email, "password", harness.CompanionPass))
+	r := i.CompanionAsks(t, "POST "+harness.Companion+"/register",
+		harness.CompanionBody("name", "Authy Person", "email", email, "password", harness.CompanionPass))
 	return companionSays(t, i, r, http.StatusCreated, companionTemplate, `"Authy Person"`, email)
 }
 
 // companionEnters signs in as the document says.
 func companionEnters(t testing.TB, i *harness.Instance, email string) companionUser {
 	t.Helper()
-	r := i.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody("email", email, "password", harness.CompanionPass))
+	r := i.CompanionAsks(t, "POST "+harness.Companion+"/login",
+		harness.CompanionBody("email", email, "password", harness.CompanionPass))
 	return companionSays(t, i, r, http.StatusOK, companionTemplate, `"Authy Person"`, email)
 }
 
-// A registration makes a user who is signed in, with the metadata as a claim, by either name of it; the document's password
-// passes, and so does a common one, with a mark (PW-06).
+// A registration makes a user who is signed in, with the metadata as a claim, by either name of it; the document's
+// password passes, and so does a common one, with a mark (PW-06).
 func TestCompanion_Register(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -148,7 +153,8 @@ func TestCompanion_Register(t *testing.T) {
 			{[]any{"password", "password123"}, nil}, // which is marked
 		} {
 			email, name := fmt.Sprintf("User%d@Example.com", n), `"Authy Person"`
-			attributes := append([]any{"name", "Authy Person", "email", email, "password", harness.CompanionPass}, row.attributes...)
+			attributes := append([]any{"name", "Authy Person", "email", email, "password", harness.CompanionPass},
+				row.attributes...)
 			if row.metadata != nil && len(harness.JSONOf(t, row.metadata)) > 1000 { // everything as long as it may be
 				attributes[1] = strings.Repeat("<", 200)
 				name = jsonText(strings.Repeat("<", 200))
@@ -167,26 +173,34 @@ func TestCompanion_Register(t *testing.T) {
 		}
 		before := conn.Census(t)
 		for _, email := range []string{"User0@Example.com", "user0@example.com", "USER0@EXAMPLE.COM"} {
-			s.CompanionAsks(t, "POST "+harness.Companion+"/register", harness.CompanionBody("name", "N", "email", email, "password", harness.CompanionPass)).Says(t, 400, companionTaken)
+			s.CompanionAsks(t, "POST "+harness.Companion+"/register",
+				harness.CompanionBody("name", "N", "email", email, "password", harness.CompanionPass)).Says(t, 400,
+				companionTaken)
 		}
-		large := harness.CompanionBody("name", "N", "email", "new@example.com", "password", harness.CompanionPass, "metadata", map[string]any{"k": strings.Repeat("x", 4096)})
+		large := harness.CompanionBody("name", "N", "email", "new@example.com", "password", harness.CompanionPass,
+			"metadata", map[string]any{"k": strings.Repeat("x", 4096)})
 		s.CompanionAsks(t, "POST "+harness.Companion+"/register", large).
 			Says(t, 400, companionInvalid("body/data/attributes/metadata: The metadata is longer than 1 KiB as JSON."))
 		if after := conn.Census(t); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'guessable_password' AND outcome = 'ok' AND dialect = 'authcompanion'`); n != 1 {
+		if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'guessable_password' AND outcome = `+
+			`'ok' AND dialect = 'authcompanion'`); n != 1 {
 			t.Errorf("%d passwords were marked", n)
 		}
 		closed := companionServer(t, dsn, "DRAGOMAN_REGISTRATION=off")
-		closed.CompanionAsks(t, "POST "+harness.Companion+"/register", harness.CompanionBody("name", "N", "email", "new@example.com", "password", harness.CompanionPass)).Says(t, 400, companionTaken)
+		closed.CompanionAsks(t, "POST "+harness.Companion+"/register",
+			harness.CompanionBody("name", "N", "email", "new@example.com", "password", harness.CompanionPass)).Says(t,
+			400, companionTaken)
 		strict := companionServer(t, dsn, "DRAGOMAN_DIALECT_PASSWORDS=strict")
-		strict.CompanionAsks(t, "POST "+harness.Companion+"/register", harness.CompanionBody("name", "N", "email", "new@example.com", "password", "abc")).
+		strict.CompanionAsks(t, "POST "+harness.Companion+"/register",
+			harness.CompanionBody("name", "N", "email", "new@example.com", "password", "abc")).
 			Says(t, 400, `{"statusCode":400,"message":"The password is too short. Please use at least 8 characters."}`)
 	})
 }
 
-// Logins by the address in any case and by username; LG-01: what is wrong is not told, also where accounts are revealed.
+// Logins by the address in any case and by username; LG-01: what is wrong is not told, also where accounts are
+// revealed.
 func TestLG01_CompanionLogin(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -197,15 +211,21 @@ func TestLG01_CompanionLogin(t *testing.T) {
 		conn := harness.OpenSide(t, dsn)
 		conn.MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email = 'barred@example.com'`)
 		for _, email := range []string{"Jane@Example.com", "jane@example.com", "JANE@EXAMPLE.COM"} {
-			for _, authorization := range []string{"", "Bearer ", "Bearer stale", "Bearer " + u.Refresh} { // ignored, as none is needed
-				r := s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody("email", email, "password", harness.CompanionPass, "username", "other"), "Authorization", authorization)
+			// ignored, as none is needed
+			for _, authorization := range []string{"", "Bearer ", "Bearer stale", "Bearer " + u.Refresh} {
+				r := s.CompanionAsks(t, "POST "+harness.Companion+"/login",
+					harness.CompanionBody("email", email, "password", harness.CompanionPass, "username", "other"),
+					"Authorization", authorization)
 				again := companionSays(t, s, r, 200, companionTemplate, `"Authy Person"`, "Jane@Example.com")
-				if again.ID != u.ID || again.Created != u.Created || again.Session == u.Session || again.Refresh == u.Refresh {
+				if again.ID != u.ID || again.Created != u.Created || again.Session == u.Session ||
+					again.Refresh == u.Refresh {
 					t.Errorf("%s: %+v beside %+v", email, again, u) // SE-01
 				}
 			}
 		}
-		companionSays(t, s, s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody("username", "Other", "password", harness.GoodPass)), 200, companionTemplate, "null", "other@example.com")
+		companionSays(t, s, s.CompanionAsks(t, "POST "+harness.Companion+"/login",
+			harness.CompanionBody("username", "Other", "password", harness.GoodPass)), 200, companionTemplate, "null",
+			"other@example.com")
 		before := conn.Census(t)
 		for _, attributes := range [][]any{
 			{"email", "jane@example.com", "password", "wrong"},
@@ -218,7 +238,8 @@ func TestLG01_CompanionLogin(t *testing.T) {
 			{"email", "", "password", "x"},
 			{"email", "jane@example.com", "password", strings.Repeat("x", 300)},
 		} {
-			s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody(attributes...)).Says(t, 400, companionLoginFailed)
+			s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody(attributes...)).Says(t, 400,
+				companionLoginFailed)
 		}
 		if after := conn.Census(t); after != before {
 			t.Errorf("%s became %s", before, after)
@@ -234,14 +255,17 @@ func TestLG13_CompanionLimits(t *testing.T) {
 		s.Register(t, "jane@example.com")
 		last := harness.Reply{}
 		for range 7 {
-			last = s.CompanionAsks(t, "POST "+harness.Companion+"/login", harness.CompanionBody("email", "jane@example.com", "password", "wrong"), "X-Forwarded-For", harness.Attacker)
+			last = s.CompanionAsks(t, "POST "+harness.Companion+"/login",
+				harness.CompanionBody("email", "jane@example.com", "password", "wrong"), "X-Forwarded-For",
+				harness.Attacker)
 		}
 		last.Says(t, 429, `{"statusCode":429,"message":"Too Many Requests"}`)
 		if last.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 		for range 151 {
-			last = s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", "X-Forwarded-For", harness.Attacker, "Cookie", "refreshToken=junk")
+			last = s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", "X-Forwarded-For", harness.Attacker,
+				"Cookie", "refreshToken=junk")
 		}
 		last.Says(t, 429, `{"statusCode":429,"message":"Too Many Requests"}`)
 	})
@@ -252,13 +276,18 @@ func TestHT02_CompanionCookies(t *testing.T) {
 	t.Parallel()
 	secure := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	body := harness.CompanionBody("name", "N", "email", companionEmail, "password", harness.CompanionPass)
-	companionCookies(t, secure, secure.CompanionAsks(t, "POST "+harness.Companion+"/register", body), "; HttpOnly; Secure; SameSite=Lax")
-	other := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.CompanionCopy(t, "    maxAge: 168h", "    maxAge: 168h\n    sameSite: none"))
-	companionCookies(t, other, other.CompanionAsks(t, "POST "+harness.Companion+"/register", body), "; HttpOnly; Secure; SameSite=None")
+	companionCookies(t, secure, secure.CompanionAsks(t, "POST "+harness.Companion+"/register", body),
+		"; HttpOnly; Secure; SameSite=Lax")
+	other := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+
+		harness.CompanionCopy(t, "    maxAge: 168h", "    maxAge: 168h\n    sameSite: none"))
+	companionCookies(t, other, other.CompanionAsks(t, "POST "+harness.Companion+"/register", body),
+		"; HttpOnly; Secure; SameSite=None")
 	// HT-03: no page of another site makes a browser refresh or revoke.
 	u := secure.CompanionToken(t, "csrf@example.com")
-	for _, route := range []string{"POST " + harness.Companion + "/refresh", "DELETE " + harness.Companion + "/refresh"} {
-		r, err := secure.Call(route, "{}", append(companionCookie(u), "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")...)
+	for _, route := range []string{"POST " + harness.Companion + "/refresh", "DELETE " + harness.Companion +
+		"/refresh"} {
+		r, err := secure.Call(route, "{}", append(companionCookie(u), "Origin", "https://evil.example",
+			"Sec-Fetch-Site", "cross-site")...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// These tests hold the server against document 004 where a mailbox comes into it: the verification of an email, the reset of a
-// password, and what a change of the email mails.
+// These tests hold the server against document 004 where a mailbox comes into it: the verification of an email, the
+// reset of a password, and what a change of the email mails.
 
 const (
 	zeroMail         = "lazaronixon@hotmail.com" // the document's own
@@ -47,7 +47,9 @@ func TestOT15_ZeroVerification(t *testing.T) {
 				if !s.Verified(t, z.Token) {
 					t.Errorf("%s verifies nothing", route)
 				}
-				if events := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'email.verified' AND reason IS NULL AND user_id = (SELECT id FROM users WHERE email = '"+email+"')"); events != 1 {
+				if events := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = "+
+					"'email.verified' AND reason IS NULL AND user_id = (SELECT id FROM users WHERE email = '"+email+
+					"')"); events != 1 {
 					t.Errorf("%d events of success", events) // the second time nothing happens
 				}
 				s.Clock.Add(48*time.Hour + time.Second)
@@ -57,7 +59,8 @@ func TestOT15_ZeroVerification(t *testing.T) {
 	})
 }
 
-// What is no link of a mail verifies nothing: no token, that of another email or purpose, an older one, one of before a change.
+// What is no link of a mail verifies nothing: no token, that of another email or purpose, an older one, one of before a
+// change.
 func TestOT04_ZeroVerification(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -71,8 +74,10 @@ func TestOT04_ZeroVerification(t *testing.T) {
 		s.REST(t, "POST /identity/password_reset", `{"email":"`+zeroMail+`"}`).Empty(t)
 		reset := s.Letter(t, zeroMail, db.MailResetPassword)
 		queries := []string{
-			"", "?email=" + zeroMail, "?token=" + l.Token, "?token=" + l.Token + "&email=", "?sid=", "?token=&email=" + zeroMail,
-			verification("other@example.com", l.Token), verification("junk", l.Token), verification(zeroMail, older.Token),
+			"", "?email=" + zeroMail, "?token=" + l.Token, "?token=" + l.Token + "&email=", "?sid=", "?token=&email=" +
+				zeroMail,
+			verification("other@example.com", l.Token), verification("junk", l.Token),
+			verification(zeroMail, older.Token),
 			verification(zeroMail, other.Token), verification(zeroMail, reset.Token), verification(zeroMail, z.Token),
 		}
 		for _, text := range notTokens(l.Token) {
@@ -83,7 +88,9 @@ func TestOT04_ZeroVerification(t *testing.T) {
 		for _, query := range queries {
 			s.REST(t, "GET /identity/email_verification"+query, "").Says(t, http.StatusBadRequest, zeroBadVerify)
 		}
-		for _, query := range []string{verification(zeroMail, l.Token) + "&token=x", "?token[]=" + l.Token + "&email=" + zeroMail, "?Token=" + l.Token + "&email=" + zeroMail} { // HT-12
+		// HT-12
+		for _, query := range []string{verification(zeroMail, l.Token) + "&token=x", "?token[]=" + l.Token + "&email=" +
+			zeroMail, "?Token=" + l.Token + "&email=" + zeroMail} {
 			if r := s.REST(t, "GET /identity/email_verification"+query, ""); r.Status != http.StatusBadRequest {
 				t.Errorf("%s: %d", query, r.Status)
 			}
@@ -91,9 +98,13 @@ func TestOT04_ZeroVerification(t *testing.T) {
 		if s.Verified(t, z.Token) {
 			t.Fatal("it is verified")
 		}
-		s.REST(t, "PUT /identity/email", `{"current_password":"`+harness.ZeroPass+`","email":"new_email@hey.com"}`, harness.Bearer(z.Token)...)
-		s.REST(t, "GET /identity/email_verification"+verification(zeroMail, l.Token), "").Says(t, http.StatusBadRequest, zeroBadVerify) // OT-03
-		s.REST(t, "GET /identity/email_verification"+verification("new_email@hey.com", l.Token), "").Says(t, http.StatusBadRequest, zeroBadVerify)
+		s.REST(t, "PUT /identity/email", `{"current_password":"`+harness.ZeroPass+`","email":"new_email@hey.com"}`,
+			harness.Bearer(z.Token)...)
+		// OT-03
+		s.REST(t, "GET /identity/email_verification"+verification(zeroMail, l.Token), "").Says(t, http.StatusBadRequest,
+			zeroBadVerify)
+		s.REST(t, "GET /identity/email_verification"+verification("new_email@hey.com", l.Token), "").Says(t,
+			http.StatusBadRequest, zeroBadVerify)
 	})
 }
 
@@ -109,16 +120,19 @@ func TestOT16_ZeroCode(t *testing.T) {
 		s.REST(t, "GET /identity/email_verification"+verification(zeroMail, l.Code), "").Empty(t)
 		l = s.Letter(t, "other@example.com", db.MailVerifyEmail)
 		for range 5 {
-			s.REST(t, "GET /identity/email_verification"+verification("other@example.com", wrong), "").Says(t, http.StatusBadRequest, zeroBadVerify)
+			s.REST(t, "GET /identity/email_verification"+verification("other@example.com", wrong), "").Says(t,
+				http.StatusBadRequest, zeroBadVerify)
 		}
-		s.REST(t, "GET /identity/email_verification"+verification("other@example.com", l.Code), "").Says(t, http.StatusBadRequest, zeroBadVerify)
+		s.REST(t, "GET /identity/email_verification"+verification("other@example.com", l.Code), "").Says(t,
+			http.StatusBadRequest, zeroBadVerify)
 		if !s.Verified(t, z.Token) || s.Verified(t, other.Token) {
 			t.Error("the wrong one is verified")
 		}
 	})
 }
 
-// The verification is mailed again to who is signed in, by every form of the credential, and to the email that is given.
+// The verification is mailed again to who is signed in, by every form of the credential, and to the email that is
+// given.
 func TestZero_VerificationMail(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -141,7 +155,8 @@ func TestZero_VerificationMail(t *testing.T) {
 		more("Token token=", s.REST(t, route, "", "Authorization", `Token token="`+z.Token+`"`))
 		more("the header", s.REST(t, route, "", "X-Session-Token", z.Token))
 		more("JSON", s.REST(t, route, `{"email":"`+zeroMail+`"}`))
-		more("a form", s.REST(t, route, harness.FormOf("email", strings.ToUpper(zeroMail)), "Content-Type", harness.FormType))
+		more("a form", s.REST(t, route, harness.FormOf("email", strings.ToUpper(zeroMail)), "Content-Type",
+			harness.FormType))
 		more("the query", s.REST(t, route+"?"+harness.FormOf("email", zeroMail), ""))
 		s.REST(t, route, "").Denied(t)
 		s.REST(t, route, "{}", harness.Bearer("garbage")...).Denied(t)
@@ -151,7 +166,8 @@ func TestZero_VerificationMail(t *testing.T) {
 		s.REST(t, "GET /identity/email_verification?sid="+s.Letter(t, zeroMail, db.MailVerifyEmail).Token, "").Empty(t)
 		s.REST(t, route, "", harness.Bearer(z.Token)...).Empty(t) // which mails nothing any more
 		s.REST(t, route, `{"email":"`+zeroMail+`"}`).Empty(t)
-		if all := s.Letters(t, zeroMail, db.MailVerifyEmail); len(all) > 0 && all[0].Mail.CreatedAt.After(last.CreatedAt) {
+		if all := s.Letters(t, zeroMail, db.MailVerifyEmail); len(all) > 0 &&
+			all[0].Mail.CreatedAt.After(last.CreatedAt) {
 			t.Error("a verified email got a mail")
 		}
 	})
@@ -166,13 +182,19 @@ func TestLG05_Zero(t *testing.T) {
 			for _, email := range []string{zeroMail, "verified@example.com", "barred@example.com"} {
 				zero(t, s, email)
 			}
-			s.REST(t, "GET /identity/email_verification?sid="+s.Letter(t, "verified@example.com", db.MailVerifyEmail).Token, "").Empty(t)
-			harness.OpenSide(t, dsn).MustExec(t, "UPDATE users SET status = 'SUSPENDED' WHERE email = 'barred@example.com'")
+			s.REST(t, "GET /identity/email_verification?sid="+
+				s.Letter(t, "verified@example.com", db.MailVerifyEmail).Token, "").Empty(t)
+			harness.OpenSide(t, dsn).MustExec(t, "UPDATE users SET status = 'SUSPENDED' WHERE email = "+
+				"'barred@example.com'")
 			for _, route := range []string{"/identity/password_reset", "/identity/email_verification"} {
 				for way, ask := range map[string]func(string) harness.Reply{
-					"JSON": func(email string) harness.Reply { return s.REST(t, "POST "+route, `{"email":"`+email+`"}`) },
+					"JSON": func(email string) harness.Reply {
+						return s.REST(t, "POST "+route, `{"email":"`+email+
+							`"}`)
+					},
 					"form": func(email string) harness.Reply {
-						return s.REST(t, "POST "+route, harness.FormOf("email", email), "Content-Type", harness.FormType)
+						return s.REST(t, "POST "+route, harness.FormOf("email", email), "Content-Type",
+							harness.FormType)
 					},
 					"query": func(email string) harness.Reply {
 						return s.REST(t, "POST "+route+"?"+harness.FormOf("email", email), "")
@@ -189,9 +211,13 @@ func TestLG05_Zero(t *testing.T) {
 				}
 			}
 			for _, body := range []string{``, `{}`, `{"email":null}`, `{"email":""}`} {
-				s.REST(t, "POST /identity/password_reset", body).Says(t, http.StatusUnprocessableEntity, `{"email":["can't be blank","is invalid"]}`)
+				s.REST(t, "POST /identity/password_reset", body).Says(t, http.StatusUnprocessableEntity,
+					`{"email":["can't be blank","is invalid"]}`)
 			}
-			for email, want := range map[string]bool{zeroMail: true, "verified@example.com": true, "barred@example.com": false, "nobody@example.com": false} {
+			for email, want := range map[string]bool{
+				zeroMail: true, "verified@example.com": true,
+				"barred@example.com": false, "nobody@example.com": false,
+			} {
 				if got := len(s.Letters(t, email, db.MailResetPassword)); got > 0 != want {
 					t.Errorf("%s got %d mails", email, got)
 				}
@@ -200,8 +226,8 @@ func TestLG05_Zero(t *testing.T) {
 	}
 }
 
-// SE-08, PW-19: the password is reset by the token of a mail, within twenty minutes and once, by both methods and in every form;
-// all sessions end. What is refused uses nothing up.
+// SE-08, PW-19: the password is reset by the token of a mail, within twenty minutes and once, by both methods and in
+// every form; all sessions end. What is refused uses nothing up.
 func TestSE08_ZeroReset(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -215,22 +241,28 @@ func TestSE08_ZeroReset(t *testing.T) {
 		}
 		older, good := token(), token()
 		const route = "PUT /identity/password_reset"
-		short, mismatch := `"password":["is too short (minimum is 12 characters)"]`, `"password_confirmation":["doesn't match Password"]`
+		short, mismatch := `"password":["is too short (minimum is 12 characters)"]`,
+			`"password_confirmation":["doesn't match Password"]`
 		for _, row := range [][2]string{
 			{`{"token":"<t>"}`, `{"password":["can't be blank"]}`},
 			{`{"token":"<t>","password":""}`, `{"password":["can't be blank"]}`},
 			{`{"token":"<t>","password":"eleven char"}`, "{" + short + "}"},
-			{`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":"` + harness.ZeroNew + `x"}`, "{" + mismatch + "}"},
+			{
+				`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":"` + harness.ZeroNew + `x"}`,
+				"{" + mismatch + "}",
+			},
 			{`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":""}`, "{" + mismatch + "}"},
 			{`{"sid":"<t>","password":"short","password_confirmation":"other"}`, "{" + short + "," + mismatch + "}"},
 			{`{"token":"<t>","password":"` + strings.Repeat("x", 300) + `"}`, `{"password":["is invalid"]}`},
 		} {
 			s.REST(t, route, strings.Replace(row[0], "<t>", good, 1)).Says(t, http.StatusUnprocessableEntity, row[1])
 		}
-		for _, text := range append([]string{"", older, z.Token, s.Letter(t, zeroMail, db.MailVerifyEmail).Token}, notTokens(good)...) {
+		for _, text := range append([]string{"", older, z.Token, s.Letter(t, zeroMail, db.MailVerifyEmail).Token},
+			notTokens(good)...) {
 			if plain, err := url.PathUnescape(text); err == nil && !strings.Contains(plain, "\x00") {
 				s.REST(t, route, newPasswordBody(plain)).Says(t, http.StatusBadRequest, zeroBadReset)
-				s.REST(t, "GET /identity/password_reset/edit?sid="+url.QueryEscape(plain), "").Says(t, http.StatusBadRequest, zeroBadReset)
+				s.REST(t, "GET /identity/password_reset/edit?sid="+url.QueryEscape(plain), "").Says(t,
+					http.StatusBadRequest, zeroBadReset)
 			}
 		}
 		s.REST(t, route, `{"password":"`+harness.ZeroNew+`"}`).Says(t, http.StatusBadRequest, zeroBadReset)
@@ -251,17 +283,20 @@ func TestSE08_ZeroReset(t *testing.T) {
 		s.REST(t, "GET /identity/password_reset/edit?sid="+good, "").Says(t, http.StatusBadRequest, zeroBadReset)
 		s.REST(t, "GET /sessions", "", harness.Bearer(z.Token)...).Denied(t)
 		s.REST(t, "GET /sessions", "", harness.Bearer(again.Token)...).Denied(t)
-		s.REST(t, "POST /sign_in", harness.Credentials("email", zeroMail, harness.ZeroPass)).Says(t, http.StatusUnauthorized, harness.Incorrect)
+		s.REST(t, "POST /sign_in", harness.Credentials("email", zeroMail, harness.ZeroPass)).Says(t,
+			http.StatusUnauthorized, harness.Incorrect)
 		s.SignIn(t, zeroMail, harness.ZeroNew)
 		for n, call := range []func(token string) harness.Reply{
 			func(token string) harness.Reply {
 				return s.REST(t, "PATCH /identity/password_reset", newPasswordBody(token))
 			},
 			func(token string) harness.Reply {
-				return s.REST(t, route, harness.FormOf("sid", token, "password", harness.ZeroNew), "Content-Type", harness.FormType)
+				return s.REST(t, route, harness.FormOf("sid", token, "password", harness.ZeroNew), "Content-Type",
+					harness.FormType)
 			},
 			func(token string) harness.Reply {
-				return s.REST(t, route+"?"+harness.FormOf("token", token, "password", harness.ZeroNew, "password_confirmation", harness.ZeroNew), "")
+				return s.REST(t, route+"?"+harness.FormOf("token", token, "password", harness.ZeroNew,
+					"password_confirmation", harness.ZeroNew), "")
 			},
 		} {
 			if r := call(token()); r.Status != http.StatusOK {
@@ -312,17 +347,22 @@ func TestOT13_ZeroLinks(t *testing.T) {
 		s := harness.Start(t, dsn)
 		z := zero(t, s, zeroMail)
 		token := s.Letter(t, zeroMail, db.MailVerifyEmail).Token
-		lookAtLink(t, s, "/identity/email_verification"+verification(zeroMail, token), "verify-email#token="+token, true)
-		for _, path := range []string{"/identity/email_verification/edit?sid=", "/identity/email_verification?sid="} { // no mail has these: a button
-			r := s.REST(t, "GET "+path+token, "", "Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")
-			if r.Status != http.StatusOK || !strings.Contains(r.Body, `<form method="post" action="`+path+token+`&amp;_confirm=1"`) {
+		lookAtLink(t, s, "/identity/email_verification"+verification(zeroMail, token), "verify-email#token="+token,
+			true)
+		// no mail has these: a button
+		for _, path := range []string{"/identity/email_verification/edit?sid=", "/identity/email_verification?sid="} {
+			r := s.REST(t, "GET "+path+token, "", "Accept", "text/html", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site",
+				"none")
+			if r.Status != http.StatusOK || !strings.Contains(r.Body, `<form method="post" action="`+path+token+
+				`&amp;_confirm=1"`) {
 				t.Errorf("%s: %d %s", path, r.Status, r.Body)
 			}
 		}
 		if s.Verified(t, z.Token) {
 			t.Error("looking verifies")
 		}
-		r := s.REST(t, "POST /identity/email_verification/edit?_confirm=1&sid="+token, "", "Origin", s.URL, "Sec-Fetch-Site", "same-origin")
+		r := s.REST(t, "POST /identity/email_verification/edit?_confirm=1&sid="+token, "", "Origin", s.URL,
+			"Sec-Fetch-Site", "same-origin")
 		if r.Status != http.StatusOK || !strings.Contains(r.Body, "Done") || !s.Verified(t, z.Token) {
 			t.Errorf("the button: %d %s", r.Status, r.Body)
 		}
@@ -334,19 +374,21 @@ func TestOT13_ZeroLinks(t *testing.T) {
 	})
 }
 
-// OT-19: a change of the email counts at once, unverified. The new one gets the verification, and the former one a link to our
-// page by which the change is taken back.
+// OT-19: a change of the email counts at once, unverified. The new one gets the verification, and the former one a link
+// to our page by which the change is taken back.
 func TestOT19_ZeroEmailChange(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		z := zero(t, s, zeroMail)
 		s.REST(t, "GET /identity/email_verification?sid="+s.Letter(t, zeroMail, db.MailVerifyEmail).Token, "").Empty(t)
-		s.REST(t, "PUT /identity/email", `{"current_password":"`+harness.ZeroPass+`","email":"new_email@hey.com"}`, harness.Bearer(z.Token)...).
+		s.REST(t, "PUT /identity/email", `{"current_password":"`+harness.ZeroPass+`","email":"new_email@hey.com"}`,
+			harness.Bearer(z.Token)...).
 			Matched(t, http.StatusOK, fmt.Sprintf(harness.UserTemplate, "new_email@hey.com"))
 		l := linkedLetter(t, s, "new_email@hey.com", db.MailVerifyEmail, zeroVerification, 48*time.Hour)
 		notice := s.Letter(t, zeroMail, db.MailEmailChanged)
-		if notice.Mail.Link != "" || notice.Token == "" || notice.ResolvedMail.Token.ExpiresAt.Sub(notice.ResolvedMail.Token.CreatedAt) != 72*time.Hour {
+		if notice.Mail.Link != "" || notice.Token == "" ||
+			notice.ResolvedMail.Token.ExpiresAt.Sub(notice.ResolvedMail.Token.CreatedAt) != 72*time.Hour {
 			t.Errorf("the notice links to %q", notice.Mail.Link)
 		}
 		s.REST(t, "GET /identity/email_verification"+verification("new_email@hey.com", l.Token), "").Empty(t)
@@ -354,10 +396,14 @@ func TestOT19_ZeroEmailChange(t *testing.T) {
 			t.Error("the new email is not verified")
 		}
 		// The token that takes it back verifies nothing.
-		s.REST(t, "GET /identity/email_verification?sid="+notice.Token, "").Says(t, http.StatusBadRequest, zeroBadVerify)
-		s.REST(t, "PUT /identity/password_reset", newPasswordBody(notice.Token)).Says(t, http.StatusBadRequest, zeroBadReset)
-		cancel := `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { user { email } userErrors { code } } }`
-		if a := s.GraphQL(t, "", cancel, harness.InputOf("token", notice.Token)); a.Text("cancelEmailChange", "user", "email") != zeroMail {
+		s.REST(t, "GET /identity/email_verification?sid="+notice.Token, "").Says(t, http.StatusBadRequest,
+			zeroBadVerify)
+		s.REST(t, "PUT /identity/password_reset", newPasswordBody(notice.Token)).Says(t, http.StatusBadRequest,
+			zeroBadReset)
+		cancel := `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { user { email } ` +
+			`userErrors { code } } }`
+		if a := s.GraphQL(t, "", cancel, harness.InputOf("token", notice.Token)); a.Text("cancelEmailChange", "user",
+			"email") != zeroMail {
 			t.Errorf("%s", a.Raw)
 		}
 		s.REST(t, "GET /sessions", "", harness.Bearer(z.Token)...).Denied(t)
@@ -365,7 +411,8 @@ func TestOT19_ZeroEmailChange(t *testing.T) {
 	})
 }
 
-// LG-20: a sign_in from a device that was not seen before is told by mail, by the server's rule; the first one and known ones are not.
+// LG-20: a sign_in from a device that was not seen before is told by mail, by the server's rule; the first one and
+// known ones are not.
 func TestLG20_ZeroSignIn(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -381,7 +428,8 @@ func TestLG20_ZeroSignIn(t *testing.T) {
 		if got := len(s.Letters(t, zeroMail, db.MailNewSignIn)); got != before+1 {
 			t.Errorf("%d notices of one new device", got-before)
 		}
-		s.REST(t, "PUT /password", `{"current_password":"`+harness.ZeroPass+`","password":"`+harness.ZeroNew+`"}`, harness.Bearer(z.Token)...)
+		s.REST(t, "PUT /password", `{"current_password":"`+harness.ZeroPass+`","password":"`+harness.ZeroNew+`"}`,
+			harness.Bearer(z.Token)...)
 		s.Letter(t, zeroMail, db.MailPassword)
 	})
 }

@@ -18,7 +18,10 @@ import (
 func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, s *harness.ExampleServer, url string) {
 	t.Helper()
 	err := d.Run(t.Context(), e, func(map[string]string) (*rest.Server, error) {
-		return &rest.Server{URL: url, Wait: s.Clock.Add, Promote: harness.Promoter(t, s.Side), Mail: s.MailReader(t), Stop: func() {}}, nil
+		return &rest.Server{
+			URL: url, Wait: s.Clock.Add, Promote: harness.Promoter(t, s.Side), Mail: s.MailReader(t),
+			Stop: func() {},
+		}, nil
 	})
 	if err != nil {
 		t.Errorf("%s:%d: %v", d.File, e.Line(), err)
@@ -95,7 +98,8 @@ func (f *dialectFile) undocumented() (missing []string) {
 		for _, e := range r.Examples {
 			needsToken = needsToken || !e.isError() && len(e.Headers) > 0
 		}
-		required := slices.ContainsFunc(slices.Collect(maps.Values(r.Fields)), func(kind string) bool { return strings.HasSuffix(kind, "!") })
+		required := slices.ContainsFunc(slices.Collect(maps.Values(r.Fields)),
+			func(kind string) bool { return strings.HasSuffix(kind, "!") })
 		if !slices.ContainsFunc(r.Examples, func(e exampleFile) bool { return !e.isError() }) {
 			missing = append(missing, r.Route+" has no example of its success")
 		}
@@ -151,14 +155,16 @@ func (f *dialectFile) steps(e exampleFile) int {
 	return count(e.Given) + 1
 }
 
-// Each route refuses what is wrong about a request, in the form of its dialect, and nothing of it has an effect: the plain
-// example, which comes behind all that on the same server, still gives its answer (HT-09, HT-11, HT-12, ID-07, SE-09).
+// Each route refuses what is wrong about a request, in the form of its dialect, and nothing of it has an effect: the
+// plain example, which comes behind all that on the same server, still gives its answer (HT-09, HT-11, HT-12, ID-07,
+// SE-09).
 func TestDialectRefusals(t *testing.T) {
 	t.Parallel()
 	for _, d := range harness.AllDialects(t) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
-			harness.EachExampleServers(t, d.Name, func(t *testing.T, servers *harness.ExampleServers) { refusals(t, d, servers) })
+			harness.EachExampleServers(t, d.Name,
+				func(t *testing.T, servers *harness.ExampleServers) { refusals(t, d, servers) })
 		})
 	}
 }

@@ -16,7 +16,8 @@ const (
 	refreshTemplate = `{"token":"<jwt>","expires_in":3600}`
 )
 
-// A login by each name of an account answers as document 003 shows it: statuses, fields, their order, the form of the JWT.
+// A login by each name of an account answers as document 003 shows it: statuses, fields, their order, the form of the
+// JWT.
 func TestGeneric_Login(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -34,14 +35,17 @@ func TestGeneric_Login(t *testing.T) {
 			{"Jane.DOE@Example.com", jane, "jane.doe"},
 			{"no.name@example.com", other, other.Email},
 		} {
-			r, refresh := s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", row.identifier, harness.GoodPass)).Without("refreshToken")
-			token := r.Matched(t, http.StatusOK, fmt.Sprintf(harness.LoginTemplate, row.who.ID, row.username, row.who.Email))[0]
+			r, refresh := s.REST(t, "POST "+harness.Generic+"/login",
+				harness.Credentials("username", row.identifier, harness.GoodPass)).Without("refreshToken")
+			token := r.Matched(t, http.StatusOK, fmt.Sprintf(harness.LoginTemplate, row.who.ID, row.username,
+				row.who.Email))[0]
 			if !strings.HasPrefix(refresh, "rt1.") {
 				t.Errorf("%s: refreshToken %q", row.identifier, refresh)
 			}
 			c := harness.ClaimsOf(t, token)
 			from, _ := c["iat"].(float64)
-			if until, _ := c["exp"].(float64); from == 0 || until-from != 3600 || int64(from) != s.Clock.Now().Unix() || c["sub"] != row.who.ID {
+			if until, _ := c["exp"].(float64); from == 0 || until-from != 3600 || int64(from) != s.Clock.Now().Unix() ||
+				c["sub"] != row.who.ID {
 				t.Errorf("%s: claims %v", row.identifier, c)
 			}
 			if !s.Is(t, token, row.who.Account) {
@@ -50,8 +54,10 @@ func TestGeneric_Login(t *testing.T) {
 		}
 		// A credential that is over is no hindrance where none is needed, and what the body has besides is ignored.
 		for _, authorization := range []string{"", "Bearer ", "Bearer stale", "Bearer " + other.Refresh} {
-			body := fmt.Sprintf(`{"grant":{"x":[1]},"password":%q,"username":"jane.doe","userId":%q,"expires_in":9}`, harness.GoodPass, other.ID)
-			r, _ := s.REST(t, "POST "+harness.Generic+"/login", body, "Authorization", authorization).Without("refreshToken")
+			body := fmt.Sprintf(`{"grant":{"x":[1]},"password":%q,"username":"jane.doe","userId":%q,"expires_in":9}`,
+				harness.GoodPass, other.ID)
+			r, _ := s.REST(t, "POST "+harness.Generic+"/login", body, "Authorization",
+				authorization).Without("refreshToken")
 			r.Matched(t, http.StatusOK, fmt.Sprintf(harness.LoginTemplate, jane.ID, "jane.doe", jane.Email))
 		}
 	})
@@ -60,7 +66,10 @@ func TestGeneric_Login(t *testing.T) {
 // Refused logins: LG-01 and LG-02 with accounts hidden and revealed, and what a login must have.
 func TestLG02_GenericLoginRefused(t *testing.T) {
 	t.Parallel()
-	for reveal, unknown := range map[string]string{"off": harness.InvalidCredentials, "on": `{"error":"User not found"}`} {
+	for reveal, unknown := range map[string]string{
+		"off": harness.InvalidCredentials,
+		"on":  `{"error":"User not found"}`,
+	} {
 		t.Run("reveal "+reveal, func(t *testing.T) {
 			t.Parallel()
 			dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -76,8 +85,14 @@ func TestLG02_GenericLoginRefused(t *testing.T) {
 					want   string
 				}{
 					{harness.Credentials("username", "jane.doe", harness.WrongPass), 401, harness.InvalidCredentials},
-					{harness.Credentials("username", "jane.doe@example.com", harness.WrongPass), 401, harness.InvalidCredentials},
-					{harness.Credentials("username", "jane.doe", harness.GoodPass+" "), 401, harness.InvalidCredentials},
+					{
+						harness.Credentials("username", "jane.doe@example.com", harness.WrongPass), 401,
+						harness.InvalidCredentials,
+					},
+					{
+						harness.Credentials("username", "jane.doe", harness.GoodPass+" "), 401,
+						harness.InvalidCredentials,
+					},
 					{harness.Credentials("username", "barred", harness.GoodPass), 401, harness.InvalidCredentials},
 					{harness.Credentials("username", "barred", harness.WrongPass), 401, harness.InvalidCredentials},
 					{harness.Credentials("username", "nobody", harness.GoodPass), 401, unknown},
@@ -115,7 +130,8 @@ func TestLG13_GenericLimits(t *testing.T) {
 			{"/refresh", `{"refreshToken":"junk"}`, 150, 2},
 		} {
 			for n := range row.burst {
-				if r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For", harness.Attacker); r.Status == http.StatusTooManyRequests {
+				if r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For",
+					harness.Attacker); r.Status == http.StatusTooManyRequests {
 					t.Fatalf("%s number %d: %d %s", row.route, n+1, r.Status, r.Body)
 				}
 			}
@@ -124,7 +140,8 @@ func TestLG13_GenericLimits(t *testing.T) {
 			if r.Header.Get("Retry-After") != strconv.Itoa(row.wait) {
 				t.Errorf("%s: Retry-After %q, want %d", row.route, r.Header.Get("Retry-After"), row.wait)
 			}
-			if r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For", harness.Owner); r.Status == http.StatusTooManyRequests {
+			if r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For",
+				harness.Owner); r.Status == http.StatusTooManyRequests {
 				t.Errorf("%s from another address: %d %s", row.route, r.Status, r.Body)
 			}
 		}
@@ -139,7 +156,8 @@ func TestGeneric_Refresh(t *testing.T) {
 		jane := s.Person(t, "jane.doe@example.com", "jane.doe")
 		swap := func(token string) (access, next string) {
 			t.Helper()
-			r, next := s.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, token)).Without("refreshToken")
+			r, next := s.REST(t, "POST "+harness.Generic+"/refresh",
+				fmt.Sprintf(`{"refreshToken":%q}`, token)).Without("refreshToken")
 			access = r.Matched(t, http.StatusOK, refreshTemplate)[0]
 			if c := harness.ClaimsOf(t, access); c["exp"].(float64)-c["iat"].(float64) != 3600 || c["sub"] != jane.ID {
 				t.Errorf("claims %v", c)
@@ -167,7 +185,8 @@ func TestGeneric_Refresh(t *testing.T) {
 		s.Clock.Add(10*time.Second + time.Millisecond)
 		refused(fmt.Sprintf(`{"refreshToken":%q}`, two)) // which ends the session (SE-10, SE-12)
 		refused(fmt.Sprintf(`{"refreshToken":%q}`, three))
-		if s.Is(t, second, jane.Account) || s.Is(t, third, jane.Account) || s.Refresh(t, three).Code() != "INVALID_TOKEN" {
+		if s.Is(t, second, jane.Account) || s.Is(t, third, jane.Account) ||
+			s.Refresh(t, three).Code() != "INVALID_TOKEN" {
 			t.Error("the session outlived a use after the grace")
 		}
 		// A grandparent is never taken (SE-11).
@@ -198,16 +217,25 @@ func TestGeneric_RefreshRefused(t *testing.T) {
 		_, key := s.NewKey(t, access, nil)
 		st := s.SignIn(t, jane.Email, harness.GoodPass).Token
 		for _, token := range []any{
-			nil, "", " ", "junk", access, jane.Access, key, st, refresh + "x", refresh[:len(refresh)-1], " " + refresh, strings.ToUpper(refresh),
+			nil, "", " ", "junk", access, jane.Access, key, st, refresh + "x", refresh[:len(refresh)-1], " " + refresh,
+			strings.ToUpper(refresh),
 			0, true,
 			[]string{refresh},
 			map[string]string{"$ne": ""},
 		} {
 			body := harness.InputOf("refreshToken", token)["input"]
-			s.REST(t, "POST "+harness.Generic+"/refresh", harness.JSONOf(t, body)).Says(t, http.StatusUnauthorized, harness.InvalidRefresh)
+			s.REST(t, "POST "+harness.Generic+"/refresh", harness.JSONOf(t, body)).Says(t, http.StatusUnauthorized,
+				harness.InvalidRefresh)
 		}
-		for _, row := range [][]string{{`{}`}, {""}, {`{"refresh_token":"` + refresh + `"}`}, append([]string{`{}`}, harness.Bearer(access)...)} { // SE-14
-			s.REST(t, "POST "+harness.Generic+"/refresh", row[0], row[1:]...).Says(t, http.StatusUnauthorized, harness.InvalidRefresh)
+		// SE-14
+		for _, row := range [][]string{
+			{`{}`},
+			{""},
+			{`{"refresh_token":"` + refresh + `"}`},
+			append([]string{`{}`}, harness.Bearer(access)...),
+		} {
+			s.REST(t, "POST "+harness.Generic+"/refresh", row[0], row[1:]...).Says(t, http.StatusUnauthorized,
+				harness.InvalidRefresh)
 		}
 		if s.Refresh(t, refresh).Code() != "" || !s.Is(t, st, jane.Account) {
 			t.Error("the session is over")
@@ -225,19 +253,27 @@ func TestSE05_GenericLogout(t *testing.T) {
 		other, _ := s.GenericLogin(t, "jane.doe")
 		st := s.SignIn(t, jane.Email, harness.GoodPass)
 		generically, refresh := s.GenericLogin(t, "jane.doe")
-		for name, token := range map[string]string{"generic": generically, "GraphQL": jane.Access, "authentication-zero": st.Token} {
-			s.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t, http.StatusOK, `{"message":"Successfully logged out"}`)
+		for name, token := range map[string]string{
+			"generic": generically, "GraphQL": jane.Access,
+			"authentication-zero": st.Token,
+		} {
+			s.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t, http.StatusOK,
+				`{"message":"Successfully logged out"}`)
 			for _, i := range []*harness.Instance{far, s} {
-				if i.Is(t, token, jane.Account) || i.GraphQL(t, token, harness.SessionsDoc, nil).Code() != "UNAUTHENTICATED" {
+				if i.Is(t, token, jane.Account) || i.GraphQL(t, token, harness.SessionsDoc,
+					nil).Code() != "UNAUTHENTICATED" {
 					t.Errorf("the token of %s lives in GraphQL", name)
 				}
-				i.REST(t, "GET "+harness.Generic+"/keys", "", harness.Bearer(token)...).Says(t, http.StatusUnauthorized, harness.AuthRequired)
+				i.REST(t, "GET "+harness.Generic+"/keys", "", harness.Bearer(token)...).Says(t, http.StatusUnauthorized,
+					harness.AuthRequired)
 				i.REST(t, "GET /sessions", "", harness.Bearer(token)...).Denied(t)
-				i.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t, http.StatusUnauthorized, harness.AuthRequired)
+				i.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t,
+					http.StatusUnauthorized, harness.AuthRequired)
 			}
 		}
 		for _, dead := range []string{refresh, jane.Refresh} {
-			far.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, dead)).Says(t, http.StatusUnauthorized, harness.InvalidRefresh)
+			far.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, dead)).Says(t,
+				http.StatusUnauthorized, harness.InvalidRefresh)
 			if code := far.Refresh(t, dead).Code(); code != "INVALID_TOKEN" {
 				t.Errorf("the refresh token in GraphQL: %q", code)
 			}
@@ -269,13 +305,19 @@ func TestGeneric_AuthenticationRequired(t *testing.T) {
 		bobs, _ := s.GenericLogin(t, bob.Email)
 		before := harness.OpenSide(t, dsn).Census(t)
 		for name, header := range map[string][]string{
-			"none": nil, "nothing": {"Authorization", ""}, "empty": harness.Bearer(""), "garbage": harness.Bearer("garbage"), "expired": harness.Bearer(expired),
-			"logged out": harness.Bearer(over), "refresh token": harness.Bearer(refresh), "tampered": harness.Bearer(access[:len(access)-5] + "AAAAA"),
-			"one letter more": harness.Bearer(access + "A"), "no scheme": {"Authorization", access}, "another scheme": {"Authorization", "Basic " + access},
-			"unsigned":    harness.Bearer("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(access, ".")[1] + "."),
-			"garbage key": {"X-API-Key", "garbage"}, "a token as a key": {"X-API-Key", access}, "two tokens": append(harness.Bearer(access), harness.Bearer(bobs)...),
-			"token and key": append(harness.Bearer(access), "X-API-Key", key), "other's token and key": append(harness.Bearer(bobs), "X-API-Key", key),
-			"cookie": {"Cookie", "token=" + access},
+			"none": nil, "nothing": {"Authorization", ""}, "empty": harness.Bearer(""),
+			"garbage": harness.Bearer("garbage"), "expired": harness.Bearer(expired),
+			"logged out": harness.Bearer(over), "refresh token": harness.Bearer(refresh),
+			"tampered":        harness.Bearer(access[:len(access)-5] + "AAAAA"),
+			"one letter more": harness.Bearer(access + "A"), "no scheme": {"Authorization", access},
+			"another scheme": {"Authorization", "Basic " + access},
+			"unsigned": harness.Bearer("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(access, ".")[1] +
+				"."),
+			"garbage key": {"X-API-Key", "garbage"}, "a token as a key": {"X-API-Key", access},
+			"two tokens":            append(harness.Bearer(access), harness.Bearer(bobs)...),
+			"token and key":         append(harness.Bearer(access), "X-API-Key", key),
+			"other's token and key": append(harness.Bearer(bobs), "X-API-Key", key),
+			"cookie":                {"Cookie", "token=" + access},
 		} {
 			for _, route := range []string{"POST /logout", "POST /keys", "GET /keys", "DELETE /keys/" + keyID} {
 				method, path, _ := strings.Cut(route, " ")
@@ -287,7 +329,8 @@ func TestGeneric_AuthenticationRequired(t *testing.T) {
 		}
 		for _, parameter := range []string{"token", "access_token", "apiKey", "api_key", "Authorization"} { // AK-09
 			for _, credential := range []string{access, key} {
-				s.REST(t, "GET "+harness.Generic+"/keys?"+parameter+"="+credential, "").Says(t, http.StatusUnauthorized, harness.AuthRequired)
+				s.REST(t, "GET "+harness.Generic+"/keys?"+parameter+"="+credential, "").Says(t, http.StatusUnauthorized,
+					harness.AuthRequired)
 			}
 		}
 		if after := harness.OpenSide(t, dsn).Census(t); after != before {
@@ -312,11 +355,16 @@ func TestGeneric_Keys(t *testing.T) {
 			{"", "API key"},
 			{`{}`, "API key"},
 			{`{"name":"My Integration Key","scopes":["PROFILE_READ"],"expiresAt":"` + end + `"}`, "My Integration Key"},
-			{`{"name":"Staging Key","scopes":[],"userId":"user_1","keyId":"key_1","lastUsed":"2020-01-01T00:00:00Z"}`, "Staging Key"}, // AK-04
+			// AK-04
+			{
+				`{"name":"Staging Key","scopes":[],"userId":"user_1","keyId":"key_1","lastUsed":"2020-01-01T00:00:00Z"}`,
+				"Staging Key",
+			},
 			{`{"name":"Schl\u00fcssel \ud83d\udd11"}`, "Schl\u00fcssel \U0001f511"},
 		} {
 			s.Clock.Add(1100 * time.Millisecond)
-			got := s.REST(t, "POST "+keys, row.body, harness.Bearer(access)...).Matched(t, http.StatusCreated, fmt.Sprintf(harness.KeyTemplate, row.name))
+			got := s.REST(t, "POST "+keys, row.body, harness.Bearer(access)...).Matched(t, http.StatusCreated,
+				fmt.Sprintf(harness.KeyTemplate, row.name))
 			if now := s.Clock.Now().UTC().Format("2006-01-02T15:04:05Z"); got[2] != now {
 				t.Errorf("createdAt %s, want %s", got[2], now)
 			}
@@ -329,7 +377,8 @@ func TestGeneric_Keys(t *testing.T) {
 				if used[k.id] != "" {
 					last = strconv.Quote(used[k.id])
 				}
-				rows = append(rows, fmt.Sprintf(`{"keyId":%q,"name":%s,"createdAt":%q,"lastUsed":%s}`, k.id, harness.JSONOf(t, k.name), k.at, last))
+				rows = append(rows, fmt.Sprintf(`{"keyId":%q,"name":%s,"createdAt":%q,"lastUsed":%s}`, k.id,
+					harness.JSONOf(t, k.name), k.at, last))
 			}
 			return "[" + strings.Join(rows, ",") + "]"
 		}
@@ -347,7 +396,8 @@ func TestGeneric_Keys(t *testing.T) {
 		used[all[1].id] = used[oldest.id]
 		for _, k := range []made{oldest, all[0]} {
 			s.REST(t, "DELETE "+keys+"/"+k.id, "", harness.Bearer(access)...).Empty(t)
-			s.REST(t, "GET "+keys, "", "X-API-Key", k.secret).Says(t, http.StatusUnauthorized, harness.AuthRequired) // AK-06
+			// AK-06
+			s.REST(t, "GET "+keys, "", "X-API-Key", k.secret).Says(t, http.StatusUnauthorized, harness.AuthRequired)
 			s.REST(t, "DELETE "+keys+"/"+k.id, "", harness.Bearer(access)...).Says(t, http.StatusNotFound, keyNotFound)
 		}
 		all = all[1 : len(all)-1]
@@ -374,18 +424,23 @@ func TestAK05_AK07_GenericKeysRefused(t *testing.T) {
 		conn := harness.OpenSide(t, dsn)
 		before := conn.Census(t)
 		for _, absent := range []string{
-			foreign, id[:len(id)-1] + "0", "key_abc123", "garbage", "1", "-1", "null", "key_", strings.ToUpper(id), id + "x", "%20" + id, id + "%00", "%F0%9F%94%91",
+			foreign, id[:len(id)-1] + "0", "key_abc123", "garbage", "1", "-1", "null", "key_", strings.ToUpper(id), id +
+				"x", "%20" + id, id + "%00", "%F0%9F%94%91",
 			strings.Repeat("a", 2000), "user_" + id[4:], "%27%20OR%201=1",
 		} {
 			if absent == id {
 				continue
 			}
-			s.REST(t, "DELETE "+keys+"/"+absent, "", harness.Bearer(access)...).Says(t, http.StatusNotFound, keyNotFound)
+			s.REST(t, "DELETE "+keys+"/"+absent, "", harness.Bearer(access)...).Says(t, http.StatusNotFound,
+				keyNotFound)
 		}
 		for _, body := range []string{
-			`{"name":""}`, `{"name":"` + strings.Repeat("x", 101) + `"}`, `{"name":"a\u0000b"}`, `{"name":"a\nb"}`, `{"name":1}`, `{"name":true}`,
-			`{"name":["x"]}`, `{"name":{}}`, `{"scopes":"PROFILE_READ"}`, `{"scopes":["EVERYTHING"]}`, `{"scopes":[1]}`, `{"scopes":[null]}`, `{"scopes":{}}`,
-			`{"expiresAt":"soon"}`, `{"expiresAt":1}`, `{"expiresAt":true}`, `{"expiresAt":"2001-01-01T00:00:00Z"}`, `{"expiresAt":""}`, `{"expiresAt":[]}`,
+			`{"name":""}`, `{"name":"` + strings.Repeat("x", 101) + `"}`, `{"name":"a\u0000b"}`, `{"name":"a\nb"}`,
+			`{"name":1}`, `{"name":true}`,
+			`{"name":["x"]}`, `{"name":{}}`, `{"scopes":"PROFILE_READ"}`, `{"scopes":["EVERYTHING"]}`, `{"scopes":[1]}`,
+			`{"scopes":[null]}`, `{"scopes":{}}`,
+			`{"expiresAt":"soon"}`, `{"expiresAt":1}`, `{"expiresAt":true}`, `{"expiresAt":"2001-01-01T00:00:00Z"}`,
+			`{"expiresAt":""}`, `{"expiresAt":[]}`,
 		} {
 			r := s.REST(t, "POST "+keys, body, harness.Bearer(access)...)
 			if r.Refuses(t, http.StatusBadRequest); t.Failed() {
@@ -393,7 +448,8 @@ func TestAK05_AK07_GenericKeysRefused(t *testing.T) {
 			}
 		}
 		for _, header := range [][]string{harness.Bearer(key), {"X-API-Key", key}} {
-			for _, route := range []string{"POST " + keys, "DELETE " + keys + "/" + id, "POST " + harness.Generic + "/logout"} {
+			for _, route := range []string{"POST " + keys, "DELETE " + keys + "/" + id, "POST " + harness.Generic +
+				"/logout"} {
 				r := s.REST(t, route, "", header...)
 				r.Refuses(t, 401, 403)
 				t.Logf("%s by a key: %d %s", route, r.Status, r.Body)

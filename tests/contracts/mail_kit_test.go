@@ -14,8 +14,11 @@ import (
 
 // What the tests of several dialects need about mails.
 
-// linkedLetter is the newest mail of a kind to an address. Its link is that of a document (OT-14), and its token lives this long.
-func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.MailKind, link string, lives time.Duration) harness.Letter {
+// linkedLetter is the newest mail of a kind to an address. Its link is that of a document (OT-14), and its token lives
+// this long.
+func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.MailKind, link string,
+	lives time.Duration,
+) harness.Letter {
 	t.Helper()
 	l := i.Letter(t, address, kind)
 	if l.Mail.Link != i.App.PublicURL+link || l.Token == "" {
@@ -37,7 +40,8 @@ func mailsTo(t testing.TB, i *harness.Instance, address string) string {
 	return strings.Join(kinds, " ")
 }
 
-// oneAnswer asks the same about several addresses and demands one answer, in its status, its body and its headers (LG-05).
+// oneAnswer asks the same about several addresses and demands one answer, in its status, its body and its headers
+// (LG-05).
 func oneAnswer(t testing.TB, i *harness.Instance, ask func(address string) harness.Reply, addresses ...string) {
 	t.Helper()
 	first := ""
@@ -57,7 +61,8 @@ func oneAnswer(t testing.TB, i *harness.Instance, ask func(address string) harne
 // notTokens are texts in the path that open nothing (OT-04).
 func notTokens(good string) []string {
 	return []string{
-		"x", "null", "0", "true", "%5B%5D", "%7B%7D", "%00", "%20", "000000", "123456", good[:len(good)-1], good + "x", strings.ToUpper(good), "%20" + good,
+		"x", "null", "0", "true", "%5B%5D", "%7B%7D", "%00", "%20", "000000", "123456", good[:len(good)-1], good + "x",
+		strings.ToUpper(good), "%20" + good,
 		"ot1." + strings.Repeat("0", len(good)-4), strings.Repeat("x", 5000),
 	}
 }
@@ -82,8 +87,14 @@ func lookAtLink(t testing.TB, i *harness.Instance, path, page string, changes bo
 	}{
 		{"a navigation", "GET", append(navigation, "Sec-Fetch-Site", "none"), toPage},
 		{"a navigation from a mail", "GET", append(navigation, "Sec-Fetch-Site", "cross-site"), toPage},
-		{"an old browser", "GET", []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "X-Forwarded-Host", "evil.example"}, toPage},
-		{"a prefetch", "GET", []string{"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"}, toPage},
+		{"an old browser", "GET", []string{
+			"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "X-Forwarded-Host",
+			"evil.example",
+		}, toPage},
+		{"a prefetch", "GET", []string{
+			"Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
+			"same-origin",
+		}, toPage},
 		{"a prefetch of older browsers", "GET", []string{"Purpose", "prefetch"}, toPage},
 		{"HEAD", "HEAD", nil, notAllowed},
 		{"HEAD of a browser", "HEAD", []string{"Accept", "text/html"}, notAllowed},
@@ -95,9 +106,11 @@ func lookAtLink(t testing.TB, i *harness.Instance, path, page string, changes bo
 			continue
 		}
 		r, err := i.Call(c.method+" "+path, "", c.header...)
-		if err != nil || r.Status != c.want.status || r.Header.Get("Location") != c.want.location || r.Header.Get("Set-Cookie") != "" ||
+		if err != nil || r.Status != c.want.status || r.Header.Get("Location") != c.want.location ||
+			r.Header.Get("Set-Cookie") != "" ||
 			r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s of %s: %d %v %v, want %d %q", c.name, path, r.Status, r.Header, err, c.want.status, c.want.location)
+			t.Errorf("%s of %s: %d %v %v, want %d %q", c.name, path, r.Status, r.Header, err, c.want.status,
+				c.want.location)
 		}
 	}
 }
@@ -122,7 +135,8 @@ func sameWords(a, b string) bool {
 // zero is somebody who signed up as the document shows, with a session.
 func zero(t testing.TB, i *harness.Instance, email string) harness.ZeroSession {
 	t.Helper()
-	if r := i.REST(t, "POST /sign_up", harness.Credentials("email", email, harness.ZeroPass)); r.Status != http.StatusCreated {
+	if r := i.REST(t, "POST /sign_up", harness.Credentials("email", email, harness.ZeroPass)); r.Status !=
+		http.StatusCreated {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
 	return i.SignIn(t, email, harness.ZeroPass)

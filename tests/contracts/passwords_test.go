@@ -8,8 +8,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// PW-01, PW-06: a dialect takes the passwords that its document takes, with a mark in the audit log; one switch makes all of
-// them as strict as GraphQL.
+// PW-01, PW-06: a dialect takes the passwords that its document takes, with a mark in the audit log; one switch makes
+// all of them as strict as GraphQL.
 func TestPW06_DialectPasswords(t *testing.T) {
 	t.Parallel()
 	const common = "qwertyuiop123" // 13 characters, and on every list
@@ -25,10 +25,13 @@ func TestPW06_DialectPasswords(t *testing.T) {
 		if r := signUp(s, "two@example.com", "correct horse battery staple"); r.Status != http.StatusCreated {
 			t.Fatalf("a good one: %d %s", r.Status, r.Body)
 		}
-		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND outcome = 'ok' AND reason = 'guessable_password'`); n != 1 {
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND outcome = 'ok' `+
+			`AND reason = 'guessable_password'`); n != 1 {
 			t.Errorf("%d marks in the audit log", n)
 		}
-		if code := s.GraphQL(t, "", harness.RegisterDoc, map[string]any{"input": map[string]any{"email": "three@example.com", "password": common}}).Code(); code != "PASSWORD_BREACHED" {
+		if code := s.GraphQL(t, "", harness.RegisterDoc,
+			map[string]any{"input": map[string]any{"email": "three@example.com", "password": common}}).Code(); code !=
+			"PASSWORD_BREACHED" {
 			t.Errorf("GraphQL: %q", code)
 		}
 		strict := harness.Start(t, dsn, "DRAGOMAN_DIALECT_PASSWORDS=strict", "DRAGOMAN_PASSWORD_MIN_LENGTH=20")
@@ -36,13 +39,16 @@ func TestPW06_DialectPasswords(t *testing.T) {
 			t.Errorf("strict, a good one: %d %s", r.Status, r.Body)
 		}
 		for password, want := range map[string]string{
-			"somebody5@example.com": "The password is too close to your name or address, or to the name of this service. Please choose another.",
-			"nineteen characters":   "The password is too short. Please use at least 20 characters.",
+			"somebody5@example.com": "The password is too close to your name or address, or to the name of this " +
+				"service. Please choose another.",
+			"nineteen characters": "The password is too short. Please use at least 20 characters.",
 		} {
-			signUp(strict, "somebody5@example.com", password).Says(t, http.StatusUnprocessableEntity, `{"password":["`+want+`"]}`)
+			signUp(strict, "somebody5@example.com", password).Says(t, http.StatusUnprocessableEntity, `{"password":["`+
+				want+`"]}`)
 		}
 		signUp(harness.Start(t, dsn, "DRAGOMAN_DIALECT_PASSWORDS=strict"), "five@example.com", common).
 			Says(t, http.StatusUnprocessableEntity, `{"password":["might easily be guessed"]}`)
-		signUp(s, "six@example.com", "short").Says(t, http.StatusUnprocessableEntity, `{"password":["is too short (minimum is 12 characters)"]}`)
+		signUp(s, "six@example.com", "short").Says(t, http.StatusUnprocessableEntity,
+			`{"password":["is too short (minimum is 12 characters)"]}`)
 	})
 }

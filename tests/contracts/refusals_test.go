@@ -18,8 +18,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// prober stands between an example and its server. When the example's own request comes by, everything that can be wrong
-// about it is sent first.
+// prober stands between an example and its server. When the example's own request comes by, everything that can be
+// wrong about it is sent first.
 type prober struct {
 	*harness.ExampleServer
 	t     *testing.T
@@ -97,7 +97,10 @@ func (p *prober) ask(v variant) int {
 		p.t.Error(err)
 		return 0
 	}
-	r := harness.Reply{Asked: p.route.Route + ", " + v.name, Status: res.StatusCode, Header: res.Header, Body: string(body)}
+	r := harness.Reply{
+		Asked: p.route.Route + ", " + v.name, Status: res.StatusCode, Header: res.Header,
+		Body: string(body),
+	}
 	if r.Status >= 400 {
 		r.Sound(p.t)
 		p.formed(r)
@@ -245,7 +248,8 @@ func (p *prober) without(name string) variant {
 	return v
 }
 
-// mistyped gives a parameter a value that its type does not have; ok is false where there is none, as for text in a form.
+// mistyped gives a parameter a value that its type does not have; ok is false where there is none, as for text in a
+// form.
 func (p *prober) mistyped(name, kind string) (v variant, ok bool) {
 	var value any = "x"
 	switch {
@@ -298,7 +302,8 @@ func (p *prober) credentials() {
 	if strings.HasPrefix(good, "rt1.") {
 		unfit = p.other.Access
 	}
-	for _, garbage := range []string{"garbage", "eyJhbGciOiJub25lIn0.e30.", "st1.garbage", good[:len(good)-2], good + "x", unfit} {
+	for _, garbage := range []string{"garbage", "eyJhbGciOiJub25lIn0.e30.", "st1.garbage", good[:len(good)-2], good +
+		"x", unfit} {
 		p.refuse(p.with("garbage "+garbage, garbage))
 	}
 	if strings.HasPrefix(strings.TrimSpace(p.route.Document), "mutation") {
@@ -343,7 +348,8 @@ func (p *prober) formed(r harness.Reply) {
 	}
 	switch kind := r.Header.Get("Content-Type"); {
 	case kind == "text/plain; charset=utf-8" && text, kind == "" && r.Body == "" && empty:
-	case kind == p.file.ContentType && slices.ContainsFunc(bodies, func(body any) bool { return sameNames(body, r.Body) }):
+	case kind == p.file.ContentType && slices.ContainsFunc(bodies,
+		func(body any) bool { return sameNames(body, r.Body) }):
 	default:
 		p.t.Errorf("%s: %d %q %.300s is no form of the dialect", r.Asked, r.Status, kind, r.Body)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// These tests hold the server against document 002 where a mailbox comes into it: the password, magic links, the address, and
-// the mails that POST /register is asked for.
+// These tests hold the server against document 002 where a mailbox comes into it: the password, magic links, the
+// address, and the mails that POST /register is asked for.
 
 const (
 	mailSent     = `{"success":true,"data":{"message":"Email sent"}}`
@@ -29,8 +29,10 @@ func TestOT01_ServiceReset(t *testing.T) {
 		z, second := s.Service(t, harness.ServiceMail), s.Service(t, "other@mail.com")
 		forgot := func(address string) harness.Letter {
 			s.Clock.Add(time.Minute)
-			s.REST(t, "POST /password/forgot", `{"email":"`+address+`","captchaToken":"x"}`, "X-Forwarded-Host", "evil.example", "Origin", s.URL).Says(t, http.StatusOK, mailSent)
-			return linkedLetter(t, s, harness.ServiceMail, db.MailResetPassword, "/password/reset/{token}", 15*time.Minute)
+			s.REST(t, "POST /password/forgot", `{"email":"`+address+`","captchaToken":"x"}`, "X-Forwarded-Host",
+				"evil.example", "Origin", s.URL).Says(t, http.StatusOK, mailSent)
+			return linkedLetter(t, s, harness.ServiceMail, db.MailResetPassword, "/password/reset/{token}",
+				15*time.Minute)
 		}
 		older, l := forgot(harness.ServiceMail), forgot("EXAMPLE@mail.com")
 		if l.Mail.Address != harness.ServiceMail { // OT-10
@@ -46,8 +48,10 @@ func TestOT01_ServiceReset(t *testing.T) {
 			s.REST(t, "POST /password/reset/"+text, serviceAgain).Says(t, http.StatusBadRequest, invalid)
 		}
 		for body, want := range map[string]string{
-			``: "Password is required", `{}`: "Password is required", `{"password":""}`: "Password is required", `{"password":null}`: "Password is required",
-			`{"password":"1234567"}`: "Password does not meet requirements", `{"password":"` + strings.Repeat("x", 300) + `"}`: "Password does not meet requirements",
+			``: "Password is required", `{}`: "Password is required", `{"password":""}`: "Password is required",
+			`{"password":null}`:      "Password is required",
+			`{"password":"1234567"}`: "Password does not meet requirements", `{"password":"` +
+				strings.Repeat("x", 300) + `"}`: "Password does not meet requirements",
 			`{"password":7}`: "password must be of type string.",
 		} {
 			s.REST(t, "POST "+path, body).Says(t, http.StatusBadRequest, serviceRefusal(want))
@@ -58,14 +62,16 @@ func TestOT01_ServiceReset(t *testing.T) {
 		s.REST(t, "GET /email/verify/"+l.Token, "").Says(t, http.StatusBadRequest, invalid)
 
 		s.REST(t, "POST "+path, `{"password":"password456","email":"other@mail.com"}`, second.Cookies()...). // OT-06
-															Says(t, http.StatusOK, `{"success":true,"data":{"message":"Password reset successful"}}`)
+															Says(t, http.StatusOK,
+				`{"success":true,"data":{"message":"Password reset successful"}}`)
 		s.REST(t, "POST "+path, serviceAgain).Says(t, http.StatusBadRequest, invalid)
 		s.REST(t, "GET "+path, "").Says(t, http.StatusBadRequest, invalid)
 		if s.Works(t, z.Token) || s.Refresh(t, z.Refresh).Code() == "" || !s.Works(t, second.Token) {
 			t.Error("a session lives that had to end, or the other way round")
 		}
 		s.REST(t, "POST /login", serviceLogin).Says(t, http.StatusBadRequest, serviceRefusal("Invalid credentials"))
-		if r, _ := s.Jar(t, "POST /login", `{"email":"example@mail.com","password":"password456"}`); r.Status != http.StatusOK {
+		if r, _ := s.Jar(t, "POST /login", `{"email":"example@mail.com","password":"password456"}`); r.Status !=
+			http.StatusOK {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
 		l = forgot(harness.ServiceMail)
@@ -95,17 +101,21 @@ func TestLG05_Service(t *testing.T) {
 					r := s.REST(t, "POST "+route, `{"email":"`+address+`"}`)
 					r.Says(t, http.StatusOK, mailSent)
 					return r
-				}, harness.ServiceMail, "nobody@mail.com", "barred@mail.com", "confirmed@mail.com", "example@mail.com.example")
+				}, harness.ServiceMail, "nobody@mail.com", "barred@mail.com", "confirmed@mail.com",
+					"example@mail.com.example")
 			}
 			for _, route := range []string{"/password/forgot", "/login/magic"} {
 				for _, body := range []string{``, `{}`, `{"email":""}`, `{"email":null}`} {
 					s.REST(t, "POST "+route, body).Says(t, http.StatusBadRequest, serviceRefusal("Email is required"))
 				}
-				s.REST(t, "POST "+route, `{"email":"example\r\nBcc: eve@mail.com"}`).Says(t, http.StatusBadRequest, serviceRefusal("Invalid Email")) // WH-08
+				// WH-08
+				s.REST(t, "POST "+route, `{"email":"example\r\nBcc: eve@mail.com"}`).Says(t, http.StatusBadRequest,
+					serviceRefusal("Invalid Email"))
 			}
 			s.Sent(t, conn)
 			for address, want := range map[string]string{
-				harness.ServiceMail: "reset-password magic-link verify-email", "nobody@mail.com": "", "barred@mail.com": "",
+				harness.ServiceMail: "reset-password magic-link verify-email", "nobody@mail.com": "",
+				"barred@mail.com":    "",
 				"confirmed@mail.com": "verify-email reset-password magic-link", "example@mail.com.example": "",
 			} {
 				if got := mailsTo(t, s, address); got != want {
@@ -116,7 +126,8 @@ func TestLG05_Service(t *testing.T) {
 	}
 }
 
-// OT-13, HT-04: what looks at a link uses nothing up: HEAD, a prefetch, a browser that opens it, another site. A program does.
+// OT-13, HT-04: what looks at a link uses nothing up: HEAD, a prefetch, a browser that opens it, another site. A
+// program does.
 func TestOT13_ServiceLinks(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -134,7 +145,8 @@ func TestOT13_ServiceLinks(t *testing.T) {
 			s.REST(t, "POST "+one.ask, `{"email":"example@mail.com"}`)
 			token := s.Letter(t, harness.ServiceMail, one.kind).Token
 			lookAtLink(t, s, one.route+token, one.page+"#token="+token, one.changes)
-			if r, _ := s.Jar(t, "GET "+one.route+token, "", "Accept", "application/json", "Sec-Fetch-Mode", "cors"); r.Status != http.StatusOK {
+			if r, _ := s.Jar(t, "GET "+one.route+token, "", "Accept", "application/json", "Sec-Fetch-Mode",
+				"cors"); r.Status != http.StatusOK {
 				t.Errorf("and then a program gets %d %s", r.Status, r.Body)
 			}
 		}
@@ -163,14 +175,15 @@ func TestOT02_ServiceMagicLinkAtOnce(t *testing.T) {
 				r.Says(t, http.StatusBadRequest, serviceRefusal("Invalid Token"))
 			}
 		}
-		if good != 1 || harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL") != 1 {
+		if good != 1 || harness.OpenSide(t, dsn).Count(t,
+			"SELECT count(*) FROM sessions WHERE revoked_at IS NULL") != 1 {
 			t.Errorf("%d of %d signed in", good, len(answers))
 		}
 	})
 }
 
-// A magic link signs in as POST /login does. The first proof of whose the address is takes the account over: what somebody else
-// may have set before is gone. Later ones sign in, and no more.
+// A magic link signs in as POST /login does. The first proof of whose the address is takes the account over: what
+// somebody else may have set before is gone. Later ones sign in, and no more.
 func TestService_MagicLink(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -179,23 +192,30 @@ func TestService_MagicLink(t *testing.T) {
 		enter := func() (token string) {
 			t.Helper()
 			s.Clock.Add(time.Minute)
-			s.REST(t, "POST /login/magic", `{"email":"example@mail.com","options":{"redirect":"https://evil.example"}}`).Says(t, http.StatusOK, mailSent)
+			s.REST(t, "POST /login/magic",
+				`{"email":"example@mail.com","options":{"redirect":"https://evil.example"}}`).Says(t, http.StatusOK,
+				mailSent)
 			l := linkedLetter(t, s, harness.ServiceMail, db.MailMagicLink, "/login/magic/{token}", 15*time.Minute)
 			r, set := s.Jar(t, "GET /login/magic/"+l.Token, "")
-			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login successful","data":`+
-				fmt.Sprintf(`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,"exp":%d}}}`, z.ID, s.Clock.Now().Unix(), s.Clock.Now().Unix()+900))
-			if len(set) != 2 || set["session"].Value != got[0] || set["refreshToken"].MaxAge != 604800 || !s.Works(t, got[0]) || s.Refresh(t, set["refreshToken"].Value).Code() != "" {
+			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login `+
+				`successful","data":`+
+				fmt.Sprintf(
+					`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,"exp":%d}}}`, z.ID, s.Clock.Now().Unix(), s.Clock.Now().Unix()+900))
+			if len(set) != 2 || set["session"].Value != got[0] || set["refreshToken"].MaxAge != 604800 ||
+				!s.Works(t, got[0]) || s.Refresh(t, set["refreshToken"].Value).Code() != "" {
 				t.Errorf("cookies %v", set)
 			}
 			s.REST(t, "GET /login/magic/"+l.Token, "").Says(t, http.StatusBadRequest, serviceRefusal("Invalid Token"))
 			return got[0]
 		}
 		first := enter()
-		if s.Works(t, z.Token) || s.Refresh(t, z.Refresh).Code() == "" || s.Login(t, harness.ServiceMail, harness.ServicePass).Code() != "INVALID_CREDENTIALS" {
+		if s.Works(t, z.Token) || s.Refresh(t, z.Refresh).Code() == "" ||
+			s.Login(t, harness.ServiceMail, harness.ServicePass).Code() != "INVALID_CREDENTIALS" {
 			t.Error("the session or the password of before is left")
 		}
 		s.REST(t, "POST /password/forgot", `{"email":"example@mail.com"}`)
-		s.REST(t, "POST /password/reset/"+s.Letter(t, harness.ServiceMail, db.MailResetPassword).Token, `{"password":"password123"}`)
+		s.REST(t, "POST /password/reset/"+s.Letter(t, harness.ServiceMail, db.MailResetPassword).Token,
+			`{"password":"password123"}`)
 		if s.Works(t, first) {
 			t.Error("a session lived through a reset")
 		}
@@ -211,13 +231,15 @@ func TestService_MagicLink(t *testing.T) {
 		}
 		s.Clock.Add(15*time.Minute + time.Second)
 		s.REST(t, "GET /login/magic/"+token, "").Says(t, http.StatusBadRequest, serviceRefusal("Invalid Token"))
-		if d := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions WHERE dialect NOT IN ('service-authentication', 'graphql')"); d != 0 {
+		if d := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions WHERE dialect NOT IN "+
+			"('service-authentication', 'graphql')"); d != 0 {
 			t.Errorf("%d sessions of another dialect", d)
 		}
 	})
 }
 
-// The address is verified by a link that goes to who is signed in, in any of the ways to be, or to the address that is given.
+// The address is verified by a link that goes to who is signed in, in any of the ways to be, or to the address that is
+// given.
 func TestService_VerifyEmail(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -234,12 +256,16 @@ func TestService_VerifyEmail(t *testing.T) {
 		sent(`{"email":null}`, harness.Bearer(z.Token)...)
 		last := sent(`{"email":"example@mail.com"}`)
 		s.REST(t, "POST /email/verify", `{}`).Says(t, http.StatusUnauthorized, harness.NoSession)
-		s.REST(t, "POST /email/verify", `{}`, harness.Bearer("x")...).Says(t, http.StatusUnauthorized, harness.BadSession)
-		if r, err := s.Call("POST /email/verify", `{}`, append(z.Cookies(), "Origin", "https://evil.example")...); err != nil || r.Status != http.StatusForbidden { // HT-03
+		s.REST(t, "POST /email/verify", `{}`, harness.Bearer("x")...).Says(t, http.StatusUnauthorized,
+			harness.BadSession)
+		// HT-03
+		if r, err := s.Call("POST /email/verify", `{}`,
+			append(z.Cookies(), "Origin", "https://evil.example")...); err != nil || r.Status != http.StatusForbidden {
 			t.Errorf("%d %s %v", r.Status, r.Body, err)
 		}
 		for _, email := range []string{`""`, `"example"`, `"a@b@c"`} {
-			s.REST(t, "POST /email/verify", `{"email":`+email+`}`).Says(t, http.StatusBadRequest, serviceRefusal("Invalid Email"))
+			s.REST(t, "POST /email/verify", `{"email":`+email+`}`).Says(t, http.StatusBadRequest,
+				serviceRefusal("Invalid Email"))
 		}
 		s.Clock.Add(16 * time.Minute) // the refresh token renews here too
 		r, set := s.Jar(t, "POST /email/verify", `{}`, z.Cookies()...)
@@ -258,8 +284,10 @@ func TestService_VerifyEmail(t *testing.T) {
 		if a := s.GraphQL(t, token, `{ me { emailVerified } }`, nil); a.At("me", "emailVerified") != true {
 			t.Errorf("%s", a.Raw)
 		}
-		s.REST(t, "POST /email/verify", `{}`, harness.Bearer(token)...).Says(t, http.StatusBadRequest, serviceRefusal("Email already verified"))
-		s.REST(t, "POST /email/verify", `{"email":"example@mail.com"}`).Says(t, http.StatusOK, mailSent) // which says nothing
+		s.REST(t, "POST /email/verify", `{}`, harness.Bearer(token)...).Says(t, http.StatusBadRequest,
+			serviceRefusal("Email already verified"))
+		// which says nothing
+		s.REST(t, "POST /email/verify", `{"email":"example@mail.com"}`).Says(t, http.StatusOK, mailSent)
 
 		s.Service(t, "late@mail.com")
 		s.REST(t, "POST /email/verify", `{"email":"late@mail.com"}`)
@@ -288,7 +316,8 @@ func TestService_RegisterMails(t *testing.T) {
 		} {
 			email := fmt.Sprintf("p%d@mail.com", n)
 			r := s.REST(t, "POST /register", `{"email":"`+email+`",`+row.fields+`}`)
-			if got := mailsTo(t, s, email); r.Status != http.StatusOK || !sameWords(got, row.mails) || r.Header.Get("X-Not-Sent") != row.notSent {
+			if got := mailsTo(t, s, email); r.Status != http.StatusOK || !sameWords(got, row.mails) ||
+				r.Header.Get("X-Not-Sent") != row.notSent {
 				t.Errorf("%s: %d, mails %q, not sent %q", row.fields, r.Status, got, r.Header.Get("X-Not-Sent"))
 			}
 		}
@@ -297,24 +326,30 @@ func TestService_RegisterMails(t *testing.T) {
 	})
 }
 
-// PW-17: who registers without a password gets one link to choose one, and that is how they get in. Nobody learns the random one.
+// PW-17: who registers without a password gets one link to choose one, and that is how they get in. Nobody learns the
+// random one.
 func TestPW17_ServiceSetPassword(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		r := s.REST(t, "POST /register", `{"email":"example@mail.com","options":{"sendResetEmail":true}}`)
-		r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+harness.ServiceUser+`,"refreshToken":"<rt>"}}`)
+		r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+
+			harness.ServiceUser+`,"refreshToken":"<rt>"}}`)
 		l := linkedLetter(t, s, harness.ServiceMail, db.MailSetPassword, "/password/reset/{token}", 24*time.Hour)
 		if all := s.Letters(t, harness.ServiceMail, ""); len(all) != 1 {
 			t.Errorf("%d mails", len(all))
 		}
 		s.Clock.Add(23 * time.Hour)
-		s.REST(t, "GET /password/reset/"+l.Token, "").Says(t, http.StatusOK, `{"success":true,"data":{"message":"Token is valid"}}`)
-		s.REST(t, "POST /password/reset/"+l.Token, `{"password":"password123"}`).Says(t, http.StatusOK, `{"success":true,"data":{"message":"Password reset successful"}}`)
+		s.REST(t, "GET /password/reset/"+l.Token, "").Says(t, http.StatusOK,
+			`{"success":true,"data":{"message":"Token is valid"}}`)
+		s.REST(t, "POST /password/reset/"+l.Token, `{"password":"password123"}`).Says(t, http.StatusOK,
+			`{"success":true,"data":{"message":"Password reset successful"}}`)
 		if r, _ := s.Jar(t, "POST /login", serviceLogin); r.Status != http.StatusOK {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
-		if log := s.Logged.String(); strings.Contains(log, l.Token) || strings.Contains(log, l.Code) || strings.Contains(log, "password123") { // AU-02
+		// AU-02
+		if log := s.Logged.String(); strings.Contains(log, l.Token) || strings.Contains(log, l.Code) ||
+			strings.Contains(log, "password123") {
 			t.Error("the log holds a secret")
 		}
 	})
@@ -329,18 +364,23 @@ func TestService_NoMail(t *testing.T) {
 		before := harness.OpenSide(t, dsn).Census(t)
 		for _, address := range []string{harness.ServiceMail, "nobody@mail.com"} {
 			for _, route := range []string{"/password/forgot", "/login/magic", "/email/verify"} {
-				s.REST(t, "POST "+route, `{"email":"`+address+`"}`).Says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
+				s.REST(t, "POST "+route, `{"email":"`+address+`"}`).Says(t, http.StatusForbidden,
+					serviceRefusal("This server sends no mail."))
 			}
 			for _, route := range []string{"/identity/password_reset", "/identity/email_verification"} {
-				s.REST(t, "POST "+route, `{"email":"`+address+`"}`).Says(t, http.StatusForbidden, `{"error":"This server sends no mail."}`)
+				s.REST(t, "POST "+route, `{"email":"`+address+`"}`).Says(t, http.StatusForbidden,
+					`{"error":"This server sends no mail."}`)
 			}
 		}
-		s.REST(t, "POST /email/verify", ``, harness.Bearer(z.Token)...).Says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
-		s.REST(t, "POST /register", `{"email":"a@mail.com","options":{"sendResetEmail":true}}`).Says(t, http.StatusForbidden, serviceRefusal("This server sends no mail."))
+		s.REST(t, "POST /email/verify", ``, harness.Bearer(z.Token)...).Says(t, http.StatusForbidden,
+			serviceRefusal("This server sends no mail."))
+		s.REST(t, "POST /register", `{"email":"a@mail.com","options":{"sendResetEmail":true}}`).Says(t,
+			http.StatusForbidden, serviceRefusal("This server sends no mail."))
 		if after := harness.OpenSide(t, dsn).Census(t); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		s.REST(t, "POST /register", `{"email":"a@mail.com","password":"password123","options":{"sendEmail":true,"verifyEmail":true}}`)
+		s.REST(t, "POST /register",
+			`{"email":"a@mail.com","password":"password123","options":{"sendEmail":true,"verifyEmail":true}}`)
 		zero(t, s, zeroMail)
 		if n := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM mails"); n != 0 {
 			t.Errorf("%d mails", n)

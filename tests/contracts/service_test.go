@@ -40,7 +40,8 @@ func TestService_Register(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		r, set := s.Jar(t, "POST /register", document, "User-Agent", "curl/8.5.0")
-		got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+harness.ServiceUser+`}}`)
+		got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+
+			harness.ServiceUser+`}}`)
 		if now := s.Clock.Now().UTC().Format(millis); got[2] != now || got[3] != now {
 			t.Errorf("times %v, want %s", got[2:], now)
 		}
@@ -53,7 +54,8 @@ func TestService_Register(t *testing.T) {
 		claims := harness.ClaimsOf(t, got[0])
 		now := float64(s.Clock.Now().Unix())
 		for name, want := range map[string]any{
-			"id": got[1], "sub": got[1], "email": harness.ServiceMail, "role": "user", "mfa": false, "sessionState": "full", "iat": now, "exp": now + 900,
+			"id": got[1], "sub": got[1], "email": harness.ServiceMail, "role": "user", "mfa": false,
+			"sessionState": "full", "iat": now, "exp": now + 900,
 		} {
 			if claims[name] != want {
 				t.Errorf("the claim %s is %v, want %v", name, claims[name], want)
@@ -63,7 +65,8 @@ func TestService_Register(t *testing.T) {
 			t.Error("the token opens nothing")
 		}
 		conn := harness.OpenSide(t, dsn)
-		if idle := conn.Texts(t, "SELECT dialect FROM sessions"); !slices.Equal(idle, []string{"service-authentication"}) {
+		if idle := conn.Texts(t, "SELECT dialect FROM sessions"); !slices.Equal(idle,
+			[]string{"service-authentication"}) {
 			t.Errorf("sessions of %v", idle)
 		}
 
@@ -90,7 +93,8 @@ func TestService_Register(t *testing.T) {
 		if after := conn.Census(t); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		s.REST(t, "POST /register", `{"email":"a@mail.com","role":"admin","active":false,"password":"password123"}`) // AZ-01
+		// AZ-01
+		s.REST(t, "POST /register", `{"email":"a@mail.com","role":"admin","active":false,"password":"password123"}`)
 		if conn.Count(t, "SELECT count(*) FROM users WHERE role <> 'user' OR status <> 'ACTIVE'") > 0 {
 			t.Error("somebody chose what they may")
 		}
@@ -101,12 +105,15 @@ func TestService_Register(t *testing.T) {
 func TestPW17_ServiceRandomPassword(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn, harness.RealHashes, "DRAGOMAN_DIALECT_PASSWORDS=strict", "DRAGOMAN_PASSWORD_MIN_LENGTH=64")
+		s := harness.Start(t, dsn, harness.RealHashes, "DRAGOMAN_DIALECT_PASSWORDS=strict",
+			"DRAGOMAN_PASSWORD_MIN_LENGTH=64")
 		r := s.REST(t, "POST /register", `{"email":"example@mail.com","options":{"sendEmail":false}}`)
-		r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+harness.ServiceUser+`,"refreshToken":"<rt>"}}`)
+		r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"User created","data":`+
+			harness.ServiceUser+`,"refreshToken":"<rt>"}}`)
 		s.REST(t, "POST /register", `{"email":"other@mail.com","password":null}`)
 		hashes := harness.OpenSide(t, dsn).Texts(t, "SELECT password_hash FROM users")
-		if len(hashes) != 2 || hashes[0] == hashes[1] || !strings.HasPrefix(hashes[0], "$argon2id$") || !strings.HasPrefix(hashes[1], "$argon2id$") {
+		if len(hashes) != 2 || hashes[0] == hashes[1] || !strings.HasPrefix(hashes[0], "$argon2id$") ||
+			!strings.HasPrefix(hashes[1], "$argon2id$") {
 			t.Errorf("hashes %v", hashes)
 		}
 		for _, guess := range []string{"", "null", harness.ServicePass} {
@@ -122,7 +129,8 @@ func TestService_Login(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		z := s.Service(t, harness.ServiceMail)
-		session := fmt.Sprintf(`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,"exp":%d}`,
+		session := fmt.Sprintf(
+			`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,"exp":%d}`,
 			z.ID, s.Clock.Now().Unix(), s.Clock.Now().Unix()+900)
 		for body, cookies := range map[string]bool{
 			serviceLogin: true,
@@ -133,25 +141,28 @@ func TestService_Login(t *testing.T) {
 		} {
 			r, set := s.Jar(t, "POST /login", body)
 			if !cookies {
-				got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login successful","data":`+session+`,"refreshToken":"<rt>"}}`)
+				got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login `+
+					`successful","data":`+session+`,"refreshToken":"<rt>"}}`)
 				if len(set) > 0 || s.Refresh(t, got[1]).Code() != "" {
 					t.Errorf("%s: cookies %v", body, set)
 				}
 				continue
 			}
-			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login successful","data":`+session+`}}`)
+			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login `+
+				`successful","data":`+session+`}}`)
 			if len(set) != 2 || set["session"].Value != got[0] || s.Refresh(t, set["refreshToken"].Value).Code() != "" {
 				t.Errorf("%s: cookies %v", body, set)
 			}
 		}
 		for body, want := range map[string]string{
-			`{"email":"example@mail.com","password":"guess"}`:                                       "Invalid credentials",
-			`{"email":"nobody@mail.com","password":"password123"}`:                                  "Invalid credentials",
-			`{"email":"nobody","password":"password123"}`:                                           "Invalid credentials",
-			`{"email":"example@mail.com","password":"` + strings.Repeat("x", 2000) + `"}`:           "Invalid credentials",
-			`{"password":"password123"}`:                                                            "Invalid Email",
-			`{"email":"example@mail.com"}`:                                                          "Invalid Password",
-			`{"email":"example@mail.com","password":""}`:                                            "Invalid Password",
+			`{"email":"example@mail.com","password":"guess"}`:      "Invalid credentials",
+			`{"email":"nobody@mail.com","password":"password123"}`: "Invalid credentials",
+			`{"email":"nobody","password":"password123"}`:          "Invalid credentials",
+			`{"email":"example@mail.com","password":"` + strings.Repeat("x", 2000) +
+				`"}`: "Invalid credentials",
+			`{"password":"password123"}`:                 "Invalid Email",
+			`{"email":"example@mail.com"}`:               "Invalid Password",
+			`{"email":"example@mail.com","password":""}`: "Invalid Password",
 			`{"email":"example@mail.com","password":"password123","options":{"setCookie":"false"}}`: "options.setCookie must be of type boolean.",
 		} {
 			r, set := s.Jar(t, "POST /login", body)
@@ -213,7 +224,8 @@ func TestService_Refresh(t *testing.T) {
 			body := strings.Replace(way.body, "%q", `"`+z.Refresh+`"`, 1)
 			r, set := s.Jar(t, way.route, body, way.header()...)
 			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"refreshToken":"<rt>"}}`)
-			if set["session"].Value != got[0] || set["refreshToken"].Value != got[1] || got[1] == z.Refresh || !s.Works(t, got[0]) {
+			if set["session"].Value != got[0] || set["refreshToken"].Value != got[1] || got[1] == z.Refresh ||
+				!s.Works(t, got[0]) {
 				t.Errorf("%s: %v", way.route, set)
 			}
 			z.Token, z.Refresh = got[0], got[1]
@@ -223,17 +235,22 @@ func TestService_Refresh(t *testing.T) {
 		s.REST(t, "GET /token/refresh?refreshToken="+z.Refresh, "").Says(t, http.StatusUnauthorized, none)
 		s.REST(t, "POST /refresh", `{"refreshToken":""}`).Says(t, http.StatusUnauthorized, none)
 		for _, bad := range []string{"nonsense", z.Token, z.Refresh + "x", "rt1.x"} {
-			s.REST(t, "GET /token/refresh", "", "X-Refresh-Token", bad).Says(t, http.StatusBadRequest, serviceRefusal("Token is invalid"))
-			s.REST(t, "POST /refresh", `{"refreshToken":"`+bad+`"}`).Says(t, http.StatusBadRequest, serviceRefusal("Token is invalid"))
+			s.REST(t, "GET /token/refresh", "", "X-Refresh-Token", bad).Says(t, http.StatusBadRequest,
+				serviceRefusal("Token is invalid"))
+			s.REST(t, "POST /refresh", `{"refreshToken":"`+bad+`"}`).Says(t, http.StatusBadRequest,
+				serviceRefusal("Token is invalid"))
 		}
 		old := z.Refresh
 		s.Jar(t, "POST /refresh", `{"refreshToken":"`+old+`"}`)
 		s.Clock.Add(time.Minute)
-		s.REST(t, "POST /refresh", `{"refreshToken":"`+old+`"}`).Says(t, http.StatusBadRequest, serviceRefusal("Token is blacklisted"))
-		s.REST(t, "POST /refresh", `{"refreshToken":"`+old+`"}`).Says(t, http.StatusBadRequest, serviceRefusal("Token is invalid"))
+		s.REST(t, "POST /refresh", `{"refreshToken":"`+old+`"}`).Says(t, http.StatusBadRequest,
+			serviceRefusal("Token is blacklisted"))
+		s.REST(t, "POST /refresh", `{"refreshToken":"`+old+`"}`).Says(t, http.StatusBadRequest,
+			serviceRefusal("Token is invalid"))
 		z = s.Service(t, "other@mail.com")
 		s.Clock.Add(7*24*time.Hour + time.Second)
-		s.REST(t, "GET /token/refresh", "", "X-Refresh-Token", z.Refresh).Says(t, http.StatusBadRequest, serviceRefusal("Token is invalid"))
+		s.REST(t, "GET /token/refresh", "", "X-Refresh-Token", z.Refresh).Says(t, http.StatusBadRequest,
+			serviceRefusal("Token is invalid"))
 	})
 }
 
@@ -298,7 +315,8 @@ func TestHT04_ServiceGETs(t *testing.T) {
 					t.Errorf("GET %s with %v: %d %s %v", route, header, r.Status, r.Body, err)
 				}
 			}
-			r := s.REST(t, "GET "+route, "", append(z.Cookies(), "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")...)
+			r := s.REST(t, "GET "+route, "", append(z.Cookies(), "Sec-Fetch-Dest", "document", "Sec-Fetch-Site",
+				"none")...)
 			if r.Status != http.StatusOK || !strings.Contains(r.Body, `action="`+route+`?_confirm=1"`) {
 				t.Errorf("GET %s: %d %s", route, r.Status, r.Body)
 			}
@@ -307,7 +325,8 @@ func TestHT04_ServiceGETs(t *testing.T) {
 			t.Error("the session ended")
 		}
 		s.Clock.Add(20 * time.Minute) // the button renews, so that the session ends
-		r, _ := s.Jar(t, "POST /token/revoke?_confirm=1", "", append(z.Cookies(), "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "Origin", s.URL)...)
+		r, _ := s.Jar(t, "POST /token/revoke?_confirm=1", "",
+			append(z.Cookies(), "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "Origin", s.URL)...)
 		if r.Status != http.StatusOK || s.Refresh(t, z.Refresh).Code() == "" {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
@@ -316,8 +335,10 @@ func TestHT04_ServiceGETs(t *testing.T) {
 
 // shown is the answer about a user, without the token.
 func shownUser(id, email, role, capabilities string, active bool) string {
-	return fmt.Sprintf(`{"id":%q,"email":%q,"active":%t,"mfa":false,"primaryAuth":"UNPW","createdAt":"<milli>","updatedAt":"<milli>",`+
-		`"roleId":%q,"Role":{"name":%q,"description":"<about>","capabilities":[%s]},"AuthFactors":[]}`, id, email, active, role, role, capabilities)
+	return fmt.Sprintf(
+		`{"id":%q,"email":%q,"active":%t,"mfa":false,"primaryAuth":"UNPW","createdAt":"<milli>","updatedAt":"<milli>",`+
+			`"roleId":%q,"Role":{"name":%q,"description":"<about>","capabilities":[%s]},"AuthFactors":[]}`, id, email,
+		active, role, role, capabilities)
 }
 
 func TestService_Users(t *testing.T) {
@@ -331,50 +352,65 @@ func TestService_Users(t *testing.T) {
 		adaShown := shownUser(ada.ID, "ada@mail.com", "user", may, true)
 		for _, path := range []string{"/user", "/users"} {
 			s.REST(t, "GET "+path, "", asAda...).Matched(t, http.StatusOK, `{"success":true,"data":[`+adaShown+`]}`)
-			s.REST(t, "GET "+path, "", "Cookie", "session="+ada.Token).Matched(t, http.StatusOK, `{"success":true,"data":[`+adaShown+`]}`)
+			s.REST(t, "GET "+path, "", "Cookie", "session="+ada.Token).Matched(t, http.StatusOK,
+				`{"success":true,"data":[`+adaShown+`]}`)
 			s.REST(t, "GET "+path, "", asRoot...).Matched(t, http.StatusOK,
 				`{"success":true,"data":[`+adaShown+`,`+shownUser(root.ID, "root@mail.com", "admin", mayAll, true)+`]}`)
 			s.REST(t, "GET "+path, "").Says(t, http.StatusUnauthorized, harness.NoSession)
 			s.REST(t, "GET "+path, "", harness.Bearer("x")...).Says(t, http.StatusUnauthorized, harness.BadSession)
 
 			for _, as := range [][]string{asAda, asRoot} {
-				s.REST(t, "GET "+path+"/"+ada.ID, "", as...).Matched(t, http.StatusOK, `{"success":true,"data":`+adaShown+`}`)
+				s.REST(t, "GET "+path+"/"+ada.ID, "", as...).Matched(t, http.StatusOK, `{"success":true,"data":`+
+					adaShown+`}`)
 			}
 			for _, id := range []string{root.ID, "user_00000000000000000000000000", "1", "%00"} { // SE-18: one answer
-				s.REST(t, "GET "+path+"/"+id, "", asAda...).Says(t, http.StatusForbidden, serviceRefusal("You are not allowed to read this user"))
+				s.REST(t, "GET "+path+"/"+id, "", asAda...).Says(t, http.StatusForbidden,
+					serviceRefusal("You are not allowed to read this user"))
 			}
 			s.REST(t, "GET "+path+"/1", "", asRoot...).Says(t, http.StatusNotFound, serviceRefusal("User not found"))
 			s.REST(t, "GET "+path+"/"+ada.ID, "").Says(t, http.StatusUnauthorized, harness.NoSession)
 
 			email := path[1:] + "@mail.com"
-			r := s.REST(t, "POST "+path, `{"email":"`+email+`","password":"password123","role":"user","active":false,"id":"x"}`, asRoot...)
-			got := r.Matched(t, http.StatusOK, `{"success":true,"data":`+strings.Replace(shownUser("@", email, "user", may, false), `"@"`, `"<user>"`, 1)+`}`)
+			r := s.REST(t, "POST "+path, `{"email":"`+email+
+				`","password":"password123","role":"user","active":false,"id":"x"}`, asRoot...)
+			got := r.Matched(t, http.StatusOK, `{"success":true,"data":`+
+				strings.Replace(shownUser("@", email, "user", may, false), `"@"`, `"<user>"`, 1)+`}`)
 			if a := s.Login(t, email, harness.ServicePass); a.Code() != "INVALID_CREDENTIALS" {
 				t.Errorf("the password counts: %s", a.Raw)
 			}
 			r = s.REST(t, "PUT "+path+"/"+got[0], `{"email":"new.`+email+`","role":"admin","active":true}`, asRoot...)
-			r.Matched(t, http.StatusOK, `{"success":true,"data":`+shownUser(got[0], "new."+email, "admin", mayAll, true)+`}`)
-			s.REST(t, "PUT "+path+"/"+got[0], `{"email":"ada@mail.com","role":"user"}`, asRoot...).Says(t, http.StatusBadRequest, serviceRefusal("Email already taken"))
+			r.Matched(t, http.StatusOK, `{"success":true,"data":`+
+				shownUser(got[0], "new."+email, "admin", mayAll, true)+`}`)
+			s.REST(t, "PUT "+path+"/"+got[0], `{"email":"ada@mail.com","role":"user"}`, asRoot...).Says(t,
+				http.StatusBadRequest, serviceRefusal("Email already taken"))
 			r = s.REST(t, "PUT "+path+"/"+got[0], `{"email":null}`, asRoot...) // all or nothing
-			r.Matched(t, http.StatusOK, `{"success":true,"data":`+shownUser(got[0], "new."+email, "admin", mayAll, true)+`}`)
-			for body, want := range map[string]string{`{"email":"x"}`: "Invalid Email", `{"email":""}`: "Invalid Email", `{"role":"x"}`: "Role not found", `{"role":""}`: "Role not found"} {
+			r.Matched(t, http.StatusOK, `{"success":true,"data":`+
+				shownUser(got[0], "new."+email, "admin", mayAll, true)+`}`)
+			for body, want := range map[string]string{
+				`{"email":"x"}`: "Invalid Email", `{"email":""}`: "Invalid Email",
+				`{"role":"x"}`: "Role not found", `{"role":""}`: "Role not found",
+			} {
 				s.REST(t, "PUT "+path+"/"+got[0], body, asRoot...).Says(t, http.StatusBadRequest, serviceRefusal(want))
 			}
 			for body, want := range map[string]string{
 				`{}`: "Email is required", `{"email":""}`: "Email is required", `{"email":"x"}`: "Invalid Email",
-				`{"email":"ada@mail.com"}`: "Email already exists", `{"email":"b@mail.com","role":"x"}`: "Role not found",
+				`{"email":"ada@mail.com"}`:          "Email already exists",
+				`{"email":"b@mail.com","role":"x"}`: "Role not found",
 			} {
 				s.REST(t, "POST "+path, body, asRoot...).Says(t, http.StatusBadRequest, serviceRefusal(want))
 			}
 			for _, as := range [][]string{asAda} {
-				s.REST(t, "POST "+path, `{"email":"b@mail.com"}`, as...).Says(t, http.StatusForbidden, serviceRefusal("User does not have required capabilities"))
-				s.REST(t, "PUT "+path+"/"+ada.ID, `{"role":"admin"}`, as...).Says(t, http.StatusForbidden, serviceRefusal("User does not have required capabilities"))
+				s.REST(t, "POST "+path, `{"email":"b@mail.com"}`, as...).Says(t, http.StatusForbidden,
+					serviceRefusal("User does not have required capabilities"))
+				s.REST(t, "PUT "+path+"/"+ada.ID, `{"role":"admin"}`, as...).Says(t, http.StatusForbidden,
+					serviceRefusal("User does not have required capabilities"))
 			}
 			s.REST(t, "PUT "+path+"/"+ada.ID, `{"active":false}`).Says(t, http.StatusUnauthorized, harness.NoSession)
 			s.GraphQL(t, root.Token, harness.DeleteUserDoc, map[string]any{"input": map[string]any{"id": got[0]}})
 		}
 		r := s.REST(t, "PUT /user/"+root.ID, `{"active":false}`, asRoot...)
-		r.Says(t, http.StatusConflict, serviceRefusal("This is the last administrator who can sign in. Make another one first."))
+		r.Says(t, http.StatusConflict, serviceRefusal("This is the last administrator who can sign in. Make another "+
+			"one first."))
 	})
 }
 
@@ -388,7 +424,10 @@ func TestAZ08_ServiceUserPages(t *testing.T) {
 		for n := range 102 {
 			s.REST(t, "POST /user", fmt.Sprintf(`{"email":"u%d@mail.com"}`, n), harness.Bearer(root.Token)...)
 		}
-		for path, pages := range map[string][]int{"/user": {100, 3}, "/users?limit=60": {60, 43}, "/user?limit=100": {100, 3}} {
+		for path, pages := range map[string][]int{
+			"/user": {100, 3}, "/users?limit=60": {60, 43},
+			"/user?limit=100": {100, 3},
+		} {
 			seen, next := map[string]bool{}, path
 			for _, want := range pages {
 				r := s.REST(t, "GET "+next, "", harness.Bearer(root.Token)...)
@@ -411,8 +450,12 @@ func TestAZ08_ServiceUserPages(t *testing.T) {
 		}
 		s.REST(t, "GET /user?after=x", "", harness.Bearer(root.Token)...).Says(t, http.StatusBadRequest,
 			serviceRefusal("This cursor is not one of this list and this filter. Begin again without it."))
-		for limit, want := range map[string]string{"0": "limit must be from 1 to 100", "101": "limit must be from 1 to 100", "x": "limit is not valid", "1.5": "limit is not valid"} {
-			s.REST(t, "GET /user?limit="+limit, "", harness.Bearer(root.Token)...).Says(t, http.StatusBadRequest, serviceRefusal(want))
+		for limit, want := range map[string]string{
+			"0":   "limit must be from 1 to 100",
+			"101": "limit must be from 1 to 100", "x": "limit is not valid", "1.5": "limit is not valid",
+		} {
+			s.REST(t, "GET /user?limit="+limit, "", harness.Bearer(root.Token)...).Says(t, http.StatusBadRequest,
+				serviceRefusal(want))
 		}
 	})
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// BenchmarkDialect holds routes of dialects against the same operation over GraphQL: the same document, the same credential, the
-// same server. On a machine that is busy with other things, compare the time of the processors rather than the clock:
+// BenchmarkDialect holds routes of dialects against the same operation over GraphQL: the same document, the same
+// credential, the same server. On a machine that is busy with other things, compare the time of the processors rather
+// than the clock:
 //
 //	go test -run '^$' -bench Dialect -benchtime 2000x -count 5 -cpu 1 -cpuprofile cpu.out ./tests/dialects
 //	go tool pprof -top -cum cpu.out | grep -E 'rest.*Engine..ServeHTTP|gqlhttp.*Handler..ServeHTTP'
@@ -28,9 +29,11 @@ func BenchmarkDialect(b *testing.B) {
 			s.GraphQL(b, ada.Access, harness.CreateKey, nil)
 		}
 		for _, c := range []struct{ name, method, path, body, token string }{
-			{"keys/graphql", http.MethodPost, "/graphql", `{"query":"query Keys { keys { id name createdAt lastUsedAt } }"}`, ada.Access},
+			{"keys/graphql", http.MethodPost, "/graphql", `{"query":"query Keys { keys { id name createdAt ` +
+				`lastUsedAt } }"}`, ada.Access},
 			{"keys/dialect", http.MethodGet, "/api/v1/auth/keys", "", ada.Access},
-			{"sessions/graphql", http.MethodPost, "/graphql", `{"query":"query Sessions { me { number } sessions { number userAgent ipAddress createdAt updatedAt } }"}`, session},
+			{"sessions/graphql", http.MethodPost, "/graphql", `{"query":"query Sessions { me { number } sessions { ` +
+				`number userAgent ipAddress createdAt updatedAt } }"}`, session},
 			{"sessions/dialect", http.MethodGet, "/sessions", "", session},
 		} {
 			b.Run(name+"/"+c.name, func(b *testing.B) {

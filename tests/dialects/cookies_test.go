@@ -13,7 +13,8 @@ import (
 // serves demands that a route answers one of the two, and not the other.
 func serves(t testing.TB, b *harness.Shared, route, body, who, whoNot string) {
 	t.Helper()
-	if r := b.Asks(t, route, body); r.Status != http.StatusOK || !strings.Contains(r.Body, who) || strings.Contains(r.Body, whoNot) {
+	if r := b.Asks(t, route, body); r.Status != http.StatusOK || !strings.Contains(r.Body, who) ||
+		strings.Contains(r.Body, whoNot) {
 		t.Errorf("%s: %d %s", route, r.Status, r.Body)
 	}
 }
@@ -37,10 +38,12 @@ func TestHT05_CookiesOfOneName(t *testing.T) {
 		b.Asks(t, "GET /token/revoke", "").Says(t, http.StatusOK, harness.LoggedOut) // and a is still there, below
 		serves(t, b, "POST "+harness.Companion+"/refresh", "{}", b.A, b.Z)
 		b.EnterService(t) // refreshToken is z's now, and userRefreshToken a's
-		b.Asks(t, "POST "+harness.Companion+"/refresh", "{}").Says(t, http.StatusBadRequest, harness.CompanionNotRefreshed)
+		b.Asks(t, "POST "+harness.Companion+"/refresh", "{}").Says(t, http.StatusBadRequest,
+			harness.CompanionNotRefreshed)
 		s.Clock.Add(16 * time.Minute)
 		serves(t, b, "GET /user", "", b.Z, b.A)
-		b.Asks(t, "DELETE "+harness.Companion+"/refresh", "").Says(t, http.StatusBadRequest, harness.CompanionNotRefreshed)
+		b.Asks(t, "DELETE "+harness.Companion+"/refresh", "").Says(t, http.StatusBadRequest,
+			harness.CompanionNotRefreshed)
 		conn := harness.OpenSide(t, dsn)
 		if n := conn.Count(t, "SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL"); n != 0 {
 			t.Errorf("%d sessions ended", n)
@@ -50,7 +53,8 @@ func TestHT05_CookiesOfOneName(t *testing.T) {
 		// The token of z is good still, but its session has ended: that is no reason to go on as a.
 		b.EnterService(t)
 		b.EnterCompanion(t)
-		conn.MustExec(t, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended' WHERE user_id IN (SELECT id FROM users WHERE email = 'z@example.com')")
+		conn.MustExec(t, "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended' WHERE "+
+			"user_id IN (SELECT id FROM users WHERE email = 'z@example.com')")
 		b.Asks(t, "GET /user", "").Says(t, http.StatusUnauthorized, harness.BadSession)
 	})
 }

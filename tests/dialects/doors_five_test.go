@@ -21,12 +21,15 @@ func companionDoor() *door {
 		return s
 	}
 	return &door{
-		name: "authcompanion", access: time.Hour, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "HS256", session: "refresh",
-		least: 1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, allowEnded: true, ways: []way{bearerWay},
+		name: "authcompanion", access: time.Hour, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
+		session: "refresh",
+		least:   1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, allowEnded: true, ways: []way{bearerWay},
 		tells: map[string]string{
-			accepted: "200 access_token", badCredentials: "400 Login Failed", locked: "429 Too Many Requests", rateLimited: "429 Too Many Requests", unauthenticated: `401 "Unauthorized"`,
-			badToken: "400 Refresh Token Failed", reusedToken: "400 Refresh Token Failed", wrongPassword: "403 The current password is wrong",
-			takenEmail: "400 Email Already In Use",
+			accepted: "200 access_token", badCredentials: "400 Login Failed", locked: "429 Too Many Requests",
+			rateLimited: "429 Too Many Requests", unauthenticated: `401 "Unauthorized"`,
+			badToken: "400 Refresh Token Failed", reusedToken: "400 Refresh Token Failed",
+			wrongPassword: "403 The current password is wrong",
+			takenEmail:    "400 Email Already In Use",
 		},
 		does: map[string]saying{
 			"register":          register,
@@ -34,7 +37,10 @@ func companionDoor() *door {
 			"login by username": attributes("POST /v1/auth/login", `"username":"<username>","password":"<password>"`),
 			"refresh": {
 				call: "POST /v1/auth/refresh", body: "{}", header: cookie,
-				gives: map[string]string{"access": "body data.attributes.access_token", "refresh": "cookie userRefreshToken"},
+				gives: map[string]string{
+					"access":  "body data.attributes.access_token",
+					"refresh": "cookie userRefreshToken",
+				},
 			},
 			"logout by refresh": {
 				call: "DELETE /v1/auth/refresh", body: "{}", header: cookie,
@@ -53,18 +59,25 @@ func companionDoor() *door {
 func wolfDoor() *door {
 	pair := map[string]string{"access": "body access_token", "refresh": "body refresh_token"}
 	return &door{
-		name: "wolfpal", access: 30 * time.Minute, idle: 24 * time.Hour, sudo: 10 * time.Minute, alg: "HS256", session: "jwt",
-		least: 8, flags: true, early: true, conflict: true, username: true, noSignIn: true, singleUse: true,
+		name: "wolfpal", access: 30 * time.Minute, idle: 24 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
+		session: "jwt",
+		least:   8, flags: true, early: true, conflict: true, username: true, noSignIn: true, singleUse: true,
 		ways: []way{bearerWay, {header: "Authorization", value: "<token>"}},
 		tells: map[string]string{
-			weak: `400 "NOT_LONG_ENOUGH"`, same: "409 PASSWORD_CONFLICT", badCredentials: "400 INVALID_CREDENTIALS", locked: "429 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED",
+			weak: `400 "NOT_LONG_ENOUGH"`, same: "409 PASSWORD_CONFLICT", badCredentials: "400 INVALID_CREDENTIALS",
+			locked: "429 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED",
 			unauthenticated: "401 Unauthorized", badToken: "401 Unauthorized", reusedToken: "401 Unauthorized",
-			wrongPassword: "401 Wrong old password.", takenUsername: "409 USERNAME_CONFLICT", absent: "404 SESSION_NOT_FOUND",
+			wrongPassword: "401 Wrong old password.", takenUsername: "409 USERNAME_CONFLICT",
+			absent: "404 SESSION_NOT_FOUND",
 		},
 		does: map[string]saying{
 			"register": {
-				call: "POST /api/auth/register", form: true, body: "username=<username>&email=<email>&password=<password>",
-				tells: map[string]string{accepted: "201 PENDING_CONFIRMATION", takenEmail: "201 PENDING_CONFIRMATION", takenUsername: "409 ALREADY_EXISTS"},
+				call: "POST /api/auth/register", form: true,
+				body: "username=<username>&email=<email>&password=<password>",
+				tells: map[string]string{
+					accepted: "201 PENDING_CONFIRMATION", takenEmail: "201 PENDING_CONFIRMATION",
+					takenUsername: "409 ALREADY_EXISTS",
+				},
 			},
 			"login by email": {
 				call: "POST /auth/login", form: true, body: "email=<email>&password=<password>", gives: pair,
@@ -74,13 +87,20 @@ func wolfDoor() *door {
 				call: "POST /auth/refresh", form: true, body: "refresh_token=<refresh>", gives: pair,
 				tells: map[string]string{accepted: `200 {"access_token"`},
 			},
-			"logout":            {call: "POST /auth/logout", tells: map[string]string{accepted: "200 LOGGED_OUT"}},
-			"read":              {call: "GET /api/account", tells: map[string]string{accepted: `200 "_id":"<user>"`}},
-			"list":              {call: "GET /api/sessions", tells: map[string]string{accepted: `200 "sessions"`}},
-			"revoke one":        {call: "DELETE /api/sessions/<session>", tells: map[string]string{accepted: "200 SESSION_REVOKED"}},
-			"logout everywhere": {call: "DELETE /api/sessions", tells: map[string]string{accepted: "200 ALL_SESSIONS_REVOKED"}},
+			"logout": {call: "POST /auth/logout", tells: map[string]string{accepted: "200 LOGGED_OUT"}},
+			"read":   {call: "GET /api/account", tells: map[string]string{accepted: `200 "_id":"<user>"`}},
+			"list":   {call: "GET /api/sessions", tells: map[string]string{accepted: `200 "sessions"`}},
+			"revoke one": {
+				call:  "DELETE /api/sessions/<session>",
+				tells: map[string]string{accepted: "200 SESSION_REVOKED"},
+			},
+			"logout everywhere": {
+				call:  "DELETE /api/sessions",
+				tells: map[string]string{accepted: "200 ALL_SESSIONS_REVOKED"},
+			},
 			"password": {
-				call: "PUT /api/account/change-password", form: true, body: "oldPassword=<current>&newPassword=<password>",
+				call: "PUT /api/account/change-password", form: true,
+				body:  "oldPassword=<current>&newPassword=<password>",
 				tells: map[string]string{accepted: "200 PASSWORD_CHANGED"},
 			},
 			"username": {
@@ -100,12 +120,16 @@ func serviceDoor() *door {
 		gives: map[string]string{"access": "body token", "refresh": "body data.refreshToken"},
 	}
 	return &door{
-		name: "service-authentication", access: 15 * time.Minute, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "ES256", session: "refresh",
+		name: "service-authentication", access: 15 * time.Minute, idle: 168 * time.Hour, sudo: 10 * time.Minute,
+		alg: "ES256", session: "refresh",
 		least: 8, flags: true,
 		ways: []way{bearerWay, {header: "Cookie", value: "session=<token>"}},
 		tells: map[string]string{
-			accepted: `200 "success":true`, weak: "400 Invalid Password", takenEmail: "400 Email already exists", badCredentials: "400 Invalid credentials",
-			locked: "429 Too many requests", rateLimited: "429 Too many requests", unauthenticated: "401 Session Token is ", badToken: "400 Token is invalid", reusedToken: "400 Token is blacklisted",
+			accepted: `200 "success":true`, weak: "400 Invalid Password", takenEmail: "400 Email already exists",
+			badCredentials: "400 Invalid credentials",
+			locked:         "429 Too many requests", rateLimited: "429 Too many requests",
+			unauthenticated: "401 Session Token is ", badToken: "400 Token is invalid",
+			reusedToken: "400 Token is blacklisted",
 		},
 		does: map[string]saying{
 			"register":       {call: "POST /register", body: login, gives: cookies},
@@ -117,7 +141,8 @@ func serviceDoor() *door {
 			},
 			"read": {call: "GET /user", tells: map[string]string{accepted: `200 "id":"<user>"`}},
 			"read, renewed": {
-				call: "GET /user/<user>", header: []string{"Cookie", "session=<token>; refreshToken=<refresh>"}, gives: cookies,
+				call: "GET /user/<user>", header: []string{"Cookie", "session=<token>; refreshToken=<refresh>"},
+				gives: cookies,
 				tells: map[string]string{accepted: `200 "id":"<user>"`},
 			},
 		},
@@ -127,10 +152,12 @@ func serviceDoor() *door {
 // genericDoor is document 003.
 func genericDoor() *door {
 	return &door{
-		name: "generic-v1", access: time.Hour, idle: 336 * time.Hour, sudo: 10 * time.Minute, alg: "HS256", session: "refresh", singleUse: true,
+		name: "generic-v1", access: time.Hour, idle: 336 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
+		session: "refresh", singleUse: true,
 		ways: []way{bearerWay},
 		tells: map[string]string{
-			accepted: `200 "token"`, badCredentials: "401 Invalid credentials", locked: "429 Too many requests", rateLimited: "429 Too many requests", unauthenticated: "401 Authentication required",
+			accepted: `200 "token"`, badCredentials: "401 Invalid credentials", locked: "429 Too many requests",
+			rateLimited: "429 Too many requests", unauthenticated: "401 Authentication required",
 			badToken: "401 Invalid or expired refresh token", reusedToken: "401 Invalid or expired refresh token",
 		},
 		does: map[string]saying{
@@ -146,8 +173,11 @@ func genericDoor() *door {
 				call: "POST /api/v1/auth/refresh", body: `{"refreshToken":"<refresh>"}`,
 				gives: map[string]string{"access": "body token", "refresh": "body refreshToken"},
 			},
-			"logout": {call: "POST /api/v1/auth/logout", tells: map[string]string{accepted: "200 Successfully logged out"}},
-			"read":   {call: "GET /api/v1/auth/keys", tells: map[string]string{accepted: "200 []"}},
+			"logout": {
+				call:  "POST /api/v1/auth/logout",
+				tells: map[string]string{accepted: "200 Successfully logged out"},
+			},
+			"read": {call: "GET /api/v1/auth/keys", tells: map[string]string{accepted: "200 []"}},
 		},
 	}
 }
@@ -155,24 +185,32 @@ func genericDoor() *door {
 // zeroDoor is document 004.
 func zeroDoor() *door {
 	return &door{
-		name: "authentication-zero", access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 30 * time.Minute, alg: "ES256", session: "session",
+		name: "authentication-zero", access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 30 * time.Minute,
+		alg: "ES256", session: "session",
 		least: 12, flags: true, early: true, noSignIn: true, atOnce: true,
 		ways: []way{
-			bearerWay, {header: "Authorization", value: `Token token="<token>"`}, {header: "X-Session-Token", value: "<token>"},
+			bearerWay,
+			{header: "Authorization", value: `Token token="<token>"`},
+			{header: "X-Session-Token", value: "<token>"},
 		},
 		tells: map[string]string{
-			weak: "422 is too short", badCredentials: "401 That email or password is incorrect", locked: "429 maximum number of attempts", rateLimited: "429 maximum number of attempts",
-			unauthenticated: "401 HTTP Token: Access denied.", wrongPassword: "400 The current password you entered is incorrect",
-			needsSudo: "403 Enter your password to continue", absent: `404 {"status":404,"error":"Not Found"}`, takenEmail: "422 has already been taken",
+			weak: "422 is too short", badCredentials: "401 That email or password is incorrect",
+			locked: "429 maximum number of attempts", rateLimited: "429 maximum number of attempts",
+			unauthenticated: "401 HTTP Token: Access denied.", wrongPassword: "400 The current password you entered " +
+				"is incorrect",
+			needsSudo: "403 Enter your password to continue", absent: `404 {"status":404,"error":"Not Found"}`,
+			takenEmail: "422 has already been taken",
 		},
 		does: map[string]saying{
 			"register": {
-				call: "POST /sign_up", body: `{"email":"<email>","password":"<password>","password_confirmation":"<password>"}`,
+				call:  "POST /sign_up",
+				body:  `{"email":"<email>","password":"<password>","password_confirmation":"<password>"}`,
 				tells: map[string]string{accepted: `201 "verified":false`},
 			},
 			"login by email": {
 				call: "POST /sign_in", body: `{"email":"<email>","password":"<password>"}`,
-				tells: map[string]string{accepted: `201 "user_id"`}, gives: map[string]string{"session": "header X-Session-Token"},
+				tells: map[string]string{accepted: `201 "user_id"`},
+				gives: map[string]string{"session": "header X-Session-Token"},
 			},
 			"read":       {call: "GET /sessions", tells: map[string]string{accepted: `200 "user_id":<number of user>`}},
 			"list":       {call: "GET /sessions", tells: map[string]string{accepted: `200 "user_id":<number of user>`}},
@@ -182,12 +220,16 @@ func zeroDoor() *door {
 				tells: map[string]string{accepted: "204 ", wrongPassword: "400 The password you entered is incorrect"},
 			},
 			"password": {
-				call: "PUT /password", body: `{"current_password":"<current>","password":"<password>","password_confirmation":"<password>"}`,
+				call:  "PUT /password",
+				body:  `{"current_password":"<current>","password":"<password>","password_confirmation":"<password>"}`,
 				tells: map[string]string{accepted: `200 "id":<number of user>`},
 			},
 			"email": {
 				call: "PUT /identity/email", body: `{"current_password":"<current>","email":"<email>"}`,
-				tells: map[string]string{accepted: `200 "id":<number of user>`, wrongPassword: "400 The password you entered is incorrect"},
+				tells: map[string]string{
+					accepted:      `200 "id":<number of user>`,
+					wrongPassword: "400 The password you entered is incorrect",
+				},
 			},
 			"email, no proof": {
 				call: "PATCH /identity/email", body: `{"email":"<email>"}`,

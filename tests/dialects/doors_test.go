@@ -11,9 +11,9 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// A door is one of the ways into the server: GraphQL with one of its deliveries of tokens, or one of the five documented APIs. The
-// tables below say in data what a door documents of itself. TestGQ12 drives all of them against one model, and whatever two
-// doors do differently has to stand here.
+// A door is one of the ways into the server: GraphQL with one of its deliveries of tokens, or one of the five
+// documented APIs. The tables below say in data what a door documents of itself. TestGQ12 drives all of them against
+// one model, and whatever two doors do differently has to stand here.
 
 // What can come of a request. How a door words it stands in its table; two may be worded alike.
 const (
@@ -36,12 +36,13 @@ const (
 
 // door is what one door documents.
 type door struct {
-	name    string
-	access  time.Duration // how long its access tokens are valid
-	idle    time.Duration // how long sessions that begin here live without being used
-	sudo    time.Duration // for how long a proof by password holds here
-	alg     string        // of its access tokens
-	session string        // what a sign-in gives beside the access token: refresh, session (a session token), jwt (a refresh token as one)
+	name   string
+	access time.Duration // how long its access tokens are valid
+	idle   time.Duration // how long sessions that begin here live without being used
+	sudo   time.Duration // for how long a proof by password holds here
+	alg    string        // of its access tokens
+	// what a sign-in gives beside the access token: refresh, session (a session token), jwt (a refresh token as one)
+	session string
 
 	least      int  // characters of a new password
 	flags      bool // a common password passes
@@ -55,8 +56,9 @@ type door struct {
 	keepsEmail bool // the address in use is no change, and needs no proof
 	allowEnded bool // a sign-out by the refresh token of a session that was ended is a success
 
-	ways  []way
-	tells map[string]string // what comes of a request, as STATUS and a piece of the body; for all routes that say nothing else
+	ways []way
+	// what comes of a request, as STATUS and a piece of the body; for all routes that say nothing else
+	tells map[string]string
 	does  map[string]saying // by operation
 }
 
@@ -94,7 +96,9 @@ func inJSON(s string) string {
 }
 
 // request sends an operation.
-func (d *door) request(i *harness.Instance, operation string, values map[string]string, header ...string) (harness.Reply, error) {
+func (d *door) request(i *harness.Instance, operation string, values map[string]string,
+	header ...string,
+) (harness.Reply, error) {
 	s := d.does[operation]
 	escape := inJSON
 	if s.form {
@@ -112,12 +116,14 @@ func (d *door) told(r harness.Reply, operation, decision string, values map[stri
 	text, ok := d.does[operation].tells[decision]
 	if !ok {
 		if text, ok = d.tells[decision]; !ok {
-			return fmt.Errorf("%s: %s is answered %d %s, and its table has no word for %q", d.name, operation, r.Status, r.Body, decision)
+			return fmt.Errorf("%s: %s is answered %d %s, and its table has no word for %q", d.name, operation, r.Status,
+				r.Body, decision)
 		}
 	}
 	status, piece, _ := strings.Cut(fill(text, values, asIs), " ")
 	if fmt.Sprint(r.Status) != status || !strings.Contains(r.Body, piece) {
-		return fmt.Errorf("%s: %s is answered %d %.400s, want %q: %s %s", d.name, operation, r.Status, r.Body, decision, status, piece)
+		return fmt.Errorf("%s: %s is answered %d %.400s, want %q: %s %s", d.name, operation, r.Status, r.Body, decision,
+			status, piece)
 	}
 	return nil
 }
@@ -150,55 +156,69 @@ func pick(r harness.Reply, place string) string {
 // graphqlDoors are GraphQL, once for each delivery of tokens.
 func graphqlDoors() []*door {
 	ask := func(document, variables string) saying {
-		return saying{call: "POST /graphql", body: `{"query":` + string(mustJSON(document)) + `,"variables":` + variables + `}`}
+		return saying{call: "POST /graphql", body: `{"query":` + string(mustJSON(document)) + `,"variables":` +
+			variables + `}`}
 	}
 	mutation := func(name, of, variables string) saying {
-		return ask("mutation M($input: "+of+"!) { "+name+"(input: $input) { userErrors { code field } } }", `{"input":`+variables+`}`)
+		return ask("mutation M($input: "+of+"!) { "+name+"(input: $input) { userErrors { code field } } }", `{"input":`+
+			variables+`}`)
 	}
 	var doors []*door
 	for _, delivery := range []string{"BODY", "SESSION_TOKEN", "COOKIE"} {
 		start := func(name, of, variables string) saying {
-			s := ask("mutation M($input: "+of+"!) { "+name+"(input: $input) { tokens { accessToken refreshToken sessionToken } userErrors { code field } } }",
+			s := ask("mutation M($input: "+of+"!) { "+name+"(input: $input) { tokens { accessToken refreshToken "+
+				"sessionToken } userErrors { code field } } }",
 				`{"input":{`+variables+`,"tokenDelivery":"`+delivery+`"}}`)
 			s.gives = map[string]string{"access": "body data." + name + ".tokens.accessToken"}
 			s.gives[map[string]string{"BODY": "refresh"}[delivery]] = "body data." + name + ".tokens.refreshToken"
-			s.gives[map[string]string{"SESSION_TOKEN": "session"}[delivery]] = "body data." + name + ".tokens.sessionToken"
+			s.gives[map[string]string{"SESSION_TOKEN": "session"}[delivery]] = "body data." + name +
+				".tokens.sessionToken"
 			s.gives[map[string]string{"COOKIE": "session"}[delivery]] = "cookie " + harness.LocalCookie
 			delete(s.gives, "")
 			return s
 		}
-		refresh := ask("mutation R($token: String!) { refresh(input: {refreshToken: $token}) { tokens { accessToken refreshToken } userErrors { code } } }", `{"token":"<refresh>"}`)
-		refresh.gives = map[string]string{"access": "body data.refresh.tokens.accessToken", "refresh": "body data.refresh.tokens.refreshToken"}
+		refresh := ask("mutation R($token: String!) { refresh(input: {refreshToken: $token}) { tokens { accessToken "+
+			"refreshToken } userErrors { code } } }", `{"token":"<refresh>"}`)
+		refresh.gives = map[string]string{
+			"access":  "body data.refresh.tokens.accessToken",
+			"refresh": "body data.refresh.tokens.refreshToken",
+		}
 		read := ask(`{ me { id email } }`, `{}`)
 		read.tells = map[string]string{accepted: `200 "id":"<user>"`, unauthenticated: `200 "me":null`}
 		list := ask(`{ sessions { id } }`, `{}`)
 		list.tells = map[string]string{accepted: "200 "}
 		d := &door{
-			name: "graphql " + delivery, access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 10 * time.Minute, alg: "ES256", least: 8,
+			name: "graphql " + delivery, access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 10 * time.Minute,
+			alg: "ES256", least: 8,
 			session: map[string]string{"BODY": "refresh"}[delivery], username: true, ways: []way{bearerWay},
 			tells: map[string]string{
 				accepted: `200 "userErrors":[]`, weak: "200 PASSWORD_TOO_WEAK", tooCommon: "200 PASSWORD_BREACHED",
-				takenEmail:    `200 "ALREADY_EXISTS","field":["input","email"]`,
-				takenUsername: `200 "ALREADY_EXISTS","field":["input","username"]`, badCredentials: "200 INVALID_CREDENTIALS",
-				locked: "200 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED", unauthenticated: "200 UNAUTHENTICATED", badToken: "200 INVALID_TOKEN", reusedToken: "200 TOKEN_REUSED",
+				takenEmail:     `200 "ALREADY_EXISTS","field":["input","email"]`,
+				takenUsername:  `200 "ALREADY_EXISTS","field":["input","username"]`,
+				badCredentials: "200 INVALID_CREDENTIALS",
+				locked:         "200 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED",
+				unauthenticated: "200 UNAUTHENTICATED", badToken: "200 INVALID_TOKEN", reusedToken: "200 TOKEN_REUSED",
 				wrongPassword: "200 INVALID_CURRENT_PASSWORD", needsSudo: "200 SUDO_REQUIRED", absent: "200 NOT_FOUND",
 			},
 			does: map[string]saying{
-				"register":          start("register", "RegisterInput", `"email":"<email>","username":"<username>","password":"<password>"`),
+				"register": start("register", "RegisterInput",
+					`"email":"<email>","username":"<username>","password":"<password>"`),
 				"login by email":    start("login", "LoginInput", `"email":"<email>","password":"<password>"`),
 				"login by username": start("login", "LoginInput", `"username":"<username>","password":"<password>"`),
 				"refresh":           refresh, "read": read, "list": list,
-				"logout":             ask("mutation { logout { userErrors { code } } }", `{}`),
-				"logout by refresh":  mutation("logout", "LogoutInput", `{"refreshToken":"<refresh>"}`),
-				"logout everywhere":  mutation("logout", "LogoutInput", `{"everywhere":true}`),
-				"revoke one":         mutation("revokeSession", "RevokeSessionInput", `{"id":"<session>"}`),
-				"revoke others":      ask("mutation { revokeOtherSessions { userErrors { code } } }", `{}`),
-				"password":           mutation("changePassword", "ChangePasswordInput", `{"currentPassword":"<current>","newPassword":"<password>"}`),
+				"logout":            ask("mutation { logout { userErrors { code } } }", `{}`),
+				"logout by refresh": mutation("logout", "LogoutInput", `{"refreshToken":"<refresh>"}`),
+				"logout everywhere": mutation("logout", "LogoutInput", `{"everywhere":true}`),
+				"revoke one":        mutation("revokeSession", "RevokeSessionInput", `{"id":"<session>"}`),
+				"revoke others":     ask("mutation { revokeOtherSessions { userErrors { code } } }", `{}`),
+				"password": mutation("changePassword", "ChangePasswordInput",
+					`{"currentPassword":"<current>","newPassword":"<password>"}`),
 				"password, no proof": mutation("updateMe", "UpdateMeInput", `{"password":"<password>"}`),
-				"email":              mutation("changeEmail", "ChangeEmailInput", `{"currentPassword":"<current>","email":"<email>"}`),
-				"email, no proof":    mutation("changeEmail", "ChangeEmailInput", `{"email":"<email>"}`),
-				"username":           mutation("updateMe", "UpdateMeInput", `{"username":"<username>"}`),
-				"sudo":               mutation("sudo", "SudoInput", `{"password":"<current>"}`),
+				"email": mutation("changeEmail", "ChangeEmailInput",
+					`{"currentPassword":"<current>","email":"<email>"}`),
+				"email, no proof": mutation("changeEmail", "ChangeEmailInput", `{"email":"<email>"}`),
+				"username":        mutation("updateMe", "UpdateMeInput", `{"username":"<username>"}`),
+				"sudo":            mutation("sudo", "SudoInput", `{"password":"<current>"}`),
 			},
 		}
 		if delivery != "BODY" {

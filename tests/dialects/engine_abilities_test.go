@@ -47,7 +47,8 @@ func TestEngine_WordsOfBadInput(t *testing.T) {
 	}
 	s.Ask(t, "DELETE /own/things", "").WantExactly(t, 200, `{"sent":false}`)
 	s.Ask(t, "DELETE /own/things", "anything").WantExactly(t, 200, `{"sent":true}`)
-	s.Ask(t, "GET /own/nothing", "{}").WantExactly(t, 404, `{"at":[],"kind":null,"problem":null,"sent":false}`) // nobody read it
+	// nobody read it
+	s.Ask(t, "GET /own/nothing", "{}").WantExactly(t, 404, `{"at":[],"kind":null,"problem":null,"sent":false}`)
 }
 
 // A cookie with expires says its end twice, by the clock of the server; the date of one that is cleared is over.

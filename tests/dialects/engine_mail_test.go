@@ -60,12 +60,16 @@ routes:
         body: {second: true}
 `
 
-// OT-13, OT-14, OT-18: who follows a link in a browser comes to our page, with the token where browsers send it to nobody.
+// OT-13, OT-14, OT-18: who follows a link in a browser comes to our page, with the token where browsers send it to
+// nobody.
 func TestOT14_EngineLandings(t *testing.T) {
 	t.Parallel()
 	s := speak(t, dbtest.SQLite(t), mailingDialect, "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	page := "https://auth.example.com/account/"
-	navigation := []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html"}
+	navigation := []string{
+		"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+		"Accept", "text/html",
+	}
 	older := []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}
 	prefetch := []string{"Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"}
 	program := []string{"Accept", "*/*"}
@@ -81,9 +85,15 @@ func TestOT14_EngineLandings(t *testing.T) {
 		{"HEAD of a route that changes state", "HEAD /own/verify/ot1.a", navigation, 405, ""},
 		{"a program", "GET /own/verify/ot1.a", program, 401, ""},
 		{"an image", "GET /own/verify/ot1.a", []string{"Sec-Fetch-Dest", "image", "Accept", "image/*"}, 403, ""},
-		{"a token of other letters", "GET /own/in?token=a%2Fb%23%22%0d%0aX", navigation, 303, page + "sign-in#token=a%2Fb%23%22%0D%0AX"},
-		{"a host of the caller's", "GET /own/verify/ot1.a", append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, navigation...), 303, page + "verify-email#token=ot1.a"},
-		{"no route, a navigation", "GET /web/reset?mail=a%40b&token=ot1.a&from=mail", navigation, 303, page + "reset-password#token=ot1.a"},
+		{"a token of other letters", "GET /own/in?token=a%2Fb%23%22%0d%0aX", navigation, 303, page +
+			"sign-in#token=a%2Fb%23%22%0D%0AX"},
+		{
+			"a host of the caller's", "GET /own/verify/ot1.a",
+			append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, navigation...), 303,
+			page + "verify-email#token=ot1.a",
+		},
+		{"no route, a navigation", "GET /web/reset?mail=a%40b&token=ot1.a&from=mail", navigation, 303, page +
+			"reset-password#token=ot1.a"},
 		{"no route, a program", "GET /web/reset?token=ot1.a", program, 303, page + "reset-password#token=ot1.a"},
 		{"no route, HEAD", "HEAD /web/reset?token=ot1.a", program, 303, page + "reset-password#token=ot1.a"},
 		{"no route, no token", "GET /web/reset", navigation, 404, ""},
@@ -93,16 +103,19 @@ func TestOT14_EngineLandings(t *testing.T) {
 		{"a parameter, a program", "GET /own/in?token=ot1.a", program, 200, ""},
 		{"a parameter, and no token", "GET /own/in", navigation, 200, ""},
 		{"a parameter, HEAD", "HEAD /own/in?token=ot1.a", navigation, 200, ""},
-		{"a route of another method, a navigation", "GET /own/change/ot1.a", navigation, 303, page + "confirm-email#token=ot1.a"},
+		{"a route of another method, a navigation", "GET /own/change/ot1.a", navigation, 303, page +
+			"confirm-email#token=ot1.a"},
 		{"a route of another method, a program", "GET /own/change/ot1.a", program, 405, ""},
 		{"a route of another method, HEAD", "HEAD /own/change/ot1.a", navigation, 405, ""},
 		{"its own method, in a browser", "PUT /own/change/ot1.a", []string{"Accept", "text/html"}, 200, ""},
 	} {
 		r := s.Ask(t, x.route, "", x.header...)
 		if r.Status != x.status || r.Header.Get("Location") != x.location {
-			t.Errorf("%s: %d %q %s, want %d %q", x.name, r.Status, r.Header.Get("Location"), r.Body, x.status, x.location)
+			t.Errorf("%s: %d %q %s, want %d %q", x.name, r.Status, r.Header.Get("Location"), r.Body, x.status,
+				x.location)
 		}
-		if r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" || len(r.Cookies()) > 0 {
+		if r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" ||
+			len(r.Cookies()) > 0 {
 			t.Errorf("%s: %v", x.name, r.Header)
 		}
 		if r.Status == http.StatusSeeOther && r.Body != "" {
@@ -120,12 +133,16 @@ func TestEngine_MailedTokens(t *testing.T) {
 	s.Ask(t, "POST /own/who", `{}`, harness.Bearer(a.Access)...).WantExactly(t, 200, `{"email":"reader@example.com"}`)
 	s.Ask(t, "POST /own/who", `{}`, mailed...).WantExactly(t, 202, `{"mailed":"ot1.abc","who":null,"params":{}}`)
 	s.Ask(t, "POST /own/who", `{"no":true}`, mailed...).WantExactly(t, 418, `{"error":"CONFLICT","problem":"check"}`)
-	s.Ask(t, "POST /own/who", `{"second":true}`, mailed...).WantExactly(t, 202, `{"mailed":"ot1.abc","who":null,"params":{"second":true}}`)
+	s.Ask(t, "POST /own/who", `{"second":true}`, mailed...).WantExactly(t, 202,
+		`{"mailed":"ot1.abc","who":null,"params":{"second":true}}`)
 	s.Ask(t, "POST /own/who", `{"second":true}`).WantExactly(t, 200, `{"second":true}`)
-	s.Ask(t, "POST /own/who", `{}`, "Cookie", "c1=ot1.abc").WantExactly(t, 202, `{"mailed":"ot1.abc","who":null,"params":{}}`)
+	s.Ask(t, "POST /own/who", `{}`, "Cookie", "c1=ot1.abc").WantExactly(t, 202,
+		`{"mailed":"ot1.abc","who":null,"params":{}}`)
 	s.Ask(t, "POST /own/who", `{}`).WantExactly(t, 401, `{"error":"UNAUTHENTICATED","problem":"missing"}`)
-	s.Ask(t, "POST /own/who", `{}`, harness.Bearer("rt1.abc")...).WantExactly(t, 401, `{"error":"UNAUTHENTICATED","problem":"invalid"}`)
-	s.Ask(t, "POST /own/who", `{}`, append([]string{"Cookie", "c1=" + a.Access}, mailed...)...).WantExactly(t, 401, `{"error":"UNAUTHENTICATED","problem":"ambiguous"}`)
+	s.Ask(t, "POST /own/who", `{}`, harness.Bearer("rt1.abc")...).WantExactly(t, 401,
+		`{"error":"UNAUTHENTICATED","problem":"invalid"}`)
+	s.Ask(t, "POST /own/who", `{}`, append([]string{"Cookie", "c1=" + a.Access}, mailed...)...).WantExactly(t, 401,
+		`{"error":"UNAUTHENTICATED","problem":"ambiguous"}`)
 	s.Ask(t, "GET /own/verify/x", "", mailed...).WantExactly(t, 401, `{"error":"UNAUTHENTICATED","problem":"invalid"}`)
 	if r := s.Ask(t, "POST /own/who", `{}`, mailed...); r.Header.Get("WWW-Authenticate") != "" {
 		t.Errorf("%v", r.Header)

@@ -65,7 +65,8 @@ func TestEngine_Answers(t *testing.T) {
 		})
 		t.Run("a value that is absent leaves its name out, on every mount", func(t *testing.T) {
 			s.Ask(t, "POST /v2/desk/readers", reader("b@example.com", "")).
-				Matched(t, 201, `{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
+				Matched(t, 201,
+					`{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
 		})
 		t.Run("an empty answer has no type", func(t *testing.T) {
 			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, ""))
@@ -86,7 +87,8 @@ func TestEngine_Answers(t *testing.T) {
 		t.Run("a row of errors has headers", func(t *testing.T) {
 			r := s.Ask(t, "GET /desk/me", "")
 			r.WantError(t, 401, "UNAUTHENTICATED")
-			r.WantExactly(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show your card."}`)
+			r.WantExactly(t, 401, `{"ok":false,"status":401,"code":"UNAUTHENTICATED","why":"missing","text":"Show `+
+				`your card."}`)
 			requireHeader(t, r, "Www-Authenticate", "Card")
 		})
 		t.Run("a header cannot be split", func(t *testing.T) {
@@ -122,12 +124,18 @@ func TestEngine_Refusals(t *testing.T) {
 		} {
 			s.Ask(t, "POST /desk/readers", x.body).WantExactly(t, 400, x.want)
 		}
-		s.Ask(t, "POST /desk/readers", `{"reader":{"age":4}}`).WantExactly(t, 403, `{"ok":false,"status":403,"code":"FORBIDDEN","why":"check","text":"Come back in 2 years."}`)
+		s.Ask(t, "POST /desk/readers", `{"reader":{"age":4}}`).WantExactly(t, 403,
+			`{"ok":false,"status":403,"code":"FORBIDDEN","why":"check","text":"Come back in 2 years."}`)
 		s.Ask(t, "POST /desk/readers", `{"reader":{"email":7}}`).
-			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"type","text":"reader.email must be of type string.","name":"email"}`)
+			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"type","text":"reader.email `+
+				`must be of type string.","name":"email"}`)
 		s.Ask(t, "POST /desk/cards", `{"email":"x@example.com"}`).
-			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"missing","text":"password is required.","name":"password"}`)
-		for _, body := range []string{`{"reader":7}`, `{"reader":"x"}`, `{"reader":[]}`, `{"reader":[{"email":"x"}]}`, `{"reader":true}`} {
+			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"missing","text":"password `+
+				`is required.","name":"password"}`)
+		for _, body := range []string{
+			`{"reader":7}`, `{"reader":"x"}`, `{"reader":[]}`, `{"reader":[{"email":"x"}]}`,
+			`{"reader":true}`,
+		} {
 			s.Ask(t, "POST /desk/readers", body).WantError(t, 422, "BAD_USER_INPUT")
 		}
 		login := func(days string) string {
@@ -144,15 +152,20 @@ func TestEngine_Refusals(t *testing.T) {
 		}
 		lost := s.Ask(t, "GET /desk/nowhere", "")
 		lost.WantExactly(t, 404, `{"ok":false,"status":404,"code":"UNKNOWN_ROUTE","text":"No such desk."}`)
-		for _, path := range []string{"/desk", "/desk/", "/v2/desk/x/y", "/desk/me/", "/desk//me", "/desk/./me", "/desk/%6de"} {
+		for _, path := range []string{
+			"/desk", "/desk/", "/v2/desk/x/y", "/desk/me/", "/desk//me", "/desk/./me",
+			"/desk/%6de",
+		} {
 			s.Ask(t, "GET "+path, "").WantExactly(t, 404, lost.Body)
 		}
 		if r := s.Ask(t, "GET /v2/deskx", ""); r.Status != 404 || strings.Contains(r.Body, "ok") {
 			t.Errorf("outside: %d %s", r.Status, r.Body)
 		}
 		for route, allow := range map[string]string{
-			"POST /desk/me": "GET, HEAD", "PUT /desk/cards": "POST", "GET /desk/cards": "POST", "HEAD /desk/cards": "POST", "POST /desk/loans/1": "DELETE, GET, HEAD",
-			"GET /desk/echo/1/x": "PATCH, PUT", "OPTIONS /desk/me": "GET, HEAD", "HEAD /desk/leave": "GET", "POST /desk/leave": "GET", "DELETE /motto": "GET, HEAD", "PROPFIND /desk/me": "GET, HEAD",
+			"POST /desk/me": "GET, HEAD", "PUT /desk/cards": "POST", "GET /desk/cards": "POST",
+			"HEAD /desk/cards": "POST", "POST /desk/loans/1": "DELETE, GET, HEAD",
+			"GET /desk/echo/1/x": "PATCH, PUT", "OPTIONS /desk/me": "GET, HEAD", "HEAD /desk/leave": "GET",
+			"POST /desk/leave": "GET", "DELETE /motto": "GET, HEAD", "PROPFIND /desk/me": "GET, HEAD",
 		} {
 			if r := s.Ask(t, route, ""); r.Status != 405 || r.Header.Get("Allow") != allow {
 				t.Errorf("%s: %d %q, want 405 %q", route, r.Status, r.Header.Get("Allow"), allow)
@@ -169,7 +182,10 @@ func TestEngine_Head(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Library(t, dsn)
 		c := s.NewCard(t)
-		for _, path := range []string{"/desk/me", "/desk/loans", "/desk/loans/1", "/desk/loans/77", "/motto", "/desk/go?to=/x", "/desk/go", "/desk/nowhere", "/desk/status?code=404"} {
+		for _, path := range []string{
+			"/desk/me", "/desk/loans", "/desk/loans/1", "/desk/loans/77", "/motto",
+			"/desk/go?to=/x", "/desk/go", "/desk/nowhere", "/desk/status?code=404",
+		} {
 			for _, header := range [][]string{harness.Bearer(c.Token), nil} {
 				get, head := s.Ask(t, "GET "+path, "", header...), s.Ask(t, "HEAD "+path, "", header...)
 				if get.Header.Get("Content-Length") == "0" {
@@ -215,8 +231,14 @@ func TestHT11_EngineParameters(t *testing.T) {
 		{"PUT /desk/echo/-1/x", "", "", `{"number":0,"word":"x"}`},
 		{"PUT /desk/echo/1/%00", "", "", `{"number":1,"word":""}`},
 		{"PUT /desk/echo/1/%FF", "", "", `{"number":1,"word":""}`},
-		{echo, `{"count":3,"weight":1.50,"on":true,"list":[1],"what":{"a":null}}`, harness.JSONType, `{"count":3,"list":[1],"number":7,"on":true,"weight":1.50,"what":{"a":null},"word":"word"}`},
-		{echo, "count=3&weight=1.5&on=on&what=5", harness.FormType, `{"count":3,"number":7,"on":true,"weight":1.5,"what":"5","word":"word"}`},
+		{
+			echo, `{"count":3,"weight":1.50,"on":true,"list":[1],"what":{"a":null}}`, harness.JSONType,
+			`{"count":3,"list":[1],"number":7,"on":true,"weight":1.50,"what":{"a":null},"word":"word"}`,
+		},
+		{
+			echo, "count=3&weight=1.5&on=on&what=5", harness.FormType,
+			`{"count":3,"number":7,"on":true,"weight":1.5,"what":"5","word":"word"}`,
+		},
 		{echo + "?count=3&weight=-0.5&on=0", "", "", `{"count":3,"number":7,"on":false,"weight":-0.5,"word":"word"}`},
 		{echo + "?count=3", "weight=2", harness.FormType, `{"count":3,"number":7,"weight":2,"word":"word"}`},
 		{echo + "?count=3", `{"weight":2}`, harness.JSONType, `{"count":3,"number":7,"weight":2,"word":"word"}`},
@@ -275,10 +297,13 @@ func TestHT10_EngineBodies(t *testing.T) {
 	s := harness.Library(t, dbtest.SQLite(t))
 	const echo = "PUT /desk/echo/7/word"
 	for media, status := range map[string]int{
-		"application/json": 200, "application/json; charset=utf-8": 200, "application/json;charset=UTF-8": 200, "APPLICATION/JSON": 200, `application/json; charset="utf-8"`: 200,
+		"application/json": 200, "application/json; charset=utf-8": 200, "application/json;charset=UTF-8": 200,
+		"APPLICATION/JSON": 200, `application/json; charset="utf-8"`: 200,
 		"application/json; profile=x": 200, "application/vnd.api+json": 415,
-		"application/json; charset=latin1": 415, "text/json": 415, "text/plain": 415, "application/jsonp": 415, "application/xml": 415, "multipart/form-data; boundary=x": 415,
-		"application/json; charset": 415, "application/json, text/plain": 415, ";": 415, "": 415, "application/x-www-form-urlencoded": 200, "application/x-www-form-urlencoded; charset=latin1": 415,
+		"application/json; charset=latin1": 415, "text/json": 415, "text/plain": 415, "application/jsonp": 415,
+		"application/xml": 415, "multipart/form-data; boundary=x": 415,
+		"application/json; charset": 415, "application/json, text/plain": 415, ";": 415, "": 415,
+		"application/x-www-form-urlencoded": 200, "application/x-www-form-urlencoded; charset=latin1": 415,
 	} {
 		if r := s.Ask(t, echo, `{}`, "Content-Type", media); r.Status != status {
 			t.Errorf("%q: %d %s, want %d", media, r.Status, r.Body, status)
@@ -295,7 +320,10 @@ func TestHT10_EngineBodies(t *testing.T) {
 	if r := s.Ask(t, echo, full); r.Status != 200 || len(full) != limit {
 		t.Errorf("%d bytes: %d %.200s", len(full), r.Status, r.Body)
 	}
-	for _, route := range []string{echo, "POST /desk/readers", "POST /desk/stamp", "POST /desk/cards/again", "DELETE /desk/loans/1", "GET /desk/me", "GET /motto", "GET /desk/leave"} {
+	for _, route := range []string{
+		echo, "POST /desk/readers", "POST /desk/stamp", "POST /desk/cards/again",
+		"DELETE /desk/loans/1", "GET /desk/me", "GET /motto", "GET /desk/leave",
+	} {
 		for _, chunked := range []bool{false, true} {
 			method, path, _ := strings.Cut(route, " ")
 			var body io.Reader = strings.NewReader(full + " ")
@@ -314,7 +342,10 @@ func TestHT10_EngineBodies(t *testing.T) {
 			}
 			text, _ := io.ReadAll(res.Body)
 			res.Body.Close()
-			harness.Reply{Asked: fmt.Sprint(route, ", chunked ", chunked), Status: res.StatusCode, Header: res.Header, Body: string(text)}.WantError(t, 413, "BODY_TOO_LARGE")
+			harness.Reply{
+				Asked: fmt.Sprint(route, ", chunked ", chunked), Status: res.StatusCode, Header: res.Header,
+				Body: string(text),
+			}.WantError(t, 413, "BODY_TOO_LARGE")
 		}
 	}
 }
@@ -332,12 +363,14 @@ func TestHT02_EngineCookies(t *testing.T) {
 			c := s.NewCard(t)
 			r := s.Ask(t, "POST /desk/cards", `{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`"}`)
 			want := map[string]string{
-				"card": "; Path=/; Max-Age=2592000; HttpOnly" + mark + "; SameSite=Lax", "libraryCard": "; Path=/; Max-Age=2592000; HttpOnly" + mark + "; SameSite=Lax",
-				"hint": "; Path=/desk" + mark + "; SameSite=Strict",
+				"card":        "; Path=/; Max-Age=2592000; HttpOnly" + mark + "; SameSite=Lax",
+				"libraryCard": "; Path=/; Max-Age=2592000; HttpOnly" + mark + "; SameSite=Lax",
+				"hint":        "; Path=/desk" + mark + "; SameSite=Strict",
 			}
 			for name, line := range r.Cookies() {
 				value, attributes, _ := strings.Cut(line, ";")
-				if ";"+attributes != want[name] || value == "" || name != "hint" && !s.Alive(t, value) || len(line) > 4000 {
+				if ";"+attributes != want[name] || value == "" || name != "hint" && !s.Alive(t, value) ||
+					len(line) > 4000 {
 					t.Errorf("%s=%s, want %s", name, line, want[name])
 				}
 			}
@@ -369,10 +402,13 @@ func TestHT05_EngineCredentials(t *testing.T) {
 		s := harness.Library(t, dsn)
 		a, b := s.NewCard(t), s.NewCard(t)
 		for name, header := range map[string][]string{
-			"bearer": harness.Bearer(a.Token), "a session token as bearer": harness.Bearer(a.Session), "bare": {"Authorization", a.Token}, "header": {"X-Card", a.Session},
-			"cookie": {"Cookie", "card=" + a.Session}, "the other cookie": {"Cookie", "libraryCard=" + a.Session}, "both": {"Cookie", "card=" + a.Session + "; libraryCard=" + a.Session},
-			"the same twice": {"Authorization", "Bearer " + a.Session, "Cookie", "card=" + a.Session},
-			"another cookie": {"Cookie", "x=y; card=" + a.Session + "; hint=seen"}, "an empty header": {"Authorization", "", "X-Card", a.Session},
+			"bearer": harness.Bearer(a.Token), "a session token as bearer": harness.Bearer(a.Session),
+			"bare": {"Authorization", a.Token}, "header": {"X-Card", a.Session},
+			"cookie": {"Cookie", "card=" + a.Session}, "the other cookie": {"Cookie", "libraryCard=" + a.Session},
+			"both":            {"Cookie", "card=" + a.Session + "; libraryCard=" + a.Session},
+			"the same twice":  {"Authorization", "Bearer " + a.Session, "Cookie", "card=" + a.Session},
+			"another cookie":  {"Cookie", "x=y; card=" + a.Session + "; hint=seen"},
+			"an empty header": {"Authorization", "", "X-Card", a.Session},
 		} {
 			s.Ask(t, "GET /desk/me", "", header...).WantExactly(t, 200, `{"email":"reader@example.com","name":null}`)
 			_ = name
@@ -394,7 +430,8 @@ func TestHT05_EngineCredentials(t *testing.T) {
 			}
 		}
 		// Expressions see a cookie under the name of the file, and nothing where two differ.
-		r := s.Ask(t, "PUT /desk/echo/1/x", "", "Cookie", "libraryCard=v; again=w; other=z; hint=a; hint=b", "User-Agent", "x")
+		r := s.Ask(t, "PUT /desk/echo/1/x", "", "Cookie", "libraryCard=v; again=w; other=z; hint=a; hint=b",
+			"User-Agent", "x")
 		if !strings.Contains(r.Body, `"cookies":{"again":"w","card":"v"}`) {
 			t.Errorf("the cookies that expressions see: %s", r.Body)
 		}
@@ -411,11 +448,18 @@ func TestHT03_EngineCSRF(t *testing.T) {
 		before := conn.Census(t)
 		cookie := []string{"Cookie", "card=" + c.Session}
 		for name, header := range map[string][]string{
-			"a foreign origin": {"Origin", evil}, "the origin null": {"Origin", "null"}, "another port": {"Origin", "http://127.0.0.1:1"}, "https for http": {"Origin", "https://desk.example.com:8080"},
-			"cross-site": {"Sec-Fetch-Site", "cross-site"}, "same-site": {"Sec-Fetch-Site", "same-site"}, "cross-site, with an origin of ours": {"Sec-Fetch-Site", "cross-site", "Origin", s.URL},
+			"a foreign origin": {"Origin", evil}, "the origin null": {"Origin", "null"},
+			"another port":   {"Origin", "http://127.0.0.1:1"},
+			"https for http": {"Origin", "https://desk.example.com:8080"},
+			"cross-site":     {"Sec-Fetch-Site", "cross-site"}, "same-site": {"Sec-Fetch-Site", "same-site"},
+			"cross-site, with an origin of ours": {"Sec-Fetch-Site", "cross-site", "Origin", s.URL},
 		} {
-			for _, route := range []string{"DELETE /desk/loans/1", "POST /desk/cards", "POST /desk/readers", "POST /desk/stamp", "POST /desk/cards/again", "PUT /desk/echo/1/x", "POST /desk/leave?_confirm=1"} {
-				r := s.Ask(t, route, `{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`"}`, append(header, cookie...)...)
+			for _, route := range []string{
+				"DELETE /desk/loans/1", "POST /desk/cards", "POST /desk/readers",
+				"POST /desk/stamp", "POST /desk/cards/again", "PUT /desk/echo/1/x", "POST /desk/leave?_confirm=1",
+			} {
+				r := s.Ask(t, route, `{"email":"`+harness.CardHolder+`","password":"`+harness.ReaderPass+`"}`,
+					append(header, cookie...)...)
 				if r.Status != 403 || len(r.Cookies()) > 0 {
 					t.Errorf("%s, %s: %d %s", name, route, r.Status, r.Body)
 				}
@@ -425,7 +469,8 @@ func TestHT03_EngineCSRF(t *testing.T) {
 			t.Errorf("%s became %s", before, after)
 		}
 		for name, header := range map[string][]string{
-			"no browser": nil, "our page": {"Sec-Fetch-Site", "same-origin", "Origin", s.URL}, "typed": {"Sec-Fetch-Site", "none"}, "our origin": {"Origin", s.URL},
+			"no browser": nil, "our page": {"Sec-Fetch-Site", "same-origin", "Origin", s.URL},
+			"typed": {"Sec-Fetch-Site", "none"}, "our origin": {"Origin", s.URL},
 			"the public URL behind a proxy": {"Origin", "http://desk.example.com:8080", "Sec-Fetch-Site", "same-site"},
 		} {
 			if r := s.Ask(t, "PUT /desk/echo/1/x", `{}`, append(header, cookie...)...); r.Status != 200 {
@@ -450,17 +495,32 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 			header []string
 		}{
 			{"HEAD", 405, nil},
-			{"another site's page by fetch", refused, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"}},
+			{"another site's page by fetch", refused, []string{
+				"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest",
+				"empty", "Sec-Fetch-Mode", "cors",
+			}},
 			{"another page of the site", refused, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "empty"}},
-			{"an image", refused, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image", "Accept", "image/*"}},
+			{"an image", refused, []string{
+				"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image", "Accept",
+				"image/*",
+			}},
 			{"an image of ours", refused, []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"}},
-			{"a frame", refused, []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}},
+			{"a frame", refused, []string{
+				"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "iframe", "Accept",
+				"text/html",
+			}},
 			{"a script", refused, []string{"Sec-Fetch-Dest", "script"}},
 			{"a foreign origin, of an older browser", refused, []string{"Origin", evil}},
-			{"a navigation", page, []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document", "Accept", "text/html"}},
+			{"a navigation", page, []string{
+				"Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document", "Accept",
+				"text/html",
+			}},
 			{"a link of another site", page, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"}},
 			{"an older browser", page, []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}},
-			{"a prefetch", page, []string{"Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"}},
+			{"a prefetch", page, []string{
+				"Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
+				"same-origin",
+			}},
 			{"a prerender", page, []string{"Sec-Purpose", "prefetch;prerender", "Sec-Fetch-Dest", "document"}},
 		} {
 			route := "GET /desk/leave?why=a%26b"
@@ -475,16 +535,21 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 				continue
 			}
 			h := r.Header
-			if !strings.Contains(r.Body, `<form method="post" action="/desk/leave?why=a%26b&amp;_confirm=1">`) || !strings.Contains(r.Body, "&lt;on this device&gt;") ||
-				h.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") ||
-				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("Cache-Control") != "no-store" || strings.Contains(r.Body, c.Session) {
+			if !strings.Contains(r.Body, `<form method="post" action="/desk/leave?why=a%26b&amp;_confirm=1">`) ||
+				!strings.Contains(r.Body, "&lt;on this device&gt;") ||
+				h.Get("Content-Type") != "text/html; charset=utf-8" ||
+				!strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") ||
+				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
+				h.Get("Cache-Control") != "no-store" || strings.Contains(r.Body, c.Session) {
 				t.Errorf("%s: %v %s", x.name, h, r.Body)
 			}
 		}
 		for name, header := range map[string][]string{
-			"another site's form": {"Origin", evil, "Sec-Fetch-Site", "cross-site"}, "an older one": {"Origin", evil}, "same-site": {"Sec-Fetch-Site", "same-site"}, "from nowhere": {"Origin", "null"},
+			"another site's form": {"Origin", evil, "Sec-Fetch-Site", "cross-site"}, "an older one": {"Origin", evil},
+			"same-site": {"Sec-Fetch-Site", "same-site"}, "from nowhere": {"Origin", "null"},
 		} {
-			if r := s.Ask(t, "POST /desk/leave?_confirm=1", "", append(header, "Cookie", "card="+c.Session)...); r.Status != 403 {
+			if r := s.Ask(t, "POST /desk/leave?_confirm=1", "",
+				append(header, "Cookie", "card="+c.Session)...); r.Status != 403 {
 				t.Errorf("%s: %d %s", name, r.Status, r.Body)
 			}
 		}
@@ -493,18 +558,24 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 		}
 
 		// The button, in a browser that tells where the form was.
-		r := s.Ask(t, "POST /desk/leave?_confirm=1&why=a", "", "Cookie", "card="+c.Session, "Origin", s.URL, "Sec-Fetch-Site", "same-origin", "Content-Type", harness.FormType)
-		if r.Status != 200 || !strings.Contains(r.Body, "<h1>Done</h1>") || len(r.Cookies()) != 3 || s.Alive(t, c.Session) {
+		r := s.Ask(t, "POST /desk/leave?_confirm=1&why=a", "", "Cookie", "card="+c.Session, "Origin", s.URL,
+			"Sec-Fetch-Site", "same-origin", "Content-Type", harness.FormType)
+		if r.Status != 200 || !strings.Contains(r.Body, "<h1>Done</h1>") || len(r.Cookies()) != 3 ||
+			s.Alive(t, c.Session) {
 			t.Errorf("the button: %d %v %s", r.Status, r.Header, r.Body)
 		}
 		c = s.NewCard(t)
-		s.Ask(t, "GET /desk/leave?why=x", "", harness.Bearer(c.Token)...).WantExactly(t, 200, `{"left":true,"by":"x","params":{"why":"x"}}`)
+		s.Ask(t, "GET /desk/leave?why=x", "", harness.Bearer(c.Token)...).WantExactly(t, 200,
+			`{"left":true,"by":"x","params":{"why":"x"}}`)
 		if s.Alive(t, c.Token) {
 			t.Error("a program did not get it done")
 		}
 		c = s.NewCard(t)
-		s.Ask(t, "GET /desk/leave", "", append(harness.Bearer(c.Token), "Sec-Fetch-Mode", "cors", "Accept", "*/*")...).WantExactly(t, 200, `{"left":true,"by":null,"params":{}}`)
-		if r := s.Ask(t, "POST /desk/leave?_confirm=1", "", append(harness.Bearer("garbage"), "Sec-Fetch-Site", "same-origin")...); r.Status != 401 || !strings.Contains(r.Body, "Show your card.") || !strings.Contains(r.Body, "did not work") {
+		s.Ask(t, "GET /desk/leave", "", append(harness.Bearer(c.Token), "Sec-Fetch-Mode", "cors", "Accept",
+			"*/*")...).WantExactly(t, 200, `{"left":true,"by":null,"params":{}}`)
+		if r := s.Ask(t, "POST /desk/leave?_confirm=1", "",
+			append(harness.Bearer("garbage"), "Sec-Fetch-Site", "same-origin")...); r.Status != 401 ||
+			!strings.Contains(r.Body, "Show your card.") || !strings.Contains(r.Body, "did not work") {
 			t.Errorf("a button that does not work: %d %s", r.Status, r.Body)
 		}
 	})
@@ -517,7 +588,8 @@ func TestHT04_EngineButtonIsNoParameter(t *testing.T) {
 title: Own API
 mounts: [/own]
 credentials: [bearer]
-errors: {body: {error: =.message}, BAD_USER_INPUT: {status: 400}, INVALID_TOKEN: &no {status: 401}, TOKEN_REUSED: *no, UNAUTHENTICATED: *no, FORBIDDEN: *no}
+errors: {body: {error: =.message}, BAD_USER_INPUT: {status: 400}, INVALID_TOKEN: &no {status: 401}, TOKEN_REUSED: `+
+		`*no, UNAUTHENTICATED: *no, FORBIDDEN: *no}
 routes:
   - route: GET /leave
     changesState: true
@@ -529,13 +601,14 @@ routes:
 	if r := s.Ask(t, "POST /own/leave?everywhere=x&_confirm=1", "", harness.Bearer(ada.Access)...); r.Status != 400 {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	if r := s.Ask(t, "POST /own/leave?_confirm=1", "", harness.Bearer(ada.Access)...); r.Status != 200 || s.Is(t, ada.Access, ada) {
+	if r := s.Ask(t, "POST /own/leave?_confirm=1", "", harness.Bearer(ada.Access)...); r.Status != 200 ||
+		s.Is(t, ada.Access, ada) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 }
 
-// HT-04: the page of the button may say where its form was; browsers would otherwise send the origin null, which over http
-// is all that they send.
+// HT-04: the page of the button may say where its form was; browsers would otherwise send the origin null, which over
+// http is all that they send.
 func TestHT04_EngineButtonTellsItsOrigin(t *testing.T) {
 	t.Parallel()
 	s := harness.Library(t, dbtest.SQLite(t))
@@ -550,13 +623,19 @@ func TestEngine_Redirects(t *testing.T) {
 	t.Parallel()
 	s := harness.Library(t, dbtest.SQLite(t))
 	for target, fine := range map[string]bool{
-		"/x": true, "/x?y=z#f": true, "/": true, "/a//b": true, "https://app.example.com": true, "https://app.example.com/x?token=1": true,
-		"//evil.example": false, `/\evil.example`: false, `\\evil.example`: false, "///evil.example": false, "https://evil.example": false, "https://app.example.com.evil.example": false,
-		"https://app.example.com@evil.example": false, "https://a:b@app.example.com/": false, "http://app.example.com": false, "https://app.example.com:444/": false, "javascript:alert(1)": false,
-		"data:text/html,x": false, "x": false, "../x": false, "?x": false, "/\t/evil.example": false, "/\n/evil.example": false, "https:app.example.com": false, "https:///app.example.com": false, " //evil.example": false,
+		"/x": true, "/x?y=z#f": true, "/": true, "/a//b": true, "https://app.example.com": true,
+		"https://app.example.com/x?token=1": true,
+		"//evil.example":                    false, `/\evil.example`: false, `\\evil.example`: false,
+		"///evil.example": false, "https://evil.example": false, "https://app.example.com.evil.example": false,
+		"https://app.example.com@evil.example": false, "https://a:b@app.example.com/": false,
+		"http://app.example.com": false, "https://app.example.com:444/": false, "javascript:alert(1)": false,
+		"data:text/html,x": false, "x": false, "../x": false, "?x": false, "/\t/evil.example": false,
+		"/\n/evil.example": false, "https:app.example.com": false, "https:///app.example.com": false,
+		" //evil.example":         false,
 		"HTTPS://app.example.com": true,
 	} {
-		r := s.Ask(t, "GET /desk/go?to="+strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", " ", "%20", "\t", "%09", "\n", "%0A", `\`, "%5C").Replace(target), "")
+		r := s.Ask(t, "GET /desk/go?to="+strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", " ", "%20",
+			"\t", "%09", "\n", "%0A", `\`, "%5C").Replace(target), "")
 		switch location := r.Header.Get("Location"); {
 		case fine && (r.Status != 302 || !strings.EqualFold(location, target) || r.Body != ""):
 			t.Errorf("%s: %d %q %s", target, r.Status, location, r.Body)
@@ -566,7 +645,8 @@ func TestEngine_Redirects(t *testing.T) {
 			r.WantError(t, 500, "INTERNAL_SERVER_ERROR")
 		}
 	}
-	if log := s.Logged.String(); strings.Contains(log, "evil.example") || !strings.Contains(log, "rest/testdata/library-card.yaml:") {
+	if log := s.Logged.String(); strings.Contains(log, "evil.example") ||
+		!strings.Contains(log, "rest/testdata/library-card.yaml:") {
 		t.Errorf("the log: %.500s", log)
 	}
 }
@@ -581,7 +661,8 @@ func TestEngine_Tokens(t *testing.T) {
 		if harness.JSONOf(t, head) != `{"alg":"HS256","typ":"JWT"}` {
 			t.Errorf("header %v", head)
 		}
-		if !regexp.MustCompile(`^\{"email":"reader@example.com","number":[1-9]\d*,"verified":false\}$`).MatchString(harness.JSONOf(t, claims["reader"])) ||
+		if !regexp.MustCompile(`^\{"email":"reader@example.com","number":[1-9]\d*,"verified":false\}$`).MatchString(
+			harness.JSONOf(t, claims["reader"])) ||
 			claims["library"] != "Central" || claims["loan"] == nil ||
 			claims["exp"].(float64)-claims["iat"].(float64) != 900 {
 			t.Errorf("claims %v", claims)
@@ -593,11 +674,13 @@ func TestEngine_Tokens(t *testing.T) {
 		r := s.Ask(t, "POST /desk/cards", login)
 		line := r.Cookies()["again"]
 		again, attributes, _ := strings.Cut(line, ";")
-		if attributes != " Path=/; HttpOnly; Secure; SameSite=None" || r.Cookies()["card"] != "" || strings.Contains(r.Body, "session") {
+		if attributes != " Path=/; HttpOnly; Secure; SameSite=None" || r.Cookies()["card"] != "" ||
+			strings.Contains(r.Body, "session") {
 			t.Fatalf("%s %v", r.Body, r.Header["Set-Cookie"])
 		}
 		next := s.Ask(t, "POST /desk/cards/again", "", "Cookie", "again="+again)
-		if next.Status != 200 || next.Cookies()["again"] == "" || harness.Segment(t, strings.Split(next.Body, `"`)[3], 1)["library"] != "Central" {
+		if next.Status != 200 || next.Cookies()["again"] == "" ||
+			harness.Segment(t, strings.Split(next.Body, `"`)[3], 1)["library"] != "Central" {
 			t.Errorf("%d %s %v", next.Status, next.Body, next.Header)
 		}
 		spent := s.Ask(t, "POST /desk/cards/again", "", "Cookie", "again="+again)
@@ -612,9 +695,11 @@ func TestEngine_Tokens(t *testing.T) {
 		if s.Alive(t, c.Token) || !s.Alive(t, c.Session) {
 			t.Error("the token lives on, or the session does not")
 		}
-		es := speak(t, dsn, strings.NewReplacer("alg: HS256", "alg: ES256", "dialect: library-card", "dialect: own").Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml")))
+		es := speak(t, dsn, strings.NewReplacer("alg: HS256", "alg: ES256", "dialect: library-card",
+			"dialect: own").Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml")))
 		c = es.NewCard(t)
-		if head, claims := harness.Segment(t, c.Token, 0), harness.Segment(t, c.Token, 1); head["alg"] != "ES256" || head["typ"] != "at+jwt" || claims["library"] != "Central" || !es.Alive(t, c.Token) {
+		if head, claims := harness.Segment(t, c.Token, 0), harness.Segment(t, c.Token, 1); head["alg"] != "ES256" ||
+			head["typ"] != "at+jwt" || claims["library"] != "Central" || !es.Alive(t, c.Token) {
 			t.Errorf("%v %v", head, claims)
 		}
 	})
@@ -636,23 +721,29 @@ func TestEngine_FailingExpressions(t *testing.T) {
 	t.Parallel()
 	s := harness.Library(t, dbtest.SQLite(t))
 	text := strings.Split(harness.ReadFile(t, "rest/testdata/library-card.yaml"), "\n")
-	for how, marked := range map[string]string{"check": `"check" and`, "status": `"status" then`, "header": `"header" then`, "body": "second: ", "error": "second: "} {
+	for how, marked := range map[string]string{
+		"check": `"check" and`, "status": `"status" then`,
+		"header": `"header" then`, "body": "second: ", "error": "second: ",
+	} {
 		line := 1 + slices.IndexFunc(text, func(l string) bool { return strings.Contains(l, marked) })
 		known := len(errorLines(s))
 		r := s.Ask(t, "POST /desk/spoil", `{"how":"`+how+`","secret":"`+canary+`"}`)
-		r.WantExactly(t, 500, `{"ok":false,"status":500,"code":"INTERNAL_SERVER_ERROR","text":"Something went wrong on our side."}`)
+		r.WantExactly(t, 500, `{"ok":false,"status":500,"code":"INTERNAL_SERVER_ERROR","text":"Something went wrong `+
+			`on our side."}`)
 		lines := errorLines(s)[known:]
 		if len(lines) != 1 {
 			t.Fatalf("%s: %d lines: %v", how, len(lines), lines)
 		}
 		said := lines[0]
-		if said["request_id"] != r.Header.Get("X-Request-Id") || said["route"] != "/spoil" || said["method"] != "POST" || said["dialect"] != "library-card" ||
+		if said["request_id"] != r.Header.Get("X-Request-Id") || said["route"] != "/spoil" ||
+			said["method"] != "POST" || said["dialect"] != "library-card" ||
 			!strings.Contains(fmt.Sprint(said["error"]), fmt.Sprintf("rest/testdata/library-card.yaml:%d", line)) {
 			t.Errorf("%s, line %d: %v", how, line, said)
 		}
 	}
 	if strings.Contains(s.Logged.String(), canary) {
-		t.Errorf("AU-02: the log holds the secret: %s", regexp.MustCompile(`.*`+canary+`.*`).FindString(s.Logged.String()))
+		t.Errorf("AU-02: the log holds the secret: %s",
+			regexp.MustCompile(`.*`+canary+`.*`).FindString(s.Logged.String()))
 	}
 }
 
@@ -701,7 +792,8 @@ func TestEngine_EndlessExpressions(t *testing.T) { //nolint:paralleltest // it m
 		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 1500 {
 			t.Errorf("%s takes %d MiB", how, used)
 		}
-		if lines := errorLines(s); len(lines) < 4 || !strings.Contains(fmt.Sprint(lines[len(lines)-1]["error"]), "it took longer than") {
+		if lines := errorLines(s); len(lines) < 4 || !strings.Contains(fmt.Sprint(lines[len(lines)-1]["error"]),
+			"it took longer than") {
 			t.Errorf("%s: %v", how, lines)
 		}
 	}
@@ -730,7 +822,8 @@ routes:
 	s.Ask(t, "GET /own/a?x=1", "").WantExactly(t, 200, `{"n":1}`)
 	for _, path := range []string{"/own/a?x=" + canary, "/own/b?x=" + canary} {
 		r := s.Ask(t, "GET "+path, "")
-		if r.WantExactly(t, 500, `{"error":"Something went wrong on our side."}`); r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		if r.WantExactly(t, 500, `{"error":"Something went wrong on our side."}`); r.Header.Get("Content-Type") !=
+			"application/json; charset=utf-8" {
 			t.Errorf("%s: %v", path, r.Header)
 		}
 	}
@@ -754,7 +847,8 @@ func TestEngine_Limits(t *testing.T) {
 			if r.Status == 401 {
 				continue
 			}
-			if wait := r.Header.Get("Retry-After"); r.Status != 429 || wait == "" || !strings.Contains(r.Body, `"wait":`+wait) {
+			if wait := r.Header.Get("Retry-After"); r.Status != 429 || wait == "" ||
+				!strings.Contains(r.Body, `"wait":`+wait) {
 				t.Errorf("%d %v %s", r.Status, r.Header, r.Body)
 			}
 			return

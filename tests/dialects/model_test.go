@@ -7,7 +7,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// The model says what the server has to answer, in as few words as it can be said. It knows nothing of HTTP, GraphQL or SQL.
+// The model says what the server has to answer, in as few words as it can be said. It knows nothing of HTTP, GraphQL or
+// SQL.
 
 // The settings of a server that no door changes.
 const (
@@ -169,7 +170,8 @@ func (m *model) fail(key any) {
 	f.count, f.last = f.count+1, m.now
 }
 
-// key is what failures are counted by: the account, whatever it is called at the moment, or what was typed where there is none.
+// key is what failures are counted by: the account, whatever it is called at the moment, or what was typed where there
+// is none.
 func key(u *modelUser, typed string) any {
 	if u == nil {
 		return canonical(typed)
@@ -364,8 +366,8 @@ func (m *model) sudo(d *door, w way, h *held, current string) string {
 	return accepted
 }
 
-// readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is swapped, unless
-// the two are of different sessions.
+// readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is
+// swapped, unless the two are of different sessions.
 func (m *model) readRenewed(d *door, w way, access, refresh *held) (decision string, s *modelSession, renewed bool) {
 	if s := m.caller(w, access); s != nil {
 		return accepted, s, false

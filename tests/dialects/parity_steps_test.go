@@ -80,7 +80,8 @@ func (m *machine) name(username bool) (typed string, u *modelUser) {
 // newPassword draws one of every kind: long, of ten characters, of six, and one that is on all lists.
 func (m *machine) newPassword() string {
 	return rapid.SampledFrom([]string{
-		"nine red kites over the hill", "two boats and a lighthouse", "quiet Tuesday in the orchard", "qv7#mw2pxk", "mw2#px", modelCommon,
+		"nine red kites over the hill", "two boats and a lighthouse", "quiet Tuesday in the orchard", "qv7#mw2pxk",
+		"mw2#px", modelCommon,
 	}).Draw(m.T, "new password")
 }
 
@@ -89,11 +90,12 @@ func (m *machine) password(u *modelUser) string {
 	if u != nil && m.often("right password") {
 		return u.password
 	}
-	return rapid.SampledFrom([]string{"not the password", "nine red kites over the hill", modelCommon}).Draw(m.T, "password")
+	return rapid.SampledFrom([]string{"not the password", "nine red kites over the hill", modelCommon}).Draw(m.T,
+		"password")
 }
 
-// token draws one that was kept: mostly one of which liked is true, else one of the session whose end is near, one that a live
-// session has outlived, or any.
+// token draws one that was kept: mostly one of which liked is true, else one of the session whose end is near, one that
+// a live session has outlived, or any.
 func (m *machine) token(label string, liked func(*held) bool) *held {
 	all := m.tokens[max(0, len(m.tokens)-40):]
 	pool := map[int]func(*held) bool{
@@ -144,7 +146,10 @@ func (m *machine) registers(*rapid.T) {
 	d := m.door("register")
 	email, username, password := m.spelled(m.anyEmail()), m.spelled(m.anyUsername()), m.newPassword()
 	decision, s := m.register(d, email, username, password)
-	r := m.through(d, "register", decision, map[string]string{"email": email, "username": username, "password": password})
+	r := m.through(d, "register", decision, map[string]string{
+		"email": email, "username": username,
+		"password": password,
+	})
 	m.begins(d, "register", r, s)
 }
 
@@ -162,7 +167,10 @@ func (m *machine) logsIn(operation string) func(*rapid.T) {
 		typed, u := m.name(operation == "login by username")
 		password := m.password(u)
 		decision, s := m.login(d, u, typed, password)
-		r := m.through(d, operation, decision, map[string]string{"email": typed, "username": typed, "password": password})
+		r := m.through(d, operation, decision, map[string]string{
+			"email": typed, "username": typed,
+			"password": password,
+		})
 		m.begins(d, operation, r, s)
 	}
 }
@@ -308,7 +316,8 @@ func (m *machine) anySession(of *modelSession) *modelSession {
 func (m *machine) waits(*rapid.T) {
 	m.step()
 	by := rapid.SampledFrom([]time.Duration{
-		0, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, 31 * time.Minute, 11 * time.Hour, 25 * time.Hour, 169 * time.Hour, 337 * time.Hour, 721 * time.Hour,
+		0, time.Second, 5 * time.Second, time.Minute, 5 * time.Minute, 31 * time.Minute, 11 * time.Hour, 25 * time.Hour,
+		169 * time.Hour, 337 * time.Hour, 721 * time.Hour,
 	}).Draw(m.T, "time")
 	if ends := m.ends(); len(ends) > 0 && m.often("to an end") {
 		n := rapid.IntRange(0, len(ends)-1).Draw(m.T, "end")
@@ -319,7 +328,8 @@ func (m *machine) waits(*rapid.T) {
 	m.Logf("the time is %s", m.now)
 }
 
-// ends are the moments to come at which something changes for one session, which tokens are drawn of more often from then on.
+// ends are the moments to come at which something changes for one session, which tokens are drawn of more often from
+// then on.
 func (m *machine) ends() (ends []time.Time) {
 	h := m.token("token that ends", func(h *held) bool { return m.alive(h.session) })
 	s := h.session
@@ -328,7 +338,8 @@ func (m *machine) ends() (ends []time.Time) {
 	}
 	m.near = s
 	all := []time.Time{
-		s.rotated.Add(modelGrace), s.proved.Add(10 * time.Minute), s.proved.Add(30 * time.Minute), s.used.Add(s.idle), s.made.Add(modelLife),
+		s.rotated.Add(modelGrace), s.proved.Add(10 * time.Minute), s.proved.Add(30 * time.Minute), s.used.Add(s.idle),
+		s.made.Add(modelLife),
 		s.used.Add(modelTouch), h.expires, h.expires.Add(modelLeeway), h.expires.Add(modelLeeway),
 	}
 	if f := m.failed[s.user]; f != nil {

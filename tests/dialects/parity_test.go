@@ -16,7 +16,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// parity is a server under test. One server serves many sequences: each has addresses of its own, and the clock goes forward.
+// parity is a server under test. One server serves many sequences: each has addresses of its own, and the clock goes
+// forward.
 type parity struct {
 	*harness.Instance
 	doors    []*door
@@ -40,8 +41,8 @@ type machine struct {
 	near   *modelSession // of which something ended a moment ago, or is about to
 }
 
-// TestGQ12_Parity is rule GQ-12: whichever door a request goes through, it is decided as at all others, but for what the tables
-// of the doors say, and leaves the same behind. DRAGOMAN_TEST_FULL=1 takes 20,000 steps on each database.
+// TestGQ12_Parity is rule GQ-12: whichever door a request goes through, it is decided as at all others, but for what
+// the tables of the doors say, and leaves the same behind. DRAGOMAN_TEST_FULL=1 takes 20,000 steps on each database.
 func TestGQ12_Parity(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -49,12 +50,15 @@ func TestGQ12_Parity(t *testing.T) {
 	})
 }
 
-// TestGQ12_ParityThrottled is the same with the counting of failed sign-ins. Each request comes from an address of its own, so that
-// only the count of the account is in play.
+// TestGQ12_ParityThrottled is the same with the counting of failed sign-ins. Each request comes from an address of its
+// own, so that only the count of the account is in play.
 func TestGQ12_ParityThrottled(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		drive(t, &parity{Instance: harness.Limited(t, harness.NewClock(), dsn), target: harness.Amount(200, 5_000), counted: true})
+		drive(t, &parity{
+			Instance: harness.Limited(t, harness.NewClock(), dsn), target: harness.Amount(200, 5_000),
+			counted: true,
+		})
 	})
 }
 
@@ -101,7 +105,8 @@ func drive(t *testing.T, p *parity) {
 func (p *parity) sequence(t *rapid.T) {
 	p.runs++
 	m := &machine{
-		T: t, parity: p, prefix: fmt.Sprintf("s%d", p.runs), model: model{throttle: p.counted, failed: map[any]*failures{}},
+		T: t, parity: p, prefix: fmt.Sprintf("s%d", p.runs),
+		model:  model{throttle: p.counted, failed: map[any]*failures{}},
 		tokens: []*held{{text: garbage}},
 	}
 	for range 2 { // somebody is there from the start
@@ -143,7 +148,8 @@ func (p *parity) sequence(t *rapid.T) {
 func (p *parity) report(t *testing.T) {
 	t.Helper()
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d steps in %d sequences, %d requests, %s\n", p.steps, p.runs, p.requests, time.Since(p.started).Round(time.Millisecond))
+	fmt.Fprintf(&out, "%d steps in %d sequences, %d requests, %s\n", p.steps, p.runs, p.requests,
+		time.Since(p.started).Round(time.Millisecond))
 	for _, d := range p.doors {
 		fmt.Fprintf(&out, "%s:", d.name)
 		for _, name := range slices.Sorted(maps.Keys(d.does)) {
@@ -162,13 +168,16 @@ func (p *parity) report(t *testing.T) {
 }
 
 // through sends an operation through a door and demands that comes of it what the model says.
-func (m *machine) through(d *door, operation, decision string, values map[string]string, header ...string) harness.Reply {
+func (m *machine) through(d *door, operation, decision string, values map[string]string,
+	header ...string,
+) harness.Reply {
 	m.requests++
 	m.reached[d.name+": "+operation]++
 	m.came[operation+": "+decision]++
 	m.Logf("%s: %s → %s  %v", d.name, operation, decision, values)
 	if m.throttle {
-		header = append(header, "X-Forwarded-For", fmt.Sprintf("100.%d.%d.%d", m.requests>>16&63+64, m.requests>>8&255, m.requests&255))
+		header = append(header, "X-Forwarded-For", fmt.Sprintf("100.%d.%d.%d", m.requests>>16&63+64, m.requests>>8&255,
+			m.requests&255))
 	}
 	r, err := d.request(m.Instance, operation, values, header...)
 	if err == nil {
@@ -219,7 +228,8 @@ func (m *machine) keep(d *door, operation string, r harness.Reply, s *modelSessi
 func (m *machine) oneSuccessor(d *door, h *held) {
 	for _, o := range m.tokens {
 		if o.session == h.session && o.kind == h.kind && (o.generation == h.generation) != (o.text == h.text) {
-			m.Fatalf("%s gives a refresh token of generation %d, which is that of generation %d or should be", d.name, h.generation, o.generation)
+			m.Fatalf("%s gives a refresh token of generation %d, which is that of generation %d or should be", d.name,
+				h.generation, o.generation)
 		}
 	}
 }
@@ -248,7 +258,8 @@ func (m *machine) learn(s *modelSession) {
 			h = o
 		}
 	}
-	a, err := harness.Send(m.URL, h.text, `{ me { id number email pendingEmail username } currentCredential { session { id number } } }`, nil)
+	a, err := harness.Send(m.URL, h.text, `{ me { id number email pendingEmail username } currentCredential { `+
+		`session { id number } } }`, nil)
 	if err != nil || a.Text("me", "id") == "" {
 		m.Fatalf("a new session: %v %+v", err, a)
 	}
@@ -256,7 +267,8 @@ func (m *machine) learn(s *modelSession) {
 	if u := s.user; u.id == "" {
 		u.id, u.number = a.Text("me", "id"), int(number)
 	}
-	if u := s.user; u.id != a.Text("me", "id") || u.email != a.Text("me", "email") || u.pending != a.Text("me", "pendingEmail") || u.username != a.Text("me", "username") {
+	if u := s.user; u.id != a.Text("me", "id") || u.email != a.Text("me", "email") ||
+		u.pending != a.Text("me", "pendingEmail") || u.username != a.Text("me", "username") {
 		m.Fatalf("the session is that of %s, want %+v", a.Raw, u)
 	}
 	s.id = a.Text("currentCredential", "session", "id")

@@ -15,10 +15,13 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// These tests are about `renew` of a dialect: a token that is missing or has expired, and a cookie that makes a new one.
+// These tests are about `renew` of a dialect: a token that is missing or has expired, and a cookie that makes a new
+// one.
 
 // renewedToken is the new token of an answer, "" for none. An answer that has one sets both cookies, any other none.
-func renewedToken(t testing.TB, i *harness.Instance, status int, route, body string, header ...string) (token, refresh string) {
+func renewedToken(t testing.TB, i *harness.Instance, status int, route, body string, header ...string) (token,
+	refresh string,
+) {
 	t.Helper()
 	r, set := i.Jar(t, route, body, header...)
 	var said struct{ Token string }
@@ -40,18 +43,23 @@ func renewedToken(t testing.TB, i *harness.Instance, status int, route, body str
 	return said.Token, set["refreshToken"].Value
 }
 
-// A token that has expired or is missing is renewed by whatever route needs one, and every answer says so: a success and a
-// refusal, by each method. What is good, and what needs no token, renews nothing.
+// A token that has expired or is missing is renewed by whatever route needs one, and every answer says so: a success
+// and a refusal, by each method. What is good, and what needs no token, renews nothing.
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		z := s.Service(t, harness.ServiceMail)
 		refreshes := func() int {
-			return harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND dialect = 'service-authentication'")
+			return harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM audit_events WHERE action = "+
+				"'session.refreshed' AND dialect = 'service-authentication'")
 		}
-		for _, route := range []string{"GET /user", "POST /login", "POST /register"} { // nothing has expired, or nothing is needed
-			_, set := s.Jar(t, route, map[string]string{"GET /user": "", "POST /login": `{"email":"x","password":"x"}`, "POST /register": `{}`}[route], z.Cookies()...)
+		// nothing has expired, or nothing is needed
+		for _, route := range []string{"GET /user", "POST /login", "POST /register"} {
+			_, set := s.Jar(t, route, map[string]string{
+				"GET /user": "", "POST /login": `{"email":"x","password":"x"}`,
+				"POST /register": `{}`,
+			}[route], z.Cookies()...)
 			if len(set) > 0 || refreshes() > 0 {
 				t.Errorf("%s renews", route)
 			}
@@ -62,7 +70,10 @@ func TestRenew(t *testing.T) {
 			header      func() []string
 		}{
 			{http.StatusOK, "GET /user", "", expiredCookies(z, &z)},
-			{http.StatusOK, "GET /users", "", func() []string { return []string{"Cookie", "refreshToken=" + z.Refresh} }},
+			{
+				http.StatusOK, "GET /users", "",
+				func() []string { return []string{"Cookie", "refreshToken=" + z.Refresh} },
+			},
 			{http.StatusOK, "GET /user/" + z.ID, "", expiredCookies(z, &z)},
 			{http.StatusForbidden, "GET /user/1", "", expiredCookies(z, &z)},
 			{http.StatusForbidden, "POST /user", `{"email":"a@mail.com"}`, expiredCookies(z, &z)},
@@ -71,9 +82,15 @@ func TestRenew(t *testing.T) {
 			{http.StatusOK, "GET /user", "", func() []string {
 				return append(harness.Bearer(z.Token), "Cookie", "refreshToken="+z.Refresh)
 			}},
-			{http.StatusOK, "GET /user", "", func() []string { return append(harness.Bearer(z.Token), z.Cookies()...) }},
+			{
+				http.StatusOK, "GET /user", "",
+				func() []string { return append(harness.Bearer(z.Token), z.Cookies()...) },
+			},
 			// What is left of another session's cookie is no statement of the caller.
-			{http.StatusOK, "GET /user", "", func() []string { return []string{"Cookie", "session=stale; refreshToken=" + z.Refresh} }},
+			{
+				http.StatusOK, "GET /user", "",
+				func() []string { return []string{"Cookie", "session=stale; refreshToken=" + z.Refresh} },
+			},
 			// A page of ours, by fetch.
 			{http.StatusOK, "GET /user", "", func() []string {
 				return append(z.Cookies(), "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty")
@@ -91,7 +108,8 @@ func TestRenew(t *testing.T) {
 				t.Errorf("row %d, %s: %d refreshes", n, row.route, refreshes())
 			}
 		}
-		if harness.ClaimsOf(t, z.Token)["sessionState"] != "full" || harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions") != 1 {
+		if harness.ClaimsOf(t, z.Token)["sessionState"] != "full" ||
+			harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM sessions") != 1 {
 			t.Error("it is another session, or another form of token")
 		}
 		s.Clock.Add(7*24*time.Hour + time.Second)
@@ -103,8 +121,9 @@ func expiredCookies(_ harness.Service, z *harness.Service) func() []string {
 	return func() []string { return z.Cookies() }
 }
 
-// HT-03, HT-04, HT-05: what a browser sends for another page, ahead of its user or for an address that is opened, what says
-// that the caller is somebody else, and HEAD swap no token. Nor does a refresh token that is not good; no cookie is cleared.
+// HT-03, HT-04, HT-05: what a browser sends for another page, ahead of its user or for an address that is opened, what
+// says that the caller is somebody else, and HEAD swap no token. Nor does a refresh token that is not good; no cookie
+// is cleared.
 func TestHT05_RenewRefused(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -127,29 +146,68 @@ func TestHT05_RenewRefused(t *testing.T) {
 			want   string
 			header []string
 		}{
-			"another site":             {harness.BadSession, with("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty")},
-			"another site, no token":   {harness.NoSession, append(refresh, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty")},
-			"another origin":           {harness.BadSession, with("Origin", "https://evil.example")},
-			"the origin null":          {harness.BadSession, with("Origin", "null")},
-			"a page elsewhere":         {harness.BadSession, with("Referer", "https://evil.example/")},
-			"an image":                 {harness.BadSession, with("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image")},
-			"a navigation":             {harness.BadSession, with("Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document")},
-			"an old browser":           {harness.BadSession, with("Accept", "text/html,*/*")},
-			"a prefetch":               {harness.BadSession, with("Sec-Purpose", "prefetch", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty")},
+			"another site": {
+				harness.BadSession,
+				with("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty"),
+			},
+			"another site, no token": {
+				harness.NoSession,
+				append(refresh, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty"),
+			},
+			"another origin":   {harness.BadSession, with("Origin", "https://evil.example")},
+			"the origin null":  {harness.BadSession, with("Origin", "null")},
+			"a page elsewhere": {harness.BadSession, with("Referer", "https://evil.example/")},
+			"an image": {
+				harness.BadSession,
+				with("Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"),
+			},
+			"a navigation": {
+				harness.BadSession,
+				with("Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document"),
+			},
+			"an old browser": {harness.BadSession, with("Accept", "text/html,*/*")},
+			"a prefetch": {
+				harness.BadSession,
+				with("Sec-Purpose", "prefetch", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty"),
+			},
 			"a broken Bearer":          {harness.BadSession, append(harness.Bearer("x"), refresh...)},
 			"a broken Bearer, cookies": {harness.BadSession, with(harness.Bearer("x")...)},
 			"a forged Bearer":          {harness.BadSession, append(harness.Bearer(forged), refresh...)},
 			"a Bearer of another":      {harness.BadSession, append(harness.Bearer(other.Token), refresh...)},
 			"a Bearer in another form": {harness.BadSession, append(harness.Bearer(hs), refresh...)},
-			"the Bearer of an ended session that has not expired": {harness.BadSession, append(harness.Bearer(endedToken(t, s, "ended@mail.com")), refresh...)},
-			"a refresh token as Bearer":                           {harness.BadSession, append(harness.Bearer(z.Refresh), refresh...)},
-			"a dead key":                                          {harness.BadSession, append(harness.Bearer(key+"x"), refresh...)},
-			"two Bearers":                                         {harness.BadSession, append(append(harness.Bearer(z.Token), harness.Bearer(z.Token)...), refresh...)},
-			"another scheme":                                      {harness.BadSession, append([]string{"Authorization", "Basic YTpi"}, refresh...)},
-			"two refresh cookies":                                 {harness.NoSession, []string{"Cookie", "refreshToken=" + z.Refresh + "; refreshToken=" + fresh.Refresh}},
-			"a broken refresh cookie":                             {harness.NoSession, []string{"Cookie", "refreshToken=" + z.Refresh + "x"}},
-			"an access token as refresh":                          {harness.NoSession, []string{"Cookie", "refreshToken=" + fresh.Token}},
-			"the cookies of a session that has ended":             {harness.BadSession, gone.Cookies()},
+			"the Bearer of an ended session that has not expired": {
+				harness.BadSession,
+				append(harness.Bearer(endedToken(t, s, "ended@mail.com")), refresh...),
+			},
+			"a refresh token as Bearer": {
+				harness.BadSession,
+				append(harness.Bearer(z.Refresh), refresh...),
+			},
+			"a dead key": {
+				harness.BadSession,
+				append(harness.Bearer(key+"x"), refresh...),
+			},
+			"two Bearers": {
+				harness.BadSession,
+				append(append(harness.Bearer(z.Token), harness.Bearer(z.Token)...), refresh...),
+			},
+			"another scheme": {
+				harness.BadSession,
+				append([]string{"Authorization", "Basic YTpi"}, refresh...),
+			},
+			"two refresh cookies": {
+				harness.NoSession,
+				[]string{"Cookie", "refreshToken=" + z.Refresh + "; refreshToken=" + fresh.Refresh},
+			},
+			"a broken refresh cookie": {
+				harness.NoSession,
+				[]string{"Cookie", "refreshToken=" + z.Refresh + "x"},
+			},
+			"an access token as refresh": {
+				harness.NoSession,
+				[]string{"Cookie", "refreshToken=" + fresh.Token},
+			},
+			"the cookies of a session that has ended": {harness.BadSession, gone.Cookies()},
 		} {
 			r, set := s.Jar(t, "GET /user", "", row.header...)
 			if r.Says(t, http.StatusUnauthorized, row.want); len(set) > 0 {
@@ -159,7 +217,8 @@ func TestHT05_RenewRefused(t *testing.T) {
 		if r := s.REST(t, "HEAD /user", "", z.Cookies()...); r.Status != http.StatusUnauthorized {
 			t.Errorf("HEAD: %d", r.Status)
 		}
-		if after := conn.Texts(t, "SELECT generation FROM sessions ORDER BY id"); fmt.Sprint(after[:len(before)]) != fmt.Sprint(before) {
+		if after := conn.Texts(t, "SELECT generation FROM sessions ORDER BY id"); fmt.Sprint(after[:len(before)]) !=
+			fmt.Sprint(before) {
 			t.Errorf("generations %v became %v", before, after)
 		}
 		if token, _ := renewedToken(t, s, http.StatusOK, "GET /user", "", z.Cookies()...); token == "" {
@@ -183,8 +242,8 @@ func endedToken(t testing.TB, s *harness.Instance, email string) string {
 	return z.Token
 }
 
-// SE-09, SE-10: requests that a page sends at once with one old cookie are all served, and get one successor. Later the old
-// cookie ends the session (SE-11).
+// SE-09, SE-10: requests that a page sends at once with one old cookie are all served, and get one successor. Later the
+// old cookie ends the session (SE-11).
 func TestSE10_RenewTogether(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -257,7 +316,8 @@ func TestLG13_RenewLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Status != http.StatusUnauthorized {
-			limited = r.Status == http.StatusTooManyRequests && r.Body == "Too many requests, please try again later." && r.Header.Get("Retry-After") != ""
+			limited = r.Status == http.StatusTooManyRequests &&
+				r.Body == "Too many requests, please try again later." && r.Header.Get("Retry-After") != ""
 			if !limited {
 				t.Errorf("%d %s", r.Status, r.Body)
 			}
@@ -278,7 +338,8 @@ renew:
   cookie: refresh
   variables: {token: =.cookies.refresh}
   document: |
-    mutation R($token: String!) { refresh(input: {refreshToken: $token}) { tokens { accessToken refreshToken } userErrors { code message } } }
+    mutation R($token: String!) { refresh(input: {refreshToken: $token}) { tokens { accessToken refreshToken } ` +
+	`userErrors { code message } } }
   credential: =.refresh.tokens.accessToken
   cookies: {refresh: =.refresh.tokens.refreshToken}
 errors:
@@ -312,7 +373,8 @@ func TestRenew_Once(t *testing.T) {
 		s := harness.Start(t, dsn, "DRAGOMAN_DIALECTS_DIR="+dir, "DRAGOMAN_DIALECTS=once")
 		ada := s.Register(t, "ada@example.com")
 		s.Login(t, "ada@example.com", harness.GoodPass)
-		r, set := s.Jar(t, "POST /once/revoke", "", append(harness.Bearer(ada.Access), "Cookie", "refresh="+ada.Refresh)...)
+		r, set := s.Jar(t, "POST /once/revoke", "", append(harness.Bearer(ada.Access), "Cookie", "refresh="+
+			ada.Refresh)...)
 		r.Says(t, http.StatusUnauthorized, `{"error":"UNAUTHENTICATED","renewed":false}`)
 		if len(set) > 0 {
 			t.Errorf("cookies %v", set)

@@ -11,14 +11,16 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// PW-10: with sensitiveChanges: session the token of a live session opens the door to address and password, whichever API
-// gave it out and however long ago, and whether it came as a cookie; the cookie itself does not, nor does an API key.
+// PW-10: with sensitiveChanges: session the token of a live session opens the door to address and password, whichever
+// API gave it out and however long ago, and whether it came as a cookie; the cookie itself does not, nor does an API
+// key.
 func TestPW10_SessionDoor(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
-		session := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass, "tokenDelivery", "SESSION_TOKEN")).Text("login", "tokens", "sessionToken")
+		session := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass,
+			"tokenDelivery", "SESSION_TOKEN")).Text("login", "tokens", "sessionToken")
 		_, key := s.NewKey(t, ada.Access, nil)
 		s.Clock.Add(11 * time.Minute)
 		for _, row := range []struct {
@@ -39,7 +41,8 @@ func TestPW10_SessionDoor(t *testing.T) {
 		}
 		z := s.Service(t, harness.ServiceMail)
 		s.Clock.Add(11 * time.Minute)
-		if r, err := s.Call(harness.CompanionMe, harness.CompanionBody("password", "another secret"), harness.Bearer(z.Token)...); err != nil || r.Status != http.StatusOK {
+		if r, err := s.Call(harness.CompanionMe, harness.CompanionBody("password", "another secret"),
+			harness.Bearer(z.Token)...); err != nil || r.Status != http.StatusOK {
 			t.Errorf("%d %s %v", r.Status, r.Body, err)
 		}
 	})
@@ -57,7 +60,8 @@ func TestHT05_RenewByJWT(t *testing.T) {
 		}
 		for n := range sessions {
 			r, err := s.Call("POST /auth/login", `{"email":"ada@example.com","password":"`+harness.GoodPass+`"}`)
-			if err != nil || json.Unmarshal([]byte(r.Body), &sessions[n]) != nil || !strings.HasPrefix(sessions[n].Refresh, "eyJ") {
+			if err != nil || json.Unmarshal([]byte(r.Body), &sessions[n]) != nil ||
+				!strings.HasPrefix(sessions[n].Refresh, "eyJ") {
 				t.Fatalf("%d %s %v", r.Status, r.Body, err)
 			}
 		}
@@ -72,11 +76,13 @@ func TestHT05_RenewByJWT(t *testing.T) {
 				t.Errorf("%s: cookies %v", name, set)
 			}
 		}
-		token, refresh := renewedToken(t, s, http.StatusOK, "GET /user", "", append(harness.Bearer(one.Access), "Cookie", "refreshToken="+one.Refresh)...)
+		token, refresh := renewedToken(t, s, http.StatusOK, "GET /user", "",
+			append(harness.Bearer(one.Access), "Cookie", "refreshToken="+one.Refresh)...)
 		if token == "" || !strings.HasPrefix(refresh, "rt1.") {
 			t.Errorf("%.20s %.20s", token, refresh)
 		}
-		if token, _ := renewedToken(t, s, http.StatusOK, "GET /user", "", "Cookie", "session="+other.Access+"; refreshToken="+other.Refresh); token == "" {
+		if token, _ := renewedToken(t, s, http.StatusOK, "GET /user", "", "Cookie", "session="+other.Access+
+			"; refreshToken="+other.Refresh); token == "" {
 			t.Error("by its cookies: not renewed")
 		}
 	})

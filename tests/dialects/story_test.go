@@ -21,8 +21,8 @@ type resident struct {
 	key                     string // for programs
 }
 
-// TestDialects_OneAccount tells what it means that dialects are ways of speaking and not places: there is one account, one list of
-// sessions, one password, one count of failures. Each chapter goes on where the one before it ended.
+// TestDialects_OneAccount tells what it means that dialects are ways of speaking and not places: there is one account,
+// one list of sessions, one password, one count of failures. Each chapter goes on where the one before it ended.
 func TestDialects_OneAccount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -62,8 +62,11 @@ func (ada *resident) ask(status int, route, body string, header []string, pieces
 
 // The account begins in wolfpal, which knows forms, usernames, and a registration that does not sign in.
 func (ada *resident) registersInWolfpal() {
-	ada.ask(http.StatusCreated, "POST /auth/register", harness.FormOf("username", "ada", "email", "ada@example.com", "password", harness.GoodPass), nil, "PENDING_CONFIRMATION")
-	in := ada.ask(http.StatusOK, "POST /auth/login", harness.FormOf("email", "ada@example.com", "password", harness.GoodPass), nil)
+	ada.ask(http.StatusCreated, "POST /auth/register",
+		harness.FormOf("username", "ada", "email", "ada@example.com", "password", harness.GoodPass), nil,
+		"PENDING_CONFIRMATION")
+	in := ada.ask(http.StatusOK, "POST /auth/login", harness.FormOf("email", "ada@example.com", "password",
+		harness.GoodPass), nil)
 	ada.wolfAccess, ada.wolfRefresh = pick(in, "body access_token"), pick(in, "body refresh_token")
 }
 
@@ -83,7 +86,9 @@ func (ada *resident) isKnownEverywhere() {
 	again := `{"email":"Ada@Example.com","password":"another good password"}`
 	ada.ask(http.StatusUnprocessableEntity, "POST /sign_up", again, nil, "has already been taken")
 	ada.ask(http.StatusBadRequest, "POST /register", again, nil, "Email already exists")
-	ada.ask(http.StatusCreated, "POST /auth/register", harness.FormOf("username", "other", "email", "ADA@example.com", "password", harness.GoodPass), nil, "PENDING_CONFIRMATION")
+	ada.ask(http.StatusCreated, "POST /auth/register",
+		harness.FormOf("username", "other", "email", "ADA@example.com", "password", harness.GoodPass), nil,
+		"PENDING_CONFIRMATION")
 }
 
 // A change through one door is there at the others with the next request.
@@ -93,18 +98,23 @@ func (ada *resident) changesHerNameInAuthCompanion() {
 	if claims := harness.ClaimsOf(ada, pick(r, "body data.attributes.access_token")); claims["name"] != "Ada L." {
 		ada.Errorf("the claims are %v", claims)
 	}
-	if me := ada.GraphQL(ada, ada.wolfAccess, `{ me { name metadata } }`, nil); !strings.Contains(me.Raw, `{"name":"Ada L.","metadata":{"team":"engines"}}`) {
+	if me := ada.GraphQL(ada, ada.wolfAccess, `{ me { name metadata } }`, nil); !strings.Contains(me.Raw,
+		`{"name":"Ada L.","metadata":{"team":"engines"}}`) {
 		ada.Errorf("in GraphQL: %s", me.Raw)
 	}
-	ada.ask(http.StatusOK, "PUT /api/account/change-username", harness.FormOf("username", "countess"), harness.Bearer(ada.wolfAccess), "USERNAME_CHANGED")
-	ada.ask(http.StatusUnauthorized, "POST /api/v1/auth/login", `{"username":"ada","password":"`+harness.GoodPass+`"}`, nil)
+	ada.ask(http.StatusOK, "PUT /api/account/change-username", harness.FormOf("username", "countess"),
+		harness.Bearer(ada.wolfAccess), "USERNAME_CHANGED")
+	ada.ask(http.StatusUnauthorized, "POST /api/v1/auth/login", `{"username":"ada","password":"`+harness.GoodPass+`"}`,
+		nil)
 }
 
 // Sessions are one list. authentication-zero numbers them, wolfpal names them.
 func (ada *resident) opensASecondSessionInAuthenticationZero() {
-	in := ada.ask(http.StatusCreated, "POST /sign_in", `{"email":"ada@example.com","password":"`+harness.GoodPass+`"}`, []string{"User-Agent", "insomnia/2022.1.0"})
+	in := ada.ask(http.StatusCreated, "POST /sign_in", `{"email":"ada@example.com","password":"`+harness.GoodPass+`"}`,
+		[]string{"User-Agent", "insomnia/2022.1.0"})
 	ada.zeroSession = pick(in, "header X-Session-Token")
-	both := ada.ask(http.StatusOK, "GET /sessions", "", []string{"X-Session-Token", ada.zeroSession}, `"user_agent":"insomnia/2022.1.0"`)
+	both := ada.ask(http.StatusOK, "GET /sessions", "", []string{"X-Session-Token", ada.zeroSession},
+		`"user_agent":"insomnia/2022.1.0"`)
 	if n := strings.Count(both.Body, `"user_id":`); n != 2 {
 		ada.Errorf("%d sessions: %s", n, both.Body)
 	}
@@ -113,7 +123,8 @@ func (ada *resident) opensASecondSessionInAuthenticationZero() {
 
 // A program gets a key, which opens what it is meant for and nothing more.
 func (ada *resident) makesAKeyInGenericV1() {
-	r := ada.ask(http.StatusCreated, "POST /api/v1/auth/keys", `{"name":"nightly report"}`, harness.Bearer(ada.wolfAccess), `"name":"nightly report"`)
+	r := ada.ask(http.StatusCreated, "POST /api/v1/auth/keys", `{"name":"nightly report"}`,
+		harness.Bearer(ada.wolfAccess), `"name":"nightly report"`)
 	ada.key = pick(r, "body apiKey")
 	if me := ada.GraphQL(ada, ada.key, harness.MeDoc, nil); me.Text("me", "email") != "ada@example.com" {
 		ada.Errorf("by the key: %s", me.Raw)
@@ -121,20 +132,23 @@ func (ada *resident) makesAKeyInGenericV1() {
 	ada.ask(http.StatusForbidden, "POST /api/v1/auth/keys", `{}`, []string{"X-API-Key", ada.key})
 }
 
-// A refresh token is good at each door, and spent at all of them when it was used at one. The form is the door's: wolfpal
-// shows a JWT, the others an opaque text.
+// A refresh token is good at each door, and spent at all of them when it was used at one. The form is the door's:
+// wolfpal shows a JWT, the others an opaque text.
 func (ada *resident) carriesHerRefreshTokenFromDoorToDoor() {
 	ada.Clock.Add(20 * time.Minute)
 	generic := ada.ask(http.StatusOK, "POST /api/v1/auth/refresh", `{"refreshToken":"`+ada.wolfRefresh+`"}`, nil)
 	opaque := pick(generic, "body refreshToken")
-	ada.ask(http.StatusUnauthorized, "POST /auth/refresh", harness.FormOf("refresh_token", ada.wolfRefresh), nil) // takes each token once
+	// takes each token once
+	ada.ask(http.StatusUnauthorized, "POST /auth/refresh", harness.FormOf("refresh_token", ada.wolfRefresh), nil)
 	service := ada.ask(http.StatusOK, "GET /token/refresh", "", []string{"X-Refresh-Token", opaque})
-	wolf := ada.ask(http.StatusOK, "POST /auth/refresh", harness.FormOf("refresh_token", pick(service, "body data.refreshToken")), nil)
+	wolf := ada.ask(http.StatusOK, "POST /auth/refresh",
+		harness.FormOf("refresh_token", pick(service, "body data.refreshToken")), nil)
 	ada.wolfAccess, ada.wolfRefresh = pick(wolf, "body access_token"), pick(wolf, "body refresh_token")
 	if !strings.HasPrefix(opaque, "rt1.") || !strings.HasPrefix(ada.wolfRefresh, "eyJ") {
 		ada.Errorf("the forms are %s and %s", opaque, ada.wolfRefresh)
 	}
-	ada.ask(http.StatusOK, "GET /api/sessions", "", harness.Bearer(ada.wolfAccess), `"total":2`) // still the same session
+	// still the same session
+	ada.ask(http.StatusOK, "GET /api/sessions", "", harness.Bearer(ada.wolfAccess), `"total":2`)
 }
 
 const secondPass = "a longer way round the lake"
@@ -142,7 +156,8 @@ const secondPass = "a longer way round the lake"
 // A new password ends the other sessions, wherever they began. The one that asked goes on, and the key stays.
 func (ada *resident) changesThePasswordInGraphQL() {
 	input := harness.InputOf("currentPassword", harness.GoodPass, "newPassword", secondPass)
-	if a := ada.GraphQL(ada, ada.zeroSession, `mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { userErrors { code } } }`, input); a.Code() != "" {
+	if a := ada.GraphQL(ada, ada.zeroSession, `mutation Change($input: ChangePasswordInput!) { changePassword(input: `+
+		`$input) { userErrors { code } } }`, input); a.Code() != "" {
 		ada.Fatalf("changePassword: %s", a.Raw)
 	}
 	token := harness.Bearer(ada.wolfAccess)
@@ -155,7 +170,8 @@ func (ada *resident) changesThePasswordInGraphQL() {
 	ada.ask(http.StatusUnauthorized, "GET /api/v1/auth/keys", "", token)
 	ada.ask(http.StatusUnauthorized, "POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{}}}`, token)
 	ada.ask(http.StatusUnauthorized, "POST /auth/refresh", harness.FormOf("refresh_token", ada.wolfRefresh), nil)
-	ada.ask(http.StatusBadRequest, "POST /v1/auth/refresh", `{}`, []string{"Cookie", "refreshToken=" + ada.wolfRefresh}, "Refresh Token Failed")
+	ada.ask(http.StatusBadRequest, "POST /v1/auth/refresh", `{}`, []string{"Cookie", "refreshToken=" + ada.wolfRefresh},
+		"Refresh Token Failed")
 
 	ada.ask(http.StatusOK, "GET /api/sessions", "", harness.Bearer(ada.zeroSession), `"total":1`)
 	ada.ask(http.StatusOK, "GET /api/v1/auth/keys", "", []string{"X-API-Key", ada.key}, "nightly report")
@@ -171,16 +187,25 @@ func (ada *resident) signIns(password string) []struct {
 		route, body          string
 		wrong, locked, right int
 	}{
-		{"POST /v1/auth/login", `{"data":{"type":"users","attributes":` + email + `}}`, http.StatusBadRequest, http.StatusTooManyRequests, http.StatusOK},
-		{"POST /auth/login", harness.FormOf("email", "ada@example.com", "password", password), http.StatusBadRequest, http.StatusTooManyRequests, http.StatusOK},
+		{
+			"POST /v1/auth/login", `{"data":{"type":"users","attributes":` + email + `}}`, http.StatusBadRequest,
+			http.StatusTooManyRequests, http.StatusOK,
+		},
+		{
+			"POST /auth/login", harness.FormOf("email", "ada@example.com", "password", password), http.StatusBadRequest,
+			http.StatusTooManyRequests, http.StatusOK,
+		},
 		{"POST /login", email, http.StatusBadRequest, http.StatusTooManyRequests, http.StatusOK},
-		{"POST /api/v1/auth/login", `{"username":"countess","password":"` + password + `"}`, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusOK},
+		{
+			"POST /api/v1/auth/login", `{"username":"countess","password":"` + password + `"}`, http.StatusUnauthorized,
+			http.StatusTooManyRequests, http.StatusOK,
+		},
 		{"POST /sign_in", email, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusCreated},
 	}
 }
 
-// Five failures close the account, one at each door. Then it is closed at all of them, also to whoever knows the password; and
-// two seconds later it is open at all of them.
+// Five failures close the account, one at each door. Then it is closed at all of them, also to whoever knows the
+// password; and two seconds later it is open at all of them.
 func (ada *resident) isLockedEverywhereAtOnce() {
 	for _, d := range ada.signIns(harness.GoodPass) { // the old one
 		ada.ask(d.wrong, d.route, d.body, nil)
@@ -214,7 +239,8 @@ func (ada *resident) signsOutEverywhereInWolfpal() {
 		ada.Errorf("the key after its end: %s", a.Raw)
 	}
 	ada.ask(http.StatusOK, "GET /token/revoke", "", harness.Bearer(pick(in, "body token")), "Logged out")
-	if left := harness.OpenSide(ada, ada.dsn); left.Count(ada, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL") != 0 {
+	if left := harness.OpenSide(ada, ada.dsn); left.Count(ada,
+		"SELECT count(*) FROM sessions WHERE revoked_at IS NULL") != 0 {
 		ada.Error("a session is left")
 	}
 }

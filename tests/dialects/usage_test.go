@@ -20,7 +20,8 @@ func TestSunset_Headers(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		const (
 			whole = "@1767225600 Mon, 30 Jun 2036 00:00:00 GMT </graphql>; rel=\"successor-version\""
-			own   = "@1767225600 Tue, 31 Mar 2026 00:00:00 GMT <https://api.example.com/v2/echo>; rel=\"successor-version\""
+			own   = "@1767225600 Tue, 31 Mar 2026 00:00:00 GMT <https://api.example.com/v2/echo>; " +
+				"rel=\"successor-version\""
 		)
 		for _, c := range []struct {
 			name, method, path, body string
@@ -28,20 +29,42 @@ func TestSunset_Headers(t *testing.T) {
 			status                   int
 			want                     string
 		}{
-			{"success, beside a link of the file", "GET", "/old/me", "", []string{"Authorization", "Bearer " + ada.Access}, 200, whole + ", </help>; rel=help"},
-			{"by the other mount", "GET", "/older/me", "", []string{"Authorization", "Bearer " + ada.Access}, 200, whole + ", </help>; rel=help"},
-			{"HEAD", "HEAD", "/old/me", "", []string{"Authorization", "Bearer " + ada.Access}, 200, whole + ", </help>; rel=help"},
+			{
+				"success, beside a link of the file", "GET", "/old/me", "",
+				[]string{"Authorization", "Bearer " + ada.Access},
+				200, whole + ", </help>; rel=help",
+			},
+			{
+				"by the other mount", "GET", "/older/me", "",
+				[]string{"Authorization", "Bearer " + ada.Access},
+				200,
+				whole + ", </help>; rel=help",
+			},
+			{"HEAD", "HEAD", "/old/me", "", []string{"Authorization", "Bearer " + ada.Access}, 200, whole +
+				", </help>; rel=help"},
 			{"a refusal of an outcome", "GET", "/old/me", "", nil, 401, whole},
 			{"a route with an end of its own, which is over", "POST", "/old/echo", `{"text":"a"}`, nil, 200, own},
 			{"a refusal of a field", "POST", "/old/echo", `{}`, nil, 400, own},
 			{"a refusal of a body", "POST", "/old/echo", `{`, nil, 400, own},
-			{"a refusal of the origin", "POST", "/old/echo", `{"text":"a"}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, own},
+			{
+				"a refusal of the origin", "POST", "/old/echo", `{"text":"a"}`,
+				[]string{"Sec-Fetch-Site", "cross-site"},
+				403, own,
+			},
 			{"an unknown path", "GET", "/old/nothing", "", nil, 404, whole},
 			{"a path in another spelling", "GET", "/old/me/", "", nil, 404, whole},
 			{"an unknown method", "DELETE", "/old/me", "", nil, 405, whole},
 			{"the page with a button", "GET", "/old/confirm", "", []string{"Sec-Fetch-Dest", "document"}, 200, whole},
-			{"the page of what came of it", "POST", "/old/confirm?_confirm=1", "", []string{"Authorization", "Bearer " + ada.Access}, 200, whole},
-			{"a page of a trusted origin", "GET", "/old/users/7", "", []string{"Origin", "https://app.example.com"}, 200, whole},
+			{
+				"the page of what came of it", "POST", "/old/confirm?_confirm=1", "",
+				[]string{"Authorization", "Bearer " + ada.Access},
+				200, whole,
+			},
+			{
+				"a page of a trusted origin", "GET", "/old/users/7", "",
+				[]string{"Origin", "https://app.example.com"},
+				200, whole,
+			},
 			{"another dialect", "GET", "/api/v1/auth/keys", "", nil, 401, "  "},
 			{"GraphQL", "GET", "/graphql", "", nil, 400, "  "},
 			{"nowhere", "GET", "/oldest/me", "", nil, 404, "  "},
@@ -74,21 +97,24 @@ func callOld(t testing.TB, i *harness.Instance, method, path, body, agent, addre
 	if body != "" {
 		contentType = "application/json"
 	}
-	harness.Fetched(t, method, i.URL+path, contentType, body, append(header, "User-Agent", agent, "X-Forwarded-For", address)...)
+	harness.Fetched(t, method, i.URL+path, contentType, body,
+		append(header, "User-Agent", agent, "X-Forwarded-For", address)...)
 }
 
 // What reached a dialect is counted by route and by caller, refused or not; nothing else is.
 func TestUsage_Counts(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn, harness.WithOldAPI(t), harness.ViaProxy, "DRAGOMAN_DIALECTS=old-api", "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken)
+		s := harness.Start(t, dsn, harness.WithOldAPI(t), harness.ViaProxy, "DRAGOMAN_DIALECTS=old-api",
+			"DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken)
 		root := s.Admin(t, dsn, "root@example.com")
 		_, key := s.NewKey(t, root.Access, map[string]any{"scopes": []string{"PROFILE_READ", "USERS_READ"}})
 		none := s.GraphQL(t, root.Access, harness.UsageDoc, nil)
 		if list, _ := none.At("dialectUsage").([]any); len(list) != 8 || strings.Contains(none.Raw, "unmatched") {
 			t.Fatalf("the mounted routes: %s", none.Raw)
 		}
-		if want := `{"dialect":"old-api","route":"POST /old/echo","isMounted":true,"count":0,"refusedCount":0,"lastCallAt":null,` +
+		if want := `{"dialect":"old-api","route":"POST ` +
+			`/old/echo","isMounted":true,"count":0,"refusedCount":0,"lastCallAt":null,` +
 			`"deprecatedAt":"2026-01-01T00:00:00.000Z","sunsetAt":"2026-03-31T00:00:00.000Z","successor":"https://api.example.com/v2/echo","callers":[]}`; !strings.Contains(none.Raw, want) {
 			t.Errorf("%s\nhas no %s", none.Raw, want)
 		}
@@ -109,7 +135,8 @@ func TestUsage_Counts(t *testing.T) {
 		callOld(t, s, "PUT", "/old/me", "", "curl/8.5", "203.0.113.9")
 		callOld(t, s, "GET", "/nowhere", "", "curl/8.5", "203.0.113.9")
 		want := []string{
-			"GET /old/me 5/2 [USER_AGENT curl/8.5 203.0.113.0/24 2/0] [API_KEY " + key[:16] + " <nil> 1/0] [USER_AGENT curl/8.5 203.0.114.0/24 1/1] [USER_AGENT script 203.0.113.0/24 1/1]",
+			"GET /old/me 5/2 [USER_AGENT curl/8.5 203.0.113.0/24 2/0] [API_KEY " + key[:16] +
+				" <nil> 1/0] [USER_AGENT curl/8.5 203.0.114.0/24 1/1] [USER_AGENT script 203.0.113.0/24 1/1]",
 			"GET /older/me 1/1 [USER_AGENT  2001:db8:7::/48 1/1]",
 			"POST /old/echo 3/2 [USER_AGENT app/1 203.0.113.0/24 3/2]",
 			"GET /old/users/{id} 2/0 [USER_AGENT " + strings.Repeat("é", 50) + " 203.0.113.0/24 2/0]",
@@ -119,25 +146,30 @@ func TestUsage_Counts(t *testing.T) {
 		if got := s.Used(t, key, nil); !slices.Equal(got, want) {
 			t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		if got := s.Used(t, root.Access, map[string]any{"first": 1, "dialect": "old-api"}); len(got) != 6 || strings.Count(got[0], "[") != 1 {
+		if got := s.Used(t, root.Access, map[string]any{"first": 1, "dialect": "old-api"}); len(got) != 6 ||
+			strings.Count(got[0], "[") != 1 {
 			t.Errorf("with one caller: %s", got)
 		}
-		if a := s.GraphQL(t, root.Access, `{ dialectUsage { route count } }`, nil); strings.Contains(a.Raw, "callers") || !strings.Contains(a.Raw, `{"route":"GET /old/me","count":5}`) {
+		if a := s.GraphQL(t, root.Access, `{ dialectUsage { route count } }`, nil); strings.Contains(a.Raw,
+			"callers") || !strings.Contains(a.Raw, `{"route":"GET /old/me","count":5}`) {
 			t.Errorf("without callers: %s", a.Raw)
 		}
 		for _, unknown := range []string{"", "older-api", "OLD-API", "' OR 1=1 --"} {
-			if a := s.GraphQL(t, root.Access, harness.UsageDoc, map[string]any{"dialect": unknown}); len(a.Errors) > 0 || len(a.At("dialectUsage").([]any)) != 0 {
+			if a := s.GraphQL(t, root.Access, harness.UsageDoc,
+				map[string]any{"dialect": unknown}); len(a.Errors) > 0 || len(a.At("dialectUsage").([]any)) != 0 {
 				t.Errorf("the dialect %q: %s", unknown, a.Raw)
 			}
 		}
 		for first, ok := range map[int]bool{0: true, 100: true, 101: false, -1: false} {
-			if a := s.GraphQL(t, root.Access, harness.UsageDoc, map[string]any{"first": first}); (a.Code() == "") != ok {
+			if a := s.GraphQL(t, root.Access, harness.UsageDoc,
+				map[string]any{"first": first}); (a.Code() == "") != ok {
 				t.Errorf("%d callers: %s", first, a.Raw)
 			}
 		}
 		figures, page := harness.Scrape(t, s.URL, harness.MetricsToken)
 		for label, want := range map[string]float64{
-			`outcome="ok",route="GET /old/me"`: 3, `outcome="refused",route="GET /old/me"`: 2, `outcome="ok",route="GET /old/users/{id}"`: 2,
+			`outcome="ok",route="GET /old/me"`: 3, `outcome="refused",route="GET /old/me"`: 2,
+			`outcome="ok",route="GET /old/users/{id}"`: 2,
 			`outcome="refused",route="POST /old/echo"`: 2, `outcome="refused",route="unmatched"`: 2,
 		} {
 			if got := figures[`dragoman_dialect_requests_total{dialect="old-api",`+label+`}`]; got != want {
@@ -171,8 +203,10 @@ func TestUsage_Days(t *testing.T) {
 		both := []string{route + "3/0 [USER_AGENT a 203.0.113.0/24 2/0] [USER_AGENT b 203.0.113.0/24 1/0]"}
 		later := []string{route + "2/0 [USER_AGENT a 203.0.113.0/24 1/0] [USER_AGENT b 203.0.113.0/24 1/0]"}
 		for since, want := range map[string][]string{
-			"": both, "0001-01-01T00:00:00Z": both, "2027-03-10T00:00:00Z": both, "2027-03-10T23:59:59Z": both, "2027-03-11T01:00:00+02:00": both,
-			"2027-03-11T00:00:00Z": later, "2027-03-11T23:00:00Z": later, "2027-03-12T00:00:00Z": nil, "2999-01-01T00:00:00Z": nil,
+			"": both, "0001-01-01T00:00:00Z": both, "2027-03-10T00:00:00Z": both, "2027-03-10T23:59:59Z": both,
+			"2027-03-11T01:00:00+02:00": both,
+			"2027-03-11T00:00:00Z":      later, "2027-03-11T23:00:00Z": later, "2027-03-12T00:00:00Z": nil,
+			"2999-01-01T00:00:00Z": nil,
 		} {
 			variables := map[string]any{"since": since}
 			if since == "" {
@@ -182,14 +216,16 @@ func TestUsage_Days(t *testing.T) {
 				t.Errorf("since %q: %s", since, got)
 			}
 		}
-		if a := s.GraphQL(t, root.Access, harness.UsageDoc, nil); !strings.Contains(a.Raw, `"lastCallAt":"2027-03-11T00:00:02.000Z"`) {
+		if a := s.GraphQL(t, root.Access, harness.UsageDoc, nil); !strings.Contains(a.Raw,
+			`"lastCallAt":"2027-03-11T00:00:02.000Z"`) {
 			t.Errorf("the last call: %s", a.Raw)
 		}
 
 		bare := harness.StartWithClock(t, clock, dsn, "DRAGOMAN_DIALECTS=none")
 		_, key := s.NewKey(t, root.Access, map[string]any{"scopes": []string{"USERS_READ"}})
 		a := bare.GraphQL(t, key, harness.UsageDoc, nil)
-		if !slices.Equal(bare.Used(t, key, nil), both) || !strings.Contains(a.Raw, `"isMounted":false`) || strings.Contains(a.Raw, `"isMounted":true`) {
+		if !slices.Equal(bare.Used(t, key, nil), both) || !strings.Contains(a.Raw, `"isMounted":false`) ||
+			strings.Contains(a.Raw, `"isMounted":true`) {
 			t.Errorf("when it is not mounted: %s", a.Raw)
 		}
 		for _, step := range []struct {
@@ -213,7 +249,8 @@ func TestUsage_Instances(t *testing.T) {
 	dsn := dbtest.Postgres(t)
 	setting := harness.WithOldAPI(t)
 	clock := harness.NewClock()
-	one, two := harness.StartWithClock(t, clock, dsn, setting, harness.ViaProxy), harness.StartWithClock(t, clock, dsn, setting, harness.ViaProxy)
+	one, two := harness.StartWithClock(t, clock, dsn, setting, harness.ViaProxy),
+		harness.StartWithClock(t, clock, dsn, setting, harness.ViaProxy)
 	root := one.Admin(t, dsn, "root@example.com")
 	const rounds, calls = 5, 8
 	for range rounds {
@@ -232,7 +269,8 @@ func TestUsage_Instances(t *testing.T) {
 	}
 	_, key := one.NewKey(t, root.Access, map[string]any{"scopes": []string{"USERS_READ"}})
 	got := two.Used(t, key, nil)
-	if len(got) != 1 || !strings.HasPrefix(got[0], "GET /old/users/{id} 80/0 ") || strings.Count(got[0], " 10/0]") != calls {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "GET /old/users/{id} 80/0 ") ||
+		strings.Count(got[0], " 10/0]") != calls {
 		t.Errorf("two instances: %s", got)
 	}
 }
@@ -249,7 +287,8 @@ func TestUsage_Restart(t *testing.T) {
 		s := harness.Start(t, dsn, setting, harness.ViaProxy)
 		callOld(t, s, "GET", "/old/users/1", "", "a", "203.0.113.9")
 		root := s.Login(t, "root@example.com", harness.GoodPass).Text("login", "tokens", "accessToken")
-		if got := s.Used(t, root, nil); !slices.Equal(got, []string{"GET /old/users/{id} 2/0 [USER_AGENT a 203.0.113.0/24 2/0]"}) {
+		if got := s.Used(t, root, nil); !slices.Equal(got, []string{"GET /old/users/{id} 2/0 [USER_AGENT a " +
+			"203.0.113.0/24 2/0]"}) {
 			t.Errorf("after a restart: %s", got)
 		}
 	})
@@ -264,7 +303,8 @@ func TestUsage_Cap(t *testing.T) {
 		fill := func(from, to int) {
 			for n := from; n < to; n++ {
 				s.App.DB.CountUse(db.Use{
-					Dialect: "old-api", Route: "GET /old/me", Kind: db.CallerUserAgent, Caller: fmt.Sprint("agent ", n), Block: "203.0.113.0/24", At: s.Clock.Now(),
+					Dialect: "old-api", Route: "GET /old/me", Kind: db.CallerUserAgent, Caller: fmt.Sprint("agent ", n),
+					Block: "203.0.113.0/24", At: s.Clock.Now(),
 				})
 			}
 		}
@@ -276,7 +316,8 @@ func TestUsage_Cap(t *testing.T) {
 		s.Used(t, root.Access, nil)
 		fill(1000, 1500)
 		got := s.Used(t, root.Access, map[string]any{"first": 100})
-		if len(got) != 2 || !strings.HasPrefix(got[0], "GET /old/me 801/0 [OTHER  <nil> 551/0] ") || strings.Count(got[0], " 2/0]") != 50 ||
+		if len(got) != 2 || !strings.HasPrefix(got[0], "GET /old/me 801/0 [OTHER  <nil> 551/0] ") ||
+			strings.Count(got[0], " 2/0]") != 50 ||
 			got[1] != "GET /older/me 1/0 [USER_AGENT a late one 203.0.113.0/24 1/0]" {
 			t.Errorf("%s", got)
 		}
@@ -292,8 +333,12 @@ func TestAZ02_Usage(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
-		_, narrow := s.NewKey(t, root.Access, map[string]any{"scopes": []string{"PROFILE_READ", "USERS_WRITE", "SESSIONS_WRITE"}})
-		for credential, want := range map[string]string{"": "UNAUTHENTICATED", "nonsense": "UNAUTHENTICATED", ada.Access: "FORBIDDEN", narrow: "FORBIDDEN", root.Access: ""} {
+		_, narrow := s.NewKey(t, root.Access,
+			map[string]any{"scopes": []string{"PROFILE_READ", "USERS_WRITE", "SESSIONS_WRITE"}})
+		for credential, want := range map[string]string{
+			"": "UNAUTHENTICATED", "nonsense": "UNAUTHENTICATED",
+			ada.Access: "FORBIDDEN", narrow: "FORBIDDEN", root.Access: "",
+		} {
 			a := s.GraphQL(t, credential, harness.UsageDoc, nil)
 			if a.Code() != want || (a.At("dialectUsage") != nil) != (want == "") {
 				t.Errorf("%.20q: %s", credential, a.Raw)

@@ -74,16 +74,34 @@ type posted struct {
 func postedRoutes() []posted {
 	pass := fmt.Sprintf(`"password":%q`, canary+" "+canary)
 	return []posted{
-		{"POST " + harness.Generic + "/login", []string{"username", "password"}, `{"username":"ada.l",` + pass + `}`, false, false, []int{400}},
-		{"POST " + harness.Generic + "/refresh", []string{"refreshToken"}, `{"refreshToken":"rt1.` + canary + `"}`, false, false, []int{401, 400}},
-		{"POST " + harness.Generic + "/keys", []string{"name", "scopes", "expiresAt"}, `{"name":"` + strings.Repeat(canary, 20) + `"}`, false, true, []int{400}},
+		{
+			"POST " + harness.Generic + "/login",
+			[]string{"username", "password"},
+			`{"username":"ada.l",` + pass + `}`,
+			false, false,
+			[]int{400},
+		},
+		{
+			"POST " + harness.Generic + "/refresh",
+			[]string{"refreshToken"},
+			`{"refreshToken":"rt1.` + canary + `"}`,
+			false, false,
+			[]int{401, 400},
+		},
+		{"POST " + harness.Generic + "/keys", []string{"name", "scopes", "expiresAt"}, `{"name":"` +
+			strings.Repeat(canary, 20) + `"}`, false, true, []int{400}},
 		{
 			"POST /sign_up",
 			[]string{"email", "password", "password_confirmation"},
 			`{"email":"new@example.com",` + pass + `,"password_confirmation":"` + canary + `"}`, true, false,
 			[]int{422, 400},
 		},
-		{"POST /sign_in", []string{"email", "password"}, `{"email":"ada@example.com",` + pass + `}`, true, false, []int{401, 400, 422}},
+		{
+			"POST /sign_in",
+			[]string{"email", "password"},
+			`{"email":"ada@example.com",` + pass + `}`, true, false,
+			[]int{401, 400, 422},
+		},
 	}
 }
 
@@ -156,13 +174,16 @@ func TestHT11_DialectJSON(t *testing.T) {
 					r := w.send(p.route, fmt.Sprintf(`{"%s":%s,"z":%q}`, field, value, canary), p.head(ada.Access)...)
 					if len(p.fields) > 1 && !p.key { // and with the other fields in order
 						rest := strings.Replace(p.good, fmt.Sprintf("%q:", field), `"z":`, 1)
-						second := w.send(p.route, fmt.Sprintf(`{"%s":%s,`, field, value)+rest[1:], p.head(ada.Access)...)
+						second := w.send(p.route, fmt.Sprintf(`{"%s":%s,`, field, value)+rest[1:],
+							p.head(ada.Access)...)
 						if !slices.Contains(p.typed, second.Status) {
-							t.Errorf("%s with %s: %s: %d %s, want one of %v", p.route, field, value, second.Status, second.Body, p.typed)
+							t.Errorf("%s with %s: %s: %d %s, want one of %v", p.route, field, value, second.Status,
+								second.Body, p.typed)
 						}
 					}
 					if !slices.Contains(p.typed, r.Status) {
-						t.Errorf("%s with %s: %s alone: %d %s, want one of %v", p.route, field, value, r.Status, r.Body, p.typed)
+						t.Errorf("%s with %s: %s alone: %d %s, want one of %v", p.route, field, value, r.Status, r.Body,
+							p.typed)
 					}
 				}
 			}
@@ -189,8 +210,10 @@ func TestHT09_DialectContentTypes(t *testing.T) {
 		w, ada, _ := newWire(t, dsn)
 		for _, p := range postedRoutes() {
 			wrong := []string{
-				"", "text/plain", "text/json", "application/xml", "application/jsonx", "text/plain+json", "application/graphql", "json", "/", ";",
-				"multipart/form-data; boundary=x", "application/json; charset=latin1", "application/json; charset=iso-8859-1", "application/json;charset=UTF-16",
+				"", "text/plain", "text/json", "application/xml", "application/jsonx", "text/plain+json",
+				"application/graphql", "json", "/", ";",
+				"multipart/form-data; boundary=x", "application/json; charset=latin1",
+				"application/json; charset=iso-8859-1", "application/json;charset=UTF-16",
 				"application/json, text/plain", "*/*", "application/octet-stream",
 			}
 			if p.forms {
@@ -204,10 +227,12 @@ func TestHT09_DialectContentTypes(t *testing.T) {
 					t.Errorf("that was %q", kind)
 				}
 			}
-			w.send(p.route, p.good, p.head(ada.Access, "Content-Encoding", "gzip")...).Refuses(t, http.StatusUnsupportedMediaType)
+			w.send(p.route, p.good, p.head(ada.Access, "Content-Encoding", "gzip")...).Refuses(t,
+				http.StatusUnsupportedMediaType)
 			plain := w.send(p.route, p.good, p.head(ada.Access)...)
 			for _, kind := range []string{"application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""} {
-				if r := w.send(p.route, p.good, p.head(ada.Access, "Content-Type", kind)...); r.Status != plain.Status || r.Body != plain.Body {
+				if r := w.send(p.route, p.good, p.head(ada.Access, "Content-Type", kind)...); r.Status !=
+					plain.Status || r.Body != plain.Body {
 					t.Errorf("%s as %q: %d %s", p.route, kind, r.Status, r.Body)
 				}
 			}
@@ -220,7 +245,8 @@ func TestHT09_DialectContentTypes(t *testing.T) {
 				t.Errorf("%s with a query: %d %s", p.route, r.Status, r.Body)
 			}
 		}
-		w.REST(t, "POST "+harness.Generic+"/login?"+harness.FormOf("username", "ada.l", "password", harness.GoodPass), "").Says(t, http.StatusBadRequest, harness.FieldsRequired)
+		w.REST(t, "POST "+harness.Generic+"/login?"+harness.FormOf("username", "ada.l", "password", harness.GoodPass),
+			"").Says(t, http.StatusBadRequest, harness.FieldsRequired)
 		w.done()
 	})
 }
@@ -233,7 +259,8 @@ func TestHT10_DialectSizes(t *testing.T) {
 		for _, p := range postedRoutes() {
 			fill := func(n int) string { return p.good + strings.Repeat(" ", n-len(p.good)) }
 			plain := w.send(p.route, p.good, p.head(ada.Access)...)
-			if r := w.send(p.route, fill(64<<10), p.head(ada.Access)...); r.Status != plain.Status || r.Body != plain.Body {
+			if r := w.send(p.route, fill(64<<10), p.head(ada.Access)...); r.Status != plain.Status ||
+				r.Body != plain.Body {
 				t.Errorf("%s with 64 KiB: %d %s", p.route, r.Status, r.Body)
 			}
 			for _, n := range []int{64<<10 + 1, 1 << 20} {
@@ -241,13 +268,17 @@ func TestHT10_DialectSizes(t *testing.T) {
 			}
 			chunk := fill(64<<10 + 1)
 			_, path, _ := strings.Cut(p.route, " ")
-			if got := harness.Talk(t, w.URL, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\n"+
-				"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", path, ada.Access, len(chunk), chunk)); got.Status != http.StatusRequestEntityTooLarge {
+			if got := harness.Talk(t, w.URL, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+				"application/json\r\nAuthorization: Bearer %s\r\n"+
+				"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", path, ada.Access, len(chunk),
+				chunk)); got.Status != http.StatusRequestEntityTooLarge {
 				t.Errorf("%s, chunked: %d %.200s", p.route, got.Status, got.Body)
 			}
 			if p.forms {
-				form := harness.FormOf("email", "new@example.com", "password", "short "+canary, "password_confirmation", "x", "z", "")
-				w.send(p.route, form+strings.Repeat("x", 64<<10+1-len(form)), "Content-Type", harness.FormType).Refuses(t, http.StatusRequestEntityTooLarge)
+				form := harness.FormOf("email", "new@example.com", "password", "short "+canary, "password_confirmation",
+					"x", "z", "")
+				w.send(p.route, form+strings.Repeat("x", 64<<10+1-len(form)), "Content-Type",
+					harness.FormType).Refuses(t, http.StatusRequestEntityTooLarge)
 			}
 		}
 		w.done()
@@ -261,16 +292,20 @@ func TestHT12_DialectForms(t *testing.T) {
 		w, ada, z := newWire(t, dsn)
 		for _, route := range []string{"POST /sign_up", "POST /sign_in"} {
 			for _, form := range []string{
-				"email=ada%40example.com&email=new%40example.com&password=" + canary, "email=ada%40example.com&password=" + canary + "&password=" + canary,
-				"email=ada%40example.com&%65mail=x&password=" + canary, "email=new%40example.com&password=%zz" + canary, "email=%ff&password=" + canary,
+				"email=ada%40example.com&email=new%40example.com&password=" + canary,
+				"email=ada%40example.com&password=" + canary + "&password=" + canary,
+				"email=ada%40example.com&%65mail=x&password=" + canary, "email=new%40example.com&password=%zz" + canary,
+				"email=%ff&password=" + canary,
 				"email=new%40example.com&password=%c0%af" + canary, "email=new%40example.com&password=" + canary + "%",
 			} {
 				w.send(route, form, "Content-Type", harness.FormType).Refuses(t, http.StatusBadRequest)
 				w.send(route+"?"+form, "").Refuses(t, http.StatusBadRequest)
 			}
 			for _, form := range []string{
-				"email%5B%5D=ada%40example.com&password%5B%5D=" + canary, "user%5Bemail%5D=ada%40example.com&user%5Bpassword%5D=" + canary,
-				"email=ada%40example.com%00&password=" + canary + "%00", "email=&password=", "=", "&&", "email", strings.Repeat("a=&", 1),
+				"email%5B%5D=ada%40example.com&password%5B%5D=" + canary,
+				"user%5Bemail%5D=ada%40example.com&user%5Bpassword%5D=" + canary,
+				"email=ada%40example.com%00&password=" + canary + "%00", "email=&password=", "=", "&&", "email",
+				strings.Repeat("a=&", 1),
 			} {
 				if r := w.send(route, form, "Content-Type", harness.FormType); r.Status < 400 {
 					t.Errorf("%s %s: %d %s", route, form, r.Status, r.Body)
@@ -279,7 +314,9 @@ func TestHT12_DialectForms(t *testing.T) {
 		}
 		// Rails would take a method from a form; here a method is the method.
 		for _, header := range []string{"X-Http-Method-Override", "X-Method-Override", "X-Http-Method"} {
-			if r := w.send("POST "+z.Path(), "_method=delete", append(harness.Bearer(z.Token), "Content-Type", harness.FormType, header, "DELETE")...); r.Status < 400 {
+			if r := w.send("POST "+z.Path(), "_method=delete",
+				append(harness.Bearer(z.Token), "Content-Type", harness.FormType, header, "DELETE")...); r.Status <
+				400 {
 				t.Errorf("%s: %d %s", header, r.Status, r.Body)
 			}
 		}
@@ -295,17 +332,24 @@ func TestHT09_DialectMethods(t *testing.T) {
 	t.Parallel()
 	w, ada, z := newWire(t, dbtest.SQLite(t))
 	for path, allowed := range map[string][]string{
-		harness.Generic + "/login": {"POST"}, harness.Generic + "/refresh": {"POST"}, harness.Generic + "/logout": {"POST"}, harness.Generic + "/keys": {"GET", "POST"},
-		harness.Generic + "/keys/key_abc123": {"DELETE"}, "/sign_up": {"POST"}, "/sign_in": {"POST"}, "/sessions": {"GET"}, z.Path(): {"DELETE", "GET"},
+		harness.Generic + "/login": {"POST"}, harness.Generic + "/refresh": {"POST"}, harness.Generic +
+			"/logout": {"POST"}, harness.Generic + "/keys": {"GET", "POST"},
+		harness.Generic + "/keys/key_abc123": {"DELETE"}, "/sign_up": {"POST"}, "/sign_in": {"POST"},
+		"/sessions": {"GET"}, z.Path(): {"DELETE", "GET"},
 	} {
-		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "get"} {
+		for _, method := range []string{
+			"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE",
+			"get",
+		} {
 			if slices.Contains(allowed, method) {
 				continue
 			}
-			for _, header := range [][]string{nil, append(harness.Bearer(ada.Access), "Origin", "https://evil.example", "Access-Control-Request-Method", allowed[0])} {
+			for _, header := range [][]string{nil, append(harness.Bearer(ada.Access), "Origin", "https://evil.example",
+				"Access-Control-Request-Method", allowed[0])} {
 				r := w.send(method+" "+path, "", header...)
 				if method == "HEAD" && slices.Contains(allowed, "GET") {
-					if r.Body != "" || r.Status != 405 && (r.Status != 200 || header == nil) && (r.Status != 401 || header != nil) {
+					if r.Body != "" || r.Status != 405 && (r.Status != 200 || header == nil) &&
+						(r.Status != 401 || header != nil) {
 						t.Errorf("%s: %d", r.Asked, r.Status)
 					}
 					continue
@@ -339,8 +383,11 @@ func TestLG17_DialectPaths(t *testing.T) {
 	t.Parallel()
 	w, ada, _ := newWire(t, dbtest.SQLite(t))
 	for _, path := range []string{
-		harness.Generic, harness.Generic + "/", harness.Generic + "/nothing", harness.Generic + "/login/x", harness.Generic + "/keys/a/b", harness.Generic + "/register", harness.Generic + "/Login", harness.Generic + "/sessions",
-		"/api/v1/authx", "/api/v1", "/api", "/authx/login", "/nothing", "/sign_upx", "/Sign_In", "/sessions/1/2", "/session", "/logins", "/v1/nothing",
+		harness.Generic, harness.Generic + "/", harness.Generic + "/nothing", harness.Generic + "/login/x",
+		harness.Generic + "/keys/a/b", harness.Generic + "/register", harness.Generic + "/Login", harness.Generic +
+			"/sessions",
+		"/api/v1/authx", "/api/v1", "/api", "/authx/login", "/nothing", "/sign_upx", "/Sign_In", "/sessions/1/2",
+		"/session", "/logins", "/v1/nothing",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS"} {
 			for _, header := range [][]string{nil, harness.Bearer(ada.Access), harness.Bearer(canary)} {
@@ -352,10 +399,13 @@ func TestLG17_DialectPaths(t *testing.T) {
 		body := harness.Credentials("username", "ada.l", canary)
 		first, last := path[:len(path)-2], path[len(path)-2:]
 		for _, spelling := range []string{
-			"/" + path, path + "/", path + "//", "/." + path, "/x/.." + path, path + "/.", first + fmt.Sprintf("%%%x", last[0]) + last[1:], path + "%2f", path + "%00",
-			path + "%20", path + ";x=1", strings.ToUpper(path), strings.Replace(path, "/", "\\", 1), path + ".json", "http://x/" + path,
+			"/" + path, path + "/", path + "//", "/." + path, "/x/.." + path, path + "/.", first +
+				fmt.Sprintf("%%%x", last[0]) + last[1:], path + "%2f", path + "%00",
+			path + "%20", path + ";x=1", strings.ToUpper(path), strings.Replace(path, "/", "\\", 1), path + ".json",
+			"http://x/" + path,
 		} {
-			if got := harness.Talk(t, w.URL, harness.RawPost(spelling, body, "Connection", "close")); got.Status != 404 && got.Status != 400 || got.Header.Get("Location") != "" {
+			if got := harness.Talk(t, w.URL, harness.RawPost(spelling, body, "Connection", "close")); got.Status !=
+				404 && got.Status != 400 || got.Header.Get("Location") != "" {
 				t.Errorf("%s: %d %.100s", spelling, got.Status, got.Body)
 			}
 		}
@@ -367,8 +417,10 @@ func TestLG17_DialectPaths(t *testing.T) {
 func TestHT13_DialectForwarded(t *testing.T) {
 	t.Parallel()
 	spoof := []string{
-		"X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6;host=evil.example;proto=https", "X-Real-Ip", "6.6.6.6", "X-Forwarded-Host", "evil.example",
-		"X-Forwarded-Proto", "https", "X-Original-Url", "/graphql", "X-Forwarded-Prefix", "/x", "X-Client-Ip", "6.6.6.6",
+		"X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6;host=evil.example;proto=https", "X-Real-Ip", "6.6.6.6",
+		"X-Forwarded-Host", "evil.example",
+		"X-Forwarded-Proto", "https", "X-Original-Url", "/graphql", "X-Forwarded-Prefix", "/x", "X-Client-Ip",
+		"6.6.6.6",
 	}
 	for trusted, want := range map[string]string{"": "127.0.0.1", "127.0.0.0/8": "6.6.6.6"} {
 		s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_TRUSTED_PROXIES="+trusted)
@@ -376,7 +428,8 @@ func TestHT13_DialectForwarded(t *testing.T) {
 		if z := s.SignIn(t, "ada@example.com", harness.GoodPass, spoof...); z.IPAddress != want {
 			t.Errorf("trusting %q: ip_address %s, want %s", trusted, z.IPAddress, want)
 		}
-		r, _ := s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "ada.l", harness.GoodPass), spoof...).Without("refreshToken")
+		r, _ := s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "ada.l", harness.GoodPass),
+			spoof...).Without("refreshToken")
 		if r.Status != http.StatusOK || strings.Contains(r.Body+fmt.Sprint(r.Header), "evil") {
 			t.Errorf("%d %s %v", r.Status, r.Body, r.Header)
 		}
@@ -393,7 +446,8 @@ func TestLG07_OneLockForAllDialects(t *testing.T) {
 		if strings.HasPrefix(dsn, "postgres") {
 			instances = append(instances, harness.Limited(t, c, dsn))
 		}
-		if a := harness.Asked(t, instances[0].URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "username", "ada.l", "password", harness.GoodPass),
+		if a := harness.Asked(t, instances[0].URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "username", "ada.l", "password", harness.GoodPass),
 			"X-Forwarded-For", harness.Owner); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
@@ -404,7 +458,8 @@ func TestLG07_OneLockForAllDialects(t *testing.T) {
 		}
 		byGeneric := func(name, password string) harness.Reply {
 			s, from := at()
-			return s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", name, password), "X-Forwarded-For", from)
+			return s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", name, password),
+				"X-Forwarded-For", from)
 		}
 		byZero := func(name, password string) harness.Reply {
 			s, from := at()
@@ -418,7 +473,8 @@ func TestLG07_OneLockForAllDialects(t *testing.T) {
 			t.Helper()
 			r := byGeneric(name, harness.GoodPass)
 			r.Says(t, http.StatusTooManyRequests, harness.TooMany)
-			if z := byZero(name, harness.GoodPass); z.Status != http.StatusTooManyRequests || z.Header.Get("Retry-After") != strconv.Itoa(seconds) ||
+			if z := byZero(name, harness.GoodPass); z.Status != http.StatusTooManyRequests ||
+				z.Header.Get("Retry-After") != strconv.Itoa(seconds) ||
 				r.Header.Get("Retry-After") != strconv.Itoa(seconds) || z.Header.Get("X-Session-Token") != "" {
 				t.Errorf("%s: %d %s %v; generic %v", name, z.Status, z.Body, z.Header, r.Header)
 			} else {
@@ -428,13 +484,17 @@ func TestLG07_OneLockForAllDialects(t *testing.T) {
 				t.Errorf("%s in GraphQL: %q", name, code)
 			}
 		}
-		for _, who := range []struct{ email, username string }{{"ada@example.com", "ada.l"}, {"nobody@example.com", "nobody@example.com"}} {
+		for _, who := range []struct{ email, username string }{
+			{"ada@example.com", "ada.l"},
+			{"nobody@example.com", "nobody@example.com"},
+		} {
 			byGeneric(who.username, harness.WrongPass).Says(t, http.StatusUnauthorized, harness.InvalidCredentials)
 			byZero(strings.ToUpper(who.email), harness.WrongPass).Says(t, http.StatusUnauthorized, harness.Incorrect)
 			if code := byGraphQL("email", who.email, harness.WrongPass); code != "INVALID_CREDENTIALS" {
 				t.Errorf("%s in GraphQL: %q", who.email, code)
 			}
-			byGeneric(strings.ToUpper(who.username), harness.WrongPass).Says(t, http.StatusUnauthorized, harness.InvalidCredentials)
+			byGeneric(strings.ToUpper(who.username), harness.WrongPass).Says(t, http.StatusUnauthorized,
+				harness.InvalidCredentials)
 			byGeneric(who.email, harness.WrongPass).Says(t, http.StatusUnauthorized, harness.InvalidCredentials)
 			locked(who.email, 2)
 			c.Add(2 * time.Second)
@@ -460,8 +520,10 @@ func TestLG13_OneLimitForAllDialects(t *testing.T) {
 		all := func() []int {
 			return []int{
 				harness.Asked(t, s.URL, "", document, variables, "X-Forwarded-For", harness.Attacker).Status,
-				s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "ada.l", long), "X-Forwarded-For", harness.Attacker).Status,
-				s.REST(t, "POST /sign_in", harness.Credentials("email", "ada@example.com", long), "X-Forwarded-For", harness.Attacker).Status,
+				s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "ada.l", long),
+					"X-Forwarded-For", harness.Attacker).Status,
+				s.REST(t, "POST /sign_in", harness.Credentials("email", "ada@example.com", long), "X-Forwarded-For",
+					harness.Attacker).Status,
 			}
 		}
 		for n := range 20 {
@@ -476,12 +538,14 @@ func TestLG13_OneLimitForAllDialects(t *testing.T) {
 		document, variables = harness.Cheap("register")
 		for n := range 30 {
 			a := harness.Asked(t, s.URL, "", document, variables, "X-Forwarded-For", harness.Attacker)
-			r := s.REST(t, "POST /sign_up", harness.Credentials("email", "new@example.com", long), "X-Forwarded-For", harness.Attacker)
+			r := s.REST(t, "POST /sign_up", harness.Credentials("email", "new@example.com", long), "X-Forwarded-For",
+				harness.Attacker)
 			if a.Status != http.StatusOK || r.Status != http.StatusUnprocessableEntity {
 				t.Fatalf("round %d: %d, then %d %s", n, a.Status, r.Status, r.Body)
 			}
 		}
-		s.REST(t, "POST /sign_up", harness.Credentials("email", "new@example.com", harness.ZeroPass), "X-Forwarded-For", harness.Attacker).Refuses(t, http.StatusTooManyRequests)
+		s.REST(t, "POST /sign_up", harness.Credentials("email", "new@example.com", harness.ZeroPass), "X-Forwarded-For",
+			harness.Attacker).Refuses(t, http.StatusTooManyRequests)
 	})
 }
 
@@ -490,23 +554,28 @@ func TestDialects_OneSession(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		up := s.REST(t, "POST /sign_up", harness.Credentials("email", "ada@example.com", harness.ZeroPass)).Matched(t, http.StatusCreated, fmt.Sprintf(harness.UserTemplate, "ada@example.com"))
+		up := s.REST(t, "POST /sign_up", harness.Credentials("email", "ada@example.com", harness.ZeroPass)).Matched(t,
+			http.StatusCreated, fmt.Sprintf(harness.UserTemplate, "ada@example.com"))
 		z := s.SignIn(t, "ada@example.com", harness.ZeroPass, "User-Agent", "insomnia/2022.1.0")
 		if fmt.Sprint(z.UserID) != up[0] {
 			t.Errorf("user_id %d, signed up as %s", z.UserID, up[0])
 		}
 		row := fmt.Sprintf(`"number":%d,"isCurrent":true,"userAgent":"insomnia/2022.1.0","ipAddress":"127.0.0.1"`, z.ID)
-		if a := s.GraphQL(t, z.Token, harness.SessionsDoc, nil); strings.Count(a.Raw, `"number"`) != 1 || !strings.Contains(a.Raw, row) {
+		if a := s.GraphQL(t, z.Token, harness.SessionsDoc, nil); strings.Count(a.Raw, `"number"`) != 1 ||
+			!strings.Contains(a.Raw, row) {
 			t.Errorf("in GraphQL: %s", a.Raw)
 		}
-		if a := s.GraphQL(t, z.Token, `{ me { number email emailVerified } }`, nil); fmt.Sprint(a.At("me", "number")) != fmt.Sprintf("%v", float64(z.UserID)) ||
+		if a := s.GraphQL(t, z.Token, `{ me { number email emailVerified } }`,
+			nil); fmt.Sprint(a.At("me", "number")) != fmt.Sprintf("%v", float64(z.UserID)) ||
 			a.At("me", "emailVerified") != false {
 			t.Errorf("in GraphQL: %s, at sign_in %d", a.Raw, z.UserID)
 		}
 		// Signed up there, signed in here; ended by GraphQL, dead there.
-		r, refresh := s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "ada@example.com", harness.ZeroPass)).Without("refreshToken")
+		r, refresh := s.REST(t, "POST "+harness.Generic+"/login",
+			harness.Credentials("username", "ada@example.com", harness.ZeroPass)).Without("refreshToken")
 		id := s.GraphQL(t, z.Token, harness.MeDoc, nil).Text("me", "id")
-		token := r.Matched(t, http.StatusOK, fmt.Sprintf(harness.LoginTemplate, id, "ada@example.com", "ada@example.com"))[0]
+		token := r.Matched(t, http.StatusOK, fmt.Sprintf(harness.LoginTemplate, id, "ada@example.com",
+			"ada@example.com"))[0]
 		if a := s.GraphQL(t, token, harness.RevokeSessionDoc, harness.InputOf("number", z.ID)); a.Code() != "" {
 			t.Errorf("revokeSession: %s", a.Raw)
 		}
@@ -518,8 +587,10 @@ func TestDialects_OneSession(t *testing.T) {
 			t.Fatalf("%s: %v", list.Body, err)
 		}
 		s.REST(t, "DELETE "+mine[0].Path(), "", harness.Bearer(token)...).Empty(t)
-		s.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t, http.StatusUnauthorized, harness.AuthRequired)
-		s.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, refresh)).Says(t, http.StatusUnauthorized, harness.InvalidRefresh)
+		s.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...).Says(t, http.StatusUnauthorized,
+			harness.AuthRequired)
+		s.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, refresh)).Says(t,
+			http.StatusUnauthorized, harness.InvalidRefresh)
 		if a := s.GraphQL(t, token, harness.MeDoc, nil); a.At("me") != nil || len(a.Errors) > 0 {
 			t.Errorf("me: %s", a.Raw)
 		}
@@ -536,14 +607,16 @@ func TestAU01_DialectsOnRecord(t *testing.T) {
 		z := s.SignIn(t, "ada@example.com", harness.ZeroPass)
 		token, refresh := s.GenericLogin(t, s.Person(t, "bob@example.com", "bob").Username)
 		s.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, refresh))
-		made := s.REST(t, "POST "+harness.Generic+"/keys", "", harness.Bearer(token)...).Matched(t, http.StatusCreated, fmt.Sprintf(harness.KeyTemplate, "API key"))
+		made := s.REST(t, "POST "+harness.Generic+"/keys", "", harness.Bearer(token)...).Matched(t, http.StatusCreated,
+			fmt.Sprintf(harness.KeyTemplate, "API key"))
 		s.REST(t, "DELETE "+harness.Generic+"/keys/"+made[0], "", harness.Bearer(token)...)
 		s.REST(t, "POST /sign_in", harness.Credentials("email", "ada@example.com", harness.WrongPass))
 		s.REST(t, "POST "+harness.Generic+"/login", harness.Credentials("username", "bob", harness.WrongPass))
 		s.REST(t, "POST "+harness.Generic+"/logout", "", harness.Bearer(token)...)
 		s.REST(t, "DELETE "+z.Path(), "", harness.Bearer(z.Token)...)
 		s.NextOf(t, s.Register(t, "eve@example.com").Refresh)
-		if got := conn.Texts(t, "SELECT dialect FROM sessions ORDER BY dialect"); !slices.Equal(got, []string{"authentication-zero", "generic-v1", "graphql", "graphql"}) {
+		if got := conn.Texts(t, "SELECT dialect FROM sessions ORDER BY dialect"); !slices.Equal(got,
+			[]string{"authentication-zero", "generic-v1", "graphql", "graphql"}) {
 			t.Errorf("sessions are of %s", got)
 		}
 		var got []string
@@ -551,9 +624,12 @@ func TestAU01_DialectsOnRecord(t *testing.T) {
 			got = append(got, row.Dialect+" "+row.Action+" "+row.Outcome)
 		}
 		want := []string{
-			"authentication-zero register ok", "authentication-zero login ok", "graphql register ok", "generic-v1 login ok", "generic-v1 refresh ok",
-			"generic-v1 create_api_key ok", "generic-v1 delete_api_key ok", "authentication-zero login failed", "generic-v1 login failed",
-			"generic-v1 logout ok", "authentication-zero revoke_session ok", "graphql register ok", "graphql refresh ok",
+			"authentication-zero register ok", "authentication-zero login ok", "graphql register ok",
+			"generic-v1 login ok", "generic-v1 refresh ok",
+			"generic-v1 create_api_key ok", "generic-v1 delete_api_key ok", "authentication-zero login failed",
+			"generic-v1 login failed",
+			"generic-v1 logout ok", "authentication-zero revoke_session ok", "graphql register ok",
+			"graphql refresh ok",
 		}
 		slices.Sort(got)
 		slices.Sort(want)

@@ -42,7 +42,8 @@ func parsed(t *testing.T, url string) *html.Node {
 // all finds the elements of a class, from the top to the bottom; "" for any.
 func all(root *html.Node, element, class string) (found []*html.Node) {
 	for n := range root.Descendants() {
-		if n.Type == html.ElementNode && n.Data == element && (class == "" || slices.Contains(strings.Fields(attr(n, "class")), class)) {
+		if n.Type == html.ElementNode && n.Data == element &&
+			(class == "" || slices.Contains(strings.Fields(attr(n, "class")), class)) {
 			found = append(found, n)
 		}
 	}
@@ -120,7 +121,8 @@ routes:
 				}
 			}
 		}
-		if path != "/docs/graphql" && !strings.Contains(words(page), `<script>alert(1)</script><img src=x onerror=alert(2)>'"&{{.}}`) {
+		if path != "/docs/graphql" && !strings.Contains(words(page), `<script>alert(1)</script><img src=x `+
+			`onerror=alert(2)>'"&{{.}}`) {
 			t.Errorf("%s: the title does not stand there as it is", path)
 		}
 	}
@@ -141,8 +143,8 @@ func openAPIOf(t *testing.T, s *harness.Instance, name string) *openapi3.T {
 	return doc
 }
 
-// Every dialect has a valid OpenAPI document, with every route at every mount, each of its examples, each code that it can end
-// with, and one name for each operation that is the same each time.
+// Every dialect has a valid OpenAPI document, with every route at every mount, each of its examples, each code that it
+// can end with, and one name for each operation that is the same each time.
 func TestDocs_OpenAPI(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
@@ -154,7 +156,8 @@ func TestDocs_OpenAPI(t *testing.T) {
 		if one != strings.ReplaceAll(other, again.URL, s.URL) {
 			t.Errorf("%s: another start gives another document", d.Name)
 		}
-		if doc.Info.Title != d.Title || len(doc.Servers) != 1 || doc.Servers[0].URL != s.URL || len(doc.Components.SecuritySchemes) == 0 {
+		if doc.Info.Title != d.Title || len(doc.Servers) != 1 || doc.Servers[0].URL != s.URL ||
+			len(doc.Components.SecuritySchemes) == 0 {
 			t.Errorf("%s: %+v %+v", d.Name, doc.Info, doc.Servers)
 		}
 		ids := map[string]bool{}
@@ -226,7 +229,8 @@ func TestDocs_Sunset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(file), "\nmounts: [/desk]", "\ndeprecated: 2026-11-01\nsunset: 2027-06-30\nsuccessor: /graphql\nmounts: [/desk, /api/desk]", 1)
+	text := strings.Replace(string(file), "\nmounts: [/desk]", "\ndeprecated: 2026-11-01\nsunset: "+
+		"2027-06-30\nsuccessor: /graphql\nmounts: [/desk, /api/desk]", 1)
 	text = strings.Replace(text, "  - route: POST /Close\n", "  - route: POST /Close\n    sunset: 2027-01-31\n", 1)
 	if err := os.WriteFile(filepath.Join(dir, "library-card.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -331,9 +335,9 @@ func waits(d *rest.Dialect, e *rest.Example) []*rest.Step {
 	return steps
 }
 
-// TestDocs_Commands types every command of every example of every dialect: those of the steps before, with the values that the
-// page says to keep in the variables that it names, and then its own. The answer has the status of the page, and is one that the
-// OpenAPI document describes.
+// TestDocs_Commands types every command of every example of every dialect: those of the steps before, with the values
+// that the page says to keep in the variables that it names, and then its own. The answer has the status of the page,
+// and is one that the OpenAPI document describes.
 func TestDocs_Commands(t *testing.T) {
 	t.Parallel()
 	harness.NeedCurl(t)
@@ -353,7 +357,8 @@ func TestDocs_Commands(t *testing.T) {
 					shown := exampleOn(t, pages[s], e.Call, e.Title)
 					res, body := typed(t, s, waits(d, e), shown)
 					if res.StatusCode != e.Want.Status || shown.status != e.Want.Status {
-						t.Errorf("%s\n%d %s, want %d", shown.commands[len(shown.commands)-1], res.StatusCode, body, e.Want.Status)
+						t.Errorf("%s\n%d %s, want %d", shown.commands[len(shown.commands)-1], res.StatusCode, body,
+							e.Want.Status)
 					}
 					describes(t, document, d, e, res, body)
 				})
@@ -473,7 +478,10 @@ func describes(t *testing.T, doc *openapi3.T, d *rest.Dialect, e *rest.Example, 
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
 			Request: &http.Request{Method: method, Header: http.Header{}},
-			Route:   &routers.Route{Spec: doc, Path: path, PathItem: doc.Paths.Value(path), Method: method, Operation: operationAt(doc, mount, e.Call)},
+			Route: &routers.Route{
+				Spec: doc, Path: path, PathItem: doc.Paths.Value(path), Method: method,
+				Operation: operationAt(doc, mount, e.Call),
+			},
 		},
 		Status: res.StatusCode, Header: res.Header,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
@@ -482,7 +490,8 @@ func describes(t *testing.T, doc *openapi3.T, d *rest.Dialect, e *rest.Example, 
 		t.Fatalf("the document has no %s %s", method, path)
 	}
 	if len(body) == 0 && res.Header.Get("Content-Type") == "" {
-		if answer := input.RequestValidationInput.Route.Operation.Responses.Value(strconv.Itoa(res.StatusCode)); answer == nil {
+		if answer := input.RequestValidationInput.Route.Operation.Responses.Value(
+			strconv.Itoa(res.StatusCode)); answer == nil {
 			t.Errorf("the document has no answer %d", res.StatusCode)
 		}
 		return

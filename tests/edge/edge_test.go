@@ -32,7 +32,10 @@ func TestHT07_HT08_HT09_Answers(t *testing.T) {
 		{"POST", "/query", js, harness.MeBody, 200, nil},
 		{"POST", "/graphql", js + "; charset=utf-8", harness.MeBody, 200, nil},
 		{"POST", "/graphql", js, harness.MeBody, 200, []string{"Accept", "application/graphql-response+json"}},
-		{"POST", "/graphql", js, `{"query":"{ nothing }"}`, 400, []string{"Accept", "application/graphql-response+json"}},
+		{
+			"POST", "/graphql", js, `{"query":"{ nothing }"}`, 400,
+			[]string{"Accept", "application/graphql-response+json"},
+		},
 		{"POST", "/graphql", js, `{"query":"{ nothing }"}`, 200, nil},
 		{"POST", "/graphql", js, harness.MeBody, 200, []string{"Authorization", "Bearer junk"}},
 		{"POST", "/graphql", js, harness.MeBody, 406, []string{"Accept", "text/html"}},
@@ -50,14 +53,20 @@ func TestHT07_HT08_HT09_Answers(t *testing.T) {
 		{"PATCH", "/graphql", js, harness.MeBody, 405, nil},
 		{"DELETE", "/graphql", "", "", 405, nil},
 		{"HEAD", "/graphql", "", "", 405, nil},
-		{"OPTIONS", "/graphql", "", "", 405, []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}},
+		{"OPTIONS", "/graphql", "", "", 405, []string{
+			"Origin", "https://evil.example", "Access-Control-Request-Method",
+			"POST",
+		}},
 		{"PROPFIND", "/graphql", "", "", 405, nil},
 		{"TRACE", "/graphql", "", "", 405, nil},
 		{"TRACE", "/healthz", "", "", 405, nil},
 		{"TRACE", "/", "", "", 405, nil},
 		{"GET", "/graphql?query=%7Bme%7Bid%7D%7D", "", "", 400, nil},
 		{"GET", "/graphql?query=%7Bme%7Bid%7D%7D", "", "", 200, []string{"Apollo-Require-Preflight", "1"}},
-		{"GET", "/graphql?query=mutation%7Blogout%7BuserErrors%7Bcode%7D%7D%7D", "", "", 405, []string{"Apollo-Require-Preflight", "1"}},
+		{
+			"GET", "/graphql?query=mutation%7Blogout%7BuserErrors%7Bcode%7D%7D%7D", "", "", 405,
+			[]string{"Apollo-Require-Preflight", "1"},
+		},
 		{"GET", "/healthz", "", "", 200, nil},
 		{"HEAD", "/healthz", "", "", 200, nil},
 		{"POST", "/healthz", "", "", 405, nil},
@@ -79,7 +88,8 @@ func TestHT07_HT08_HT09_Answers(t *testing.T) {
 		{"POST", "/graphql", js, strings.Repeat(" ", 128<<10+1), 413, nil},
 	}
 	plain := harness.Start(t, dbtest.SQLite(t))
-	secure := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "DRAGOMAN_PLAYGROUND=on")
+	secure := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com",
+		"DRAGOMAN_PLAYGROUND=on")
 	seen := map[string]bool{}
 	for _, c := range cases {
 		name := fmt.Sprintf("%s %.60s %s %v", c.method, c.path, c.contentType, c.header)
@@ -121,7 +131,8 @@ func TestHT07_HT08_HT09_Answers(t *testing.T) {
 					t.Errorf("%s: %s", name, field)
 				}
 			}
-			if h.Get("Set-Cookie") != "" || h.Get("Server") != "" || h.Get("X-Powered-By") != "" || h.Get("Location") != "" {
+			if h.Get("Set-Cookie") != "" || h.Get("Server") != "" || h.Get("X-Powered-By") != "" ||
+				h.Get("Location") != "" {
 				t.Errorf("%s: headers %v", name, h)
 			}
 		}
@@ -151,23 +162,27 @@ func TestHT10_Sizes(t *testing.T) {
 	s := harness.Start(t, dbtest.SQLite(t))
 	sized := func(n int) string { return harness.MeBody + strings.Repeat(" ", n-len(harness.MeBody)) }
 	for n, want := range map[int]int{128 << 10: 200, 128<<10 + 1: 413, 1 << 20: 413} {
-		if res, body := harness.Fetched(t, "POST", s.URL+"/graphql", "application/json", sized(n)); res.StatusCode != want {
+		if res, body := harness.Fetched(t, "POST", s.URL+"/graphql", "application/json",
+			sized(n)); res.StatusCode != want {
 			t.Errorf("a body of %d bytes: %d %.100s, want %d", n, res.StatusCode, body, want)
 		}
 	}
 	// Without a Content-Length the body is counted as it comes.
 	chunk := sized(128<<10 + 1)
-	if got := harness.Talk(t, s.URL, fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+	if got := harness.Talk(t, s.URL, fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+		"application/json\r\n"+
 		"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(chunk), chunk)); got.Status != 413 {
 		t.Errorf("a chunked body beyond the cap: %d", got.Status)
 	}
 	for n, want := range map[int]int{8 << 10: 404, 8<<10 + 1: 414} {
-		if got := harness.Talk(t, s.URL, "GET /"+strings.Repeat("a", n-1)+" HTTP/1.1\r\nHost: x\r\n\r\n"); got.Status != want {
+		if got := harness.Talk(t, s.URL, "GET /"+strings.Repeat("a", n-1)+
+			" HTTP/1.1\r\nHost: x\r\n\r\n"); got.Status != want {
 			t.Errorf("a target of %d bytes: %d, want %d", n, got.Status, want)
 		}
 	}
 	for n, want := range map[int]int{8 << 10: 200, 32 << 10: 431} {
-		if got := harness.Talk(t, s.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("a", n)+"\r\n\r\n"); got.Status != want {
+		if got := harness.Talk(t, s.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("a", n)+
+			"\r\n\r\n"); got.Status != want {
 			t.Errorf("a header of %d bytes: %d, want %d", n, got.Status, want)
 		}
 	}
@@ -178,8 +193,8 @@ func TestHT10_Sizes(t *testing.T) {
 	}
 }
 
-// TestHT10_Slowloris holds 500 connections open that send a byte every half a second, of a header or of a body, and new ones in
-// place of those that the server ends: everybody else is served as ever.
+// TestHT10_Slowloris holds 500 connections open that send a byte every half a second, of a header or of a body, and new
+// ones in place of those that the server ends: everybody else is served as ever.
 func TestHT10_Slowloris(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
@@ -191,7 +206,8 @@ func TestHT10_Slowloris(t *testing.T) {
 	for i := range 500 {
 		header := "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
 		if i%2 == 1 {
-			header = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n{"
+			header = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+				"10000\r\n\r\n{"
 		}
 		wg.Go(func() {
 			for !isClosed(stop) {
@@ -210,7 +226,8 @@ func TestHT10_Slowloris(t *testing.T) {
 		})
 	}
 	var took []time.Duration
-	for until := time.Now().Add(time.Duration(harness.Amount(13, 60)) * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(time.Duration(harness.Amount(13, 60)) * time.Second); time.Now().Before(
+		until); time.Sleep(20 * time.Millisecond) {
 		asked := time.Now()
 		if res, body := harness.Fetched(t, "GET", s.URL+"/readyz", "", ""); res.StatusCode != http.StatusOK {
 			t.Errorf("readyz: %d %s", res.StatusCode, body)
@@ -222,7 +239,8 @@ func TestHT10_Slowloris(t *testing.T) {
 	slices.Sort(took)
 	p99 := took[len(took)*99/100]
 	headers, bodies := time.Duration(longest[0].Load()), time.Duration(longest[1].Load())
-	t.Logf("readyz p99 %v of %d; %d connections were ended, within %v while in their headers, %v in their bodies", p99, len(took), ended.Load(), headers, bodies)
+	t.Logf("readyz p99 %v of %d; %d connections were ended, within %v while in their headers, %v in their bodies", p99,
+		len(took), ended.Load(), headers, bodies)
 	if p99 > time.Second {
 		t.Errorf("readyz p99 %v", p99)
 	}
@@ -340,18 +358,25 @@ func TestHT13_ClientAddress(t *testing.T) {
 			t.Errorf("%s: without proxies the address is %q", c.name, got)
 		}
 	}
-	for _, name := range []string{"X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-Forwarded-For"} {
+	for _, name := range []string{
+		"X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP",
+		"X-Original-Forwarded-For",
+	} {
 		if got := addressOf(t, behind, name, "for=203.0.113.9"); got != self {
 			t.Errorf("%s moved the address to %q", name, got)
 		}
 	}
-	two := harness.Talk(t, behind.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
+	two := harness.Talk(t, behind.URL, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: "+
+		"1.1.1.1\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
 	if got := loggedAddress(t, behind, two.Header.Get("X-Request-Id")); got != "203.0.113.9" {
 		t.Errorf("two fields: %q", got)
 	}
 	// The address that is kept is the same one.
-	a := harness.Asked(t, behind.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", "6.6.6.6, 203.0.113.9")
-	sessions := harness.Asked(t, behind.URL, a.Text("register", "tokens", "accessToken"), harness.SessionsDoc, nil).At("sessions").([]any)
+	a := harness.Asked(t, behind.URL, "", harness.RegisterDoc,
+		harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+		"6.6.6.6, 203.0.113.9")
+	sessions := harness.Asked(t, behind.URL, a.Text("register", "tokens", "accessToken"), harness.SessionsDoc,
+		nil).At("sessions").([]any)
 	if got := sessions[0].(map[string]any)["ipAddress"]; got != "203.0.113.9" {
 		t.Errorf("the session was made from %v", got)
 	}
@@ -365,9 +390,13 @@ func TestHT14_HostIsNotBelieved(t *testing.T) {
 		forged := []string{
 			"Host", "evil.example", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https",
 			"Forwarded", "host=evil.example;proto=https", "X-Forwarded-Port", "1", "X-Forwarded-Prefix", "/evil",
-			"Origin", "https://evil.example", "X-Original-URL", "/evil", "X-Rewrite-URL", "/evil", "X-HTTP-Method-Override", "DELETE",
+			"Origin", "https://evil.example", "X-Original-URL", "/evil", "X-Rewrite-URL", "/evil",
+			"X-HTTP-Method-Override", "DELETE",
 		}
-		for _, path := range []string{"/", "/playground", "/.well-known/jwks.json", "/healthz", "/nothing", "/graphql/", "//"} {
+		for _, path := range []string{
+			"/", "/playground", "/.well-known/jwks.json", "/healthz", "/nothing", "/graphql/",
+			"//",
+		} {
 			plain, want := harness.Fetched(t, "GET", s.URL+path, "", "")
 			res, body := harness.Fetched(t, "GET", s.URL+path, "", "", forged...)
 			if body != want || res.StatusCode != plain.StatusCode || res.Header.Get("Location") != "" ||
@@ -375,7 +404,8 @@ func TestHT14_HostIsNotBelieved(t *testing.T) {
 				t.Errorf("%s: %d %v %.200s", path, res.StatusCode, res.Header, body)
 			}
 		}
-		a := harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), forged...)
+		a := harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), forged...)
 		claims := harness.ClaimsOf(t, a.Text("register", "tokens", "accessToken"))
 		if claims["iss"] != s.URL || claims["aud"] != s.URL {
 			t.Errorf("iss %v, aud %v, want %s", claims["iss"], claims["aud"], s.URL)
@@ -386,8 +416,8 @@ func TestHT14_HostIsNotBelieved(t *testing.T) {
 	})
 }
 
-// TestHT18_Smuggling sends requests whose length can be read in two ways: they are refused, or read by their chunks, and the
-// connection is closed in each case, so that nothing behind them is ever taken for a request.
+// TestHT18_Smuggling sends requests whose length can be read in two ways: they are refused, or read by their chunks,
+// and the connection is closed in each case, so that nothing behind them is ever taken for a request.
 func TestHT18_Smuggling(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
@@ -411,15 +441,27 @@ func TestHT18_Smuggling(t *testing.T) {
 		{"no Host", "GET /healthz HTTP/1.1\r\n\r\n", 400},
 		{"two Hosts", "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
 		{"NUL in a header", "GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n", 400},
-		{"chunked with a shorter length", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked, 200},
-		{"chunked with a list of lengths", head + "Content-Length: 3, 25\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked, 400},
-		{"chunked with a length that is none", head + "Content-Length: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked, 400},
-		{"chunked, in HTTP/1.0", strings.Replace(head, "1.1", "1.0", 1) + "Transfer-Encoding: chunked\r\n\r\n" + chunked, 400},
-		{"a line broken by LF alone", head + "X: y\nTransfer-Encoding: chunked\nContent-Length: 3\r\n\r\n" + chunked, 200},
+		{
+			"chunked with a shorter length", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked,
+			200,
+		},
+		{"chunked with a list of lengths", head + "Content-Length: 3, 25\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			chunked, 400},
+		{"chunked with a length that is none", head + "Content-Length: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			chunked, 400},
+		{"chunked, in HTTP/1.0", strings.Replace(head, "1.1", "1.0", 1) + "Transfer-Encoding: chunked\r\n\r\n" +
+			chunked, 400},
+		{
+			"a line broken by LF alone", head + "X: y\nTransfer-Encoding: chunked\nContent-Length: 3\r\n\r\n" + chunked,
+			200,
+		},
 		{"a folded coding", head + "Transfer-Encoding:\r\n chunked\r\nContent-Length: 3\r\n\r\n" + chunked, 200},
-		{"chunked with an extension", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Replace(chunked, "\r\n", ";a=b\r\n", 1), 200},
-		{"chunked with a trailer", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\nTrailer: Host\r\n\r\n" + strings.TrimSuffix(chunked, "\r\n") + "Host: y\r\n\r\n", 200},
-		{"chunked with a longer length", head + fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n", len(chunked)+len(hidden)) + chunked, 200},
+		{"chunked with an extension", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			strings.Replace(chunked, "\r\n", ";a=b\r\n", 1), 200},
+		{"chunked with a trailer", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\nTrailer: Host\r\n\r\n" +
+			strings.TrimSuffix(chunked, "\r\n") + "Host: y\r\n\r\n", 200},
+		{"chunked with a longer length", head + fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n",
+			len(chunked)+len(hidden)) + chunked, 200},
 	}
 	for _, c := range cases {
 		got := harness.Talk(t, s.URL, c.text)
@@ -433,11 +475,19 @@ func TestHT18_Smuggling(t *testing.T) {
 			t.Errorf("%s: a second answer: %q", c.name, got.Rest)
 		}
 	}
-	for _, path := range []string{"/graphql", "/query", harness.Generic + "/login", "/sign_in", "/healthz", "/nothing"} {
-		for name, length := range map[string]string{"shorter": "Content-Length: 3\r\n", "longer": "Content-Length: 4000\r\n", "no": "", "empty": "Content-Length: 0\r\n"} {
-			got := harness.Talk(t, s.URL, strings.Replace(head, "/graphql", path, 1)+length+"Transfer-Encoding: chunked\r\n\r\n"+chunked+hidden)
+	for _, path := range []string{
+		"/graphql", "/query", harness.Generic + "/login", "/sign_in", "/healthz",
+		"/nothing",
+	} {
+		for name, length := range map[string]string{
+			"shorter": "Content-Length: 3\r\n",
+			"longer":  "Content-Length: 4000\r\n", "no": "", "empty": "Content-Length: 0\r\n",
+		} {
+			got := harness.Talk(t, s.URL, strings.Replace(head, "/graphql", path, 1)+length+
+				"Transfer-Encoding: chunked\r\n\r\n"+chunked+hidden)
 			if got.Status == 0 || !got.Closed || got.Rest != "" {
-				t.Errorf("%s with %s length and a request behind it: %d, closed %t, then %q", path, name, got.Status, got.Closed, got.Rest)
+				t.Errorf("%s with %s length and a request behind it: %d, closed %t, then %q", path, name, got.Status,
+					got.Closed, got.Rest)
 			}
 		}
 	}
@@ -445,7 +495,9 @@ func TestHT18_Smuggling(t *testing.T) {
 		t.Error("a hidden request was served")
 	}
 	// Requests with one length share a connection, as ever.
-	if got := harness.Talk(t, s.URL, harness.RawPost("/graphql", harness.MeBody)+harness.RawPost("/graphql", harness.MeBody, "Connection", "close")); !strings.HasPrefix(got.Rest, "HTTP/1.1 200 OK") {
+	if got := harness.Talk(t, s.URL, harness.RawPost("/graphql", harness.MeBody)+
+		harness.RawPost("/graphql", harness.MeBody, "Connection", "close")); !strings.HasPrefix(got.Rest,
+		"HTTP/1.1 200 OK") {
 		t.Errorf("two honest requests: %d, then %q", got.Status, got.Rest)
 	}
 }
@@ -454,18 +506,26 @@ func TestHT18_Smuggling(t *testing.T) {
 func TestLG17_PathShapes(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_RATE_LIMITS=on")
-	body, _ := json.Marshal(map[string]any{"query": harness.LoginDoc, "variables": harness.InputOf("email", "a@b.example", "password", strings.Repeat("x", 300))})
+	body, _ := json.Marshal(map[string]any{
+		"query":     harness.LoginDoc,
+		"variables": harness.InputOf("email", "a@b.example", "password", strings.Repeat("x", 300)),
+	})
 	for range 60 {
-		if got := harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", "a@b.example", "password", strings.Repeat("x", 300))); got.Status != 200 {
+		if got := harness.Asked(t, s.URL, "", harness.LoginDoc,
+			harness.InputOf("email", "a@b.example", "password", strings.Repeat("x", 300))); got.Status != 200 {
 			t.Fatalf("%d %s", got.Status, got.Raw)
 		}
 	}
 	paths := map[string]int{
-		"/graphql": 429, "/query": 429, "/graphql?": 429, "/graphql?x=/y": 429, "http://x/graphql": 429, "/graphql#x": 0,
-		"//graphql": 404, "///graphql": 404, "/graphql/": 404, "/graphql//": 404, "/GraphQL": 404, "/GRAPHQL": 404,
-		"/%67raphql": 404, "/graphql%2f": 404, "/graphql%2F": 404, "/%2fgraphql": 404, "/./graphql": 404, "/graphql/.": 404,
-		"/x/../graphql": 404, "/graphql/../graphql": 404, "/x/%2e%2e/graphql": 404, "/graphql%00": 404, "/graphql%20": 404,
-		"/graphql;x=1": 404, "/graphql\\": 404, "/\\graphql": 404, "/graphql.": 404, "/%2567raphql": 404, "/Query": 404, "/query/": 404,
+		"/graphql": 429, "/query": 429, "/graphql?": 429, "/graphql?x=/y": 429, "http://x/graphql": 429,
+		"/graphql#x": 0,
+		"//graphql":  404, "///graphql": 404, "/graphql/": 404, "/graphql//": 404, "/GraphQL": 404, "/GRAPHQL": 404,
+		"/%67raphql": 404, "/graphql%2f": 404, "/graphql%2F": 404, "/%2fgraphql": 404, "/./graphql": 404,
+		"/graphql/.":    404,
+		"/x/../graphql": 404, "/graphql/../graphql": 404, "/x/%2e%2e/graphql": 404, "/graphql%00": 404,
+		"/graphql%20":  404,
+		"/graphql;x=1": 404, "/graphql\\": 404, "/\\graphql": 404, "/graphql.": 404, "/%2567raphql": 404, "/Query": 404,
+		"/query/":           404,
 		"http://x//graphql": 404, "graphql": 400, "*": 0,
 	}
 	for path, want := range paths {
@@ -478,14 +538,15 @@ func TestLG17_PathShapes(t *testing.T) {
 		}
 	}
 	for _, header := range []string{"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Forwarded-For"} {
-		if got := harness.Talk(t, s.URL, harness.RawPost("/graphql", string(body), header, "1.2.3.4", "Connection", "close")); got.Status != 429 {
+		if got := harness.Talk(t, s.URL, harness.RawPost("/graphql", string(body), header, "1.2.3.4", "Connection",
+			"close")); got.Status != 429 {
 			t.Errorf("%s got around the limit: %d", header, got.Status)
 		}
 	}
 }
 
-// TestHT16_AV01_BrokenDatabase takes a table away and asks for everything: no answer tells why it fails, and none says that
-// somebody is signed in, or that nobody is.
+// TestHT16_AV01_BrokenDatabase takes a table away and asks for everything: no answer tells why it fails, and none says
+// that somebody is signed in, or that nobody is.
 func TestHT16_AV01_BrokenDatabase(t *testing.T) {
 	t.Parallel()
 	// What still works without the table is left out: an API key needs no session, and a logout no account.
@@ -571,7 +632,8 @@ func everythingFails(t *testing.T, s *harness.Instance, ada harness.Account, key
 		"refresh":  {harness.RefreshDoc, map[string]any{"token": ada.Refresh}},
 		"create":   {harness.CreateKey, nil},
 		"logout":   {harness.LogoutDoc, harness.InputOf("refreshToken", ada.Refresh)},
-		"me":       {harness.MeDoc, nil}, "sessions": {harness.SessionsDoc, nil}, "keys": {harness.KeysDoc, nil}, "others": {harness.EndOthersDoc, nil},
+		"me":       {harness.MeDoc, nil}, "sessions": {harness.SessionsDoc, nil}, "keys": {harness.KeysDoc, nil},
+		"others":     {harness.EndOthersDoc, nil},
 		"credential": {`{ currentCredential { kind } }`, nil}, "out": {harness.LogoutDoc, nil},
 	}
 	for name, d := range documents {
@@ -581,7 +643,8 @@ func everythingFails(t *testing.T, s *harness.Instance, ada harness.Account, key
 				continue
 			}
 			a := s.GraphQL(t, credential, d.document, d.variables)
-			if strings.Contains(a.Raw, ada.ID) || strings.Contains(a.Raw, `"accessToken":"`) || strings.Contains(a.Raw, `"userErrors"`) {
+			if strings.Contains(a.Raw, ada.ID) || strings.Contains(a.Raw, `"accessToken":"`) ||
+				strings.Contains(a.Raw, `"userErrors"`) {
 				t.Errorf("%s: the answer has data: %s", name, a.Raw)
 			}
 			if len(a.Errors) == 0 || a.Code() == "UNAUTHENTICATED" {
@@ -606,7 +669,10 @@ func TestHT16_InvalidInputTellsNothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
-		hostile := []string{"'", `\`, "'; DROP TABLE users; --", "%00", "../../etc/passwd", "{{7*7}}", "${jndi:x}", "?", "$1", "?1", ":a", "😀", ""}
+		hostile := []string{
+			"'", `\`, "'; DROP TABLE users; --", "%00", "../../etc/passwd", "{{7*7}}", "${jndi:x}", "?",
+			"$1", "?1", ":a", "😀", "",
+		}
 		for _, text := range hostile {
 			for _, a := range []*harness.Answer{
 				s.GraphQL(t, ada.Access, `query($id: ID) { session(id: $id) { id } }`, map[string]any{"id": text}),
@@ -619,7 +685,8 @@ func TestHT16_InvalidInputTellsNothing(t *testing.T) {
 				s.GraphQL(t, "", harness.LogoutDoc, harness.InputOf("refreshToken", text)),
 				s.GraphQL(t, "", text, nil),
 			} {
-				if a.Status >= 500 || strings.Contains(a.Raw, "INTERNAL") || harness.Leaks.MatchString(strings.ReplaceAll(a.Raw, a.Header.Get("X-Request-Id"), "")) {
+				if a.Status >= 500 || strings.Contains(a.Raw, "INTERNAL") ||
+					harness.Leaks.MatchString(strings.ReplaceAll(a.Raw, a.Header.Get("X-Request-Id"), "")) {
 					t.Errorf("%q: %d %s", text, a.Status, a.Raw)
 				}
 			}
@@ -633,7 +700,8 @@ func TestKE06_HostileTextIsKeptAsItIs(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		const text = `Robert'); DROP TABLE users;-- ? ?0 ?1 $1 \' \\ " {} %s`
-		a := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "o'neil+$1?@example.com", "password", harness.GoodPass, "name", text,
+		a := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "o'neil+$1?@example.com", "password",
+			harness.GoodPass, "name", text,
 			"metadata", map[string]any{text: text}))
 		if a.Text("register", "user", "name") != text || a.Text("register", "user", "metadata", text) != text {
 			t.Fatalf("registered %s", a.Raw)
@@ -644,7 +712,8 @@ func TestKE06_HostileTextIsKeptAsItIs(t *testing.T) {
 		if len(keys) != 1 || keys[0].(map[string]any)["name"] != text {
 			t.Errorf("keys %v", keys)
 		}
-		harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", "o'neil+$1?@example.com", "password", harness.GoodPass), "User-Agent", text)
+		harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", "o'neil+$1?@example.com", "password",
+			harness.GoodPass), "User-Agent", text)
 		sessions := s.GraphQL(t, access, harness.SessionsDoc, nil)
 		if list, _ := sessions.At("sessions").([]any); len(list) != 2 || list[0].(map[string]any)["userAgent"] != text {
 			t.Errorf("sessions %s", sessions.Raw)
@@ -659,17 +728,23 @@ func TestGQ01_GQ02_OneSecretARequest(t *testing.T) {
 		s := harness.Start(t, dsn)
 		var aliases, literals strings.Builder
 		for i := range 20 {
-			fmt.Fprintf(&aliases, `a%d: login(input: {email: "a@b.example", password: "guess %d"}) { userErrors { code } } `, i, i)
+			fmt.Fprintf(&aliases, `a%d: login(input: {email: "a@b.example", password: "guess %d"}) { userErrors { `+
+				`code } } `, i, i)
 		}
-		fmt.Fprintf(&literals, `fragment f on Mutation { login(input: {email: "a@b.example", password: "x"}) { userErrors { code } } } mutation { ...f b: refresh(input: {refreshToken: "x"}) { userErrors { code } } }`)
+		fmt.Fprintf(&literals, `fragment f on Mutation { login(input: {email: "a@b.example", password: "x"}) { `+
+			`userErrors { code } } } mutation { ...f b: refresh(input: {refreshToken: "x"}) { userErrors { code } } }`)
 		for _, document := range []string{"mutation {" + aliases.String() + "}", literals.String()} {
 			if a := s.GraphQL(t, "", document, nil); a.Data != nil || len(a.Errors) == 0 {
 				t.Errorf("%.60s: %s", document, a.Raw)
 			}
 		}
-		one, _ := json.Marshal(map[string]any{"query": harness.LoginDoc, "variables": harness.InputOf("email", "a@b.example", "password", "guess guess")})
+		one, _ := json.Marshal(map[string]any{
+			"query":     harness.LoginDoc,
+			"variables": harness.InputOf("email", "a@b.example", "password", "guess guess"),
+		})
 		batch := bytes.Join([][]byte{one, one, one}, []byte(","))
-		if res, body := harness.Fetched(t, "POST", s.URL+"/graphql", "application/json", "["+string(batch)+"]"); res.StatusCode != 400 {
+		if res, body := harness.Fetched(t, "POST", s.URL+"/graphql", "application/json", "["+string(batch)+
+			"]"); res.StatusCode != 400 {
 			t.Errorf("a batch: %d %s", res.StatusCode, body)
 		}
 		if rows := harness.OpenSide(t, dsn).Audit(t); len(rows) != 0 {
@@ -682,11 +757,17 @@ func TestGQ01_GQ02_OneSecretARequest(t *testing.T) {
 func TestGQ04_PublicListener(t *testing.T) {
 	t.Parallel()
 	local := harness.Start(t, dbtest.SQLite(t))
-	public := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=0.0.0.0:8080", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
-	proxied := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com") // loopback, and a proxy before it
-	opened := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_PLAYGROUND=on", "DRAGOMAN_INTROSPECTION=on")
+	public := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=0.0.0.0:8080",
+		"DRAGOMAN_PUBLIC_URL=http://auth.example.com")
+	// loopback, and a proxy before it
+	proxied := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
+	opened := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_PLAYGROUND=on",
+		"DRAGOMAN_INTROSPECTION=on")
 	closed := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PLAYGROUND=off", "DRAGOMAN_INTROSPECTION=off")
-	for s, want := range map[*harness.Instance]bool{local: true, public: false, proxied: false, opened: true, closed: false} {
+	for s, want := range map[*harness.Instance]bool{
+		local: true, public: false, proxied: false, opened: true,
+		closed: false,
+	} {
 		a := s.GraphQL(t, "", `{ __schema { queryType { name } } }`, nil)
 		if (a.Text("__schema", "queryType", "name") == "Query") != want {
 			t.Errorf("introspection, want %t: %s", want, a.Raw)
@@ -702,7 +783,10 @@ func TestGQ04_PublicListener(t *testing.T) {
 	}
 	// GQ-08: nothing in the schema is named like what must not leave the database.
 	names := local.GraphQL(t, "", `{ __schema { types { name fields { name } inputFields { name } } } }`, nil).Raw
-	for _, name := range []string{"hash", "sealed", "private", "generation", "idleSeconds", "revoked_reason", "canonical"} {
+	for _, name := range []string{
+		"hash", "sealed", "private", "generation", "idleSeconds", "revoked_reason",
+		"canonical",
+	} {
 		if strings.Contains(strings.ToLower(names), `"`+name) {
 			t.Errorf("the schema has a field named like %s", name)
 		}

@@ -16,7 +16,8 @@ import (
 func TestMetrics_Figures(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn, "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken, "DRAGOMAN_RATE_LIMITS=on", "DRAGOMAN_SLOW_STATEMENT=1ns")
+		s := harness.Start(t, dsn, "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken, "DRAGOMAN_RATE_LIMITS=on",
+			"DRAGOMAN_SLOW_STATEMENT=1ns")
 		ada := s.Register(t, "ada@example.com")
 		s.Login(t, ada.Email, harness.GoodPass)
 		s.Login(t, ada.Email, "a wrong password")
@@ -29,7 +30,8 @@ func TestMetrics_Figures(t *testing.T) {
 		harness.Fetched(t, "GET", s.URL+"/nowhere", "", "")
 		harness.Fetched(t, "GET", s.URL+"/api/v1/auth/keys", "", "", "Authorization", "Bearer "+ada.Access)
 		for range 61 {
-			if a := s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "x", "password", harness.GoodPass)); a.Status == 429 {
+			if a := s.GraphQL(t, "", harness.RegisterDoc,
+				harness.InputOf("email", "x", "password", harness.GoodPass)); a.Status == 429 {
 				break
 			}
 		}
@@ -68,8 +70,10 @@ func TestMetrics_Figures(t *testing.T) {
 			}
 		}
 		for _, key := range []string{
-			`dragoman_db_statements_total{result="ok"}`, `dragoman_db_slow_statements_total`, `dragoman_db_connections_open{pool="` + pool + `"}`,
-			`dragoman_db_connections_max{pool="` + pool + `"}`, `dragoman_sweep_rows_total{kind="expired sessions"}`, `dragoman_sweep_duration_seconds`,
+			`dragoman_db_statements_total{result="ok"}`, `dragoman_db_slow_statements_total`,
+			`dragoman_db_connections_open{pool="` + pool + `"}`,
+			`dragoman_db_connections_max{pool="` + pool + `"}`, `dragoman_sweep_rows_total{kind="expired sessions"}`,
+			`dragoman_sweep_duration_seconds`,
 			`dragoman_sweep_last_success_timestamp_seconds`, `go_goroutines`, `process_resident_memory_bytes`,
 			`dragoman_http_request_duration_seconds_count{class="2xx",transport="graphql"}`,
 		} {
@@ -77,7 +81,8 @@ func TestMetrics_Figures(t *testing.T) {
 				t.Errorf("%s is %v", key, got[key])
 			}
 		}
-		if !strings.Contains(page, `dragoman_build_info{go="go1.`) || !strings.Contains(page, `version="`+harness.Version+`"`) {
+		if !strings.Contains(page, `dragoman_build_info{go="go1.`) ||
+			!strings.Contains(page, `version="`+harness.Version+`"`) {
 			t.Error("the build is not named")
 		}
 		// AU-02: nothing about anybody.
@@ -138,7 +143,8 @@ func TestMetrics_Documented(t *testing.T) {
 		there = append(there, m[1])
 	}
 	var told []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(dragoman_\\w+)").FindAllStringSubmatch(harness.ReadFile(t, "docs/operations.md"), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(dragoman_\\w+)").FindAllStringSubmatch(harness.ReadFile(t,
+		"docs/operations.md"), -1) {
 		told = append(told, m[1])
 	}
 	slices.Sort(there)

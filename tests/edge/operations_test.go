@@ -15,8 +15,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestSlowStatements has every statement logged, on both databases: each with its name and its text with placeholders, and none
-// with an argument (AU-02).
+// TestSlowStatements has every statement logged, on both databases: each with its name and its text with placeholders,
+// and none with an argument (AU-02).
 func TestSlowStatements(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -42,17 +42,22 @@ func TestSlowStatements(t *testing.T) {
 			}
 			names[entry.Statement] = true
 			texts += line + "\n"
-			if entry.Level != "WARN" || entry.Duration <= 0 || entry.SQL == "" || !regexp.MustCompile(`^[A-Z][A-Za-z]+$`).MatchString(entry.Statement) {
+			if entry.Level != "WARN" || entry.Duration <= 0 || entry.SQL == "" ||
+				!regexp.MustCompile(`^[A-Z][A-Za-z]+$`).MatchString(entry.Statement) {
 				t.Errorf("%s", line)
 			}
 		}
-		for _, name := range []string{"Register", "Attempt", "Login", "LoginFailed", "Rotate", "Replay", "CreateKey", "Keys", "Sessions"} {
+		for _, name := range []string{
+			"Register", "Attempt", "Login", "LoginFailed", "Rotate", "Replay", "CreateKey",
+			"Keys", "Sessions",
+		} {
 			if !names[name] {
 				t.Errorf("there is no statement %s: %v", name, names)
 			}
 		}
 		for _, private := range []string{
-			"canary", "127.0.0.1", harness.GoodPass, ada.ID[5:], ada.Session[5:], ada.Access, ada.Refresh, "$argon2", "Go-http-client",
+			"canary", "127.0.0.1", harness.GoodPass, ada.ID[5:], ada.Session[5:], ada.Access, ada.Refresh, "$argon2",
+			"Go-http-client",
 		} {
 			if strings.Contains(texts, private) {
 				t.Errorf("the log of statements tells %q", private)
@@ -69,13 +74,16 @@ func TestSlowStatements(t *testing.T) {
 	})
 }
 
-// TestPW15_AbortedLogins has callers who hang up at once: their places in the line for a hash are free again, and somebody who
-// waits for an answer gets one within two seconds.
+// TestPW15_AbortedLogins has callers who hang up at once: their places in the line for a hash are free again, and
+// somebody who waits for an answer gets one within two seconds.
 func TestPW15_AbortedLogins(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), harness.RealHashes, "DRAGOMAN_METRICS_TOKEN="+harness.MetricsToken)
 	ada := s.Register(t, "ada@example.com")
-	body, err := json.Marshal(map[string]any{"query": harness.LoginDoc, "variables": harness.InputOf("email", "nobody@example.com", "password", harness.GoodPass)})
+	body, err := json.Marshal(map[string]any{
+		"query":     harness.LoginDoc,
+		"variables": harness.InputOf("email", "nobody@example.com", "password", harness.GoodPass),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +120,8 @@ func TestPW15_AbortedLogins(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	empty := time.Since(began)
-	t.Logf("%d aborted sign-ins; the next one answered after %v, the line empty after %v", total, took.Round(time.Millisecond), empty.Round(time.Millisecond))
+	t.Logf("%d aborted sign-ins; the next one answered after %v, the line empty after %v", total,
+		took.Round(time.Millisecond), empty.Round(time.Millisecond))
 	if most := 2 * time.Second; took > most || empty > most {
 		t.Errorf("answered after %v, empty after %v", took, empty)
 	}
@@ -123,8 +132,8 @@ func scrapeQueue(t *testing.T, url string) (working, waiting float64) {
 	return got["dragoman_hash_working"], got["dragoman_hash_waiting"]
 }
 
-// TestAV05_ClockSetBack puts the clock of the server back by an hour. What was ended stays ended, nobody is locked out for the
-// hour, and refresh tokens go on. docs/operations.md tells what a wrong clock does all the same.
+// TestAV05_ClockSetBack puts the clock of the server back by an hour. What was ended stays ended, nobody is locked out
+// for the hour, and refresh tokens go on. docs/operations.md tells what a wrong clock does all the same.
 func TestAV05_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {

@@ -14,10 +14,13 @@ import (
 
 // forgeries are what a browser says of a request that a page made it send against its user's will.
 var forgeries = map[string][]string{
-	"another site":              {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
-	"a sibling":                 {"Sec-Fetch-Site", "same-site", "Origin", "https://blog.example.com"},
-	"a sandboxed frame":         {"Sec-Fetch-Site", "cross-site", "Origin", "null"},
-	"a form of another site":    {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Origin", "https://evil.example"},
+	"another site":      {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+	"a sibling":         {"Sec-Fetch-Site", "same-site", "Origin", "https://blog.example.com"},
+	"a sandboxed frame": {"Sec-Fetch-Site", "cross-site", "Origin", "null"},
+	"a form of another site": {
+		"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Origin",
+		"https://evil.example",
+	},
 	"without an origin":         {"Sec-Fetch-Site", "cross-site"},
 	"an old browser":            {"Origin", "https://evil.example"},
 	"an old browser, sandboxed": {"Origin", "null"},
@@ -35,12 +38,13 @@ var honest = map[string][]string{
 	"behind a proxy":     {"Origin", "https://auth.example.com"},
 }
 
-// TestHT03_ForgedRequests: a page that is not trusted makes nothing happen with the cookie of its visitor, and does not sign the
-// visitor in.
+// TestHT03_ForgedRequests: a page that is not trusted makes nothing happen with the cookie of its visitor, and does not
+// sign the visitor in.
 func TestHT03_ForgedRequests(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "DRAGOMAN_CORS_ORIGINS=https://app.example.com")
+		s := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=https://auth.example.com",
+			"DRAGOMAN_CORS_ORIGINS=https://app.example.com")
 		ada := s.Register(t, "ada@example.com")
 		c, _ := s.BrowserIn(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
@@ -48,19 +52,30 @@ func TestHT03_ForgedRequests(t *testing.T) {
 		for name, header := range forgeries {
 			with := append(slices.Clone(header), harness.Carrying(c)...)
 			for _, path := range []string{"/graphql", "/query"} {
-				for _, document := range []string{`mutation { logout { userErrors { code } } }`, `{ me { id email } }`, `mutation { revokeOtherSessions { revokedCount } }`} {
+				for _, document := range []string{
+					`mutation { logout { userErrors { code } } }`, `{ me { id email } }`,
+					`mutation { revokeOtherSessions { revokedCount } }`,
+				} {
 					body := `{"query":"` + document + `"}`
 					for _, accept := range []string{"application/json", "application/graphql-response+json"} {
-						res, text := harness.Fetched(t, "POST", s.URL+path, "application/json", body, append(with, "Accept", accept)...)
-						if res.StatusCode != http.StatusForbidden || !strings.HasPrefix(text, `{"errors":[{"message":"Pages of this origin`) ||
+						res, text := harness.Fetched(t, "POST", s.URL+path, "application/json", body,
+							append(with, "Accept", accept)...)
+						if res.StatusCode != http.StatusForbidden ||
+							!strings.HasPrefix(text, `{"errors":[{"message":"Pages of this origin`) ||
 							!strings.Contains(text, `"code":"FORBIDDEN"`) || strings.Contains(text, "data") ||
-							!strings.HasPrefix(res.Header.Get("Content-Type"), accept) || res.Header.Get("Set-Cookie") != "" {
+							!strings.HasPrefix(res.Header.Get("Content-Type"), accept) ||
+							res.Header.Get("Set-Cookie") != "" {
 							t.Errorf("%s, %s %s: %d %s", name, path, document, res.StatusCode, text)
 						}
 					}
 				}
-				for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
-					if res, text := harness.Fetched(t, "POST", s.URL+path, kind, `{"query":"mutation { logout { userErrors { code } } }"}`, with...); res.StatusCode != http.StatusForbidden {
+				for _, kind := range []string{
+					"text/plain", "application/x-www-form-urlencoded",
+					"multipart/form-data; boundary=x",
+				} {
+					if res, text := harness.Fetched(t, "POST", s.URL+path, kind,
+						`{"query":"mutation { logout { userErrors { code } } }"}`,
+						with...); res.StatusCode != http.StatusForbidden {
 						t.Errorf("%s, as %s: %d %s", name, kind, res.StatusCode, text)
 					}
 				}
@@ -70,14 +85,19 @@ func TestHT03_ForgedRequests(t *testing.T) {
 				}
 			}
 			// The cookie beside a credential of the page's own, and an ambiguous one, are cookies too.
-			for _, further := range [][]string{{"Authorization", "Bearer " + ada.Access}, {"Authorization", "Bearer " + c.Value}} {
-				if a := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil, append(with, further...)...); a.Status != http.StatusForbidden {
+			for _, further := range [][]string{
+				{"Authorization", "Bearer " + ada.Access},
+				{"Authorization", "Bearer " + c.Value},
+			} {
+				if a := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil,
+					append(with, further...)...); a.Status != http.StatusForbidden {
 					t.Errorf("%s, with a token too: %d %s", name, a.Status, a.Raw)
 				}
 			}
 			for field, document := range map[string]string{"login": harness.LoginDoc, "register": harness.RegisterDoc} {
 				email := map[string]string{"login": "ada@example.com", "register": "eve@example.com"}[field]
-				a := harness.Asked(t, s.URL, "", document, harness.InputOf("email", email, "password", harness.GoodPass, "tokenDelivery", "COOKIE"), header...)
+				a := harness.Asked(t, s.URL, "", document,
+					harness.InputOf("email", email, "password", harness.GoodPass, "tokenDelivery", "COOKIE"), header...)
 				if a.Code() != "INVALID_INPUT" || harness.CookieOf(t, a) != nil || a.At(field, "user") != nil {
 					t.Errorf("%s, %s: %s %v", name, field, a.Raw, a.Header)
 				}
@@ -95,16 +115,19 @@ func TestHT03_ForgedRequests(t *testing.T) {
 			if a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, with...); a.Text("me", "id") != ada.ID {
 				t.Errorf("%s: %d %s", name, a.Status, a.Raw)
 			}
-			res, text := harness.Fetched(t, "GET", s.URL+"/graphql?query=%7Bme%7Bid%7D%7D", "", "", append(with, "Apollo-Require-Preflight", "1")...)
+			res, text := harness.Fetched(t, "GET", s.URL+"/graphql?query=%7Bme%7Bid%7D%7D", "", "",
+				append(with, "Apollo-Require-Preflight", "1")...)
 			if res.StatusCode != http.StatusOK || !strings.Contains(text, ada.ID) {
 				t.Errorf("%s, GET: %d %s", name, res.StatusCode, text)
 			}
-			res, text = harness.Fetched(t, "GET", s.URL+"/graphql?query=mutation%7Blogout%7BuserErrors%7Bcode%7D%7D%7D", "", "", append(with, "Apollo-Require-Preflight", "1")...)
+			res, text = harness.Fetched(t, "GET", s.URL+"/graphql?query=mutation%7Blogout%7BuserErrors%7Bcode%7D%7D%7D",
+				"", "", append(with, "Apollo-Require-Preflight", "1")...)
 			if res.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("%s, a mutation by GET: %d %s", name, res.StatusCode, text)
 			}
 			mine, _ := s.BrowserIn(t, "ada@example.com", header...)
-			if a := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil, append(harness.Carrying(mine), header...)...); a.Code() != "" || !harness.Cleared(t, a, mine) {
+			if a := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil,
+				append(harness.Carrying(mine), header...)...); a.Code() != "" || !harness.Cleared(t, a, mine) {
 				t.Errorf("%s: logout: %s", name, a.Raw)
 			}
 		}
@@ -119,7 +142,8 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 	nobody := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_CORS_ORIGINS=none")
 	public := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	all := map[*harness.Instance]string{local: "local", listed: "listed", nobody: "nobody", public: "public"}
-	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Link, X-Not-Sent, X-Session-Token"
+	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Link, X-Not-Sent, " +
+		"X-Session-Token"
 	for origin, may := range map[string][]*harness.Instance{
 		"http://localhost:5173":         {local, listed},
 		"http://localhost:5174":         {local},
@@ -155,9 +179,13 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 				}{{c.method, false}, {"OPTIONS", true}} {
 					var asks []string
 					if r.preflight {
-						asks = []string{"Access-Control-Request-Method", c.method, "Access-Control-Request-Headers", "content-type,x-api-key"}
+						asks = []string{
+							"Access-Control-Request-Method", c.method, "Access-Control-Request-Headers",
+							"content-type,x-api-key",
+						}
 					}
-					res, text := harness.Fetched(t, r.method, s.URL+c.path, "application/json", `{}`, append(asks, header...)...)
+					res, text := harness.Fetched(t, r.method, s.URL+c.path, "application/json", `{}`,
+						append(asks, header...)...)
 					h, where := res.Header, name+" "+r.method+" "+c.path+" from "+origin
 					if !slices.Contains(strings.Split(strings.Join(h.Values("Vary"), ", "), ", "), "Origin") {
 						t.Errorf("%s: Vary %q", where, h.Values("Vary"))
@@ -176,15 +204,18 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 						}
 						continue
 					}
-					if h.Get("Access-Control-Allow-Origin") != origin || len(h.Values("Access-Control-Allow-Origin")) != 1 ||
+					if h.Get("Access-Control-Allow-Origin") != origin ||
+						len(h.Values("Access-Control-Allow-Origin")) != 1 ||
 						h.Get("Access-Control-Allow-Credentials") != "true" {
 						t.Errorf("%s: %v", where, h)
 					}
 					switch {
 					case !r.preflight && h.Get("Access-Control-Expose-Headers") != exposed:
 						t.Errorf("%s: exposed %q", where, h.Get("Access-Control-Expose-Headers"))
-					case r.preflight && (res.StatusCode != 204 || text != "" || h.Get("Access-Control-Allow-Headers") != "content-type,x-api-key" ||
-						!strings.Contains(h.Get("Access-Control-Allow-Methods"), c.method) || h.Get("Access-Control-Max-Age") == ""):
+					case r.preflight && (res.StatusCode != 204 || text != "" ||
+						h.Get("Access-Control-Allow-Headers") != "content-type,x-api-key" ||
+						!strings.Contains(h.Get("Access-Control-Allow-Methods"), c.method) ||
+						h.Get("Access-Control-Max-Age") == ""):
 						t.Errorf("%s: %d %s %v", where, res.StatusCode, text, h)
 					}
 				}
@@ -210,10 +241,12 @@ routes:
     fields: {email: string!, password: string!}
     variables: {input: "=.params | {email, password}"}
     document: |
-      mutation In($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code message retryAfterSeconds } } }
+      mutation In($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code message ` +
+	`retryAfterSeconds } } }
     cookies: {pass: =.login.tokens.accessToken}
     body: {ok: true}
-    errors: {INVALID_INPUT: {status: 400}, INVALID_CREDENTIALS: {status: 403}, EMAIL_NOT_VERIFIED: {status: 403}, NOT_FOUND: {status: 403}, ACCOUNT_LOCKED: {status: 429}}
+    errors: {INVALID_INPUT: {status: 400}, INVALID_CREDENTIALS: {status: 403}, EMAIL_NOT_VERIFIED: {status: 403}, ` +
+	`NOT_FOUND: {status: 403}, ACCOUNT_LOCKED: {status: 429}}
   - route: POST /out
     accepts: []
     document: mutation Out { revokeOtherSessions { userErrors { code message } } }
@@ -232,10 +265,12 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "DRAGOMAN_CORS_ORIGINS=https://app.example.com",
+		s := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=https://auth.example.com",
+			"DRAGOMAN_CORS_ORIGINS=https://app.example.com",
 			"DRAGOMAN_DIALECTS_DIR="+dir, "DRAGOMAN_DIALECTS=gate")
 		s.Register(t, "ada@example.com")
-		res, text := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json", harness.Credentials("email", "ada@example.com", harness.GoodPass))
+		res, text := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json",
+			harness.Credentials("email", "ada@example.com", harness.GoodPass))
 		if len(res.Cookies()) != 1 || res.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", res.StatusCode, text)
 		}
@@ -248,25 +283,36 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 				with := append(slices.Clone(header), pass...)
 				for _, method := range []string{"POST", "GET"} {
 					res, text := harness.Fetched(t, method, s.URL+"/gate/out", "", "", with...)
-					if res.StatusCode != group.status || group.status == http.StatusForbidden && text != `{"error":"CROSS_SITE"}`+"\n" && text != `{"error":"CROSS_SITE"}` {
+					if res.StatusCode != group.status || group.status == http.StatusForbidden &&
+						text != `{"error":"CROSS_SITE"}`+"\n" && text != `{"error":"CROSS_SITE"}` {
 						t.Errorf("%s, %s: %d %s", name, method, res.StatusCode, text)
 					}
 				}
-				res, _ := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json", harness.Credentials("email", "ada@example.com", harness.GoodPass), header...)
+				res, _ := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json",
+					harness.Credentials("email", "ada@example.com", harness.GoodPass), header...)
 				if in := len(res.Cookies()) == 1; in != (group.status == http.StatusOK) {
 					t.Errorf("%s: signed in %t, %d", name, in, res.StatusCode)
 				}
 			}
 		}
 		for name, header := range map[string][]string{
-			"an image": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"}, "an image of a listed page": {"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "image", "Origin", "https://app.example.com"},
+			"an image": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"},
+			"an image of a listed page": {
+				"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "image", "Origin",
+				"https://app.example.com",
+			},
 		} {
-			if res, text := harness.Fetched(t, "GET", s.URL+"/gate/out", "", "", append(header, pass...)...); res.StatusCode != http.StatusForbidden {
+			if res, text := harness.Fetched(t, "GET", s.URL+"/gate/out", "", "",
+				append(header, pass...)...); res.StatusCode != http.StatusForbidden {
 				t.Errorf("%s: %d %s", name, res.StatusCode, text)
 			}
 		}
-		for name, header := range map[string][]string{"a link": {"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"}, "a prefetch": {"Sec-Purpose", "prefetch"}} {
-			if res, text := harness.Fetched(t, "GET", s.URL+"/gate/out", "", "", append(header, pass...)...); res.StatusCode != http.StatusOK || !strings.Contains(text, "<button") {
+		for name, header := range map[string][]string{"a link": {
+			"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest",
+			"document",
+		}, "a prefetch": {"Sec-Purpose", "prefetch"}} {
+			if res, text := harness.Fetched(t, "GET", s.URL+"/gate/out", "", "",
+				append(header, pass...)...); res.StatusCode != http.StatusOK || !strings.Contains(text, "<button") {
 				t.Errorf("%s: %d %s", name, res.StatusCode, text)
 			}
 		}

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	UserParts = `id email emailVerified username name metadata status lastLoginAt roles { name isBuiltIn permissions } permissions`
+	UserParts = `id email emailVerified username name metadata status lastLoginAt roles { name isBuiltIn permissions ` +
+		`} permissions`
 )
 
 // Admin registers somebody and makes them an administrator, as the operator does.
@@ -46,7 +47,8 @@ type AuditRow struct {
 // Audit reads the events, the oldest first.
 func (s *Side) Audit(t testing.TB) []AuditRow {
 	t.Helper()
-	rows, err := s.Query(`SELECT at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, user_agent,
+	rows, err := s.Query(`SELECT at, action, outcome, reason, user_id, session_id, key_id, methods, dialect, ip, ` +
+		`user_agent,
 request_id FROM audit_events ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +61,8 @@ request_id FROM audit_events ORDER BY id`)
 		var user db.UserID
 		var session db.SessionID
 		var key db.KeyID
-		if err := rows.Scan(&r.at, &r.Action, &r.Outcome, &reason, &user, &session, &key, &methods, &r.Dialect, &ip, &agent,
+		if err := rows.Scan(&r.at, &r.Action, &r.Outcome, &reason, &user, &session, &key, &methods, &r.Dialect, &ip,
+			&agent,
 			&r.ReqID); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +131,8 @@ func (a *Auditor) Do(t *testing.T, want AuditRow, credential, document string, v
 	fresh := rows[a.Seen:]
 	a.Seen = len(rows)
 	if len(fresh) != 1 {
-		t.Errorf("%s %s %s: %d audit rows, want 1 (answer %s)", want.Action, want.Outcome, want.Reason, len(fresh), got.Raw)
+		t.Errorf("%s %s %s: %d audit rows, want 1 (answer %s)", want.Action, want.Outcome, want.Reason, len(fresh),
+			got.Raw)
 		return got
 	}
 	want.Action = ActionOf(want.Action, want.Outcome)

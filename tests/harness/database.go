@@ -13,8 +13,8 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// Together runs n calls at the same moment and gives their answers; nil where the connection failed. A 503 that says when
-// to come back is the hash queue's, and is sent again.
+// Together runs n calls at the same moment and gives their answers; nil where the connection failed. A 503 that says
+// when to come back is the hash queue's, and is sent again.
 func Together(n int, call func(n int) (*Answer, error)) []*Answer {
 	answers := make([]*Answer, n)
 	begin := make(chan struct{})
@@ -71,8 +71,8 @@ func Statements(t *testing.T, dsn string, f func()) (n int, lines []string) {
 	return len(lines), lines
 }
 
-// BudgetServer starts a server on a Postgres whose log can be read. One connection, so that everything is prepared after
-// one warm-up.
+// BudgetServer starts a server on a Postgres whose log can be read. One connection, so that everything is prepared
+// after one warm-up.
 func BudgetServer(t *testing.T, env ...string) (s *Instance, dsn string) {
 	t.Helper()
 	if dsn = dbtest.Postgres(t); dbtest.PostgresLog(t) == "" {

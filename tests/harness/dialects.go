@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Where a comment of a test says "document 000", it means the text that a dialect was made from: 000 authcompanion, 001 wolfpal,
-// 002 service-authentication, 003 generic-v1, 004 authentication-zero. What they say is in rest/dialects.
+// Where a comment of a test says "document 000", it means the text that a dialect was made from: 000 authcompanion, 001
+// wolfpal, 002 service-authentication, 003 generic-v1, 004 authentication-zero. What they say is in rest/dialects.
 
 // CompanionMe is the route of the own account in authcompanion.
 const CompanionMe = "POST " + Companion + "/users/me"
@@ -32,7 +32,8 @@ func CompanionCopy(t testing.TB, old, replacement string) string {
 		t.Fatalf("the file has %q not once", old)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(strings.Replace(string(text), old, replacement, 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(strings.Replace(string(text), old, replacement, 1)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -75,7 +76,8 @@ func (i *Instance) CompanionAsks(t testing.TB, route, body string, header ...str
 // CompanionToken registers and gives the refresh token, whatever the attributes of its cookies.
 func (i *Instance) CompanionToken(t testing.TB, email string) string {
 	t.Helper()
-	r := i.CompanionAsks(t, "POST "+Companion+"/register", CompanionBody("name", "N", "email", email, "password", CompanionPass))
+	r := i.CompanionAsks(t, "POST "+Companion+"/register",
+		CompanionBody("name", "N", "email", email, "password", CompanionPass))
 	for _, c := range (&http.Response{Header: r.Header}).Cookies() {
 		return c.Value
 	}
@@ -158,7 +160,8 @@ func (i *Instance) Shared(t testing.TB, a, z string) *Shared {
 // EnterCompanion signs in at authcompanion.
 func (b *Shared) EnterCompanion(t testing.TB) {
 	t.Helper()
-	if r := b.Asks(t, "POST "+Companion+"/login", CompanionBody("email", b.A, "password", CompanionPass)); r.Status != http.StatusOK {
+	if r := b.Asks(t, "POST "+Companion+"/login", CompanionBody("email", b.A, "password", CompanionPass)); r.Status !=
+		http.StatusOK {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
 }
@@ -166,7 +169,8 @@ func (b *Shared) EnterCompanion(t testing.TB) {
 // EnterService signs in at service-authentication.
 func (b *Shared) EnterService(t testing.TB) {
 	t.Helper()
-	if r := b.Asks(t, "POST /login", fmt.Sprintf(`{"email":%q,"password":%q}`, b.Z, ServicePass)); r.Status != http.StatusOK {
+	if r := b.Asks(t, "POST /login", fmt.Sprintf(`{"email":%q,"password":%q}`, b.Z, ServicePass)); r.Status !=
+		http.StatusOK {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
 }
@@ -178,10 +182,12 @@ const (
 	KeyTemplate   = `{"keyId":"<key>","apiKey":"<secret>","name":%q,"createdAt":"<second>"}`
 )
 
-// Sent waits until every mail is on its way: one that is still queued when a later one takes its token's place is never sent.
+// Sent waits until every mail is on its way: one that is still queued when a later one takes its token's place is never
+// sent.
 func (i *Instance) Sent(t testing.TB, conn *Side) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); conn.Count(t, "SELECT count(*) FROM mails WHERE state = 'QUEUED'") > 0; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); conn.Count(t,
+		"SELECT count(*) FROM mails WHERE state = 'QUEUED'") > 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("mails are queued still")
 		}
@@ -268,8 +274,9 @@ func (i *Instance) Person(t testing.TB, email, username string) RESTPerson {
 	a := i.Registers(t, fields...)
 	number, _ := a.At("register", "user", "number").(float64)
 	p := RESTPerson{Account{
-		ID: a.Text("register", "user", "id"), Email: a.Text("register", "user", "email"), Session: a.Text("register", "session", "id"),
-		Access: a.Text("register", "tokens", "accessToken"), Refresh: a.Text("register", "tokens", "refreshToken"),
+		ID: a.Text("register", "user", "id"), Email: a.Text("register", "user", "email"),
+		Session: a.Text("register", "session", "id"),
+		Access:  a.Text("register", "tokens", "accessToken"), Refresh: a.Text("register", "tokens", "refreshToken"),
 	}, username, int(number)}
 	if a.Code() != "" || p.Access == "" {
 		t.Fatalf("register %s: %s", email, a.Raw)
@@ -286,7 +293,8 @@ func Credentials(name, identifier, password string) string {
 // GenericLogin signs in as document 003 says and gives the access and the refresh token.
 func (i *Instance) GenericLogin(t testing.TB, username string) (access, refresh string) {
 	t.Helper()
-	r, refresh := i.REST(t, "POST "+Generic+"/login", Credentials("username", username, GoodPass)).Without("refreshToken")
+	r, refresh := i.REST(t, "POST "+Generic+"/login",
+		Credentials("username", username, GoodPass)).Without("refreshToken")
 	var body struct{ Token string }
 	if json.Unmarshal([]byte(r.Body), &body) != nil || r.Status != http.StatusOK || body.Token == "" || refresh == "" {
 		t.Fatalf("login %s: %d %s", username, r.Status, r.Body)

@@ -20,7 +20,10 @@ const (
 // Library starts a server that speaks the library card dialect.
 func Library(t *testing.T, dsn string, env ...string) *Instance {
 	t.Helper()
-	return Start(t, dsn, append([]string{"DRAGOMAN_DIALECTS_DIR=" + Path("rest/testdata"), "DRAGOMAN_DIALECTS=library-card"}, env...)...)
+	return Start(t, dsn, append([]string{
+		"DRAGOMAN_DIALECTS_DIR=" + Path("rest/testdata"),
+		"DRAGOMAN_DIALECTS=library-card",
+	}, env...)...)
 }
 
 // Ask calls a route; nothing is demanded of the answer.
@@ -147,7 +150,8 @@ func (i *Instance) Used(t testing.TB, credential string, variables map[string]an
 		line := fmt.Sprintf("%s %v/%v", u["route"], u["count"], u["refusedCount"])
 		for _, one := range u["callers"].([]any) {
 			c := one.(map[string]any)
-			line += fmt.Sprintf(" [%s %s %v %v/%v]", c["kind"], c["value"], c["addressBlock"], c["count"], c["refusedCount"])
+			line += fmt.Sprintf(" [%s %s %v %v/%v]", c["kind"], c["value"], c["addressBlock"], c["count"],
+				c["refusedCount"])
 		}
 		lines = append(lines, line)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// What the tests share that run every example of every dialect: of those that come with the server, and of the tutorial.
+// What the tests share that run every example of every dialect: of those that come with the server, and of the
+// tutorial.
 
 // TutorialFiles is where the dialect file of the tutorial lies.
 var TutorialFiles = Path("docs/examples")
@@ -30,16 +31,16 @@ func AllDialects(t *testing.T) []*rest.Dialect {
 	return all
 }
 
-// ExampleServers are the servers of a dialect on one kind of database, one for all examples that want the same settings: to make one
-// takes longer than most examples. Examples use them one after another.
+// ExampleServers are the servers of a dialect on one kind of database, one for all examples that want the same
+// settings: to make one takes longer than most examples. Examples use them one after another.
 type ExampleServers struct {
 	dialect string
 	fresh   func(testing.TB) string // a database
 	made    map[string]*ExampleServer
 }
 
-// ExampleServer is a server with a clock that the example moves. It serves no other dialect, and asks one thing at a time, over two
-// connections to Postgres. That dialects go together is seen by every other test.
+// ExampleServer is a server with a clock that the example moves. It serves no other dialect, and asks one thing at a
+// time, over two connections to Postgres. That dialects go together is seen by every other test.
 type ExampleServer struct {
 	*Instance
 	Side *Side
@@ -58,8 +59,8 @@ func SQLiteExampleServers(dialect string) *ExampleServers {
 	return &ExampleServers{dialect, dbtest.SQLite, map[string]*ExampleServer{}}
 }
 
-// For is the server for the next example. Nothing is in its database but keys, and since the example before a day has passed, so
-// that no limit remembers it. The server lasts as long as t, which is the test around the examples.
+// For is the server for the next example. Nothing is in its database but keys, and since the example before a day has
+// passed, so that no limit remembers it. The server lasts as long as t, which is the test around the examples.
 func (e *ExampleServers) For(t testing.TB, settings map[string]string) *ExampleServer {
 	t.Helper()
 	which := fmt.Sprint(settings)

@@ -64,7 +64,8 @@ func Talk(t testing.TB, address, text string) Heard {
 // RawPost is the text of a POST with a JSON body.
 func RawPost(target, body string, header ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", target, len(body))
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", target,
+		len(body))
 	for i := 0; i+1 < len(header); i += 2 {
 		fmt.Fprintf(&b, "%s: %s\r\n", header[i], header[i+1])
 	}
@@ -103,7 +104,8 @@ func Fetched(t testing.TB, method, address, contentType, body string, header ...
 const MeBody = `{"query":"{ me { id } }"}`
 
 // Leaks is what no answer may hold.
-var Leaks = regexp.MustCompile(`(?i)sqlite|sqlstate|postgres|pgx|\bsql\b|relation |no such (table|column)|select |insert |update |no_longer|constraint|` +
+var Leaks = regexp.MustCompile(`(?i)sqlite|sqlstate|postgres|pgx|\bsql\b|relation |no such (table|column)|select ` +
+	`|insert |update |no_longer|constraint|` +
 	`syntax error at|fatal|dial |connect|refused|/tmp/|/var/|/home/|\.go\b|goroutine|panic|runtime|argon2|nil pointer`)
 
 // MetricsToken is a token for /metrics.

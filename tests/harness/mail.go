@@ -85,7 +85,8 @@ func (i *Instance) Told(a *Answer) (texts []string) {
 			Msg, SQL  string
 			RequestID string `json:"request_id"`
 		}
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "slow statement" && entry.RequestID == a.Header.Get("X-Request-Id") {
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "slow statement" &&
+			entry.RequestID == a.Header.Get("X-Request-Id") {
 			texts = append(texts, entry.SQL)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package harness is what black-box tests stand on: servers in this process on real sockets, the program in a process of its
-// own, a clock to move by hand, databases, a mail server, and the documents that most tests send.
+// Package harness is what black-box tests stand on: servers in this process on real sockets, the program in a process
+// of its own, a clock to move by hand, databases, a mail server, and the documents that most tests send.
 package harness
 
 import (
@@ -22,13 +22,15 @@ func Main(m *testing.M) {
 	MainAtOnce(m, 2*runtime.GOMAXPROCS(0)) // half of the time a test waits for a database or a clock
 }
 
-// MainAtOnce is Main with n tests at a time, unless the command line says how many, and with what is to be ended behind them.
+// MainAtOnce is Main with n tests at a time, unless the command line says how many, and with what is to be ended behind
+// them.
 func MainAtOnce(m *testing.M, n int, ends ...func()) {
 	flag.Parse()
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(n))
 	}
-	debug.SetGCPercent(400) // dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
+	// dozens of servers in one process: at the usual 100 a quarter of the time is the collector's
+	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(1 << 30)
 	if root != "" {
 		if err := os.Chdir(root); err != nil {
@@ -56,8 +58,8 @@ func findRoot() string {
 	return ""
 }
 
-// Path is the full path of a file of the repository. A test reads by full paths: go test looks for a relative one in the folder of
-// the package, and would give a remembered result although the file has changed.
+// Path is the full path of a file of the repository. A test reads by full paths: go test looks for a relative one in
+// the folder of the package, and would give a remembered result although the file has changed.
 func Path(name string) string { return filepath.Join(root, name) }
 
 // ReadFile reads a file of the repository, by its path from the root.
@@ -70,8 +72,8 @@ func ReadFile(t testing.TB, name string) string {
 	return string(text)
 }
 
-// Folders walks over the folders of the repository in which something is written by hand, given by their path from the root; "." is the
-// root. Those of tests are left out.
+// Folders walks over the folders of the repository in which something is written by hand, given by their path from the
+// root; "." is the root. Those of tests are left out.
 func Folders(do func(folder string) error) error {
 	return filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -81,7 +83,8 @@ func Folders(do func(folder string) error) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(d.Name(), ".") && name != "." || slices.Contains([]string{"node_modules", "testdata", "tests", "data"}, d.Name()) {
+		if strings.HasPrefix(d.Name(), ".") && name != "." ||
+			slices.Contains([]string{"node_modules", "testdata", "tests", "data"}, d.Name()) {
 			return fs.SkipDir
 		}
 		return do(filepath.ToSlash(name))

@@ -26,7 +26,8 @@ var built struct {
 	err  error
 }
 
-// ProgramPath builds the program at the first need, and gives the path. With GOCOVERDIR in the environment it counts what it covers.
+// ProgramPath builds the program at the first need, and gives the path. With GOCOVERDIR in the environment it counts
+// what it covers.
 func ProgramPath(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -41,7 +42,8 @@ func ProgramPath(t testing.TB) string {
 			built.err = fmt.Errorf("%w: %s", err, out)
 			return
 		}
-		built.err = Folders(func(string) error { return nil }) // go test remembers a result until what was looked at changes: the program too
+		// go test remembers a result until what was looked at changes: the program too
+		built.err = Folders(func(string) error { return nil })
 	})
 	if built.err != nil {
 		t.Fatalf("build the program: %v", built.err)
@@ -63,8 +65,8 @@ func ProgramVersion(t testing.TB) string {
 
 var lastPort atomic.Int64
 
-// FreeAddress is a loopback address on which nobody listens. Its port is none of those that the system gives to connections: one of
-// them could have it before the server does.
+// FreeAddress is a loopback address on which nobody listens. Its port is none of those that the system gives to
+// connections: one of them could have it before the server does.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -92,8 +94,10 @@ func Spawn(t testing.TB, env ...string) *Process {
 	address := FreeAddress(t)
 	p := &Process{URL: "http://" + address, Cmd: exec.Command(ProgramPath(t)), Out: &LogSink{}}
 	p.Cmd.Dir = t.TempDir()
-	p.Cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)
-	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") && !strings.Contains(all, "DRAGOMAN_SMTP_URL") {
+	p.Cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" +
+		os.Getenv("GOCOVERDIR")}, env...)
+	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") &&
+		!strings.Contains(all, "DRAGOMAN_SMTP_URL") {
 		p.Cmd.Env = append(p.Cmd.Env, "DRAGOMAN_SMTP_URL=none") // which a server for others has to say
 	}
 	p.Cmd.Stdout, p.Cmd.Stderr = p.Out, p.Out
@@ -125,8 +129,8 @@ func ProcessEnv(dsn string) []string {
 	return []string{"DRAGOMAN_SECRET=" + Secret, "DATABASE_URL=" + dsn}
 }
 
-// Balancer hands requests round to the servers that say that they are ready, as docs/operations.md asks of one: it looks at
-// /readyz four times a second, and it tries nothing twice.
+// Balancer hands requests round to the servers that say that they are ready, as docs/operations.md asks of one: it
+// looks at /readyz four times a second, and it tries nothing twice.
 type Balancer struct {
 	URL string
 

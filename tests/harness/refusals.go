@@ -19,8 +19,8 @@ import (
 // Schema is the schema without what answers it.
 var Schema = sync.OnceValue(func() *ast.Schema { return graph.NewExecutableSchema(graph.Config{}).Schema() })
 
-// Undeclared finds a refusal that the schema does not declare for the field that gave it. Every answer of every test goes
-// through it, so that dialects can rely on @refuses. What can not be matched to a root field passes.
+// Undeclared finds a refusal that the schema does not declare for the field that gave it. Every answer of every test
+// goes through it, so that dialects can rely on @refuses. What can not be matched to a root field passes.
 func Undeclared(r *http.Request, a *Answer) error {
 	fields := rootFields(documentOf(r))
 	var errs []error
@@ -38,7 +38,8 @@ func Undeclared(r *http.Request, a *Answer) error {
 		if len(e.Path) == 0 || code == "INTERNAL_SERVER_ERROR" {
 			continue // of the whole request
 		}
-		if code == "BAD_USER_INPUT" && (strings.HasPrefix(e.Message, "The argument ") || strings.HasPrefix(e.Message, "An argument ")) {
+		if code == "BAD_USER_INPUT" && (strings.HasPrefix(e.Message, "The argument ") ||
+			strings.HasPrefix(e.Message, "An argument ")) {
 			continue // a scalar, refused before the field was asked
 		}
 		name := fmt.Sprint(e.Path[0])
@@ -102,8 +103,8 @@ func documentOf(r *http.Request) *ast.QueryDocument {
 	return doc
 }
 
-// rootFields gives what the names at the root of the data stand for. A name can stand for several fields where a document
-// has several operations.
+// rootFields gives what the names at the root of the data stand for. A name can stand for several fields where a
+// document has several operations.
 func rootFields(doc *ast.QueryDocument) map[string][]*ast.FieldDefinition {
 	fields := map[string][]*ast.FieldDefinition{}
 	if doc == nil {

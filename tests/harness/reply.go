@@ -33,8 +33,8 @@ type Reply struct {
 	Body   string
 }
 
-// REST calls a route, written "POST /path". A body goes as JSON unless the header fields (name, value, name, value …) say
-// otherwise. What holds for every answer is checked here: see sound.
+// REST calls a route, written "POST /path". A body goes as JSON unless the header fields (name, value, name, value …)
+// say otherwise. What holds for every answer is checked here: see sound.
 func (i *Instance) REST(t testing.TB, route, body string, header ...string) Reply {
 	t.Helper()
 	r, err := i.Call(route, body, header...)
@@ -84,7 +84,8 @@ func (r Reply) Sound(t testing.TB) {
 	if r.Status >= 500 {
 		t.Errorf("%s: %d %.300s", r.Asked, r.Status, r.Body)
 	}
-	if h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" || len(h.Get("X-Request-Id")) < 20 {
+	if h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" ||
+		len(h.Get("X-Request-Id")) < 20 {
 		t.Errorf("%s: %d with the headers %v", r.Asked, r.Status, h)
 	}
 	for _, field := range []string{"Location", "Set-Cookie", "Server", "X-Powered-By", "Access-Control-Allow-Origin"} {
@@ -94,10 +95,12 @@ func (r Reply) Sound(t testing.TB) {
 	}
 	kind, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
 	switch {
-	case r.Body == "" && (r.Status == http.StatusNoContent || r.Status == http.StatusNotModified) && h.Get("Content-Type") != "":
+	case r.Body == "" && (r.Status == http.StatusNoContent || r.Status == http.StatusNotModified) &&
+		h.Get("Content-Type") != "":
 		t.Errorf("%s: %d without a body has the type %q", r.Asked, r.Status, h.Get("Content-Type"))
 	case r.Body == "":
-	case kind == JSONType && len(parameters) == 0 && json.Valid([]byte(r.Body)): // JSON has no charset (RFC 8259 section 11)
+	case kind == JSONType && len(parameters) == 0 && json.Valid([]byte(r.Body)):
+		// JSON has no charset (RFC 8259 section 11)
 	case err != nil || !strings.EqualFold(parameters["charset"], "utf-8"):
 		t.Errorf("%s: %d with the type %q", r.Asked, r.Status, h.Get("Content-Type"))
 	case kind == JSONType && !json.Valid([]byte(r.Body)):
@@ -152,12 +155,14 @@ func (r Reply) Denied(t testing.TB) {
 	t.Helper()
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Status != http.StatusUnauthorized || r.Body != deniedRow || kind != "text/plain" ||
-		r.Header.Get("Www-Authenticate") != `Token realm="Application"` || len(r.Header.Values("Www-Authenticate")) != 1 {
+		r.Header.Get("Www-Authenticate") != `Token realm="Application"` ||
+		len(r.Header.Values("Www-Authenticate")) != 1 {
 		t.Errorf("%s: %d %q %v, want the 401 in text", r.Asked, r.Status, r.Body, r.Header)
 	}
 }
 
-// forms are the places of a template: see matched. The header of a JWT is the one of the document's sample, byte for byte.
+// forms are the places of a template: see matched. The header of a JWT is the one of the document's sample, byte for
+// byte.
 var forms = map[string]string{
 	"jwt":    `eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{43}`,
 	"es256":  `eyJ[\w-]+\.[\w-]+\.[\w-]{86}`,
@@ -173,7 +178,8 @@ var forms = map[string]string{
 
 var place = regexp.MustCompile(`<(\w+)>`)
 
-// Matched demands a status and a body of these fields, in this order, and gives what stands in the places of the template.
+// Matched demands a status and a body of these fields, in this order, and gives what stands in the places of the
+// template.
 func (r Reply) Matched(t testing.TB, status int, template string) []string {
 	t.Helper()
 	var pattern strings.Builder

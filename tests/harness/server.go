@@ -95,7 +95,8 @@ func StartWithClock(t testing.TB, c *Clock, dsn string, env ...string) *Instance
 	}
 	sink := &LogSink{}
 	log := slog.New(slog.NewJSONHandler(sink, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, err := app.Open(context.Background(), settings, app.Options{Version: Version, Hasher: hasher, Now: c.Now, Log: log})
+	a, err := app.Open(context.Background(), settings,
+		app.Options{Version: Version, Hasher: hasher, Now: c.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,8 @@ func StartWithClock(t testing.TB, c *Clock, dsn string, env ...string) *Instance
 // RealHashes is said beside the settings where a test is about what a password costs, in time or in memory.
 const RealHashes = "real hashes"
 
-// MailWaits is said beside the settings where the worker that sends mails would be in the way: of one that counts statements.
+// MailWaits is said beside the settings where the worker that sends mails would be in the way: of one that counts
+// statements.
 const MailWaits = "mail waits"
 
 // Secret is the server secret of all instances.

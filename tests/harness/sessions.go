@@ -55,7 +55,8 @@ func Cleared(t testing.TB, a *Answer, set *http.Cookie) bool {
 // BrowserIn signs in with a password and gives the cookie and the session's id.
 func (i *Instance) BrowserIn(t testing.TB, email string, header ...string) (c *http.Cookie, session string) {
 	t.Helper()
-	a := Asked(t, i.URL, "", LoginDoc, InputOf("email", email, "password", GoodPass, "tokenDelivery", "COOKIE"), header...)
+	a := Asked(t, i.URL, "", LoginDoc, InputOf("email", email, "password", GoodPass, "tokenDelivery", "COOKIE"),
+		header...)
 	if c = CookieOf(t, a); a.Code() != "" || c == nil || c.Value == "" {
 		t.Fatalf("login: %s %v", a.Raw, a.Header)
 	}

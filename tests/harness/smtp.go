@@ -73,7 +73,10 @@ func (s *SMTPSink) Start() {
 		}
 	}
 	s.address, s.listen = l.Addr().String(), l
-	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &smtpSession{sink: s}, nil }))
+	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		return &smtpSession{sink: s},
+			nil
+	}))
 	s.server.Domain, s.server.TLSConfig = "localhost", s.tls
 	s.server.ErrorLog, s.server.AllowInsecureAuth = silent{}, true
 	server := s.server

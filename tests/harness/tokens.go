@@ -75,8 +75,8 @@ func KeySet(t testing.TB, url string) (set jose.JSONWebKeySet, raw string) {
 	return set, res.Raw
 }
 
-// speaker runs stored documents as a dialect does, in the database and by the clock of a running server, with profiles of
-// the test's own.
+// speaker runs stored documents as a dialect does, in the database and by the clock of a running server, with profiles
+// of the test's own.
 type speaker struct {
 	handler *gqlhttp.Handler
 	beside  *Instance
@@ -93,21 +93,24 @@ func (i *Instance) Speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(i.App.PublicURL, i.App.PublicURL, keys[0], keys[1:], master.HMACKeys("access tokens")[0], i.Clock.Now)
+	issuer, err := token.NewIssuer(i.App.PublicURL, i.App.PublicURL, keys[0], keys[1:],
+		master.HMACKeys("access tokens")[0], i.Clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: i.App.DB, Codec: token.NewCodec(master, i.Clock.Now), Issuer: issuer, Master: master, Now: i.Clock.Now,
 		Hasher: password.NewHasher(2), Policy: password.Policy{MinLength: 8}, Profiles: profiles,
-		AccessTTL: 10 * time.Minute, SessionTTL: 30 * 24 * time.Hour, SessionIdle: 14 * 24 * time.Hour, SessionLimit: 100,
+		AccessTTL: 10 * time.Minute, SessionTTL: 30 * 24 * time.Hour, SessionIdle: 14 * 24 * time.Hour,
+		SessionLimit: 100,
 		RefreshGrace: 10 * time.Second, RegistrationOpen: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	handler, err := gqlhttp.New(gqlhttp.Config{
-		Schema: schema, Admit: func(context.Context, gqlhttp.Credential) error { return nil }, Log: slog.New(slog.NewJSONHandler(i.Logged, nil)),
+		Schema: schema, Admit: func(context.Context, gqlhttp.Credential) error { return nil },
+		Log: slog.New(slog.NewJSONHandler(i.Logged, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

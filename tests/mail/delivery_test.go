@@ -18,14 +18,17 @@ import (
 const (
 	deliveriesDoc = `query Deliveries($first: Int! = 50, $after: String, $state: MailState) {
   mailDeliveries(first: $first, after: $after, state: $state) {
-    edges { cursor node { id } } nodes { id kind address user { id email } state attempts lastError createdAt sentAt nextAttemptAt }
+    edges { cursor node { id } } nodes { id kind address user { id email } state attempts lastError createdAt sentAt ` +
+		`nextAttemptAt }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`
 	retryMailDoc = `mutation Retry($input: RetryMailDeliveryInput!) { retryMailDelivery(input: $input) {
   delivery { id state attempts lastError nextAttemptAt } userErrors { code message field } } }`
 )
 
 // deliveries lists mails as an administrator sees them.
-func deliveries(t testing.TB, i *harness.Instance, admin harness.Account, variables map[string]any) (all []map[string]any) {
+func deliveries(t testing.TB, i *harness.Instance, admin harness.Account,
+	variables map[string]any,
+) (all []map[string]any) {
 	t.Helper()
 	a := i.GraphQL(t, admin.Access, deliveriesDoc, variables)
 	nodes, ok := a.At("mailDeliveries", "nodes").([]any)
@@ -79,7 +82,8 @@ func TestMail_BySMTP(t *testing.T) {
 		})
 		l := s.Letter(t, ada.Email, db.MailResetPassword)
 		from, err := got.Header.AddressList("From")
-		if err != nil || from[0].Name != "Zoë & Co" || from[0].Address != "Auth@xn--bcher-kva.example" || got.From != from[0].Address {
+		if err != nil || from[0].Name != "Zoë & Co" || from[0].Address != "Auth@xn--bcher-kva.example" ||
+			got.From != from[0].Address {
 			t.Errorf("from %v, %s, %v", from, got.From, err)
 		}
 		if want := "<" + l.Mail.ID.String() + "@xn--bcher-kva.example>"; got.ID() != want {
@@ -89,7 +93,10 @@ func TestMail_BySMTP(t *testing.T) {
 		if err != nil || date.Unix() != l.Mail.CreatedAt.Unix() {
 			t.Errorf("%v %v", date, err)
 		}
-		for name, want := range map[string]string{"Auto-Submitted": "auto-generated", "To": "<" + ada.Email + ">", "Mime-Version": "1.0", "User-Agent": "", "X-Mailer": ""} {
+		for name, want := range map[string]string{
+			"Auto-Submitted": "auto-generated", "To": "<" + ada.Email + ">",
+			"Mime-Version": "1.0", "User-Agent": "", "X-Mailer": "",
+		} {
 			if v := got.Header.Get(name); v != want {
 				t.Errorf("%s: %q", name, v)
 			}
@@ -97,10 +104,12 @@ func TestMail_BySMTP(t *testing.T) {
 		if kind := got.Header.Get("Content-Type"); !strings.HasPrefix(kind, "multipart/alternative") {
 			t.Error(kind)
 		}
-		if !strings.Contains(got.Text, s.URL+"/account/reset-password#token="+l.Token) || !strings.Contains(got.Text, l.Code) || !strings.Contains(got.HTML, l.Token) {
+		if !strings.Contains(got.Text, s.URL+"/account/reset-password#token="+l.Token) ||
+			!strings.Contains(got.Text, l.Code) || !strings.Contains(got.HTML, l.Token) {
 			t.Errorf("text %s, html %s", got.Text, got.HTML)
 		}
-		harness.Eventually(t, "it is marked", func() bool { return s.Letter(t, ada.Email, db.MailResetPassword).Mail.State == db.MailSent })
+		harness.Eventually(t, "it is marked",
+			func() bool { return s.Letter(t, ada.Email, db.MailResetPassword).Mail.State == db.MailSent })
 		for _, secret := range []string{l.Token, l.Code} { // AU-02
 			if strings.Contains(s.Logged.String(), secret) {
 				t.Error("the log holds what the mail says")
@@ -122,10 +131,14 @@ func TestMail_RolledBack(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		before := sideways.Count(t, "SELECT count(*) FROM mails")
 		m := queued(t, s, ada, db.MailPassword)
-		if err := s.App.DB.QueueMails(t.Context(), &db.Mail{ID: db.NewMailID(), Kind: db.MailPassword, State: db.MailQueued}, m); err == nil {
+		if err := s.App.DB.QueueMails(t.Context(), &db.Mail{
+			ID: db.NewMailID(), Kind: db.MailPassword,
+			State: db.MailQueued,
+		}, m); err == nil {
 			t.Fatal("a mail was queued twice")
 		}
-		if mails, jobs := sideways.Count(t, "SELECT count(*) FROM mails"), sideways.Count(t, "SELECT count(*) FROM river_job"); mails != before+1 || jobs != mails {
+		if mails, jobs := sideways.Count(t, "SELECT count(*) FROM mails"),
+			sideways.Count(t, "SELECT count(*) FROM river_job"); mails != before+1 || jobs != mails {
 			t.Errorf("%d mails, %d jobs", mails, jobs)
 		}
 	})
@@ -137,14 +150,16 @@ func TestMail_ServerIsDown(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		sink := harness.NewSink(t, nil)
 		sink.Stop()
-		s := harness.Start(t, dsn, "DRAGOMAN_SMTP_URL="+strings.Replace(sink.URL, "smtp://", "smtp://canary-user:"+harness.CanarySecret+"@", 1))
+		s := harness.Start(t, dsn, "DRAGOMAN_SMTP_URL="+
+			strings.Replace(sink.URL, "smtp://", "smtp://canary-user:"+harness.CanarySecret+"@", 1))
 		ada := s.Register(t, "ada@example.com")
 		admin := s.Admin(t, dsn, "root@example.com")
 		var mails []*db.Mail
 		for range 20 {
 			mails = append(mails, queued(t, s, ada, db.MailPassword))
 		}
-		harness.Eventually(t, "an attempt", func() bool { return strings.Contains(s.Logged.String(), "a mail was not sent") })
+		harness.Eventually(t, "an attempt",
+			func() bool { return strings.Contains(s.Logged.String(), "a mail was not sent") })
 		began := time.Now()
 		for range 10 {
 			if a := s.Login(t, ada.Email, harness.GoodPass); a.Code() != "" {
@@ -162,27 +177,34 @@ func TestMail_ServerIsDown(t *testing.T) {
 			}
 			return nil
 		}
-		harness.Eventually(t, "the first one was tried", func() bool { d := delivery(); return d != nil && d["attempts"] != 0.0 })
-		if d := delivery(); d["state"] != "QUEUED" || d["nextAttemptAt"] == nil || !strings.Contains(fmt.Sprint(d["lastError"]), "connection refused") {
+		harness.Eventually(t, "the first one was tried",
+			func() bool { d := delivery(); return d != nil && d["attempts"] != 0.0 })
+		if d := delivery(); d["state"] != "QUEUED" || d["nextAttemptAt"] == nil ||
+			!strings.Contains(fmt.Sprint(d["lastError"]), "connection refused") {
 			t.Errorf("%v", d)
 		}
 		sink.Start()
 		for _, m := range mails {
 			sink.Await(t, m.ID)
 		}
-		if log := s.Logged.String(); strings.Contains(log, harness.CanarySecret) || strings.Contains(log, "canary-user") || strings.Contains(log, ada.Email) {
+		if log := s.Logged.String(); strings.Contains(log, harness.CanarySecret) ||
+			strings.Contains(log, "canary-user") || strings.Contains(log, ada.Email) {
 			t.Error("the log holds a password or an address")
 		}
 	})
 }
 
-// TestMail_DeadLetter: a mail that its recipient's server does not want is given up; an administrator sees it and tries again.
+// TestMail_DeadLetter: a mail that its recipient's server does not want is given up; an administrator sees it and tries
+// again.
 func TestMail_DeadLetter(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		sink := harness.NewSink(t, nil)
 		sink.Refuse = func(string) error {
-			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no ada@example.com here, " + harness.CanarySecret}
+			return &smtp.SMTPError{
+				Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1},
+				Message: "no ada@example.com here, " + harness.CanarySecret,
+			}
 		}
 		s := harness.Start(t, dsn, "DRAGOMAN_SMTP_URL="+sink.URL)
 		ada, admin := s.Register(t, "ada@example.com"), s.Admin(t, dsn, "root@example.com")
@@ -196,8 +218,10 @@ func TestMail_DeadLetter(t *testing.T) {
 			}
 			return dead != nil
 		})
-		if dead["lastError"] != "the mail can not be delivered: the mail server refused the recipient: 550 5.1.1" || dead["kind"] != "password-changed" ||
-			dead["address"] != ada.Email || dead["nextAttemptAt"] != nil || dead["user"].(map[string]any)["id"] != ada.ID {
+		if dead["lastError"] != "the mail can not be delivered: the mail server refused the recipient: 550 5.1.1" ||
+			dead["kind"] != "password-changed" ||
+			dead["address"] != ada.Email || dead["nextAttemptAt"] != nil ||
+			dead["user"].(map[string]any)["id"] != ada.ID {
 			t.Errorf("%v", dead)
 		}
 		if strings.Contains(s.Logged.String(), harness.CanarySecret) {
@@ -206,7 +230,8 @@ func TestMail_DeadLetter(t *testing.T) {
 		sink.Mu.Lock()
 		sink.Refuse = nil
 		sink.Mu.Unlock()
-		if a := s.GraphQL(t, admin.Access, retryMailDoc, harness.InputOf("id", m.ID.String())); a.Code() != "" || a.Text("retryMailDelivery", "delivery", "state") != "QUEUED" {
+		if a := s.GraphQL(t, admin.Access, retryMailDoc, harness.InputOf("id", m.ID.String())); a.Code() != "" ||
+			a.Text("retryMailDelivery", "delivery", "state") != "QUEUED" {
 			t.Fatal(a.Raw)
 		}
 		sink.Await(t, m.ID)
@@ -260,7 +285,12 @@ func TestMail_DeliveryList(t *testing.T) {
 		}
 		cursor := variables["after"]
 		for _, wrong := range []map[string]any{
-			{"after": cursor}, {"after": cursor, "state": "FAILED"}, {"after": "AAAA"}, {"after": want[0]}, {"first": 101}, {"first": -1},
+			{"after": cursor},
+			{"after": cursor, "state": "FAILED"},
+			{"after": "AAAA"},
+			{"after": want[0]},
+			{"first": 101},
+			{"first": -1},
 		} {
 			if a := s.GraphQL(t, admin.Access, deliveriesDoc, wrong); a.Code() != "BAD_USER_INPUT" {
 				t.Errorf("%v: %s", wrong, a.Raw)
@@ -270,12 +300,14 @@ func TestMail_DeliveryList(t *testing.T) {
 		if a := s.GraphQL(t, ada.Access, harness.DeleteAccountDoc, nil); a.Code() != "" { // AU-07
 			t.Error(a.Raw)
 		}
-		if n := sideways.Count(t, "SELECT count(*) FROM mails WHERE address_canonical = 'ada@example.com' AND user_id IS NOT NULL"); n > 0 {
+		if n := sideways.Count(t, "SELECT count(*) FROM mails WHERE address_canonical = 'ada@example.com' AND "+
+			"user_id IS NOT NULL"); n > 0 {
 			t.Errorf("%d mails of an account that is gone", n)
 		}
 		before := len(sideways.Audit(t))
 		s.GraphQL(t, admin.Access, retryMailDoc, harness.InputOf("id", db.NewMailID().String()))
-		if fresh := sideways.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "mail.retry_failed" || fresh[0].Outcome != "failed" || fresh[0].Reason != "not_found" {
+		if fresh := sideways.Audit(t)[before:]; len(fresh) != 1 || fresh[0].Action != "mail.retry_failed" ||
+			fresh[0].Outcome != "failed" || fresh[0].Reason != "not_found" {
 			t.Errorf("audit rows %+v", fresh)
 		}
 	})

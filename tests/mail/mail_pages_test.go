@@ -13,9 +13,11 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// visitPage fetches a path with header fields, given as name, value …; a body is sent as a form by POST. The field Host is the name of the
-// server that the request is for.
-func visitPage(t testing.TB, i *harness.Instance, method, path, body string, header ...string) (*http.Response, string) {
+// visitPage fetches a path with header fields, given as name, value …; a body is sent as a form by POST. The field Host
+// is the name of the server that the request is for.
+func visitPage(t testing.TB, i *harness.Instance, method, path, body string, header ...string) (*http.Response,
+	string,
+) {
 	t.Helper()
 	r, err := http.NewRequest(method, i.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -55,11 +57,13 @@ func TestMailbox_JSON(t *testing.T) {
 			ID, To, Subject, Text, HTML, Code, CreatedAt string
 			Links                                        []string
 		}
-		if err := json.Unmarshal([]byte(text), &all); err != nil || res.StatusCode != 200 || res.Header.Get("Cache-Control") != "no-store" {
+		if err := json.Unmarshal([]byte(text), &all); err != nil || res.StatusCode != 200 ||
+			res.Header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%d %v %s", res.StatusCode, err, text)
 		}
 		if len(all) == 0 || all[0].ID != l.Mail.ID.String() || all[0].Code != l.Code || len(all[0].Links) != 1 ||
-			all[0].Links[0] != s.URL+"/account/sign-in#token="+l.Token || !strings.Contains(all[0].Text, all[0].Links[0]) ||
+			all[0].Links[0] != s.URL+"/account/sign-in#token="+l.Token ||
+			!strings.Contains(all[0].Text, all[0].Links[0]) ||
 			!strings.Contains(all[0].HTML, all[0].Links[0]) || !strings.HasPrefix(all[0].Subject, "Sign in to ") {
 			t.Fatalf("%s", text)
 		}
@@ -68,13 +72,16 @@ func TestMailbox_JSON(t *testing.T) {
 				t.Errorf("a mail to %s", m.To)
 			}
 		}
-		if _, text := visitPage(t, s, "GET", "/dev/mailbox?to=no-address", "", "Accept", "application/json"); text != "[]\n" {
+		if _, text := visitPage(t, s, "GET", "/dev/mailbox?to=no-address", "", "Accept",
+			"application/json"); text != "[]\n" {
 			t.Errorf("to nobody: %s", text)
 		}
-		if _, text := visitPage(t, s, "GET", "/dev/mailbox/"+all[0].ID, "", "Accept", "application/json"); !strings.HasPrefix(text, `{"id":"`+all[0].ID) {
+		if _, text := visitPage(t, s, "GET", "/dev/mailbox/"+all[0].ID, "", "Accept",
+			"application/json"); !strings.HasPrefix(text, `{"id":"`+all[0].ID) {
 			t.Errorf("one mail: %s", text)
 		}
-		for _, path := range []string{"/dev/", "/dev/mailbox/", "/dev/mailbox/mail_x", "/dev/mailbox/" + all[0].ID + "/txt", "/dev/mailbox/html", "/dev/mailboxes"} {
+		for _, path := range []string{"/dev/", "/dev/mailbox/", "/dev/mailbox/mail_x", "/dev/mailbox/" + all[0].ID +
+			"/txt", "/dev/mailbox/html", "/dev/mailboxes"} {
 			if res, text := visitPage(t, s, "GET", path, ""); res.StatusCode != 404 {
 				t.Errorf("%s: %d %s", path, res.StatusCode, text)
 			}
@@ -85,7 +92,8 @@ func TestMailbox_JSON(t *testing.T) {
 	})
 }
 
-// TestMailbox_Guards: whoever reads it takes accounts over, so no page of elsewhere does, not even one that is trusted otherwise.
+// TestMailbox_Guards: whoever reads it takes accounts over, so no page of elsewhere does, not even one that is trusted
+// otherwise.
 func TestMailbox_Guards(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
@@ -101,30 +109,45 @@ func TestMailbox_Guards(t *testing.T) {
 		"a name like ours":                  {[]string{"Host", "localhost.evil.example"}, 403},
 		"typed into the address bar":        {[]string{"Sec-Fetch-Site", "none"}, 200},
 		"its own page":                      {[]string{"Sec-Fetch-Site", "same-origin"}, 200},
-		"a link of another page":            {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200},
-		"a frame of another page":           {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
-		"a page of another site":            {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "https://evil.example"}, 403},
-		"a page of another port":            {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Origin", "http://127.0.0.1:1"}, 403},
-		"a script of another port":          {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors"}, 403},
-		"an old browser elsewhere":          {[]string{"Origin", "http://127.0.0.1:1"}, 403},
+		"a link of another page": {[]string{
+			"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate",
+			"Sec-Fetch-Dest", "document",
+		}, 200},
+		"a frame of another page": {[]string{
+			"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate",
+			"Sec-Fetch-Dest", "iframe",
+		}, 403},
+		"a page of another site": {[]string{
+			"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin",
+			"https://evil.example",
+		}, 403},
+		"a page of another port": {[]string{
+			"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Origin",
+			"http://127.0.0.1:1",
+		}, 403},
+		"a script of another port": {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors"}, 403},
+		"an old browser elsewhere": {[]string{"Origin", "http://127.0.0.1:1"}, 403},
 	} {
 		res, text := visitPage(t, s, "GET", "/dev/mailbox", "", c.header...)
 		if res.StatusCode != c.status || res.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %d %s %v", name, res.StatusCode, text, res.Header)
 		}
-		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") ||
+			strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: %s", name, csp)
 		}
 	}
 	for name, env := range map[string]string{
-		"public": "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "sending": "DRAGOMAN_SMTP_URL=smtp://127.0.0.1:2525", "without mail": "DRAGOMAN_SMTP_URL=none",
+		"public": "DRAGOMAN_PUBLIC_URL=https://auth.example.com", "sending": "DRAGOMAN_SMTP_URL=smtp://127.0.0.1:2525",
+		"without mail": "DRAGOMAN_SMTP_URL=none",
 	} {
 		envs := []string{env}
 		if name == "public" {
 			envs = append(envs, "DRAGOMAN_SMTP_URL=none")
 		}
 		for _, path := range []string{"/dev/mailbox", "/dev/"} {
-			if res, _ := visitPage(t, harness.Start(t, dbtest.SQLite(t), envs...), "GET", path, ""); res.StatusCode != 404 {
+			if res, _ := visitPage(t, harness.Start(t, dbtest.SQLite(t), envs...), "GET", path,
+				""); res.StatusCode != 404 {
 				t.Errorf("a server that is %s: %s: %d", name, path, res.StatusCode)
 			}
 		}
@@ -138,11 +161,19 @@ func TestOT13_PagesUseNothingUp(t *testing.T) {
 	s.Register(t, "ada@example.com")
 	l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
 	for _, method := range []string{"GET", "HEAD"} {
-		for _, header := range [][]string{{"Accept", "text/html"}, {"Sec-Purpose", "prefetch"}, {"Purpose", "prefetch"}, {"Accept", "application/json"}} {
+		for _, header := range [][]string{
+			{"Accept", "text/html"},
+			{"Sec-Purpose", "prefetch"},
+			{"Purpose", "prefetch"},
+			{"Accept", "application/json"},
+		} {
 			res, text := visitPage(t, s, method, "/account/sign-in?token="+l.Token, "", header...)
 			h := res.Header
-			if res.StatusCode != 200 || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" || // OT-18
-				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || strings.Contains(text, l.Token) {
+			// OT-18
+			if res.StatusCode != 200 || h.Get("Referrer-Policy") != "no-referrer" ||
+				h.Get("Cache-Control") != "no-store" ||
+				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
+				strings.Contains(text, l.Token) {
 				t.Errorf("%s %v: %d %v", method, header, res.StatusCode, h)
 			}
 			if len(res.Cookies()) > 0 {
@@ -160,12 +191,15 @@ func TestOT13_PagesUseNothingUp(t *testing.T) {
 		"an old browser": {"Origin", "https://evil.example"},
 		"a hidden one":   {"Origin", "null"},
 	} {
-		if res, text := visitPage(t, s, "POST", "/account/sign-in", token, header...); res.StatusCode != 403 || len(res.Cookies()) > 0 {
+		if res, text := visitPage(t, s, "POST", "/account/sign-in", token, header...); res.StatusCode != 403 ||
+			len(res.Cookies()) > 0 {
 			t.Errorf("%s: %d %s", name, res.StatusCode, text)
 		}
 	}
-	res, text := visitPage(t, s, "POST", "/account/sign-in", token, "Sec-Fetch-Site", "same-origin", "Origin", s.URL, "Accept", "application/json")
-	if res.StatusCode != 200 || !strings.Contains(text, `"done":true`) || !strings.Contains(text, "ada@example.com") || len(res.Cookies()) != 1 {
+	res, text := visitPage(t, s, "POST", "/account/sign-in", token, "Sec-Fetch-Site", "same-origin", "Origin", s.URL,
+		"Accept", "application/json")
+	if res.StatusCode != 200 || !strings.Contains(text, `"done":true`) || !strings.Contains(text, "ada@example.com") ||
+		len(res.Cookies()) != 1 {
 		t.Errorf("%d %s %v", res.StatusCode, text, res.Cookies())
 	}
 }
@@ -183,7 +217,8 @@ func TestAccountPages_WithoutScripts(t *testing.T) {
 			for n := 0; n+1 < len(fields); n += 2 {
 				form.Set(fields[n], fields[n+1])
 			}
-			res, text := visitPage(t, s, "POST", "/account/"+page, form.Encode(), "Sec-Fetch-Site", "same-origin", "Accept", "text/html")
+			res, text := visitPage(t, s, "POST", "/account/"+page, form.Encode(), "Sec-Fetch-Site", "same-origin",
+				"Accept", "text/html")
 			if res.StatusCode != 200 || !strings.Contains(text, want) || !strings.HasPrefix(text, "<!doctype html>") {
 				t.Errorf("%s: %d, without %q: %s", page, res.StatusCode, want, text)
 			}
@@ -195,21 +230,30 @@ func TestAccountPages_WithoutScripts(t *testing.T) {
 		}
 		post("reset-password", "Please enter your email address, and the code of the mail.", "email", ada.Email)
 		post("reset-password", "Please choose a password.", "email", ada.Email, "code", reset.Code)
-		post("reset-password", "The two passwords are not the same.", "email", ada.Email, "code", reset.Code, "password", next, "repeat", "other")
-		post("reset-password", "This code is not right", "email", ada.Email, "code", wrong, "password", next, "repeat", next)
-		post("reset-password", `value="&#34;&gt;&lt;b&gt;"`, "email", `"><b>`, "code", wrong, "password", next, "repeat", next)
-		post("reset-password", "problem", "email", ada.Email, "code", reset.Code, "password", "short", "repeat", "short")
-		post("reset-password", "Your new password counts", "email", " "+ada.Email, "code", reset.Code[:3]+" "+reset.Code[3:], "password", next, "repeat", next)
+		post("reset-password", "The two passwords are not the same.", "email", ada.Email, "code", reset.Code,
+			"password", next, "repeat", "other")
+		post("reset-password", "This code is not right", "email", ada.Email, "code", wrong, "password", next, "repeat",
+			next)
+		post("reset-password", `value="&#34;&gt;&lt;b&gt;"`, "email", `"><b>`, "code", wrong, "password", next,
+			"repeat", next)
+		post("reset-password", "problem", "email", ada.Email, "code", reset.Code, "password", "short", "repeat",
+			"short")
+		post("reset-password", "Your new password counts", "email", " "+ada.Email, "code", reset.Code[:3]+" "+
+			reset.Code[3:], "password", next, "repeat", next)
 		post("reset-password", "This link is not good any more", "token", reset.Token, "password", next, "repeat", next)
 		ada.Access = harness.Fine(t, s.Login(t, ada.Email, next)).Text("login", "tokens", "accessToken")
 
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.org", "currentPassword", next)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+			harness.InputOf("email", "ada@example.org", "currentPassword", next)))
 		asked := s.Letter(t, ada.Email, db.MailChangeAsked)
 		post("cancel-email-change", "Please paste the link of the mail.", "token", "")
-		post("cancel-email-change", "The change is taken back", "token", s.URL+"/account/cancel-email-change#token="+asked.Token)
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", "ada@example.net", "currentPassword", next)))
+		post("cancel-email-change", "The change is taken back", "token", s.URL+"/account/cancel-email-change#token="+
+			asked.Token)
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+			harness.InputOf("email", "ada@example.net", "currentPassword", next)))
 		confirm := s.Letter(t, "ada@example.net", db.MailConfirmChange)
-		post("confirm-email", "ada@example.net is the address of your account now.", "email", "ada@example.net", "code", confirm.Code)
+		post("confirm-email", "ada@example.net is the address of your account now.", "email", "ada@example.net", "code",
+			confirm.Code)
 	})
 }
 
@@ -227,7 +271,8 @@ func TestAccountPages_Forms(t *testing.T) {
 		"a broken escape": {"token=%zz", "application/x-www-form-urlencoded", 400},
 		"too much":        {"token=" + strings.Repeat("a", 9<<10), "application/x-www-form-urlencoded", 413},
 	} {
-		res, text := visitPage(t, s, "POST", "/account/verify-email", c.body, "Content-Type", c.media, "Accept", "application/json")
+		res, text := visitPage(t, s, "POST", "/account/verify-email", c.body, "Content-Type", c.media, "Accept",
+			"application/json")
 		if res.StatusCode != c.status || !strings.Contains(text, `"problem":`) {
 			t.Errorf("%s: %d %s", name, res.StatusCode, text)
 		}
@@ -253,8 +298,12 @@ func TestOT07_LinksAreOurs(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
 	s.Register(t, "ada@example.com")
-	body, _ := json.Marshal(map[string]any{"query": harness.AskResetDoc, "variables": harness.InputOf("email", "ada@example.com")})
-	res, text := visitPage(t, s, "POST", "/graphql", string(body), "Content-Type", "application/json", "Host", "evil.example", "X-Forwarded-Host", "evil.example",
+	body, _ := json.Marshal(map[string]any{
+		"query":     harness.AskResetDoc,
+		"variables": harness.InputOf("email", "ada@example.com"),
+	})
+	res, text := visitPage(t, s, "POST", "/graphql", string(body), "Content-Type", "application/json", "Host",
+		"evil.example", "X-Forwarded-Host", "evil.example",
 		"X-Forwarded-Proto", "https", "Forwarded", "host=evil.example", "X-Original-Host", "evil.example")
 	if res.StatusCode != 200 || strings.Contains(text, "code") {
 		t.Fatalf("%d %s", res.StatusCode, text)
@@ -264,7 +313,8 @@ func TestOT07_LinksAreOurs(t *testing.T) {
 	if strings.Contains(mail, "evil") || !strings.Contains(mail, s.URL+"/account/reset-password#token="+l.Token) {
 		t.Errorf("%s", mail)
 	}
-	if logged := s.Logged.String(); strings.Contains(logged, l.Token) || strings.Contains(logged, "token="+l.Token[:10]) {
+	if logged := s.Logged.String(); strings.Contains(logged, l.Token) ||
+		strings.Contains(logged, "token="+l.Token[:10]) {
 		t.Error("the token is in the log") // AU-02
 	}
 }

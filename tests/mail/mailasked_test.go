@@ -17,11 +17,14 @@ import (
 
 // askings are the mutations by which anybody asks for a mail to any address.
 func askings() map[string]db.MailKind {
-	return map[string]db.MailKind{harness.SendVerifyDoc: db.MailVerifyEmail, harness.AskResetDoc: db.MailResetPassword, harness.AskMagicDoc: db.MailMagicLink}
+	return map[string]db.MailKind{
+		harness.SendVerifyDoc: db.MailVerifyEmail, harness.AskResetDoc: db.MailResetPassword,
+		harness.AskMagicDoc: db.MailMagicLink,
+	}
 }
 
-// LG-05: to ask for a mail to an address that is somebody's, nobody's, suspended or confirmed makes no difference, neither in the
-// answer nor in what the server does for it.
+// LG-05: to ask for a mail to an address that is somebody's, nobody's, suspended or confirmed makes no difference,
+// neither in the answer nor in what the server does for it.
 func TestLG05_Uniform(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -32,11 +35,15 @@ func TestLG05_Uniform(t *testing.T) {
 		}
 		s := harness.OpenSide(t, dsn)
 		s.MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = 'eve@example.com'`)
-		s.MustExec(t, `UPDATE users SET email_verified_at = created_at, password_hash = NULL WHERE email_canonical = 'carl@example.com'`)
+		s.MustExec(t, `UPDATE users SET email_verified_at = created_at, password_hash = NULL WHERE email_canonical = `+
+			`'carl@example.com'`)
 		for document := range askings() {
 			var body string
 			var did []string
-			for _, email := range []string{"warm@example.com", "ada@example.com", "nobody@example.com", "eve@example.com", "carl@example.com"} {
+			for _, email := range []string{
+				"warm@example.com", "ada@example.com", "nobody@example.com",
+				"eve@example.com", "carl@example.com",
+			} {
 				a := harness.Fine(t, i.GraphQL(t, "", document, harness.InputOf("email", email)))
 				texts := i.Told(a)
 				if email == "warm@example.com" {
@@ -45,7 +52,8 @@ func TestLG05_Uniform(t *testing.T) {
 					}
 				}
 				if a.Raw != body || !slices.Equal(texts, did) {
-					t.Errorf("%s for %s:\n%s\n%s\nnot\n%s\n%s", document, email, a.Raw, strings.Join(texts, "\n"), body, strings.Join(did, "\n"))
+					t.Errorf("%s for %s:\n%s\n%s\nnot\n%s\n%s", document, email, a.Raw, strings.Join(texts, "\n"), body,
+						strings.Join(did, "\n"))
 				}
 			}
 		}
@@ -58,7 +66,9 @@ func TestLG05_Uniform(t *testing.T) {
 			t.Errorf("%d mails to somebody without a password", len(got))
 		}
 		// A code beside an address that is nobody's is like a wrong one.
-		known := i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", wrongCode(i.Letter(t, "ada@example.com", db.MailMagicLink)), "email", "ada@example.com"))
+		known := i.GraphQL(t, "", harness.MagicDoc,
+			harness.InputOf("token", wrongCode(i.Letter(t, "ada@example.com", db.MailMagicLink)), "email",
+				"ada@example.com"))
 		unknown := i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", "123456", "email", "nobody@example.com"))
 		if did, got := i.Told(known), i.Told(unknown); known.Raw != unknown.Raw || !slices.Equal(got, did) {
 			t.Errorf("%s\n%s\nnot\n%s\n%s", unknown.Raw, strings.Join(got, "\n"), known.Raw, strings.Join(did, "\n"))
@@ -66,8 +76,8 @@ func TestLG05_Uniform(t *testing.T) {
 	})
 }
 
-// TestLG05_Timing compares how long it takes to ask for a mail to an address that is somebody's and to one that is not. Nothing
-// else of this package runs beside it.
+// TestLG05_Timing compares how long it takes to ask for a mail to an address that is somebody's and to one that is not.
+// Nothing else of this package runs beside it.
 func TestLG05_Timing(t *testing.T) { //nolint:paralleltest // it measures
 	pairs, bound := 60, 0.6
 	if harness.FullRun {
@@ -101,8 +111,8 @@ func TestLG05_Timing(t *testing.T) { //nolint:paralleltest // it measures
 	}
 }
 
-// OT-17: an address gets five mails of a kind within any hour and one a minute, whoever asks and however it is written, and
-// nobody can tell. On Postgres all instances count together, by a name that tells no address.
+// OT-17: an address gets five mails of a kind within any hour and one a minute, whoever asks and however it is written,
+// and nobody can tell. On Postgres all instances count together, by a name that tells no address.
 func TestOT17_Flood(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -146,7 +156,8 @@ func TestOT17_Flood(t *testing.T) {
 			}
 			i.Clock.Add(15 * time.Minute)
 		}
-		if stored := harness.Dump(t, dsn); s.Postgres && strings.Contains(afterTable(stored, "rate_limits"), "example.com") {
+		if stored := harness.Dump(t, dsn); s.Postgres &&
+			strings.Contains(afterTable(stored, "rate_limits"), "example.com") {
 			t.Error("AU-02: a limit names an address")
 		}
 		if n := s.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'limited' AND outcome = 'ok'`); n == 0 {
@@ -170,9 +181,12 @@ func TestOT10_StoredAddress(t *testing.T) {
 		admin := i.Register(t, "Admin@Example.com")
 		for text, mailed := range map[string]bool{
 			"ADMIN@EXAMPLE.COM": true, " admin@example.com ": true,
-			"ADM\u0130N@example.com": false, "adm\u0131n@example.com": false, "\u0430dmin@example.com": false, "admin@ex\u0430mple.com": false,
-			"admin@example.com\r\nBcc: eve@example.com": false, "admin@example.com,eve@example.com": false, "<admin@example.com>": false,
-			"admin@example.com.": false, "admin+x@example.com": false, "a.dmin@example.com": false, "\uff41dmin@example.com": false,
+			"ADM\u0130N@example.com": false, "adm\u0131n@example.com": false, "\u0430dmin@example.com": false,
+			"admin@ex\u0430mple.com":                    false,
+			"admin@example.com\r\nBcc: eve@example.com": false, "admin@example.com,eve@example.com": false,
+			"<admin@example.com>": false,
+			"admin@example.com.":  false, "admin+x@example.com": false, "a.dmin@example.com": false,
+			"\uff41dmin@example.com": false,
 			"admin@example\u3002com": true, // UTS #46: another way to write the dot of the same domain
 			"admin":                  false, "": false,
 		} {
@@ -182,20 +196,25 @@ func TestOT10_StoredAddress(t *testing.T) {
 				t.Errorf("%q: %d mails", text, got)
 			}
 		}
-		if n := s.Count(t, `SELECT count(*) FROM mails WHERE resolved_at IS NOT NULL AND address <> 'Admin@Example.com'`); n != 0 {
+		if n := s.Count(t,
+			`SELECT count(*) FROM mails WHERE resolved_at IS NOT NULL AND address <> 'Admin@Example.com'`); n != 0 {
 			t.Errorf("%d mails went elsewhere than %s", n, admin.Email)
 		}
 	})
 }
 
-// OT-07: what a request says of itself is in no mail. There is nothing like a redirect that a request could name (OT-08).
+// OT-07: what a request says of itself is in no mail. There is nothing like a redirect that a request could name
+// (OT-08).
 func TestOT07_SpoofedHost(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		i := harness.Start(t, dsn)
 		ada := i.Register(t, "ada@example.com")
 		for document, kind := range askings() {
-			for _, header := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-Host", "Referer", "X-Forwarded-Prefix", "X-Http-Host-Override"} {
+			for _, header := range []string{
+				"X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-Host",
+				"Referer", "X-Forwarded-Prefix", "X-Http-Host-Override",
+			} {
 				harness.Asked(t, i.URL, "", document, harness.InputOf("email", ada.Email), header, "evil.test")
 			}
 			l := i.Letter(t, ada.Email, kind)
@@ -208,7 +227,8 @@ func TestOT07_SpoofedHost(t *testing.T) {
 		}
 		for _, def := range harness.Schema().Types {
 			for _, field := range def.Fields {
-				if def.Kind == ast.InputObject && regexp.MustCompile(`(?i)redirect|callback|returnTo`).MatchString(field.Name) {
+				if def.Kind == ast.InputObject &&
+					regexp.MustCompile(`(?i)redirect|callback|returnTo`).MatchString(field.Name) {
 					t.Errorf("%s.%s", def.Name, field.Name)
 				}
 			}
@@ -226,7 +246,8 @@ func TestOT12_NoSelfService(t *testing.T) {
 			}
 			for _, argument := range field.Arguments {
 				for _, in := range harness.Schema().Types[argument.Type.Name()].Fields {
-					if strings.Contains(strings.ToLower(in.Name), "verified") || in.Name == "status" || in.Name == "role" {
+					if strings.Contains(strings.ToLower(in.Name), "verified") || in.Name == "status" ||
+						in.Name == "role" {
 						t.Errorf("%s(%s) takes %s", field.Name, argument.Name, in.Name)
 					}
 				}
@@ -244,7 +265,8 @@ func TestLG12_Lockout(t *testing.T) {
 		ada := i.Register(t, "ada@example.com")
 		for n := range 30 {
 			i.GraphQL(t, "", harness.AskResetDoc, harness.InputOf("email", ada.Email))
-			i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", fmt.Sprintf("%06d", n), "email", ada.Email, "newPassword", harness.NewPass))
+			i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", fmt.Sprintf("%06d", n), "email", ada.Email,
+				"newPassword", harness.NewPass))
 		}
 		harness.Fine(t, i.Login(t, ada.Email, harness.GoodPass))
 		s.MustExec(t, `DELETE FROM one_time_tokens`)
@@ -256,8 +278,10 @@ func TestLG12_Lockout(t *testing.T) {
 		harness.RefusedWith(t, i.Login(t, ada.Email, harness.GoodPass), "ACCOUNT_LOCKED")
 		l := i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
 		i.Login(t, ada.Email, "wrong horse battery staple")
-		harness.Fine(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
-		if n := s.Count(t, `SELECT (SELECT count(*) FROM throttles) + (SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL)`); n != 0 {
+		harness.Fine(t, i.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		if n := s.Count(t, `SELECT (SELECT count(*) FROM throttles) + (SELECT count(*) FROM users WHERE `+
+			`password_disabled_at IS NOT NULL)`); n != 0 {
 			t.Error("the failures are remembered")
 		}
 		harness.Fine(t, i.Login(t, ada.Email, harness.NewPass))

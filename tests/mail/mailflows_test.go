@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	validDoc = `query T($purpose: TokenPurpose!, $token: String!, $email: String) { tokenIsValid(purpose: $purpose, token: $token, email: $email) }`
+	validDoc = `query T($purpose: TokenPurpose!, $token: String!, $email: String) { tokenIsValid(purpose: $purpose, ` +
+		`token: $token, email: $email) }`
 )
 
 func TestMail_Verify(t *testing.T) {
@@ -26,7 +27,8 @@ func TestMail_Verify(t *testing.T) {
 			t.Errorf("%s", a.Raw)
 		}
 		harness.RefusedWith(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token)), "INVALID_TOKEN")
-		harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token, "allowConfirmed", true))) // OT-15
+		// OT-15
+		harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token, "allowConfirmed", true)))
 		harness.RefusedWith(t, i.GraphQL(t, ada.Access, harness.SendVerifyDoc, nil), "CONFLICT")
 
 		bob := i.Register(t, "bob@example.com")
@@ -34,7 +36,8 @@ func TestMail_Verify(t *testing.T) {
 		if l.Mail.Address != bob.Email {
 			t.Errorf("it goes to %s", l.Mail.Address)
 		}
-		harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Code[:3]+" "+l.Code[3:], "email", "Bob@example.com")))
+		harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc,
+			harness.InputOf("token", l.Code[:3]+" "+l.Code[3:], "email", "Bob@example.com")))
 	})
 }
 
@@ -60,7 +63,8 @@ func TestMail_Reset(t *testing.T) {
 		}
 		t.Run("OT-09 the password is set, the address is verified, nobody is signed in", func(t *testing.T) {
 			a := harness.Fine(t, reset(t, harness.NewPass))
-			if a.Text("resetPassword", "user", "id") != ada.ID || a.At("resetPassword", "user", "emailVerified") != true ||
+			if a.Text("resetPassword", "user", "id") != ada.ID ||
+				a.At("resetPassword", "user", "emailVerified") != true ||
 				a.At("resetPassword", "tokens") != nil || a.At("resetPassword", "session") != nil {
 				t.Errorf("the answer is %s", a.Raw)
 			}
@@ -94,7 +98,8 @@ func TestMail_MagicLink(t *testing.T) {
 		a := harness.Fine(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Token)))
 		in := a.Text("loginWithMagicLink", "tokens", "accessToken")
 		if !i.Is(t, in, ada) || a.At("loginWithMagicLink", "user", "emailVerified") != true ||
-			a.Text("loginWithMagicLink", "session", "sudoExpiresAt") == "" || !strings.Contains(a.Raw, `"authMethods":["MAGIC_LINK"]`) {
+			a.Text("loginWithMagicLink", "session", "sudoExpiresAt") == "" ||
+			!strings.Contains(a.Raw, `"authMethods":["MAGIC_LINK"]`) {
 			t.Errorf("%s", a.Raw)
 		}
 		// The address was never confirmed: what was there before may be somebody else's.
@@ -105,7 +110,8 @@ func TestMail_MagicLink(t *testing.T) {
 		harness.RefusedWith(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Token)), "INVALID_TOKEN")
 
 		l = i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword) // an account without a password
-		harness.Fine(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		harness.Fine(t, i.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		second := harness.Fine(t, i.Login(t, ada.Email, harness.NewPass)).Text("login", "tokens", "accessToken")
 		l = i.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink)
 		harness.Fine(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Code, "email", ada.Email)))
@@ -116,7 +122,8 @@ func TestMail_MagicLink(t *testing.T) {
 	})
 }
 
-// A sign-in by mail is one as any other: it has its delivery, its place among the sessions that an account may have, and its date.
+// A sign-in by mail is one as any other: it has its delivery, its place among the sessions that an account may have,
+// and its date.
 func TestMail_MagicLinkSession(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -127,9 +134,12 @@ func TestMail_MagicLinkSession(t *testing.T) {
 		var last harness.Account
 		for n, delivery := range []string{"BODY", "SESSION_TOKEN", "COOKIE", "SESSION_TOKEN"} {
 			l := i.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink)
-			a := harness.Fine(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Token, "tokenDelivery", delivery)))
-			refresh, session := a.Text("loginWithMagicLink", "tokens", "refreshToken"), a.Text("loginWithMagicLink", "tokens", "sessionToken")
-			if (refresh != "") != (delivery == "BODY") || (session != "") != (delivery == "SESSION_TOKEN") || (len(a.Header["Set-Cookie"]) == 1) != (delivery == "COOKIE") {
+			a := harness.Fine(t, i.GraphQL(t, "", harness.MagicDoc,
+				harness.InputOf("token", l.Token, "tokenDelivery", delivery)))
+			refresh, session := a.Text("loginWithMagicLink", "tokens", "refreshToken"),
+				a.Text("loginWithMagicLink", "tokens", "sessionToken")
+			if (refresh != "") != (delivery == "BODY") || (session != "") != (delivery == "SESSION_TOKEN") ||
+				(len(a.Header["Set-Cookie"]) == 1) != (delivery == "COOKIE") {
 				t.Errorf("%s: %s %v", delivery, a.Raw, a.Header["Set-Cookie"])
 			}
 			if alive := s.Count(t, `SELECT count(*) FROM sessions WHERE revoked_at IS NULL`); alive != min(n+2, 3) {

@@ -13,32 +13,48 @@ import (
 // pend lets a new address wait for an account and gives the mail that confirms it.
 func pend(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account, address string) harness.Letter {
 	t.Helper()
-	s.MustExec(t, fmt.Sprintf(`UPDATE users SET pending_email = '%s', pending_email_canonical = '%[1]s' WHERE email_canonical = '%s'`, address, who.Email))
+	s.MustExec(t, fmt.Sprintf(`UPDATE users SET pending_email = '%s', pending_email_canonical = '%[1]s' WHERE `+
+		`email_canonical = '%s'`, address, who.Email))
 	return letterFor(t, i, who, db.MailConfirmChange, address)
 }
 
 // artefact is one thing that is good once: how it comes about, and how it is redeemed.
 type artefact struct {
 	name, purpose, action string
-	get                   func(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account) (l harness.Letter, address string)
-	document              string
-	more                  []any // of the input
+	get                   func(t testing.TB, i *harness.Instance, s *harness.Side,
+		who harness.Account) (l harness.Letter, address string)
+	document string
+	more     []any // of the input
 }
 
 func artefacts() []artefact {
-	asked := func(document string, kind db.MailKind) func(testing.TB, *harness.Instance, *harness.Side, harness.Account) (harness.Letter, string) {
+	asked := func(document string, kind db.MailKind) func(testing.TB, *harness.Instance, *harness.Side,
+		harness.Account) (harness.Letter, string) {
 		return func(t testing.TB, i *harness.Instance, _ *harness.Side, who harness.Account) (harness.Letter, string) {
 			return i.Mailed(t, document, who.Email, kind), who.Email
 		}
 	}
 	return []artefact{
-		{"verification", "EMAIL_VERIFICATION", "email.verified", asked(harness.SendVerifyDoc, db.MailVerifyEmail), harness.VerifyDoc, nil},
-		{"reset", "PASSWORD_RESET", "password.reset", asked(harness.AskResetDoc, db.MailResetPassword), harness.ResetDoc, []any{"newPassword", harness.NewPass}},
-		{"magic link", "MAGIC_LINK", "login.succeeded", asked(harness.AskMagicDoc, db.MailMagicLink), harness.MagicDoc, nil},
-		{"confirmed change", "EMAIL_CHANGE", "email.verified", func(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account) (harness.Letter, string) {
-			address := "new-" + who.Email
-			return pend(t, i, s, who, address), address
-		}, harness.VerifyDoc, nil},
+		{
+			"verification", "EMAIL_VERIFICATION", "email.verified", asked(harness.SendVerifyDoc, db.MailVerifyEmail),
+			harness.VerifyDoc, nil,
+		},
+		{
+			"reset", "PASSWORD_RESET", "password.reset", asked(harness.AskResetDoc, db.MailResetPassword),
+			harness.ResetDoc,
+			[]any{"newPassword", harness.NewPass},
+		},
+		{
+			"magic link", "MAGIC_LINK", "login.succeeded", asked(harness.AskMagicDoc, db.MailMagicLink), harness.MagicDoc,
+			nil,
+		},
+		{
+			"confirmed change", "EMAIL_CHANGE", "email.verified",
+			func(t testing.TB, i *harness.Instance, s *harness.Side, who harness.Account) (harness.Letter, string) {
+				address := "new-" + who.Email
+				return pend(t, i, s, who, address), address
+			}, harness.VerifyDoc, nil,
+		},
 	}
 }
 
@@ -50,7 +66,8 @@ func (a artefact) shown(l harness.Letter, address string, byCode bool) map[strin
 	return harness.InputOf(append([]any{"token", l.Token}, a.more...)...)
 }
 
-// OT-02: of 64 who redeem the same thing at once exactly one succeeds, with one event, and one session where it signs in.
+// OT-02: of 64 who redeem the same thing at once exactly one succeeds, with one event, and one session where it signs
+// in.
 func TestOT02_ParallelRedemption(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -117,7 +134,8 @@ func TestOT16_ParallelGuesses(t *testing.T) {
 		s := harness.OpenSide(t, dsn)
 		ada := i.Register(t, "ada@example.com")
 		l := i.Mailed(t, harness.AskMagicDoc, ada.Email, db.MailMagicLink)
-		if codes := volley(t, i, 64, harness.MagicDoc, harness.InputOf("token", wrongCode(l), "email", ada.Email)); codes["INVALID_TOKEN"] != 64 {
+		if codes := volley(t, i, 64, harness.MagicDoc,
+			harness.InputOf("token", wrongCode(l), "email", ada.Email)); codes["INVALID_TOKEN"] != 64 {
 			t.Errorf("%v", codes)
 		}
 		if n := s.Count(t, `SELECT attempts FROM one_time_tokens WHERE purpose = 'MAGIC_LINK'`); n != 5 {
@@ -126,7 +144,8 @@ func TestOT16_ParallelGuesses(t *testing.T) {
 		if n := s.Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'wrong_code'`); n != 5 {
 			t.Errorf("%d were compared", n)
 		}
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Code, "email", ada.Email)), "INVALID_TOKEN")
+		harness.RefusedWith(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Code, "email", ada.Email)),
+			"INVALID_TOKEN")
 		harness.Fine(t, i.GraphQL(t, "", harness.MagicDoc, harness.InputOf("token", l.Token)))
 	})
 }
@@ -146,14 +165,17 @@ func TestOT11_TwoChanges(t *testing.T) {
 		ada := i.Register(t, "ada@example.com")
 		first := pend(t, i, s, ada, "first@example.com")
 		second := pend(t, i, s, ada, "second@example.com")
-		harness.RefusedWith(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", first.Token)), "INVALID_TOKEN")
+		harness.RefusedWith(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", first.Token)),
+			"INVALID_TOKEN")
 		a := harness.Fine(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", second.Token)))
-		if a.Text("verifyEmail", "user", "email") != "second@example.com" || a.At("verifyEmail", "user", "emailVerified") != true {
+		if a.Text("verifyEmail", "user", "email") != "second@example.com" ||
+			a.At("verifyEmail", "user", "emailVerified") != true {
 			t.Errorf("%s", a.Raw)
 		}
 		// The former address hears of it, with a link to take it back.
 		told := i.Letter(t, "ada@example.com", db.MailEmailChanged)
-		if told.ResolvedMail.Token.Purpose != db.PurposeCancelChange || told.ResolvedMail.Token.Address != "ada@example.com" ||
+		if told.ResolvedMail.Token.Purpose != db.PurposeCancelChange ||
+			told.ResolvedMail.Token.Address != "ada@example.com" ||
 			told.Mail.Data.NewAddress != "second@example.com" {
 			t.Errorf("%+v", told.Mail)
 		}
@@ -161,7 +183,8 @@ func TestOT11_TwoChanges(t *testing.T) {
 
 		// A mail that confirms the address of an account says nothing about the one that it has now.
 		l := i.Mailed(t, harness.SendVerifyDoc, i.Register(t, "bob@example.com").Email, db.MailVerifyEmail)
-		s.MustExec(t, `UPDATE users SET email = 'eve@example.com', email_canonical = 'eve@example.com' WHERE email_canonical = 'bob@example.com'`)
+		s.MustExec(t, `UPDATE users SET email = 'eve@example.com', email_canonical = 'eve@example.com' WHERE `+
+			`email_canonical = 'bob@example.com'`)
 		harness.RefusedWith(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token)), "INVALID_TOKEN")
 		if n := s.Count(t, `SELECT count(*) FROM users WHERE email_verified_at IS NOT NULL`); n != 1 {
 			t.Errorf("%d confirmed addresses", n)
@@ -171,7 +194,8 @@ func TestOT11_TwoChanges(t *testing.T) {
 		l = pend(t, i, s, ada, "taken@example.com")
 		i.Register(t, "taken@example.com")
 		harness.RefusedWith(t, i.GraphQL(t, "", harness.VerifyDoc, harness.InputOf("token", l.Token)), "ALREADY_EXISTS")
-		if n := s.Count(t, `SELECT count(*) FROM users WHERE email_canonical = 'second@example.com' AND pending_email = 'taken@example.com'`); n != 1 {
+		if n := s.Count(t, `SELECT count(*) FROM users WHERE email_canonical = 'second@example.com' AND `+
+			`pending_email = 'taken@example.com'`); n != 1 {
 			t.Error("the refusal left something behind")
 		}
 		s.MustExec(t, `DELETE FROM users WHERE email_canonical = 'taken@example.com'`)

@@ -34,14 +34,18 @@ func TestOT01_Matrix(t *testing.T) {
 			who := i.Register(t, fmt.Sprintf("ada%d@example.com", n))
 			l, address := a.get(t, i, s, who)
 			for _, other := range artefacts() {
-				if !valid(t, i, a.purpose, l.Token, nil) || !valid(t, i, a.purpose, l.Token, address) || !valid(t, i, a.purpose, l.Code, address) {
+				if !valid(t, i, a.purpose, l.Token, nil) || !valid(t, i, a.purpose, l.Token, address) ||
+					!valid(t, i, a.purpose, l.Code, address) {
 					t.Errorf("%s is not good", a.name)
 				}
 				if other.document != a.document {
-					harness.RefusedWith(t, i.GraphQL(t, "", other.document, other.shown(l, address, false)), "INVALID_TOKEN")
-					harness.RefusedWith(t, i.GraphQL(t, "", other.document, other.shown(l, address, true)), "INVALID_TOKEN")
+					harness.RefusedWith(t, i.GraphQL(t, "", other.document, other.shown(l, address, false)),
+						"INVALID_TOKEN")
+					harness.RefusedWith(t, i.GraphQL(t, "", other.document, other.shown(l, address, true)),
+						"INVALID_TOKEN")
 				}
-				if other.purpose != a.purpose && (valid(t, i, other.purpose, l.Token, nil) || valid(t, i, other.purpose, l.Code, address)) {
+				if other.purpose != a.purpose && (valid(t, i, other.purpose, l.Token, nil) ||
+					valid(t, i, other.purpose, l.Code, address)) {
 					t.Errorf("%s is good for %s", a.name, other.name)
 				}
 			}
@@ -76,7 +80,8 @@ func TestOT01_Lives(t *testing.T) {
 		i := harness.Start(t, dsn)
 		s := harness.OpenSide(t, dsn)
 		lives := map[string]time.Duration{
-			"EMAIL_VERIFICATION": 24 * time.Hour, "PASSWORD_RESET": 15 * time.Minute, "MAGIC_LINK": 15 * time.Minute, "EMAIL_CHANGE": 24 * time.Hour,
+			"EMAIL_VERIFICATION": 24 * time.Hour, "PASSWORD_RESET": 15 * time.Minute, "MAGIC_LINK": 15 * time.Minute,
+			"EMAIL_CHANGE": 24 * time.Hour,
 		}
 		for n, a := range artefacts() {
 			for _, byCode := range []bool{false, true} {
@@ -100,7 +105,8 @@ func TestOT01_Lives(t *testing.T) {
 	})
 }
 
-// OT-03: a newer mail makes the older one of its kind worthless, a reset all of them, and so does a change of the address.
+// OT-03: a newer mail makes the older one of its kind worthless, a reset all of them, and so does a change of the
+// address.
 func TestOT03_Order(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -151,9 +157,12 @@ func TestOT04_NothingMatchesBlank(t *testing.T) {
 		for _, a := range artefacts() {
 			l, address := a.get(t, i, s, who)
 			texts := []string{
-				"", " ", "null", "0", "000000", "true", "[]", "{}", "undefined", "%", "ot1.", l.Token + "\n", " " + l.Token, l.Token + "A", l.Token[:len(l.Token)-1],
-				strings.ToUpper(l.Token), l.ResolvedMail.Token.ID.String(), "ot1." + l.ResolvedMail.Token.ID.String() + ".", strings.Repeat("9", 5000),
-				l.Code[:5], l.Code + "0", "-" + l.Code[1:], "\u0661\u0662\u0663\u0664\u0665\u0666", strings.TrimPrefix(l.Token, "ot1."), "rt1." + l.Token[4:], "st1." + l.Token[4:],
+				"", " ", "null", "0", "000000", "true", "[]", "{}", "undefined", "%", "ot1.", l.Token + "\n", " " +
+					l.Token, l.Token + "A", l.Token[:len(l.Token)-1],
+				strings.ToUpper(l.Token), l.ResolvedMail.Token.ID.String(), "ot1." + l.ResolvedMail.Token.ID.String() +
+					".", strings.Repeat("9", 5000),
+				l.Code[:5], l.Code + "0", "-" + l.Code[1:], "\u0661\u0662\u0663\u0664\u0665\u0666",
+				strings.TrimPrefix(l.Token, "ot1."), "rt1." + l.Token[4:], "st1." + l.Token[4:],
 			}
 			for _, text := range texts {
 				for _, email := range []any{nil, address} {
@@ -169,10 +178,21 @@ func TestOT04_NothingMatchesBlank(t *testing.T) {
 					}
 				}
 			}
-			harness.RefusedWith(t, i.GraphQL(t, "", a.document, harness.InputOf(append([]any{"token", l.Code}, a.more...)...)), "INVALID_TOKEN") // a code alone
-			for _, value := range []any{nil, map[string]any{}, []any{l.Token, l.Token}, 0, true, map[string]any{"$ne": ""}} {
+			// a code alone
+			harness.RefusedWith(t, i.GraphQL(t, "", a.document,
+				harness.InputOf(append([]any{"token", l.Code}, a.more...)...)), "INVALID_TOKEN")
+			for _, value := range []any{
+				nil,
+				map[string]any{},
+				[]any{l.Token, l.Token},
+				0, true,
+				map[string]any{"$ne": ""},
+			} {
 				for _, in := range []map[string]any{
-					harness.InputOf(append([]any{"token", value}, a.more...)...), harness.InputOf(append([]any{"email", address}, a.more...)...), {"input": value}, {},
+					harness.InputOf(append([]any{"token", value}, a.more...)...),
+					harness.InputOf(append([]any{"email", address}, a.more...)...),
+					{"input": value},
+					{},
 				} {
 					if got := i.GraphQL(t, "", a.document, in); got.Status == 200 && len(got.Errors) == 0 {
 						t.Errorf("%s by %v: %s", a.name, in, got.Raw)
@@ -203,18 +223,25 @@ func TestSE15_OneTimeTokens(t *testing.T) {
 			l, address := a.get(t, i, s, ada)
 			for _, text := range []string{l.Token, l.Code} {
 				for _, header := range []http.Header{
-					{"Authorization": {"Bearer " + text}}, {"X-Api-Key": {text}}, {"Cookie": {credential.NewSessionCookie(i.App.PublicURL).Name + "=" + text}},
+					{"Authorization": {"Bearer " + text}},
+					{"X-Api-Key": {text}},
+					{"Cookie": {credential.NewSessionCookie(i.App.PublicURL).Name + "=" + text}},
 				} {
-					if got := harness.SendWith(t, i.URL, header, harness.CurrentDoc, nil); got.At("currentCredential") != nil {
+					if got := harness.SendWith(t, i.URL, header, harness.CurrentDoc,
+						nil); got.At("currentCredential") != nil {
 						t.Errorf("%s as %v: %s", a.name, header, got.Raw)
 					}
 				}
 				harness.RefusedWith(t, i.Refresh(t, text), "INVALID_TOKEN")
-				harness.RefusedWith(t, i.GraphQL(t, "", harness.LogoutDoc, harness.InputOf("refreshToken", text)), "INVALID_TOKEN")
+				harness.RefusedWith(t, i.GraphQL(t, "", harness.LogoutDoc, harness.InputOf("refreshToken", text)),
+					"INVALID_TOKEN")
 			}
 			for _, credential := range []string{ada.Access, ada.Refresh, session, key, harness.GoodPass} {
-				harness.RefusedWith(t, i.GraphQL(t, "", a.document, harness.InputOf(append([]any{"token", credential}, a.more...)...)), "INVALID_TOKEN")
-				harness.RefusedWith(t, i.GraphQL(t, "", a.document, harness.InputOf(append([]any{"token", credential, "email", address}, a.more...)...)), "INVALID_TOKEN")
+				harness.RefusedWith(t, i.GraphQL(t, "", a.document,
+					harness.InputOf(append([]any{"token", credential}, a.more...)...)), "INVALID_TOKEN")
+				harness.RefusedWith(t, i.GraphQL(t, "", a.document,
+					harness.InputOf(append([]any{"token", credential, "email", address}, a.more...)...)),
+					"INVALID_TOKEN")
 			}
 		}
 		if !i.Is(t, ada.Access, ada) {
@@ -227,7 +254,8 @@ func TestSE15_OneTimeTokens(t *testing.T) {
 func TestSE07_OneTimeTokens(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		i := harness.Start(t, dsn, harness.MailWaits) // a mail that is under way at the moment of a suspension is another matter
+		// a mail that is under way at the moment of a suspension is another matter
+		i := harness.Start(t, dsn, harness.MailWaits)
 		s := harness.OpenSide(t, dsn)
 		for n, a := range artefacts() {
 			who := i.Register(t, fmt.Sprintf("ada%d@example.com", n))
@@ -256,7 +284,8 @@ func TestSE07_OneTimeTokens(t *testing.T) {
 				if err := id.UnmarshalText([]byte(who.ID)); err != nil {
 					t.Fatal(err)
 				}
-				if no, err := i.App.DB.DeleteUser(t.Context(), id, true, db.Event{Action: db.ActionUserDeleted}, i.Clock.Now()); no != nil || err != nil {
+				if no, err := i.App.DB.DeleteUser(t.Context(), id, true, db.Event{Action: db.ActionUserDeleted},
+					i.Clock.Now()); no != nil || err != nil {
 					t.Fatal(no, err)
 				}
 				i.Register(t, who.Email) // ID-08
@@ -274,7 +303,8 @@ func TestOT16_Tries(t *testing.T) {
 		i := harness.Start(t, dsn)
 		ada := i.Register(t, "ada@example.com")
 		try := func(code string) string {
-			return i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", code, "email", ada.Email, "newPassword", harness.NewPass)).Code()
+			return i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", code, "email", ada.Email, "newPassword",
+				harness.NewPass)).Code()
 		}
 		l := i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
 		for range 3 {
@@ -289,7 +319,8 @@ func TestOT16_Tries(t *testing.T) {
 			if !valid(t, i, "PASSWORD_RESET", l.Code, ada.Email) {
 				t.Fatal("the right code is not valid")
 			}
-			harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Code, "email", ada.Email, "newPassword", "short")), "PASSWORD_TOO_WEAK")
+			harness.RefusedWith(t, i.GraphQL(t, "", harness.ResetDoc,
+				harness.InputOf("token", l.Code, "email", ada.Email, "newPassword", "short")), "PASSWORD_TOO_WEAK")
 		}
 		l = i.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
 		_ = try(wrongCode(l)) // the fifth

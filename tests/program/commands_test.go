@@ -10,9 +10,9 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestCommands_NoDatabase runs the commands that are for the database of a server where there is none: in another directory, or with
-// the wrong DATABASE_URL. They must say so. A restore-finish that ends nothing in a database that it made itself would leave the
-// restored one as it is, and look like success.
+// TestCommands_NoDatabase runs the commands that are for the database of a server where there is none: in another
+// directory, or with the wrong DATABASE_URL. They must say so. A restore-finish that ends nothing in a database that it
+// made itself would leave the restored one as it is, and look like success.
 func TestCommands_NoDatabase(t *testing.T) {
 	t.Parallel()
 	commands := [][]string{
@@ -60,7 +60,8 @@ func TestCommands_NoDatabase(t *testing.T) {
 			}
 		}
 		var tables int
-		if err := harness.OpenSide(t, dsn).QueryRow("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&tables); err != nil || tables != 0 {
+		if err := harness.OpenSide(t, dsn).QueryRow("SELECT count(*) FROM information_schema.tables WHERE " +
+			"table_schema = 'public'").Scan(&tables); err != nil || tables != 0 {
 			t.Errorf("made %d tables, %v", tables, err)
 		}
 	})

@@ -20,7 +20,8 @@ func TestStart_ThreeAtOnce(t *testing.T) {
 			return []string{"DATABASE_URL=" + dbtest.EmptyPostgres(t), "DRAGOMAN_SECRET=" + harness.Secret}
 		},
 		"sqlite": func(t *testing.T) []string {
-			return []string{"DRAGOMAN_DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "DRAGOMAN_SECRET=" + harness.Secret}
+			return []string{"DRAGOMAN_DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "DRAGOMAN_SECRET=" +
+				harness.Secret}
 		},
 		"sqlite and a secret that is not there yet": func(t *testing.T) []string {
 			return []string{"DRAGOMAN_DATA_DIR=" + filepath.Join(t.TempDir(), "data")}

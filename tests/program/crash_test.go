@@ -13,9 +13,9 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestAU04_KillWhileRegistering kills the server, with a signal that nothing can catch, while accounts are made as fast as
-// they go, and starts it again: everybody who was told of their account signs in, and accounts, sessions and audit rows
-// match one to one.
+// TestAU04_KillWhileRegistering kills the server, with a signal that nothing can catch, while accounts are made as fast
+// as they go, and starts it again: everybody who was told of their account signs in, and accounts, sessions and audit
+// rows match one to one.
 func TestAU04_KillWhileRegistering(t *testing.T) {
 	t.Parallel()
 	rounds, sample, workers := 2, 20, 6
@@ -39,7 +39,8 @@ func TestAU04_KillWhileRegistering(t *testing.T) {
 				if i >= sample {
 					break
 				}
-				a, err := harness.Send(p.URL, "", harness.LoginDoc, harness.InputOf("email", email, "password", harness.GoodPass))
+				a, err := harness.Send(p.URL, "", harness.LoginDoc,
+					harness.InputOf("email", email, "password", harness.GoodPass))
 				if err != nil || a.Text("login", "tokens", "accessToken") == "" {
 					t.Errorf("round %d: %s was made and is gone: %v %+v", round, email, err, a)
 				}
@@ -58,7 +59,8 @@ func TestAU04_KillWhileRegistering(t *testing.T) {
 			_ = p.Cmd.Process.Kill()
 			_ = p.Cmd.Wait()
 		}
-		t.Logf("%d acknowledged registrations over %d kills; up again within %v", total, rounds, slowest.Round(time.Millisecond))
+		t.Logf("%d acknowledged registrations over %d kills; up again within %v", total, rounds,
+			slowest.Round(time.Millisecond))
 	})
 }
 
@@ -73,7 +75,8 @@ func registerUntilKilled(t *testing.T, p *harness.Process, round, workers int) [
 		wg.Go(func() {
 			for n := 0; ; n++ {
 				email := fmt.Sprintf("r%d-w%d-n%d@example.com", round, w, n)
-				a, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", email, "password", harness.GoodPass))
+				a, err := harness.Send(p.URL, "", harness.RegisterDoc,
+					harness.InputOf("email", email, "password", harness.GoodPass))
 				if err != nil {
 					return // killed
 				}
@@ -115,14 +118,18 @@ func registerUntilKilled(t *testing.T, p *harness.Process, round, workers int) [
 func checkPairs(t *testing.T, s *harness.Side) {
 	t.Helper()
 	for what, query := range map[string]string{
-		"accounts without their one event": `SELECT count(*) FROM users u WHERE 1 <> (SELECT count(*) FROM audit_events e
+		"accounts without their one event": `SELECT count(*) FROM users u WHERE 1 <> (SELECT count(*) FROM ` +
+			`audit_events e
 WHERE e.user_id = u.id AND e.action = 'user.created' AND e.outcome = 'ok')`,
-		"events without account": `SELECT count(*) FROM audit_events e WHERE e.action = 'user.created' AND e.outcome = 'ok'
+		"events without account": `SELECT count(*) FROM audit_events e WHERE e.action = 'user.created' AND e.outcome ` +
+			`= 'ok'
 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = e.user_id)`,
-		"accounts without session": `SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id)`,
+		"accounts without session": `SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE ` +
+			`s.user_id = u.id)`,
 		"sessions without event": `SELECT count(*) FROM sessions s WHERE 1 <> (SELECT count(*) FROM audit_events e
 WHERE e.session_id = s.id AND e.action IN ('user.created', 'login.succeeded') AND e.outcome = 'ok')`,
-		"logins without session": `SELECT count(*) FROM audit_events e WHERE e.action IN ('user.created', 'login.succeeded') AND e.outcome = 'ok'
+		"logins without session": `SELECT count(*) FROM audit_events e WHERE e.action IN ('user.created', ` +
+			`'login.succeeded') AND e.outcome = 'ok'
 AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = e.session_id)`,
 	} {
 		if n := s.Count(t, query); n != 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestMail_KillAfterCommit kills the server between the commit of a change and the delivery of its mails, again and again: every
-// mail that was committed arrives at least once, always under the same Message-ID, and none that was not.
+// TestMail_KillAfterCommit kills the server between the commit of a change and the delivery of its mails, again and
+// again: every mail that was committed arrives at least once, always under the same Message-ID, and none that was not.
 func TestMail_KillAfterCommit(t *testing.T) {
 	t.Parallel()
 	rounds := harness.Amount(2, 200)
@@ -28,7 +28,8 @@ func TestMail_KillAfterCommit(t *testing.T) {
 		p := harness.Spawn(t, env...)
 		for i := range addresses {
 			addresses[i] = fmt.Sprintf("ada%d@example.com", i)
-			if a, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", addresses[i], "password", harness.GoodPass)); err != nil || a.Code() != "" {
+			if a, err := harness.Send(p.URL, "", harness.RegisterDoc,
+				harness.InputOf("email", addresses[i], "password", harness.GoodPass)); err != nil || a.Code() != "" {
 				t.Fatalf("%v %+v", err, a)
 			}
 		}
@@ -44,7 +45,8 @@ func TestMail_KillAfterCommit(t *testing.T) {
 					_, _ = harness.Send(p.URL, "", harness.AskResetDoc, harness.InputOf("email", address))
 				})
 			}
-			time.Sleep(time.Duration(200+round*370%1300) * time.Millisecond) // from before the first commit to after the last delivery
+			// from before the first commit to after the last delivery
+			time.Sleep(time.Duration(200+round*370%1300) * time.Millisecond)
 			_ = p.Cmd.Process.Signal(syscall.SIGKILL)
 			_ = p.Cmd.Wait()
 			group.Wait()
@@ -57,7 +59,8 @@ func TestMail_KillAfterCommit(t *testing.T) {
 		eventuallyWithin(t, 90*time.Second, "no mail waits", func() bool {
 			return sideways.Count(t, "SELECT count(*) FROM mails WHERE state = 'QUEUED'") == 0
 		})
-		t.Logf("%d mails, %d deliveries; after the last start it took %v", len(committed), len(sink.To("")), time.Since(began).Round(time.Millisecond))
+		t.Logf("%d mails, %d deliveries; after the last start it took %v", len(committed), len(sink.To("")),
+			time.Since(began).Round(time.Millisecond))
 		arrived := map[string]string{}
 		for _, m := range sink.To("") {
 			id := regexp.MustCompile(`^<(mail_[0-9a-z]+)@localhost>$`).FindStringSubmatch(m.ID())
@@ -119,7 +122,8 @@ func eventuallyWithin(t testing.TB, most time.Duration, what string, done func()
 	}
 }
 
-// TestStart_MailIsDecided: a server that is there for others does not start without a word about its mails, and commands do not ask.
+// TestStart_MailIsDecided: a server that is there for others does not start without a word about its mails, and
+// commands do not ask.
 func TestStart_MailIsDecided(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string][]string{
@@ -131,7 +135,8 @@ func TestStart_MailIsDecided(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			got := command(t, dir, env)
-			if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: DRAGOMAN_SMTP_URL is not set") || !strings.Contains(got.stderr, "smtp://user:password@host:587") ||
+			if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: DRAGOMAN_SMTP_URL is not set") ||
+				!strings.Contains(got.stderr, "smtp://user:password@host:587") ||
 				!strings.Contains(got.stderr, "none") || strings.Count(got.stderr, "\n") != 1 {
 				t.Errorf("%+v", got)
 			}
@@ -141,7 +146,8 @@ func TestStart_MailIsDecided(t *testing.T) {
 		})
 	}
 	off := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "DRAGOMAN_SMTP_URL=none")
-	if a, err := harness.Send(off.URL, "", harness.AskResetDoc, harness.InputOf("email", "ada@example.com")); err != nil || a.Code() != "FEATURE_DISABLED" {
+	if a, err := harness.Send(off.URL, "", harness.AskResetDoc,
+		harness.InputOf("email", "ada@example.com")); err != nil || a.Code() != "FEATURE_DISABLED" {
 		t.Errorf("without mail: %v %+v", err, a)
 	}
 	if res, _ := harness.Fetched(t, "GET", off.URL+"/dev/mailbox", "", ""); res.StatusCode != http.StatusNotFound {

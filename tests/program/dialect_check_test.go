@@ -34,7 +34,11 @@ routes:
 	if got.code != 1 {
 		t.Errorf("the check says that all is well: %+v", got)
 	}
-	for _, want := range []string{"FAIL  GET /a: adds", "status 500, want 200", "shelf.yaml:9: an expression failed: cannot add", "FAIL  GET /b: shows", "x: 1, want 2", "2 routes, 2 examples, 2 failed"} {
+	for _, want := range []string{
+		"FAIL  GET /a: adds", "status 500, want 200",
+		"shelf.yaml:9: an expression failed: cannot add", "FAIL  GET /b: shows", "x: 1, want 2",
+		"2 routes, 2 examples, 2 failed",
+	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q is missing in:\n%s", want, got.stdout)
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// docs/dialects.md is played from its first block to its last. What its blocks are stands behind their language, where a
-// reader of the page does not see it:
+// docs/dialects.md is played from its first block to its last. What its blocks are stands behind their language, where
+// a reader of the page does not see it:
 //
 //	yaml title=PATH          the whole of a file
 //	yaml at=end              goes to the end of the file
@@ -46,7 +46,10 @@ func blocksOf(page string) []block {
 	var all []block
 	end := 0
 	for _, at := range fenced.FindAllStringSubmatchIndex(page, -1) {
-		b := block{line: 1 + strings.Count(page[:at[0]], "\n"), kind: page[at[2]:at[3]], attributes: map[string]string{}, text: page[at[6]:at[7]]}
+		b := block{
+			line: 1 + strings.Count(page[:at[0]], "\n"), kind: page[at[2]:at[3]],
+			attributes: map[string]string{}, text: page[at[6]:at[7]],
+		}
 		for _, a := range attribute.FindAllStringSubmatch(page[at[4]:at[5]], -1) {
 			b.attributes[a[1]] = a[2] + a[3]
 		}
@@ -86,7 +89,8 @@ func (r *typist) do(b block) {
 	case b.kind == "sh" && strings.HasSuffix(strings.TrimSpace(b.text), " dragoman"):
 		setting, _, _ := strings.Cut(b.text, " ")
 		name, dir, _ := strings.Cut(setting, "=")
-		r.server = harness.Start(r.t, r.dsn, name+"="+filepath.Join(r.dir, dir), "DRAGOMAN_PUBLIC_URL=http://localhost:8080")
+		r.server = harness.Start(r.t, r.dsn, name+"="+filepath.Join(r.dir, dir),
+			"DRAGOMAN_PUBLIC_URL=http://localhost:8080")
 	case b.kind == "sh" && strings.HasPrefix(b.text, "dragoman ") && !r.checks:
 	case b.kind == "sh":
 		r.run(b)
@@ -126,7 +130,10 @@ func edited(file string, b block) (string, bool) {
 		if strings.Count("\n"+file, "\n"+line+"\n") != 1 {
 			return "", false
 		}
-		put := map[string]string{"below": line + "\n" + b.text, "above": b.text + line + "\n", "instead-of": b.text}[place]
+		put := map[string]string{
+			"below": line + "\n" + b.text, "above": b.text + line + "\n",
+			"instead-of": b.text,
+		}[place]
 		return strings.TrimPrefix(strings.Replace("\n"+file, "\n"+line+"\n", "\n"+put, 1), "\n"), put != ""
 	}
 	return "", false
@@ -141,8 +148,10 @@ func (r *typist) run(b block) {
 	}
 	c := exec.Command("sh", "-c", text)
 	c.Dir = r.dir
-	ours := func(entry string) bool { return strings.HasPrefix(entry, "DRAGOMAN_") } // what tests are told is no setting
-	c.Env = append(slices.DeleteFunc(os.Environ(), ours), "PATH="+r.program+":"+os.Getenv("PATH"), "TMPDIR="+r.t.TempDir())
+	// what tests are told is no setting
+	ours := func(entry string) bool { return strings.HasPrefix(entry, "DRAGOMAN_") }
+	c.Env = append(slices.DeleteFunc(os.Environ(), ours), "PATH="+r.program+":"+os.Getenv("PATH"), "TMPDIR="+
+		r.t.TempDir())
 	out, _ := c.CombinedOutput() // a refused file is an exit status that the page shows on purpose
 	want := ""
 	if b.output != nil {
@@ -181,7 +190,8 @@ func pageOf(t *testing.T) []block {
 	return blocksOf(string(page))
 }
 
-// Whoever types what the page says gets what the page shows, on both databases, and ends with the file that lies beside it.
+// Whoever types what the page says gets what the page shows, on both databases, and ends with the file that lies beside
+// it.
 func TestDialectTutorial(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -198,7 +208,8 @@ func TestDialectTutorial(t *testing.T) {
 			t.Fatal(err)
 		}
 		blank := regexp.MustCompile(`\n\s*\n`)
-		if got, want := blank.ReplaceAllString(string(built), "\n"), blank.ReplaceAllString(string(beside), "\n"); got != want {
+		if got, want := blank.ReplaceAllString(string(built), "\n"),
+			blank.ReplaceAllString(string(beside), "\n"); got != want {
 			t.Errorf("the steps end with\n%s\nand docs/examples has\n%s", got, want)
 		}
 	})
@@ -237,7 +248,8 @@ func around(part, text string) string {
 	if part == "dialect" {
 		return text + head + body + "routes: [{route: GET /nothing, status: 204, empty: true}]\n"
 	}
-	return head + "cookies: {session: {}}\n" + body + "routes:\n  - " + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n    "), "    ")
+	return head + "cookies: {session: {}}\n" + body + "routes:\n  - " +
+		strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n    "), "    ")
 }
 
 // The parts of files that the reference shows load, and their documents pass the schema.

@@ -13,10 +13,12 @@ import (
 // TestDocs_Answers is what answers below /docs, and how. A dialect cannot take the path.
 func TestDocs_Answers(t *testing.T) {
 	t.Parallel()
-	on := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles) // open to others, as the playground is not
+	// open to others, as the playground is not
+	on := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
 	none := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS=none")
 	off := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DOCS=off")
-	const page, data, problem = "text/html; charset=utf-8", "application/json; charset=utf-8", "application/json; charset=utf-8"
+	const page, data, problem = "text/html; charset=utf-8", "application/json; charset=utf-8",
+		"application/json; charset=utf-8"
 	for _, c := range []struct {
 		on           *harness.Instance
 		method, path string
@@ -51,15 +53,18 @@ func TestDocs_Answers(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, res.StatusCode, h.Get("Content-Type"))
 		}
 		csp := h.Get("Content-Security-Policy")
-		if h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+		if h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(csp, "default-src 'none'") ||
+			strings.Contains(csp, "unsafe") {
 			t.Errorf("%s %s: %v", c.method, c.path, h)
 		}
 		if (c.status == 405) != (h.Get("Allow") == "GET, HEAD") {
 			t.Errorf("%s %s: Allow %q", c.method, c.path, h.Get("Allow"))
 		}
 		if tag := h.Get("ETag"); c.status == 200 {
-			again, body := harness.Fetched(t, c.method, c.on.URL+c.path, "", "", "If-None-Match", `"x", `+strings.TrimPrefix(tag, "W/"))
-			if tag == "" || h.Get("Cache-Control") != "no-cache" || again.StatusCode != 304 || len(body) > 0 || again.Header.Get("ETag") != tag {
+			again, body := harness.Fetched(t, c.method, c.on.URL+c.path, "", "", "If-None-Match", `"x", `+
+				strings.TrimPrefix(tag, "W/"))
+			if tag == "" || h.Get("Cache-Control") != "no-cache" || again.StatusCode != 304 || len(body) > 0 ||
+				again.Header.Get("ETag") != tag {
 				t.Errorf("%s %s: %v, and again %d", c.method, c.path, h, again.StatusCode)
 			}
 		}
@@ -70,11 +75,15 @@ func TestDocs_Answers(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	file := "dialect: my-api\ntitle: T\nmounts: [/docs]\nerrors: {body: {e: =.message}}\nroutes: [{route: GET /x, status: 204, empty: true}]\n"
+	file := "dialect: my-api\ntitle: T\nmounts: [/docs]\nerrors: {body: {e: =.message}}\nroutes: [{route: GET /x, " +
+		"status: 204, empty: true}]\n"
 	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, t.TempDir(), []string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_LISTEN=localhost:FREEPORT"}); got.code == 0 ||
+	if got := command(t, t.TempDir(), []string{
+		"DRAGOMAN_DIALECTS_DIR=" + dir,
+		"DRAGOMAN_LISTEN=localhost:FREEPORT",
+	}); got.code == 0 ||
 		!strings.Contains(got.stderr, "/docs/x belongs to the server itself") {
 		t.Errorf("a dialect at /docs: %+v", got)
 	}

@@ -26,7 +26,8 @@ func TestEngine_BrokenFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "own.yaml")
-	text := strings.Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml"), "mounts: [/desk, /v2/desk]", "mount: [/desk]", 1)
+	text := strings.Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml"), "mounts: [/desk, /v2/desk]",
+		"mount: [/desk]", 1)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +47,18 @@ func TestEngine_Selection(t *testing.T) {
 	if err != nil || !strings.Contains(out, "library-card: 16 routes, 3 examples, 0 failed") {
 		t.Errorf("%v %s", err, out)
 	}
-	_, err = commanded(t, []string{"DRAGOMAN_DIALECTS=generic-v1,library", "DRAGOMAN_DIALECTS_DIR=rest/testdata", "DRAGOMAN_LISTEN=127.0.0.1:0"})
+	_, err = commanded(t, []string{
+		"DRAGOMAN_DIALECTS=generic-v1,library", "DRAGOMAN_DIALECTS_DIR=rest/testdata",
+		"DRAGOMAN_LISTEN=127.0.0.1:0",
+	})
 	for _, name := range []string{`"library"`, "generic-v1", "authentication-zero", "library-card"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not in: %v", name, err)
 		}
 	}
 	dir := t.TempDir()
-	text := strings.Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml"), "dialect: library-card", "dialect: generic-v1", 1)
+	text := strings.Replace(harness.ReadFile(t, "rest/testdata/library-card.yaml"), "dialect: library-card",
+		"dialect: generic-v1", 1)
 	if err := os.WriteFile(filepath.Join(dir, "mine.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,14 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// JW-14: the keys are rotated again and again while clients of two servers on one database refresh at one and show what they
-// got at the other. No token is ever refused, whether it is of the key before, of this one, or of one that the other
-// server has not seen yet.
+// JW-14: the keys are rotated again and again while clients of two servers on one database refresh at one and show what
+// they got at the other. No token is ever refused, whether it is of the key before, of this one, or of one that the
+// other server has not seen yet.
 func TestJW14_RotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		env := append(harness.ProcessEnv(dsn), "DRAGOMAN_RATE_LIMITS=off", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
+		env := append(harness.ProcessEnv(dsn), "DRAGOMAN_RATE_LIMITS=off",
+			"DRAGOMAN_PUBLIC_URL=http://auth.example.com")
 		urls := []string{harness.Spawn(t, env...).URL, harness.Spawn(t, env...).URL}
 		first := (&harness.Instance{URL: urls[0]}).Register(t, "first@example.com")
 		ctx, stop := context.WithCancel(t.Context())
@@ -55,11 +56,12 @@ func TestJW14_RotatedUnderLoad(t *testing.T) {
 				}
 			})
 		}
-		// Forged tokens make now the one server look at the keys and then the other, so that each signs by new keys long
-		// before the other would hear of them by itself.
+		// Forged tokens make now the one server look at the keys and then the other, so that each signs by new keys
+		// long before the other would hear of them by itself.
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if a, err := harness.Send(urls[n%2], harness.UnderNoKey(first.Access, n), harness.MeDoc, nil); err != nil || a.At("me") != nil {
+				if a, err := harness.Send(urls[n%2], harness.UnderNoKey(first.Access, n), harness.MeDoc,
+					nil); err != nil || a.At("me") != nil {
 					t.Errorf("a forged token: %v %+v", err, a)
 				}
 			}
@@ -69,7 +71,8 @@ func TestJW14_RotatedUnderLoad(t *testing.T) {
 		for range rounds {
 			harness.Rotate(t, settings)
 			// Tokens meet each rotation, however slow the machine is.
-			for before, late := checked.Load(), time.Now().Add(10*time.Second); checked.Load() < before+8 && time.Now().Before(late); {
+			for before, late := checked.Load(), time.Now().Add(10*time.Second); checked.Load() < before+8 &&
+				time.Now().Before(late); {
 				time.Sleep(5 * time.Millisecond)
 			}
 		}
@@ -82,18 +85,20 @@ func TestJW14_RotatedUnderLoad(t *testing.T) {
 		if kids.Load() < int64(rounds)/4 || checked.Load() < 100 {
 			t.Errorf("the load did not meet the rotations: %d tokens, %d keys", checked.Load(), kids.Load())
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM signing_keys WHERE state = 'retired'"); n != rounds {
+		if n := harness.OpenSide(t, dsn).Count(t, "SELECT count(*) FROM signing_keys WHERE state = 'retired'"); n !=
+			rounds {
 			t.Errorf("%d retired keys", n)
 		}
 	})
 }
 
-// JW-14: a key is published before it signs, and a rotation that comes too early is refused. What was rotated is published
-// and signs on all servers within five seconds, without a restart.
+// JW-14: a key is published before it signs, and a rotation that comes too early is refused. What was rotated is
+// published and signs on all servers within five seconds, without a restart.
 func TestJW14_PublishedBeforeUse(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		env := append(harness.ProcessEnv(dsn), "DRAGOMAN_RATE_LIMITS=off", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
+		env := append(harness.ProcessEnv(dsn), "DRAGOMAN_RATE_LIMITS=off",
+			"DRAGOMAN_PUBLIC_URL=http://auth.example.com")
 		servers := []*harness.Process{harness.Spawn(t, env...), harness.Spawn(t, env...)}
 		ada := (&harness.Instance{URL: servers[0].URL}).Register(t, "ada@example.com")
 		before, _ := harness.KeySet(t, servers[0].URL)
@@ -103,7 +108,8 @@ func TestJW14_PublishedBeforeUse(t *testing.T) {
 		side := harness.OpenSide(t, dsn)
 		dir := t.TempDir()
 		early := command(t, dir, harness.ProcessEnv(dsn), "keys", "rotate")
-		if early.code != 1 || !strings.Contains(early.stderr, "--force") || side.Count(t, "SELECT count(*) FROM signing_keys") != 2 {
+		if early.code != 1 || !strings.Contains(early.stderr, "--force") ||
+			side.Count(t, "SELECT count(*) FROM signing_keys") != 2 {
 			t.Fatalf("too early: %+v", early)
 		}
 		at := time.Now().UTC().Add(-307 * time.Second).Format("2006-01-02 15:04:05.999999-07:00")
@@ -111,14 +117,16 @@ func TestJW14_PublishedBeforeUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := command(t, dir, append(harness.ProcessEnv(dsn), "DRAGOMAN_JWT_ALG=EdDSA"), "keys", "rotate")
-		if done.code != 0 || !strings.Contains(done.stdout, "active   "+before.Keys[1].KeyID+" ES256\nretired  "+before.Keys[0].KeyID) {
+		if done.code != 0 || !strings.Contains(done.stdout, "active   "+before.Keys[1].KeyID+" ES256\nretired  "+
+			before.Keys[0].KeyID) {
 			t.Fatalf("rotate: %+v", done)
 		}
 		began := time.Now()
 		for _, p := range servers {
 			for {
 				set, _ := harness.KeySet(t, p.URL)
-				if len(set.Keys) == 3 && set.Keys[0].KeyID == before.Keys[1].KeyID && set.Keys[1].Algorithm == "EdDSA" && set.Keys[2].KeyID == before.Keys[0].KeyID {
+				if len(set.Keys) == 3 && set.Keys[0].KeyID == before.Keys[1].KeyID &&
+					set.Keys[1].Algorithm == "EdDSA" && set.Keys[2].KeyID == before.Keys[0].KeyID {
 					break
 				}
 				if time.Since(began) > 5*time.Second {
@@ -131,15 +139,20 @@ func TestJW14_PublishedBeforeUse(t *testing.T) {
 		for _, p := range servers {
 			i := &harness.Instance{URL: p.URL}
 			in := i.Login(t, ada.Email, harness.GoodPass).Text("login", "tokens", "accessToken")
-			if harness.Segment(t, in, 0)["kid"] != before.Keys[1].KeyID || !i.Is(t, ada.Access, ada) || !i.Is(t, in, ada) {
+			if harness.Segment(t, in, 0)["kid"] != before.Keys[1].KeyID || !i.Is(t, ada.Access, ada) ||
+				!i.Is(t, in, ada) {
 				t.Error("the key that signs is another one, or a token is refused")
 			}
 		}
 		list := command(t, dir, harness.ProcessEnv(dsn), "keys", "list")
 		line := func(kid, rest string) *regexp.Regexp {
-			return regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(kid) + `  ` + rest + ` +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+			return regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(kid) + `  ` + rest +
+				` +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 		}
-		for kid, rest := range map[string]string{before.Keys[1].KeyID: "ES256  active", before.Keys[0].KeyID: "ES256  retired"} {
+		for kid, rest := range map[string]string{
+			before.Keys[1].KeyID: "ES256  active",
+			before.Keys[0].KeyID: "ES256  retired",
+		} {
 			if !line(kid, rest).MatchString(list.stdout) {
 				t.Errorf("the list lacks %s %s: %s", kid, rest, list.stdout)
 			}
@@ -187,10 +200,16 @@ func TestKE08_LeastPrivilege(t *testing.T) {
 	i := &harness.Instance{URL: p.URL}
 	ada := i.Register(t, "ada@example.com")
 	_, key := i.NewKey(t, ada.Access, nil)
-	if !i.Is(t, key, ada) || i.Refresh(t, ada.Refresh).Code() != "" || i.Login(t, ada.Email, "wrong password").Code() != "INVALID_CREDENTIALS" {
+	if !i.Is(t, key, ada) || i.Refresh(t, ada.Refresh).Code() != "" ||
+		i.Login(t, ada.Email, "wrong password").Code() != "INVALID_CREDENTIALS" {
 		t.Error("the server does not work under the role")
 	}
-	for _, args := range [][]string{{"keys", "rotate", "--force"}, {"keys", "list"}, {"secret", "status"}, {"restore-finish"}} {
+	for _, args := range [][]string{
+		{"keys", "rotate", "--force"},
+		{"keys", "list"},
+		{"secret", "status"},
+		{"restore-finish"},
+	} {
 		if got := command(t, t.TempDir(), env, args...); got.code != 0 {
 			t.Errorf("%s: %+v", args, got)
 		}

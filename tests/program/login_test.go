@@ -16,8 +16,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestPW14_LoginStorm sends far more sign-ins at once than can be hashed. What would wait too long is sent away with 503,
-// memory stays bounded, and what needs no hash is answered meanwhile.
+// TestPW14_LoginStorm sends far more sign-ins at once than can be hashed. What would wait too long is sent away with
+// 503, memory stays bounded, and what needs no hash is answered meanwhile.
 func TestPW14_LoginStorm(t *testing.T) {
 	storm, slowest, env := 120, 2*time.Second, "GOMAXPROCS=1"
 	if harness.FullRun {
@@ -28,7 +28,9 @@ func TestPW14_LoginStorm(t *testing.T) {
 	for name, dsn := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			p := harness.Spawn(t, append(harness.ProcessEnv(dsn(t)), "DRAGOMAN_RATE_LIMITS=off", env)...)
-			if a, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil || a.Code() != "" {
+			if a, err := harness.Send(p.URL, "", harness.RegisterDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil ||
+				a.Code() != "" {
 				t.Fatalf("%v %+v", err, a)
 			}
 			var wg sync.WaitGroup
@@ -59,7 +61,8 @@ func TestPW14_LoginStorm(t *testing.T) {
 					if i%2 == 0 {
 						email = "ada@example.com"
 					}
-					a, err := harness.Send(p.URL, "", harness.LoginDoc, harness.InputOf("email", email, "password", "wrong horse battery staple"))
+					a, err := harness.Send(p.URL, "", harness.LoginDoc,
+						harness.InputOf("email", email, "password", "wrong horse battery staple"))
 					if err != nil {
 						t.Error(err)
 						return
@@ -77,7 +80,8 @@ func TestPW14_LoginStorm(t *testing.T) {
 				case a.Status == http.StatusServiceUnavailable:
 					away++
 					retry, err := strconv.Atoi(a.Header.Get("Retry-After"))
-					if err != nil || retry < 1 || strings.Contains(a.Raw, `"data"`) || len(a.Errors) != 1 || a.Code() != "RATE_LIMITED" {
+					if err != nil || retry < 1 || strings.Contains(a.Raw, `"data"`) || len(a.Errors) != 1 ||
+						a.Code() != "RATE_LIMITED" {
 						t.Fatalf("sent away with Retry-After %q: %s", a.Header.Get("Retry-After"), a.Raw)
 					}
 				case a.Status == http.StatusOK && a.Code() == "INVALID_CREDENTIALS":
@@ -92,14 +96,17 @@ func TestPW14_LoginStorm(t *testing.T) {
 			peak := peakMemory(t, p.Cmd.Process.Pid)
 			slices.Sort(health)
 			p99 := health[len(health)*99/100]
-			t.Logf("%d logins at once: %d judged, %d sent away; peak RSS %d MB; healthz p99 %v of %d", storm, judged, away, peak>>20, p99, len(health))
+			t.Logf("%d logins at once: %d judged, %d sent away; peak RSS %d MB; healthz p99 %v of %d", storm, judged,
+				away, peak>>20, p99, len(health))
 			if peak >= 200<<20 {
 				t.Errorf("peak RSS %d MB", peak>>20)
 			}
 			if p99 >= slowest {
 				t.Errorf("healthz p99 %v", p99)
 			}
-			if a, err := harness.Send(p.URL, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil || a.Code() != "" {
+			if a, err := harness.Send(p.URL, "", harness.LoginDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil ||
+				a.Code() != "" {
 				t.Errorf("after the storm: %v %+v", err, a)
 			}
 		})

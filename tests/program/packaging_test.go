@@ -13,7 +13,10 @@ import (
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir())
-	here := []string{"DRAGOMAN_LISTEN=" + strings.TrimPrefix(p.URL, "http://"), "DRAGOMAN_PUBLIC_URL=https://auth.example.com"}
+	here := []string{
+		"DRAGOMAN_LISTEN=" + strings.TrimPrefix(p.URL, "http://"),
+		"DRAGOMAN_PUBLIC_URL=https://auth.example.com",
+	}
 	dir := t.TempDir()
 	for _, args := range [][]string{{"health"}, {"health", p.URL}, {"health", p.URL + "/"}} {
 		if got := command(t, dir, here, args...); got.code != 0 || got.stdout != "ready\n" || got.stderr != "" {
@@ -23,7 +26,8 @@ func TestHealth(t *testing.T) {
 	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, dir, here, "health"); got.code != 1 || !strings.Contains(got.stderr, "draining") && !strings.Contains(got.stderr, "refused") {
+	if got := command(t, dir, here, "health"); got.code != 1 || !strings.Contains(got.stderr, "draining") &&
+		!strings.Contains(got.stderr, "refused") {
 		t.Errorf("while it drains: %+v", got)
 	}
 	_ = p.Cmd.Wait()

@@ -13,7 +13,10 @@ import (
 func TestSE13_CrashDoesNotReviveTokens(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		env := []string{"DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_REFRESH_GRACE=0s", "DRAGOMAN_PUBLIC_URL=http://auth.example.com"}
+		env := []string{
+			"DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_REFRESH_GRACE=0s",
+			"DRAGOMAN_PUBLIC_URL=http://auth.example.com",
+		}
 		if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 			env = append(env, "DRAGOMAN_DATA_DIR="+filepath.Dir(path))
 		} else {

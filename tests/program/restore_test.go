@@ -16,18 +16,22 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// A restored backup brings back to life what was ended after it was taken, and restore-finish ends all of that: sessions,
-// refresh tokens, session tokens, access tokens, API keys and signing keys.
+// A restored backup brings back to life what was ended after it was taken, and restore-finish ends all of that:
+// sessions, refresh tokens, session tokens, access tokens, API keys and signing keys.
 func TestRestoreFinish(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		data, taken := filepath.Join(dir, "data"), filepath.Join(dir, "taken")
-		env := []string{"DRAGOMAN_DATA_DIR=" + data, "DRAGOMAN_RATE_LIMITS=off", "DRAGOMAN_PUBLIC_URL=http://auth.example.com"}
+		env := []string{
+			"DRAGOMAN_DATA_DIR=" + data, "DRAGOMAN_RATE_LIMITS=off",
+			"DRAGOMAN_PUBLIC_URL=http://auth.example.com",
+		}
 		restored(t, env, func() { // the backup, with the secret that the server made
 			got := command(t, dir, env, "backup", taken)
-			if got.code != 0 || !strings.Contains(got.stdout, taken+".secret") || !strings.Contains(got.stdout, "restore-finish") {
+			if got.code != 0 || !strings.Contains(got.stdout, taken+".secret") ||
+				!strings.Contains(got.stdout, "restore-finish") {
 				t.Fatalf("backup: %+v", got)
 			}
 			for _, name := range []string{taken, taken + ".secret"} {
@@ -60,8 +64,14 @@ func TestRestoreFinish(t *testing.T) {
 		t.Parallel()
 		dsn, into := dbtest.Postgres(t), dbtest.EmptyPostgres(t)
 		taken := filepath.Join(t.TempDir(), "taken")
-		env := []string{"DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_RATE_LIMITS=off", "DRAGOMAN_PUBLIC_URL=http://auth.example.com"}
-		restored(t, env, func() { postgresProgram(t, "pg_dump", "--format=custom", "--no-owner", "--file="+taken, dsn) }, func() {
+		env := []string{
+			"DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_RATE_LIMITS=off",
+			"DRAGOMAN_PUBLIC_URL=http://auth.example.com",
+		}
+		restored(t, env, func() {
+			postgresProgram(t, "pg_dump", "--format=custom", "--no-owner", "--file="+taken,
+				dsn)
+		}, func() {
 			postgresProgram(t, "pg_restore", "--no-owner", "--exit-on-error", "--dbname="+into, taken)
 			env[0] = "DATABASE_URL=" + into
 		})
@@ -84,8 +94,8 @@ func postgresProgram(t *testing.T, name string, args ...string) {
 	}
 }
 
-// restored takes a backup of a server, ends things, restores the backup and finishes that. env is what the server is started
-// with; restore may change it.
+// restored takes a backup of a server, ends things, restores the backup and finishes that. env is what the server is
+// started with; restore may change it.
 func restored(t *testing.T, env []string, backup, restore func()) {
 	t.Helper()
 	p := harness.Spawn(t, env...)
@@ -99,7 +109,8 @@ func restored(t *testing.T, env []string, backup, restore func()) {
 	i.GraphQL(t, token.Refresh, harness.LogoutDoc, nil)
 	i.GraphQL(t, out.Access, harness.LogoutDoc, nil)
 	i.GraphQL(t, ada.Access, harness.DeleteKeyDoc, map[string]any{"id": keyID})
-	if i.Is(t, key, ada) || i.Is(t, token.Refresh, ada) || i.Is(t, out.Access, ada) || !i.Is(t, kept, ada) || !i.Is(t, ada.Access, ada) {
+	if i.Is(t, key, ada) || i.Is(t, token.Refresh, ada) || i.Is(t, out.Access, ada) || !i.Is(t, kept, ada) ||
+		!i.Is(t, ada.Access, ada) {
 		t.Fatal("the server does not end what it is told to")
 	}
 	before, _ := harness.KeySet(t, p.URL)
@@ -121,7 +132,8 @@ func restored(t *testing.T, env []string, backup, restore func()) {
 	p = harness.Spawn(t, env...)
 	i = &harness.Instance{URL: p.URL}
 	for what, credential := range map[string]string{
-		"a revoked API key": key, "an API key": kept, "a session token": token.Refresh, "an access token": out.Access, "another access token": ada.Access,
+		"a revoked API key": key, "an API key": kept, "a session token": token.Refresh, "an access token": out.Access,
+		"another access token": ada.Access,
 	} {
 		if a := i.GraphQL(t, credential, harness.MeDoc, nil); a.At("me") != nil || len(a.Errors) > 0 {
 			t.Errorf("%s works: %s", what, a.Raw)
@@ -144,7 +156,8 @@ func restored(t *testing.T, env []string, backup, restore func()) {
 	}
 }
 
-// What backup refuses: a file that is there, a database that is not, and Postgres, for which it says what to run instead.
+// What backup refuses: a file that is there, a database that is not, and Postgres, for which it says what to run
+// instead.
 func TestBackup_Refusals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -173,10 +186,14 @@ func TestBackup_Refusals(t *testing.T) {
 	other := []string{"DRAGOMAN_DATA_DIR=" + dir + "/other", "DRAGOMAN_SECRET=" + harness.Secret}
 	harness.Spawn(t, other...)
 	got := command(t, dir, other, "backup", dir+"/set")
-	if _, err := os.Stat(dir + "/set.secret"); err == nil || got.code != 0 || !strings.Contains(got.stdout, "DRAGOMAN_SECRET") || strings.Contains(got.stdout, harness.Secret) {
+	if _, err := os.Stat(dir + "/set.secret"); err == nil || got.code != 0 ||
+		!strings.Contains(got.stdout, "DRAGOMAN_SECRET") || strings.Contains(got.stdout, harness.Secret) {
 		t.Errorf("with a secret that is set: %+v", got)
 	}
-	refused(command(t, dir, []string{"DATABASE_URL=postgres://ada:" + harness.CanarySecret + "@h/d", "DRAGOMAN_SECRET=" + harness.Secret}, "backup", dir+"/y"), "pg_dump")
+	refused(command(t, dir, []string{
+		"DATABASE_URL=postgres://ada:" + harness.CanarySecret + "@h/d",
+		"DRAGOMAN_SECRET=" + harness.Secret,
+	}, "backup", dir+"/y"), "pg_dump")
 	left, _ := filepath.Glob(dir + "/*")
 	for _, name := range left {
 		if info, err := os.Stat(name); err != nil || info.Mode()&fs.ModePerm&0o077 != 0 {
@@ -213,8 +230,10 @@ func TestSchema_IsWhatIntrospectionShows(t *testing.T) {
 		}
 	}
 	const typed = `type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`
-	answer := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_INTROSPECTION=on").GraphQL(t, "", `{ __schema { types { kind name enumValues(includeDeprecated: true) { name }
-fields(includeDeprecated: true) { name description args { name `+typed+` } `+typed+` } inputFields { name description `+typed+` } } } }`, nil)
+	answer := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_INTROSPECTION=on").GraphQL(t, "",
+		`{ __schema { types { kind name enumValues(includeDeprecated: true) { name }
+fields(includeDeprecated: true) { name description args { name `+typed+` } `+typed+` } inputFields { name description `+
+			typed+` } } } }`, nil)
 	shown := map[string]bool{}
 	list := func(v any) []any { l, _ := v.([]any); return l }
 	text := func(v any) string { s, _ := v.(string); return s }
@@ -245,7 +264,10 @@ fields(includeDeprecated: true) { name description args { name `+typed+` } `+typ
 			shown[name+"="+text(e.(map[string]any)["name"])] = true
 		}
 	}
-	for what, pair := range map[string][2]map[string]bool{"printed and not shown": {printed, shown}, "shown and not printed": {shown, printed}} {
+	for what, pair := range map[string][2]map[string]bool{
+		"printed and not shown": {printed, shown},
+		"shown and not printed": {shown, printed},
+	} {
 		for line := range pair[0] {
 			if !pair[1][line] && !strings.HasPrefix(line, "__") {
 				t.Errorf("%s: %s", what, line)

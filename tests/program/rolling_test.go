@@ -54,8 +54,8 @@ func remove(b *harness.Balancer, address string) {
 	b.Mu.Unlock()
 }
 
-// TestRollingRestart stops and starts three servers on one Postgres, one after the other, while people sign in, stay signed in and
-// read. Every request gets its answer.
+// TestRollingRestart stops and starts three servers on one Postgres, one after the other, while people sign in, stay
+// signed in and read. Every request gets its answer.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.Postgres(t)
@@ -70,7 +70,8 @@ func TestRollingRestart(t *testing.T) {
 	const workers = 6
 	var people []harness.Account
 	for n := range workers {
-		a, err := harness.Send(b.URL, "", harness.RegisterDoc, harness.InputOf("email", fmt.Sprintf("p%d@example.com", n), "password", harness.GoodPass))
+		a, err := harness.Send(b.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", fmt.Sprintf("p%d@example.com", n), "password", harness.GoodPass))
 		if err != nil || a.Code() != "" {
 			t.Fatalf("%v %+v", err, a)
 		}
@@ -97,7 +98,8 @@ func TestRollingRestart(t *testing.T) {
 	}
 	l.restarted.Store(true)
 	wg.Wait()
-	t.Logf("%d restarts, %d requests: me %d, refresh %d, login %d; failed %d", restarts, l.done.Load(), l.me.Load(), l.refresh.Load(), l.login.Load(), l.failed.Load())
+	t.Logf("%d restarts, %d requests: me %d, refresh %d, login %d; failed %d", restarts, l.done.Load(), l.me.Load(),
+		l.refresh.Load(), l.login.Load(), l.failed.Load())
 	if l.failed.Load() != 0 || l.me.Load() == 0 || l.refresh.Load() == 0 || l.login.Load() == 0 {
 		t.Errorf("%d requests failed", l.failed.Load())
 	}
@@ -125,7 +127,8 @@ func (l *load) live(t *testing.T, who harness.Account) {
 		ok := false
 		switch {
 		case n%50 == 49:
-			a, err = harness.Send(l.url, "", harness.LoginDoc, harness.InputOf("email", who.Email, "password", harness.GoodPass))
+			a, err = harness.Send(l.url, "", harness.LoginDoc,
+				harness.InputOf("email", who.Email, "password", harness.GoodPass))
 			ok = err == nil && a.Text("login", "user", "id") == who.ID
 			l.login.Add(1)
 		case n%5 == 4:

@@ -37,8 +37,8 @@ func program(t testing.TB, dir string, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// command runs the program to its end. One that does not end, because it serves after all, is killed and has the code -1.
-// FREEPORT in the settings stands for a free port; where another program takes that first, the next one is tried.
+// command runs the program to its end. One that does not end, because it serves after all, is killed and has the code
+// -1. FREEPORT in the settings stands for a free port; where another program takes that first, the next one is tried.
 func command(t testing.TB, dir string, env []string, args ...string) (got ran) {
 	t.Helper()
 	for range 5 {
@@ -126,7 +126,8 @@ func TestStart_NoSettings(t *testing.T) {
 	}
 	if l, err := net.Listen("tcp", "[::1]:0"); err == nil { // this machine has IPv6
 		_ = l.Close()
-		if res, body := harness.Fetched(t, "GET", "http://[::1]:"+port+"/healthz", "", ""); res.StatusCode != 200 || body != "ok\n" {
+		if res, body := harness.Fetched(t, "GET", "http://[::1]:"+port+"/healthz", "", ""); res.StatusCode != 200 ||
+			body != "ok\n" {
 			t.Errorf("[::1]: %d %s", res.StatusCode, body)
 		}
 	}
@@ -134,7 +135,10 @@ func TestStart_NoSettings(t *testing.T) {
 		_ = conn.Close()
 		t.Error("the server listens to others than this machine")
 	}
-	for name, want := range map[string]fs.FileMode{"data": 0o700 | fs.ModeDir, "data/secret": 0o600, "data/dragoman.db": 0o600} {
+	for name, want := range map[string]fs.FileMode{
+		"data": 0o700 | fs.ModeDir, "data/secret": 0o600,
+		"data/dragoman.db": 0o600,
+	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode() != want {
 			t.Errorf("%s: %v %v, want %v", name, info, err, want)
@@ -150,11 +154,13 @@ func TestStart_NoSettings(t *testing.T) {
 		t.Errorf("beside data there is %v", entries)
 	}
 	base := "http://localhost:" + port
-	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(stdout.String(), "dragoman --help\n") && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(stdout.String(), "dragoman --help\n") &&
+		time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond) // the banner comes a moment after the listener
 	}
 	for _, line := range []string{
-		"Playground", base + "/\n", base + "/graphql", base + "/docs\n", base + "/.well-known/jwks.json", "DATABASE_URL=postgres://",
+		"Playground", base + "/\n", base + "/graphql", base + "/docs\n", base + "/.well-known/jwks.json",
+		"DATABASE_URL=postgres://",
 		"dragoman admin create", "dragoman --help", harness.ProgramVersion(t),
 	} {
 		if !strings.Contains(stdout.String(), line) {
@@ -162,10 +168,12 @@ func TestStart_NoSettings(t *testing.T) {
 		}
 	}
 	key, _ := os.ReadFile(filepath.Join(dir, "data/secret"))
-	if secret := strings.TrimSpace(string(key)); len(secret) < 43 || strings.Contains(stdout.String()+stderr.String(), secret) {
+	if secret := strings.TrimSpace(string(key)); len(secret) < 43 ||
+		strings.Contains(stdout.String()+stderr.String(), secret) {
 		t.Errorf("the secret has %d characters, or was shown", len(secret))
 	}
-	if a, err := harness.Send(base, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil || a.Code() != "" {
+	if a, err := harness.Send(base, "", harness.RegisterDoc,
+		harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil || a.Code() != "" {
 		t.Errorf("register: %v %+v", err, a)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -203,9 +211,11 @@ func TestStart_SecondStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env := append(env(t), "DRAGOMAN_PUBLIC_URL=http://auth.example.com") // the port differs, the issuer must not
+			// the port differs, the issuer must not
+			env := append(env(t), "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
 			first := harness.Spawn(t, env...)
-			a, err := harness.Send(first.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass))
+			a, err := harness.Send(first.URL, "", harness.RegisterDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass))
 			if err != nil || a.Code() != "" {
 				t.Fatalf("%v %+v", err, a)
 			}
@@ -218,7 +228,8 @@ func TestStart_SecondStart(t *testing.T) {
 				beside = append(beside, harness.Spawn(t, env...))
 			}
 			for _, p := range beside {
-				if _, again := harness.Fetched(t, "GET", p.URL+"/.well-known/jwks.json", "", ""); again != jwks || !strings.Contains(jwks, `"kid"`) {
+				if _, again := harness.Fetched(t, "GET", p.URL+"/.well-known/jwks.json", "", ""); again != jwks ||
+					!strings.Contains(jwks, `"kid"`) {
 					t.Errorf("the keys were %s and are %s", jwks, again)
 				}
 				me, err := harness.Send(p.URL, a.Text("register", "tokens", "accessToken"), harness.MeDoc, nil)
@@ -292,7 +303,8 @@ func TestAV04_Drain(t *testing.T) {
 			}
 			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 			got, err := io.ReadAll(conn)
-			if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 200 OK")) || !bytes.Contains(got, []byte(`{"data":{"me":null}}`)) {
+			if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 200 OK")) ||
+				!bytes.Contains(got, []byte(`{"data":{"me":null}}`)) {
 				t.Errorf("the request under way got %q, %v", got, err)
 			}
 			if err := p.Cmd.Wait(); err != nil {
@@ -303,31 +315,52 @@ func TestAV04_Drain(t *testing.T) {
 	}
 }
 
-// TestKE03_WrongValues gives every setting a value that it can not have: the program refuses to start, names the setting,
-// shows the value unless it is a secret, and says what would be right.
+// TestKE03_WrongValues gives every setting a value that it can not have: the program refuses to start, names the
+// setting, shows the value unless it is a secret, and says what would be right.
 func TestKE03_WrongValues(t *testing.T) {
 	t.Parallel()
 	wrong := map[string][]string{
-		"DRAGOMAN_LISTEN":                 {"nonsense", "localhost", ":99999", "localhost:http", "1.2.3.4.5:80:90", ":8080,oops"},
-		"DRAGOMAN_PUBLIC_URL":             {"auth.example.com", "ftp://auth.example.com", "https://auth.example.com/path", "https://u:p@x.example", "https://", "https://x.example?y"},
-		"DATABASE_URL":                    {"mysql://u:" + harness.CanarySecret + "@h/d", "sqlite:x", harness.CanarySecret},
-		"DRAGOMAN_SECRET":                 {harness.CanarySecret, "secret", "changeme", strings.Repeat("a", 64), "canary-Secret-canary-Secret-canary-Secret", "0123456789abcdefghijklmnopqrstuvwxyz"},
-		"DRAGOMAN_SECRET_PREVIOUS":        {harness.CanarySecret, harness.Secret + "\n" + harness.CanarySecret, harness.Secret + "\n" + harness.Secret},
-		"DRAGOMAN_JWT_ALG":                {"HS256", "es256", "none", "ES384", "PS256"},
-		"DRAGOMAN_JWT_HS256_SECRET":       {harness.CanarySecret, "hunter2", strings.Repeat("a", 64)},
-		"DRAGOMAN_MIGRATE":                {"maybe", "ON", "1"},
-		"DRAGOMAN_ISSUER":                 {"two words"},
-		"DRAGOMAN_AUDIENCE":               {"two\tthings"},
-		"DRAGOMAN_ACCESS_TTL":             {"10", "ten minutes", "1s", "25h", "-10m", "721h"},
-		"DRAGOMAN_SESSION_TTL":            {"30s", "8761h", "30d"},
-		"DRAGOMAN_SESSION_IDLE":           {"x", "0s", "721h"},
-		"DRAGOMAN_SESSION_LIMIT":          {"0", "-1", "10001", "many", "1.5"},
-		"DRAGOMAN_REFRESH_GRACE":          {"61s", "-1s", "long"},
-		"DRAGOMAN_PASSWORD_MIN_LENGTH":    {"7", "65", "eight", "8.5", ""},
-		"DRAGOMAN_BREACHED_PASSWORDS_URL": {"api.pwnedpasswords.com", "ftp://x.example/range/", "https://", "https://x.example/range?p=", "https://u:p@x.example/", "/range/"},
-		"DRAGOMAN_RATE_LIMITS":            {"no", "0"},
-		"DRAGOMAN_TRUSTED_PROXIES":        {"10.0.0.1", "10.0.0.0/33", "proxy.example.com", "10.0.0.0/8;fd00::/8"},
-		"DRAGOMAN_CORS_ORIGINS":           {"*", "null", "https://*.example.com", "app.example.com", "https://app.example.com/page", "https://a.example,", "none,auto"},
+		"DRAGOMAN_LISTEN": {
+			"nonsense", "localhost", ":99999", "localhost:http", "1.2.3.4.5:80:90",
+			":8080,oops",
+		},
+		"DRAGOMAN_PUBLIC_URL": {
+			"auth.example.com", "ftp://auth.example.com",
+			"https://auth.example.com/path", "https://u:p@x.example", "https://", "https://x.example?y",
+		},
+		"DATABASE_URL": {
+			"mysql://u:" + harness.CanarySecret + "@h/d", "sqlite:x",
+			harness.CanarySecret,
+		},
+		"DRAGOMAN_SECRET": {
+			harness.CanarySecret, "secret", "changeme", strings.Repeat("a", 64),
+			"canary-Secret-canary-Secret-canary-Secret", "0123456789abcdefghijklmnopqrstuvwxyz",
+		},
+		"DRAGOMAN_SECRET_PREVIOUS": {
+			harness.CanarySecret, harness.Secret + "\n" + harness.CanarySecret,
+			harness.Secret + "\n" + harness.Secret,
+		},
+		"DRAGOMAN_JWT_ALG":             {"HS256", "es256", "none", "ES384", "PS256"},
+		"DRAGOMAN_JWT_HS256_SECRET":    {harness.CanarySecret, "hunter2", strings.Repeat("a", 64)},
+		"DRAGOMAN_MIGRATE":             {"maybe", "ON", "1"},
+		"DRAGOMAN_ISSUER":              {"two words"},
+		"DRAGOMAN_AUDIENCE":            {"two\tthings"},
+		"DRAGOMAN_ACCESS_TTL":          {"10", "ten minutes", "1s", "25h", "-10m", "721h"},
+		"DRAGOMAN_SESSION_TTL":         {"30s", "8761h", "30d"},
+		"DRAGOMAN_SESSION_IDLE":        {"x", "0s", "721h"},
+		"DRAGOMAN_SESSION_LIMIT":       {"0", "-1", "10001", "many", "1.5"},
+		"DRAGOMAN_REFRESH_GRACE":       {"61s", "-1s", "long"},
+		"DRAGOMAN_PASSWORD_MIN_LENGTH": {"7", "65", "eight", "8.5", ""},
+		"DRAGOMAN_BREACHED_PASSWORDS_URL": {
+			"api.pwnedpasswords.com", "ftp://x.example/range/", "https://",
+			"https://x.example/range?p=", "https://u:p@x.example/", "/range/",
+		},
+		"DRAGOMAN_RATE_LIMITS":     {"no", "0"},
+		"DRAGOMAN_TRUSTED_PROXIES": {"10.0.0.1", "10.0.0.0/33", "proxy.example.com", "10.0.0.0/8;fd00::/8"},
+		"DRAGOMAN_CORS_ORIGINS": {
+			"*", "null", "https://*.example.com", "app.example.com",
+			"https://app.example.com/page", "https://a.example,", "none,auto",
+		},
 		"DRAGOMAN_REVEAL_ACCOUNTS":        {"yes"},
 		"DRAGOMAN_REGISTRATION":           {"closed"},
 		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL": {"auto", "1"},
@@ -335,11 +368,17 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_DIALECTS_DIR":           {"no/such/directory"},
 		"DRAGOMAN_DIALECT_PASSWORDS":      {"lax"},
 		"DRAGOMAN_SMTP_URL": {
-			"mail.example.com", "off", "http://mail.example.com", "smtps:///", "smtp://u:" + harness.CanarySecret + "@mail.example.com/path", "smtp://u@mail.example.com",
-			"smtp://:" + harness.CanarySecret + "@mail.example.com", "smtps://mail.example.com:smtp", "smtp://mail.example.com:0", "smtp://u:" + harness.CanarySecret + "%0d%0a@mail.example.com",
-			"smtp://u:" + harness.CanarySecret + "@mail.example.com?x=y", "smtp://u:" + harness.CanarySecret + "%zz@mail.example.com",
+			"mail.example.com", "off", "http://mail.example.com", "smtps:///", "smtp://u:" + harness.CanarySecret +
+				"@mail.example.com/path", "smtp://u@mail.example.com",
+			"smtp://:" + harness.CanarySecret + "@mail.example.com", "smtps://mail.example.com:smtp",
+			"smtp://mail.example.com:0", "smtp://u:" + harness.CanarySecret + "%0d%0a@mail.example.com",
+			"smtp://u:" + harness.CanarySecret + "@mail.example.com?x=y", "smtp://u:" + harness.CanarySecret +
+				"%zz@mail.example.com",
 		},
-		"DRAGOMAN_MAIL_FROM":      {"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com", "=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>"},
+		"DRAGOMAN_MAIL_FROM": {
+			"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com",
+			"=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>",
+		},
 		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
 		"DRAGOMAN_PLAYGROUND":     {"true"},
 		"DRAGOMAN_INTROSPECTION":  {"true"},
@@ -369,16 +408,19 @@ func TestKE03_WrongValues(t *testing.T) {
 				}
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
-				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") || name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL"
+				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") ||
+					name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL"
 				// A bound between two settings may be told at either of them.
-				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") || !strings.Contains(shown, "expected ") ||
+				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") ||
+					!strings.Contains(shown, "expected ") ||
 					!strings.Contains(shown, name) || strings.Count(shown, "\n") != 1 || len(shown) > 400 {
 					t.Errorf("%s=%s: %+v", name, value, got)
 				}
 				if secret && (strings.Contains(shown, value) || strings.Contains(shown, harness.CanarySecret)) {
 					t.Errorf("%s: the value is shown: %s", name, shown)
 				}
-				if !secret && !strings.Contains(shown, value) && !strings.Contains(shown, fmt.Sprintf("%q", value)) && !tied(name) {
+				if !secret && !strings.Contains(shown, value) && !strings.Contains(shown, fmt.Sprintf("%q", value)) &&
+					!tied(name) {
 					t.Errorf("%s: the value %q is not shown: %s", name, value, shown)
 				}
 				if name == "DRAGOMAN_SECRET" && !strings.Contains(shown, "openssl rand -base64 32") {
@@ -422,7 +464,8 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 	write := func(t *testing.T, dir, name, content string, mode fs.FileMode) string {
 		t.Helper()
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), mode), os.Chmod(path, mode)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), mode),
+			os.Chmod(path, mode)); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -447,10 +490,14 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		weak, empty := write(t, dir, "weak", harness.CanarySecret, 0o600), write(t, dir, "empty", "\n", 0o600)
-		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + weak}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
-		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + empty}), "DRAGOMAN_SECRET_FILE", "not empty")
-		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + dir + "/none"}), "DRAGOMAN_SECRET_FILE", "/none")
-		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + weak, "DRAGOMAN_SECRET=" + harness.Secret}), "DRAGOMAN_SECRET_FILE", "not both")
+		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + weak}), "DRAGOMAN_SECRET",
+			"openssl rand -base64 32")
+		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + empty}), "DRAGOMAN_SECRET_FILE",
+			"not empty")
+		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + dir + "/none"}), "DRAGOMAN_SECRET_FILE",
+			"/none")
+		refused(t, command(t, dir, []string{local, "DRAGOMAN_SECRET_FILE=" + weak, "DRAGOMAN_SECRET=" +
+			harness.Secret}), "DRAGOMAN_SECRET_FILE", "not both")
 		good := write(t, dir, "good", harness.Secret+"\n", 0o600)
 		harness.Spawn(t, "DRAGOMAN_SECRET_FILE="+good)
 	})
@@ -467,10 +514,15 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 		const noMail = "DRAGOMAN_SMTP_URL=none"
 		dsn := dbtest.EmptyPostgres(t)
 		dir := t.TempDir()
-		for _, listen := range []string{"DRAGOMAN_LISTEN=:FREEPORT", "DRAGOMAN_LISTEN=0.0.0.0:FREEPORT", "DRAGOMAN_LISTEN=[::]:FREEPORT", "PORT=FREEPORT"} {
-			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
+		for _, listen := range []string{
+			"DRAGOMAN_LISTEN=:FREEPORT", "DRAGOMAN_LISTEN=0.0.0.0:FREEPORT",
+			"DRAGOMAN_LISTEN=[::]:FREEPORT", "PORT=FREEPORT",
+		} {
+			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail}), "DRAGOMAN_SECRET",
+				"openssl rand -base64 32")
 		}
-		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail}), "DRAGOMAN_SECRET", "openssl rand -base64 32")
+		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail}),
+			"DRAGOMAN_SECRET", "openssl rand -base64 32")
 		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 			t.Errorf("left %v behind", entries)
 		}
@@ -478,17 +530,23 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 	t.Run("a password in a DSN that does not work", func(t *testing.T) {
 		t.Parallel()
 		for _, dsn := range []string{
-			"postgres://ada:" + harness.CanarySecret + "@127.0.0.1:1/none", "postgres://ada:" + harness.CanarySecret + "@127.0.0.1:1/none?sslmode=oops",
-			"postgres://ada:" + harness.CanarySecret + "@[::1/none", "postgres://ada:" + harness.CanarySecret + "%zz@127.0.0.1:1/none",
+			"postgres://ada:" + harness.CanarySecret + "@127.0.0.1:1/none", "postgres://ada:" + harness.CanarySecret +
+				"@127.0.0.1:1/none?sslmode=oops",
+			"postgres://ada:" + harness.CanarySecret + "@[::1/none", "postgres://ada:" + harness.CanarySecret +
+				"%zz@127.0.0.1:1/none",
 			"postgres://ada:" + harness.CanarySecret + "@127.0.0.1:1/none?pool_max_conns=x",
 		} {
-			refused(t, command(t, t.TempDir(), []string{local, "DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_LOG_LEVEL=debug", "DATABASE_URL=" + dsn}))
+			refused(t, command(t, t.TempDir(), []string{
+				local, "DRAGOMAN_SECRET=" + harness.Secret,
+				"DRAGOMAN_LOG_LEVEL=debug", "DATABASE_URL=" + dsn,
+			}))
 		}
 	})
 	t.Run("an address in use", func(t *testing.T) {
 		t.Parallel()
 		p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir())
-		refused(t, command(t, t.TempDir(), []string{"DRAGOMAN_LISTEN=" + strings.TrimPrefix(p.URL, "http://")}), "DRAGOMAN_LISTEN", "in use")
+		refused(t, command(t, t.TempDir(), []string{"DRAGOMAN_LISTEN=" + strings.TrimPrefix(p.URL, "http://")}),
+			"DRAGOMAN_LISTEN", "in use")
 	})
 }
 
@@ -504,16 +562,20 @@ func TestStart_Migrate(t *testing.T) {
 			t.Parallel()
 			env := append(env(t), "DRAGOMAN_MIGRATE=off")
 			got := command(t, t.TempDir(), append(env, "DRAGOMAN_LISTEN=localhost:FREEPORT"))
-			if got.code != 1 || !strings.Contains(got.stderr, "dragoman migrate") || !strings.Contains(got.stderr, "DRAGOMAN_MIGRATE") {
+			if got.code != 1 || !strings.Contains(got.stderr, "dragoman migrate") ||
+				!strings.Contains(got.stderr, "DRAGOMAN_MIGRATE") {
 				t.Errorf("on an empty database: %+v", got)
 			}
 			for range 2 { // the second time there is nothing to do
-				if got = command(t, t.TempDir(), env, "migrate"); got.code != 0 || !strings.Contains(got.stdout, "up to date") {
+				if got = command(t, t.TempDir(), env, "migrate"); got.code != 0 ||
+					!strings.Contains(got.stdout, "up to date") {
 					t.Errorf("migrate: %+v", got)
 				}
 			}
 			p := harness.Spawn(t, env...)
-			if a, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil || a.Code() != "" {
+			if a, err := harness.Send(p.URL, "", harness.RegisterDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass)); err != nil ||
+				a.Code() != "" {
 				t.Errorf("register: %v %+v", err, a)
 			}
 		})
@@ -528,15 +590,23 @@ func TestStart_CommandLine(t *testing.T) {
 	if help.code != 0 || help.stderr != "" {
 		t.Errorf("--help: %+v", help)
 	}
-	for _, text := range append(harness.SettingNames(t), "DATABASE_URL_FILE", "DRAGOMAN_SECRET_FILE", "PORT", "migrate", "admin create", "version", "localhost:8080") {
+	for _, text := range append(harness.SettingNames(t), "DATABASE_URL_FILE", "DRAGOMAN_SECRET_FILE", "PORT", "migrate",
+		"admin create", "version", "localhost:8080") {
 		if !strings.Contains(help.stdout, text) {
 			t.Errorf("--help does not tell of %s", text)
 		}
 	}
-	if got := command(t, dir, nil, "version"); got.code != 0 || !strings.HasPrefix(got.stdout, "dragoman "+harness.ProgramVersion(t)+" go") {
+	if got := command(t, dir, nil, "version"); got.code != 0 ||
+		!strings.HasPrefix(got.stdout, "dragoman "+harness.ProgramVersion(t)+" go") {
 		t.Errorf("version: %+v", got)
 	}
-	for _, args := range [][]string{{"nonsense"}, {"--secret=" + harness.CanarySecret}, {"admin"}, {"admin", "create"}, {"serve", "extra"}} {
+	for _, args := range [][]string{
+		{"nonsense"},
+		{"--secret=" + harness.CanarySecret},
+		{"admin"},
+		{"admin", "create"},
+		{"serve", "extra"},
+	} {
 		if got := command(t, dir, nil, args...); got.code != 1 || got.stderr == "" {
 			t.Errorf("%s: %+v", args, got)
 		}
@@ -563,11 +633,13 @@ func TestAZ04_AdminCreate(t *testing.T) {
 			t.Fatalf("%+v", second)
 		}
 		for _, variables := range []map[string]any{
-			harness.InputOf("email", "root@example.com", "password", m[1]), harness.InputOf("username", "the.root", "password", m[1]),
+			harness.InputOf("email", "root@example.com", "password", m[1]),
+			harness.InputOf("username", "the.root", "password", m[1]),
 			harness.InputOf("email", "second@example.com", "password", m2[1]),
 		} {
 			a, err := harness.Send(p.URL, "", harness.LoginDoc, variables)
-			if err != nil || fmt.Sprint(harness.ClaimsOf(t, a.Text("login", "tokens", "accessToken"))["roles"]) != "[admin]" {
+			if err != nil || fmt.Sprint(harness.ClaimsOf(t, a.Text("login", "tokens", "accessToken"))["roles"]) !=
+				"[admin]" {
 				t.Errorf("%v %+v", err, a)
 			}
 		}
@@ -581,7 +653,8 @@ func TestAZ04_AdminCreate(t *testing.T) {
 			"a bad username":   {[]string{"third@example.com", "--username=x"}, "username"},
 		} {
 			got := command(t, dir, env, append([]string{"admin", "create"}, c.args...)...)
-			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, c.says) || strings.Contains(got.stderr, "INVALID_INPUT") {
+			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, c.says) ||
+				strings.Contains(got.stderr, "INVALID_INPUT") {
 				t.Errorf("%s: %+v", name, got)
 			}
 		}
@@ -595,7 +668,8 @@ func TestAZ04_AdminCreate(t *testing.T) {
 				made = append(made, row)
 			}
 		}
-		if len(made) < 2 || made[0].Outcome != "ok" || made[0].Dialect != "terminal" || made[0].User == "" || made[0].ReqID == "" {
+		if len(made) < 2 || made[0].Outcome != "ok" || made[0].Dialect != "terminal" || made[0].User == "" ||
+			made[0].ReqID == "" {
 			t.Errorf("audit rows %+v", made)
 		}
 	})

@@ -82,26 +82,34 @@ func attributes(span *tracepb.Span) map[string]string {
 	return all
 }
 
-// TestTraces signs in below a caller's span and finds the three kinds of spans under it, in a real receiver, without anything
-// that is secret or tells of a person (AU-02).
+// TestTraces signs in below a caller's span and finds the three kinds of spans under it, in a real receiver, without
+// anything that is secret or tells of a person (AU-02).
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		to := newReceiver(t)
-		env := append(harness.ProcessEnv(dsn), "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL, "OTEL_EXPORTER_OTLP_HEADERS=api-key=for%20the%20receiver",
-			"OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_SERVICE_NAME=our-auth", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment=test")
+		env := append(harness.ProcessEnv(dsn), "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL,
+			"OTEL_EXPORTER_OTLP_HEADERS=api-key=for%20the%20receiver",
+			"OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_SERVICE_NAME=our-auth",
+			"OTEL_RESOURCE_ATTRIBUTES=deployment.environment=test")
 		p := harness.Spawn(t, env...)
 		const traceID, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-		below := []string{"Traceparent", "00-" + traceID + "-" + parent + "-01", "User-Agent", "canary-agent", "Cookie", "canary=cookie"}
-		a, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", "canary@example.com", "password", harness.GoodPass), below...)
+		below := []string{
+			"Traceparent", "00-" + traceID + "-" + parent + "-01", "User-Agent", "canary-agent", "Cookie",
+			"canary=cookie",
+		}
+		a, err := harness.Send(p.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "canary@example.com", "password", harness.GoodPass), below...)
 		if err != nil || a.Code() != "" {
 			t.Fatalf("%v %+v", err, a)
 		}
-		access, refresh, id := a.Text("register", "tokens", "accessToken"), a.Text("register", "tokens", "refreshToken"), a.Text("register", "user", "id")
+		access, refresh, id := a.Text("register", "tokens", "accessToken"),
+			a.Text("register", "tokens", "refreshToken"), a.Text("register", "user", "id")
 		for _, call := range []func() (*harness.Answer, error){
 			func() (*harness.Answer, error) { return harness.Send(p.URL, access, harness.MeDoc, nil, below...) },
 			func() (*harness.Answer, error) {
-				return harness.Send(p.URL, "", harness.LoginDoc, harness.InputOf("email", "canary@example.com", "password", "a canary of a password"), below...)
+				return harness.Send(p.URL, "", harness.LoginDoc,
+					harness.InputOf("email", "canary@example.com", "password", "a canary of a password"), below...)
 			},
 			func() (*harness.Answer, error) {
 				return harness.Send(p.URL, "", harness.RefreshDoc, map[string]any{"token": refresh}, below...)
@@ -112,8 +120,11 @@ func TestTraces(t *testing.T) {
 			}
 		}
 		harness.Fetched(t, "GET", p.URL+"/canary-path?canary=query", "", "", below...)
-		harness.Fetched(t, "GET", p.URL+"/api/v1/auth/keys", "", "", append(below, "Authorization", "Bearer "+access)...)
-		harness.Send(p.URL, access, harness.MeDoc, nil, "Traceparent", "00-11111111111111111111111111111111-b7ad6b7169203331-00") // not sampled
+		harness.Fetched(t, "GET", p.URL+"/api/v1/auth/keys", "", "",
+			append(below, "Authorization", "Bearer "+access)...)
+		// not sampled
+		harness.Send(p.URL, access, harness.MeDoc, nil, "Traceparent",
+			"00-11111111111111111111111111111111-b7ad6b7169203331-00")
 		_ = p.Cmd.Process.Signal(syscall.SIGINT)
 		if err := p.Cmd.Wait(); err != nil {
 			t.Fatalf("%v: %s", err, p.Out)
@@ -123,13 +134,15 @@ func TestTraces(t *testing.T) {
 		byID, names := map[string]*tracepb.Span{}, map[string]*tracepb.Span{}
 		for _, span := range to.spans {
 			byID[string(span.GetSpanId())] = span
-			names[span.GetName()+" "+attributes(span)["dragoman.code"]+attributes(span)["http.response.status_code"]] = span
+			names[span.GetName()+" "+attributes(span)["dragoman.code"]+
+				attributes(span)["http.response.status_code"]] = span
 			if got := hex.EncodeToString(span.GetTraceId()); got != traceID {
 				t.Errorf("%s is in the trace %s", span.GetName(), got)
 			}
 		}
 		for _, name := range []string{
-			"POST /graphql 200", "mutation register OK", "mutation login INVALID_CREDENTIALS", "query me OK", "mutation refresh OK",
+			"POST /graphql 200", "mutation register OK", "mutation login INVALID_CREDENTIALS", "query me OK",
+			"mutation refresh OK",
 			"GET / 404", "query keys OK", "db Register ", "db Rotate ",
 		} {
 			if names[name] == nil {
@@ -143,9 +156,12 @@ func TestTraces(t *testing.T) {
 		statement := names["db Rotate "]
 		field := byID[string(statement.GetParentSpanId())]
 		request := byID[string(field.GetParentSpanId())]
-		if field.GetName() != "mutation refresh" || request.GetName() != "POST /graphql" || hex.EncodeToString(request.GetParentSpanId()) != parent ||
-			request.GetKind() != tracepb.Span_SPAN_KIND_SERVER || statement.GetKind() != tracepb.Span_SPAN_KIND_CLIENT ||
-			statement.GetStartTimeUnixNano() < field.GetStartTimeUnixNano() || statement.GetEndTimeUnixNano() > field.GetEndTimeUnixNano() {
+		if field.GetName() != "mutation refresh" || request.GetName() != "POST /graphql" ||
+			hex.EncodeToString(request.GetParentSpanId()) != parent ||
+			request.GetKind() != tracepb.Span_SPAN_KIND_SERVER ||
+			statement.GetKind() != tracepb.Span_SPAN_KIND_CLIENT ||
+			statement.GetStartTimeUnixNano() < field.GetStartTimeUnixNano() ||
+			statement.GetEndTimeUnixNano() > field.GetEndTimeUnixNano() {
 			t.Errorf("the spans do not lie in one another: %v in %v in %v", statement, field, request)
 		}
 		system := "postgresql"
@@ -155,17 +171,23 @@ func TestTraces(t *testing.T) {
 		if got := attributes(statement); got["db.system.name"] != system || got["db.operation.name"] != "Rotate" {
 			t.Errorf("the statement: %v", got)
 		}
-		if got := attributes(request); got["http.route"] != "/graphql" || got["http.request.method"] != "POST" || got["dragoman.transport"] != "graphql" ||
+		if got := attributes(request); got["http.route"] != "/graphql" || got["http.request.method"] != "POST" ||
+			got["dragoman.transport"] != "graphql" ||
 			len(got["dragoman.request_id"]) != 26 {
 			t.Errorf("the request: %v", got)
 		}
-		if to.header.Get("Api-Key") != "for the receiver" || to.header.Get("Content-Type") != "application/x-protobuf" || to.posts < 2 {
+		if to.header.Get("Api-Key") != "for the receiver" ||
+			to.header.Get("Content-Type") != "application/x-protobuf" || to.posts < 2 {
 			t.Errorf("%d posts, %v", to.posts, to.header)
 		}
-		if !strings.Contains(to.text, "our-auth") || !strings.Contains(to.text, "deployment.environment") || !strings.Contains(to.text, harness.ProgramVersion(t)) {
+		if !strings.Contains(to.text, "our-auth") || !strings.Contains(to.text, "deployment.environment") ||
+			!strings.Contains(to.text, harness.ProgramVersion(t)) {
 			t.Error("the resource is not that of the variables")
 		}
-		for _, private := range []string{"canary", "127.0.0.1", harness.GoodPass, access, refresh, id, "SELECT", "for the receiver", harness.Secret} {
+		for _, private := range []string{
+			"canary", "127.0.0.1", harness.GoodPass, access, refresh, id, "SELECT",
+			"for the receiver", harness.Secret,
+		} {
 			if strings.Contains(to.text, private) {
 				t.Errorf("the spans tell %q", private)
 			}
@@ -179,7 +201,8 @@ func TestTraces(t *testing.T) {
 // TestTraces_ReceiverAway has a receiver that is not there: the server works, says so once, and ends in time.
 func TestTraces_ReceiverAway(t *testing.T) {
 	t.Parallel()
-	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:"+freePort(t), "OTEL_BSP_SCHEDULE_DELAY=50",
+	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:"+freePort(t),
+		"OTEL_BSP_SCHEDULE_DELAY=50",
 		"OTEL_BSP_EXPORT_TIMEOUT=200")
 	for i := range 20 {
 		if a, err := harness.Send(p.URL, "", harness.MeDoc, nil); err != nil || a.Status != 200 {
@@ -199,7 +222,8 @@ func TestTraces_ReceiverAway(t *testing.T) {
 func TestTraces_Off(t *testing.T) {
 	t.Parallel()
 	to := newReceiver(t)
-	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "OTEL_TRACES_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT="+to.URL)
+	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "OTEL_TRACES_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT="+
+		to.URL)
 	if _, err := harness.Send(p.URL, "", harness.MeDoc, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +233,8 @@ func TestTraces_Off(t *testing.T) {
 		t.Errorf("%d posts", to.posts)
 	}
 	got := command(t, t.TempDir(), []string{"DRAGOMAN_LISTEN=localhost:FREEPORT", "OTEL_TRACES_EXPORTER=jaeger"})
-	if got.code != 1 || !strings.Contains(got.stderr, "OTEL_TRACES_EXPORTER") || !strings.Contains(got.stderr, "otlp or none") {
+	if got.code != 1 || !strings.Contains(got.stderr, "OTEL_TRACES_EXPORTER") ||
+		!strings.Contains(got.stderr, "otlp or none") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -16,14 +16,16 @@ func TestSunset_Start(t *testing.T) {
 	t.Parallel()
 	banner := func(setting string) (*harness.Process, string) {
 		p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), setting)
-		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.Out.String(), "dragoman --help") && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.Out.String(), "dragoman --help") &&
+			time.Now().Before(deadline); {
 			time.Sleep(5 * time.Millisecond) // it is printed last
 		}
 		return p, p.Out.String()
 	}
 	p, said := banner(harness.WithOldAPI(t, "sunset: 2036-06-30", "sunset: 2026-02-28"))
 	if strings.Count(said, `"past its sunset, and still served","dialect":"old-api","sunset":"2026-02-28"`) != 1 ||
-		strings.Count(said, `"route":"POST /old/echo","sunset":"2026-03-31"`) != 1 || strings.Count(said, "past its sunset, and") != 3 ||
+		strings.Count(said, `"route":"POST /old/echo","sunset":"2026-03-31"`) != 1 ||
+		strings.Count(said, "past its sunset, and") != 3 ||
 		!strings.Contains(said, "/old (old-api, past its sunset of 2026-02-28)") {
 		t.Errorf("it says %s", said)
 	}
@@ -33,7 +35,8 @@ func TestSunset_Start(t *testing.T) {
 	if _, said = banner(harness.WithOldAPI(t)); !strings.Contains(said, "(old-api, 2 routes past sunset)") {
 		t.Errorf("it says %s", said)
 	}
-	if _, said = banner(harness.WithOldAPI(t, "    sunset: 2026-03-31\n", "")); strings.Contains(said, "past its sunset") || !strings.Contains(said, "(old-api, until 2036-06-30)") {
+	if _, said = banner(harness.WithOldAPI(t, "    sunset: 2026-03-31\n", "")); strings.Contains(said,
+		"past its sunset") || !strings.Contains(said, "(old-api, until 2036-06-30)") {
 		t.Errorf("it says %s", said)
 	}
 }
@@ -46,9 +49,11 @@ func TestUsage_Terminal(t *testing.T) {
 		p := harness.Spawn(t, append(env, harness.ViaProxy)...)
 		const agent = "\u202egpj.elif\u202c curl" // turns the text around on some terminals
 		for range 2 {
-			harness.Fetched(t, "GET", p.URL+"/old/users/1", "", "", "X-Forwarded-For", "203.0.113.9", "User-Agent", agent)
+			harness.Fetched(t, "GET", p.URL+"/old/users/1", "", "", "X-Forwarded-For", "203.0.113.9", "User-Agent",
+				agent)
 		}
-		harness.Fetched(t, "GET", p.URL+"/old/me", "", "", "X-Forwarded-For", "2001:db8:1:2::3", "User-Agent", "old app/1.0")
+		harness.Fetched(t, "GET", p.URL+"/old/me", "", "", "X-Forwarded-For", "2001:db8:1:2::3", "User-Agent",
+			"old app/1.0")
 		if err := p.Cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +77,8 @@ func TestUsage_Terminal(t *testing.T) {
 		}
 		_, table, _ := strings.Cut(got.stdout, "\n\n")
 		table = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(table, "TIME")
-		table = regexp.MustCompile(`(?m)^ +| +$`).ReplaceAllString(regexp.MustCompile(` +`).ReplaceAllString(table, " "), "")
+		table = regexp.MustCompile(`(?m)^ +| +$`).ReplaceAllString(regexp.MustCompile(` +`).ReplaceAllString(table,
+			" "), "")
 		if got.code != 0 || strings.TrimSpace(table) != strings.Join(want, "\n") {
 			t.Errorf("%+v\n%s\nwant\n%s", got, table, strings.Join(want, "\n"))
 		}
@@ -90,7 +96,8 @@ func TestUsage_Terminal(t *testing.T) {
 			"30d, 12w or a date": {"--since=-1d"},
 			"0 to 100":           {"--callers", "101"},
 		} {
-			if got := command(t, dir, env, append([]string{"dialect", "usage"}, says...)...); got.code != 1 || !strings.Contains(got.stderr, wrong) {
+			if got := command(t, dir, env, append([]string{"dialect", "usage"}, says...)...); got.code != 1 ||
+				!strings.Contains(got.stderr, wrong) {
 				t.Errorf("%s: %+v", says, got)
 			}
 		}

@@ -47,7 +47,10 @@ func packages(t *testing.T) map[string]listed {
 		}
 		all[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
 	}
-	for _, name := range []string{"", "app", "db", "graph", "resolvers", "web/docs", "operator", "rest", "internal/gqlhttp", "tests/harness"} {
+	for _, name := range []string{
+		"", "app", "db", "graph", "resolvers", "web/docs", "operator", "rest",
+		"internal/gqlhttp", "tests/harness",
+	} {
 		if _, ok := all[name]; !ok {
 			t.Fatalf("there is no package %q", name)
 		}
@@ -67,41 +70,59 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`graph`), inside(`db`, `internal/fault`)},
 		{inside(`app`), inside(`db`, `graph`, `resolvers`, `rest`, `web/(docs|pages|playground)`, `internal/[a-z]+`)},
 		{inside(`operator`), inside(`app`, `db`, `rest`, `internal/[a-z]+`)},
-		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`, `internal/identity`, `internal/profile`,
+		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`,
+			`internal/identity`, `internal/profile`,
 			`internal/credential`, `internal/strictjson`)},
 		{inside(`db`), inside(`db/outbox`, `internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/outbox`), inside(`nothing`)},
 		{inside(`db/dbtest`), inside(`db`)},
 		{inside(`rest/openapi`), inside(`rest`)},
 		{inside(`web/assets`), inside(`internal/edge`)},
-		{inside(`web/docs`), inside(`web/assets`, `web/playground`, `rest`, `rest/openapi`, `internal/gqlhttp`, `internal/fault`, `internal/edge`)},
-		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/edge`, `internal/mail`)},
+		{inside(`web/docs`), inside(`web/assets`, `web/playground`, `rest`, `rest/openapi`, `internal/gqlhttp`,
+			`internal/fault`, `internal/edge`)},
+		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`,
+			`internal/edge`, `internal/mail`)},
 		{inside(`web/playground`), inside(`web/assets`, `internal/edge`)},
 		{inside(`web/webtest`), inside(`nothing`)},
 		{inside(`docs/examples/.*`), inside(`nothing`)},
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},
 		{inside(`tests/.*`), inside(`.*`)},
 	}
-	// The libraries of one layer: bun and the drivers belong to db, River to db/outbox, the GraphQL engine to graph, resolvers and gqlhttp.
+	// The libraries of one layer: bun and the drivers belong to db, River to db/outbox, the GraphQL engine to graph,
+	// resolvers and gqlhttp.
 	libraries := []struct {
 		library *regexp.Regexp
 		who     *regexp.Regexp
 	}{
-		{regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|modernc\.org/sqlite)`), inside(`db`, `db/dbtest`)},
+		{
+			regexp.MustCompile(`^(github\.com/uptrace/bun|github\.com/jackc/pgx|modernc\.org/sqlite)`),
+			inside(`db`, `db/dbtest`),
+		},
 		{regexp.MustCompile(`^database/sql`), inside(`db`, `db/dbtest`, `db/outbox`)},
 		{regexp.MustCompile(`^github\.com/riverqueue`), inside(`db/outbox`)},
 		{regexp.MustCompile(`^github\.com/wneessen/go-mail`), inside(`internal/mail`)},
-		{regexp.MustCompile(`^(github\.com/99designs/gqlgen|github\.com/vektah/gqlparser)`), inside(`graph`, `resolvers`, `internal/gqlhttp`)},
-		{regexp.MustCompile(`^github\.com/golang-jwt|^github\.com/go-jose`), inside(`internal/token`, `docs/examples/.*`)},
-		{regexp.MustCompile(`^github\.com/prometheus|^go\.opentelemetry\.io|^google\.golang\.org`), inside(`internal/observe`)},
-		{regexp.MustCompile(`^google\.golang\.org/grpc|otlptracehttp|otelhttp`), inside(`nobody`)}, // 2.3 MB; addresses in spans
+		{
+			regexp.MustCompile(`^(github\.com/99designs/gqlgen|github\.com/vektah/gqlparser)`),
+			inside(`graph`, `resolvers`, `internal/gqlhttp`),
+		},
+		{
+			regexp.MustCompile(`^github\.com/golang-jwt|^github\.com/go-jose`),
+			inside(`internal/token`, `docs/examples/.*`),
+		},
+		{
+			regexp.MustCompile(`^github\.com/prometheus|^go\.opentelemetry\.io|^google\.golang\.org`),
+			inside(`internal/observe`),
+		},
+		// 2.3 MB; addresses in spans
+		{regexp.MustCompile(`^google\.golang\.org/grpc|otlptracehttp|otelhttp`), inside(`nobody`)},
 		{regexp.MustCompile(`^golang\.org/x/crypto/argon2`), inside(`internal/password`)},
 		{regexp.MustCompile(`^github\.com/alecthomas/kong|^os/signal`), inside(``)},
 		{regexp.MustCompile(`^github\.com/chromedp`), inside(`web/webtest`)},
 		{regexp.MustCompile(`^github\.com/(itchyny/gojq|goccy/go-yaml)`), inside(`rest`)},
 		{regexp.MustCompile(`^testing$`), inside(`web/webtest`, `db/dbtest`)},
-		{regexp.MustCompile(`^(math/rand|math/rand/v2|net/http/pprof|expvar|log|unsafe|plugin|github\.com/99designs/gqlgen/graphql/handler.*|` +
-			`github\.com/uptrace/bun/driver/pgdriver)$`), inside(`nobody`)}, // KE-04, KE-06, SC-06
+		{regexp.MustCompile(
+			`^(math/rand|math/rand/v2|net/http/pprof|expvar|log|unsafe|plugin|github\.com/99designs/gqlgen/graphql/handler.*|` +
+				`github\.com/uptrace/bun/driver/pgdriver)$`), inside(`nobody`)}, // KE-04, KE-06, SC-06
 	}
 	for name, p := range packages(t) {
 		i := slices.IndexFunc(rules, func(r struct{ who, may *regexp.Regexp }) bool { return r.who.MatchString(name) })
@@ -205,14 +226,16 @@ func TestArchitecture_Sizes(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if n := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; n > 62 { // with its first and last line
+			// with its first and last line
+			if n := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; n > 62 {
 				t.Errorf("%s: %s has %d lines", name, f.Name.Name, n)
 			}
 		}
 	}
 }
 
-// TestArchitecture_Root is what may lie in the root of the repository: at most 24 entries beside dot-files, and no test.
+// TestArchitecture_Root is what may lie in the root of the repository: at most 24 entries beside dot-files, and no
+// test.
 func TestArchitecture_Root(t *testing.T) {
 	t.Parallel()
 	entries, err := os.ReadDir(harness.Path("."))
@@ -220,10 +243,12 @@ func TestArchitecture_Root(t *testing.T) {
 		t.Fatal(err)
 	}
 	rooms := strings.Fields(`app graph resolvers operator rest web db internal tests docs packaging`)
-	files := strings.Fields(`server.go go.mod go.sum gqlgen.yml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Containerfile compose.yaml`)
+	files := strings.Fields(`server.go go.mod go.sum gqlgen.yml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md ` +
+		`LICENSE Containerfile compose.yaml`)
 	made := strings.Fields(`data dragoman`) // by the program, and by whoever builds it
 	for _, e := range entries {
-		if name := e.Name(); !strings.HasPrefix(name, ".") && !slices.Contains(slices.Concat(rooms, files, made), name) {
+		if name := e.Name(); !strings.HasPrefix(name, ".") &&
+			!slices.Contains(slices.Concat(rooms, files, made), name) {
 			t.Errorf("%s does not belong in the root", name)
 		}
 	}
@@ -232,10 +257,11 @@ func TestArchitecture_Root(t *testing.T) {
 	}
 }
 
-var looksLikeSQL = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|CREATE TABLE|ALTER|DROP|PRAGMA)\b`)
+var looksLikeSQL = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|CREATE ` +
+	`TABLE|ALTER|DROP|PRAGMA)\b`)
 
-// TestKE06_NoSQLIsPutTogether finds SQL that is made at run time: formatted, or joined with anything but a constant. Outside
-// of db there is no SQL at all.
+// TestKE06_NoSQLIsPutTogether finds SQL that is made at run time: formatted, or joined with anything but a constant.
+// Outside of db there is no SQL at all.
 func TestKE06_NoSQLIsPutTogether(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -298,7 +324,8 @@ func TestKE06_NoSQLIsPutTogether(t *testing.T) {
 				}
 			case *ast.CallExpr:
 				if f, ok := n.Fun.(*ast.SelectorExpr); ok && slices.ContainsFunc(n.Args, isSQL) {
-					if p, ok := f.X.(*ast.Ident); ok && (p.Name == "fmt" || p.Name == "strings") && !strings.HasPrefix(f.Sel.Name, "Error") {
+					if p, ok := f.X.(*ast.Ident); ok && (p.Name == "fmt" || p.Name == "strings") &&
+						!strings.HasPrefix(f.Sel.Name, "Error") {
 						t.Errorf("%s: SQL goes through %s.%s", at(), p.Name, f.Sel.Name)
 					}
 				}
@@ -315,9 +342,10 @@ func TestKE06_NoSQLIsPutTogether(t *testing.T) {
 func TestArchitecture_Words(t *testing.T) {
 	t.Parallel()
 	forbidden := map[string]*regexp.Regexp{
-		"gqlgen's own server":       regexp.MustCompile(`NewDefaultServer|omit_panic_handler: true`),
-		"TODO":                      regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`),
-		"an unchecked file server":  regexp.MustCompile(`http\.(FileServer|ServeFile|DefaultServeMux|ListenAndServe)\b`),
+		"gqlgen's own server": regexp.MustCompile(`NewDefaultServer|omit_panic_handler: true`),
+		"TODO":                regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`),
+		"an unchecked file server": regexp.MustCompile(
+			`http\.(FileServer|ServeFile|DefaultServeMux|ListenAndServe)\b`),
 		"the default HTTP client":   regexp.MustCompile(`http\.(Get\(|Post\(|Head\(|DefaultClient)`),
 		"printing to the terminal":  regexp.MustCompile(`fmt\.Print(ln|f)?\(|\bprintln\(`),
 		"a switch to skip TLS":      regexp.MustCompile(`InsecureSkipVerify`),
@@ -334,7 +362,8 @@ func TestArchitecture_Words(t *testing.T) {
 			}
 		}
 	}
-	if config := harness.ReadFile(t, "gqlgen.yml"); regexp.MustCompile(`(?m)^resolver:|omit_panic_handler`).MatchString(config) {
+	if config := harness.ReadFile(t, "gqlgen.yml"); regexp.MustCompile(`(?m)^resolver:|omit_panic_handler`).MatchString(
+		config) {
 		t.Errorf("gqlgen.yml: %s", config)
 	}
 }

@@ -17,13 +17,14 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestBackendExamples runs the two programs of docs/examples/backend against a server: they take its access tokens, and refuse what
-// is none, what was changed, and what is for somebody else.
+// TestBackendExamples runs the two programs of docs/examples/backend against a server: they take its access tokens, and
+// refuse what is none, what was changed, and what is for somebody else.
 func TestBackendExamples(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
 	ada := s.Register(t, "ada@example.com")
-	session := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass, "tokenDelivery", "SESSION_TOKEN")).
+	session := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass,
+		"tokenDelivery", "SESSION_TOKEN")).
 		Text("login", "tokens", "sessionToken")
 	elsewhere := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL="+s.URL) // the same names, other keys
 	foreign := elsewhere.Register(t, "ada@example.com")
@@ -61,7 +62,8 @@ func TestBackendExamples(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for name, cmd := range map[string]*exec.Cmd{
-		"go": exec.Command(binary, s.URL), "javascript": exec.Command("node", "docs/examples/backend/verify.mjs", s.URL),
+		"go": exec.Command(binary, s.URL), "javascript": exec.Command("node", "docs/examples/backend/verify.mjs",
+			s.URL),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,8 +82,8 @@ func TestBackendExamples(t *testing.T) {
 	}
 }
 
-// TestBackendExamples_KeysAway holds both programs to what they say of a server whose keys can not be read: they ask once in ten
-// seconds, however many tokens come, and take none meanwhile.
+// TestBackendExamples_KeysAway holds both programs to what they say of a server whose keys can not be read: they ask
+// once in ten seconds, however many tokens come, and take none meanwhile.
 func TestBackendExamples_KeysAway(t *testing.T) {
 	t.Parallel()
 	token := harness.Start(t, dbtest.SQLite(t)).Register(t, "ada@example.com").Access
@@ -89,7 +91,10 @@ func TestBackendExamples_KeysAway(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "./docs/examples/backend").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for name, args := range map[string][]string{"go": {binary}, "javascript": {"node", "docs/examples/backend/verify.mjs"}} {
+	for name, args := range map[string][]string{
+		"go":         {binary},
+		"javascript": {"node", "docs/examples/backend/verify.mjs"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Int64

@@ -24,13 +24,15 @@ func TestDecisions(t *testing.T) {
 		name := filepath.Base(path)
 		m := head.FindStringSubmatch(harness.ReadFile(t, "docs/decisions/"+name))
 		if m == nil {
-			t.Errorf("%s: it does not begin with `# NNNN: title`, an empty line and `Date: YYYY-MM-DD. Status: …`: write it so", name)
+			t.Errorf("%s: it does not begin with `# NNNN: title`, an empty line and `Date: YYYY-MM-DD. Status: …`: "+
+				"write it so", name)
 			continue
 		}
 		if want := fmt.Sprintf("%04d", i+1); m[1] != want || !strings.HasPrefix(name, want+"-") {
 			t.Errorf("%s has the number %s: the next one is %s", name, m[1], want)
 		}
-		if row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |\n", m[1], name, m[2], m[3], m[4]); !strings.Contains(list, row) {
+		if row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |\n", m[1], name, m[2], m[3], m[4]); !strings.Contains(list,
+			row) {
 			t.Errorf("%s is not in the list: give it the row %s", name, row)
 		}
 		rows++

@@ -24,7 +24,10 @@ func contract(t *testing.T) *ast.Schema {
 	}
 	var sources []*ast.Source
 	for _, name := range names {
-		sources = append(sources, &ast.Source{Name: name, Input: harness.ReadFile(t, "graph/schema/"+filepath.Base(name))})
+		sources = append(sources, &ast.Source{
+			Name:  name,
+			Input: harness.ReadFile(t, "graph/schema/"+filepath.Base(name)),
+		})
 	}
 	schema, err := gqlparser.LoadSchema(sources...)
 	if err != nil {
@@ -33,8 +36,8 @@ func contract(t *testing.T) *ast.Schema {
 	return schema
 }
 
-// TestMutations_Documented finds every mutation in the audit table of SECURITY.md, in the list of operations of README, and in an
-// example of the playground. The exceptions are decisions.
+// TestMutations_Documented finds every mutation in the audit table of SECURITY.md, in the list of operations of README,
+// and in an example of the playground. The exceptions are decisions.
 func TestMutations_Documented(t *testing.T) {
 	t.Parallel()
 	noExample := map[string]string{
@@ -57,12 +60,14 @@ func TestMutations_Documented(t *testing.T) {
 		}
 		has := regexp.MustCompile(`(?m)^\s*` + field.Name + `\b`).MatchString(examples)
 		if has == (noExample[field.Name] != "") {
-			t.Errorf("web/playground/examples: %s has an example: %v, excepted: %q", field.Name, has, noExample[field.Name])
+			t.Errorf("web/playground/examples: %s has an example: %v, excepted: %q", field.Name, has,
+				noExample[field.Name])
 		}
 	}
 }
 
-// TestActions_Documented finds every action of the audit log in SECURITY.md, and both of its names in a test of the log.
+// TestActions_Documented finds every action of the audit log in SECURITY.md, and both of its names in a test of the
+// log.
 func TestActions_Documented(t *testing.T) {
 	t.Parallel()
 	security := harness.ReadFile(t, "SECURITY.md")

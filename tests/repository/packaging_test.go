@@ -14,8 +14,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// pinned is a reference to an image that says which: with a registry, and a tag that is none of those that move on to another
-// major version.
+// pinned is a reference to an image that says which: with a registry, and a tag that is none of those that move on to
+// another major version.
 var pinned = regexp.MustCompile(`^[a-z0-9.]+\.[a-z]+/[a-z0-9/_-]+:\d+(\.\d+)*(-[a-z]+)?$`)
 
 // TestPackaging_Containerfile reads the image's recipe: what it is made from, and who runs in it.
@@ -35,14 +35,17 @@ func TestPackaging_Containerfile(t *testing.T) {
 	}
 	_, last, _ := strings.Cut(text, "FROM scratch\n")
 	for _, want := range []string{
-		`(?m)^USER [1-9]\d+:[1-9]\d+$`, `(?m)^VOLUME /data$`, `(?m)^ENV .*DRAGOMAN_DATA_DIR=/data`, `(?m)^HEALTHCHECK .* CMD \["/dragoman", "health"\]$`,
-		`(?m)^ENTRYPOINT \["/dragoman"\]$`, `(?m)^STOPSIGNAL SIGTERM$`, `(?m)^COPY --from=build --chown=65532:65532 /out/data /data$`,
+		`(?m)^USER [1-9]\d+:[1-9]\d+$`, `(?m)^VOLUME /data$`, `(?m)^ENV .*DRAGOMAN_DATA_DIR=/data`,
+		`(?m)^HEALTHCHECK .* CMD \["/dragoman", "health"\]$`,
+		`(?m)^ENTRYPOINT \["/dragoman"\]$`, `(?m)^STOPSIGNAL SIGTERM$`,
+		`(?m)^COPY --from=build --chown=65532:65532 /out/data /data$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(last) {
 			t.Errorf("the image lacks %s", want)
 		}
 	}
-	if !strings.Contains(text, "CGO_ENABLED=0") || regexp.MustCompile(`(?i)latest|curl|wget|ADD http|SECRET=`).MatchString(text) {
+	if !strings.Contains(text, "CGO_ENABLED=0") ||
+		regexp.MustCompile(`(?i)latest|curl|wget|ADD http|SECRET=`).MatchString(text) {
 		t.Error("the recipe fetches or holds what it should not")
 	}
 	for _, name := range regexp.MustCompile(`DRAGOMAN_[A-Z_]+`).FindAllString(text, -1) {
@@ -69,7 +72,8 @@ func knownSetting(t *testing.T, name string) {
 	t.Errorf("%s is no setting", name)
 }
 
-// TestPackaging_Compose reads compose.yaml: pinned images, secrets from files, and a server that can change nothing but the database.
+// TestPackaging_Compose reads compose.yaml: pinned images, secrets from files, and a server that can change nothing but
+// the database.
 func TestPackaging_Compose(t *testing.T) {
 	t.Parallel()
 	var compose struct {
@@ -92,10 +96,12 @@ func TestPackaging_Compose(t *testing.T) {
 		t.Fatal(err)
 	}
 	postgres, server := compose.Services["postgres"], compose.Services["dragoman"]
-	if !pinned.MatchString(postgres.Image) || !strings.Contains(postgres.Image, "/postgres:17") || len(postgres.Ports) != 0 {
+	if !pinned.MatchString(postgres.Image) || !strings.Contains(postgres.Image, "/postgres:17") ||
+		len(postgres.Ports) != 0 {
 		t.Errorf("postgres: %+v", postgres)
 	}
-	if server.Build.Dockerfile != "Containerfile" || !server.ReadOnly || len(server.CapDrop) != 1 || server.CapDrop[0] != "ALL" ||
+	if server.Build.Dockerfile != "Containerfile" || !server.ReadOnly || len(server.CapDrop) != 1 ||
+		server.CapDrop[0] != "ALL" ||
 		len(server.SecurityOpt) != 1 || server.Stop != "30s" || !compose.Networks["database"].Internal {
 		t.Errorf("dragoman: %+v", server)
 	}
@@ -108,7 +114,8 @@ func TestPackaging_Compose(t *testing.T) {
 		if name != "DATABASE_URL_FILE" {
 			knownSetting(t, name)
 		}
-		if base, ok := strings.CutPrefix(value, "/run/secrets/"); ok && compose.Secrets[base].File != "./secrets/"+base {
+		if base, ok := strings.CutPrefix(value, "/run/secrets/"); ok && compose.Secrets[base].File != "./secrets/"+
+			base {
 			t.Errorf("%s: there is no secret %s", name, base)
 		}
 		if name == "DRAGOMAN_SECRET" || name == "DATABASE_URL" {
@@ -125,15 +132,18 @@ func TestPackaging_Service(t *testing.T) {
 	t.Parallel()
 	unit := harness.ReadFile(t, "packaging/dragoman.service")
 	for _, want := range []string{
-		"DynamicUser=yes", "StateDirectory=dragoman", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "UMask=0077",
+		"DynamicUser=yes", "StateDirectory=dragoman", "ProtectSystem=strict", "NoNewPrivileges=yes",
+		"CapabilityBoundingSet=", "UMask=0077",
 		"MemoryDenyWriteExecute=yes", "Environment=DRAGOMAN_DATA_DIR=/var/lib/dragoman", "TimeoutStopSec=30",
 	} {
 		if !strings.Contains(unit, "\n"+want+"\n") {
 			t.Errorf("the unit lacks %s", want)
 		}
 	}
-	// Five starts within ten seconds and systemd gives up: a Postgres that comes up late must not end the server for good.
-	if every := regexp.MustCompile(`(?m)^RestartSec=(\d+)$`).FindStringSubmatch(unit); every == nil || len(every[1]) == 1 && every[1] < "5" {
+	// Five starts within ten seconds and systemd gives up: a Postgres that comes up late must not end the server for
+	// good.
+	if every := regexp.MustCompile(`(?m)^RestartSec=(\d+)$`).FindStringSubmatch(unit); every == nil ||
+		len(every[1]) == 1 && every[1] < "5" {
 		t.Errorf("restarts after %s", every)
 	}
 	verify, err := exec.LookPath("systemd-analyze")
@@ -145,16 +155,18 @@ func TestPackaging_Service(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(t.TempDir(), "dragoman.service")
-	if err := os.WriteFile(copied, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/dragoman", "ExecStart="+program, 1)), 0o600); err != nil {
+	if err := os.WriteFile(copied, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/dragoman", "ExecStart="+
+		program, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(verify, "verify", copied).CombinedOutput(); err != nil || strings.Contains(string(out), "dragoman.service") {
+	if out, err := exec.Command(verify, "verify", copied).CombinedOutput(); err != nil ||
+		strings.Contains(string(out), "dragoman.service") {
 		t.Errorf("systemd-analyze verify: %v: %s", err, out)
 	}
 }
 
-// TestPackaging_Static builds the program as the image does: one file that needs no other, of at most 37 MB. A build without cgo
-// shares nothing with the one of the tests and takes minutes, so it belongs to the full experiments.
+// TestPackaging_Static builds the program as the image does: one file that needs no other, of at most 37 MB. A build
+// without cgo shares nothing with the one of the tests and takes minutes, so it belongs to the full experiments.
 func TestPackaging_Static(t *testing.T) {
 	t.Parallel()
 	if !harness.FullRun {

@@ -39,7 +39,8 @@ func rules(t *testing.T) (all []rule) {
 		m := ruleRow.FindStringSubmatch(text)
 		if m == nil {
 			if ruleID.MatchString(strings.SplitN(text+"|", "|", 3)[1]) && strings.HasPrefix(text, "|") {
-				t.Errorf("%s:%d: this row does not read `| id | rule | why | source | **state**: note; tests |`: write it so", catalogue, n+1)
+				t.Errorf("%s:%d: this row does not read `| id | rule | why | source | **state**: note; tests |`: "+
+					"write it so", catalogue, n+1)
 			}
 			continue
 		}
@@ -60,7 +61,8 @@ func rules(t *testing.T) (all []rule) {
 	return all
 }
 
-// repositoryTexts gives the files that may cite a rule. Of what begins with a dot, .ci, .github and files of the root belong to it.
+// repositoryTexts gives the files that may cite a rule. Of what begins with a dot, .ci, .github and files of the root
+// belong to it.
 func repositoryTexts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -80,7 +82,8 @@ func repositoryTexts(t *testing.T) map[string]string {
 			}
 			return nil
 		}
-		if strings.HasPrefix(name, ".ci/") && strings.HasSuffix(name, "_test.go") { // has catalogues and tests of its own invention
+		// has catalogues and tests of its own invention
+		if strings.HasPrefix(name, ".ci/") && strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
 		if slices.Contains([]string{".go", ".yaml", ".yml", ".md", ".graphqls"}, path.Ext(d.Name())) {
@@ -131,7 +134,8 @@ func TestRules_Rows(t *testing.T) {
 		switch r.state {
 		case "held":
 			if len(r.tests) == 0 {
-				t.Errorf("%s is held and names no test: name one that proves it, or make it **held in part** or **not held** with what lacks", at)
+				t.Errorf("%s is held and names no test: name one that proves it, or make it **held in part** or "+
+					"**not held** with what lacks", at)
 			}
 		case "held in part":
 			if len(r.tests) == 0 || r.note == "" {
@@ -150,21 +154,25 @@ func TestRules_Rows(t *testing.T) {
 		}
 		for n, name := range r.tests {
 			if declared[name] == "" {
-				t.Errorf("%s names %s, which is no test of this repository: write its present name, or take it out", at, name)
+				t.Errorf("%s names %s, which is no test of this repository: write its present name, or take it out", at,
+					name)
 			}
 			if slices.Contains(r.tests[:n], name) {
 				t.Errorf("%s names %s twice: take one out", at, name)
 			}
 		}
 		for _, name := range r.decisions {
-			if found, err := filepath.Glob(harness.Path("docs/decisions/[0-9][0-9][0-9][0-9]-" + name + ".md")); err != nil || len(found) != 1 {
-				t.Errorf("%s comes from the decision %s, and docs/decisions has %d of that name: write the name of the file without its number", at, name, len(found))
+			if found, err := filepath.Glob(harness.Path("docs/decisions/[0-9][0-9][0-9][0-9]-" + name + ".md")); err !=
+				nil || len(found) != 1 {
+				t.Errorf("%s comes from the decision %s, and docs/decisions has %d of that name: write the name of "+
+					"the file without its number", at, name, len(found))
 			}
 		}
 	}
 }
 
-// TestRules_Cited demands a row for every rule that a file cites, and for every rule in the name of a test a row that names the test.
+// TestRules_Cited demands a row for every rule that a file cites, and for every rule in the name of a test a row that
+// names the test.
 func TestRules_Cited(t *testing.T) {
 	t.Parallel()
 	named := map[string][]string{}
@@ -179,7 +187,8 @@ func TestRules_Cited(t *testing.T) {
 		for n, line := range strings.Split(text, "\n") {
 			for _, id := range ruleID.FindAllString(line, -1) {
 				if cited++; named[id] == nil {
-					t.Errorf("%s:%d cites %s, which %s does not define: correct the id, or add a row to the table of its area", name, n+1, id, catalogue)
+					t.Errorf("%s:%d cites %s, which %s does not define: correct the id, or add a row to the table of "+
+						"its area", name, n+1, id, catalogue)
 				}
 			}
 		}
@@ -187,7 +196,8 @@ func TestRules_Cited(t *testing.T) {
 	for test, file := range declaredTests(texts) {
 		for _, id := range idsIn(test) {
 			if !slices.Contains(named[id], test) {
-				t.Errorf("%s: %s is about %s by its name, and the row of %s in %s does not name it: add it there", file, test, id, id, catalogue)
+				t.Errorf("%s: %s is about %s by its name, and the row of %s in %s does not name it: add it there", file,
+					test, id, id, catalogue)
 			}
 		}
 	}

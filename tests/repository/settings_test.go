@@ -23,7 +23,9 @@ func settingsTable(t *testing.T) string {
 	var printed, table bytes.Buffer
 	config.Print(&printed)
 	table.WriteString("| setting | meaning | expected | default |\n|---|---|---|---|\n")
-	rows := regexp.MustCompile(`\n  (\S.*)\n      (.*)\n      Expected: (.*?)\.(?: Default: (.*)\.)?\n`).FindAllStringSubmatch(printed.String(), -1)
+	rows := regexp.MustCompile(
+		`\n  (\S.*)\n      (.*)\n      Expected: (.*?)\.(?: Default: (.*)\.)?\n`).FindAllStringSubmatch(
+		printed.String(), -1)
 	if len(rows) != len(harness.SettingNames(t)) {
 		t.Fatalf("%d settings are printed, of %d", len(rows), len(harness.SettingNames(t)))
 	}
@@ -38,7 +40,8 @@ func settingsTable(t *testing.T) string {
 	return table.String()
 }
 
-// TestSettings_Documented holds the table of docs/operations.md to what --help prints. DRAGOMAN_TEST_WRITE=1 writes it anew.
+// TestSettings_Documented holds the table of docs/operations.md to what --help prints. DRAGOMAN_TEST_WRITE=1 writes it
+// anew.
 func TestSettings_Documented(t *testing.T) {
 	t.Parallel()
 	const file, begin, end = "docs/operations.md", "<!-- settings -->\n", "<!-- end of settings -->\n"
@@ -52,15 +55,16 @@ func TestSettings_Documented(t *testing.T) {
 		return
 	}
 	if os.Getenv("DRAGOMAN_TEST_WRITE") != "1" {
-		t.Fatalf("the table of settings in %s is out of date: run DRAGOMAN_TEST_WRITE=1 go test -run TestSettings_Documented ./tests/repository", file)
+		t.Fatalf("the table of settings in %s is out of date: run DRAGOMAN_TEST_WRITE=1 go test -run "+
+			"TestSettings_Documented ./tests/repository", file)
 	}
 	if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestSettings_UsedAndTested looks for every setting in a test, beside the ones that go through all names, and for every field of
-// the settings where something is done with it.
+// TestSettings_UsedAndTested looks for every setting in a test, beside the ones that go through all names, and for
+// every field of the settings where something is done with it.
 func TestSettings_UsedAndTested(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{}
@@ -76,7 +80,9 @@ func TestSettings_UsedAndTested(t *testing.T) {
 			case strings.HasSuffix(name, "_test.go"):
 				tests[name] = harness.ReadFile(t, name)
 			case !slices.Contains([]string{"internal/config/config.go", "internal/config/keys.go"}, name):
-				for _, field := range regexp.MustCompile(`\b(?:settings|set|s|temporary|on|local)\.([A-Z]\w+)`).FindAllStringSubmatch(harness.ReadFile(t, name), -1) {
+				for _, field := range regexp.MustCompile(
+					`\b(?:settings|set|s|temporary|on|local)\.([A-Z]\w+)`).FindAllStringSubmatch(harness.ReadFile(t,
+					name), -1) {
 					used[field[1]] = true
 				}
 			}

@@ -45,7 +45,8 @@ func TestAK01_ShownOnce(t *testing.T) {
 			if strings.Contains(a.Raw, key[16:46]) || strings.Contains(a.Raw, key[40:]) {
 				t.Errorf("the list shows the secret: %s", a.Raw)
 			}
-			if row := keyNamed(t, s, credential, id); row == nil || row["prefix"] != key[:16] || row["name"] != "API key" ||
+			if row := keyNamed(t, s, credential, id); row == nil || row["prefix"] != key[:16] ||
+				row["name"] != "API key" ||
 				fmt.Sprint(row["scopes"]) != "[PROFILE_READ]" || row["expiresAt"] != nil {
 				t.Errorf("the key in the list: %v", row)
 			}
@@ -71,11 +72,13 @@ func TestAK03_Junk(t *testing.T) {
 		_, two := s.NewKey(t, ada.Access, nil)
 		for name, junk := range map[string]string{
 			"checksum of another key": one[:46] + two[46:], "handle of another key": one[:8] + two[8:16] + one[16:],
-			"zeros": "sk_live_" + strings.Repeat("0", 44), "short": one[:51], "long": one + "0", "prefix": "sk_test_" + one[8:],
+			"zeros": "sk_live_" + strings.Repeat("0", 44), "short": one[:51], "long": one + "0", "prefix": "sk_test_" +
+				one[8:],
 			"case": "sk_LIVE_" + one[8:],
 		} {
 			for _, header := range []http.Header{{"X-Api-Key": {junk}}, {"Authorization": {"Bearer " + junk}}} {
-				if a := harness.SendWith(t, s.URL, header, harness.MeDoc, nil); a.At("me") != nil || len(a.Errors) > 0 || a.Header.Get("Www-Authenticate") == "" {
+				if a := harness.SendWith(t, s.URL, header, harness.MeDoc, nil); a.At("me") != nil ||
+					len(a.Errors) > 0 || a.Header.Get("Www-Authenticate") == "" {
 					t.Errorf("%s: %s", name, a.Raw)
 				}
 			}
@@ -109,10 +112,18 @@ func TestAK05_WhatAKeyMay(t *testing.T) {
 			{"serverInfo", `{ serverInfo { version } }`, nil, "", ""},
 			{"createApiKey", harness.CreateKey, nil, "FORBIDDEN", "FORBIDDEN"},
 			{"deleteApiKey", harness.DeleteKeyDoc, map[string]any{"id": readID}, "FORBIDDEN", "FORBIDDEN"},
-			{"revokeSession", harness.RevokeSessionDoc, map[string]any{"input": map[string]any{"id": other.Session}}, "FORBIDDEN", "FORBIDDEN"},
+			{
+				"revokeSession", harness.RevokeSessionDoc,
+				map[string]any{"input": map[string]any{"id": other.Session}},
+				"FORBIDDEN", "FORBIDDEN",
+			},
 			{"revokeOtherSessions", harness.RevokeOthersDoc, nil, "FORBIDDEN", "FORBIDDEN"},
 			{"logout", harness.LogoutDoc, nil, "FORBIDDEN", "FORBIDDEN"},
-			{"logout everywhere", harness.LogoutDoc, map[string]any{"input": map[string]any{"everywhere": true}}, "FORBIDDEN", "FORBIDDEN"},
+			{
+				"logout everywhere", harness.LogoutDoc,
+				map[string]any{"input": map[string]any{"everywhere": true}},
+				"FORBIDDEN", "FORBIDDEN",
+			},
 		} {
 			for credential, want := range map[string]string{read: row.read, none: row.none} {
 				a := s.GraphQL(t, credential, row.document, row.variables)
@@ -124,12 +135,14 @@ func TestAK05_WhatAKeyMay(t *testing.T) {
 				t.Errorf("%s by nobody: %s", row.name, a.Raw)
 			}
 		}
-		if len(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Listed("keys")) != 2 || !s.Is(t, other.Refresh, ada) || !s.Is(t, ada.Access, ada) {
+		if len(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Listed("keys")) != 2 || !s.Is(t, other.Refresh, ada) ||
+			!s.Is(t, ada.Access, ada) {
 			t.Error("a key changed something")
 		}
 		// A session token manages keys like an access token.
 		id, _ := s.NewKey(t, other.Refresh, nil)
-		if a := s.GraphQL(t, other.Refresh, harness.DeleteKeyDoc, map[string]any{"id": id}); a.Text("deleteApiKey", "deletedApiKeyId") != id {
+		if a := s.GraphQL(t, other.Refresh, harness.DeleteKeyDoc, map[string]any{"id": id}); a.Text("deleteApiKey",
+			"deletedApiKeyId") != id {
 			t.Errorf("delete by session token: %s", a.Raw)
 		}
 	})
@@ -155,7 +168,8 @@ func TestAK06_Expiry(t *testing.T) {
 			}
 		}
 		for name, end := range map[string]string{
-			"now": at(0), "a second ago": at(-time.Second), "long ago": "0001-01-01T00:00:00Z", "another zone": "1999-12-31T23:59:59-12:00",
+			"now": at(0), "a second ago": at(-time.Second), "long ago": "0001-01-01T00:00:00Z",
+			"another zone": "1999-12-31T23:59:59-12:00",
 		} {
 			a := s.GraphQL(t, ada.Access, harness.CreateKey, map[string]any{"input": map[string]any{"expiresAt": end}})
 			if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `["input","expiresAt"]`) {
@@ -169,16 +183,21 @@ func TestAK06_Expiry(t *testing.T) {
 			}
 		}
 		// Far away, and around the last year that RFC 3339 can write: a working key, or a refusal of the input.
-		for _, far := range []string{"2099-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999999Z"} {
+		for _, far := range []string{
+			"2099-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00",
+			"9999-12-31T23:59:59.999999999Z",
+		} {
 			a := s.GraphQL(t, ada.Access, harness.CreateKey, map[string]any{"input": map[string]any{"expiresAt": far}})
 			key := a.Text("createApiKey", "secret")
-			if len(a.Errors) > 0 || a.Code() != "" && a.Code() != "INVALID_INPUT" || a.Code() == "" && !s.Is(t, key, ada) {
+			if len(a.Errors) > 0 || a.Code() != "" && a.Code() != "INVALID_INPUT" || a.Code() == "" &&
+				!s.Is(t, key, ada) {
 				t.Errorf("a key until %s: %s", far, a.Raw)
 			}
 			if key == "" {
 				continue
 			}
-			if row := keyNamed(t, s, ada.Access, a.Text("createApiKey", "apiKey", "id")); row == nil || !strings.HasPrefix(row["expiresAt"].(string), far[:10]) {
+			if row := keyNamed(t, s, ada.Access, a.Text("createApiKey", "apiKey", "id")); row == nil ||
+				!strings.HasPrefix(row["expiresAt"].(string), far[:10]) {
 				t.Errorf("a key until %s in the list: %v", far, row)
 			}
 			if c := s.GraphQL(t, key, harness.CurrentDoc, nil); c.Text("currentCredential", "kind") != "API_KEY" {
@@ -241,7 +260,8 @@ func TestAK06_RevokedAtOnce(t *testing.T) {
 			for _, i := range instances {
 				users.Go(func() { _, _ = harness.Send(i.URL, key, harness.MeDoc, nil) })
 			}
-			if a := by.GraphQL(t, ada.Access, harness.DeleteKeyDoc, map[string]any{"id": id}); a.Text("deleteApiKey", "deletedApiKeyId") != id {
+			if a := by.GraphQL(t, ada.Access, harness.DeleteKeyDoc, map[string]any{"id": id}); a.Text("deleteApiKey",
+				"deletedApiKeyId") != id {
 				t.Fatalf("delete: %s", a.Raw)
 			}
 			for _, i := range instances {
@@ -294,18 +314,23 @@ func TestKeys_Names(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		for name, want := range map[string]string{
-			"deploy": "deploy", "  CI  ": "CI", "Schlüssel 🔑": "Schlüssel 🔑", "x": "x", strings.Repeat("ä", 100): strings.Repeat("ä", 100),
-			"<b>&\"'": "<b>&\"'", "'; DROP TABLE api_keys; --": "'; DROP TABLE api_keys; --", "?1 $1 ?": "?1 $1 ?",
-			"": "", "   ": "", strings.Repeat("x", 101): "", "line\nbreak": "", "bidi\u202e": "", "zero\u200bwidth": "", "esc\u001b[31m": "",
+			"deploy": "deploy", "  CI  ": "CI", "Schlüssel 🔑": "Schlüssel 🔑", "x": "x",
+			strings.Repeat("ä", 100): strings.Repeat("ä", 100),
+			"<b>&\"'":                "<b>&\"'", "'; DROP TABLE api_keys; --": "'; DROP TABLE api_keys; --",
+			"?1 $1 ?": "?1 $1 ?",
+			"":        "", "   ": "", strings.Repeat("x", 101): "", "line\nbreak": "", "bidi\u202e": "",
+			"zero\u200bwidth": "", "esc\u001b[31m": "",
 		} {
 			a := s.GraphQL(t, ada.Access, harness.CreateKey, map[string]any{"input": map[string]any{"name": name}})
 			if want == "" {
-				if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `["input","name"]`) || a.At("createApiKey", "secret") != nil {
+				if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `["input","name"]`) ||
+					a.At("createApiKey", "secret") != nil {
 					t.Errorf("%q: %s", name, a.Raw)
 				}
 				continue
 			}
-			if row := keyNamed(t, s, ada.Access, a.Text("createApiKey", "apiKey", "id")); row == nil || row["name"] != want {
+			if row := keyNamed(t, s, ada.Access, a.Text("createApiKey", "apiKey", "id")); row == nil ||
+				row["name"] != want {
 				t.Errorf("%q became %v: %s", name, row["name"], a.Raw)
 			}
 		}
@@ -330,7 +355,8 @@ func TestKeys_Limit(t *testing.T) {
 			for n := range codes {
 				wg.Go(func() {
 					codes[n] = "no answer"
-					a, err := harness.Send(s.URL, ada.Access, harness.CreateKey, map[string]any{"input": map[string]any{"expiresAt": soon}})
+					a, err := harness.Send(s.URL, ada.Access, harness.CreateKey,
+						map[string]any{"input": map[string]any{"expiresAt": soon}})
 					if err == nil {
 						codes[n] = a.Code()
 					}
@@ -375,7 +401,10 @@ func TestColumnsOfALaterVersion(t *testing.T) {
 		s, side := harness.Start(t, dsn), harness.OpenSide(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		id, _ := s.NewKey(t, ada.Access, nil)
-		for _, table := range []string{"users", "sessions", "api_keys", "mails", "one_time_tokens", "signing_keys", "server_secrets"} {
+		for _, table := range []string{
+			"users", "sessions", "api_keys", "mails", "one_time_tokens", "signing_keys",
+			"server_secrets",
+		} {
 			side.MustExec(t, "ALTER TABLE "+table+" ADD COLUMN of_later text")
 		}
 		for name, call := range map[string]func() *harness.Answer{

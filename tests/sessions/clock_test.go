@@ -15,13 +15,16 @@ func TestAV05_SudoClockSetBack(t *testing.T) {
 		s := harness.Start(t, dsn)
 		token := s.LoginAs(t, s.Register(t, "ada@example.com"), "SESSION_TOKEN").Refresh
 		s.Clock.Add(-time.Hour)
-		if a := s.GraphQL(t, token, harness.ChangeEmailDoc, harness.InputOf("email", "ada2@example.com")); a.Code() != "SUDO_REQUIRED" {
+		if a := s.GraphQL(t, token, harness.ChangeEmailDoc,
+			harness.InputOf("email", "ada2@example.com")); a.Code() != "SUDO_REQUIRED" {
 			t.Errorf("an hour too long: %s", a.Raw)
 		}
-		if a := s.GraphQL(t, token, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)); a.Code() != "" || a.Text("sudo", "sudoExpiresAt") == "" {
+		if a := s.GraphQL(t, token, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)); a.Code() != "" ||
+			a.Text("sudo", "sudoExpiresAt") == "" {
 			t.Errorf("%s", a.Raw)
 		}
-		if a := s.GraphQL(t, token, harness.ChangeEmailDoc, harness.InputOf("email", "ada2@example.com")); a.Code() != "" {
+		if a := s.GraphQL(t, token, harness.ChangeEmailDoc,
+			harness.InputOf("email", "ada2@example.com")); a.Code() != "" {
 			t.Errorf("%s", a.Raw)
 		}
 	})

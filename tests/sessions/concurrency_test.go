@@ -69,7 +69,8 @@ func TestAV03_PoolOfOne(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			one := harness.MustCount(t, dbtest.Beside(t, dsn), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dragoman'`)
+			one := harness.MustCount(t, dbtest.Beside(t, dsn), `SELECT count(*) FROM pg_stat_activity WHERE datname `+
+				`= current_database() AND application_name = 'dragoman'`)
 			if one != 1 {
 				t.Errorf("%d connections", one)
 			}
@@ -80,7 +81,11 @@ func TestAV03_PoolOfOne(t *testing.T) {
 // tourOf does everything that a newcomer can, and gives what went wrong at each step.
 func tourOf(i *harness.Instance, email string) (failures []error) {
 	do := func(credential, document string, variables map[string]any, want string) *harness.Answer {
-		a := harness.Together(1, func(int) (*harness.Answer, error) { return harness.Send(i.URL, credential, document, variables) })[0]
+		a := harness.Together(1, func(int) (*harness.Answer,
+			error,
+		) {
+			return harness.Send(i.URL, credential, document, variables)
+		})[0]
 		var err error
 		if a == nil || a.Code() != want || a.Status != http.StatusOK {
 			err = fmt.Errorf("wanted %q: %+v", want, a)
@@ -105,16 +110,18 @@ func tourOf(i *harness.Instance, email string) (failures []error) {
 	do("", harness.RefreshDoc, map[string]any{"token": refresh}, "")
 	do("", harness.RefreshDoc, map[string]any{"token": next}, "")
 	do("", harness.RefreshDoc, map[string]any{"token": refresh}, "TOKEN_REUSED")
-	do("", harness.LoginDoc, map[string]any{"input": map[string]any{"email": email, "password": "wrong password"}}, "INVALID_CREDENTIALS")
+	do("", harness.LoginDoc, map[string]any{"input": map[string]any{"email": email, "password": "wrong password"}},
+		"INVALID_CREDENTIALS")
 	in := do("", harness.LoginDoc, map[string]any{"input": credentials}, "").Text("login", "tokens", "accessToken")
 	do(in, harness.RevokeOthersDoc, nil, "")
-	do(in, `mutation { a: revokeOtherSessions { revokedCount } b: logout { userErrors { code } } c: revokeOtherSessions { revokedCount } }`, nil, "UNAUTHENTICATED")
+	do(in, `mutation { a: revokeOtherSessions { revokedCount } b: logout { userErrors { code } } c: `+
+		`revokeOtherSessions { revokedCount } }`, nil, "UNAUTHENTICATED")
 	do(in, harness.LogoutDoc, nil, "UNAUTHENTICATED")
 	return failures
 }
 
-// TestStatements_Budget counts the statements of each operation on Postgres. AU-04 follows from it: what is one statement is one
-// transaction, event and all.
+// TestStatements_Budget counts the statements of each operation on Postgres. AU-04 follows from it: what is one
+// statement is one transaction, event and all.
 func TestStatements_Budget(t *testing.T) {
 	t.Parallel()
 	type shape struct {
@@ -137,7 +144,8 @@ func TestStatements_Budget(t *testing.T) {
 			{"me by session token", 1, ask(other.Refresh, harness.MeDoc, nil)},
 			{"me by key", 1, ask(key, harness.MeDoc, nil)},
 			{"currentCredential", 1, ask(ada.Access, harness.CurrentDoc, nil)},
-			{"me twice and the credential", 1, ask(ada.Access, `{ a: me { id } b: me { email } currentCredential { kind session { isCurrent } } }`, nil)},
+			{"me twice and the credential", 1, ask(ada.Access, `{ a: me { id } b: me { email } currentCredential { `+
+				`kind session { isCurrent } } }`, nil)},
 			{"sessions", 2, ask(ada.Access, harness.SessionsDoc, nil)},
 			{"session", 2, ask(ada.Access, harness.OneSessionDoc, map[string]any{"id": ada.Session})},
 			{"keys", 2, ask(ada.Access, harness.KeysDoc, nil)},
@@ -145,11 +153,16 @@ func TestStatements_Budget(t *testing.T) {
 			{"deleteApiKey", 2, ask(ada.Access, harness.DeleteKeyDoc, map[string]any{"id": keyID})},
 			{"refresh", 1, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},
 			{"refresh within the grace", 2, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},
-			{"login", 2, ask("", harness.LoginDoc, input(map[string]any{"email": ada.Email, "password": harness.GoodPass}))},
-			{"register", 5, ask("", harness.RegisterDoc, input(map[string]any{"email": fmt.Sprintf("n%d@example.com", round), "password": harness.GoodPass}))},
+			{"login", 2, ask("", harness.LoginDoc,
+				input(map[string]any{"email": ada.Email, "password": harness.GoodPass}))},
+			{"register", 5, ask("", harness.RegisterDoc,
+				input(map[string]any{"email": fmt.Sprintf("n%d@example.com", round), "password": harness.GoodPass}))},
 			{"revokeSession", 2, ask(ada.Access, harness.RevokeSessionDoc, input(map[string]any{"id": other.Session}))},
 			{"revokeOtherSessions", 2, ask(ada.Access, harness.RevokeOthersDoc, nil)},
-			{"logout by a refresh token that is over", 2, ask("", harness.LogoutDoc, input(map[string]any{"refreshToken": last.Refresh}))},
+			{
+				"logout by a refresh token that is over", 2,
+				ask("", harness.LogoutDoc, input(map[string]any{"refreshToken": last.Refresh})),
+			},
 			{"logout", 1, ask(ada.Access, harness.LogoutDoc, nil)},
 			{"serverInfo", 0, ask("", `{ serverInfo { version } }`, nil)},
 		}
@@ -201,7 +214,8 @@ func TestStatements_Junk(t *testing.T) {
 				if code := s.Refresh(t, spoilt(text)).Code(); code != "INVALID_TOKEN" {
 					t.Fatalf("refresh: %q", code)
 				}
-				a := s.GraphQL(t, "", harness.LogoutDoc, map[string]any{"input": map[string]any{"refreshToken": spoilt(text)}})
+				a := s.GraphQL(t, "", harness.LogoutDoc,
+					map[string]any{"input": map[string]any{"refreshToken": spoilt(text)}})
 				if a.Code() != "INVALID_TOKEN" {
 					t.Fatalf("logout: %s", a.Raw)
 				}
@@ -246,7 +260,8 @@ func TestRefreshIsHeapOnly(t *testing.T) {
 
 func updatesOf(t *testing.T, conn *sql.DB) (updates, hot int) {
 	t.Helper()
-	err := conn.QueryRowContext(t.Context(), `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'`).Scan(&updates, &hot)
+	err := conn.QueryRowContext(t.Context(), `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname `+
+		`= 'sessions'`).Scan(&updates, &hot)
 	if err != nil {
 		t.Fatal(err)
 	}

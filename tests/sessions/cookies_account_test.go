@@ -58,8 +58,8 @@ func TestHT02_CookieOfAnEndedAccount(t *testing.T) {
 	})
 }
 
-// TestHT03_AccountByCookie: pages of foreign origins change nothing of an account by its cookie, and what the person changes
-// leaves the cookie as it is.
+// TestHT03_AccountByCookie: pages of foreign origins change nothing of an account by its cookie, and what the person
+// changes leaves the cookie as it is.
 func TestHT03_AccountByCookie(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -72,11 +72,17 @@ func TestHT03_AccountByCookie(t *testing.T) {
 		}{
 			{harness.UpdateMeDoc, harness.InputOf("name", "Ada")},
 			{harness.SudoDoc, harness.InputOf("password", harness.GoodPass)},
-			{harness.ChangePasswordDoc, harness.InputOf("currentPassword", harness.GoodPass, "newPassword", "another good pass phrase")},
-			{harness.ChangeEmailDoc, harness.InputOf("email", "ada2@example.com", "currentPassword", "another good pass phrase")},
+			{harness.ChangePasswordDoc, harness.InputOf("currentPassword", harness.GoodPass, "newPassword",
+				"another good pass phrase")},
+			{harness.ChangeEmailDoc, harness.InputOf("email", "ada2@example.com", "currentPassword",
+				"another good pass phrase")},
 			{harness.DeleteAccountDoc, nil},
 		}
-		for _, site := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "same-site"}} {
+		for _, site := range [][]string{
+			{"Sec-Fetch-Site", "cross-site"},
+			{"Origin", "https://evil.example"},
+			{"Sec-Fetch-Site", "same-site"},
+		} {
 			for _, step := range steps {
 				a := harness.Asked(t, s.URL, "", step.document, step.input, append(harness.Carrying(c), site...)...)
 				if a.Status != http.StatusForbidden || a.Code() != "FORBIDDEN" {
@@ -90,14 +96,15 @@ func TestHT03_AccountByCookie(t *testing.T) {
 				t.Errorf("%s %v", a.Raw, a.Header)
 			}
 		}
-		if a := harness.Asked(t, s.URL, "", `{ me { pendingEmail } }`, nil, harness.Carrying(c)...); a.Text("me", "pendingEmail") != "ada2@example.com" {
+		if a := harness.Asked(t, s.URL, "", `{ me { pendingEmail } }`, nil, harness.Carrying(c)...); a.Text("me",
+			"pendingEmail") != "ada2@example.com" {
 			t.Error(a.Raw)
 		}
 	})
 }
 
-// TestSE14_NoRefreshBesideACookie: a session that came as a cookie or a session token never yields a refresh token, not by the
-// access token that came with it either. A page that was taken over could carry that one away.
+// TestSE14_NoRefreshBesideACookie: a session that came as a cookie or a session token never yields a refresh token, not
+// by the access token that came with it either. A page that was taken over could carry that one away.
 func TestSE14_NoRefreshBesideACookie(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -106,11 +113,13 @@ func TestSE14_NoRefreshBesideACookie(t *testing.T) {
 		for _, delivery := range []string{"COOKIE", "SESSION_TOKEN"} {
 			for field, document := range map[string]string{"login": harness.LoginDoc, "register": harness.RegisterDoc} {
 				email := map[string]string{"login": "ada@example.com", "register": delivery + "@example.com"}[field]
-				a := harness.Asked(t, s.URL, "", document, harness.InputOf("email", email, "password", harness.GoodPass, "tokenDelivery", delivery))
+				a := harness.Asked(t, s.URL, "", document,
+					harness.InputOf("email", email, "password", harness.GoodPass, "tokenDelivery", delivery))
 				access := a.Text(field, "tokens", "accessToken")
 				for range 2 { // by the token of the sign-in, and by the one that it gives
 					a = s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("name", "Ada"))
-					if access = a.Text("updateMe", "tokens", "accessToken"); access == "" || a.At("updateMe", "tokens", "refreshToken") != nil {
+					if access = a.Text("updateMe", "tokens", "accessToken"); access == "" ||
+						a.At("updateMe", "tokens", "refreshToken") != nil {
 						t.Errorf("%s, %s: %s", delivery, field, a.Raw)
 					}
 				}

@@ -30,29 +30,35 @@ func TestHT01_CookieDelivery(t *testing.T) {
 					s.Registers(t, "email", "login@example.com", "password", harness.GoodPass, "signIn", false)
 				}
 				who := map[string]string{"register": email, "login": "login@example.com"}[field]
-				a := harness.Asked(t, s.URL, "", document, harness.InputOf("email", who, "password", harness.GoodPass, "tokenDelivery", "COOKIE"))
+				a := harness.Asked(t, s.URL, "", document,
+					harness.InputOf("email", who, "password", harness.GoodPass, "tokenDelivery", "COOKIE"))
 				got := harness.CookieOf(t, a)
 				if got == nil {
 					t.Fatalf("%s %s: %s", c.url, field, a.Raw)
 				}
-				if raw := a.Header.Get("Set-Cookie"); raw != c.name+"="+got.Value+c.flags || len(raw) > 4096 || !strings.HasPrefix(got.Value, "st1.") {
+				if raw := a.Header.Get("Set-Cookie"); raw != c.name+"="+got.Value+c.flags || len(raw) > 4096 ||
+					!strings.HasPrefix(got.Value, "st1.") {
 					t.Errorf("%s %s: %s", c.url, field, raw)
 				}
 				tokens, _ := a.At(field, "tokens").(map[string]any)
-				if tokens["refreshToken"] != nil || tokens["sessionToken"] != nil || tokens["accessToken"] == nil || strings.Contains(a.Raw, got.Value) {
+				if tokens["refreshToken"] != nil || tokens["sessionToken"] != nil || tokens["accessToken"] == nil ||
+					strings.Contains(a.Raw, got.Value) {
 					t.Errorf("%s %s: %s", c.url, field, a.Raw)
 				}
 				if a.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%s %s: %v", c.url, field, a.Header)
 				}
-				me := harness.Asked(t, s.URL, "", `{ me { email } currentCredential { kind session { id } } }`, nil, harness.Carrying(got)...)
+				me := harness.Asked(t, s.URL, "", `{ me { email } currentCredential { kind session { id } } }`, nil,
+					harness.Carrying(got)...)
 				if me.Text("me", "email") != who || me.Text("currentCredential", "kind") != "SESSION_TOKEN" ||
-					me.Text("currentCredential", "session", "id") != a.Text(field, "session", "id") || harness.CookieOf(t, me) != nil {
+					me.Text("currentCredential", "session", "id") != a.Text(field, "session", "id") ||
+					harness.CookieOf(t, me) != nil {
 					t.Errorf("%s %s: the cookie is worth %s %v", c.url, field, me.Raw, me.Header)
 				}
 				// The cookie of the other scheme is none.
 				other := map[string]string{harness.LocalCookie: secureCookie, secureCookie: harness.LocalCookie}[c.name]
-				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, "Cookie", other+"="+got.Value); me.Text("me", "id") != "" || me.Header.Get("WWW-Authenticate") != "" {
+				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, "Cookie", other+"="+got.Value); me.Text("me",
+					"id") != "" || me.Header.Get("WWW-Authenticate") != "" {
 					t.Errorf("%s: the cookie %s counts: %s", c.url, other, me.Raw)
 				}
 			}
@@ -68,14 +74,18 @@ func TestHT01_NoCookie(t *testing.T) {
 		s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
 		for name, a := range map[string]*harness.Answer{
-			"register": harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE")),
-			"login":    harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE")),
+			"register": harness.Asked(t, s.URL, "", harness.RegisterDoc,
+				harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE")),
+			"login": harness.Asked(t, s.URL, "", harness.LoginDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE")),
 		} {
-			if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `["input","tokenDelivery"]`) || harness.CookieOf(t, a) != nil {
+			if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `["input","tokenDelivery"]`) ||
+				harness.CookieOf(t, a) != nil {
 				t.Errorf("%s: %s %v", name, a.Raw, a.Header)
 			}
 		}
-		if users, sessions := conn.Count(t, "SELECT count(*) FROM users"), conn.Count(t, "SELECT count(*) FROM sessions"); users != 1 || sessions != 1 {
+		if users, sessions := conn.Count(t, "SELECT count(*) FROM users"),
+			conn.Count(t, "SELECT count(*) FROM sessions"); users != 1 || sessions != 1 {
 			t.Errorf("%d users, %d sessions", users, sessions)
 		}
 	})
@@ -94,11 +104,13 @@ func TestHT02_CookieEnds(t *testing.T) {
 				if !harness.Cleared(t, a, c) {
 					t.Errorf("%s: the cookie stays: %s", name, a.Raw)
 				}
-				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Raw != `{"data":{"me":null}}`+"\n" || !harness.Cleared(t, me, c) ||
+				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil,
+					harness.Carrying(c)...); me.Raw != `{"data":{"me":null}}`+"\n" || !harness.Cleared(t, me, c) ||
 					me.Header.Get("WWW-Authenticate") == "" {
 					t.Errorf("%s: afterwards %s %v", name, me.Raw, me.Header)
 				}
-				if again := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil, harness.Carrying(c)...); again.Code() != "UNAUTHENTICATED" || !harness.Cleared(t, again, c) {
+				if again := harness.Asked(t, s.URL, "", harness.LogoutDoc, nil,
+					harness.Carrying(c)...); again.Code() != "UNAUTHENTICATED" || !harness.Cleared(t, again, c) {
 					t.Errorf("%s: a second logout: %s %v", name, again.Raw, again.Header)
 				}
 			}
@@ -107,32 +119,45 @@ func TestHT02_CookieEnds(t *testing.T) {
 				if harness.CookieOf(t, a) != nil {
 					t.Errorf("%s: %v", name, a.Header)
 				}
-				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me", "id") != ada.ID {
+				if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me",
+					"id") != ada.ID {
 					t.Errorf("%s: %s", name, me.Raw)
 				}
 			}
 			_, id := s.BrowserIn(t, email)
 			second, _ := s.BrowserIn(t, email)
-			stays("another session revoked", second, harness.Asked(t, s.URL, "", harness.EndSessionDoc, harness.InputOf("id", id), harness.Carrying(second)...))
+			stays("another session revoked", second, harness.Asked(t, s.URL, "", harness.EndSessionDoc,
+				harness.InputOf("id", id), harness.Carrying(second)...))
 			c, id := s.BrowserIn(t, email)
-			gone("revoked by itself", c, harness.Asked(t, s.URL, "", harness.EndSessionDoc, harness.InputOf("id", id), harness.Carrying(c)...))
-			stays("logout of a refresh token", second, harness.Asked(t, s.URL, "", harness.LogoutDoc, harness.InputOf("refreshToken", s.Login(t, email, harness.GoodPass).Text("login", "tokens", "refreshToken")), harness.Carrying(second)...))
-			stays("a logout that fails", second, harness.Asked(t, s.URL, "", harness.LogoutDoc, harness.InputOf("refreshToken", "rt1.junk"), harness.Carrying(second)...))
-			stays("logout of somebody else", second, harness.Asked(t, s.URL, s.Login(t, email, harness.GoodPass).Text("login", "tokens", "accessToken"), harness.LogoutDoc, nil))
+			gone("revoked by itself", c, harness.Asked(t, s.URL, "", harness.EndSessionDoc, harness.InputOf("id", id),
+				harness.Carrying(c)...))
+			stays("logout of a refresh token", second,
+				harness.Asked(t, s.URL, "", harness.LogoutDoc,
+					harness.InputOf("refreshToken", s.Login(t, email, harness.GoodPass).Text("login", "tokens",
+						"refreshToken")), harness.Carrying(second)...))
+			stays("a logout that fails", second, harness.Asked(t, s.URL, "", harness.LogoutDoc,
+				harness.InputOf("refreshToken", "rt1.junk"), harness.Carrying(second)...))
+			stays("logout of somebody else", second,
+				harness.Asked(t, s.URL, s.Login(t, email, harness.GoodPass).Text("login", "tokens", "accessToken"),
+					harness.LogoutDoc, nil))
 			c, _ = s.BrowserIn(t, email)
 			gone("logout", c, harness.Asked(t, s.URL, "", harness.LogoutDoc, nil, harness.Carrying(c)...))
 			c, _ = s.BrowserIn(t, email)
-			gone("logout everywhere", c, harness.Asked(t, s.URL, "", harness.LogoutDoc, harness.InputOf("everywhere", true), harness.Carrying(c)...))
-			if a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(second)...); a.Text("me", "id") != "" || !harness.Cleared(t, a, second) {
+			gone("logout everywhere", c, harness.Asked(t, s.URL, "", harness.LogoutDoc,
+				harness.InputOf("everywhere", true), harness.Carrying(c)...))
+			if a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(second)...); a.Text("me",
+				"id") != "" || !harness.Cleared(t, a, second) {
 				t.Errorf("ended everywhere, and %s", a.Raw)
 			}
 			c, _ = s.BrowserIn(t, email)
 			cut := *c
 			cut.Value = c.Value[:len(c.Value)-1]
-			if a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(&cut)...); a.Text("me", "id") != "" || !harness.Cleared(t, a, c) {
+			if a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(&cut)...); a.Text("me",
+				"id") != "" || !harness.Cleared(t, a, c) {
 				t.Errorf("a cut token: %s %v", a.Raw, a.Header)
 			}
-			if a := harness.Asked(t, s.URL, "", `{ sessions { id } }`, nil, harness.Carrying(&cut)...); a.Code() != "UNAUTHENTICATED" || !harness.Cleared(t, a, c) {
+			if a := harness.Asked(t, s.URL, "", `{ sessions { id } }`, nil,
+				harness.Carrying(&cut)...); a.Code() != "UNAUTHENTICATED" || !harness.Cleared(t, a, c) {
 				t.Errorf("a cut token where one must sign in: %s %v", a.Raw, a.Header)
 			}
 			s.Clock.Add(14*24*time.Hour + time.Second)
@@ -156,7 +181,8 @@ func TestHT02_CookieLife(t *testing.T) {
 			t.Errorf("a second before its end: %s", me.Raw)
 		}
 		s.Clock.Add(2 * time.Second)
-		if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me", "email") != "" || !harness.Cleared(t, me, c) {
+		if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me",
+			"email") != "" || !harness.Cleared(t, me, c) {
 			t.Errorf("a second after its end: %s", me.Raw)
 		}
 	})
@@ -173,24 +199,32 @@ func TestSE01_CookieIsReplaced(t *testing.T) {
 		over, _ := s.BrowserIn(t, "ada@example.com")
 		harness.Asked(t, s.URL, "", harness.LogoutDoc, nil, harness.Carrying(over)...)
 		for name, before := range map[string]*http.Cookie{
-			"fixed by another": hers, "of a session that is over": over, "junk": {Name: harness.LocalCookie, Value: "junk"},
+			"fixed by another": hers, "of a session that is over": over,
+			"junk": {Name: harness.LocalCookie, Value: "junk"},
 		} {
-			document := `mutation L($input: LoginInput!) { login(input: $input) { session { id isCurrent } userErrors { code } } }`
-			a := harness.Asked(t, s.URL, "", document, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE"), harness.Carrying(before)...)
+			document := `mutation L($input: LoginInput!) { login(input: $input) { session { id isCurrent } ` +
+				`userErrors { code } } }`
+			a := harness.Asked(t, s.URL, "", document,
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE"),
+				harness.Carrying(before)...)
 			c := harness.CookieOf(t, a)
 			if c == nil || c.Value == "" || c.Value == before.Value {
 				t.Fatalf("%s: %s %v", name, a.Raw, a.Header)
 			}
-			if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me", "email") != "ada@example.com" {
+			if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); me.Text("me",
+				"email") != "ada@example.com" {
 				t.Errorf("%s: %s", name, me.Raw)
 			}
 		}
-		both := `mutation B($input: LoginInput!) { logout { userErrors { code } } login(input: $input) { session { id } userErrors { code } } }`
-		a := harness.Asked(t, s.URL, "", both, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass, "tokenDelivery", "COOKIE"), harness.Carrying(hers)...)
+		both := `mutation B($input: LoginInput!) { logout { userErrors { code } } login(input: $input) { session { ` +
+			`id } userErrors { code } } }`
+		a := harness.Asked(t, s.URL, "", both, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass,
+			"tokenDelivery", "COOKIE"), harness.Carrying(hers)...)
 		if c := harness.CookieOf(t, a); a.Code() != "" || c == nil || c.Value == "" {
 			t.Errorf("out and in: %s %v", a.Raw, a.Header)
 		}
-		if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(hers)...); me.Text("me", "email") != "" {
+		if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(hers)...); me.Text("me",
+			"email") != "" {
 			t.Errorf("out and in: the old session lives: %s", me.Raw)
 		}
 	})
@@ -216,8 +250,13 @@ func TestHT05_CookieAndOthers(t *testing.T) {
 			{"the same token twice", []string{"Cookie", name + c.Value, "Authorization", "Bearer " + c.Value}, ada.ID},
 			{"empty", []string{"Cookie", name}, ""},
 			{"empty beside a token", []string{"Cookie", name, "Authorization", "Bearer " + eve.Access}, eve.ID},
-			{"beside a token of the same person", []string{"Cookie", name + c.Value, "Authorization", "Bearer " + ada.Access}, ""},
-			{"beside a token of another", []string{"Cookie", name + c.Value, "Authorization", "Bearer " + eve.Access}, ""},
+			{"beside a token of the same person", []string{"Cookie", name + c.Value, "Authorization", "Bearer " +
+				ada.Access}, ""},
+			{
+				"beside a token of another",
+				[]string{"Cookie", name + c.Value, "Authorization", "Bearer " + eve.Access},
+				"",
+			},
 			{"beside a key", []string{"Cookie", name + c.Value, "X-API-Key", key}, ""},
 			{"beside junk", []string{"Cookie", name + c.Value, "Authorization", "Bearer junk"}, ""},
 			{"beside another scheme", []string{"Cookie", name + c.Value, "Authorization", "Basic YTpi"}, ""},
@@ -225,7 +264,11 @@ func TestHT05_CookieAndOthers(t *testing.T) {
 			{"an access token as cookie", []string{"Cookie", name + ada.Access}, ""},
 			{"a refresh token as cookie", []string{"Cookie", name + ada.Refresh}, ""},
 			{"a key as cookie", []string{"Cookie", name + key}, ""},
-			{"an access token twice", []string{"Cookie", name + ada.Access, "Authorization", "Bearer " + ada.Access}, ""},
+			{
+				"an access token twice",
+				[]string{"Cookie", name + ada.Access, "Authorization", "Bearer " + ada.Access},
+				"",
+			},
 			{"another name", []string{"Cookie", "session=" + c.Value}, ""},
 		} {
 			a := harness.Asked(t, s.URL, "", harness.MeDoc, nil, x.header...)
@@ -243,7 +286,8 @@ func TestHT05_CookieAndOthers(t *testing.T) {
 			}
 		}
 		for _, who := range []*http.Cookie{c, hers} {
-			if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(who)...); me.Text("me", "id") == "" {
+			if me := harness.Asked(t, s.URL, "", harness.MeDoc, nil, harness.Carrying(who)...); me.Text("me",
+				"id") == "" {
 				t.Errorf("a session was ended: %s", me.Raw)
 			}
 		}
@@ -256,7 +300,8 @@ func TestHT05_CookieAndOthers(t *testing.T) {
 					t.Errorf("%s with the cookie: %d %s", route, r.Status, r.Body)
 				}
 			}
-			if r := s.REST(t, route, "", "Cookie", name+c.Value, "Authorization", "Bearer "+eve.Access); r.Status != http.StatusOK {
+			if r := s.REST(t, route, "", "Cookie", name+c.Value, "Authorization", "Bearer "+
+				eve.Access); r.Status != http.StatusOK {
 				t.Errorf("%s with a token beside the cookie: %d %s", route, r.Status, r.Body)
 			}
 		}

@@ -27,9 +27,12 @@ func TestNode(t *testing.T) {
 		_, none := s.NewKey(t, ada.Access, map[string]any{"scopes": []string{}})
 		own := map[string]string{ada.ID: "User", ada.Session: "Session", other.Session: "Session", keyID: "ApiKey"}
 		foreign := []string{
-			bob.ID, bob.Session, bobKey, goneKey, goneSession.Session, "", "x", "user_", ada.ID + "x", ada.ID[:len(ada.ID)-1], strings.ToUpper(ada.ID),
-			"sess_" + strings.TrimPrefix(ada.ID, "user_"), "key_" + strings.TrimPrefix(ada.Session, "sess_"), "user_00000000000000000000000000",
-			"sess_00000000000000000000000000", "key_00000000000000000000000000", "evt_00000000000000000000000000", "' OR 1=1 --", strings.Repeat("x", 5000),
+			bob.ID, bob.Session, bobKey, goneKey, goneSession.Session, "", "x", "user_", ada.ID + "x",
+			ada.ID[:len(ada.ID)-1], strings.ToUpper(ada.ID),
+			"sess_" + strings.TrimPrefix(ada.ID, "user_"), "key_" + strings.TrimPrefix(ada.Session, "sess_"),
+			"user_00000000000000000000000000",
+			"sess_00000000000000000000000000", "key_00000000000000000000000000", "evt_00000000000000000000000000",
+			"' OR 1=1 --", strings.Repeat("x", 5000),
 		}
 		for _, credential := range []string{ada.Access, other.Refresh, key} {
 			for id, kind := range own {
@@ -39,13 +42,15 @@ func TestNode(t *testing.T) {
 				}
 			}
 			for _, id := range foreign {
-				if a := s.GraphQL(t, credential, harness.NodeDoc, map[string]any{"id": id}); a.At("node") != nil || len(a.Errors) > 0 || !strings.Contains(a.Raw, `"node":null`) {
+				if a := s.GraphQL(t, credential, harness.NodeDoc, map[string]any{"id": id}); a.At("node") != nil ||
+					len(a.Errors) > 0 || !strings.Contains(a.Raw, `"node":null`) {
 					t.Errorf("%.60q: %s", id, a.Raw)
 				}
 			}
 		}
 		var ids, want []string
-		for _, id := range slices.Concat([]string{ada.ID, keyID, bob.ID, ada.Session, ada.Session}, foreign, []string{other.Session}) {
+		for _, id := range slices.Concat([]string{ada.ID, keyID, bob.ID, ada.Session, ada.Session}, foreign,
+			[]string{other.Session}) {
 			ids = append(ids, id)
 			if own[id] == "" {
 				id = ""
@@ -74,10 +79,12 @@ func TestNode(t *testing.T) {
 			}
 		}
 		for credential, code := range map[string]string{"": "UNAUTHENTICATED", none: "FORBIDDEN"} {
-			if a := s.GraphQL(t, credential, harness.NodeDoc, map[string]any{"id": ada.ID}); a.Code() != code || a.At("node") != nil {
+			if a := s.GraphQL(t, credential, harness.NodeDoc, map[string]any{"id": ada.ID}); a.Code() != code ||
+				a.At("node") != nil {
 				t.Errorf("%q: %s", code, a.Raw)
 			}
-			if a := s.GraphQL(t, credential, harness.NodesDoc, map[string]any{"ids": []string{ada.ID}}); a.Code() != code {
+			if a := s.GraphQL(t, credential, harness.NodesDoc,
+				map[string]any{"ids": []string{ada.ID}}); a.Code() != code {
 				t.Errorf("%q: %s", code, a.Raw)
 			}
 		}
@@ -100,12 +107,16 @@ func TestUpdateAPIKey(t *testing.T) {
 			{map[string]any{"name": " two "}, "two [PROFILE_READ]"},
 			{map[string]any{"name": nil, "scopes": nil}, "two [PROFILE_READ]"},
 			{map[string]any{"scopes": []string{}}, "two []"},
-			{map[string]any{"scopes": []string{"PROFILE_READ", "PROFILE_READ"}, "name": "three"}, "three [PROFILE_READ]"},
+			{
+				map[string]any{"scopes": []string{"PROFILE_READ", "PROFILE_READ"}, "name": "three"},
+				"three [PROFILE_READ]",
+			},
 		} {
 			row.input["id"] = id
 			a := s.GraphQL(t, ada.Access, harness.UpdateKeyDoc, map[string]any{"input": row.input})
 			got, _ := a.At("updateApiKey", "apiKey").(map[string]any)
-			if fmt.Sprint(got["name"], " ", got["scopes"]) != row.want || got["id"] != id || got["prefix"] != key[:16] || got["expiresAt"] == nil {
+			if fmt.Sprint(got["name"], " ", got["scopes"]) != row.want || got["id"] != id ||
+				got["prefix"] != key[:16] || got["expiresAt"] == nil {
 				t.Errorf("%v: %s", row.input, a.Raw)
 			}
 			// It counts from the next request on.
@@ -126,7 +137,8 @@ func TestUpdateAPIKey(t *testing.T) {
 			{"NOT_FOUND", map[string]any{"id": "key_00000000000000000000000000", "name": "x"}},
 			{"NOT_FOUND", map[string]any{"id": "x", "name": "x"}},
 		} {
-			if a := s.GraphQL(t, ada.Access, harness.UpdateKeyDoc, map[string]any{"input": row.input}); a.Code() != row.code {
+			if a := s.GraphQL(t, ada.Access, harness.UpdateKeyDoc,
+				map[string]any{"input": row.input}); a.Code() != row.code {
 				t.Errorf("%v: %s, want %s", row.input, a.Raw, row.code)
 			}
 		}
@@ -143,8 +155,8 @@ func TestUpdateAPIKey(t *testing.T) {
 	})
 }
 
-// A rotated key has a new secret, shown once; the old one is dead at the next request. Of many rotations at once one secret
-// is left.
+// A rotated key has a new secret, shown once; the old one is dead at the next request. Of many rotations at once one
+// secret is left.
 func TestRotateAPIKey(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -158,18 +170,22 @@ func TestRotateAPIKey(t *testing.T) {
 		ada.Access = s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "accessToken")
 		a := s.GraphQL(t, ada.Access, harness.RotateKeyDoc, harness.InputOf("id", id))
 		fresh := a.Text("rotateApiKey", "secret")
-		if a.Text("rotateApiKey", "apiKey", "id") != id || a.Text("rotateApiKey", "apiKey", "name") != "backup" || fresh == old || fresh == "" ||
-			a.Text("rotateApiKey", "apiKey", "prefix") != fresh[:16] || a.At("rotateApiKey", "apiKey", "scopes") == nil {
+		if a.Text("rotateApiKey", "apiKey", "id") != id || a.Text("rotateApiKey", "apiKey", "name") != "backup" ||
+			fresh == old || fresh == "" ||
+			a.Text("rotateApiKey", "apiKey", "prefix") != fresh[:16] ||
+			a.At("rotateApiKey", "apiKey", "scopes") == nil {
 			t.Fatalf("%s", a.Raw)
 		}
-		if s.Is(t, old, ada) || !s.Is(t, fresh, ada) || strings.Contains(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Raw, fresh[16:46]) {
+		if s.Is(t, old, ada) || !s.Is(t, fresh, ada) ||
+			strings.Contains(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Raw, fresh[16:46]) {
 			t.Error("the old secret works, or the new one does not, or is listed")
 		}
 		if stored := harness.Dump(t, dsn); strings.Contains(stored, fresh[16:]) { // AK-02
 			t.Error("the new secret is stored")
 		}
 		for _, credential := range []string{bob.Access, fresh} {
-			if a := s.GraphQL(t, credential, harness.RotateKeyDoc, harness.InputOf("id", id)); a.Code() == "" || a.At("rotateApiKey", "secret") != nil {
+			if a := s.GraphQL(t, credential, harness.RotateKeyDoc, harness.InputOf("id", id)); a.Code() == "" ||
+				a.At("rotateApiKey", "secret") != nil {
 				t.Errorf("somebody else rotates: %s", a.Raw)
 			}
 		}
@@ -184,7 +200,8 @@ func TestRotateAPIKey(t *testing.T) {
 				working++
 			}
 		}
-		if working != 1 || s.Is(t, fresh, ada) || len(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Listed("keys")) != 1 {
+		if working != 1 || s.Is(t, fresh, ada) ||
+			len(s.GraphQL(t, ada.Access, harness.KeysDoc, nil).Listed("keys")) != 1 {
 			t.Errorf("%d secrets work", working)
 		}
 	})

@@ -25,7 +25,8 @@ func TestSE09_ConcurrentRefreshHasOneSuccessor(t *testing.T) {
 			for n := range answers {
 				wg.Go(func() {
 					<-begin
-					answers[n], _ = harness.Send(instances[n%len(instances)].URL, "", harness.RefreshDoc, map[string]any{"token": current})
+					answers[n], _ = harness.Send(instances[n%len(instances)].URL, "", harness.RefreshDoc,
+						map[string]any{"token": current})
 				})
 			}
 			close(begin)
@@ -52,10 +53,12 @@ func TestSE09_ConcurrentRefreshHasOneSuccessor(t *testing.T) {
 			}
 		}
 		conn := dbtest.Beside(t, dsn)
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND outcome = 'failed'`); n > 0 {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = `+
+			`'session.refresh_failed' AND outcome = 'failed'`); n > 0 {
 			t.Errorf("%d failures on record", n)
 		}
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND reason IS NULL`); n != harness.Amount(8, 1000) {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refreshed' AND `+
+			`reason IS NULL`); n != harness.Amount(8, 1000) {
 			t.Errorf("%d rotations on record, not one for each round", n)
 		}
 	})
@@ -96,7 +99,8 @@ func TestSE10_Grace(t *testing.T) {
 				}
 				continue
 			}
-			if a.Code() != "TOKEN_REUSED" || a.At("refresh", "tokens") != nil || a.At("refresh", "session") != nil || a.At("refresh", "user") != nil {
+			if a.Code() != "TOKEN_REUSED" || a.At("refresh", "tokens") != nil || a.At("refresh", "session") != nil ||
+				a.At("refresh", "user") != nil {
 				t.Errorf("%s: %s", name, a.Raw)
 			}
 			for which, dead := range map[string]string{"first": ada.Access, "second": access} {
@@ -129,7 +133,8 @@ func TestSE10_GraceIsNotProlonged(t *testing.T) {
 			t.Errorf("11 s after the rotation, 1 s after the last replay: %q", code)
 		}
 		conn := dbtest.Beside(t, dsn)
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND reason = 'token_reused'
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = `+
+			`'session.refresh_failed' AND reason = 'token_reused'
 AND outcome = 'failed' AND user_id IS NOT NULL AND session_id IS NOT NULL`); n != 1 {
 			t.Errorf("%d events of the reuse", n)
 		}
@@ -170,7 +175,8 @@ func TestSE11_SE12_GrandparentEndsTheFamily(t *testing.T) {
 	})
 }
 
-// A refresh gives what it gave at sign-in: the person, the session, fresh tokens; a stale credential beside it is no harm.
+// A refresh gives what it gave at sign-in: the person, the session, fresh tokens; a stale credential beside it is no
+// harm.
 func TestRefresh_Answer(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -179,7 +185,8 @@ func TestRefresh_Answer(t *testing.T) {
 		s.Clock.Add(5 * time.Minute)
 		a := s.GraphQL(t, ada.Access, harness.RefreshDoc, map[string]any{"token": ada.Refresh})
 		if a.Text("refresh", "user", "id") != ada.ID || a.Text("refresh", "session", "id") != ada.Session ||
-			a.At("refresh", "tokens", "sessionToken") != nil || !s.Is(t, a.Text("refresh", "tokens", "accessToken"), ada) {
+			a.At("refresh", "tokens", "sessionToken") != nil ||
+			!s.Is(t, a.Text("refresh", "tokens", "accessToken"), ada) {
 			t.Errorf("refresh: %s", a.Raw)
 		}
 		if s.Is(t, ada.Access, ada) {
@@ -200,8 +207,10 @@ func TestSE14_NothingElseRefreshes(t *testing.T) {
 		for _, credential := range []string{"", ada.Access, st.Refresh, key} {
 			for _, input := range []string{
 				"", "null", ada.Access, st.Refresh, key, keyID, ada.Session, ada.ID,
-				strings.Replace(st.Refresh, "st1.", "rt1.", 1), " " + ada.Refresh, ada.Refresh + " ", "Bearer " + ada.Refresh,
-				strings.ToUpper(ada.Refresh), strings.Replace(ada.Refresh, ".0.", ".1.", 1), strings.Replace(ada.Refresh, ".0.", ".00.", 1),
+				strings.Replace(st.Refresh, "st1.", "rt1.", 1), " " + ada.Refresh, ada.Refresh + " ", "Bearer " +
+					ada.Refresh,
+				strings.ToUpper(ada.Refresh), strings.Replace(ada.Refresh, ".0.", ".1.", 1),
+				strings.Replace(ada.Refresh, ".0.", ".00.", 1),
 			} {
 				a := s.GraphQL(t, credential, harness.RefreshDoc, map[string]any{"token": input})
 				if a.Code() != "INVALID_TOKEN" || a.At("refresh", "tokens") != nil {
@@ -211,7 +220,10 @@ func TestSE14_NothingElseRefreshes(t *testing.T) {
 		}
 		// The refresh token as the credential of the request, and no input.
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
-			for _, path := range []string{"/graphql", "/refresh", "/token", "/graphql?query=mutation%7Brefresh(input%3A%7BrefreshToken%3A%22%22%7D)%7Btokens%7BaccessToken%7D%7D%7D"} {
+			for _, path := range []string{
+				"/graphql", "/refresh", "/token",
+				"/graphql?query=mutation%7Brefresh(input%3A%7BrefreshToken%3A%22%22%7D)%7Btokens%7BaccessToken%7D%7D%7D",
+			} {
 				r, err := http.NewRequest(method, s.URL+path, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -221,12 +233,14 @@ func TestSE14_NothingElseRefreshes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a.Status < 400 && a.At("refresh", "tokens") != nil || strings.Contains(a.Raw, "eyJ") || strings.Contains(a.Raw, "rt1.") {
+				if a.Status < 400 && a.At("refresh", "tokens") != nil || strings.Contains(a.Raw, "eyJ") ||
+					strings.Contains(a.Raw, "rt1.") {
 					t.Errorf("%s %s: %d %s", method, path, a.Status, a.Raw)
 				}
 			}
 		}
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE generation > 0 OR revoked_at IS NOT NULL`); n > 0 {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE generation > 0 OR revoked_at IS NOT `+
+			`NULL`); n > 0 {
 			t.Errorf("%d sessions were rotated or ended", n)
 		}
 	})

@@ -36,18 +36,33 @@ func TestUndeclaredRefusalsAreFound(t *testing.T) {
 		{logout, `{"data":{"logout":{"userErrors":[]}}}`, false},
 		{logout, `{"data":{"logout":{"userErrors":[{"code":"INVALID_TOKEN"}]}}}`, false},
 		{logout, `{"data":{"logout":{"userErrors":[{"code":"CONFLICT"}]}}}`, true},
-		{logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, false},
+		{
+			logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"UNAUTHENTICATED"}}]}`,
+			false,
+		},
 		{logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"RATE_LIMITED"}}]}`, true},
-		{logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`, false},
+		{
+			logout,
+			`{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`,
+			false,
+		},
 		{logout, `{"data":{"logout":null},"errors":[{"path":["logout","userErrors"],"extensions":{}}]}`, true},
 		{logout, `{"errors":[{"extensions":{"code":"BAD_USER_INPUT"}}]}`, false},
 		{logout, `not JSON`, false},
 		{`mutation { a: logout { userErrors { code } } }`, `{"data":{"a":{"userErrors":[{"code":"CONFLICT"}]}}}`, true},
-		{`mutation { ...A } fragment A on Mutation { ...{ a: logout { userErrors { code } } } ...A }`, `{"data":{"a":{"userErrors":[{"code":"CONFLICT"}]}}}`, true},
-		{`query A { a: me { id } } query B { a: sessions { id } }`, `{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, false},
+		{
+			`mutation { ...A } fragment A on Mutation { ...{ a: logout { userErrors { code } } } ...A }`,
+			`{"data":{"a":{"userErrors":[{"code":"CONFLICT"}]}}}`, true,
+		},
+		{
+			`query A { a: me { id } } query B { a: sessions { id } }`,
+			`{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, false,
+		},
 		{`{ a: me { id } }`, `{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, true},
-		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"The argument \"a\" is refused","extensions":{"code":"BAD_USER_INPUT"}}]}`, false},
-		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"Give one of them.","extensions":{"code":"BAD_USER_INPUT"}}]}`, true},
+		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"The argument \"a\" is ` +
+			`refused","extensions":{"code":"BAD_USER_INPUT"}}]}`, false},
+		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"Give one of ` +
+			`them.","extensions":{"code":"BAD_USER_INPUT"}}]}`, true},
 		{`{`, `{"errors":[{"path":["keys"],"extensions":{"code":"CONFLICT"}}]}`, false},
 	} {
 		body, err := json.Marshal(map[string]any{"query": c.document})

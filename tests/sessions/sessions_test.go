@@ -26,9 +26,13 @@ func TestSE01_EveryLoginIsANewSession(t *testing.T) {
 		for range 3 {
 			// A credential, a cookie and an id of the caller's choice change nothing about that.
 			a := harness.SendWith(t, s.URL, http.Header{
-				"Authorization": {"Bearer " + ada.Access}, "Cookie": {"session=" + ada.Session + "; sid=" + ada.Session},
-				"X-Session-Id": {ada.Session},
-			}, harness.LoginDoc, map[string]any{"input": map[string]any{"email": ada.Email, "password": harness.GoodPass}})
+				"Authorization": {"Bearer " + ada.Access},
+				"Cookie":        {"session=" + ada.Session + "; sid=" + ada.Session},
+				"X-Session-Id":  {ada.Session},
+			}, harness.LoginDoc, map[string]any{"input": map[string]any{
+				"email":    ada.Email,
+				"password": harness.GoodPass,
+			}})
 			id := a.Text("login", "session", "id")
 			if id == "" || seen[id] {
 				t.Fatalf("session %q again: %s", id, a.Raw)
@@ -50,7 +54,8 @@ func TestSE03_NothingPresentableAtRest(t *testing.T) {
 		_, key := s.NewKey(t, ada.Access, nil)
 		issued := []string{harness.GoodPass, harness.Secret, ada.Access, ada.Refresh, key}
 		next := s.Refresh(t, ada.Refresh)
-		issued = append(issued, next.Text("refresh", "tokens", "accessToken"), next.Text("refresh", "tokens", "refreshToken"))
+		issued = append(issued, next.Text("refresh", "tokens", "accessToken"),
+			next.Text("refresh", "tokens", "refreshToken"))
 		withToken := s.LoginAs(t, ada, "SESSION_TOKEN")
 		issued = append(issued, withToken.Access, withToken.Refresh)
 		s.Is(t, key, ada)
@@ -76,7 +81,8 @@ func TestSE03_NothingPresentableAtRest(t *testing.T) {
 			}
 			for _, part := range partsOf(text) {
 				if at := strings.Index(all, part); at >= 0 {
-					t.Errorf("a part (%d bytes) of %.12s… stands in the database: %q", len(part), text, all[at:at+min(len(part), 20)])
+					t.Errorf("a part (%d bytes) of %.12s… stands in the database: %q", len(part), text,
+						all[at:at+min(len(part), 20)])
 				}
 			}
 		}
@@ -137,11 +143,13 @@ func TestSE05_LogoutIsSeenByEveryInstanceAtOnce(t *testing.T) {
 func failing(t *testing.T, dsn string, conn *sql.DB, event, table string) (heal func()) {
 	t.Helper()
 	if strings.HasPrefix(dsn, "sqlite:") {
-		harness.MustExec(t, conn, `CREATE TRIGGER broken BEFORE `+event+` ON `+table+` BEGIN SELECT RAISE(ABORT, 'no space left'); END`)
+		harness.MustExec(t, conn, `CREATE TRIGGER broken BEFORE `+event+` ON `+table+
+			` BEGIN SELECT RAISE(ABORT, 'no space left'); END`)
 		return func() { harness.MustExec(t, conn, `DROP TRIGGER broken`) }
 	}
 	harness.MustExec(t, conn,
-		`CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left'; END $$`,
+		`CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space `+
+			`left'; END $$`,
 		`CREATE TRIGGER broken BEFORE `+event+` ON `+table+` FOR EACH ROW EXECUTE FUNCTION broken()`)
 	return func() { harness.MustExec(t, conn, `DROP TRIGGER broken ON `+table) }
 }
@@ -178,10 +186,14 @@ func TestSE06_FailedRevocationIsAnError(t *testing.T) {
 				heal := failing(t, dsn, conn, broken[0], broken[1])
 				a := s.GraphQL(t, end.credential, end.document, end.variables)
 				heal()
-				if a.Code() != "INTERNAL_SERVER_ERROR" || strings.Contains(a.Raw, "userErrors") || strings.Contains(a.Raw, "space") {
+				if a.Code() != "INTERNAL_SERVER_ERROR" || strings.Contains(a.Raw, "userErrors") ||
+					strings.Contains(a.Raw, "space") {
 					t.Errorf("%s while %s on %s fails: %d %s", end.name, broken[0], broken[1], a.Status, a.Raw)
 				}
-				for name, credential := range map[string]string{"own session": ada.Access, "other session": other.Access, "key": key} {
+				for name, credential := range map[string]string{
+					"own session":   ada.Access,
+					"other session": other.Access, "key": key,
+				} {
 					if !s.Is(t, credential, ada) {
 						t.Fatalf("%s failed, and yet it ended: %s", end.name, name)
 					}
@@ -223,9 +235,11 @@ func TestSE06_DatabaseGone(t *testing.T) {
 			"login":             s.Login(t, ada.Email, harness.GoodPass),
 			"sessions":          s.GraphQL(t, ada.Access, harness.SessionsDoc, nil),
 			"currentCredential": s.GraphQL(t, ada.Access, harness.CurrentDoc, nil),
-			"revokeSession":     s.GraphQL(t, ada.Access, harness.RevokeSessionDoc, map[string]any{"input": map[string]any{"id": ada.Session}}),
+			"revokeSession": s.GraphQL(t, ada.Access, harness.RevokeSessionDoc,
+				map[string]any{"input": map[string]any{"id": ada.Session}}),
 		} {
-			if a.Code() != "INTERNAL_SERVER_ERROR" || strings.Contains(a.Raw, "userErrors") || a.Header.Get("Www-Authenticate") != "" {
+			if a.Code() != "INTERNAL_SERVER_ERROR" || strings.Contains(a.Raw, "userErrors") ||
+				a.Header.Get("Www-Authenticate") != "" {
 				t.Errorf("%s: %d %s", name, a.Status, a.Raw)
 			}
 		}
@@ -268,8 +282,10 @@ func TestSE07_SuspendedAccount(t *testing.T) {
 		}
 		right, wrong := s.Login(t, ada.Email, harness.GoodPass), s.Login(t, ada.Email, "not the password")
 		nobody := s.Login(t, "nobody@example.com", harness.GoodPass)
-		if right.Raw != wrong.Raw || right.Raw != nobody.Raw || right.Status != wrong.Status || right.Code() != "INVALID_CREDENTIALS" {
-			t.Errorf("LG-01: %d %s, wrong password %d %s, nobody %s", right.Status, right.Raw, wrong.Status, wrong.Raw, nobody.Raw)
+		if right.Raw != wrong.Raw || right.Raw != nobody.Raw || right.Status != wrong.Status ||
+			right.Code() != "INVALID_CREDENTIALS" {
+			t.Errorf("LG-01: %d %s, wrong password %d %s, nobody %s", right.Status, right.Raw, wrong.Status, wrong.Raw,
+				nobody.Raw)
 		}
 		if !s.Is(t, bob.Access, bob) {
 			t.Error("somebody else was suspended too")
@@ -484,7 +500,10 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 			"register": {
 				harness.RegisterDoc,
 				map[string]any{"email": "eve@example.com", "password": harness.GoodPass},
-				[]string{"id", "number", "role", "roles", "status", "emailVerified", "emailVerifiedAt", "createdAt", "passwordHash", "sessionId", "expiresAt"},
+				[]string{
+					"id", "number", "role", "roles", "status", "emailVerified", "emailVerifiedAt", "createdAt",
+					"passwordHash", "sessionId", "expiresAt",
+				},
 			},
 			"login": {
 				harness.LoginDoc,
@@ -493,12 +512,17 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 			},
 			"logout": {harness.LogoutDoc, map[string]any{"everywhere": false}, []string{"id", "userId", "sessionId"}},
 			"revokeSession": {
-				harness.RevokeSessionDoc, map[string]any{"id": ada.Session}, []string{"userId", "expiresAt", "revokedAt"},
+				harness.RevokeSessionDoc,
+				map[string]any{"id": ada.Session},
+				[]string{"userId", "expiresAt", "revokedAt"},
 			},
 			"createApiKey": {
 				harness.CreateKey,
 				map[string]any{"name": "k"},
-				[]string{"userId", "user", "id", "secret", "prefix", "handle", "hash", "createdAt", "lastUsedAt", "revokedAt"},
+				[]string{
+					"userId", "user", "id", "secret", "prefix", "handle", "hash", "createdAt", "lastUsedAt",
+					"revokedAt",
+				},
 			},
 		}
 		for name, base := range bases {
@@ -514,8 +538,10 @@ func TestSE17_ForeignFieldsRefused(t *testing.T) {
 			}
 		}
 		for _, document := range []string{
-			`mutation { refresh(input: {refreshToken: "x", expiresAt: "2099-01-01T00:00:00Z"}) { userErrors { code } } }`,
-			`mutation { login(input: {email: "ada@example.com", password: "p", role: "admin"}) { userErrors { code } } }`,
+			`mutation { refresh(input: {refreshToken: "x", expiresAt: "2099-01-01T00:00:00Z"}) { userErrors { code } ` +
+				`} }`,
+			`mutation { login(input: {email: "ada@example.com", password: "p", role: "admin"}) { userErrors { code } ` +
+				`} }`,
 			`mutation { deleteApiKey(input: {id: "x", userId: "y"}) { userErrors { code } } }`,
 		} {
 			if a := s.GraphQL(t, ada.Access, document, nil); a.Code() == "" || a.Data != nil {
@@ -537,8 +563,10 @@ func TestSE18_ForeignSessionIsAbsent(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada, bob := s.Register(t, "ada@example.com"), s.Register(t, "bob@example.com")
-		number := s.GraphQL(t, ada.Access, harness.OneSessionDoc, map[string]any{"id": ada.Session}).At("session", "number").(float64)
-		if got := s.GraphQL(t, ada.Access, harness.OneSessionDoc, map[string]any{"number": int(number)}).Text("session", "id"); got != ada.Session {
+		number := s.GraphQL(t, ada.Access, harness.OneSessionDoc, map[string]any{"id": ada.Session}).At("session",
+			"number").(float64)
+		if got := s.GraphQL(t, ada.Access, harness.OneSessionDoc, map[string]any{"number": int(number)}).Text("session",
+			"id"); got != ada.Session {
 			t.Fatalf("the own session by number: %q", got)
 		}
 		absent := []map[string]any{
@@ -576,27 +604,31 @@ func TestSE18_ForeignSessionIsAbsent(t *testing.T) {
 					}
 				}
 			}
-			if document == harness.RevokeSessionDoc && !strings.Contains(first, "NOT_FOUND") || document == harness.OneSessionDoc && !strings.Contains(first, `"session":null`) {
+			if document == harness.RevokeSessionDoc && !strings.Contains(first, "NOT_FOUND") ||
+				document == harness.OneSessionDoc && !strings.Contains(first, `"session":null`) {
 				t.Errorf("absent: %s", first)
 			}
 		}
 		if !s.Is(t, ada.Access, ada) {
 			t.Error("the session was ended by somebody else")
 		}
-		if got := s.GraphQL(t, bob.Access, harness.SessionsDoc, nil).Listed("sessions"); len(got) != 1 || got[0] != bob.Session {
+		if got := s.GraphQL(t, bob.Access, harness.SessionsDoc, nil).Listed("sessions"); len(got) != 1 ||
+			got[0] != bob.Session {
 			t.Errorf("the list of the other: %v", got)
 		}
 		// An ended session of one's own is absent too.
 		other := s.LoginAs(t, ada, "BODY")
 		s.GraphQL(t, other.Access, harness.LogoutDoc, nil)
-		if a := s.GraphQL(t, ada.Access, harness.OneSessionDoc, map[string]any{"id": other.Session}); a.At("session") != nil || a.Code() != "" {
+		if a := s.GraphQL(t, ada.Access, harness.OneSessionDoc,
+			map[string]any{"id": other.Session}); a.At("session") != nil || a.Code() != "" {
 			t.Errorf("an ended session: %s", a.Raw)
 		}
 		for _, bad := range []map[string]any{{}, {"id": ada.Session, "number": 1}} {
 			if a := s.GraphQL(t, ada.Access, harness.OneSessionDoc, bad); a.Code() != "BAD_USER_INPUT" {
 				t.Errorf("%v: %s", bad, a.Raw)
 			}
-			if a := s.GraphQL(t, ada.Access, harness.RevokeSessionDoc, map[string]any{"input": bad}); a.Code() != "INVALID_INPUT" {
+			if a := s.GraphQL(t, ada.Access, harness.RevokeSessionDoc,
+				map[string]any{"input": bad}); a.Code() != "INVALID_INPUT" {
 				t.Errorf("revoke %v: %s", bad, a.Raw)
 			}
 		}
@@ -609,7 +641,8 @@ func TestSE20_RevokeSession(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		one, two := s.LoginAs(t, ada, "BODY"), s.LoginAs(t, ada, "SESSION_TOKEN")
-		number := s.GraphQL(t, two.Access, harness.OneSessionDoc, map[string]any{"id": two.Session}).At("session", "number").(float64)
+		number := s.GraphQL(t, two.Access, harness.OneSessionDoc, map[string]any{"id": two.Session}).At("session",
+			"number").(float64)
 		for name, row := range map[string]struct {
 			what  map[string]any
 			ended harness.Account
@@ -624,7 +657,9 @@ func TestSE20_RevokeSession(t *testing.T) {
 			if s.Is(t, row.ended.Access, ada) {
 				t.Errorf("%s: the session lives", name)
 			}
-			if a := s.GraphQL(t, ada.Access, harness.RevokeSessionDoc, map[string]any{"input": row.what}); a.Code() != "NOT_FOUND" || a.At("revokeSession", "revokedSessionId") != nil {
+			if a := s.GraphQL(t, ada.Access, harness.RevokeSessionDoc,
+				map[string]any{"input": row.what}); a.Code() != "NOT_FOUND" ||
+				a.At("revokeSession", "revokedSessionId") != nil {
 				t.Errorf("%s again: %s", name, a.Raw)
 			}
 		}
@@ -636,9 +671,11 @@ func TestSE20_RevokeSession(t *testing.T) {
 		}
 		// The own one may be revoked as well: what follows in the same request is nobody's.
 		a := s.GraphQL(t, ada.Access, `mutation($input: RevokeSessionInput!) {
-			a: revokeSession(input: $input) { revokedSessionId userErrors { code } } b: revokeOtherSessions { revokedCount userErrors { code } } }`,
+			a: revokeSession(input: $input) { revokedSessionId userErrors { code } } b: revokeOtherSessions { `+
+			`revokedCount userErrors { code } } }`,
 			map[string]any{"input": map[string]any{"id": ada.Session}})
-		if a.Text("a", "revokedSessionId") != ada.Session || a.At("b") != nil || len(a.Errors) != 1 || a.Errors[0].Extensions["code"] != "UNAUTHENTICATED" {
+		if a.Text("a", "revokedSessionId") != ada.Session || a.At("b") != nil || len(a.Errors) != 1 ||
+			a.Errors[0].Extensions["code"] != "UNAUTHENTICATED" {
 			t.Errorf("the own session, then another field: %s", a.Raw)
 		}
 	})
@@ -686,7 +723,8 @@ func TestLogout_ByRefreshTokenAndEverywhere(t *testing.T) {
 
 		one := s.LoginAs(t, ada, "BODY")
 		s.Clock.Add(2 * time.Minute) // all access tokens are over
-		if a := out(one.Access, nil); a.Code() != "UNAUTHENTICATED" || a.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
+		if a := out(one.Access, nil); a.Code() != "UNAUTHENTICATED" ||
+			a.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
 			t.Errorf("by an access token that is over: %s", a.Raw)
 		}
 		if a := out("", map[string]any{"refreshToken": one.Refresh}); a.Code() != "" || a.At("logout") == nil {
@@ -711,7 +749,8 @@ func TestLogout_ByRefreshTokenAndEverywhere(t *testing.T) {
 		if s.Is(t, two.Access, ada) || !s.Is(t, fresh.Access, bob) {
 			t.Error("the wrong session ended")
 		}
-		if a := out(fresh.Access, map[string]any{"refreshToken": "nonsense"}); a.Code() != "INVALID_TOKEN" || !s.Is(t, fresh.Access, bob) {
+		if a := out(fresh.Access, map[string]any{"refreshToken": "nonsense"}); a.Code() != "INVALID_TOKEN" ||
+			!s.Is(t, fresh.Access, bob) {
 			t.Errorf("nonsense beside a credential: %s", a.Raw)
 		}
 
@@ -727,7 +766,8 @@ func TestLogout_ByRefreshTokenAndEverywhere(t *testing.T) {
 		if a := out(four.Refresh, map[string]any{"everywhere": true}); a.Code() != "UNAUTHENTICATED" {
 			t.Errorf("everywhere, by a session that is over: %s", a.Raw)
 		}
-		if a := out("", map[string]any{"everywhere": true, "refreshToken": three.Refresh}); a.Code() != "INVALID_TOKEN" {
+		if a := out("", map[string]any{"everywhere": true, "refreshToken": three.Refresh}); a.Code() !=
+			"INVALID_TOKEN" {
 			t.Errorf("everywhere, by the refresh token of a session that is over: %s", a.Raw)
 		}
 		if !s.Is(t, fresh.Access, bob) {
@@ -770,7 +810,10 @@ func TestCredentials_AmbiguousCountsAsNone(t *testing.T) {
 			if got := a.Header.Get("Www-Authenticate"); got != `Bearer error="invalid_token"` {
 				t.Errorf("%s: WWW-Authenticate %q", name, got)
 			}
-			for _, document := range []string{harness.SessionsDoc, harness.KeysDoc, harness.LogoutDoc, harness.RevokeOthersDoc, harness.CreateKey} {
+			for _, document := range []string{
+				harness.SessionsDoc, harness.KeysDoc, harness.LogoutDoc,
+				harness.RevokeOthersDoc, harness.CreateKey,
+			} {
 				if a := harness.SendWith(t, s.URL, header, document, nil); a.Code() != "UNAUTHENTICATED" {
 					t.Errorf("%s: %s", name, a.Raw)
 				}
@@ -780,7 +823,8 @@ func TestCredentials_AmbiguousCountsAsNone(t *testing.T) {
 			"scheme in lower case": {"Authorization": {"bearer " + ada.Access}},
 			"key":                  {"X-Api-Key": {key}},
 		} {
-			if a := harness.SendWith(t, s.URL, header, harness.MeDoc, nil); a.Text("me", "id") != ada.ID || a.Header.Get("Www-Authenticate") != "" {
+			if a := harness.SendWith(t, s.URL, header, harness.MeDoc, nil); a.Text("me", "id") != ada.ID ||
+				a.Header.Get("Www-Authenticate") != "" {
 				t.Errorf("%s: %s", name, a.Raw)
 			}
 		}
@@ -802,17 +846,23 @@ func TestCredentials_Stale(t *testing.T) {
 			"tampered": ada.Access[:len(ada.Access)-4] + "AAAA", "refresh token": ada.Refresh,
 		} {
 			a := s.GraphQL(t, credential, harness.MeDoc, nil)
-			if a.Status != http.StatusOK || a.At("me") != nil || len(a.Errors) > 0 || a.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
+			if a.Status != http.StatusOK || a.At("me") != nil || len(a.Errors) > 0 ||
+				a.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
 				t.Errorf("me by a stale %s: %d %s %v", name, a.Status, a.Raw, a.Header)
 			}
-			if a := s.GraphQL(t, credential, harness.CurrentDoc, nil); a.At("currentCredential") != nil || len(a.Errors) > 0 {
+			if a := s.GraphQL(t, credential, harness.CurrentDoc, nil); a.At("currentCredential") != nil ||
+				len(a.Errors) > 0 {
 				t.Errorf("currentCredential by a stale %s: %s", name, a.Raw)
 			}
-			if a := s.GraphQL(t, credential, harness.SessionsDoc, nil); a.Code() != "UNAUTHENTICATED" || a.Header.Get("Www-Authenticate") == "" {
+			if a := s.GraphQL(t, credential, harness.SessionsDoc, nil); a.Code() != "UNAUTHENTICATED" ||
+				a.Header.Get("Www-Authenticate") == "" {
 				t.Errorf("sessions by a stale %s: %s", name, a.Raw)
 			}
 		}
-		for document, code := range map[string]string{harness.MeDoc: "", harness.CurrentDoc: "", harness.SessionsDoc: "UNAUTHENTICATED", harness.KeysDoc: "UNAUTHENTICATED"} {
+		for document, code := range map[string]string{
+			harness.MeDoc: "", harness.CurrentDoc: "",
+			harness.SessionsDoc: "UNAUTHENTICATED", harness.KeysDoc: "UNAUTHENTICATED",
+		} {
 			a := s.GraphQL(t, "", document, nil)
 			if a.Code() != code || a.Header.Get("Www-Authenticate") != "" {
 				t.Errorf("%s by nobody: %s %q", document, a.Raw, a.Header.Get("Www-Authenticate"))
@@ -830,23 +880,37 @@ func TestCredentials_Current(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		with := s.LoginAs(t, ada, "SESSION_TOKEN")
 		foreverID, forever := s.NewKey(t, ada.Access, nil)
-		dayID, day := s.NewKey(t, ada.Access, map[string]any{"expiresAt": now.Add(24 * time.Hour).UTC().Format(time.RFC3339)})
+		dayID, day := s.NewKey(t, ada.Access,
+			map[string]any{"expiresAt": now.Add(24 * time.Hour).UTC().Format(time.RFC3339)})
 		noneID, none := s.NewKey(t, ada.Access, map[string]any{"scopes": []string{}})
 		for name, row := range map[string]struct {
 			credential, kind, session, key string
 			ends                           time.Duration
 			may                            string
 		}{
-			"access token":             {ada.Access, "ACCESS_TOKEN", ada.Session, "", 10 * time.Minute, "[PROFILE_READ]"},
-			"access beside session":    {with.Access, "ACCESS_TOKEN", with.Session, "", 10 * time.Minute, "[PROFILE_READ]"},
-			"session token":            {with.Refresh, "SESSION_TOKEN", with.Session, "", 2 * time.Hour, "[PROFILE_READ]"},
-			"key":                      {forever, "API_KEY", "", foreverID, 0, "[PROFILE_READ]"},
-			"key that ends":            {day, "API_KEY", "", dayID, 24 * time.Hour, "[PROFILE_READ]"},
-			"key that may do nothing":  {none, "API_KEY", "", noneID, 0, "[]"},
-			"session token registered": {registeredToken(t, s, "eve@example.com"), "SESSION_TOKEN", "", "", 2 * time.Hour, "[PROFILE_READ]"},
+			"access token": {
+				ada.Access, "ACCESS_TOKEN", ada.Session, "", 10 * time.Minute,
+				"[PROFILE_READ]",
+			},
+			"access beside session": {
+				with.Access, "ACCESS_TOKEN", with.Session, "", 10 * time.Minute,
+				"[PROFILE_READ]",
+			},
+			"session token": {
+				with.Refresh, "SESSION_TOKEN", with.Session, "", 2 * time.Hour,
+				"[PROFILE_READ]",
+			},
+			"key":                     {forever, "API_KEY", "", foreverID, 0, "[PROFILE_READ]"},
+			"key that ends":           {day, "API_KEY", "", dayID, 24 * time.Hour, "[PROFILE_READ]"},
+			"key that may do nothing": {none, "API_KEY", "", noneID, 0, "[]"},
+			"session token registered": {
+				registeredToken(t, s, "eve@example.com"), "SESSION_TOKEN", "", "",
+				2 * time.Hour, "[PROFILE_READ]",
+			},
 		} {
 			a := s.GraphQL(t, row.credential, harness.CurrentDoc, nil)
-			if a.Text("currentCredential", "kind") != row.kind || fmt.Sprint(a.At("currentCredential", "permissions")) != row.may ||
+			if a.Text("currentCredential", "kind") != row.kind ||
+				fmt.Sprint(a.At("currentCredential", "permissions")) != row.may ||
 				a.Text("currentCredential", "apiKey", "id") != row.key ||
 				row.session != "" && a.Text("currentCredential", "session", "id") != row.session ||
 				(row.key == "") != (a.At("currentCredential", "session") != nil) {
@@ -886,14 +950,16 @@ func registeredToken(t testing.TB, i *harness.Instance, email string) string {
 // A session shows the device of its last sign-in or refresh, newest first.
 func TestSessions_List(t *testing.T) {
 	t.Parallel()
-	const iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
+	const iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.4 Mobile/15E148 Safari/604.1"
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		s.Clock.Add(time.Second)
 		two := s.LoginAs(t, ada, "BODY")
 		s.Clock.Add(time.Second)
-		harness.SendWith(t, s.URL, http.Header{"User-Agent": {iphone}}, harness.RefreshDoc, map[string]any{"token": ada.Refresh})
+		harness.SendWith(t, s.URL, http.Header{"User-Agent": {iphone}}, harness.RefreshDoc,
+			map[string]any{"token": ada.Refresh})
 		a := s.GraphQL(t, two.Access, harness.SessionsDoc, nil)
 		rows, _ := a.At("sessions").([]any)
 		if got := a.Listed("sessions"); len(got) != 2 || got[0] != two.Session || got[1] != ada.Session {
@@ -938,7 +1004,9 @@ func TestSE21_SessionLimit(t *testing.T) {
 				t.Errorf("session %d has ended too", n)
 			}
 		}
-		if got := harness.OpenSide(t, dsn).Texts(t, "SELECT revoked_reason FROM sessions WHERE revoked_at IS NOT NULL"); len(got) != 1 || got[0] != "session_limit" {
+		if got := harness.OpenSide(t, dsn).Texts(t,
+			"SELECT revoked_reason FROM sessions WHERE revoked_at IS NOT NULL"); len(got) != 1 ||
+			got[0] != "session_limit" {
 			t.Errorf("ended for %q", got)
 		}
 		s.GraphQL(t, access[1], harness.LogoutDoc, nil)
@@ -949,7 +1017,8 @@ func TestSE21_SessionLimit(t *testing.T) {
 	})
 }
 
-// TestSE21_SessionLimitRaced signs in many times at once: no attempt fails, and not more than the limit live on when it is quiet.
+// TestSE21_SessionLimitRaced signs in many times at once: no attempt fails, and not more than the limit live on when it
+// is quiet.
 func TestSE21_SessionLimitRaced(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -958,7 +1027,8 @@ func TestSE21_SessionLimitRaced(t *testing.T) {
 		var all sync.WaitGroup
 		for range 24 {
 			all.Go(func() {
-				if a, err := harness.Send(s.URL, "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass)); err != nil || a.Code() != "" {
+				if a, err := harness.Send(s.URL, "", harness.LoginDoc,
+					harness.InputOf("email", ada.Email, "password", harness.GoodPass)); err != nil || a.Code() != "" {
 					t.Errorf("%v %+v", err, a)
 				}
 			})

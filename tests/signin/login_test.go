@@ -17,26 +17,34 @@ func TestLG01_SameAnswer(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		for _, name := range []string{"ada", "eve"} {
-			if a := s.Registers(t, "email", name+"@example.com", "username", name+".x", "password", harness.GoodPass); a.Code() != "" {
+			if a := s.Registers(t, "email", name+"@example.com", "username", name+".x", "password",
+				harness.GoodPass); a.Code() != "" {
 				t.Fatal(a.Raw)
 			}
 		}
-		harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = 'eve@example.com'`)
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = `+
+			`'eve@example.com'`)
 		const wrong = "wrong horse battery staple"
 		cases := map[string]map[string]any{
-			"wrong password by email":             harness.InputOf("email", "ada@example.com", "password", wrong),
-			"wrong password by username":          harness.InputOf("username", "ada.x", "password", wrong),
-			"unknown email":                       harness.InputOf("email", "nobody@example.com", "password", harness.GoodPass),
-			"unknown username":                    harness.InputOf("username", "nobody.x", "password", harness.GoodPass),
-			"no email at all":                     harness.InputOf("email", "not an address", "password", harness.GoodPass),
-			"suspended":                           harness.InputOf("email", "eve@example.com", "password", harness.GoodPass),
+			"wrong password by email":    harness.InputOf("email", "ada@example.com", "password", wrong),
+			"wrong password by username": harness.InputOf("username", "ada.x", "password", wrong),
+			"unknown email": harness.InputOf("email", "nobody@example.com", "password",
+				harness.GoodPass),
+			"unknown username": harness.InputOf("username", "nobody.x", "password",
+				harness.GoodPass),
+			"no email at all": harness.InputOf("email", "not an address", "password",
+				harness.GoodPass),
+			"suspended": harness.InputOf("email", "eve@example.com", "password",
+				harness.GoodPass),
 			"suspended by username":               harness.InputOf("username", "eve.x", "password", harness.GoodPass),
 			"suspended with a wrong password":     harness.InputOf("email", "eve@example.com", "password", wrong),
 			"empty password":                      harness.InputOf("email", "ada@example.com", "password", ""),
 			"empty password of nobody":            harness.InputOf("email", "nobody@example.com", "password", ""),
 			"a username where an address belongs": harness.InputOf("email", "ada.x", "password", harness.GoodPass),
-			"an address where a username belongs": harness.InputOf("username", "ada@example.com", "password", harness.GoodPass),
-			"another delivery":                    harness.InputOf("email", "nobody@example.com", "password", wrong, "tokenDelivery", "SESSION_TOKEN"),
+			"an address where a username belongs": harness.InputOf("username", "ada@example.com", "password",
+				harness.GoodPass),
+			"another delivery": harness.InputOf("email", "nobody@example.com", "password", wrong, "tokenDelivery",
+				"SESSION_TOKEN"),
 		}
 		want := s.Login(t, "ada@example.com", wrong)
 		if want.Status != http.StatusOK || want.Code() != "INVALID_CREDENTIALS" || want.At("login", "tokens") != nil {
@@ -65,15 +73,18 @@ func TestLG01_RevealAccounts(t *testing.T) {
 		s := harness.Start(t, dsn, "DRAGOMAN_REVEAL_ACCOUNTS=on")
 		s.Register(t, "ada@example.com")
 		s.Register(t, "eve@example.com")
-		harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = 'eve@example.com'`)
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = `+
+			`'eve@example.com'`)
 		for email, want := range map[string]string{
-			"nobody@example.com": "NOT_FOUND", "ada@example.com": "INVALID_CREDENTIALS", "eve@example.com": "INVALID_CREDENTIALS",
+			"nobody@example.com": "NOT_FOUND", "ada@example.com": "INVALID_CREDENTIALS",
+			"eve@example.com": "INVALID_CREDENTIALS",
 		} {
 			if a := s.Login(t, email, "wrong horse battery staple"); a.Code() != want {
 				t.Errorf("%s: %s, want %s", email, a.Raw, want)
 			}
 		}
-		if a := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", "nobody", "password", harness.GoodPass)); a.Code() != "NOT_FOUND" {
+		if a := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", "nobody", "password",
+			harness.GoodPass)); a.Code() != "NOT_FOUND" {
 			t.Errorf("unknown username: %s", a.Raw)
 		}
 		if a := s.Login(t, "ada@example.com", harness.GoodPass); a.Code() != "" {
@@ -102,9 +113,9 @@ func TestLG03_OneHashEach(t *testing.T) {
 	})
 }
 
-// LG-03: the median attempt takes as long for an unknown or a suspended account as for a wrong password. The attempts are
-// interleaved, and nothing else of this package runs meanwhile. A short run on a shared machine
-// only finds a missing hash; that each attempt hashes once is counted elsewhere in this package.
+// LG-03: the median attempt takes as long for an unknown or a suspended account as for a wrong password. The attempts
+// are interleaved, and nothing else of this package runs meanwhile. A short run on a shared machine only finds a
+// missing hash; that each attempt hashes once is counted elsewhere in this package.
 func TestLG03_Timing(t *testing.T) { //nolint:paralleltest // it measures
 	rounds, bound := 40, 0.6
 	if harness.FullRun {
@@ -151,8 +162,13 @@ func lg03Attempts(t *testing.T, s *harness.Instance, dsn string) []lg03Attempt {
 	for _, email := range []string{"ada@example.com", "eve@example.com"} {
 		s.Register(t, email)
 	}
-	harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = 'eve@example.com'`)
-	return []lg03Attempt{{"known", "ada@example.com"}, {"unknown", "nobody@example.com"}, {"suspended", "eve@example.com"}}
+	harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET status = 'SUSPENDED' WHERE email_canonical = `+
+		`'eve@example.com'`)
+	return []lg03Attempt{
+		{"known", "ada@example.com"},
+		{"unknown", "nobody@example.com"},
+		{"suspended", "eve@example.com"},
+	}
 }
 
 func (a lg03Attempt) fail(t *testing.T, s *harness.Instance) {

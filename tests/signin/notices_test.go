@@ -12,24 +12,32 @@ import (
 )
 
 const (
-	iphone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
-	iphone2 = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+	iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.4 Mobile/15E148 Safari/604.1"
+	iphone2 = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.5 Mobile/15E148 Safari/604.1"
 	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 )
 
-// TestLG20_NewDevice: the first device is no news, a further one is, once; another version of it and a neighbouring address are
-// the same device.
+// TestLG20_NewDevice: the first device is no news, a further one is, once; another version of it and a neighbouring
+// address are the same device.
 func TestLG20_NewDevice(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		in := func(email, agent, from string) {
 			t.Helper()
-			harness.Fine(t, harness.Asked(t, s.URL, "", harness.LoginDoc, harness.InputOf("email", email, "password", harness.GoodPass), "User-Agent", agent, "X-Forwarded-For", from))
+			harness.Fine(t, harness.Asked(t, s.URL, "", harness.LoginDoc,
+				harness.InputOf("email", email, "password", harness.GoodPass), "User-Agent", agent, "X-Forwarded-For",
+				from))
 			s.Clock.Add(time.Second)
 		}
-		harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "User-Agent", firefox, "X-Forwarded-For", harness.Owner))
-		harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "signIn", false), "User-Agent", firefox))
+		harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "User-Agent", firefox,
+			"X-Forwarded-For", harness.Owner))
+		harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "bob@example.com", "password", harness.GoodPass, "signIn", false), "User-Agent",
+			firefox))
 		for n, step := range []struct {
 			email, agent, from string
 			news               int // so far
@@ -87,13 +95,18 @@ func TestLG20_Notices(t *testing.T) {
 			}
 			return all[0]
 		}
-		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", "short")), "PASSWORD_TOO_WEAK")
-		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("password", harness.NewPass, "currentPassword", harness.WrongPass)), "INVALID_CURRENT_PASSWORD")
+		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", "short")), "PASSWORD_TOO_WEAK")
+		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+			harness.InputOf("password", harness.NewPass, "currentPassword", harness.WrongPass)),
+			"INVALID_CURRENT_PASSWORD")
 		count(db.MailPassword, 0)
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", harness.NewPass)))
 		count(db.MailPassword, 1)
 		harness.Fine(t, s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("password", harness.GoodPass)))
-		if l := count(db.MailPassword, 2); l.Mail.Data.Device != "Go-http-client" || l.Mail.Data.IP != "127.0.0.1" || l.Token != "" {
+		if l := count(db.MailPassword, 2); l.Mail.Data.Device != "Go-http-client" || l.Mail.Data.IP != "127.0.0.1" ||
+			l.Token != "" {
 			t.Errorf("%+v", l.Mail)
 		}
 		harness.Fine(t, s.Login(t, ada.Email, harness.GoodPass))
@@ -130,32 +143,37 @@ func paced(t testing.TB, i *harness.Instance, n int, from string) {
 	}
 }
 
-// TestLG09_Disabled: after a hundred failures in a row the right password is refused like a wrong one, from everywhere. Sessions and
-// keys go on, and the mailbox restores it.
+// TestLG09_Disabled: after a hundred failures in a row the right password is refused like a wrong one, from everywhere.
+// Sessions and keys go on, and the mailbox restores it.
 func TestLG09_Disabled(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
-		a := harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", harness.Owner))
+		a := harness.Fine(t, harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+			harness.Owner))
 		access, refresh := a.Text("register", "tokens", "accessToken"), a.Text("register", "tokens", "refreshToken")
 		_, key := s.NewKey(t, access, nil)
 		ada := harness.Account{ID: a.Text("register", "user", "id"), Email: "ada@example.com"}
 		conn := harness.OpenSide(t, dsn)
 		paced(t, s, 98, harness.Attacker)
 		s.Clock.Add(time.Hour)
-		if a := s.LoginFrom(t, harness.Owner, "email", ada.Email, harness.GoodPass); a.Code() != "" { // a success of the owner: from here on it counts anew
+		// a success of the owner: from here on it counts anew
+		if a := s.LoginFrom(t, harness.Owner, "email", ada.Email, harness.GoodPass); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
 		paced(t, s, 60, harness.Attacker)
 		paced(t, s, 39, harness.Owner) // a known device is no way round
-		if conn.Count(t, `SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL`) != 0 || len(s.Letters(t, ada.Email, db.MailDisabled)) != 0 {
+		if conn.Count(t, `SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL`) != 0 ||
+			len(s.Letters(t, ada.Email, db.MailDisabled)) != 0 {
 			t.Fatal("disabled after 99 failures in a row")
 		}
 		paced(t, s, 1, harness.Attacker)
 		wrong := s.LoginFrom(t, harness.Owner, "email", "nobody@example.com", harness.GoodPass)
 		for _, from := range []string{harness.Owner, harness.Attacker, "192.0.2.1"} {
 			s.Clock.Add(16 * time.Minute)
-			if a := s.LoginFrom(t, from, "email", ada.Email, harness.GoodPass); a.Raw != wrong.Raw || a.Status != wrong.Status {
+			if a := s.LoginFrom(t, from, "email", ada.Email, harness.GoodPass); a.Raw != wrong.Raw ||
+				a.Status != wrong.Status {
 				t.Errorf("from %s: %s, not %s", from, a.Raw, wrong.Raw)
 			}
 		}
@@ -168,16 +186,18 @@ func TestLG09_Disabled(t *testing.T) {
 			t.Errorf("the session or the key ended: %s", r.Raw)
 		}
 		s.Clock.Add(16 * time.Minute)
-		harness.RefusedWith(t, s.GraphQL(t, access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)), "UNAUTHENTICATED")
+		harness.RefusedWith(t, s.GraphQL(t, access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)),
+			"UNAUTHENTICATED")
 		l := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
+			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		harness.Fine(t, s.LoginFrom(t, harness.Attacker, "email", ada.Email, harness.NewPass)) // LG-12
 		paced(t, s, 5, harness.Attacker)
 	})
 }
 
-// The proof of a signed-in person counts and is disabled like a sign-in (PW-09, LG-09); another password within the sudo window
-// restores it.
+// The proof of a signed-in person counts and is disabled like a sign-in (PW-09, LG-09); another password within the
+// sudo window restores it.
 func TestLG09_Proofs(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -186,17 +206,20 @@ func TestLG09_Proofs(t *testing.T) {
 		conn := harness.OpenSide(t, dsn)
 		s.Login(t, ada.Email, harness.WrongPass)
 		conn.MustExec(t, `UPDATE throttles SET failures = 99 WHERE scope = '*'`)
-		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass)), "INVALID_CURRENT_PASSWORD")
+		harness.RefusedWith(t, s.GraphQL(t, ada.Access, harness.SudoDoc,
+			harness.InputOf("password", harness.WrongPass)), "INVALID_CURRENT_PASSWORD")
 		if n := len(s.Letters(t, ada.Email, db.MailDisabled)); n != 1 {
 			t.Errorf("%d mails", n)
 		}
 		for _, a := range []*harness.Answer{
 			s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)),
-			s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)),
+			s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass)),
 		} {
 			harness.RefusedWith(t, a, "INVALID_CURRENT_PASSWORD")
 		}
-		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.NewPass)))
+		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangePasswordDoc,
+			harness.InputOf("newPassword", harness.NewPass)))
 		s.Clock.Add(time.Minute)
 		harness.Fine(t, s.Login(t, ada.Email, harness.NewPass))
 	})
@@ -208,14 +231,18 @@ func TestLG09_Volley(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		for n := range 16 { // a known address each: as many buckets, which nothing takes turns for
-			harness.Fine(t, harness.Asked(t, s.URL, "", map[bool]string{true: harness.RegisterDoc, false: harness.LoginDoc}[n == 0],
-				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n)))
+			harness.Fine(t, harness.Asked(t, s.URL, "",
+				map[bool]string{true: harness.RegisterDoc, false: harness.LoginDoc}[n == 0],
+				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+				fmt.Sprintf("192.0.2.%d", n)))
 		}
 		s.Login(t, "ada@example.com", harness.WrongPass)
 		harness.OpenSide(t, dsn).MustExec(t, `UPDATE throttles SET failures = 92 WHERE scope = '*'`)
 		codes := map[string]int{}
 		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, "", harness.LoginDoc, harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n))
+			return harness.Send(s.URL, "", harness.LoginDoc,
+				harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Forwarded-For",
+				fmt.Sprintf("192.0.2.%d", n))
 		}) {
 			if a == nil {
 				t.Fatal("no answer")

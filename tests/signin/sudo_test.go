@@ -53,8 +53,8 @@ func (p proof) with(current any) map[string]any {
 	return map[string]any{"input": input}
 }
 
-// PW-09: a change of what one signs in with needs the password, or a proof of the last ten minutes; a wrong one is wrong
-// also then.
+// PW-09: a change of what one signs in with needs the password, or a proof of the last ten minutes; a wrong one is
+// wrong also then.
 func TestPW09_CurrentPassword(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -69,10 +69,14 @@ func TestPW09_CurrentPassword(t *testing.T) {
 				if a.Code() != want || want != "" && len(a.Errors) != 1 {
 					t.Errorf("%s, window %s, no password: %s", p.name, window, a.Raw)
 				}
-				for _, wrong := range []string{harness.WrongPass, "", strings.ToUpper(harness.GoodPass), harness.GoodPass + " "} {
+				for _, wrong := range []string{
+					harness.WrongPass, "", strings.ToUpper(harness.GoodPass),
+					harness.GoodPass + " ",
+				} {
 					before := conn.Count(t, `SELECT count(*) FROM audit_events WHERE outcome = 'failed'`)
 					a := s.GraphQL(t, ada.Access, p.document, p.with(wrong))
-					if a.Code() != "INVALID_CURRENT_PASSWORD" || !strings.Contains(a.Raw, `["input","currentPassword"]`) {
+					if a.Code() != "INVALID_CURRENT_PASSWORD" ||
+						!strings.Contains(a.Raw, `["input","currentPassword"]`) {
 						t.Errorf("%s, window %s, %q: %s", p.name, window, wrong, a.Raw)
 					}
 					if n := conn.Count(t, `SELECT count(*) FROM audit_events WHERE outcome = 'failed'`); n != before+1 {
@@ -85,17 +89,20 @@ func TestPW09_CurrentPassword(t *testing.T) {
 			}
 			s.Clock.Add(10 * time.Minute)
 			next := s.Refresh(t, ada.Refresh)
-			ada.Access, ada.Refresh = next.Text("refresh", "tokens", "accessToken"), next.Text("refresh", "tokens", "refreshToken")
+			ada.Access, ada.Refresh = next.Text("refresh", "tokens", "accessToken"),
+				next.Text("refresh", "tokens", "refreshToken")
 		}
 		// What is no secret needs none.
 		ada.Access = s.Refresh(t, ada.Refresh).Text("refresh", "tokens", "accessToken")
-		if a := s.GraphQL(t, ada.Access, harness.UpdateMeDoc, harness.InputOf("name", "Ada", "metadata", map[string]any{}, "username", "ada")); a.Code() != "" {
+		if a := s.GraphQL(t, ada.Access, harness.UpdateMeDoc,
+			harness.InputOf("name", "Ada", "metadata", map[string]any{}, "username", "ada")); a.Code() != "" {
 			t.Errorf("%s", a.Raw)
 		}
 	})
 }
 
-// PW-09, LG-06, LG-11: failures count for the account, wherever the password is asked for, and the lock arms itself again.
+// PW-09, LG-06, LG-11: failures count for the account, wherever the password is asked for, and the lock arms itself
+// again.
 func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -114,7 +121,8 @@ func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 		}
 		everywhere := func(code string) {
 			t.Helper()
-			all := []*harness.Answer{s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)), s.Login(t, ada.Email, harness.GoodPass)}
+			all := []*harness.Answer{s.GraphQL(t, ada.Access, harness.SudoDoc,
+				harness.InputOf("password", harness.GoodPass)), s.Login(t, ada.Email, harness.GoodPass)}
 			for _, p := range ways {
 				all = append(all, s.GraphQL(t, ada.Access, p.document, p.with(harness.GoodPass)))
 			}
@@ -132,13 +140,15 @@ func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 			}
 			everywhere("ACCOUNT_LOCKED")
 			// Without the password the window is what counts, and it is open.
-			if a := s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", ada.Email)); a.Code() != "" {
+			if a := s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+				harness.InputOf("email", ada.Email)); a.Code() != "" {
 				t.Errorf("by the window: %s", a.Raw)
 			}
 			s.Clock.Add(2 * time.Second)
 			everywhere("")
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'throttled'`); n != 2 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE reason = 'throttled'`); n !=
+			2 {
 			t.Errorf("%d events of locks", n)
 		}
 	})
@@ -151,19 +161,22 @@ func TestLG10_SudoVolley(t *testing.T) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		ada := s.Register(t, "ada@example.com")
 		for _, a := range harness.Together(harness.Amount(40, 55), func(n int) (*harness.Answer, error) {
-			return harness.Send(s.URL, ada.Access, harness.SudoDoc, harness.InputOf("password", fmt.Sprint(harness.WrongPass, n)))
+			return harness.Send(s.URL, ada.Access, harness.SudoDoc,
+				harness.InputOf("password", fmt.Sprint(harness.WrongPass, n)))
 		}) {
 			if a == nil || a.Code() == "" {
 				t.Errorf("%+v", a)
 			}
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'sudo.failed' AND reason = 'wrong_password'`); n != 5 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'sudo.failed' `+
+			`AND reason = 'wrong_password'`); n != 5 {
 			t.Errorf("%d passwords were checked", n)
 		}
 	})
 }
 
-// LG-19: who shows the password clears the failures of their own bucket, and of no other; what needs no password clears none.
+// LG-19: who shows the password clears the failures of their own bucket, and of no other; what needs no password clears
+// none.
 func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -171,7 +184,8 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		conn := harness.OpenSide(t, dsn)
 		failures := func() string {
-			return strings.Join(conn.Texts(t, `SELECT CASE scope WHEN '' THEN 'strangers' ELSE 'own' END || failures FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
+			return strings.Join(conn.Texts(t, `SELECT CASE scope WHEN '' THEN 'strangers' ELSE 'own' END || failures `+
+				`FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
 		}
 		for range 3 {
 			s.LoginFrom(t, harness.Attacker, "email", ada.Email, harness.WrongPass)
@@ -183,16 +197,29 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 		}{
 			{"me", ada.Access, harness.MeDoc, nil, false},
 			{"a change by the window", ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", ada.Email), false},
-			{"a change of the password by the window", ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.GoodPass), false},
-			{"a name", ada.Access, harness.UpdateMeDoc, harness.InputOf("name", "Ada", "currentPassword", harness.GoodPass), false},
+			{
+				"a change of the password by the window", ada.Access, harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", harness.GoodPass), false,
+			},
+			{
+				"a name", ada.Access, harness.UpdateMeDoc,
+				harness.InputOf("name", "Ada", "currentPassword", harness.GoodPass), false,
+			},
 			{"sudo", ada.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass), true},
-			{"a change by the password", ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", ada.Email, "currentPassword", harness.GoodPass), true},
-			{"a change of the password", ada.Access, harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), true},
+			{
+				"a change by the password", ada.Access, harness.ChangeEmailDoc,
+				harness.InputOf("email", ada.Email, "currentPassword", harness.GoodPass), true,
+			},
+			{
+				"a change of the password", ada.Access, harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), true,
+			},
 			{"login", "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass), true},
 		} {
 			conn.MustExec(t, `DELETE FROM throttles WHERE scope <> ''`)
 			s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass))
-			s.GraphQL(t, ada.Access, harness.ChangeEmailDoc, harness.InputOf("email", ada.Email, "currentPassword", harness.WrongPass))
+			s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+				harness.InputOf("email", ada.Email, "currentPassword", harness.WrongPass))
 			if got := failures(); got != "own2 strangers3" {
 				t.Fatalf("failures %s", got)
 			}
@@ -239,14 +266,21 @@ func TestSE23_Window(t *testing.T) {
 		if open(&ada) || open(&other) {
 			t.Error("open for longer than ten minutes")
 		}
-		if a := s.GraphQL(t, ada.Access, harness.DeleteAccountDoc, nil); a.Code() != "SUDO_REQUIRED" || len(a.Errors) != 1 || a.At("deleteAccount") != nil {
+		if a := s.GraphQL(t, ada.Access, harness.DeleteAccountDoc, nil); a.Code() != "SUDO_REQUIRED" ||
+			len(a.Errors) != 1 || a.At("deleteAccount") != nil {
 			t.Errorf("delete: %s", a.Raw)
 		}
-		for _, document := range []string{harness.DeleteAccountDoc, harness.SudoDoc, harness.ChangeEmailDoc, harness.ChangePasswordDoc, harness.UpdateMeDoc, harness.RotateKeyDoc, harness.UpdateKeyDoc} {
+		for _, document := range []string{
+			harness.DeleteAccountDoc, harness.SudoDoc, harness.ChangeEmailDoc,
+			harness.ChangePasswordDoc, harness.UpdateMeDoc, harness.RotateKeyDoc, harness.UpdateKeyDoc,
+		} {
 			input := map[string]any{
-				harness.SudoDoc: harness.InputOf("password", harness.GoodPass), harness.ChangeEmailDoc: harness.InputOf("email", ada.Email, "currentPassword", harness.GoodPass),
-				harness.ChangePasswordDoc: harness.InputOf("newPassword", harness.NewPass, "currentPassword", harness.GoodPass), harness.UpdateMeDoc: harness.InputOf("name", "x"),
-				harness.RotateKeyDoc: harness.InputOf("id", "key_x"), harness.UpdateKeyDoc: harness.InputOf("id", "key_x"),
+				harness.SudoDoc:        harness.InputOf("password", harness.GoodPass),
+				harness.ChangeEmailDoc: harness.InputOf("email", ada.Email, "currentPassword", harness.GoodPass),
+				harness.ChangePasswordDoc: harness.InputOf("newPassword", harness.NewPass, "currentPassword",
+					harness.GoodPass), harness.UpdateMeDoc: harness.InputOf("name", "x"),
+				harness.RotateKeyDoc: harness.InputOf("id", "key_x"),
+				harness.UpdateKeyDoc: harness.InputOf("id", "key_x"),
 			}[document]
 			variables, _ := input.(map[string]any)
 			if a := s.GraphQL(t, key, document, variables); a.Code() != "FORBIDDEN" { // AK-05
@@ -256,11 +290,13 @@ func TestSE23_Window(t *testing.T) {
 				t.Errorf("by a refresh token: %s", a.Raw)
 			}
 		}
-		if a := s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass)); a.Code() != "INVALID_CURRENT_PASSWORD" || open(&ada) {
+		if a := s.GraphQL(t, ada.Access, harness.SudoDoc,
+			harness.InputOf("password", harness.WrongPass)); a.Code() != "INVALID_CURRENT_PASSWORD" || open(&ada) {
 			t.Errorf("sudo by a wrong password: %s", a.Raw)
 		}
 		a := s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass))
-		if end := harness.Instant(t, a.Text("sudo", "sudoExpiresAt")); end.Sub(s.Clock.Now().Add(10*time.Minute)).Abs() > time.Millisecond {
+		if end := harness.Instant(t, a.Text("sudo", "sudoExpiresAt")); end.Sub(
+			s.Clock.Now().Add(10*time.Minute)).Abs() > time.Millisecond {
 			t.Errorf("sudo: %s", a.Raw)
 		}
 		if !open(&ada) || open(&other) {
@@ -315,7 +351,8 @@ func TestPW15_AbortedProofs(t *testing.T) {
 		var all sync.WaitGroup
 		for n := range harness.Amount(100, 10_000) {
 			all.Go(func() {
-				document, variables := harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.WrongPass)
+				document, variables := harness.LoginDoc,
+					harness.InputOf("email", ada.Email, "password", harness.WrongPass)
 				if n%2 == 0 {
 					document, variables = harness.SudoDoc, harness.InputOf("password", harness.WrongPass)
 				}
@@ -368,12 +405,14 @@ func TestLG13_AccountLimit(t *testing.T) {
 		for n := range 60 {
 			call := calls[n%len(calls)]
 			a := s.GraphQL(t, "", call.document, call.variables) // nobody costs no hash, and is counted all the same
-			if a.Code() != "UNAUTHENTICATED" || !strings.HasPrefix(a.Header.Get("RateLimit"), fmt.Sprintf(`"account";r=%d;`, 59-n)) {
+			if a.Code() != "UNAUTHENTICATED" || !strings.HasPrefix(a.Header.Get("RateLimit"),
+				fmt.Sprintf(`"account";r=%d;`, 59-n)) {
 				t.Fatalf("%d: %s %v", n, a.Raw, a.Header)
 			}
 		}
 		for _, call := range calls {
-			if a := s.GraphQL(t, "", call.document, call.variables); a.Status != http.StatusTooManyRequests || a.Code() != "RATE_LIMITED" || a.Data != nil {
+			if a := s.GraphQL(t, "", call.document, call.variables); a.Status != http.StatusTooManyRequests ||
+				a.Code() != "RATE_LIMITED" || a.Data != nil {
 				t.Errorf("%d %s", a.Status, a.Raw)
 			}
 		}
@@ -381,8 +420,8 @@ func TestLG13_AccountLimit(t *testing.T) {
 	})
 }
 
-// What the operations on the account cost: the session, the account with its failures, and the step itself; where the step
-// looks at several rows it is a transaction that waits for its turn.
+// What the operations on the account cost: the session, the account with its failures, and the step itself; where the
+// step looks at several rows it is a transaction that waits for its turn.
 func TestStatements_Account(t *testing.T) {
 	t.Parallel()
 	s, dsn := harness.BudgetServer(t)
@@ -395,11 +434,19 @@ func TestStatements_Account(t *testing.T) {
 			want           int
 		}{
 			{"node", harness.NodeDoc, map[string]any{"id": ada.ID}, 1},
-			{"nodes", harness.NodesDoc, map[string]any{"ids": []string{ada.ID, ada.Session, keyID, ada.Session, keyID}}, 3},
+			{
+				"nodes", harness.NodesDoc,
+				map[string]any{"ids": []string{ada.ID, ada.Session, keyID, ada.Session, keyID}},
+				3,
+			},
 			{"sudo", harness.SudoDoc, harness.InputOf("password", harness.GoodPass), 3},
 			{"updateMe", harness.UpdateMeDoc, harness.InputOf("name", "Ada"), 5},
 			{"changeEmail by the window", harness.ChangeEmailDoc, harness.InputOf("email", ada.Email), 5},
-			{"changePassword", harness.ChangePasswordDoc, harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), 8}, // two more for the mail
+			// two more for the mail
+			{
+				"changePassword", harness.ChangePasswordDoc,
+				harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), 8,
+			},
 			{"updateApiKey", harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"), 2},
 			{"rotateApiKey", harness.RotateKeyDoc, harness.InputOf("id", keyID), 2},
 			{"deleteAccount", harness.DeleteAccountDoc, nil, 5},

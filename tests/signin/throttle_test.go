@@ -32,7 +32,8 @@ func TestLG06_OneCountForAllSpellings(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
-		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@b\u00fccher.example", "username", "ada.l", "password", harness.GoodPass),
+		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@b\u00fccher.example", "username", "ada.l", "password", harness.GoodPass),
 			"X-Forwarded-For", harness.Owner); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
@@ -44,7 +45,8 @@ func TestLG06_OneCountForAllSpellings(t *testing.T) {
 			{"email", " ada@xn--bcher-kva.example"},
 		}
 		for i, try := range tries { // from an address each: only the account is the same
-			if a := s.LoginFrom(t, fmt.Sprintf("198.51.100.%d", i), try[0], try[1], harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+			if a := s.LoginFrom(t, fmt.Sprintf("198.51.100.%d", i), try[0], try[1],
+				harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
 				t.Fatalf("%s: %s", try, a.Raw)
 			}
 		}
@@ -53,19 +55,22 @@ func TestLG06_OneCountForAllSpellings(t *testing.T) {
 				t.Errorf("%s after five failures: %s", try, a.Raw)
 			}
 		}
-		if got := harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE scope <> '*'"); len(got) != 1 || got[0] != "5" {
+		if got := harness.OpenSide(t, dsn).Texts(t, "SELECT failures FROM throttles WHERE scope <> '*'"); len(got) !=
+			1 || got[0] != "5" {
 			t.Errorf("failures are counted as %s", got)
 		}
 	})
 }
 
-// TestLG08_LG11_Delays walks through the delays, for an account and for an identifier that nobody has: the answers are the
-// same all along.
+// TestLG08_LG11_Delays walks through the delays, for an account and for an identifier that nobody has: the answers are
+// the same all along.
 func TestLG08_LG11_Delays(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
-		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", harness.Owner); a.Code() != "" {
+		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+			harness.Owner); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
 		// both sends the same attempt for the account and for nobody, and demands the same answer.
@@ -98,10 +103,12 @@ func TestLG08_LG11_Delays(t *testing.T) {
 		}
 		// Nobody is one account by any spelling, and two nobodies are two.
 		both(harness.WrongPass, "INVALID_CREDENTIALS", 0)
-		if a := s.LoginFrom(t, harness.Attacker, "email", "NOBODY@example.com", harness.WrongPass); a.Code() != "ACCOUNT_LOCKED" {
+		if a := s.LoginFrom(t, harness.Attacker, "email", "NOBODY@example.com",
+			harness.WrongPass); a.Code() != "ACCOUNT_LOCKED" {
 			t.Errorf("an unknown account in upper case: %s", a.Raw)
 		}
-		if a := s.LoginFrom(t, harness.Attacker, "email", "nobody.else@example.com", harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+		if a := s.LoginFrom(t, harness.Attacker, "email", "nobody.else@example.com",
+			harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
 			t.Errorf("another unknown account: %s", a.Raw)
 		}
 		s.Clock.Add(15 * time.Minute)
@@ -110,17 +117,20 @@ func TestLG08_LG11_Delays(t *testing.T) {
 		}
 		// It starts from the beginning, for everybody.
 		for range 5 {
-			if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com", harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+			if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com",
+				harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
 				t.Fatalf("after a success: %s", a.Raw)
 			}
 		}
-		if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com", harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" || wait(a) != 2 {
+		if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com",
+			harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" || wait(a) != 2 {
 			t.Errorf("the next five failures: %s", a.Raw)
 		}
 		// A day without failures is forgotten too.
 		s.Clock.Add(25 * time.Hour)
 		for range 2 {
-			if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com", harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+			if a := s.LoginFrom(t, "198.51.100.9", "email", "ada@example.com",
+				harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
 				t.Errorf("a day later: %s", a.Raw)
 			}
 		}
@@ -132,14 +142,17 @@ func TestLG08_KnownDevice(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
-		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", harness.Owner); a.Code() != "" {
+		if a := harness.Asked(t, s.URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+			harness.Owner); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
 		for i := range 5 {
 			s.LoginFrom(t, fmt.Sprintf("198.51.100.%d", i), "email", "ada@example.com", harness.WrongPass)
 		}
 		for _, address := range []string{harness.Attacker, "192.0.2.77"} {
-			if a := s.LoginFrom(t, address, "email", "ada@example.com", harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
+			if a := s.LoginFrom(t, address, "email", "ada@example.com",
+				harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
 				t.Errorf("from %s: %s", address, a.Raw)
 			}
 		}
@@ -147,22 +160,25 @@ func TestLG08_KnownDevice(t *testing.T) {
 			t.Errorf("the owner is locked out: %s", a.Raw)
 		}
 		// That the owner came in opens nothing to the attacker, and the known device has a limit as well.
-		if a := s.LoginFrom(t, harness.Attacker, "email", "ada@example.com", harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
+		if a := s.LoginFrom(t, harness.Attacker, "email", "ada@example.com",
+			harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
 			t.Errorf("from elsewhere, after the owner: %s", a.Raw)
 		}
 		for range 5 {
-			if a := s.LoginFrom(t, harness.Owner, "email", "ada@example.com", harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+			if a := s.LoginFrom(t, harness.Owner, "email", "ada@example.com",
+				harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
 				t.Errorf("a failure of the known device: %s", a.Raw)
 			}
 		}
-		if a := s.LoginFrom(t, harness.Owner, "email", "ada@example.com", harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
+		if a := s.LoginFrom(t, harness.Owner, "email", "ada@example.com",
+			harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
 			t.Errorf("the known device after five failures: %s", a.Raw)
 		}
 	})
 }
 
-// TestLG10_Volley guesses 200 times at once, from as many addresses: five guesses are judged, and on Postgres, where two
-// instances share the work, one more.
+// TestLG10_Volley guesses 200 times at once, from as many addresses: five guesses are judged, and on Postgres, where
+// two instances share the work, one more.
 func TestLG10_Volley(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -171,17 +187,21 @@ func TestLG10_Volley(t *testing.T) {
 		if strings.HasPrefix(dsn, "postgres") {
 			instances = append(instances, harness.Limited(t, c, dsn))
 		}
-		if a := harness.Asked(t, instances[0].URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For", harness.Owner); a.Code() != "" {
+		if a := harness.Asked(t, instances[0].URL, "", harness.RegisterDoc,
+			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
+			harness.Owner); a.Code() != "" {
 			t.Fatal(a.Raw)
 		}
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
 				a, err := harness.Send(instances[i%len(instances)].URL, "", harness.LoginDoc,
-					harness.InputOf("email", "ada@example.com", "password", fmt.Sprintf("guess number %d", i)), "X-Forwarded-For", fmt.Sprintf("10.%d.0.1", i))
+					harness.InputOf("email", "ada@example.com", "password", fmt.Sprintf("guess number %d", i)),
+					"X-Forwarded-For", fmt.Sprintf("10.%d.0.1", i))
 				if err != nil || a.At("login", "tokens") != nil {
 					t.Errorf("%v %+v", err, a)
-				} else if code := a.Code(); code != "INVALID_CREDENTIALS" && code != "ACCOUNT_LOCKED" && a.Status != http.StatusServiceUnavailable {
+				} else if code := a.Code(); code != "INVALID_CREDENTIALS" && code != "ACCOUNT_LOCKED" &&
+					a.Status != http.StatusServiceUnavailable {
 					t.Errorf("%d %s", a.Status, a.Raw)
 				}
 			})
@@ -196,7 +216,8 @@ func TestLG10_Volley(t *testing.T) {
 	})
 }
 
-// TestLG13_LimitsByAddress uses each limit up: the next try is 429, for that address block alone, until a try comes back.
+// TestLG13_LimitsByAddress uses each limit up: the next try is 429, for that address block alone, until a try comes
+// back.
 func TestLG13_LimitsByAddress(t *testing.T) {
 	t.Parallel()
 	rules := []struct {
@@ -214,23 +235,28 @@ func TestLG13_LimitsByAddress(t *testing.T) {
 		from := func(n int, address, field string) *harness.Answer {
 			t.Helper()
 			document, variables := harness.Cheap(field)
-			return harness.Asked(t, instances[n%len(instances)].URL, "", document, variables, "X-Forwarded-For", address)
+			return harness.Asked(t, instances[n%len(instances)].URL, "", document, variables, "X-Forwarded-For",
+				address)
 		}
 		for _, rule := range rules {
 			for n := range rule.burst {
 				a := from(n, "192.0.2.1", rule.field)
 				want := fmt.Sprintf("%q;r=%d;", rule.field, rule.burst-1-n)
 				if a.Status != http.StatusOK || a.Data == nil || !strings.HasPrefix(a.Header.Get("RateLimit"), want) {
-					t.Fatalf("%s number %d: %d %s, RateLimit %q", rule.field, n+1, a.Status, a.Raw, a.Header.Get("RateLimit"))
+					t.Fatalf("%s number %d: %d %s, RateLimit %q", rule.field, n+1, a.Status, a.Raw,
+						a.Header.Get("RateLimit"))
 				}
 			}
 			interval := int(rule.window.Seconds()) / rule.burst
 			for n := range instances {
 				a := from(n, "192.0.2.1", rule.field)
 				h := a.Header
-				if a.Status != http.StatusTooManyRequests || strings.Contains(a.Raw, `"data"`) || len(a.Errors) != 1 || a.Code() != "RATE_LIMITED" ||
-					h.Get("Retry-After") != strconv.Itoa(interval) || h.Get("RateLimit") != fmt.Sprintf("%q;r=0;t=%d", rule.field, interval) ||
-					h.Get("RateLimit-Policy") != fmt.Sprintf("%q;q=%d;w=%d", rule.field, rule.burst, int(rule.window.Seconds())) {
+				if a.Status != http.StatusTooManyRequests || strings.Contains(a.Raw, `"data"`) || len(a.Errors) != 1 ||
+					a.Code() != "RATE_LIMITED" ||
+					h.Get("Retry-After") != strconv.Itoa(interval) ||
+					h.Get("RateLimit") != fmt.Sprintf("%q;r=0;t=%d", rule.field, interval) ||
+					h.Get("RateLimit-Policy") != fmt.Sprintf("%q;q=%d;w=%d", rule.field, rule.burst,
+						int(rule.window.Seconds())) {
 					t.Errorf("%s number %d, instance %d: %d %s %v", rule.field, rule.burst+1, n, a.Status, a.Raw, h)
 				}
 			}
@@ -238,7 +264,8 @@ func TestLG13_LimitsByAddress(t *testing.T) {
 				t.Errorf("%s from another address: %d", rule.field, a.Status)
 			}
 			s.Clock.Add(time.Duration(interval) * time.Second)
-			if first, second := from(0, "192.0.2.1", rule.field), from(1, "192.0.2.1", rule.field); first.Status != http.StatusOK ||
+			if first, second := from(0, "192.0.2.1", rule.field),
+				from(1, "192.0.2.1", rule.field); first.Status != http.StatusOK ||
 				second.Status != http.StatusTooManyRequests {
 				t.Errorf("%s after %d s: %d, then %d", rule.field, interval, first.Status, second.Status)
 			}
@@ -253,7 +280,10 @@ func TestLG13_LimitsByAddress(t *testing.T) {
 				t.Fatalf("IPv6 number %d: %d", n, a.Status)
 			}
 		}
-		for address, want := range map[string]int{"2001:db8:0:1:ffff::": 429, "2001:db8:0:2::1": 200, "2001:db8:1:1::1": 200} {
+		for address, want := range map[string]int{
+			"2001:db8:0:1:ffff::": 429, "2001:db8:0:2::1": 200,
+			"2001:db8:1:1::1": 200,
+		} {
 			if a := from(0, address, "login"); a.Status != want {
 				t.Errorf("from %s: %d, want %d", address, a.Status, want)
 			}

@@ -41,7 +41,8 @@ func TestKeysRotate_AtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		side := harness.OpenSide(t, dsn)
-		if got := side.Count(t, "SELECT count(*) FROM signing_keys WHERE state = 'retired'"); got != int(done.Load()) || got == 0 || done.Load()+refused.Load() != 8 {
+		if got := side.Count(t, "SELECT count(*) FROM signing_keys WHERE state = 'retired'"); got != int(done.Load()) ||
+			got == 0 || done.Load()+refused.Load() != 8 {
 			t.Errorf("%d retired by %d rotations, %d refused", got, done.Load(), refused.Load())
 		}
 		for _, state := range []string{"active", "next"} {
@@ -49,14 +50,15 @@ func TestKeysRotate_AtOnce(t *testing.T) {
 				t.Errorf("%d keys are %s", n, state)
 			}
 		}
-		if n := side.Count(t, "SELECT count(*) FROM audit_events WHERE action = 'signing_key.rotated' AND dialect = 'terminal'"); n != int(done.Load()) {
+		if n := side.Count(t, "SELECT count(*) FROM audit_events WHERE action = 'signing_key.rotated' AND dialect = "+
+			"'terminal'"); n != int(done.Load()) {
 			t.Errorf("%d events", n)
 		}
 	})
 }
 
-// JW-08: tokens under keys that nobody has make a server look no more than ten times a second, however many come, and a token
-// under a key that is new passes among them.
+// JW-08: tokens under keys that nobody has make a server look no more than ten times a second, however many come, and a
+// token under a key that is new passes among them.
 func TestJW08_NoStorm(t *testing.T) {
 	t.Parallel()
 	s, dsn := harness.BudgetServer(t)
@@ -75,7 +77,8 @@ func TestJW08_NoStorm(t *testing.T) {
 		for w := range 8 {
 			wg.Go(func() {
 				for n := range harness.Amount(10, 100) {
-					if a, err := harness.Send(s.URL, forged(100*w+n), harness.MeDoc, nil); err != nil || a.At("me") != nil || len(a.Errors) > 0 ||
+					if a, err := harness.Send(s.URL, forged(100*w+n), harness.MeDoc, nil); err != nil ||
+						a.At("me") != nil || len(a.Errors) > 0 ||
 						!strings.Contains(a.Header.Get("WWW-Authenticate"), "invalid_token") {
 						t.Errorf("a forged token: %v %+v", err, a)
 					}

@@ -30,37 +30,44 @@ func TestSE15_HS256AccessToken(t *testing.T) {
 		if !strings.HasPrefix(ada.Access, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.") {
 			t.Fatalf("header %v", harness.Segment(t, ada.Access, 0))
 		}
-		if harness.Segment(t, modern.Access, 0)["alg"] != "ES256" || harness.Segment(t, old.Login(t, "graphql", "ada@example.com").Access, 0)["alg"] != "ES256" {
+		if harness.Segment(t, modern.Access, 0)["alg"] != "ES256" ||
+			harness.Segment(t, old.Login(t, "graphql", "ada@example.com").Access, 0)["alg"] != "ES256" {
 			t.Error("the profile of one dialect reached another")
 		}
-		if kind := s.GraphQL(t, ada.Access, harness.CurrentDoc, nil).Text("currentCredential", "kind"); kind != "ACCESS_TOKEN" {
+		if kind := s.GraphQL(t, ada.Access, harness.CurrentDoc, nil).Text("currentCredential",
+			"kind"); kind != "ACCESS_TOKEN" {
 			t.Errorf("as Bearer it is a %q", kind)
 		}
 		if a, err := old.Say("old", modern.Access, harness.MeDoc, nil); err != nil || a.Text("me", "id") != ada.ID {
 			t.Errorf("an ES256 token in the dialect: %+v, %v", a, err)
 		}
-		if a := harness.SendWith(t, s.URL, http.Header{"X-Api-Key": {ada.Access}}, harness.CurrentDoc, nil); a.At("currentCredential") != nil {
+		if a := harness.SendWith(t, s.URL, http.Header{"X-Api-Key": {ada.Access}}, harness.CurrentDoc,
+			nil); a.At("currentCredential") != nil {
 			t.Errorf("as an API key: %s", a.Raw)
 		}
 		for _, credential := range []string{"", ada.Access} {
-			if code := s.GraphQL(t, credential, harness.RefreshDoc, map[string]any{"token": ada.Access}).Code(); code != "INVALID_TOKEN" {
+			if code := s.GraphQL(t, credential, harness.RefreshDoc,
+				map[string]any{"token": ada.Access}).Code(); code != "INVALID_TOKEN" {
 				t.Errorf("as refresh token: %q", code)
 			}
 			if code := old.Refresh(t, "old", ada.Access).Code(); code != "INVALID_TOKEN" {
 				t.Errorf("as refresh token in the dialect: %q", code)
 			}
-			a := s.GraphQL(t, credential, harness.LogoutDoc, map[string]any{"input": map[string]any{"refreshToken": ada.Access}})
+			a := s.GraphQL(t, credential, harness.LogoutDoc,
+				map[string]any{"input": map[string]any{"refreshToken": ada.Access}})
 			if a.Code() != "INVALID_TOKEN" {
 				t.Errorf("as refresh token of a logout: %q", a.Code())
 			}
 		}
-		if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL OR generation <> 0`); n > 0 {
+		if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL OR generation `+
+			`<> 0`); n > 0 {
 			t.Fatal("a wrong kind rotated or ended a session")
 		}
 		// A refresh keeps to the form of the dialect that asks, not to that in which the session was made.
 		for dialect, alg := range map[string]string{"old": "HS256", "graphql": "ES256"} {
 			who := old.Login(t, "old", "ada@example.com")
-			if got := harness.Segment(t, old.Refresh(t, dialect, who.Refresh).Text("refresh", "tokens", "accessToken"), 0)["alg"]; got != alg {
+			if got := harness.Segment(t, old.Refresh(t, dialect, who.Refresh).Text("refresh", "tokens", "accessToken"),
+				0)["alg"]; got != alg {
 				t.Errorf("refreshed over %s: %v", dialect, got)
 			}
 		}
@@ -68,7 +75,8 @@ func TestSE15_HS256AccessToken(t *testing.T) {
 		if code := s.GraphQL(t, ada.Access, harness.LogoutDoc, nil).Code(); code != "" {
 			t.Fatalf("logout: %q", code)
 		}
-		if a, err := old.Say("old", ada.Access, harness.MeDoc, nil); s.Is(t, ada.Access, ada) || err != nil || a.At("me") != nil {
+		if a, err := old.Say("old", ada.Access, harness.MeDoc, nil); s.Is(t, ada.Access, ada) || err != nil ||
+			a.At("me") != nil {
 			t.Error("the token lives after its session")
 		}
 		if code := old.Refresh(t, "old", ada.Refresh).Code(); code != "INVALID_TOKEN" {
@@ -99,7 +107,8 @@ func TestProfiles_Claims(t *testing.T) {
 				return subject, nil
 			},
 		}}})
-		const whole = `{ me { id number email emailVerified username name metadata roles { name } status createdAt updatedAt }
+		const whole = `{ me { id number email emailVerified username name metadata roles { name } status createdAt ` +
+			`updatedAt }
 			currentCredential { session { id number createdAt expiresAt } } }`
 		check := func(when, access string) {
 			t.Helper()
@@ -115,11 +124,13 @@ func TestProfiles_Claims(t *testing.T) {
 			}
 		}
 		full := p.Must(t, "old", harness.RegisterDoc, map[string]any{"input": map[string]any{
-			"email": "ada@example.com", "password": harness.GoodPass, "username": "countess", "name": "Ada “<Lovelace>” & co",
+			"email": "ada@example.com", "password": harness.GoodPass, "username": "countess",
+			"name":     "Ada “<Lovelace>” & co",
 			"metadata": map[string]any{"n": 1.5, "l": []any{nil, true, "x"}, "o": map[string]any{}},
 		}})
 		check("registered", full.Text("register", "tokens", "accessToken"))
-		check("registered with nothing", p.Must(t, "old", harness.RegisterDoc, harness.Registration("bob@example.com", harness.GoodPass)).Text("register", "tokens", "accessToken"))
+		check("registered with nothing", p.Must(t, "old", harness.RegisterDoc,
+			harness.Registration("bob@example.com", harness.GoodPass)).Text("register", "tokens", "accessToken"))
 		s.Clock.Add(time.Minute)
 		ada := p.Login(t, "old", "ada@example.com")
 		check("signed in", ada.Access)
@@ -153,7 +164,10 @@ func TestSE16_ProfileLifetimes(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	profiles := map[string]*profile.Profile{
-		"short": {SessionTTL: 3 * time.Hour, Refresh: profile.Refresh{TTL: 2 * time.Hour}, Access: profile.Access{TTL: time.Hour}},
+		"short": {
+			SessionTTL: 3 * time.Hour, Refresh: profile.Refresh{TTL: 2 * time.Hour},
+			Access: profile.Access{TTL: time.Hour},
+		},
 		"long":  {SessionTTL: 90 * day, Refresh: profile.Refresh{TTL: 60 * day}, Access: profile.Access{TTL: day}},
 		"brief": {SessionTTL: time.Minute, Access: profile.Access{TTL: time.Hour}},
 		"empty": {}, "nil": nil,
@@ -174,12 +188,17 @@ func TestSE16_ProfileLifetimes(t *testing.T) {
 			for way, a := range map[string]harness.Account{
 				"login": p.Login(t, dialect, who.Email),
 				"register": func() harness.Account {
-					a := p.Must(t, dialect, harness.RegisterDoc, harness.Registration("new-"+who.Email, harness.GoodPass))
-					return harness.Account{Access: a.Text("register", "tokens", "accessToken"), Refresh: a.Text("register", "tokens", "refreshToken")}
+					a := p.Must(t, dialect, harness.RegisterDoc,
+						harness.Registration("new-"+who.Email, harness.GoodPass))
+					return harness.Account{
+						Access:  a.Text("register", "tokens", "accessToken"),
+						Refresh: a.Text("register", "tokens", "refreshToken"),
+					}
 				}(),
 			} {
 				claims := harness.ClaimsOf(t, a.Access)
-				if got := time.Duration(claims["exp"].(float64)-claims["iat"].(float64)) * time.Second; got != want.access {
+				if got := time.Duration(claims["exp"].(float64)-claims["iat"].(float64)) * time.Second; got !=
+					want.access {
 					t.Errorf("%s, %s: access %v", dialect, way, got)
 				}
 				list := s.GraphQL(t, a.Access, `{ currentCredential { session { createdAt expiresAt } } }`, nil)
@@ -189,7 +208,8 @@ func TestSE16_ProfileLifetimes(t *testing.T) {
 				}
 			}
 			a := p.Login(t, dialect, who.Email)
-			for s.Clock.Now().Before(begin.Add(want.life - want.idle)) { // used as late as may be, to the end of its life
+			// used as late as may be, to the end of its life
+			for s.Clock.Now().Before(begin.Add(want.life - want.idle)) {
 				s.Clock.Add(min(want.idle-time.Second, begin.Add(want.life-time.Second).Sub(s.Clock.Now())))
 				next := p.Refresh(t, dialect, a.Refresh)
 				if next.Code() != "" {
@@ -205,7 +225,8 @@ func TestSE16_ProfileLifetimes(t *testing.T) {
 	})
 }
 
-// PW-01, PW-06, PW-08: a profile asks for another length, and may let a guessable password pass with a mark in the audit log.
+// PW-01, PW-06, PW-08: a profile asks for another length, and may let a guessable password pass with a mark in the
+// audit log.
 func TestPW01_ProfilePasswords(t *testing.T) {
 	t.Parallel()
 	profiles := map[string]*profile.Profile{
@@ -250,7 +271,8 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 			case row.code == "":
 				want = `outcome = 'ok' AND reason IS NULL`
 			}
-			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND `+want) != 1 {
+			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND `+
+				want) != 1 {
 				t.Errorf("%s, %.20s: no event with %s", row.dialect, row.password, want)
 			}
 			if row.code == "" && s.Login(t, email, row.password).Code() != "" {
@@ -258,12 +280,19 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 			}
 		}
 		own := p.Must(t, "lax", harness.RegisterDoc, harness.Registration("grace.hopper@example.com", "grace.hopper1"))
-		if own.Code() != "" || harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND reason = 'guessable_password'`) != 1 {
+		if own.Code() != "" || harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = `+
+			`'user.created' AND reason = 'guessable_password'`) != 1 {
 			t.Errorf("a password like the address: %s", own.Raw)
 		}
-		for dialect, want := range map[string][2]any{"lax": {4.0, false}, "strict": {12.0, true}, "graphql": {8.0, true}} {
+		for dialect, want := range map[string][2]any{
+			"lax": {4.0, false}, "strict": {12.0, true},
+			"graphql": {8.0, true},
+		} {
 			a := p.Must(t, dialect, `{ serverInfo { passwordPolicy { minLength checksBreaches } } }`, nil)
-			got := [2]any{a.At("serverInfo", "passwordPolicy", "minLength"), a.At("serverInfo", "passwordPolicy", "checksBreaches")}
+			got := [2]any{
+				a.At("serverInfo", "passwordPolicy", "minLength"),
+				a.At("serverInfo", "passwordPolicy", "checksBreaches"),
+			}
 			if got != want {
 				t.Errorf("%s says of its policy: %v", dialect, got)
 			}
@@ -271,8 +300,8 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 	})
 }
 
-// SE-10 with single use: what counts is the dialect of the present request. The predecessor is refused within the grace and
-// harms nothing; after it, it ends the session as anywhere.
+// SE-10 with single use: what counts is the dialect of the present request. The predecessor is refused within the grace
+// and harms nothing; after it, it ends the session as anywhere.
 func TestSE10_SingleUse(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -283,9 +312,11 @@ func TestSE10_SingleUse(t *testing.T) {
 		for _, made := range []string{"once", "graphql"} {
 			ada := p.Login(t, made, "ada@example.com")
 			first := p.Refresh(t, "once", ada.Refresh)
-			next, access := first.Text("refresh", "tokens", "refreshToken"), first.Text("refresh", "tokens", "accessToken")
+			next, access := first.Text("refresh", "tokens", "refreshToken"),
+				first.Text("refresh", "tokens", "accessToken")
 			for range 2 {
-				if a := p.Refresh(t, "once", ada.Refresh); a.Code() != "INVALID_TOKEN" || a.At("refresh", "tokens") != nil || a.At("refresh", "user") != nil {
+				if a := p.Refresh(t, "once", ada.Refresh); a.Code() != "INVALID_TOKEN" ||
+					a.At("refresh", "tokens") != nil || a.At("refresh", "user") != nil {
 					t.Errorf("made in %s: used again at %v: %s", made, s.Clock.Now(), a.Raw)
 				}
 				if !s.Is(t, access, ada) || !s.Is(t, ada.Access, ada) {
@@ -293,7 +324,8 @@ func TestSE10_SingleUse(t *testing.T) {
 				}
 				s.Clock.Add(5 * time.Second)
 			}
-			if got := p.Refresh(t, "graphql", ada.Refresh).Text("refresh", "tokens", "refreshToken"); got != next { // at the bound of the grace
+			// at the bound of the grace
+			if got := p.Refresh(t, "graphql", ada.Refresh).Text("refresh", "tokens", "refreshToken"); got != next {
 				t.Errorf("made in %s: over GraphQL the successor is %q", made, got)
 			}
 			s.Clock.Add(time.Microsecond)
@@ -306,11 +338,14 @@ func TestSE10_SingleUse(t *testing.T) {
 		}
 		lost := p.Login(t, "once", "ada@example.com") // whoever lost the answer of a refresh can still sign out
 		p.Refresh(t, "once", lost.Refresh)
-		if code := p.Must(t, "once", harness.LogoutDoc, map[string]any{"input": map[string]any{"refreshToken": lost.Refresh}}).Code(); code != "" || s.Is(t, lost.Access, lost) {
+		if code := p.Must(t, "once", harness.LogoutDoc,
+			map[string]any{"input": map[string]any{"refreshToken": lost.Refresh}}).Code(); code != "" ||
+			s.Is(t, lost.Access, lost) {
 			t.Errorf("logout by the predecessor: %q", code)
 		}
 		for reason, want := range map[string]int{"single_use": 4, "token_reused": 2, "session_over": 2} {
-			query := `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND outcome = 'failed' AND reason = '` + reason + `' AND dialect = 'once'`
+			query := `SELECT count(*) FROM audit_events WHERE action = 'session.refresh_failed' AND outcome = ` +
+				`'failed' AND reason = '` + reason + `' AND dialect = 'once'`
 			if n := harness.MustCount(t, conn, query); n != want {
 				t.Errorf("%d events %s", n, reason)
 			}
@@ -361,8 +396,8 @@ func TestSE09_SingleUseInParallel(t *testing.T) {
 	})
 }
 
-// Claims that cannot be made are an internal error, and leave no account and no session behind. A refresh has rotated by
-// then: the same token gives the same successor afterwards, within the grace.
+// Claims that cannot be made are an internal error, and leave no account and no session behind. A refresh has rotated
+// by then: the same token gives the same successor afterwards, within the grace.
 func TestProfiles_FailingClaims(t *testing.T) {
 	t.Parallel()
 	broken := map[string]func(context.Context, map[string]any) (map[string]any, error){
@@ -392,19 +427,25 @@ func TestProfiles_FailingClaims(t *testing.T) {
 			fails := func(document string, variables map[string]any) {
 				t.Helper()
 				a, err := p.Say(name, "", document, variables)
-				if err == nil || fault.From(err) != nil || strings.Contains(err.Error(), "broken") || strings.Contains(a.Raw, "eyJ") {
+				if err == nil || fault.From(err) != nil || strings.Contains(err.Error(), "broken") ||
+					strings.Contains(a.Raw, "eyJ") {
 					t.Errorf("%s: %s, %v", name, a.Raw, err)
 				}
 			}
-			rows := `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions) + (SELECT count(*) FROM audit_events)`
+			rows := `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions) + (SELECT count(*) FROM ` +
+				`audit_events)`
 			before := harness.MustCount(t, conn, rows)
 			fails(harness.RegisterDoc, harness.Registration("new-"+ada.Email, harness.GoodPass))
-			fails(harness.LoginDoc, map[string]any{"input": map[string]any{"email": ada.Email, "password": harness.GoodPass}})
+			fails(harness.LoginDoc, map[string]any{"input": map[string]any{
+				"email":    ada.Email,
+				"password": harness.GoodPass,
+			}})
 			if n := harness.MustCount(t, conn, rows); n != before {
 				t.Errorf("%s: something was left behind", name)
 			}
 			fails(harness.RefreshDoc, map[string]any{"token": ada.Refresh})
-			if a := s.Refresh(t, ada.Refresh); a.Code() != "" || !s.Is(t, a.Text("refresh", "tokens", "accessToken"), ada) {
+			if a := s.Refresh(t, ada.Refresh); a.Code() != "" ||
+				!s.Is(t, a.Text("refresh", "tokens", "accessToken"), ada) {
 				t.Errorf("%s: the refresh token afterwards: %s", name, a.Raw)
 			}
 		}

@@ -63,7 +63,8 @@ type pair struct {
 func (p *pair) swap(n int, secret string, previous ...string) {
 	p.t.Helper()
 	p.clock.Add(time.Minute)
-	i := harness.StartWithClock(p.t, p.clock, p.dsn, "DRAGOMAN_PUBLIC_URL=http://auth.example.com", "DRAGOMAN_SECRET="+secret,
+	i := harness.StartWithClock(p.t, p.clock, p.dsn, "DRAGOMAN_PUBLIC_URL=http://auth.example.com", "DRAGOMAN_SECRET="+
+		secret,
 		"DRAGOMAN_SECRET_PREVIOUS="+strings.Join(previous, "\n"))
 	p.urls[n].Store(i.URL)
 	if err := i.App.Keys.Renew(context.Background()); err != nil {
@@ -80,7 +81,8 @@ func (p *pair) clients(ctx context.Context, wg *sync.WaitGroup, w int, done *ato
 	who := one.Register(t, fmt.Sprintf("w%d@example.com", w))
 	_, key := one.NewKey(t, who.Access, nil)
 	idle := one.LoginAs(t, who, "SESSION_TOKEN").Refresh
-	_, in, err := post(p.url(0), "/api/v1/auth/login", "", map[string]any{"username": who.Email, "password": harness.GoodPass})
+	_, in, err := post(p.url(0), "/api/v1/auth/login", "",
+		map[string]any{"username": who.Email, "password": harness.GoodPass})
 	if err != nil || in["token"] == nil {
 		t.Fatalf("login: %v %v", in, err)
 	}
@@ -106,7 +108,8 @@ func (p *pair) clients(ctx context.Context, wg *sync.WaitGroup, w int, done *ato
 			}
 			for what, credential := range credentials {
 				for m := range 2 {
-					if a, err := harness.Send(p.url(n+m), credential, harness.MeDoc, nil); err != nil || a.Text("me", "id") != who.ID {
+					if a, err := harness.Send(p.url(n+m), credential, harness.MeDoc, nil); err != nil ||
+						a.Text("me", "id") != who.ID {
 						t.Errorf("%s: %v %+v", what, err, a)
 						return
 					}
@@ -117,9 +120,9 @@ func (p *pair) clients(ctx context.Context, wg *sync.WaitGroup, w int, done *ato
 	})
 }
 
-// KE-02: the server secret is changed on two servers, one after the other, while clients use tokens, keys and sessions of
-// every kind at both. Nothing is refused. Then the status says that nothing depends on the old secret, and servers that
-// never heard of it serve all.
+// KE-02: the server secret is changed on two servers, one after the other, while clients use tokens, keys and sessions
+// of every kind at both. Nothing is refused. Then the status says that nothing depends on the old secret, and servers
+// that never heard of it serve all.
 func TestKE02_SecretRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -163,7 +166,8 @@ func TestKE02_SecretRotatedUnderLoad(t *testing.T) {
 	})
 }
 
-// KE-02: what an operator is told about the previous secret is so: before, what it names ends with the secret; after, nothing.
+// KE-02: what an operator is told about the previous secret is so: before, what it names ends with the secret; after,
+// nothing.
 func TestKE02_Status(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -175,7 +179,8 @@ func TestKE02_Status(t *testing.T) {
 		status := func(says ...string) {
 			t.Helper()
 			var out bytes.Buffer
-			settings := harness.SettingsOf(t, dsn, "DRAGOMAN_SECRET="+harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS="+harness.Secret)
+			settings := harness.SettingsOf(t, dsn, "DRAGOMAN_SECRET="+harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS="+
+				harness.Secret)
 			if err := operator.SecretStatus(context.Background(), settings, &out); err != nil {
 				t.Fatal(err)
 			}
@@ -190,7 +195,8 @@ func TestKE02_Status(t *testing.T) {
 				}
 			}
 		}
-		status("present   not yet", "previous  20", "sessions      2 (", "API keys      2 ", "signing keys  2 ", "Do not take away")
+		status("present   not yet", "previous  20", "sessions      2 (", "API keys      2 ", "signing keys  2 ",
+			"Do not take away")
 		side := harness.OpenSide(t, dsn)
 		// As if the old secret was in use until an hour ago.
 		past := func(column, table string, ago time.Duration) {
@@ -202,14 +208,16 @@ func TestKE02_Status(t *testing.T) {
 		}
 		past("last_used_at", "server_secrets", time.Hour)
 		past("created_at", "sessions", 2*time.Hour)
-		fresh := harness.Start(t, dsn, url, "DRAGOMAN_SECRET="+harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS="+harness.Secret)
+		fresh := harness.Start(t, dsn, url, "DRAGOMAN_SECRET="+harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS="+
+			harness.Secret)
 		if err := fresh.App.Keys.Renew(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if !fresh.Is(t, used, ada) || fresh.Refresh(t, ada.Refresh).Code() != "" {
 			t.Fatal("what the old secret made is refused")
 		}
-		status("previous  20", "present   20", "sessions      1 (", "API keys      1 ", "signing keys  0 ", "Do not take away")
+		status("previous  20", "present   20", "sessions      1 (", "API keys      1 ", "signing keys  0 ",
+			"Do not take away")
 		alone := harness.Start(t, dsn, url, "DRAGOMAN_SECRET="+harness.NextSecret)
 		if alone.Is(t, unused, ada) || alone.Refresh(t, bob.Refresh).Code() != "INVALID_TOKEN" {
 			t.Error("what depends on the old secret does without it")
@@ -220,14 +228,15 @@ func TestKE02_Status(t *testing.T) {
 		if !fresh.Is(t, unused, ada) || fresh.Refresh(t, bob.Refresh).Code() != "" {
 			t.Error("what the old secret made is refused")
 		}
-		status("sessions      0\n", "API keys      0 ", "signing keys  0 ", "Do not take away the previous secret before")
+		status("sessions      0\n", "API keys      0 ", "signing keys  0 ",
+			"Do not take away the previous secret before")
 		past("last_used_at", "server_secrets", 25*time.Hour)
 		status("Nothing depends on another secret than the present one.")
 	})
 }
 
-// KE-02, LG-08: who failed at an account that does not exist stays throttled there while the secret changes, like anybody who
-// failed at one that does.
+// KE-02, LG-08: who failed at an account that does not exist stays throttled there while the secret changes, like
+// anybody who failed at one that does.
 func TestKE02_StandIns(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -242,15 +251,16 @@ func TestKE02_StandIns(t *testing.T) {
 			{"DRAGOMAN_SECRET=" + harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS=" + harness.Secret},
 			{"DRAGOMAN_SECRET=" + harness.Secret, "DRAGOMAN_SECRET_PREVIOUS=" + harness.NextSecret},
 		} {
-			if code := harness.StartWithClock(t, c, dsn, append(secrets, limits)...).Login(t, "nobody@example.com", "x").Code(); code != "ACCOUNT_LOCKED" {
+			if code := harness.StartWithClock(t, c, dsn, append(secrets, limits)...).Login(t, "nobody@example.com",
+				"x").Code(); code != "ACCOUNT_LOCKED" {
 				t.Errorf("%s: %s", secrets, code)
 			}
 		}
 	})
 }
 
-// JW-07: with a key of its own the HS256 tokens of dialects can be checked by a backend that shares it, and by nobody else;
-// what was signed before by the derived key stays good.
+// JW-07: with a key of its own the HS256 tokens of dialects can be checked by a backend that shares it, and by nobody
+// else; what was signed before by the derived key stays good.
 func TestJW07_SharedHS256Key(t *testing.T) {
 	t.Parallel()
 	const shared = "backend-Wn5Tq8Zr2Kx7Lc4Vb9Mj3Hf6Gd1"
@@ -259,7 +269,8 @@ func TestJW07_SharedHS256Key(t *testing.T) {
 		ada := derived.Register(t, "ada@example.com")
 		token := func(i *harness.Instance) string {
 			t.Helper()
-			_, in, err := post(i.URL, "/api/v1/auth/login", "", map[string]any{"username": ada.Email, "password": harness.GoodPass})
+			_, in, err := post(i.URL, "/api/v1/auth/login", "",
+				map[string]any{"username": ada.Email, "password": harness.GoodPass})
 			if err != nil || in["token"] == nil {
 				t.Fatalf("%v %v", in, err)
 			}
@@ -270,7 +281,8 @@ func TestJW07_SharedHS256Key(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := token(derived)
-		i := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=http://auth.example.com", "DRAGOMAN_JWT_HS256_SECRET_FILE="+file)
+		i := harness.Start(t, dsn, "DRAGOMAN_PUBLIC_URL=http://auth.example.com", "DRAGOMAN_JWT_HS256_SECRET_FILE="+
+			file)
 		after := token(i)
 		backend := func(text string) bool {
 			parsed, err := josejwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.HS256})
@@ -289,14 +301,15 @@ func TestJW07_SharedHS256Key(t *testing.T) {
 	})
 }
 
-// TestKE02_CookiesAndCursors: what a server secret made for browsers and for lists is good under the next one while the former
-// is accepted, and no longer.
+// TestKE02_CookiesAndCursors: what a server secret made for browsers and for lists is good under the next one while the
+// former is accepted, and no longer.
 func TestKE02_CookiesAndCursors(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		clock := harness.NewClock()
 		with := func(secret, previous string) *harness.Instance {
-			return harness.StartWithClock(t, clock, dsn, "DRAGOMAN_PUBLIC_URL=http://localhost:8080", "DRAGOMAN_SECRET="+secret, "DRAGOMAN_SECRET_PREVIOUS="+previous)
+			return harness.StartWithClock(t, clock, dsn, "DRAGOMAN_PUBLIC_URL=http://localhost:8080",
+				"DRAGOMAN_SECRET="+secret, "DRAGOMAN_SECRET_PREVIOUS="+previous)
 		}
 		before := with(harness.Secret, "")
 		root := before.Admin(t, dsn, "root@example.com")
@@ -305,7 +318,8 @@ func TestKE02_CookiesAndCursors(t *testing.T) {
 		page := map[string]any{"first": 1}
 		page["after"] = before.GraphQL(t, root.Access, harness.UsersDoc, page).Text("users", "pageInfo", "endCursor")
 		between := with(harness.NextSecret, harness.Secret)
-		if a := harness.Asked(t, between.URL, "", harness.UsersDoc, page, harness.Carrying(c)...); a.Code() != "" || a.At("users", "totalCount") != 2.0 || harness.CookieOf(t, a) != nil {
+		if a := harness.Asked(t, between.URL, "", harness.UsersDoc, page, harness.Carrying(c)...); a.Code() != "" ||
+			a.At("users", "totalCount") != 2.0 || harness.CookieOf(t, a) != nil {
 			t.Errorf("while both count: %s", a.Raw)
 		}
 		if err := between.App.Keys.Renew(t.Context()); err != nil { // the signing keys go over
@@ -313,7 +327,8 @@ func TestKE02_CookiesAndCursors(t *testing.T) {
 		}
 		after := with(harness.NextSecret, "")
 		fresh := after.LoginAs(t, root, "BODY")
-		if a := harness.Asked(t, after.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); a.At("me") != nil || !harness.Cleared(t, a, c) {
+		if a := harness.Asked(t, after.URL, "", harness.MeDoc, nil, harness.Carrying(c)...); a.At("me") != nil ||
+			!harness.Cleared(t, a, c) {
 			t.Errorf("afterwards: %s %v", a.Raw, a.Header)
 		}
 		if a := after.GraphQL(t, fresh.Access, harness.UsersDoc, page); a.Code() != "BAD_USER_INPUT" {

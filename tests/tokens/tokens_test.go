@@ -34,7 +34,8 @@ func TestSE15_CrossUse(t *testing.T) {
 				if header == "Authorization" {
 					value = "Bearer " + text
 				}
-				return harness.SendWith(t, s.URL, http.Header{header: {value}}, harness.CurrentDoc, nil).Text("currentCredential", "kind")
+				return harness.SendWith(t, s.URL, http.Header{header: {value}}, harness.CurrentDoc,
+					nil).Text("currentCredential", "kind")
 			}
 		}
 		places := []struct {
@@ -52,7 +53,8 @@ func TestSE15_CrossUse(t *testing.T) {
 				"access": "INVALID_TOKEN", "session": "INVALID_TOKEN", "key": "INVALID_TOKEN", "refresh": "",
 			}},
 			{"logout input", func(text string) string {
-				return s.GraphQL(t, "", harness.LogoutDoc, map[string]any{"input": map[string]any{"refreshToken": text}}).Code()
+				return s.GraphQL(t, "", harness.LogoutDoc,
+					map[string]any{"input": map[string]any{"refreshToken": text}}).Code()
 			}, map[string]string{
 				"access": "INVALID_TOKEN", "session": "INVALID_TOKEN", "key": "INVALID_TOKEN", "refresh": "",
 			}},
@@ -66,7 +68,8 @@ func TestSE15_CrossUse(t *testing.T) {
 					t.Errorf("%s in %s: %q, not %q", kind, place.name, got, place.want[kind])
 				}
 			}
-			if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL OR generation > 0`); n > 0 {
+			if n := harness.MustCount(t, conn, `SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL OR `+
+				`generation > 0`); n > 0 {
 				t.Fatalf("%s: a wrong kind rotated or ended a session", place.name)
 			}
 			if place.name != "refresh input" && place.name != "logout input" {
@@ -156,7 +159,8 @@ func TestJW04_OtherDeployments(t *testing.T) {
 		}
 	})
 	// Another database: another signing key, with the same names.
-	a, b := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com"), harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
+	a, b := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com"),
+		harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	ada := a.Register(t, "ada@example.com")
 	if got := b.GraphQL(t, ada.Access, harness.MeDoc, nil); got.At("me") != nil || len(got.Errors) > 0 {
 		t.Errorf("another key accepts the token: %s", got.Raw)
@@ -191,12 +195,16 @@ func TestJW13_ExactClaims(t *testing.T) {
 				names = append(names, claim)
 			}
 			sort.Strings(names)
-			if want := []string{"amr", "aud", "exp", "iat", "iss", "jti", "metadata", "roles", "sid", "sub"}; !slices.Equal(names, want) {
+			if want := []string{
+				"amr", "aud", "exp", "iat", "iss", "jti", "metadata", "roles", "sid",
+				"sub",
+			}; !slices.Equal(names, want) {
 				t.Errorf("%s: claims %v", name, names)
 			}
 			iat := float64(s.Clock.Now().Unix())
 			for claim, want := range map[string]any{
-				"iss": "https://auth.example.com", "aud": "backend", "sub": user, "sid": row.session, "iat": iat, "exp": iat + 600,
+				"iss": "https://auth.example.com", "aud": "backend", "sub": user, "sid": row.session, "iat": iat,
+				"exp": iat + 600,
 			} {
 				if claims[claim] != want {
 					t.Errorf("%s: %s is %v, not %v", name, claim, claims[claim], want)
@@ -236,11 +244,13 @@ func TestJW12_KeySet(t *testing.T) {
 			t.Fatal(err)
 		}
 		res, err := harness.Receive(r)
-		if err != nil || res.Status != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/jwk-set+json") {
+		if err != nil || res.Status != http.StatusOK ||
+			!strings.HasPrefix(res.Header.Get("Content-Type"), "application/jwk-set+json") {
 			t.Fatalf("key set: %v %v", res, err)
 		}
 		var raw struct{ Keys []map[string]any }
-		if err := json.Unmarshal([]byte(res.Raw), &raw); err != nil || len(raw.Keys) != 2 { // one that signs, and the next (JW-14)
+		// one that signs, and the next (JW-14)
+		if err := json.Unmarshal([]byte(res.Raw), &raw); err != nil || len(raw.Keys) != 2 {
 			t.Fatalf("key set: %s %v", res.Raw, err)
 		}
 		if raw.Keys[0]["kid"] != harness.Segment(t, ada.Access, 0)["kid"] || raw.Keys[1]["kid"] == raw.Keys[0]["kid"] {
@@ -269,12 +279,16 @@ func TestJW12_KeySet(t *testing.T) {
 		if err := parsed.Claims(set, &claims); err != nil {
 			t.Fatalf("an outside backend refuses the token: %v", err)
 		}
-		expected := josejwt.Expected{Issuer: "https://auth.example.com", AnyAudience: josejwt.Audience{"backend"}, Subject: ada.ID, Time: s.Clock.Now()}
+		expected := josejwt.Expected{
+			Issuer: "https://auth.example.com", AnyAudience: josejwt.Audience{"backend"},
+			Subject: ada.ID, Time: s.Clock.Now(),
+		}
 		if err := claims.ValidateWithLeeway(expected, 0); err != nil {
 			t.Errorf("an outside backend refuses the claims: %v", err)
 		}
 		forged := ada.Access[:len(ada.Access)-8] + "AAAAAAAA"
-		if parsed, err := josejwt.ParseSigned(forged, []jose.SignatureAlgorithm{jose.ES256}); err == nil && parsed.Claims(set, &claims) == nil {
+		if parsed, err := josejwt.ParseSigned(forged, []jose.SignatureAlgorithm{jose.ES256}); err == nil &&
+			parsed.Claims(set, &claims) == nil {
 			t.Error("an outside backend takes a forged token")
 		}
 	})
@@ -307,13 +321,14 @@ func TestJW03_AccessTokenEnds(t *testing.T) {
 	})
 }
 
-// JW-11: metadata up to 1 KiB goes everywhere that tokens go; beyond that registration is refused, and nothing in between
-// is an internal error.
+// JW-11: metadata up to 1 KiB goes everywhere that tokens go; beyond that registration is refused, and nothing in
+// between is an internal error.
 func TestJW11_Metadata(t *testing.T) {
 	t.Parallel()
 	filled := func(unit string, bytes int) map[string]any { // {"k":"…"} of that many bytes, as encoding/json has it
 		one, _ := json.Marshal(unit)
-		return map[string]any{"k": strings.Repeat(unit, (bytes-8)/(len(one)-2)) + strings.Repeat("x", (bytes-8)%(len(one)-2))}
+		return map[string]any{"k": strings.Repeat(unit, (bytes-8)/(len(one)-2)) +
+			strings.Repeat("x", (bytes-8)%(len(one)-2))}
 	}
 	numbers := func(number string, bytes int) map[string]any {
 		list := []json.Number{}
@@ -327,23 +342,30 @@ func TestJW11_Metadata(t *testing.T) {
 		want     string // "ok", a code, or "" for either a success or INVALID_INPUT
 	}
 	rows := map[string]row{
-		"nothing":          {map[string]any{}, "ok"},
-		"1024 bytes":       {filled("x", 1024), "ok"},
-		"1025 bytes":       {filled("x", 1025), "INVALID_INPUT"},
-		"20 kilobytes":     {filled("x", 20_000), "INVALID_INPUT"},
-		"reserved names":   {map[string]any{"sub": "admin", "exp": 9e9, "roles": []string{"admin"}, "sid": "x", "iss": "evil"}, "ok"},
+		"nothing":      {map[string]any{}, "ok"},
+		"1024 bytes":   {filled("x", 1024), "ok"},
+		"1025 bytes":   {filled("x", 1025), "INVALID_INPUT"},
+		"20 kilobytes": {filled("x", 20_000), "INVALID_INPUT"},
+		"reserved names": {map[string]any{
+			"sub": "admin", "exp": 9e9, "roles": []string{"admin"}, "sid": "x",
+			"iss": "evil",
+		}, "ok"},
 		"nested":           {map[string]any{"a": map[string]any{"b": []any{1, "two", nil, true, 2.5}}}, "ok"},
 		"quotes":           {map[string]any{`","sub":"admin`: `"},"sub":"admin`}, "ok"},
 		"precise integers": {map[string]any{"n": json.Number("9007199254740991")}, "ok"},
 	}
 	for name, unit := range map[string]string{
-		"less than": "<", "ampersand": "&", "accent": "é", "emoji": "😀", "line separator": "\u2028", "quote": `"`, "control": "\u0001", "delete": "\u007f",
+		"less than": "<", "ampersand": "&", "accent": "é", "emoji": "😀", "line separator": "\u2028", "quote": `"`,
+		"control": "\u0001", "delete": "\u007f",
 	} {
 		for _, size := range []int{1018, 1023, 1024, 1025} {
 			rows[fmt.Sprintf("%s near %d", name, size)] = row{metadata: filled(unit, size)}
 		}
 	}
-	for _, number := range []string{"1", "1E+2", "1e20", "1e-7", "999999999999999999", "123456789012345678901234567890", "1.0", "-0"} {
+	for _, number := range []string{
+		"1", "1E+2", "1e20", "1e-7", "999999999999999999", "123456789012345678901234567890",
+		"1.0", "-0",
+	} {
 		for _, size := range []int{20, 400, 1024} {
 			rows[fmt.Sprintf("%s up to %d", number, size)] = row{metadata: numbers(number, size)}
 		}
@@ -356,14 +378,20 @@ func TestJW11_Metadata(t *testing.T) {
 				return // one example is enough
 			}
 			email := fmt.Sprintf("u%d@example.com", count)
-			a := retried(t, s, harness.RegisterDoc, map[string]any{"input": map[string]any{"email": email, "password": harness.GoodPass, "metadata": row.metadata}})
-			if a.Status != http.StatusOK || len(a.Errors) > 0 || row.want == "ok" && a.Code() != "" || row.want != "ok" && row.want != "" && a.Code() != row.want ||
+			a := retried(t, s, harness.RegisterDoc,
+				map[string]any{"input": map[string]any{
+					"email": email, "password": harness.GoodPass,
+					"metadata": row.metadata,
+				}})
+			if a.Status != http.StatusOK || len(a.Errors) > 0 || row.want == "ok" && a.Code() != "" ||
+				row.want != "ok" && row.want != "" && a.Code() != row.want ||
 				a.Code() != "" && a.Code() != "INVALID_INPUT" {
 				t.Errorf("%s: register: %.300s", name, a.Raw)
 				continue
 			}
 			if a.Code() != "" {
-				if want := "[input metadata]"; fmt.Sprint(a.At("register", "userErrors").([]any)[0].(map[string]any)["field"]) != want {
+				if want := "[input metadata]"; fmt.Sprint(a.At("register",
+					"userErrors").([]any)[0].(map[string]any)["field"]) != want {
 					t.Errorf("%s: %s", name, a.Raw)
 				}
 				continue
@@ -375,12 +403,14 @@ func TestJW11_Metadata(t *testing.T) {
 				continue
 			}
 			again := r.Text("refresh", "tokens", "accessToken")
-			first, second := fmt.Sprint(harness.ClaimsOf(t, access)["metadata"]), fmt.Sprint(harness.ClaimsOf(t, again)["metadata"])
+			first, second := fmt.Sprint(harness.ClaimsOf(t, access)["metadata"]),
+				fmt.Sprint(harness.ClaimsOf(t, again)["metadata"])
 			if first != second {
 				t.Errorf("%s: metadata at sign-up %.80s, later %.80s", name, first, second)
 			}
 			claims := harness.ClaimsOf(t, again)
-			if claims["sub"] != a.Text("register", "user", "id") || claims["sid"] != a.Text("register", "session", "id") || fmt.Sprint(claims["roles"]) != "[user]" {
+			if claims["sub"] != a.Text("register", "user", "id") ||
+				claims["sid"] != a.Text("register", "session", "id") || fmt.Sprint(claims["roles"]) != "[user]" {
 				t.Errorf("%s: metadata reached another claim: %v", name, claims)
 			}
 		}
@@ -394,10 +424,13 @@ func TestJW11_MetadataKeepsItsTypes(t *testing.T) {
 		s := harness.Start(t, dsn)
 		for name, a := range map[string]*harness.Answer{
 			"by variable": s.GraphQL(t, "", harness.RegisterDoc, map[string]any{"input": map[string]any{
-				"email": "ada@example.com", "password": harness.GoodPass, "metadata": map[string]any{"n": 42, "f": 2.5, "s": "42", "b": true, "l": []any{1}},
+				"email": "ada@example.com", "password": harness.GoodPass,
+				"metadata": map[string]any{"n": 42, "f": 2.5, "s": "42", "b": true, "l": []any{1}},
 			}}),
-			"in the document": s.GraphQL(t, "", `mutation { register(input: {email: "bob@example.com", password: "`+harness.GoodPass+`",
-				metadata: {n: 42, f: 2.5, s: "42", b: true, l: [1]}}) { user { metadata } tokens { accessToken refreshToken } userErrors { code } } }`, nil),
+			"in the document": s.GraphQL(t, "", `mutation { register(input: {email: "bob@example.com", password: "`+
+				harness.GoodPass+`",
+				metadata: {n: 42, f: 2.5, s: "42", b: true, l: [1]}}) { user { metadata } tokens { accessToken `+
+				`refreshToken } userErrors { code } } }`, nil),
 		} {
 			const want = `{"b":true,"f":2.5,"l":[1],"n":42,"s":"42"}`
 			later := s.Refresh(t, a.Text("register", "tokens", "refreshToken")).Text("refresh", "tokens", "accessToken")

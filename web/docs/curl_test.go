@@ -37,7 +37,10 @@ func TestCurlIsQuoted(t *testing.T) {
 	t.Parallel()
 	nasty := rapid.OneOf(
 		rapid.StringOf(rapid.RuneFrom([]rune("'\"`$\\!@#&|;<>(){}[]*?~= \t\n\r-aé漢😀%{token}$(id)"))),
-		rapid.SampledFrom([]string{"", "'", `\`, "$(touch /tmp/x)", "`id`", "${HOME}", "@/etc/passwd", "-o", "a'b\"c", "\n", "!!", "{token}", "%41", "~root", "\u202e"}),
+		rapid.SampledFrom([]string{
+			"", "'", `\`, "$(touch /tmp/x)", "`id`", "${HOME}", "@/etc/passwd", "-o", "a'b\"c",
+			"\n", "!!", "{token}", "%41", "~root", "\u202e",
+		}),
 		rapid.String(),
 	).Filter(func(s string) bool { return !strings.ContainsRune(s, 0) })
 	shells := []string{"bash", "sh"}
@@ -62,7 +65,10 @@ func TestCurlIsQuoted(t *testing.T) {
 		head, headText := value("header")
 		form, formText := value("form")
 		raw, rawText := value("raw")
-		request := rest.Request{Method: "POST", Path: rest.Text{{Literal: "/x"}}, Headers: []rest.Header{{Name: "X-A", Value: head}}}
+		request := rest.Request{
+			Method: "POST", Path: rest.Text{{Literal: "/x"}},
+			Headers: []rest.Header{{Name: "X-A", Value: head}},
+		}
 		want := []string{"http://h/x", "-H", "X-A: " + filled(headText)}
 		if head == nil {
 			want[2] = "X-A;"
@@ -88,21 +94,30 @@ func TestCurl(t *testing.T) {
 	t.Parallel()
 	plain := func(s string) rest.Text { return rest.Text{{Literal: s}} }
 	for want, r := range map[string]rest.Request{
-		"curl http://h/a":                    {Method: "GET", Path: plain("/a")},
-		"curl -X POST http://h/a":            {Method: "POST", Path: plain("/a")},
-		"curl -X DELETE http://h/a":          {Method: "DELETE", Path: plain("/a")},
-		"curl --path-as-is http://h/a/../b":  {Method: "GET", Path: plain("/a/../b")},
-		"curl 'http://h/a?b=c+%26%5B&d=%7D'": {Method: "GET", Path: plain("/a"), Query: []rest.Header{{Name: "b", Value: plain("c &[")}, {Name: "d", Value: plain("}")}}},
-		`curl "http://h/a/$id"`:              {Method: "GET", Path: rest.Text{{Literal: "/a/"}, {Gap: "id"}}},
-		`curl "http://h/a/${id}-x/$id/b"`:    {Method: "GET", Path: rest.Text{{Literal: "/a/"}, {Gap: "id"}, {Literal: "-x/"}, {Gap: "id"}, {Literal: "/b"}}},
+		"curl http://h/a":                   {Method: "GET", Path: plain("/a")},
+		"curl -X POST http://h/a":           {Method: "POST", Path: plain("/a")},
+		"curl -X DELETE http://h/a":         {Method: "DELETE", Path: plain("/a")},
+		"curl --path-as-is http://h/a/../b": {Method: "GET", Path: plain("/a/../b")},
+		"curl 'http://h/a?b=c+%26%5B&d=%7D'": {
+			Method: "GET", Path: plain("/a"),
+			Query: []rest.Header{{Name: "b", Value: plain("c &[")}, {Name: "d", Value: plain("}")}},
+		},
+		`curl "http://h/a/$id"`: {Method: "GET", Path: rest.Text{{Literal: "/a/"}, {Gap: "id"}}},
+		`curl "http://h/a/${id}-x/$id/b"`: {
+			Method: "GET",
+			Path:   rest.Text{{Literal: "/a/"}, {Gap: "id"}, {Literal: "-x/"}, {Gap: "id"}, {Literal: "/b"}},
+		},
 		"curl -X PUT http://h/a \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"a\":\"'\"$id\"'\"}'": {
 			Method: "PUT", Path: plain("/a"), JSON: rest.Text{{Literal: `{"a":"`}, {Gap: "id"}, {Literal: `"}`}},
 		},
 		"curl http://h/a \\\n  -H 'Content-Type: text/x' \\\n  --data-raw @x": {
-			Method: "POST", Path: plain("/a"), Headers: []rest.Header{{Name: "Content-Type", Value: plain("text/x")}}, Body: plain("@x"),
+			Method: "POST", Path: plain("/a"), Headers: []rest.Header{{Name: "Content-Type", Value: plain("text/x")}},
+			Body: plain("@x"),
 		},
-		"curl http://h/a \\\n  -H 'Content-Type: application/json' \\\n  -d '{\n  \"first\": \"a value of some length\",\n  \"second\": \"it'\\''s another\"\n}'": {
-			Method: "POST", Path: plain("/a"), JSON: plain(`{"first":"a value of some length","second":"it's another"}`),
+		"curl http://h/a \\\n  -H 'Content-Type: application/json' \\\n  -d '{\n  \"first\": \"a value of some " +
+			"length\",\n  \"second\": \"it'\\''s another\"\n}'": {
+			Method: "POST", Path: plain("/a"),
+			JSON: plain(`{"first":"a value of some length","second":"it's another"}`),
 		},
 	} {
 		if got := textOf(curl("http://h", r)); got != want {
@@ -115,7 +130,8 @@ func TestCurl(t *testing.T) {
 func TestColoursKeepTheText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("\"\\{}[]:,.-0123eE#$@ \nquerytruenull")))).Draw(r, "text")
+		text := rapid.OneOf(rapid.String(),
+			rapid.StringOf(rapid.RuneFrom([]rune("\"\\{}[]:,.-0123eE#$@ \nquerytruenull")))).Draw(r, "text")
 		if got := textOf(colouredJSON(text)); got != text {
 			r.Errorf("JSON: %q", got)
 		}

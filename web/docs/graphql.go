@@ -36,10 +36,24 @@ var (
 
 func graphqlPageOf(cfg Config, f frame) graphqlPage {
 	page := graphqlPage{frame: f, Facts: []fact{
-		{"Endpoint", []line{{"POST " + cfg.PublicURL + "/graphql", "with a JSON body"}, {"GET " + cfg.PublicURL + "/graphql", "for queries, with the header Apollo-Require-Preflight"}}},
-		{"Credentials", []line{{"Authorization: Bearer …", "an access token, a session token or an API key"}, {"X-API-Key: …", "for API keys"}, {"", "or the session cookie"}}},
-		{"Tokens", []line{{"", "Access tokens live for " + lasting(cfg.Access)}, {"", "A session ends when it is not used for " + lasting(cfg.Idle) + ", and after " + lasting(cfg.Session) + " in any case"}}},
-		{"Refusals", []line{{"userErrors", "of a mutation say why it had no effect: code, message, field"}, {"errors[].extensions.code", "for everything else"}}},
+		{"Endpoint", []line{
+			{"POST " + cfg.PublicURL + "/graphql", "with a JSON body"},
+			{"GET " + cfg.PublicURL + "/graphql", "for queries, with the header Apollo-Require-Preflight"},
+		}},
+		{"Credentials", []line{
+			{"Authorization: Bearer …", "an access token, a session token or an API key"},
+			{"X-API-Key: …", "for API keys"},
+			{"", "or the session cookie"},
+		}},
+		{"Tokens", []line{
+			{"", "Access tokens live for " + lasting(cfg.Access)},
+			{"", "A session ends when it is not used for " + lasting(cfg.Idle) + ", and after " + lasting(cfg.Session) +
+				" in any case"},
+		}},
+		{"Refusals", []line{
+			{"userErrors", "of a mutation say why it had no effect: code, message, field"},
+			{"errors[].extensions.code", "for everything else"},
+		}},
 	}}
 	for _, tab := range playground.Examples() {
 		variables := map[string]json.RawMessage{}
@@ -72,7 +86,10 @@ func operationsIn(document string) []string {
 
 func operationOf(cfg Config, text string, variables map[string]json.RawMessage) operationView {
 	head := beginsOperation.FindStringSubmatch(text)
-	view := operationView{Name: head[2], Anchor: strings.ToLower(head[2]), Kind: head[1], Document: colouredGraphQL(text)}
+	view := operationView{
+		Name: head[2], Anchor: strings.ToLower(head[2]), Kind: head[1],
+		Document: colouredGraphQL(text),
+	}
 	if cfg.GraphQL != nil {
 		document, err := cfg.GraphQL.Document(text)
 		if err != nil { // every example is held against the schema when the program is built

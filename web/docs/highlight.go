@@ -8,8 +8,10 @@ import (
 // The simple colouring of the documentation. What a pattern does not know stays without colour; nothing is ever left
 // out.
 var (
-	jsonTokens    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\b(?:true|false|null)\b`)
-	graphqlTokens = regexp.MustCompile(`#[^\n]*|"(?:[^"\\\n]|\\.)*"|\$\w+|@\w+|\b(?:query|mutation|fragment|on|true|false|null)\b|\b[A-Z]\w*\b|-?\b\d+(?:\.\d+)?\b`)
+	jsonTokens = regexp.MustCompile(
+		`"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\b(?:true|false|null)\b`)
+	graphqlTokens = regexp.MustCompile(
+		`#[^\n]*|"(?:[^"\\\n]|\\.)*"|\$\w+|@\w+|\b(?:query|mutation|fragment|on|true|false|null)\b|\b[A-Z]\w*\b|-?\b\d+(?:\.\d+)?\b`)
 )
 
 // coloured cuts a text along the matches of a pattern.

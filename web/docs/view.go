@@ -22,7 +22,10 @@ type link struct {
 }
 
 func newFrame(cfg Config, dialects []*rest.Description) frame {
-	f := frame{PublicURL: cfg.PublicURL, Playground: cfg.Playground, APIs: []link{{Name: "graphql", Title: "GraphQL API"}}}
+	f := frame{
+		PublicURL: cfg.PublicURL, Playground: cfg.Playground,
+		APIs: []link{{Name: "graphql", Title: "GraphQL API"}},
+	}
 	for _, d := range dialects {
 		f.APIs = append(f.APIs, link{Name: d.Name, Title: d.Title})
 	}

@@ -91,7 +91,8 @@ func tokensOf(cfg Config, d *rest.Description) []line {
 	if len(t.Claims) > 0 {
 		access += "; they carry " + strings.Join(t.Claims, ", ")
 	}
-	refresh := "A session ends when it is not used for " + or(t.Refresh, cfg.Idle) + ", and after " + or(t.Session, cfg.Session) + " in any case"
+	refresh := "A session ends when it is not used for " + or(t.Refresh, cfg.Idle) + ", and after " +
+		or(t.Session, cfg.Session) + " in any case"
 	lines := []line{{Words: access}, {Words: refresh}}
 	if t.SingleUse {
 		lines = append(lines, line{Words: "A refresh token works once"})

@@ -102,7 +102,8 @@ func (a *account) view(p *accountPage) accountView {
 
 // post runs the mutation of a page. A script reads the outcome as JSON; a form without one gets a page.
 func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage) {
-	out := outcome{status: http.StatusForbidden, Problem: "This form was not sent by this page. Please open the link of the mail again."}
+	out := outcome{status: http.StatusForbidden, Problem: "This form was not sent by this page. Please open the link " +
+		"of the mail again."}
 	var form url.Values
 	// Another page that sends its visitor here could sign them in to an account that is not theirs.
 	if a.origin.Check(r) == nil {
@@ -130,7 +131,8 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 
 // readForm reads the form in the body, each field once. Without one it gives what to say, and the status.
 func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, problem string, status int) {
-	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media),
+		"application/x-www-form-urlencoded") {
 		return nil, "This page takes the form that it shows, and nothing else.", http.StatusUnsupportedMediaType
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -176,9 +178,11 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		switch {
 		case errs[0].Code != fault.InvalidToken:
 		case variables["email"] != nil:
-			out.Problem = "This code is not right, or not good any more. A code is good for 10 minutes and a few tries, and for the newest mail alone."
+			out.Problem = "This code is not right, or not good any more. A code is good for 10 minutes and a few " +
+				"tries, and for the newest mail alone."
 		default:
-			out.Problem = "This link is not good any more: it was used, a newer mail has replaced it, or it is too old. Please ask for a new one."
+			out.Problem = "This link is not good any more: it was used, a newer mail has replaced it, or it is too " +
+				"old. Please ask for a new one."
 		}
 		return out
 	}
@@ -186,7 +190,10 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	if u := data.Outcome.User; u != nil && u.Email != nil {
 		email = *u.Email
 	}
-	return outcome{Done: true, Title: page.DoneTitle, Text: strings.ReplaceAll(page.doneText, "{email}", email), status: http.StatusOK}
+	return outcome{
+		Done: true, Title: page.DoneTitle, Text: strings.ReplaceAll(page.doneText, "{email}", email),
+		status: http.StatusOK,
+	}
 }
 
 // errorOutcome tells the person about a request that failed before its mutation ran.
@@ -194,7 +201,10 @@ func errorOutcome(err error) outcome {
 	f := fault.From(err)
 	switch {
 	case f == nil:
-		return outcome{Problem: "Something went wrong on our side. Please try again.", status: http.StatusInternalServerError}
+		return outcome{
+			Problem: "Something went wrong on our side. Please try again.",
+			status:  http.StatusInternalServerError,
+		}
 	case f.Code == fault.RateLimited:
 		return outcome{Problem: f.Message, status: http.StatusTooManyRequests, wait: f.RetrySeconds()}
 	case f.Code == fault.Unavailable:

@@ -19,7 +19,7 @@ import (
 // newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own
 // machine and for the tests of their applications:
 //
-//	/dev/mailbox            the newest mails; ?to=ADDRESS for those to one address; as JSON with Accept: application/json
+//	/dev/mailbox            the newest mails; ?to=ADDRESS for one address; as JSON with Accept: application/json
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
 //	/dev/mailbox/ID/html    its HTML part alone, in which no script runs
 //
@@ -41,13 +41,17 @@ type mailbox struct {
 
 // framePolicy is for the HTML of a mail: it has its inline styles, its links lead the whole window on when they are
 // pressed, and nothing else happens, whatever is in it.
-const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
+const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action " +
+	"'none'; frame-ancestors 'self'; " +
 	"sandbox allow-top-navigation-by-user-activation"
 
 // ServeHTTP answers for the mailbox.
 func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
-	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"} {
+	for _, name := range []string{
+		"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+		"Access-Control-Expose-Headers",
+	} {
 		w.Header().Del(name) // not even to pages that may use the API
 	}
 	rest, ok := strings.CutPrefix(r.URL.Path, "/dev/mailbox")
@@ -59,7 +63,8 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 		return
 	case !b.ours(r.Host) || elsewhere(r):
-		edge.Problem(w, http.StatusForbidden, "The local mailbox is for people and programs at this machine, by its own address.")
+		edge.Problem(w, http.StatusForbidden, "The local mailbox is for people and programs at this machine, by its "+
+			"own address.")
 		return
 	}
 	w.Header().Set("Vary", "Accept")
@@ -91,7 +96,8 @@ func (b *mailbox) ours(host string) bool {
 		return false
 	}
 	ip, err := netip.ParseAddr(name.Hostname())
-	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil &&
+		ip.IsLoopback()
 }
 
 // elsewhere tells whether a page of another origin makes the browser ask. It may send its user here, which shows it
@@ -131,7 +137,10 @@ type keptJSON struct {
 func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail.StoredMail, one bool) {
 	all := make([]keptJSON, len(mails))
 	for i, m := range mails {
-		all[i] = keptJSON{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Links: m.Links, CreatedAt: m.CreatedAt.UTC()}
+		all[i] = keptJSON{
+			ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Links: m.Links,
+			CreatedAt: m.CreatedAt.UTC(),
+		}
 		if m.Code != "" {
 			all[i].Code = &mails[i].Code
 		}

@@ -196,7 +196,8 @@ func TestPhone(t *testing.T) {
 	page := open(t, &fake{})
 	page.Viewport(390, 844, "dark")
 	page.WaitFor(`innerWidth === 390 && document.documentElement.scrollWidth <= 390`)
-	page.WaitFor(`[...document.querySelectorAll("header *")].every((element) => element.getBoundingClientRect().right <= 390)`)
+	page.WaitFor(`[...document.querySelectorAll("header *")].every((element) => ` +
+		`element.getBoundingClientRect().right <= 390)`)
 	page.Execute("access-1")
 	page.RequireClean()
 }

@@ -25,7 +25,10 @@ func Examples() []Example {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			panic(fmt.Sprintf("playground: variables of %s: %v", name, err))
 		}
-		tabs = append(tabs, Example{Query: string(assets.Read(files, name)), Variables: strings.TrimSpace(string(variables))})
+		tabs = append(tabs, Example{
+			Query:     string(assets.Read(files, name)),
+			Variables: strings.TrimSpace(string(variables)),
+		})
 	}
 	return tabs
 }

@@ -69,8 +69,10 @@ func TestExamplesAreValid(t *testing.T) {
 		"Register", "Login", "Me", "CurrentCredential", "Sessions", "Session", "RevokeSession", "RevokeOtherSessions",
 		"Keys", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
 		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "DeleteAccount",
-		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "RevokeUserSessions", "DeleteUser", "DialectUsage",
-		"SendVerificationEmail", "VerifyEmail", "RequestPasswordReset", "ResetPassword", "RequestMagicLink", "LoginWithMagicLink",
+		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "RevokeUserSessions",
+		"DeleteUser", "DialectUsage",
+		"SendVerificationEmail", "VerifyEmail", "RequestPasswordReset", "ResetPassword", "RequestMagicLink",
+		"LoginWithMagicLink",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %q", names)

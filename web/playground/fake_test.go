@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fake stands in for the GraphQL endpoint in the tests of the page's own scripting: it knows the operations of the tabs by
-// name and keeps what it was asked.
+// fake stands in for the GraphQL endpoint in the tests of the page's own scripting: it knows the operations of the tabs
+// by name and keeps what it was asked.
 type fake struct {
 	schemaHidden bool
 
@@ -122,7 +122,8 @@ func whoAmI(authorization string) string {
 	case "access", "session":
 		return `{"data":{"currentCredential":{"kind":"ACCESS_TOKEN"},"me":{"id":"user_1","email":"ada@example.com"}}}`
 	case "sk_live_1":
-		return `{"data":{"currentCredential":{"kind":"API_KEY"},"me":null},"errors":[{"message":"not allowed","path":["me"]}]}`
+		return `{"data":{"currentCredential":{"kind":"API_KEY"},"me":null},"errors":[{"message":"not ` +
+			`allowed","path":["me"]}]}`
 	}
 	return `{"data":{"currentCredential":null,"me":null}}`
 }
@@ -131,4 +132,5 @@ func whoAmI(authorization string) string {
 // them in the editor.
 const tinySchema = `{"data":{"__schema":{"queryType":{"name":"Query"},"mutationType":null,"subscriptionType":null,"directives":[],
 "types":[{"kind":"SCALAR","name":"String"},{"kind":"SCALAR","name":"Boolean"},{"kind":"OBJECT","name":"Query","interfaces":[],
-"fields":[{"name":"me","description":"The signed-in person.","args":[],"type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}]}]}}}`
+"fields":[{"name":"me","description":"The signed-in ` +
+	`person.","args":[],"type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}]}]}}}`

@@ -99,7 +99,8 @@ func TestPageIsWhole(t *testing.T) {
 		}
 		found++
 		plain, packed := ask(t, "GET", match[1], "identity"), ask(t, "GET", match[1], "br, gzip")
-		if plain.Code != http.StatusOK || plain.Header().Get("Content-Encoding") != "" || plain.Header().Get("Content-Type") == "" {
+		if plain.Code != http.StatusOK || plain.Header().Get("Content-Encoding") != "" ||
+			plain.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: %d %v", match[1], plain.Code, plain.Header())
 		}
 		if packed.Header().Get("Content-Encoding") != "gzip" || packed.Header().Get("Vary") != "Accept-Encoding" {

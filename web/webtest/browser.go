@@ -54,7 +54,8 @@ func Browser(t testing.TB) *Page {
 		t.Fatalf("open a page of %s: %v", program, err)
 	}
 	// A page takes keys and moves its focus as if its window were in front, though others are open beside it.
-	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
 	p.Run(chromedp.EmulateViewport(1280, 800))
@@ -95,7 +96,8 @@ func findProgram(t testing.TB) string {
 			return found
 		}
 	}
-	const missing = "NO BROWSER TEST: no Chromium was found on the PATH; install one (apt-get install chromium) and run this again"
+	const missing = "NO BROWSER TEST: no Chromium was found on the PATH; install one (apt-get install chromium) and " +
+		"run this again"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(missing)
 	}

@@ -13,7 +13,8 @@ import (
 func (p *Page) ClickInFrame(address, selector string) {
 	p.t.Helper()
 	var err error
-	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) && p.ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) &&
+		p.ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		var clicked bool
 		if clicked, err = p.clickInFrame(address, selector); clicked {
 			return

@@ -50,14 +50,16 @@ func (p *Page) WaitFor(expression string) {
 	p.t.Helper()
 	held := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
 	var err error
-	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) && p.ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) &&
+		p.ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		var holds bool
 		if holds, err = chromedp.Run(p.ctx, chromedp.Evaluate[bool](held)); holds {
 			return
 		}
 	}
 	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	p.t.Fatalf("waiting for %s: %v\nthe page complained of: %q\nthe page reads: %.2000s", expression, err, p.Problems(), text)
+	p.t.Fatalf("waiting for %s: %v\nthe page complained of: %q\nthe page reads: %.2000s", expression, err, p.Problems(),
+		text)
 }
 
 // do carries out one action in time.

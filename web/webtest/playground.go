@@ -18,7 +18,8 @@ func OpenPlayground(t testing.TB, address string) Playground {
 	t.Helper()
 	p := Playground{Browser(t)}
 	p.Run(chromedp.Navigate(address))
-	p.WaitFor(`document.querySelectorAll(".graphiql-tab").length > 1 && document.querySelector(".result-window .CodeMirror")`)
+	p.WaitFor(`document.querySelectorAll(".graphiql-tab").length > 1 && document.querySelector(".result-window ` +
+		`.CodeMirror")`)
 	return p
 }
 
@@ -108,7 +109,8 @@ func (p Playground) RequireNothingKept() {
 		local: { ...localStorage }, session: { ...sessionStorage }, cookies: document.cookie, history: history.state,
 		databases: await indexedDB.databases(), caches: await caches.keys(), address: location.search + location.hash,
 	}))()`)
-	if want := `{"local":{},"session":{},"cookies":"","history":null,"databases":[],"caches":[],"address":""}`; kept != want {
+	if want := `{"local":{},"session":{},"cookies":"","history":null,"databases":[],"caches":[],"address":""}`; kept !=
+		want {
 		p.t.Errorf("the browser keeps %s", kept)
 	}
 }

@@ -1,5 +1,5 @@
-// Command backend checks access tokens of Dragoman the way a backend of yours does: offline, by the published keys. Copy what
-// you need; docs/operations.md says what such a check can not know.
+// Command backend checks access tokens of Dragoman the way a backend of yours does: offline, by the published keys.
+// Copy what you need; docs/operations.md says what such a check can not know.
 //
 //	go run ./docs/examples/backend https://auth.example.com < tokens, one a line
 package main
@@ -65,8 +65,9 @@ func (c *Checker) Check(ctx context.Context, text string) (*Claims, error) {
 	return &claims, claims.ValidateWithLeeway(expected, 5*time.Second)
 }
 
-// keySet gives the published keys. They are read again after five minutes, and for a key that is not among them: at most once
-// in ten seconds, so that nobody makes you ask for each token. Where they can not be read, those of before count on.
+// keySet gives the published keys. They are read again after five minutes, and for a key that is not among them: at
+// most once in ten seconds, so that nobody makes you ask for each token. Where they can not be read, those of before
+// count on.
 func (c *Checker) keySet(ctx context.Context, kid string) (*jose.JSONWebKeySet, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
