@@ -23,6 +23,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/dragoman-auth/dragoman/db/outbox"
 )
@@ -56,7 +58,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	// The writer first: it makes the file of SQLite.
-	if err := ping(ctx, d.w); err != nil {
+	if err := d.firstPing(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -124,6 +126,25 @@ func (d *DB) Postgres() bool { return d.pg != nil }
 
 // Ready gives nil when the database answers.
 func (d *DB) Ready(ctx context.Context) error { return ping(ctx, d.r) }
+
+// firstPing makes the first connection. On SQLite that one may switch a new file to WAL, for which SQLite needs the file for
+// itself and does not wait (its busy handler is not asked): several instances that start at once try again for a while.
+func (d *DB) firstPing(ctx context.Context) error {
+	for end := time.Now().Add(busyTime); ; {
+		err := ping(ctx, d.w)
+		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// busyTime is how long a connection of SQLite waits for another one, as in busy_timeout.
+const busyTime = 5 * time.Second
 
 func ping(ctx context.Context, pool *bun.DB) error {
 	var one int

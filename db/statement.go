@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
 // txStep is one more step in the transaction of a statement. Its error undoes the statement.
