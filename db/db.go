@@ -127,12 +127,14 @@ func (d *DB) Postgres() bool { return d.pg != nil }
 // Ready gives nil when the database answers.
 func (d *DB) Ready(ctx context.Context) error { return ping(ctx, d.r) }
 
-// firstPing makes the first connection. On SQLite that one may switch a new file to WAL, for which SQLite needs the file for
-// itself and does not wait (its busy handler is not asked): several instances that start at once try again for a while.
+// firstPing makes the first connection. On SQLite that one may switch a new file to WAL, for which SQLite needs the
+// file for itself and does not wait (its busy handler is not asked): several instances that start at once try again for
+// a while.
 func (d *DB) firstPing(ctx context.Context) error {
 	for end := time.Now().Add(busyTime); ; {
 		err := ping(ctx, d.w)
-		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
+		failure, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || failure.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
 			return err
 		}
 		select {

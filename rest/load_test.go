@@ -19,7 +19,8 @@ func TestLoad_RefusesYAML(t *testing.T) {
 			"indentation",
 		},
 		{
-			"an odd indentation", "title: Shelf API", "title: Shelf API#!\n   mounts: [/x]", "not allowed in this context",
+			"an odd indentation", "title: Shelf API", "title: Shelf API#!\n   mounts: [/x]",
+			"not allowed in this context",
 			"indentation",
 		},
 		{"a tab", "  body: {error: =.message}", "\tbody: {error: =.message}#!", "'\t'", "indentation"},
@@ -125,7 +126,8 @@ func TestLoad_RefusesExpressions(t *testing.T) {
 		{"in a header", here, here + "    headers:\n      X-A: =.a\n      X-B: =(#!\n", "does not compile", "jq"},
 		{"in a cookie", here, here + "    cookies: {session: '=\"'}#!\n", "does not compile", "jq"},
 		{
-			"in a condition", here, here + "    checks:\n      - {when: .a ==, error: NOT_FOUND}#!\n", "does not compile",
+			"in a condition", here, here + "    checks:\n      - {when: .a ==, error: NOT_FOUND}#!\n",
+			"does not compile",
 			"jq",
 		},
 		{"in =each, quoted", "{id: =.me.id}", "{=each: '.me[', =item: 1}#!", "does not compile", "jq"},
@@ -165,7 +167,8 @@ func TestLoad_RefusesDocuments(t *testing.T) {
 			"schema",
 		},
 		{
-			"an unknown field, on the second line", me, "      query Me {\n        me { id emial }#!\n      }\n", "emial",
+			"an unknown field, on the second line", me, "      query Me {\n        me { id emial }#!\n      }\n",
+			"emial",
 			"schema",
 		},
 		{"an unknown field, after a comment", me, "      # words\n      query Me {\n        me { id emial }#!\n      " +
@@ -175,7 +178,8 @@ func TestLoad_RefusesDocuments(t *testing.T) {
 			"emial", "schema",
 		},
 		{
-			"an unknown field in one line", "    document: |\n" + me, "    document: 'query Me { me { id emial } }'#!\n",
+			"an unknown field in one line", "    document: |\n" + me,
+			"    document: 'query Me { me { id emial } }'#!\n",
 			"emial", "schema",
 		},
 		{"no operation", me, "      fragment F on User { id }#!\n", "operation", "schema"},
@@ -225,12 +229,14 @@ func TestLoad_RefusesAnswers(t *testing.T) {
 		{"a row with a status that is none", forbidden, "  FORBIDDEN: {status: 700}#!", "no status", "200 to 599"},
 		{"a row with a status in words", forbidden, "  FORBIDDEN: {status: forbidden}#!", "no status", "200 to 599"},
 		{
-			"a row that no route needs, with a status that is none", forbidden, forbidden + "\n  CONFLICT: {status: 99}#!",
+			"a row that no route needs, with a status that is none", forbidden, forbidden +
+				"\n  CONFLICT: {status: 99}#!",
 			"no status", "200 to 599",
 		},
 		{"a row with 204 and a body", forbidden, "  FORBIDDEN: {status: 204, body: {a: 1}}#!", "no body", "body:"},
 		{
-			"a row with a header of the server", forbidden, "  FORBIDDEN: {status: 403, headers: {Content-Length: 5}}#!",
+			"a row with a header of the server", forbidden,
+			"  FORBIDDEN: {status: 403, headers: {Content-Length: 5}}#!",
 			"set by the server", "",
 		},
 		{
@@ -340,7 +346,8 @@ func TestLoad_RefusesRoutes(t *testing.T) {
 		},
 		{"a parameter that the path has not", "{number: integer}", "{count: integer}#!", `no parameter "count"`, "{…}"},
 		{
-			"a field that is a parameter", "{reason: string}", "{number: string}#!", `"number" is a parameter of the path`,
+			"a field that is a parameter", "{reason: string}", "{number: string}#!",
+			`"number" is a parameter of the path`,
 			"params:",
 		},
 		{
@@ -444,7 +451,8 @@ func TestLoad_RefusesRest(t *testing.T) {
 		},
 		{"an unknown type of content", "fixtures: {}", "contentType: text/html#!", `"text/html"`, "application/json"},
 		{
-			"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!", "{publicUrl}/",
+			"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!",
+			"{publicUrl}/",
 			"{publicUrl}",
 		},
 		{
@@ -456,15 +464,18 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"no path of a link", "/reset/{token}",
 		},
 		{
-			"a link with a gap that nothing fills", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{user}/{token}'}#!",
+			"a link with a gap that nothing fills", "fixtures: {}", "links: {verifyEmail: " +
+				"'{publicUrl}/{user}/{token}'}#!",
 			"in the place of {user}", "{email} may be",
 		},
 		{
-			"a link with the address in its path", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{email}/{token}'}#!",
+			"a link with the address in its path", "fixtures: {}", "links: {verifyEmail: " +
+				"'{publicUrl}/{email}/{token}'}#!",
 			"in the place of {email}", "{email} may be a parameter",
 		},
 		{
-			"a link with the token twice", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/{token}?token={token}'}#!",
+			"a link with the token twice", "fixtures: {}",
+			"links: {verifyEmail: '{publicUrl}/{token}?token={token}'}#!",
 			"{token} once", "{publicUrl}",
 		},
 		{
@@ -472,7 +483,8 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"no path of a link", "?token={token}",
 		},
 		{
-			"a link with a parameter twice", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify?a={token}&a=1'}#!",
+			"a link with a parameter twice", "fixtures: {}", "links: {verifyEmail: " +
+				"'{publicUrl}/verify?a={token}&a=1'}#!",
 			`"a=1" is no parameter`, "?token={token}",
 		},
 		{
@@ -502,11 +514,13 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"a mail beside a call", "fixtures: {}", "fixtures:\n  a: {call: GET /me, mail: {kind: signIn, to: " +
 			"a@example.com}}#!", "two things", "Keep one"},
 		{
-			"something kept of nothing", "fixtures: {}", "fixtures:\n  a: {wait: 1h, keep: {x: =.token}}#!", "no answer",
+			"something kept of nothing", "fixtures: {}", "fixtures:\n  a: {wait: 1h, keep: {x: =.token}}#!",
+			"no answer",
 			"mail:",
 		},
 		{
-			"a variant without a condition", here, here + "    variants:\n      - status: 204#!\n", "needs the key when",
+			"a variant without a condition", here, here + "    variants:\n      - status: 204#!\n",
+			"needs the key when",
 			"when",
 		},
 		{"a variant that does nothing", here, here + "    variants:\n      - when: .mailedToken#!\n        status: " +
@@ -532,7 +546,8 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"circle",
 		},
 		{
-			"fixtures in a circle", "fixtures: {}", "fixtures:\n  a: {given: [b]}#!\n  b: {given: [c]}\n  c: {given: [a]}",
+			"fixtures in a circle", "fixtures: {}", "fixtures:\n  a: {given: [b]}#!\n  b: {given: [c]}\n  c: {given: " +
+				"[a]}",
 			"given by itself", "circle",
 		},
 		{

@@ -38,7 +38,8 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 			"needs the key cookies", "Add cookies:",
 		},
 		{
-			"one credential for all", "=.refresh.tokens.accessToken", "st1.secret", "st1.secret", "the same for everybody",
+			"one credential for all", "=.refresh.tokens.accessToken", "st1.secret", "st1.secret",
+			"the same for everybody",
 			"expression",
 		},
 		{"a cookie that is none", "{session: =.ref", "{sesion: =.ref", "sesion: =", `no cookie "sesion"`, "cookies:"},

@@ -73,7 +73,8 @@ json: {id: user_1, n: 1, f: 1.5, yes: true, none: null, at: "2022-03-04T17:20:33
 		`{a: {b: c}}}
 varies: [id, at, "list[].id", header X-Request-Id]
 `
-	const good = `{"id":"user_77","n":1,"f":1.5,"yes":true,"none":null,"at":"2026-11-22T01:02:03Z","list":[{"id":8},{"id":9}],"deep":{"a":{"b":"c"}}}`
+	const good = `{"id":"user_77","n":1,"f":1.5,"yes":true,"none":null,"at":"2026-11-22T01:02:03Z","list":[{"id":8},` +
+		`{"id":9}],"deep":{"a":{"b":"c"}}}`
 	headers := http.Header{"X-A": {"a"}, "Content-Type": {"application/json"}}
 	for _, c := range []struct {
 		name, old, new string

@@ -49,7 +49,8 @@ func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
 func TestDo(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
-	doc, err := k.handler.Document(`mutation($e:String!,$p:String!){a:login(input:{email:$e,password:$p}){userErrors{code message retryAfterSeconds}}}`)
+	doc, err := k.handler.Document(`mutation($e:String!,$p:String!){a:login(input:{email:$e,` +
+		`password:$p}){userErrors{code message retryAfterSeconds}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,20 +86,22 @@ func TestHostileDocuments(t *testing.T) {
 		},
 		"introspection many times": {"{" + numbered(3, "a%d:__schema{types{...F}} ") +
 			"} fragment F on __Type{fields{args{type{name}}}}", "__schema and __type"},
-		"subscription":              {"subscription{me{id}}", ""},
-		"defer":                     {"{me{id ...@defer{name}}}", "@defer"},
-		"empty":                     {" ", "no operation"},
-		"fragment alone":            {"fragment A on User{id}", "no operation"},
-		"huge integer":              {"{session(number:" + times(10_000, "9") + "){id}}", "number"},
-		"integer beyond 32 bits":    {"{session(number:2147483648){id}}", "32 bits"},
-		"huge integer in free data": {`mutation{register(input:{email:"a",password:"b",metadata:{n:99999999999999999999}}){userErrors{code}}}`, "number"},
-		"huge float in free data":   {`mutation{register(input:{email:"a",password:"b",metadata:{n:1e999}}){userErrors{code}}}`, "number"},
-		"NUL in a literal":          {`{session(id:"\u0000"){id}}`, "U+0000"},
-		"braced NUL in a literal":   {`{session(id:"\u{0}"){id}}`, "U+0000"},
-		"lone surrogate":            {`{session(id:"\ud800"){id}}`, "Unicode"},
-		"lone low surrogate":        {`{session(id:"a\uDC00\u0041"){id}}`, "Unicode"},
-		"long name":                 {"{" + times(100_000, "a") + "}", "Cannot query field"},
-		"long variable name":        {"query($" + times(60_000, "a") + ":Int){me{id}}", "…"},
+		"subscription":           {"subscription{me{id}}", ""},
+		"defer":                  {"{me{id ...@defer{name}}}", "@defer"},
+		"empty":                  {" ", "no operation"},
+		"fragment alone":         {"fragment A on User{id}", "no operation"},
+		"huge integer":           {"{session(number:" + times(10_000, "9") + "){id}}", "number"},
+		"integer beyond 32 bits": {"{session(number:2147483648){id}}", "32 bits"},
+		"huge integer in free data": {`mutation{register(input:{email:"a",password:"b",` +
+			`metadata:{n:99999999999999999999}}){userErrors{code}}}`, "number"},
+		"huge float in free data": {`mutation{register(input:{email:"a",password:"b",` +
+			`metadata:{n:1e999}}){userErrors{code}}}`, "number"},
+		"NUL in a literal":        {`{session(id:"\u0000"){id}}`, "U+0000"},
+		"braced NUL in a literal": {`{session(id:"\u{0}"){id}}`, "U+0000"},
+		"lone surrogate":          {`{session(id:"\ud800"){id}}`, "Unicode"},
+		"lone low surrogate":      {`{session(id:"a\uDC00\u0041"){id}}`, "Unicode"},
+		"long name":               {"{" + times(100_000, "a") + "}", "Cannot query field"},
+		"long variable name":      {"query($" + times(60_000, "a") + ":Int){me{id}}", "…"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

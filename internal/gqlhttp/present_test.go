@@ -30,7 +30,8 @@ func TestPresenter(t *testing.T) {
 		"unauthenticated": {
 			fault.New(fault.Unauthenticated, "Sign in first."),
 			`{"errors":[{"message":"Sign in ` +
-				`first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, "",
+				`first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],` +
+				`"data":{"me":null}}`, 200, "",
 		},
 		"wrapped": {
 			fmt.Errorf("me: %w", fault.New(fault.Forbidden, "Not yours.")),

@@ -276,7 +276,8 @@ authenticatedAt handle hash prefix secret lastUsedAt revokedAt __proto__ Name NA
 			{"PUT /password", `{"current_password":"` + harness.GoodPass + `","password":"` + harness.NewPass +
 				`","role":"admin","verified":true,"id":1,"status":"SUSPENDED","revokeOtherSessions":false}`},
 			{"PATCH /identity/email", `{"current_password":"` + harness.NewPass +
-				`","email":"ada@example.com","role":"admin","verified":true,"number":7,"created_at":"2001-01-01T00:00:00Z"}`},
+				`","email":"ada@example.com","role":"admin","verified":true,"number":7,` +
+				`"created_at":"2001-01-01T00:00:00Z"}`},
 			{"POST /sessions/sudo", `{"password":"` + harness.NewPass + `","role":"admin"}`},
 		} {
 			if r := s.REST(t, call.call, call.body, "Authorization", bearer); r.Status >= 300 {

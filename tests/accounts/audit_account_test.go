@@ -21,7 +21,8 @@ func TestAU01_FactorOfAChange(t *testing.T) {
 		}{
 			{harness.ChangeEmailDoc, harness.InputOf("email", "ada2@example.com"), false},
 			{
-				harness.ChangeEmailDoc, harness.InputOf("email", "ada3@example.com", "currentPassword", harness.GoodPass),
+				harness.ChangeEmailDoc, harness.InputOf("email", "ada3@example.com", "currentPassword",
+					harness.GoodPass),
 				true,
 			},
 			{harness.UpdateMeDoc, harness.InputOf("name", "Ada"), false},

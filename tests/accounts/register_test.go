@@ -171,7 +171,8 @@ func TestID01_EmailVariants(t *testing.T) {
 		{"adal@example.com", "AdaL@example.COM"}, // dots count
 		{"ada.l+x@example.com"},                  // tags count
 		{
-			"ada@b\u00fccher.example", "ada@bu\u0308cher.example", "ADA@B\u00dcCHER.example", "ada@xn--bcher-kva.example",
+			"ada@b\u00fccher.example", "ada@bu\u0308cher.example", "ADA@B\u00dcCHER.example",
+			"ada@xn--bcher-kva.example",
 			"ada@XN--BCHER-KVA.EXAMPLE",
 		},
 		{"ada.l@example.org"},
@@ -332,13 +333,18 @@ func TestID06_HostileCharacters(t *testing.T) {
 		"beyond Unicode": "\xf4\x90\x80\x80", "a raw NUL": "\x00", "a raw line break": "\n",
 	}
 	templates := map[string]string{
-		"email":         `{"query":%q,"variables":{"input":{"email":"ad%s@example.com","password":"zxqvkjwp zxqv"}}}`,
-		"password":      `{"query":%q,"variables":{"input":{"email":"ada@example.com","password":"zxqvkj%swp zxqv"}}}`,
-		"username":      `{"query":%q,"variables":{"input":{"email":"ada@example.com","username":"ada%slove","password":"zxqvkjwp zxqv"}}}`,
-		"name":          `{"query":%q,"variables":{"input":{"email":"ada@example.com","name":"ada%slove","password":"zxqvkjwp zxqv"}}}`,
-		"metadata":      `{"query":%q,"variables":{"input":{"email":"ada@example.com","metadata":{"a":"x%s"},"password":"zxqvkjwp zxqv"}}}`,
-		"metadata name": `{"query":%q,"variables":{"input":{"email":"ada@example.com","metadata":{"a%s":"x"},"password":"zxqvkjwp zxqv"}}}`,
-		"metadata deep": `{"query":%q,"variables":{"input":{"email":"ada@example.com","metadata":{"a":[{"b":["%s"]}]},"password":"zxqvkjwp zxqv"}}}`,
+		"email":    `{"query":%q,"variables":{"input":{"email":"ad%s@example.com","password":"zxqvkjwp zxqv"}}}`,
+		"password": `{"query":%q,"variables":{"input":{"email":"ada@example.com","password":"zxqvkj%swp zxqv"}}}`,
+		"username": `{"query":%q,"variables":{"input":{"email":"ada@example.com","username":"ada%slove",` +
+			`"password":"zxqvkjwp zxqv"}}}`,
+		"name": `{"query":%q,"variables":{"input":{"email":"ada@example.com","name":"ada%slove",` +
+			`"password":"zxqvkjwp zxqv"}}}`,
+		"metadata": `{"query":%q,"variables":{"input":{"email":"ada@example.com","metadata":{"a":"x%s"},` +
+			`"password":"zxqvkjwp zxqv"}}}`,
+		"metadata name": `{"query":%q,"variables":{"input":{"email":"ada@example.com","metadata":{"a%s":"x"},` +
+			`"password":"zxqvkjwp zxqv"}}}`,
+		"metadata deep": `{"query":%q,"variables":{"input":{"email":"ada@example.com",` +
+			`"metadata":{"a":[{"b":["%s"]}]},"password":"zxqvkjwp zxqv"}}}`,
 	}
 	logins := map[string]string{
 		"login email":    `{"query":%q,"variables":{"input":{"email":"ad%s@example.com","password":"zxqvkjwp zxqv"}}}`,

@@ -153,7 +153,8 @@ func TestLG04_RequireVerified(t *testing.T) {
 		}
 		first := harness.Fine(t, ask("ada@example.com", "ada"))
 		if strings.TrimSpace(first.Raw) !=
-			`{"data":{"register":{"user":null,"session":null,"tokens":null,"confirmationRequired":true,"userErrors":[]}}}` {
+			`{"data":{"register":{"user":null,"session":null,"tokens":null,"confirmationRequired":true,`+
+				`"userErrors":[]}}}` {
 			t.Error(first.Raw)
 		}
 		if again := ask("ADA@example.com", "somebody"); again.Raw != first.Raw || again.Status != first.Status {

@@ -337,7 +337,8 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 				[]string{u, f, f, f, "", f, f, "", f, ""},
 			},
 			{
-				"revokeUserSessions", harness.EndUserDoc, func() map[string]any { return harness.InputOf("id", ada.ID) },
+				"revokeUserSessions", harness.EndUserDoc,
+				func() map[string]any { return harness.InputOf("id", ada.ID) },
 				[]string{u, f, f, f, "", f, f, f, "", ""},
 			},
 			{

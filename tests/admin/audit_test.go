@@ -126,7 +126,8 @@ func TestAU01_RefusalsOfTheSignedIn(t *testing.T) {
 			reason     bool
 		}{
 			{
-				"revoke a session that is not there", of("session.revoked", "failed"), ada.Access, harness.EndSessionDoc,
+				"revoke a session that is not there", of("session.revoked", "failed"), ada.Access,
+				harness.EndSessionDoc,
 				harness.InputOf("number", 1), true,
 			},
 			{

@@ -22,8 +22,10 @@ const (
 
 	companionTokens   = `"access_token":"<jwt>","access_token_expiry":<number>}}}`
 	companionTemplate = `{"data":{"type":"users","id":"<user>","attributes":{"name":%s,"email":%q,"created":"<milli>",` + companionTokens
-	companionRefresh  = `{"data":{"id":"<user>","type":"Refresh","attributes":{"name":%s,"email":%q,"created":"<milli>",` + companionTokens
-	companionChanged  = `{"data":{"type":"users","id":"<user>","attributes":{"name":%s,"email":%q,"created":"<milli>","updated":"<milli>",` + companionTokens
+	companionRefresh  = `{"data":{"id":"<user>","type":"Refresh","attributes":{"name":%s,"email":%q,` +
+		`"created":"<milli>",` + companionTokens
+	companionChanged = `{"data":{"type":"users","id":"<user>","attributes":{"name":%s,"email":%q,"created":"<milli>",` +
+		`"updated":"<milli>",` + companionTokens
 
 	companionLoginFailed = `{"statusCode":400,"message":"Login Failed"}`
 	companionTaken       = `{"statusCode":400,"message":"Registration Failed"}`

@@ -147,7 +147,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `201 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy ` +
-			`Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
+			`Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>",` +
+			`"access_token_expiry":<seconds>}}}`,
 	},
 	{
 		`curl -sS -c jar -X POST $HOST/v1/auth/login -H 'Content-Type: application/json' -d '{
@@ -159,7 +160,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy ` +
-			`Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
+			`Person","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>",` +
+			`"access_token_expiry":<seconds>}}}`,
 	},
 	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/users/me -H "Authorization: Bearer $TOKEN" -H 'Content-Type: ` +
@@ -176,7 +178,8 @@ var companionCurl = []struct{ command, answer string }{
     }
   }
 }'`, `200 {"data":{"type":"users","id":"<id>","attributes":{"name":"Authy ` +
-			`Person_updated","email":"hello@authcompanion.com","created":"<time>","updated":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
+			`Person_updated","email":"hello@authcompanion.com","created":"<time>","updated":"<time>",` +
+			`"access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
 	},
 	{
 		`curl -sS -X POST $HOST/v1/auth/recovery -H 'Content-Type: application/json' -d '{ "email": ` +
@@ -186,7 +189,8 @@ var companionCurl = []struct{ command, answer string }{
 	{
 		`curl -sS -b jar -c jar -X POST $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`,
 		`200 {"data":{"id":"<id>","type":"Refresh","attributes":{"name":"Authy ` +
-			`Person_updated","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>","access_token_expiry":<seconds>}}}`,
+			`Person_updated","email":"hello@authcompanion.com","created":"<time>","access_token":"<jwt>",` +
+			`"access_token_expiry":<seconds>}}}`,
 	},
 	{`curl -sS -b jar -X DELETE $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`, `204 `},
 	{`curl -sS -b jar -X DELETE $HOST/v1/auth/refresh -H 'Content-Type: application/json' -d '{}'`, `204 `},

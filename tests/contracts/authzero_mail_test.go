@@ -248,7 +248,8 @@ func TestSE08_ZeroReset(t *testing.T) {
 			{`{"token":"<t>","password":""}`, `{"password":["can't be blank"]}`},
 			{`{"token":"<t>","password":"eleven char"}`, "{" + short + "}"},
 			{
-				`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":"` + harness.ZeroNew + `x"}`,
+				`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":"` + harness.ZeroNew +
+					`x"}`,
 				"{" + mismatch + "}",
 			},
 			{`{"token":"<t>","password":"` + harness.ZeroNew + `","password_confirmation":""}`, "{" + mismatch + "}"},

@@ -27,7 +27,8 @@ func TestZero_SignUp(t *testing.T) {
 		numbers := map[string]bool{}
 		for n, row := range []struct{ query, body, kind, password string }{
 			// The document's own example, with the header fields of its curl command.
-			{"", `{"email":"user0@example.com","password":"Secret1*2*3*4*5*6","password_confirmation":"Secret1*2*3*4*5*6"}`, harness.JSONType, harness.ZeroPass},
+			{"", `{"email":"user0@example.com","password":"Secret1*2*3*4*5*6",` +
+				`"password_confirmation":"Secret1*2*3*4*5*6"}`, harness.JSONType, harness.ZeroPass},
 			{"", `{"email":"user1@example.com","password":"twelve chars"}`, harness.JSONType, "twelve chars"},
 			// AZ-01
 			{
@@ -213,7 +214,8 @@ func TestZero_SignIn(t *testing.T) {
 // sessionTemplate is a session of document 004; the user agent comes as JSON.
 func sessionTemplate(user int, agent string) string {
 	return fmt.Sprintf(
-		`{"id":<number>,"user_id":%d,"user_agent":%s,"ip_address":"127.0.0.1","created_at":"<milli>","updated_at":"<milli>"}`, user, agent)
+		`{"id":<number>,"user_id":%d,"user_agent":%s,"ip_address":"127.0.0.1","created_at":"<milli>",`+
+			`"updated_at":"<milli>"}`, user, agent)
 }
 
 // LG-01: one answer for everything that is not a right email and password, whether accounts are revealed or not.

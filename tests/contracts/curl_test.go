@@ -56,7 +56,8 @@ var typedCommands = map[string][]typed{
 	"004": {
 		// An account whose password is as short as the command's, which only an older API gives.
 		{`curl -H 'Content-Type: application/json' http://localhost:3000/v1/auth/register -d ` +
-			`'{"data":{"type":"users","attributes":{"name":"L","email":"lazaronixon@hotmail.com","password":"secret"}}}'`, `{{}} 201`},
+			`'{"data":{"type":"users","attributes":{"name":"L","email":"lazaronixon@hotmail.com",` +
+			`"password":"secret"}}}'`, `{{}} 201`},
 		{`curl -H "Authorization: Bearer $ACCESS_TOKEN" \
   -H 'Content-Type: application/json' \
   -H 'User-Agent: MyApp (yourname@example.com)' \
@@ -110,7 +111,8 @@ var typedCommands = map[string][]typed{
 		{
 			`curl http://localhost:3000/api/v1/auth/login -H 'Content-Type: application/json' -d '{"username": ` +
 				`"janedoe", "password": "correct horse battery staple"}'`,
-			`{"token":"{{token}}","expires_in":3600,"user":{"id":"user_{{}}","username":"janedoe","email":"jane.doe@example.com"},"refreshToken":"{{refresh}}"} 200`,
+			`{"token":"{{token}}","expires_in":3600,"user":{"id":"user_{{}}","username":"janedoe",` +
+				`"email":"jane.doe@example.com"},"refreshToken":"{{refresh}}"} 200`,
 		},
 		{
 			`curl http://localhost:3000/api/v1/auth/refresh -H 'Content-Type: application/json' -d '{"refreshToken": ` +

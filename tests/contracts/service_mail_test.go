@@ -200,7 +200,8 @@ func TestService_MagicLink(t *testing.T) {
 			got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"message":"Login `+
 				`successful","data":`+
 				fmt.Sprintf(
-					`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,"exp":%d}}}`, z.ID, s.Clock.Now().Unix(), s.Clock.Now().Unix()+900))
+					`{"id":%q,"email":"example@mail.com","role":"user","mfa":false,"sessionState":"full","iat":%d,`+
+						`"exp":%d}}}`, z.ID, s.Clock.Now().Unix(), s.Clock.Now().Unix()+900))
 			if len(set) != 2 || set["session"].Value != got[0] || set["refreshToken"].MaxAge != 604800 ||
 				!s.Works(t, got[0]) || s.Refresh(t, set["refreshToken"].Value).Code() != "" {
 				t.Errorf("cookies %v", set)
@@ -309,7 +310,8 @@ func TestService_RegisterMails(t *testing.T) {
 			{`"password":"password123","options":{"verifyEmail":true}`, "verify-email", ""},
 			{`"password":"password123","options":{"sendResetEmail":true}`, "", ""},
 			{`"password":"password123","options":{"sendSms":true}`, "", "sendSms"},
-			{`"password":"password123","options":{"sendEmail":false,"sendSms":false,"verifyEmail":false,"sendResetEmail":false}`, "", ""},
+			{`"password":"password123","options":{"sendEmail":false,"sendSms":false,"verifyEmail":false,` +
+				`"sendResetEmail":false}`, "", ""},
 			{`"options":{"sendEmail":null,"verifyEmail":null}`, "", ""},
 			{`"password":null,"options":{"sendResetEmail":true}`, "set-password", ""},
 			{`"options":{"sendResetEmail":true,"sendEmail":true}`, "set-password welcome", ""},

@@ -138,9 +138,12 @@ func TestOT01_WolfpalReset(t *testing.T) {
 		}
 		for body, want := range map[string]string{
 			harness.FormOf("password",
-				again): `{"codes":{"password":"NO_MATCH","comfirmPassword":"MUST_CONFIRM"},"errors":{"password":"Both passwords must match.","comfirmPassword":"You must comfirm your new password."}}`,
+				again): `{"codes":{"password":"NO_MATCH","comfirmPassword":"MUST_CONFIRM"},` +
+				`"errors":{"password":"Both passwords must match.","comfirmPassword":"You must comfirm your new ` +
+				`password."}}`,
 			harness.FormOf("comfirmPassword",
-				again): `{"codes":{"password":"REQUIRED","comfirmPassword":"NO_MATCH"},"errors":{"password":"Password is required.","comfirmPassword":"Both passwords must match."}}`,
+				again): `{"codes":{"password":"REQUIRED","comfirmPassword":"NO_MATCH"},` +
+				`"errors":{"password":"Password is required.","comfirmPassword":"Both passwords must match."}}`,
 			harness.FormOf("password", again, "confirmPassword",
 				"no"): `{"codes":{"password":"NO_MATCH","comfirmPassword":"NO_MATCH"},"errors":{"password":"Both ` +
 				`passwords must match.","comfirmPassword":"Both passwords must match."}}`,

@@ -533,8 +533,10 @@ func TestWolfpal_Account(t *testing.T) {
 		account := func(username, slug string) {
 			t.Helper()
 			s.REST(t, "GET /api/account", "", harness.Bearer(access)...).Matched(t, http.StatusOK, fmt.Sprintf(
-				`{"user":{"_id":%q,"username":%s,"slug":%s,"email":"ada@example.com","twoFactor":false,"emailVerified":false,"isBanned":false,`+
-					`"streamerMode":false,"role":"user","notifications":{"email":{"goals":{"weekly":false}}},"createdAt":"<milli>","updatedAt":"<milli>"}}`,
+				`{"user":{"_id":%q,"username":%s,"slug":%s,"email":"ada@example.com","twoFactor":false,`+
+					`"emailVerified":false,"isBanned":false,`+
+					`"streamerMode":false,"role":"user","notifications":{"email":{"goals":{"weekly":false}}},`+
+					`"createdAt":"<milli>","updatedAt":"<milli>"}}`,
 				ada.ID, username, slug))
 		}
 		account(`"AdaL"`, `"adal"`)

@@ -66,7 +66,8 @@ func TestEngine_Answers(t *testing.T) {
 		t.Run("a value that is absent leaves its name out, on every mount", func(t *testing.T) {
 			s.Ask(t, "POST /v2/desk/readers", reader("b@example.com", "")).
 				Matched(t, 201,
-					`{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,1.5,"x"]}}`)
+					`{"zip":null,"number":<number>,"email":"b@example.com","since":"<second>","a":{"z":1,"b":[true,`+
+						`1.5,"x"]}}`)
 		})
 		t.Run("an empty answer has no type", func(t *testing.T) {
 			r := s.Ask(t, "POST /desk/readers", reader(harness.CardHolder, ""))

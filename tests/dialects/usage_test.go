@@ -115,7 +115,8 @@ func TestUsage_Counts(t *testing.T) {
 		}
 		if want := `{"dialect":"old-api","route":"POST ` +
 			`/old/echo","isMounted":true,"count":0,"refusedCount":0,"lastCallAt":null,` +
-			`"deprecatedAt":"2026-01-01T00:00:00.000Z","sunsetAt":"2026-03-31T00:00:00.000Z","successor":"https://api.example.com/v2/echo","callers":[]}`; !strings.Contains(none.Raw, want) {
+			`"deprecatedAt":"2026-01-01T00:00:00.000Z","sunsetAt":"2026-03-31T00:00:00.000Z",` +
+			`"successor":"https://api.example.com/v2/echo","callers":[]}`; !strings.Contains(none.Raw, want) {
 			t.Errorf("%s\nhas no %s", none.Raw, want)
 		}
 		forged := key[:len("sk_live_")+3] + "AAAAA" + key[len("sk_live_")+8:] // a prefix that nobody has

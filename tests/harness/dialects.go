@@ -205,10 +205,11 @@ func (i *Instance) Verified(t testing.TB, token string) bool {
 const (
 	ServicePass = "password123" // the document's own
 	ServiceMail = "example@mail.com"
-	ServiceUser = `{"id":"<user>","email":"example@mail.com","active":true,"mfa":false,"primaryAuth":"UNPW","roleId":"user","createdAt":"<milli>","updatedAt":"<milli>"}`
-	LoggedOut   = `{"success":true,"data":{"message":"Logged out"}}`
-	NoSession   = `{"error":true,"success":false,"message":"Session Token is required"}`
-	BadSession  = `{"error":true,"success":false,"message":"Session Token is invalid"}`
+	ServiceUser = `{"id":"<user>","email":"example@mail.com","active":true,"mfa":false,"primaryAuth":"UNPW",` +
+		`"roleId":"user","createdAt":"<milli>","updatedAt":"<milli>"}`
+	LoggedOut  = `{"success":true,"data":{"message":"Logged out"}}`
+	NoSession  = `{"error":true,"success":false,"message":"Session Token is required"}`
+	BadSession = `{"error":true,"success":false,"message":"Session Token is invalid"}`
 )
 
 // Jar is what an answer sets, by name; Set-Cookie is taken out of the answer, so that sound can judge the rest.

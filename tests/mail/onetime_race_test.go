@@ -45,7 +45,8 @@ func artefacts() []artefact {
 			[]any{"newPassword", harness.NewPass},
 		},
 		{
-			"magic link", "MAGIC_LINK", "login.succeeded", asked(harness.AskMagicDoc, db.MailMagicLink), harness.MagicDoc,
+			"magic link", "MAGIC_LINK", "login.succeeded", asked(harness.AskMagicDoc, db.MailMagicLink),
+			harness.MagicDoc,
 			nil,
 		},
 		{

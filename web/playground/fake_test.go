@@ -130,7 +130,9 @@ func whoAmI(authorization string) string {
 
 // tinySchema is the least that GraphiQL takes for a schema. The documents of the tabs do not fit it, which only colours
 // them in the editor.
-const tinySchema = `{"data":{"__schema":{"queryType":{"name":"Query"},"mutationType":null,"subscriptionType":null,"directives":[],
-"types":[{"kind":"SCALAR","name":"String"},{"kind":"SCALAR","name":"Boolean"},{"kind":"OBJECT","name":"Query","interfaces":[],
+const tinySchema = `{"data":{"__schema":{"queryType":{"name":"Query"},"mutationType":null,"subscriptionType":null,` +
+	`"directives":[],
+"types":[{"kind":"SCALAR","name":"String"},{"kind":"SCALAR","name":"Boolean"},{"kind":"OBJECT","name":"Query",` +
+	`"interfaces":[],
 "fields":[{"name":"me","description":"The signed-in ` +
 	`person.","args":[],"type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}]}]}}}`
