@@ -21,7 +21,7 @@ type Attempt struct {
 	LoggedAt *time.Time `bun:"logged_at"` // when a throttled attempt last left an event
 
 	InARow    int  `bun:"in_a_row"`   // failures in all buckets since the last success in any (LG-09)
-	NewDevice bool `bun:"new_device"` // whether the account was signed in from other devices alone
+	NewDevice bool `bun:"new_device"` // whether the account has known devices, and this one is none
 
 	// Notices are queued with the success or the failure that they report.
 	Notices Notices
@@ -45,21 +45,21 @@ const (
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
 // bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist
-// (LG-08), and apart for a device that signed in before, so that nobody can lock the owner out. One more bucket, of the
-// scope *, counts all failures of an account since its last success.
+// (LG-08), and apart for an IP address from which the account was used, so that nobody can lock the owner out. Known
+// devices play no part in this. One more bucket, of the scope *, counts all failures of an account since its last
+// success.
 type bucket struct {
 	accountKey uuid.UUID
 	scope      string
 }
 
-// Bucket names the bucket: an account or its pseudonym, and the IP address of a known device.
+// Bucket names the bucket: an account or its pseudonym, and, where the account was used from it, the IP address.
 func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + a.bucket.scope }
 
 // The statement of an attempt, before and after the condition that finds the account.
 const (
 	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures,
-  t.failed_at,
-t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+  t.failed_at, t.logged_at, coalesce(c.failures, 0) AS in_a_row,
 EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
@@ -142,11 +142,12 @@ var loginFailed = writes("loginFailed",
   SELECT :account_key, v.scope, 1, :now FROM (VALUES (:scope::text), ('*')) v (scope) WHERE :counted ORDER BY v.scope
   ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
     failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END
-      RETURNING scope, failures
+  RETURNING scope, failures
 ), d AS (
   UPDATE users SET password_disabled_at = :now
-  WHERE id = :account_key AND password_disabled_at IS NULL AND EXISTS (SELECT 1 FROM t WHERE scope = '*'
-    AND failures >= :disabling_failures) RETURNING id
+  WHERE id = :account_key AND password_disabled_at IS NULL 
+    AND EXISTS (SELECT 1 FROM t WHERE scope = '*' AND failures >= :disabling_failures)
+  RETURNING id
 ), a AS (`+insertEvent+` VALUES (`+eventValues+`)
 ) SELECT count(*) AS n FROM d`,
 	`INSERT INTO throttles (account_key, scope, failures, failed_at)
@@ -219,6 +220,9 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 	return err
 }
 
+// On Postgres all parts of the statement see the rows as they were before it, so the new session is not among those
+// that the limit counts, and one fewer stays; a step of SQLite sees it. A session that is locked at that moment is
+// passed over: the next sign-in ends it.
 var login = writes("login",
 	`WITH u AS (
   UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash

@@ -47,7 +47,8 @@ func after(step txStep) option {
 // lockUser locks one account.
 var lockUser = onPostgres("lockUser", `SELECT 1 FROM users WHERE id = :user FOR NO KEY UPDATE`)
 
-// queryRow runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row.
+// queryRow runs st and scans its one row into dest, a struct with bun tags. It tells whether there was a row. A
+// statement that only reads takes no options: SQLite would ignore them.
 func (d *DB) queryRow(
 	ctx context.Context, st *statement, p params, dest any, options ...option,
 ) (found bool, err error) {

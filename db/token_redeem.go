@@ -8,6 +8,9 @@ import (
 // Each statement invalidates its token on condition that the token is still good, for this account and address, and
 // that the account is as the resolver read it (OT-01, OT-02); nothing before it decides. The account is locked before
 // its tokens, sessions and keys.
+//
+// redeemToken ends within its EXISTS (…: ofAddress or ofPending must follow and closes it. :unverified is whether the
+// address was unconfirmed when the resolver read the account: if that changed, nothing is redeemed.
 const (
 	redeemToken = `UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
 WHERE id = :token AND user_id = :user AND invalidated_at IS NULL AND expires_at > :now AND EXISTS (

@@ -53,6 +53,7 @@ func (m *TokenWithUser) Confirmed(now time.Time) bool {
 		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
 }
 
+// tokenColumns leaves out confirmed, so Token.Confirmed is always false here; it is not TokenWithUser.Confirmed.
 const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
 t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at,
 t.expires_at AS t_expires_at, t.invalidated_at AS t_invalidated_at, t.redeemed AS t_redeemed`

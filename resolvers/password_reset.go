@@ -19,7 +19,7 @@ func (r *resolver) ResetPassword(
 	ctx context.Context, input graph.ResetPasswordInput,
 ) (*graph.ResetPasswordPayload, error) {
 	payload, err := r.resetPassword(ctx, input)
-	forget(ctx)
+	forget(ctx) // the caller: the reset may have ended their session
 	if err != nil {
 		errs, err := userErrors(err)
 		return &graph.ResetPasswordPayload{UserErrors: errs}, err

@@ -66,7 +66,7 @@ type Issuer interface {
 // resolver serves the root fields and what rows can not answer themselves.
 type resolver struct {
 	Deps
-	turns      limit.Turns // one password check at a time for each account
+	turns      limit.Turns // one password check at a time for each Attempt.Bucket
 	pseudonyms secret.Key  // for accounts that do not exist
 	deviceKey  secret.Key  // that were signed in from
 	cursorKey  secret.Key  // signs where a page of a list ends

@@ -26,9 +26,8 @@ type proof struct {
 func (r *resolver) startSession(
 	ctx context.Context, p proof, write func(*db.Session) (*db.User, error),
 ) (*graph.LoginPayload, error) {
-	if err := r.checkDelivery(
-		ctx, p.delivery,
-	); err != nil { // a way in has asked before it did its work; none can forget it
+	// Each way in asks this before it does its work too; here none can forget it.
+	if err := r.checkDelivery(ctx, p.delivery); err != nil {
 		return nil, err
 	}
 	form := r.profile(ctx)

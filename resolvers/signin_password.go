@@ -38,6 +38,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	defer leave()
+	// Made before the outcome is known: the statement of the outcome queues those that fit it, or none.
 	attempt.Notices = r.notices(ctx, attempt)
 	// An unknown account has an empty hash, for which Verify does the same work.
 	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)

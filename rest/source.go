@@ -11,7 +11,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Fault is what is wrong with a dialect file: where, what, and what to do about it.
+// Fault is what is wrong with a dialect file: where, what, and what to do about it. Callers never see one; an error of
+// a call is a fault.Error or an apiError.
 type Fault struct {
 	File   string
 	Line   int // from 1; 0 when the whole file is meant

@@ -20,13 +20,13 @@ import (
 func TestMigrate_QueueIsRivers(t *testing.T) {
 	t.Parallel()
 	for name, one := range map[string]struct {
-		ours, empty func() string
+		ours, empty func(t *testing.T) string
 		driver      func(*sql.DB) riverdriver.Driver[*sql.Tx]
 		shape       []string
 	}{
 		"sqlite": {
-			func() string { return dbtest.SQLite(t) },
-			func() string { return "sqlite:" + filepath.Join(t.TempDir(), "empty.db") },
+			func(t *testing.T) string { return dbtest.SQLite(t) },
+			func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "empty.db") },
 			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riversqlite.New(c) },
 			[]string{
 				`SELECT m.name, c.name, c.type, c."notnull", coalesce(c.dflt_value, ''), c.pk FROM sqlite_master m, ` +
@@ -42,7 +42,8 @@ WHERE type = 'table' AND name LIKE 'river%'`,
 			},
 		},
 		"postgres": {
-			func() string { return dbtest.Postgres(t) }, func() string { return dbtest.EmptyPostgres(t) },
+			func(t *testing.T) string { return dbtest.Postgres(t) },
+			func(t *testing.T) string { return dbtest.EmptyPostgres(t) },
 			func(c *sql.DB) riverdriver.Driver[*sql.Tx] { return riverdatabasesql.New(c) },
 			[]string{
 				`SELECT table_name, column_name, udt_name, is_nullable, coalesce(column_default, ''), ` +
@@ -61,7 +62,7 @@ FROM information_schema.columns WHERE table_name LIKE 'river%'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn := dbtest.Beside(t, one.empty())
+			conn := dbtest.Beside(t, one.empty(t))
 			m, err := rivermigrate.New(one.driver(conn), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
@@ -69,7 +70,7 @@ FROM information_schema.columns WHERE table_name LIKE 'river%'`,
 			if _, err := m.Migrate(t.Context(), rivermigrate.DirectionUp, nil); err != nil {
 				t.Fatal(err)
 			}
-			beside := dbtest.Beside(t, one.ours())
+			beside := dbtest.Beside(t, one.ours(t))
 			for _, query := range one.shape {
 				want, got := rows(t, conn, query), rows(t, beside, query)
 				if len(want) == 0 && !strings.Contains(query, "pg_trigger") {

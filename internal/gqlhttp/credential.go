@@ -6,8 +6,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Credential is a field that checks a secret or mails one, as its directive @credential describes it. The schema is the
-// only place that says so: limits, the queue of hashes, and the codes that dialects need rows for follow from it.
+// Credential is not what a caller shows (that is internal/credential): it is a field that checks a secret or mails one,
+// as its directive @credential describes it. The schema is the only place that says so: limits, the queue of hashes,
+// and the codes that dialects need rows for follow from it.
 type Credential struct {
 	Field string // the name of the field, for example "login"
 	Limit string // the name of the limit by address

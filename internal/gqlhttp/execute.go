@@ -21,9 +21,9 @@ func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
 
 // execute runs an operation through the generated code, which wants an operation context, a response context and
 // nothing else of its usual server.
-func (h *Handler) execute(ctx context.Context, doc *Document, op *operation, variables map[string]any) ([]byte,
-	gqlerror.List,
-) {
+func (h *Handler) execute(
+	ctx context.Context, doc *Document, op *operation, variables map[string]any,
+) ([]byte, gqlerror.List) {
 	ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{
 		Doc:                    doc.syntax,
 		Operation:              op.definition,

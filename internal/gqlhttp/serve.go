@@ -68,9 +68,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 }
 
 // outside runs an operation that came over the network, held to the limits of such.
-func (h *Handler) outside(ctx context.Context, doc *Document, op *operation, given map[string]any) ([]byte,
-	gqlerror.List,
-) {
+func (h *Handler) outside(
+	ctx context.Context, doc *Document, op *operation, given map[string]any,
+) ([]byte, gqlerror.List) {
 	if len(op.credentials) > 1 {
 		return nil, refuse("One request can hold one field that checks a secret.")
 	}
@@ -85,9 +85,9 @@ func (h *Handler) outside(ctx context.Context, doc *Document, op *operation, giv
 }
 
 // run executes once admission is granted. Without data nothing ran.
-func (h *Handler) run(ctx context.Context, doc *Document, op *operation, variables map[string]any) ([]byte,
-	gqlerror.List,
-) {
+func (h *Handler) run(
+	ctx context.Context, doc *Document, op *operation, variables map[string]any,
+) ([]byte, gqlerror.List) {
 	if errs := h.enter(ctx, op); errs != nil {
 		return nil, errs
 	}

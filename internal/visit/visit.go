@@ -11,13 +11,13 @@ import (
 	"sync"
 )
 
-// Visit is one request, as the edge received it.
+// Visit is one request, as the edge received it; a dialect replaces Dialect, Credential, Ambiguous and SessionCookie.
 type Visit struct {
 	RequestID string     // ours, never the caller's
 	IP        netip.Addr // the client's address; the zero Addr when it is unknown
 	UserAgent string     // at most 512 bytes, valid UTF-8, no control characters
 	Languages string     // the header Accept-Language, at most 200 bytes; "" for none
-	Dialect   string     // the language that the caller spoke, for example graphql
+	Dialect   string     // the name of the dialect; graphql where none serves the request
 
 	// Credential is the token or key that the request presented, "" for none. Ambiguous means that the request
 	// presented several, or a malformed one; then none counts.

@@ -624,12 +624,11 @@ func TestAU01_DialectsOnRecord(t *testing.T) {
 			got = append(got, row.Dialect+" "+row.Action+" "+row.Outcome)
 		}
 		want := []string{
-			"authentication-zero register ok", "authentication-zero login ok", "graphql register ok",
-			"generic-v1 login ok", "generic-v1 refresh ok",
-			"generic-v1 create_api_key ok", "generic-v1 delete_api_key ok", "authentication-zero login failed",
-			"generic-v1 login failed",
-			"generic-v1 logout ok", "authentication-zero revoke_session ok", "graphql register ok",
-			"graphql refresh ok",
+			"authentication-zero user.created ok", "authentication-zero login.succeeded ok", "graphql user.created ok",
+			"generic-v1 login.succeeded ok", "generic-v1 session.refreshed ok", "generic-v1 api_key.created ok",
+			"generic-v1 api_key.deleted ok", "authentication-zero login.failed failed",
+			"generic-v1 login.failed failed", "generic-v1 session.ended ok",
+			"authentication-zero session.revoked ok", "graphql user.created ok", "graphql session.refreshed ok",
 		}
 		slices.Sort(got)
 		slices.Sort(want)

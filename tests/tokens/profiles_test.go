@@ -264,15 +264,16 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 			if a.Code() != row.code || (a.At("register", "user") != nil) != (row.code == "") {
 				t.Errorf("%s, %.20s: %s", row.dialect, row.password, a.Raw)
 			}
-			want := `outcome = 'failed' AND reason = '` + strings.ToLower(row.code) + `'`
+			want := `action = 'user.create_failed' AND outcome = 'failed' AND reason = '` + strings.ToLower(row.code) +
+				`'`
 			switch {
 			case row.flagged:
-				want = `outcome = 'ok' AND reason = 'guessable_password' AND user_id IS NOT NULL`
+				want = `action = 'user.created' AND outcome = 'ok' AND reason = 'guessable_password' AND user_id IS ` +
+					`NOT NULL`
 			case row.code == "":
-				want = `outcome = 'ok' AND reason IS NULL`
+				want = `action = 'user.created' AND outcome = 'ok' AND reason IS NULL`
 			}
-			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE action = 'user.created' AND `+
-				want) != 1 {
+			if harness.MustCount(t, conn, `SELECT count(*) FROM audit_events WHERE `+want) != 1 {
 				t.Errorf("%s, %.20s: no event with %s", row.dialect, row.password, want)
 			}
 			if row.code == "" && s.Login(t, email, row.password).Code() != "" {

@@ -2,12 +2,12 @@ package pages
 
 import "github.com/dragoman-auth/dragoman/internal/gqlhttp"
 
-// accountPage is one page of Account.
+// accountPage is one of the pages that links of mails lead to; account serves them.
 type accountPage struct {
 	Name     string // of the path
 	Heading  string
-	Lead     string // beside a token
-	CodeLead string // without one
+	Lead     string // said when the link brought a token
+	CodeLead string // said when it did not
 	Action   string // what the button says
 	Password bool   // whether it asks for a new password
 	Code     bool   // whether address and code do it too; otherwise the link can be pasted
