@@ -16,10 +16,10 @@ var (
 	ActionUserDeleted     = Action{"user.deleted", "user.delete_failed"}
 
 	ActionSessionRefreshed = Action{"session.refreshed", "session.refresh_failed"}
-	ActionSessionEnded     = Action{"session.ended", "session.end_failed"} // by its person, who signed out
+	ActionSessionEnded     = Action{"session.ended", ""} // by its person, who signed out
 	ActionSessionRevoked   = Action{"session.revoked", "session.revoke_failed"}
 	// by their person, who signed out everywhere
-	ActionSessionAllEnded = Action{"session.all_ended", "session.all_end_failed"}
+	ActionSessionAllEnded = Action{"session.all_ended", ""}
 	// all but the one that asked
 	ActionSessionOthersRevoked = Action{"session.others_revoked", "session.others_revoke_failed"}
 	ActionSessionAllRevoked    = Action{"session.all_revoked", "session.all_revoke_failed"} // by the actor

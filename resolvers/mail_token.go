@@ -20,8 +20,9 @@ type tokenInput struct {
 	action   db.Action // of the audit events
 }
 
-// redeemableToken finds a token and checks that it can be redeemed. Every error reads alike (OT-04). It changes only
-// the count of wrong codes. The token can still be redeemed or revoked before redeem writes.
+// redeemableToken finds a token and checks that it can be redeemed. Every error reads alike (OT-04). A rejection writes
+// an audit event, and a wrong code counts; the token stays as it is. It can still be redeemed or revoked before redeem
+// writes.
 func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.TokenWithUser, error) {
 	m, err := r.findToken(ctx, in)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package resolvers holds the use cases, one file per flow. It is the one door: every transport reaches them by
+// Package resolvers holds the use cases, one file per flow, behind the one door: every transport reaches them by
 // running a GraphQL document, and the directives of the schema say who may.
 package resolvers
 
