@@ -14,3 +14,6 @@ func Statements(postgres bool) map[string][]string {
 	}
 	return all
 }
+
+// BeyondUserSQL is beyondUser, for the tests.
+const BeyondUserSQL = beyondUser

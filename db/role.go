@@ -14,19 +14,26 @@ type Role struct {
 	IsBuiltIn   bool
 }
 
+// BuiltInRoles lists the roles that there are.
+func BuiltInRoles() []Role {
+	return []Role{
+		{
+			Name: RoleUser, Description: "Has an account.", IsBuiltIn: true,
+			Permissions: []Permission{ProfileRead},
+		},
+		{
+			Name: RoleAdmin, Description: "Looks after all accounts.", IsBuiltIn: true,
+			Permissions: []Permission{ProfileRead, UsersRead, UsersWrite, SessionsWrite},
+		},
+	}
+}
+
 // RoleNamed gives the role of a name, and whether it exists.
 func RoleNamed(name string) (Role, bool) {
-	switch name {
-	case RoleUser:
-		return Role{
-			Name: name, Description: "Has an account.", IsBuiltIn: true,
-			Permissions: []Permission{ProfileRead},
-		}, true
-	case RoleAdmin:
-		return Role{
-			Name: name, Description: "Looks after all accounts.", IsBuiltIn: true,
-			Permissions: []Permission{ProfileRead, UsersRead, UsersWrite, SessionsWrite},
-		}, true
+	for _, role := range BuiltInRoles() {
+		if role.Name == name {
+			return role, true
+		}
 	}
 	return Role{}, false
 }
