@@ -4,9 +4,11 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +50,8 @@ type Server struct {
 	master   *secret.Master
 	mails    *MailRenderer
 	draining atomic.Bool
+
+	mailboxKey string // of this start; "" where the local mailbox needs none, or there is none
 }
 
 // Open puts the parts together, brings the schema of the database up to date unless that is switched off, and begins
@@ -90,6 +94,9 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 // open makes what answers requests.
 func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	s.mails = OpenMailRenderer(s.settings, templates, s.codec())
+	if s.settings.Mailbox == config.On {
+		s.mailboxKey = strings.ToLower(rand.Text())
+	}
 	schema, err := resolvers.New(s.deps())
 	if err != nil {
 		return err

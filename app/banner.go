@@ -22,7 +22,10 @@ func (s *Server) Banner(w io.Writer) {
 	for _, d := range s.Dialects {
 		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, s.options.Now())+")")
 	}
-	if settings.LocalMailbox() {
+	switch {
+	case s.mailboxKey != "":
+		row("Mailbox", public+"/dev/mailbox?key="+s.mailboxKey+" (mails are kept here, for who has this key)")
+	case settings.LocalMailbox():
 		row("Mailbox", public+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)")
 	}
 	row("JWKS", public+"/.well-known/jwks.json")

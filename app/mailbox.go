@@ -13,8 +13,7 @@ import (
 const mailboxSize = 50
 
 // LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id
-// unless that is "". It is nil where there is none: where mails are sent, or where others than this machine reach the
-// server.
+// unless that is "". It is nil where there is none: see config.Settings.LocalMailbox.
 func LocalMailbox(
 	settings *config.Settings, database *db.DB, letters *MailRenderer,
 ) func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {

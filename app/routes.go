@@ -56,6 +56,7 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 		PublicURL:   s.PublicURL,
 		MinPassword: s.settings.PasswordMinLength,
 		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
+		MailboxKey:  s.mailboxKey,
 	})
 	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
 	mux.Handle("/", engine)

@@ -21,9 +21,11 @@ func ListDialects(settings *config.Settings, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	on := map[string]string{}
+	on, unsaid := map[string]string{}, settings.RequireDialects()
 	for _, d := range served {
-		on[d.Name] = "yes"
+		if unsaid == nil {
+			on[d.Name] = "yes"
+		}
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSERVED\tMOUNTS\tROUTES\tFILE\tTITLE")
@@ -36,7 +38,11 @@ func ListDialects(settings *config.Settings, stdout io.Writer) error {
 			d.Title,
 		)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || unsaid == nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, "\nThe server does not start:", unsaid)
+	return err
 }
 
 // ShowDialect prints the file of a dialect, from which one of your own can start.

@@ -48,11 +48,13 @@ type Settings struct {
 	RequireVerifiedEmail bool // before the first sign-in with a password
 
 	Dialects        []string // names; nil for all, empty for none
+	DialectsAuto    bool     // nobody said which: see RequireDialects
 	DialectsDir     string   // "" for none
 	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
 
 	SMTP          *SMTP         // nil for none: see LocalMailbox
 	MailOff       bool          // no mails at all
+	Mailbox       Switch        // see LocalMailbox
 	MailFrom      *mail.Address // nil for the default: see Sender
 	MailTemplates string        // a directory; "" for the templates of the program
 
@@ -116,6 +118,9 @@ func Load(getenv func(string) string) (*Settings, error) {
 	if s.RequireVerifiedEmail && s.MailOff {
 		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL " +
 			"is none and nobody could confirm an address"}
+	}
+	if err := s.checkMailbox(); err != nil {
+		return nil, err
 	}
 	var err error
 	if s.Traces, err = loadTraces(getenv); err != nil {

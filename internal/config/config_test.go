@@ -295,6 +295,11 @@ func TestDialects(t *testing.T) {
 	if s := mustLoad(t); s.Dialects != nil || s.StrictPasswords || s.DialectsDir != "" {
 		t.Errorf("by default %v, %v, %q", s.Dialects, s.StrictPasswords, s.DialectsDir)
 	}
+	for value, auto := range map[string]bool{"": true, "auto": true, "all": false, "none": false, "a": false} {
+		if s := mustLoad(t, "DRAGOMAN_DIALECTS="+value); s.DialectsAuto != auto {
+			t.Errorf("%q: auto %t", value, s.DialectsAuto)
+		}
+	}
 	if s := mustLoad(t, "DRAGOMAN_DIALECTS=none"); s.Dialects == nil || len(s.Dialects) != 0 {
 		t.Errorf("none: %v", s.Dialects)
 	}
@@ -376,6 +381,14 @@ func TestMail(t *testing.T) {
 	}
 	if s := mustLoad(t, "DRAGOMAN_SMTP_URL=none"); s.SMTP != nil || !s.MailOff || s.LocalMailbox() {
 		t.Errorf("none: %+v", s)
+	}
+	for env, want := range map[string]bool{ // HT-20, HT-21
+		"DRAGOMAN_MAILBOX=auto": true, "DRAGOMAN_MAILBOX=off": false, "DRAGOMAN_TRUSTED_PROXIES=10.0.0.0/8": false,
+		"DRAGOMAN_MAILBOX=on\nDRAGOMAN_LISTEN=:80": true,
+	} {
+		if s := mustLoad(t, strings.Split(env, "\n")...); s.LocalMailbox() != want {
+			t.Errorf("%s: %t", env, !want)
+		}
 	}
 	if !mustLoad(t).LocalMailbox() || mustLoad(t, "DRAGOMAN_LISTEN=:80").LocalMailbox() {
 		t.Error("the local mailbox is for this machine alone")

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -150,8 +149,10 @@ var keys = []key{
 		boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
 	},
 	{
-		"DRAGOMAN_DIALECTS", "all", "The REST APIs that are served: `dragoman dialect list` shows them.",
-		"all, none, or names with commas between, for example my-api,another", false, parseDialects,
+		"DRAGOMAN_DIALECTS", "auto", "The REST APIs that are served: `dragoman dialect list` shows them. auto: the " +
+			"five that come with the server, for a server that only this machine reaches, without files of your own; " +
+			"every other server has to say which.",
+		"auto, all, none, or names with commas between, for example my-api,another", false, parseDialects,
 	},
 	{
 		"DRAGOMAN_DIALECTS_DIR", "", "A directory with dialect files (*.yaml, *.yml) of your own; one replaces a " +
@@ -173,6 +174,12 @@ var keys = []key{
 			"for the people at this machine; a server for others does not start.",
 		"none, smtp://user:password@host:587 or smtps://user:password@host:465, without user:password where the " +
 			"server asks for none", true, parseSMTP,
+	},
+	{
+		"DRAGOMAN_MAILBOX", "auto", "The local mailbox at /dev/mailbox, which keeps mails instead of sending them. " +
+			"auto: for this machine alone, without DRAGOMAN_SMTP_URL and DRAGOMAN_TRUSTED_PROXIES. on: for whoever has " +
+			"the key that is printed at the start, as in a container.", autoOnOff, false,
+		position(func(s *Settings) *Switch { return &s.Mailbox }),
 	},
 	{
 		"DRAGOMAN_MAIL_FROM", "", "In whose name mails are sent. Default: Dragoman <no-reply@host>, with the host of " +
@@ -327,24 +334,6 @@ func parseSecret(s *Settings, v string) bool {
 	}
 	_, err := secret.New([]byte(v))
 	return err == nil
-}
-
-func parseDialects(s *Settings, v string) bool {
-	switch v {
-	case "all":
-		return true
-	case "none":
-		s.Dialects = []string{}
-		return true
-	}
-	for part := range strings.SplitSeq(v, ",") {
-		name := strings.TrimSpace(part)
-		if name == "" || slices.Contains(s.Dialects, name) {
-			return false
-		}
-		s.Dialects = append(s.Dialects, name)
-	}
-	return true
 }
 
 // whole is a whole number from least to most.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,10 +92,11 @@ func (s *Settings) makeDataDir() error {
 	return nil
 }
 
-// Open opens every address to listen on, unless that would let others in whose mails reach nobody. localhost means
+// Open opens every address to listen on, unless something has to be said before: where mails go, and which dialects are
+// served. localhost means
 // both address families; a machine may lack one of them. Port 0 is any free port, and stands as such in s afterwards.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
-	if err := s.requireMail(); err != nil {
+	if err := cmp.Or(s.requireMail(), s.RequireDialects()); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -117,18 +117,32 @@ func (s *Settings) Sender() mail.Address {
 	return mail.Address{Name: "Dragoman", Address: "no-reply@" + host}
 }
 
-// LocalMailbox tells whether mails are sent nowhere and are kept for the people at this machine.
-func (s *Settings) LocalMailbox() bool { return s.SMTP == nil && !s.MailOff && s.Loopback() }
+// LocalMailbox tells whether mails are sent nowhere and can be read at the server: by the people at this machine, or
+// where it is switched on by whoever has its key. A trusted proxy lets others in.
+func (s *Settings) LocalMailbox() bool {
+	return s.SMTP == nil && !s.MailOff && s.Mailbox.Is(s.Loopback() && len(s.TrustedProxies) == 0)
+}
+
+// checkMailbox refuses a mailbox for mails that are sent elsewhere, or that do not exist. The error is an *Error.
+func (s *Settings) checkMailbox() error {
+	if s.Mailbox != On || s.SMTP == nil && !s.MailOff {
+		return nil
+	}
+	return &Error{
+		Name: "DRAGOMAN_MAILBOX", Value: "on", Want: "auto or off, since DRAGOMAN_SMTP_URL says where mails go",
+	}
+}
 
 // requireMail refuses to serve people elsewhere whose mails would reach nobody.
 func (s *Settings) requireMail() error {
-	if s.SMTP != nil || s.MailOff || s.Loopback() {
+	if s.SMTP != nil || s.MailOff || s.Mailbox == On || s.Loopback() && len(s.TrustedProxies) == 0 {
 		return nil
 	}
 	return errors.New(
 		"DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send " +
 			"mails. " +
-			"Set it to smtp://user:password@host:587, or to none for a server without mail",
+			"Set it to smtp://user:password@host:587, or to none for a server without mail. DRAGOMAN_MAILBOX=on keeps " +
+			"mails at the server, behind a key, for tests",
 	)
 }
 

@@ -96,9 +96,14 @@ func Spawn(t testing.TB, env ...string) *Process {
 	p.Cmd.Dir = t.TempDir()
 	p.Cmd.Env = append([]string{"DRAGOMAN_LISTEN=" + address, "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" +
 		os.Getenv("GOCOVERDIR")}, env...)
-	if all := strings.Join(env, "\n"); strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") &&
-		!strings.Contains(all, "DRAGOMAN_SMTP_URL") {
-		p.Cmd.Env = append(p.Cmd.Env, "DRAGOMAN_SMTP_URL=none") // which a server for others has to say
+	// What a server for others, and one with files of its own, has to say.
+	all := strings.Join(env, "\n")
+	public := strings.Contains(all, "DRAGOMAN_PUBLIC_URL=") || strings.Contains(all, "DRAGOMAN_TRUSTED_PROXIES=")
+	if public && !strings.Contains(all, "DRAGOMAN_SMTP_URL") && !strings.Contains(all, "DRAGOMAN_MAILBOX=on") {
+		p.Cmd.Env = append(p.Cmd.Env, "DRAGOMAN_SMTP_URL=none")
+	}
+	if (public || strings.Contains(all, "DRAGOMAN_DIALECTS_DIR=")) && !strings.Contains(all, "DRAGOMAN_DIALECTS=") {
+		p.Cmd.Env = append(p.Cmd.Env, "DRAGOMAN_DIALECTS=all")
 	}
 	p.Cmd.Stdout, p.Cmd.Stderr = p.Out, p.Out
 	if err := p.Cmd.Start(); err != nil {

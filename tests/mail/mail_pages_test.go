@@ -1,10 +1,13 @@
 package mail
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -151,6 +154,118 @@ func TestMailbox_Guards(t *testing.T) {
 				t.Errorf("a server that is %s: %s: %d", name, path, res.StatusCode)
 			}
 		}
+	}
+}
+
+// TestHT20_MailboxIsLocal: a proxy before the server, told of or not, hands the mailbox to nobody.
+func TestHT20_MailboxIsLocal(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	for _, header := range [][]string{
+		{"Forwarded", "for=192.0.2.1"},
+		{"X-Forwarded-For", "192.0.2.1"},
+		{"X-Forwarded-For", "127.0.0.1"},
+		{"X-Forwarded-Host", "auth.example.com"},
+		{"X-Forwarded-Proto", "https"},
+		{"X-Forwarded-Anything", ""},
+		{"X-Real-Ip", "192.0.2.1"},
+		{"Via", "1.1 proxy"},
+	} {
+		for _, path := range []string{"/dev/mailbox", "/dev/mailbox?to=ada@example.com", "/dev/mailbox/x/html"} {
+			res, text := visitPage(t, s, "GET", path, "", header...)
+			if res.StatusCode != http.StatusForbidden || !strings.Contains(text, "DRAGOMAN_MAILBOX=on") {
+				t.Errorf("%s with %s: %d %s", path, header, res.StatusCode, text)
+			}
+		}
+	}
+	ask := func(change func(*http.Request)) int {
+		r := httptest.NewRequest(http.MethodGet, s.URL+"/dev/mailbox", nil)
+		r.RemoteAddr = "127.0.0.1:4711"
+		change(r)
+		w := httptest.NewRecorder()
+		s.App.Handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	for name, c := range map[string]struct {
+		change func(*http.Request)
+		want   int
+	}{
+		"this machine":                      {func(*http.Request) {}, 200},
+		"this machine by IPv6":              {func(r *http.Request) { r.RemoteAddr = "[::1]:4711" }, 200},
+		"another machine":                   {func(r *http.Request) { r.RemoteAddr = "192.0.2.1:4711" }, 403},
+		"no address":                        {func(r *http.Request) { r.RemoteAddr = "@" }, 403},
+		"HTTP/1.0, as proxies of old speak": {func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 }, 403},
+	} {
+		if got := ask(c.change); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+	for name, env := range map[string]string{
+		"with a trusted proxy": "DRAGOMAN_TRUSTED_PROXIES=10.0.0.0/8", "switched off": "DRAGOMAN_MAILBOX=off",
+	} {
+		if res, text := visitPage(t, harness.Start(t, dbtest.SQLite(t), env), "GET", "/dev/mailbox",
+			""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d %s", name, res.StatusCode, text)
+		}
+	}
+}
+
+// TestHT21_MailboxByKey: DRAGOMAN_MAILBOX=on opens the mailbox to whoever has the key of the banner, from anywhere.
+func TestHT21_MailboxByKey(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_MAILBOX=on", "DRAGOMAN_LISTEN=:8080",
+		"DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
+	var banner bytes.Buffer
+	s.App.Banner(&banner)
+	found := regexp.MustCompile(`http://auth\.example\.com(/dev/mailbox\?key=([a-z0-9]{26,}))\b`).FindStringSubmatch(
+		banner.String())
+	if found == nil {
+		t.Fatalf("the banner says no key: %s", banner.String())
+	}
+	path, key := found[1], found[2]
+	s.Register(t, "ada@example.com")
+	l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
+	page := "/dev/mailbox/" + l.Mail.ID.String()
+	for _, p := range []string{"/dev/mailbox", page, page + "/html", path + "x", path[:len(path)-1], "/dev/mailbox?key="} {
+		for _, header := range [][]string{{}, {"Cookie", "mailbox_key=" + key[1:]}, {"Accept", "application/json"}} {
+			if res, text := visitPage(t, s, "GET", p, "", header...); res.StatusCode != http.StatusForbidden ||
+				strings.Contains(text, l.Code) || !strings.Contains(text, "key") {
+				t.Errorf("%s %v: %d %s", p, header, res.StatusCode, text)
+			}
+		}
+	}
+	// A program shows the key each time. It may come through a proxy.
+	if res, text := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "application/json", "X-Forwarded-For",
+		"192.0.2.1"); res.StatusCode != 200 || !strings.Contains(text, l.Token) || len(res.Cookies()) != 0 {
+		t.Errorf("a program: %d %s %v", res.StatusCode, text, res.Cookies())
+	}
+	// A browser is sent on without the key in its address, and keeps it in a cookie for all pages of the mailbox.
+	res, _ := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "text/html", "Sec-Fetch-Site", "cross-site",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/dev/mailbox?to=ada%40example.com" ||
+		len(res.Cookies()) != 1 {
+		t.Fatalf("a browser: %d %v", res.StatusCode, res.Header)
+	}
+	c := res.Cookies()[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/dev/" || c.Domain != "" || c.Value != key {
+		t.Errorf("the cookie %+v", c)
+	}
+	for _, p := range []string{"/dev/mailbox", page, page + "/html"} {
+		res, text := visitPage(t, s, "GET", p, "", "Cookie", c.Name+"="+c.Value)
+		if res.StatusCode != 200 || strings.Contains(text, key) {
+			t.Errorf("%s: %d %s", p, res.StatusCode, text)
+		}
+	}
+	if res, _ := visitPage(t, s, "GET", "/dev/mailbox", "", "Cookie", c.Name+"="+c.Value, "Sec-Fetch-Site", "cross-site",
+		"Sec-Fetch-Mode", "cors", "Origin", "https://evil.example"); res.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another site, by the cookie: %d", res.StatusCode)
+	}
+	if strings.Contains(s.Logged.String(), key) {
+		t.Error("the key is in the log")
+	}
+	other := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_MAILBOX=on")
+	if res, _ := visitPage(t, other, "GET", path, ""); res.StatusCode != http.StatusForbidden {
+		t.Errorf("another start: %d", res.StatusCode)
 	}
 }
 

@@ -154,3 +154,94 @@ func TestStart_MailIsDecided(t *testing.T) {
 		t.Errorf("a mailbox where there are no mails: %d", res.StatusCode)
 	}
 }
+
+// TestHT22_DialectsAreChosen: a server that is there for others, and one with files of its own, does not start without
+// a word about the APIs that it serves. For this machine alone the five that come with it are served.
+func TestHT22_DialectsAreChosen(t *testing.T) {
+	t.Parallel()
+	files := "DRAGOMAN_DIALECTS_DIR=" + harness.TutorialFiles
+	for name, env := range map[string][]string{
+		"a public listener":  {"DRAGOMAN_LISTEN=:FREEPORT"},
+		"a port":             {"PORT=FREEPORT"},
+		"a public URL":       {"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", "DRAGOMAN_PUBLIC_URL=https://auth.example.com"},
+		"a trusted proxy":    {"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", "DRAGOMAN_TRUSTED_PROXIES=127.0.0.1/32"},
+		"files of its own":   {"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", files},
+		"auto, and files":    {"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", files, "DRAGOMAN_DIALECTS=auto"},
+		"a container, as is": {"DRAGOMAN_LISTEN=:FREEPORT", "DRAGOMAN_MAILBOX=on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(strings.Join(env, " "), "MAILBOX") {
+				env = append(env, "DRAGOMAN_SMTP_URL=none")
+			}
+			dir := t.TempDir()
+			got := command(t, dir, env)
+			if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: DRAGOMAN_DIALECTS is not set, and ") ||
+				!strings.Contains(got.stderr, "none for GraphQL alone") || strings.Count(got.stderr, "\n") != 1 {
+				t.Errorf("%+v", got)
+			}
+			if got := command(t, dir, env, "migrate"); got.code != 0 {
+				t.Errorf("migrate: %+v", got)
+			}
+			got = command(t, dir, env, "dialect", "list")
+			if got.code != 0 || strings.Contains(got.stdout, " yes ") || !strings.Contains(got.stdout, "generic-v1") ||
+				!strings.Contains(got.stdout, "DRAGOMAN_DIALECTS is not set") {
+				t.Errorf("dialect list: %+v", got)
+			}
+		})
+	}
+	served := func(p *harness.Process, path string) bool {
+		t.Helper()
+		res, _ := harness.Fetched(t, "POST", p.URL+path, "application/json", "{}")
+		return res.StatusCode != http.StatusNotFound
+	}
+	alone := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir())
+	own := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), files, "DRAGOMAN_DIALECTS=library-card")
+	none := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "DRAGOMAN_PUBLIC_URL=https://auth.example.com",
+		"DRAGOMAN_DIALECTS=none")
+	for _, path := range []string{harness.Generic + "/login", "/sign_in", "/login", "/v1/auth/login", "/auth/login"} {
+		if !served(alone, path) || served(own, path) || served(none, path) {
+			t.Errorf("%s: %v alone, %v beside own files, %v where none is served", path, served(alone, path),
+				served(own, path), served(none, path))
+		}
+	}
+	if !served(own, "/desk/Card") {
+		t.Error("the own one is not served")
+	}
+}
+
+// TestHT21_MailboxInAContainer is a server as in a container: its mails are read with the key that it prints.
+func TestHT21_MailboxInAContainer(t *testing.T) {
+	t.Parallel()
+	p := harness.Spawn(t, "DRAGOMAN_DATA_DIR="+t.TempDir(), "DRAGOMAN_PUBLIC_URL=http://auth.example.com",
+		"DRAGOMAN_DIALECTS=none", "DRAGOMAN_MAILBOX=on")
+	form := regexp.MustCompile(`Mailbox +http://auth\.example\.com(/dev/mailbox\?key=[a-z0-9]+) `)
+	found := form.FindStringSubmatch(p.Out.String())
+	for deadline := time.Now().Add(10 * time.Second); found == nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no key: %s", p.Out)
+		}
+		found = form.FindStringSubmatch(p.Out.String())
+	}
+	if _, err := harness.Send(p.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password",
+		harness.GoodPass)); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, text := harness.Fetched(t, "GET", p.URL+found[1], "", ""); strings.Contains(text, "ada@example.com") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the mail is not there")
+		}
+	}
+	if res, _ := harness.Fetched(t, "GET", p.URL+"/dev/mailbox", "", ""); res.StatusCode != http.StatusForbidden {
+		t.Errorf("without the key: %d", res.StatusCode)
+	}
+	for _, env := range []string{"DRAGOMAN_SMTP_URL=none", "DRAGOMAN_SMTP_URL=smtp://127.0.0.1:2525"} {
+		got := command(t, t.TempDir(), []string{"DRAGOMAN_LISTEN=127.0.0.1:FREEPORT", "DRAGOMAN_MAILBOX=on", env})
+		if got.code != 1 || !strings.HasPrefix(got.stderr, `dragoman: DRAGOMAN_MAILBOX="on" is not usable`) {
+			t.Errorf("%s: %+v", env, got)
+		}
+	}
+}

@@ -87,10 +87,14 @@ func (r *typist) do(b block) {
 	case b.kind == "yaml":
 		r.write(b)
 	case b.kind == "sh" && strings.HasSuffix(strings.TrimSpace(b.text), " dragoman"):
-		setting, _, _ := strings.Cut(b.text, " ")
-		name, dir, _ := strings.Cut(setting, "=")
-		r.server = harness.Start(r.t, r.dsn, name+"="+filepath.Join(r.dir, dir),
-			"DRAGOMAN_PUBLIC_URL=http://localhost:8080")
+		settings := strings.Fields(b.text)
+		settings = settings[:len(settings)-1]
+		for i, setting := range settings {
+			if name, dir, _ := strings.Cut(setting, "="); strings.HasSuffix(name, "_DIR") {
+				settings[i] = name + "=" + filepath.Join(r.dir, dir)
+			}
+		}
+		r.server = harness.Start(r.t, r.dsn, append(settings, "DRAGOMAN_PUBLIC_URL=http://localhost:8080")...)
 	case b.kind == "sh" && strings.HasPrefix(b.text, "dragoman ") && !r.checks:
 	case b.kind == "sh":
 		r.run(b)

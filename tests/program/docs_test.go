@@ -81,7 +81,7 @@ func TestDocs_Answers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := command(t, t.TempDir(), []string{
-		"DRAGOMAN_DIALECTS_DIR=" + dir,
+		"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_DIALECTS=my-api",
 		"DRAGOMAN_LISTEN=localhost:FREEPORT",
 	}); got.code == 0 ||
 		!strings.Contains(got.stderr, "/docs/x belongs to the server itself") {

@@ -375,6 +375,7 @@ func TestKE03_WrongValues(t *testing.T) {
 			"smtp://u:" + harness.CanarySecret + "@mail.example.com?x=y", "smtp://u:" + harness.CanarySecret +
 				"%zz@mail.example.com",
 		},
+		"DRAGOMAN_MAILBOX": {"yes", "key"},
 		"DRAGOMAN_MAIL_FROM": {
 			"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com",
 			"=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>",
@@ -403,6 +404,9 @@ func TestKE03_WrongValues(t *testing.T) {
 				}
 				dir := t.TempDir()
 				env := []string{name + "=" + value}
+				if name == "DRAGOMAN_DIALECTS_DIR" {
+					env = append(env, "DRAGOMAN_DIALECTS=all")
+				}
 				if name != "PORT" && name != "DRAGOMAN_LISTEN" {
 					env = append(env, "DRAGOMAN_LISTEN=localhost:FREEPORT")
 				}
@@ -511,17 +515,17 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 	})
 	t.Run("none, on a Postgres that others may share", func(t *testing.T) {
 		t.Parallel()
-		const noMail = "DRAGOMAN_SMTP_URL=none"
+		const noMail, noDialects = "DRAGOMAN_SMTP_URL=none", "DRAGOMAN_DIALECTS=none"
 		dsn := dbtest.EmptyPostgres(t)
 		dir := t.TempDir()
 		for _, listen := range []string{
 			"DRAGOMAN_LISTEN=:FREEPORT", "DRAGOMAN_LISTEN=0.0.0.0:FREEPORT",
 			"DRAGOMAN_LISTEN=[::]:FREEPORT", "PORT=FREEPORT",
 		} {
-			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail}), "DRAGOMAN_SECRET",
+			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail, noDialects}), "DRAGOMAN_SECRET",
 				"openssl rand -base64 32")
 		}
-		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail}),
+		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail, noDialects}),
 			"DRAGOMAN_SECRET", "openssl rand -base64 32")
 		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 			t.Errorf("left %v behind", entries)

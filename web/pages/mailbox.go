@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -23,19 +21,22 @@ import (
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
 //	/dev/mailbox/ID/html    its HTML part alone, in which no script runs
 //
-// Whoever can read it can take over accounts. So it answers for the names of this machine and of the public URL alone,
-// which keeps out pages that got a name of theirs to point here, and pages of other origins learn nothing from it.
+// Whoever can read it can take over accounts. So it answers requests from this machine alone that came through no proxy,
+// for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to point here;
+// or whoever has the key of Config.MailboxKey. Pages of other origins learn nothing from it.
 func newMailbox(cfg Config, pages *template.Template) http.Handler {
 	if cfg.Mailbox == nil {
 		return http.HandlerFunc(edge.NotFound)
 	}
-	_, host, _ := strings.Cut(cfg.PublicURL, "://")
-	return &mailbox{read: cfg.Mailbox, host: host, pages: pages}
+	scheme, host, _ := strings.Cut(cfg.PublicURL, "://")
+	return &mailbox{read: cfg.Mailbox, host: host, https: scheme == "https", key: cfg.MailboxKey, pages: pages}
 }
 
 type mailbox struct {
 	read  func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
-	host  string
+	host  string // of the public URL
+	https bool   // whether the public URL is https
+	key   string // "" where the mailbox is for this machine alone
 	pages *template.Template
 }
 
@@ -62,9 +63,12 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 		return
-	case !b.ours(r.Host) || elsewhere(r):
-		edge.Problem(w, http.StatusForbidden, "The local mailbox is for people and programs at this machine, by its "+
-			"own address.")
+	}
+	if problem := b.refusal(r); problem != "" {
+		edge.Problem(w, http.StatusForbidden, problem)
+		return
+	}
+	if b.keep(w, r) {
 		return
 	}
 	w.Header().Set("Vary", "Accept")
@@ -87,30 +91,6 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		b.writePage(w, r, mails, to, id)
 	}
-}
-
-// ours tells whether the request names this machine, or the server as its callers do.
-func (b *mailbox) ours(host string) bool {
-	name, err := url.Parse("//" + host)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(name.Hostname())
-	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil &&
-		ip.IsLoopback()
-}
-
-// elsewhere tells whether a page of another origin makes the browser ask. It may send its user here, which shows it
-// nothing.
-func elsewhere(r *http.Request) bool {
-	switch site := r.Header.Get("Sec-Fetch-Site"); site {
-	case "same-origin", "none":
-		return false
-	case "":
-		origin := r.Header.Get("Origin")
-		return origin != "" && !strings.HasSuffix(origin, "://"+r.Host)
-	}
-	return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 }
 
 // topmost makes the links of a mail lead the whole window on, and not the frame in it.

@@ -29,6 +29,9 @@ type Config struct {
 	// Mailbox gives the newest mails of the local mailbox, the newest first: those to an address unless that is "", the
 	// one of an id unless that is "". Nil where there is none.
 	Mailbox func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
+
+	// MailboxKey opens the local mailbox to whoever has it, from anywhere. "" leaves it to this machine alone.
+	MailboxKey string
 }
 
 // Register serves what belongs to mails: the pages that their links lead to at /account/, and the local mailbox at
