@@ -12,57 +12,56 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// accessType is the header typ of an access token (RFC 9068, section 2.1); nothing else that is signed carries it.
+// accessType is the header typ of an access token (RFC 9068, section 2.1). No other signed token has it.
 const accessType = "at+jwt"
 
-// leeway is how far the clocks of two instances may differ.
+// leeway is the greatest accepted difference between the clocks of two instances.
 const leeway = 5 * time.Second
 
-// maxMetadata is the most that the encoded metadata of a token may take, in bytes.
+// maxMetadata is the greatest length of the encoded claim metadata, in bytes.
 const maxMetadata = 1024
 
-// minHMACKey is the least that an HS256 key has, in bytes (RFC 7518, section 3.2).
+// minHMACKey is the least length of an HS256 key, in bytes (RFC 7518, section 3.2).
 const minHMACKey = 32
 
-// ErrTooLarge says that an access token cannot be issued because its metadata take more than 1 KiB encoded, or the
-// whole of it more than the 4 KiB that are accepted.
-var ErrTooLarge = errors.New("token: too much for an access token")
+// ErrTooLarge is returned for an access token with more than 1 KiB of encoded metadata, or with more than 4 KiB in all.
+var ErrTooLarge = errors.New("token: the access token is too large; use fewer or shorter claims")
 
-// Access is what an access token says.
+// Access is the content of an access token.
 type Access struct {
 	ID        string         // the claim jti, 26 characters; set by Issue
-	User      string         // the claim sub: a typed id such as user_…
-	Session   string         // the claim sid: a typed id such as sess_…; revoke by this, never by the text of a token
-	Roles     []string       // the claim roles; left out when empty
-	Methods   []string       // the claim amr (RFC 8176); left out when empty
-	Metadata  map[string]any // the claim metadata, at most 1 KiB; it lies one level down and overwrites no other claim
+	User      string         // the claim sub: a typed id, for example user_…
+	Session   string         // the claim sid: a typed id, for example sess_…; revoke by it, never by the token's text
+	Roles     []string       // the claim roles; omitted if empty
+	Methods   []string       // the claim amr (RFC 8176); omitted if empty
+	Metadata  map[string]any // the claim metadata, at most 1 KiB encoded; as an object it overwrites no other claim
 	IssuedAt  time.Time      // the claim iat, whole seconds in UTC; set by Issue
 	ExpiresAt time.Time      // the claim exp, whole seconds in UTC; set by Issue
 
-	// HS256 is the older of the two forms: HMAC-SHA-256 under the header {"alg":"HS256","typ":"JWT"}.
+	// HS256 selects the older of the two forms: HMAC-SHA-256 under the header {"alg":"HS256","typ":"JWT"}.
 	HS256 bool
 
-	// Extra holds further claims of the top level, as values of JSON. None may be a ReservedClaim; metadata, an object
-	// or null, stands in for Metadata. Verify skips them.
+	// Extra holds further top-level claims as JSON values. A ReservedClaim is an error. The name metadata, with an
+	// object or null, replaces Metadata. Verify does not read them back.
 	Extra map[string]any
 }
 
-// Issuer signs and verifies access tokens: JWTs signed by the active key, or by HS256 where that was asked for. It
-// never changes, so a rotation of keys makes a new one; it is safe for concurrent use and never fetches anything.
+// Issuer signs and verifies access tokens: JWTs signed with the active key, or with HS256 if Access asks for it. An
+// Issuer is immutable, so a rotation of the keys makes a new one. It is safe for concurrent use, and never fetches
+// anything.
 type Issuer struct {
 	issuer, audience string
 	active           SigningKey
-	keys             map[string]SigningKey
-	// the first one signs; a function, because fmt prints only the address of one
-	hmac    func() [][]byte
-	parsers map[string]*jwt.Parser // by algorithm: each takes no other
-	now     func() time.Time
+	keys             map[string]SigningKey  // by kid
+	hmac             func() [][]byte        // the first key signs; a function, because fmt prints only its address
+	parsers          map[string]*jwt.Parser // by algorithm; each accepts that algorithm alone
+	now              func() time.Time
 }
 
-// NewIssuer signs by active, and verifies by active and the others: the next key, and the retired ones until their last
-// token ends. The HMAC key, at least 32 bytes, belongs to the HS256 tokens of this issuer and to nothing else. Issuer
-// and audience are compared exactly (RFC 9068, section 4). It refuses an empty issuer, audience or key, because the
-// check that goes with it would be off.
+// NewIssuer returns an Issuer that signs with active. It verifies with active and with others: the next key, and each
+// retired key until the last token under it has expired. hmac has at least 32 bytes, and is used for HS256 access
+// tokens alone. Issuer and audience are compared exactly (RFC 9068, section 4). An empty issuer, audience or key is an
+// error, because it would turn the check of it off.
 func NewIssuer(
 	issuer, audience string, active SigningKey, others []SigningKey, hmac []byte, now func() time.Time,
 ) (*Issuer, error) {
@@ -70,47 +69,56 @@ func NewIssuer(
 		return nil, errors.New("token: an issuer has no name, audience or clock; set all three")
 	}
 	i := &Issuer{
-		issuer: issuer, audience: audience, active: active, keys: map[string]SigningKey{},
-		parsers: map[string]*jwt.Parser{}, now: now,
+		issuer:   issuer,
+		audience: audience,
+		active:   active,
+		keys:     map[string]SigningKey{},
+		parsers:  map[string]*jwt.Parser{},
+		now:      now,
 	}
 	for _, k := range slices.Concat(others, []SigningKey{active}) {
 		if k.private == nil || k.KID == "" || k.Alg == "" || k.Alg != algorithm(k.private()) {
-			return nil, errors.New("token: a signing key is empty or not of its algorithm")
+			return nil, errors.New("token: a signing key is empty or of another algorithm; use GenerateKey or ParseKey")
 		}
 		i.keys[k.KID] = k
 	}
 	for _, alg := range []string{AlgES256, AlgEdDSA, AlgRS256, algHS256} {
-		// Each of these checks is off in golang-jwt until its option is set.
+		// golang-jwt makes each of these checks only if its option is set.
 		i.parsers[alg] = jwt.NewParser(
-			jwt.WithValidMethods([]string{alg}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
-			jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+			jwt.WithValidMethods([]string{alg}),
+			jwt.WithStrictDecoding(),
+			jwt.WithIssuer(issuer),
+			jwt.WithAudience(audience),
+			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
+			jwt.WithLeeway(leeway),
 			jwt.WithTimeFunc(now),
 		)
 	}
 	return i.withHMAC([][]byte{hmac})
 }
 
-// Accepting is i that takes HS256 tokens under further keys too, each of at least 32 bytes: those of earlier secrets.
+// Accepting returns a copy of i that also verifies HS256 tokens under further keys, each of at least 32 bytes.
 func (i *Issuer) Accepting(further ...[]byte) (*Issuer, error) {
 	return i.withHMAC(slices.Concat(i.hmac(), further))
 }
 
 func (i *Issuer) withHMAC(keys [][]byte) (*Issuer, error) {
-	own := make([][]byte, len(keys))
+	copies := make([][]byte, len(keys))
 	for n, key := range keys {
 		if len(key) < minHMACKey {
 			return nil, errors.New("token: the HS256 key is too short; use at least 32 bytes")
 		}
-		own[n] = slices.Clone(key)
+		copies[n] = slices.Clone(key)
 	}
 	with := *i
-	with.hmac = func() [][]byte { return own }
+	with.hmac = func() [][]byte { return copies }
 	return &with, nil
 }
 
-// Issue signs a token that ends ttl from now, both cut to whole seconds; ttl is at least a second. It returns the token
-// and a with ID, IssuedAt and ExpiresAt set. ErrTooLarge is the one expected error; a missing user or session, and a
-// further claim that is reserved or no JSON, are mistakes of the caller.
+// Issue signs a token that expires ttl from now. ttl is at least a second; it and the time are cut to whole seconds.
+// Issue returns the token, and a with ID, IssuedAt and ExpiresAt set. The one expected error is ErrTooLarge. Every
+// other error is a mistake of the caller: a missing user or session, an extra claim that is reserved or not JSON.
 func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error) {
 	if a.User == "" || a.Session == "" || ttl < time.Second {
 		return "", Access{}, errors.New("token: an access token has no user, session or lifetime; set all three")
@@ -122,11 +130,20 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 	exp := iat + int64(ttl/time.Second)
 	a.ID, a.IssuedAt, a.ExpiresAt = rand.Text(), time.Unix(iat, 0).UTC(), time.Unix(exp, 0).UTC()
 	c := &claims{
-		Issuer: i.issuer, Audience: i.audience, Subject: a.User, Session: a.Session, IssuedAt: &iat, ExpiresAt: &exp,
-		ID: a.ID, Roles: a.Roles, Methods: a.Methods, Metadata: a.Metadata, Extra: a.Extra,
+		Issuer:    i.issuer,
+		Audience:  i.audience,
+		Subject:   a.User,
+		Session:   a.Session,
+		IssuedAt:  &iat,
+		ExpiresAt: &exp,
+		ID:        a.ID,
+		Roles:     a.Roles,
+		Methods:   a.Methods,
+		Metadata:  a.Metadata,
+		Extra:     a.Extra,
 	}
-	if _, theirs := a.Extra["metadata"]; theirs {
-		c.Metadata = nil // theirs is written, as it is
+	if _, ok := a.Extra["metadata"]; ok {
+		c.Metadata = nil // Extra already writes the claim, also if it is empty or null
 	}
 	text, err := i.sign(c, a.HS256)
 	if err != nil {
@@ -138,18 +155,18 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 	return secret.Text(text), a, nil
 }
 
-// checkExtra holds the further claims and the metadata to their bounds, and brings metadata among the former to its
-// place in a.
+// checkExtra checks the extra claims and the size of the metadata. It sets a.Metadata to the extra claim metadata, if
+// there is one.
 func (a *Access) checkExtra() error {
 	for name := range a.Extra {
 		if ReservedClaim(name) {
-			return fmt.Errorf("token: the claim %q is reserved for the server; use another name", name)
+			return fmt.Errorf("token: the claim %q is reserved; use another name", name)
 		}
 	}
-	if given, ok := a.Extra["metadata"]; ok {
-		object, isObject := given.(map[string]any)
-		if given != nil && !isObject {
-			return errors.New("token: the claim metadata is neither an object nor null; make it one")
+	if value, ok := a.Extra["metadata"]; ok {
+		object, isObject := value.(map[string]any)
+		if value != nil && !isObject {
+			return errors.New("token: the claim metadata has another type; use an object or null")
 		}
 		a.Metadata = object
 	}

@@ -60,15 +60,22 @@ func TestIssue_ExactHeaderAndClaims(t *testing.T) {
 		t.Errorf("header %v", header)
 	}
 	want := map[string]any{
-		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60,
-		"jti":   a.ID,
-		"roles": []any{"admin"}, "amr": []any{"pwd", "otp"}, "metadata": map[string]any{"team": "blue"},
+		"iss":      issuerName,
+		"aud":      audience,
+		"sub":      a.User,
+		"sid":      a.Session,
+		"iat":      1.8e9,
+		"exp":      1.8e9 + 60,
+		"jti":      a.ID,
+		"roles":    []any{"admin"},
+		"amr":      []any{"pwd", "otp"},
+		"metadata": map[string]any{"team": "blue"},
 	}
 	if !reflect.DeepEqual(claims, want) {
 		t.Errorf("claims %v", claims)
 	}
-	bare, _, err := i.Issue(token.Access{User: "u", Session: "s", Roles: []string{}, Metadata: map[string]any{}},
-		time.Minute)
+	empty := token.Access{User: "u", Session: "s", Roles: []string{}, Metadata: map[string]any{}}
+	bare, _, err := i.Issue(empty, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +119,10 @@ func TestNewIssuer_RefusesWhatTurnsACheckOff(t *testing.T) {
 	key := newKey(t)
 	for name, make := range map[string]func() (*token.Issuer, error){
 		"no issuer": func() (*token.Issuer, error) {
-			return token.NewIssuer("", audience, key, nil, hmacKey(),
-				noon)
+			return token.NewIssuer("", audience, key, nil, hmacKey(), noon)
 		},
 		"no audience": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, "", key, nil, hmacKey(),
-				noon)
+			return token.NewIssuer(issuerName, "", key, nil, hmacKey(), noon)
 		},
 		"no key": func() (*token.Issuer, error) {
 			return token.NewIssuer(issuerName, audience, token.SigningKey{}, nil, hmacKey(), noon)
@@ -129,12 +134,11 @@ func TestNewIssuer_RefusesWhatTurnsACheckOff(t *testing.T) {
 			return token.NewIssuer(issuerName, audience, key, nil, hmacKey()[:31], noon)
 		},
 		"no clock": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, audience, key, nil, hmacKey(),
-				nil)
+			return token.NewIssuer(issuerName, audience, key, nil, hmacKey(), nil)
 		},
 		"empty other key": func() (*token.Issuer, error) {
-			return token.NewIssuer(issuerName, audience, key, []token.SigningKey{{KID: "x", Alg: "ES256"}}, hmacKey(),
-				noon)
+			empty := []token.SigningKey{{KID: "x", Alg: "ES256"}}
+			return token.NewIssuer(issuerName, audience, key, empty, hmacKey(), noon)
 		},
 		"other algorithm": func() (*token.Issuer, error) {
 			odd := key
@@ -170,8 +174,17 @@ func TestJW11_MetadataOverwritesNothing(t *testing.T) {
 	i := newIssuer(t, newKey(t))
 	a := someone()
 	a.Metadata = map[string]any{
-		"sub": "admin", "sid": "sess_y", "exp": 9e9, "iat": 1.0, "iss": "evil", "aud": "evil", "amr": []any{"mfa"},
-		"roles": []any{"root"}, "role": "root", "jti": "x", "metadata": map[string]any{"sub": "admin"},
+		"sub":            "admin",
+		"sid":            "sess_y",
+		"exp":            9e9,
+		"iat":            1.0,
+		"iss":            "evil",
+		"aud":            "evil",
+		"amr":            []any{"mfa"},
+		"roles":          []any{"root"},
+		"role":           "root",
+		"jti":            "x",
+		"metadata":       map[string]any{"sub": "admin"},
 		`","sub":"admin`: `"},"sub":"admin`,
 	}
 	text, issued, err := i.Issue(a, time.Minute)
@@ -196,7 +209,7 @@ func TestJW11_MetadataLimit(t *testing.T) {
 	i := newIssuer(t, newKey(t))
 	sized := func(value string) error {
 		a := someone()
-		a.Metadata = map[string]any{"k": value} // 8 bytes more than its value
+		a.Metadata = map[string]any{"k": value} // 8 bytes longer than value
 		text, _, err := i.Issue(a, time.Minute)
 		if err == nil {
 			if _, err := i.Verify(text.Reveal()); err != nil {
@@ -211,7 +224,7 @@ func TestJW11_MetadataLimit(t *testing.T) {
 	if err := sized(strings.Repeat("x", 1017)); !errors.Is(err, token.ErrTooLarge) {
 		t.Errorf("1025 bytes: %v", err)
 	}
-	// What counts is the size in the token, where < takes six bytes.
+	// The limit is on the size in the token, where < is escaped to six bytes.
 	if err := sized(strings.Repeat("<", 169)); err != nil {
 		t.Errorf("1022 bytes: %v", err)
 	}
@@ -223,6 +236,6 @@ func TestJW11_MetadataLimit(t *testing.T) {
 		a.Roles = append(a.Roles, "a-role")
 	}
 	if _, _, err := i.Issue(a, time.Minute); !errors.Is(err, token.ErrTooLarge) {
-		t.Errorf("a token that Verify would not look at was issued: %v", err)
+		t.Errorf("a token that is too long for Verify was issued: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// The parts of an API key, in characters. 30 characters of base62 are 178 bits (security rule AK-01 asks for 160).
+// The lengths of the parts of an API key, in characters. 30 characters of base62 are 178 bits (AK-01).
 const (
 	apiKeyPrefix   = "sk_live_"
 	handleLength   = 8
@@ -22,22 +22,21 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// APIKey is a key at the moment of its making, the only one at which its text exists.
+// APIKey is a new API key. Its text exists only here: the server stores the hash alone.
 type APIKey struct {
-	Handle string      // 8 characters of base62, under which the key is looked up; not secret
-	Text   secret.Text // the key as its owner gets it, once
-	// what is stored of it: the id of the key that made it (3 bytes) and an HMAC over handle and secret (32)
-	Hash   []byte
-	Prefix string // what a list may show: sk_live_ and the handle
+	Handle string      // 8 characters of base62, by which the key is looked up; not secret
+	Text   secret.Text // the key itself, shown to its owner once
+	Hash   []byte      // the stored form: a key id (3 bytes), then an HMAC over handle and secret (32 bytes)
+	Prefix string      // the part that lists may show: sk_live_ and the handle
 }
 
 // NewAPIKey draws an API key:
 //
 //	sk_live_<handle: 8><secret: 30><checksum: 6>
 //
-// all base62 in one run. The checksum is the CRC-32 (IEEE) of everything before it, so that a mistyped or made-up key
-// is refused without a look at the database, and so that scanners of leaked secrets know ours. A handle may be drawn
-// twice, once in 2^47: the database holds it unique, and the caller draws again.
+// Handle, secret and checksum are base62. The checksum is the CRC-32 (IEEE) of everything before it. By the checksum a
+// mistyped key is rejected without a database query, and secret scanners recognise a leaked key. Two keys have the same
+// handle once in 2^47 times: the column is unique in the database, and the caller draws another key.
 func (c *Codec) NewAPIKey() (APIKey, error) {
 	run, err := randomBase62(handleLength + keyLength)
 	if err != nil {
@@ -53,9 +52,9 @@ func (c *Codec) NewAPIKey() (APIKey, error) {
 	}, nil
 }
 
-// ParseAPIKey returns the handle to look a key up by, and the hash that a new key would be stored as; IsAPIKey tells
-// whether the stored one is the key's. A wrong prefix, length, character or checksum is ErrMalformed. No error means
-// that the key is well formed, not that it exists: anybody can compute a checksum.
+// ParseAPIKey returns the handle to look a key up by, and the hash under the present server secret. Compare a stored
+// hash with IsAPIKey. A wrong prefix, length, character or checksum is ErrMalformed. A key without an error is well
+// formed, but may not exist: anybody can compute the checksum.
 func (c *Codec) ParseAPIKey(text string) (handle string, hash []byte, err error) {
 	if len(text) != apiKeyLength || !strings.HasPrefix(text, apiKeyPrefix) {
 		return "", nil, ErrMalformed
@@ -72,9 +71,9 @@ func (c *Codec) ParseAPIKey(text string) (handle string, hash []byte, err error)
 	return run[:handleLength], hashAPIKey(c.apiKey, []byte(run[:handleLength]), []byte(run[handleLength:])), nil
 }
 
-// IsAPIKey tells in constant time whether stored is what is kept of the API key text, under the present server secret
-// or a further one. Stale says that it is kept in another form than a new key would be: store ParseAPIKey's hash
-// instead.
+// IsAPIKey reports whether stored is the hash of the API key text, under the present server secret or a further one. It
+// compares in constant time. If stale is true, replace the stored hash by the one from ParseAPIKey: it was made under
+// a further secret, or in the older form without a key id.
 func (c *Codec) IsAPIKey(text string, stored []byte) (is, stale bool) {
 	handle, present, err := c.ParseAPIKey(text)
 	if err != nil {
@@ -83,16 +82,16 @@ func (c *Codec) IsAPIKey(text string, stored []byte) (is, stale bool) {
 	key := []byte(text[len(apiKeyPrefix)+handleLength : apiKeyLength-checksumLength])
 	for _, k := range append([]secret.Key{c.apiKey}, c.apiKey.Previous()...) {
 		hash := hashAPIKey(k, []byte(handle), key)
-		// Without the id in front: the form of keys that were made before hashes had one.
+		// Older hashes have no key id in front.
 		is = is || hmac.Equal(stored, hash) || hmac.Equal(stored, hash[hashLabel:])
 	}
 	return is, is && !hmac.Equal(stored, present)
 }
 
-// APIKeyLabel is how the hash of every key begins that was made under the present server secret.
+// APIKeyLabel returns the first 3 bytes of every hash under the present server secret.
 func (c *Codec) APIKeyLabel() []byte { return label(c.apiKey) }
 
-// hashLabel is the length of the label in front of a hash.
+// hashLabel is the length of the key id in front of a hash, in bytes.
 const hashLabel = 3
 
 func hashAPIKey(k secret.Key, handle, key []byte) []byte {
@@ -100,11 +99,11 @@ func hashAPIKey(k secret.Key, handle, key []byte) []byte {
 }
 
 func label(k secret.Key) []byte {
-	id, _ := base64.RawURLEncoding.DecodeString(k.ID()) // four characters of that alphabet, always
+	id, _ := base64.RawURLEncoding.DecodeString(k.ID()) // never fails: an ID is 4 characters of base64url
 	return id
 }
 
-// checksum is the CRC-32 of body in base62, padded with zeros: 62^6 is more than 2^32.
+// checksum returns the CRC-32 of body as 6 characters of base62. 62^6 is more than 2^32, so 6 are enough.
 func checksum(body string) string {
 	sum := crc32.ChecksumIEEE([]byte(body))
 	var text [checksumLength]byte
@@ -115,8 +114,8 @@ func checksum(body string) string {
 	return string(text[:])
 }
 
-// randomBase62 draws n characters, each as likely as any other. A byte from 248 on is drawn again: 248 is the highest
-// multiple of 62, and a plain remainder would favour the first eight characters.
+// randomBase62 draws n characters with equal probability. It discards bytes from 248 on: 248 is the highest multiple of
+// 62 below 256, and the remainders of higher bytes would favour the first eight characters.
 func randomBase62(n int) (string, error) {
 	const limit = 256 - 256%len(base62)
 	text := make([]byte, 0, n)

@@ -22,10 +22,10 @@ func newAPIKey(t testing.TB, c *token.Codec) token.APIKey {
 	return key
 }
 
-// crcText computes the checksum in another way than the code: math/big has its own base 62.
+// crcText computes the checksum in another way than the code: by the base 62 of math/big.
 func crcText(body string) string {
 	text := new(big.Int).SetUint64(uint64(crc32.ChecksumIEEE([]byte(body)))).Text(62)
-	swap := strings.Map(func(r rune) rune { // its digits are 0-9a-zA-Z
+	swap := strings.Map(func(r rune) rune { // the digits of math/big are 0-9a-zA-Z
 		switch {
 		case 'a' <= r && r <= 'z':
 			return r - 32
@@ -99,13 +99,17 @@ func TestAK03_JunkRefusedWithoutDatabase(t *testing.T) {
 	dashed := body[:20] + "-" + body[21:]
 	dotted := body[:10] + "." + body[11:]
 	table := map[string]string{
-		"empty": "", "prefix": "sk_live_", "zeros": "sk_live_" + strings.Repeat("0", 44), "other prefix": "sk_test_" +
-			body[8:] + crcText(body),
-		"no checksum": body, "checksum of zeros": body + "000000", "checksum of the run alone": body +
-			crcText(body[8:]),
-		"dash under a right checksum": dashed + crcText(dashed), "dot under a right checksum": dotted + crcText(dotted),
-		"short under a right checksum": body[:45] + crcText(body[:45]), "long under a right checksum": body + "A" +
-			crcText(body+"A"),
+		"empty":                         "",
+		"prefix":                        "sk_live_",
+		"zeros":                         "sk_live_" + strings.Repeat("0", 44),
+		"other prefix":                  "sk_test_" + body[8:] + crcText(body),
+		"no checksum":                   body,
+		"checksum of zeros":             body + "000000",
+		"checksum of the run alone":     body + crcText(body[8:]),
+		"dash under a right checksum":   dashed + crcText(dashed),
+		"dot under a right checksum":    dotted + crcText(dotted),
+		"short under a right checksum":  body[:45] + crcText(body[:45]),
+		"long under a right checksum":   body + "A" + crcText(body+"A"),
 		"prefix under a right checksum": "sk_Live_" + body[8:] + crcText("sk_Live_"+body[8:]),
 		"long":                          "sk_live_" + strings.Repeat("a", 1<<20),
 	}
@@ -115,7 +119,7 @@ func TestAK03_JunkRefusedWithoutDatabase(t *testing.T) {
 			t.Errorf("%s accepted: %s, %v", name, handle, err)
 		}
 	}
-	// Random keys of the right shape: one in 2^32 has the right checksum.
+	// The keys have the right shape, but the checksum of another key. One in 2^32 is right by chance.
 	for range 10_000 {
 		junk := newAPIKey(t, c).Text.Reveal()[:46] + newAPIKey(t, c).Text.Reveal()[46:]
 		if _, _, err := c.ParseAPIKey(junk); err == nil {
@@ -140,7 +144,7 @@ func TestSE02_APIKeysUniqueAndUniform(t *testing.T) {
 			count[run[i]]++
 		}
 	}
-	// A remainder instead of rejection would give eight characters 25 % more than the rest; 8 % is beyond six sigma.
+	// A plain remainder of the random bytes would draw eight characters 25 % more often. 8 % is beyond six sigma.
 	want := float64(n) * 38 / 62
 	for _, char := range "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" {
 		if got := float64(count[char]); got < want*0.92 || got > want*1.08 {

@@ -12,13 +12,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// claims is the body of an access token (RFC 9068, section 2.2). One exact reading serves both for the signature
-// library and for us, so that no two parsers can see two things: members in their exact case and once each, at any
-// depth, valid UTF-8, and times as integers. A member that we do not know is skipped, because a newer release may have
-// written it.
+// claims is the body of an access token (RFC 9068, section 2.2). golang-jwt and this package use the same decoding, so
+// the two cannot read different claims. Members are accepted in their exact case and once each, at any depth; texts are
+// valid UTF-8; times are integers. Unknown members are ignored, because a newer release may have written them.
 type claims struct {
 	Issuer    string         `json:"iss"`
-	Audience  string         `json:"aud"` // one string; the list that RFC 7519 also allows is refused
+	Audience  string         `json:"aud"` // one string; a list, which RFC 7519 also allows, is rejected
 	Subject   string         `json:"sub"`
 	Session   string         `json:"sid"`
 	IssuedAt  *int64         `json:"iat"`
@@ -29,47 +28,49 @@ type claims struct {
 	Methods   []string       `json:"amr,omitempty"`
 	Metadata  map[string]any `json:"metadata,omitempty"`
 
-	Extra map[string]any `json:"-"` // written beside the others, never read
+	Extra map[string]any `json:"-"` // written at the top level, never read
 }
 
-// MarshalJSON writes the claims by the same rules. A further claim under the name of one of ours would be a member that
-// stands twice, which the codec refuses.
+// MarshalJSON writes the claims and the extra claims as one object. An extra claim with the name of another claim is an
+// error of the encoder, which rejects duplicate members.
 func (c *claims) MarshalJSON() ([]byte, error) {
 	return encodeJSON(struct {
-		Ours  *plainClaims   `json:",embed"`
-		Extra map[string]any `json:",embed"`
+		Claims *plainClaims   `json:",embed"`
+		Extra  map[string]any `json:",embed"`
 	}{(*plainClaims)(c), c.Extra})
 }
 
-// UnmarshalJSON reads the claims strictly; golang-jwt itself would not.
+// UnmarshalJSON decodes the claims strictly. The default decoding of golang-jwt is not strict.
 func (c *claims) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*plainClaims)(c)) }
 
-// ReservedClaim tells whether the server itself sets the claim of this name in an access token, or checks it there, so
-// that nobody else may. Case does not count: many readers of JSON take SUB for sub. The claim metadata is not reserved.
+// ReservedClaim reports whether the server itself sets or checks the claim of this name in an access token. The case of
+// name is ignored, because many JSON decoders read SUB as sub. The claim metadata is not reserved.
 func ReservedClaim(name string) bool {
 	reserved := []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"}
 	return slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) })
 }
 
-// maxSeconds is the latest time that a claim may hold: the largest integer that every JSON reader takes exactly. Far
-// beyond it the arithmetic of package time wraps around.
+// maxSeconds is the latest accepted time of a claim, in seconds: the largest integer that every JSON decoder reads
+// exactly. Far later times overflow in package time.
 const maxSeconds = 1 << 53
 
-// plainClaims has no methods, so that the codec does not call itself.
+// plainClaims is claims without its methods: MarshalJSON and UnmarshalJSON would otherwise call themselves.
 type plainClaims claims
 
-// numbers keeps a json.Number, in which jq gives numbers of many digits, a number; the codec would write a string.
+// numbers writes a json.Number as a number. The encoder would write it as a string. gojq returns numbers with many
+// digits in this type.
 var numbers = json.WithMarshalers(json.MarshalToFunc(func(e *jsontext.Encoder, n stdjson.Number) error {
 	return e.WriteValue(jsontext.Value(n))
 }))
 
-// encodeJSON writes the same bytes for the same value, with the escapes that encoding/json would add to them, so that a
-// size taken from it is the size in the token.
+// encodeJSON writes the same bytes for the same value. golang-jwt passes the result through encoding/json, which
+// escapes for HTML and JavaScript. encodeJSON escapes in the same way, so the checked size of the metadata is the size
+// in the token.
 func encodeJSON(v any) ([]byte, error) {
 	return json.Marshal(v, json.Deterministic(true), jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), numbers)
 }
 
-// Validate makes every member required that each token of ours has. golang-jwt calls it after its own checks.
+// Validate checks the claims that every access token of this server has. golang-jwt calls it after its own checks.
 func (c *claims) Validate() error {
 	if c.Subject == "" || c.Session == "" || c.ID == "" || c.IssuedAt == nil || c.ExpiresAt == nil {
 		return errors.New("a required claim is missing")

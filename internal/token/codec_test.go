@@ -35,8 +35,8 @@ func TestRefresh_GenerationOutOfRangeRefused(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
 	for _, generation := range []int64{-1, -1 << 63, 1<<53 + 1, 1<<63 - 1} {
-		if _, _, err := c.ParseRefresh(c.Refresh(token.NewID(), generation).Reveal()); !errors.Is(err,
-			token.ErrMalformed) {
+		_, _, err := c.ParseRefresh(c.Refresh(token.NewID(), generation).Reveal())
+		if !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("generation %d accepted", generation)
 		}
 	}
@@ -55,7 +55,7 @@ func TestSession_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestSE02_MACsDiffer also covers what SE-02 asks of the drawn ones: a token is as unique as what it names.
+// TestSE02_MACsDiffer: every session and every generation has its own MAC.
 func TestSE02_MACsDiffer(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
@@ -90,8 +90,8 @@ func TestSE04_RefreshToken_OtherSpellingsOfTheGeneration(t *testing.T) {
 	c := newCodec(t)
 	good := c.Refresh(token.NewID(), 7).Reveal()
 	for _, number := range []string{"07", "+7", "-7", "7.0", "7e0", "0x7", "0b111", "٧", " 7", "7 ", "", "7_", "0_7"} {
-		if _, _, err := c.ParseRefresh(strings.Replace(good, ".7.", "."+number+".", 1)); !errors.Is(err,
-			token.ErrMalformed) {
+		_, _, err := c.ParseRefresh(strings.Replace(good, ".7.", "."+number+".", 1))
+		if !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%q accepted", number)
 		}
 	}
@@ -107,7 +107,7 @@ func TestSE04_SessionToken_EveryMutationRefused(t *testing.T) {
 	}
 }
 
-// The last character of 32 bytes in base64 has two spare bits, so three other characters decode to the same MAC.
+// The last base64 character of 32 bytes has two spare bits, so three other characters decode to the same MAC.
 func TestSE04_SpareBitsRefused(t *testing.T) {
 	t.Parallel()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -126,7 +126,7 @@ func TestSE04_SpareBitsRefused(t *testing.T) {
 	}
 }
 
-// A session id and a generation stand in the open: without the key they must be worth nothing.
+// Session id and generation are readable in the token: without the key nobody can make a valid token of them.
 func TestRefresh_ForeignKeyRefused(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newCodec(t), newCodec(t)
@@ -134,12 +134,13 @@ func TestRefresh_ForeignKeyRefused(t *testing.T) {
 	good, foreign := ours.Refresh(id, 3).Reveal(), theirs.Refresh(id, 3).Reveal()
 	cut := len(good) - 43
 	for name, text := range map[string]string{
-		"foreign": foreign, "foreign under our key id": good[:cut] + foreign[cut:],
-		"foreign id, our mac": foreign[:cut] + good[cut:],
-		"other session":       ours.Refresh(token.NewID(), 3).Reveal()[:cut] + good[cut:],
-		"other generation":    strings.Replace(good, ".3.", ".4.", 1),
-		"mac of zeros":        good[:cut] + strings.Repeat("A", 43),
-		"no mac":              good[:cut],
+		"foreign":                  foreign,
+		"foreign under our key id": good[:cut] + foreign[cut:],
+		"foreign id, our mac":      foreign[:cut] + good[cut:],
+		"other session":            ours.Refresh(token.NewID(), 3).Reveal()[:cut] + good[cut:],
+		"other generation":         strings.Replace(good, ".3.", ".4.", 1),
+		"mac of zeros":             good[:cut] + strings.Repeat("A", 43),
+		"no mac":                   good[:cut],
 	} {
 		if _, _, err := ours.ParseRefresh(text); !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s accepted", name)

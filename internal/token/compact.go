@@ -2,12 +2,12 @@ package token
 
 import "strings"
 
-// maxCompact is the longest access token in bytes that is looked at.
+// maxCompact is the greatest length of a JWT in bytes. A longer one is rejected unread.
 const maxCompact = 4096
 
-// isCompact tells whether text is in the compact form of a JWS (RFC 7515, section 7.1) in its only spelling: three
-// segments of base64url (RFC 4648, section 5) that are not empty, without padding, white space or spare bits, at most
-// 4 KiB in all. It allocates nothing, whatever it is given.
+// isCompact reports whether text is a JWS in compact form (RFC 7515, section 7.1): three segments of base64url (RFC
+// 4648, section 5), at most 4 KiB in all. A segment is not empty, and has no padding, white space or spare bits.
+// isCompact allocates nothing, also for a hostile text.
 func isCompact(text string) bool {
 	if len(text) > maxCompact {
 		return false
@@ -16,13 +16,13 @@ func isCompact(text string) bool {
 	if !ok {
 		return false
 	}
-	// A further dot would lie in the signature, where it is not of the alphabet.
+	// A third dot would be in the signature, where isSegment rejects it.
 	claims, signature, ok := strings.Cut(rest, ".")
 	return ok && isSegment(header) && isSegment(claims) && isSegment(signature)
 }
 
-// isSegment tells whether s is base64url that encodes some bytes in exactly this way. The standard library's strict
-// decoder would not do: it skips line breaks.
+// isSegment reports whether s is the only base64url encoding of some bytes. The strict decoder of encoding/base64 is
+// not enough, because it skips line breaks.
 func isSegment(s string) bool {
 	if s == "" {
 		return false
@@ -34,17 +34,17 @@ func isSegment(s string) bool {
 	}
 	last := base64Value(s[len(s)-1])
 	switch len(s) % 4 {
-	case 1: // no number of bytes has this length
+	case 1: // no bytes encode to this length
 		return false
-	case 2: // one byte more: four bits are spare
+	case 2: // 12 bits for one byte: four are spare
 		return last&15 == 0
-	case 3: // two bytes more: two bits are spare
+	case 3: // 18 bits for two bytes: two are spare
 		return last&3 == 0
 	}
 	return true
 }
 
-// base64Value is the number of a character in the base64url alphabet, -1 for every other character.
+// base64Value returns the value of a character of the base64url alphabet, and -1 for any other character.
 func base64Value(c byte) int {
 	switch {
 	case 'A' <= c && c <= 'Z':

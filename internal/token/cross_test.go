@@ -19,7 +19,7 @@ func decode(t testing.TB, segment string) []byte {
 	return raw
 }
 
-// checks are the ways to present a credential, by the kind that each is for.
+// checks returns the check of each kind of credential.
 func checks(c *token.Codec, i *token.Issuer) map[token.Credential]func(string) error {
 	return map[token.Credential]func(string) error{
 		token.KindAccess:  func(s string) error { _, err := i.Verify(s); return err },
@@ -34,8 +34,10 @@ func TestSE15_CrossUseMatrix(t *testing.T) {
 	c, i := newCodec(t), newIssuer(t, newKey(t))
 	id := token.NewID()
 	credentials := map[token.Credential]string{
-		token.KindAccess: issue(t, i), token.KindSession: c.Session(id).Reveal(),
-		token.KindRefresh: c.Refresh(id, 0).Reveal(), token.KindAPIKey: newAPIKey(t, c).Text.Reveal(),
+		token.KindAccess:  issue(t, i),
+		token.KindSession: c.Session(id).Reveal(),
+		token.KindRefresh: c.Refresh(id, 0).Reveal(),
+		token.KindAPIKey:  newAPIKey(t, c).Text.Reveal(),
 	}
 	older := issueHS256(t, i)
 	if got := token.Kind(older); got != token.KindAccess {
@@ -62,7 +64,7 @@ func TestSE15_CrossUseMatrix(t *testing.T) {
 	}
 }
 
-// The shape alone keeps kinds apart above; here the shape is made to fit, so that only the keys do.
+// The forged tokens have the shape of the other kind, so only the key can tell the kinds apart.
 func TestSE15_RelabelledTokensRefused(t *testing.T) {
 	t.Parallel()
 	m, err := secret.New(secret.Generate())
@@ -73,19 +75,21 @@ func TestSE15_RelabelledTokensRefused(t *testing.T) {
 	id := token.NewID()
 	session, refresh := c.Session(id).Reveal(), c.Refresh(id, 0).Reveal()
 	text, mac := session[4:30], func(s string) string { return s[len(s)-47:] }
-	// The MAC of each purpose over the very input of the other: only its key sets it apart.
+	// The MAC under the key of one kind, over the input of the other kind.
 	bySession := base64.RawURLEncoding.EncodeToString(m.Key("session").MAC(id[:], make([]byte, 8)))
 	byRefresh := base64.RawURLEncoding.EncodeToString(m.Key("refresh").MAC(id[:]))
 	for name, forged := range map[string]string{
-		"session as refresh": "rt1." + text + ".0." + mac(session), "refresh as session": "st1." + text + "." +
-			mac(refresh),
-		"session without its name": session[4:], "session under the other name": "rt1" + session[3:],
+		"session as refresh":            "rt1." + text + ".0." + mac(session),
+		"refresh as session":            "st1." + text + "." + mac(refresh),
+		"session without its name":      session[4:],
+		"session under the other name":  "rt1" + session[3:],
 		"refresh under the other name":  "st1" + refresh[3:],
 		"session key, refresh input":    "rt1." + text + ".0." + mac(refresh)[:4] + bySession,
 		"session key and id":            "rt1." + text + ".0." + mac(session)[:4] + bySession,
 		"refresh key, session input":    "st1." + text + "." + mac(session)[:4] + byRefresh,
 		"refresh key and id as session": "st1." + text + "." + mac(refresh)[:4] + byRefresh,
-		"both in one":                   session + "." + refresh, "access in refresh": "rt1." + issue(t, i),
+		"both in one":                   session + "." + refresh,
+		"access in refresh":             "rt1." + issue(t, i),
 	} {
 		for kind, check := range checks(c, i) {
 			if err := check(forged); !errors.Is(err, token.ErrMalformed) {
@@ -116,14 +120,27 @@ func TestSE04_AccessToken_EveryMutationRefused(t *testing.T) {
 func TestKind_Table(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]token.Credential{
-		"": token.KindNone, "x": token.KindNone, "YR.YQ.YQ": token.KindNone, "YQ.YWJ.YQ": token.KindNone,
-		"YQ.YWI.YQ": token.KindAccess, "..": token.KindNone, "a.b.c": token.KindNone, "YQ.YQ.YQ": token.KindAccess,
-		"YQ.YQ":       token.KindNone,
-		"YQ.YQ.YQ.YQ": token.KindNone, "YQ.YQ.": token.KindNone, "sk_live_": token.KindAPIKey,
-		"sk_test_": token.KindNone, "SK_LIVE_x": token.KindNone,
-		"rt1.": token.KindRefresh, "rt2.": token.KindNone, "st1.": token.KindSession, "ST1.": token.KindNone,
-		" st1.":           token.KindNone,
-		"Bearer YQ.YQ.YQ": token.KindNone, strings.Repeat("YQYQ", 2000) + ".YQ.YQ": token.KindNone,
+		"":                                      token.KindNone,
+		"x":                                     token.KindNone,
+		"YR.YQ.YQ":                              token.KindNone,
+		"YQ.YWJ.YQ":                             token.KindNone,
+		"YQ.YWI.YQ":                             token.KindAccess,
+		"..":                                    token.KindNone,
+		"a.b.c":                                 token.KindNone,
+		"YQ.YQ.YQ":                              token.KindAccess,
+		"YQ.YQ":                                 token.KindNone,
+		"YQ.YQ.YQ.YQ":                           token.KindNone,
+		"YQ.YQ.":                                token.KindNone,
+		"sk_live_":                              token.KindAPIKey,
+		"sk_test_":                              token.KindNone,
+		"SK_LIVE_x":                             token.KindNone,
+		"rt1.":                                  token.KindRefresh,
+		"rt2.":                                  token.KindNone,
+		"st1.":                                  token.KindSession,
+		"ST1.":                                  token.KindNone,
+		" st1.":                                 token.KindNone,
+		"Bearer YQ.YQ.YQ":                       token.KindNone,
+		strings.Repeat("YQYQ", 2000) + ".YQ.YQ": token.KindNone,
 	} {
 		if got := token.Kind(text); got != want {
 			t.Errorf("%.20q is a %s, want %s", text, got, want)
@@ -160,7 +177,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzVerifySigned lets the fuzzer write what is signed, where FuzzVerify never gets past the signature.
+// FuzzVerifySigned signs headers and claims of the fuzzer. FuzzVerify never gets past the check of the signature.
 func FuzzVerifySigned(f *testing.F) {
 	key := newKey(f)
 	i := newIssuer(f, key)

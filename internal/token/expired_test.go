@@ -8,7 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// Only what Verify would have taken before it expired has lapsed (JW-02, JW-03).
+// SessionOfExpired accepts a token only if Verify accepted it before the expiry (JW-02, JW-03).
 func TestSessionOfExpired(t *testing.T) {
 	t.Parallel()
 	now := noon()
@@ -42,22 +42,23 @@ func TestSessionOfExpired(t *testing.T) {
 		"wrongly signed":      head + "." + claims + "." + strings.Repeat("A", 86),
 		"no token":            "garbage",
 		"nothing":             "",
-		"no session": forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"iss":"`+
-			issuerName+`","aud":"`+audience+`","sub":"user_1","sid":"","iat":1,"exp":2,"jti":"x"}`),
-		"malformed claims": forge(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.KID+`"}`, `{"exp":2,"exp":1}`),
+		"no session": forge(t, key, goodHeader(key), goodClaims(
+			`"sid":"sess_x"`, `"sid":""`, `1800000000`, `1`, `1800000600`, `2`,
+		)),
+		"malformed claims": forge(t, key, goodHeader(key), `{"exp":2,"exp":1}`),
 	}
 	for _, text := range []string{good, hs} {
 		if session, ok := i.SessionOfExpired(text); ok {
-			t.Errorf("a token that is good has lapsed: %s", session)
+			t.Errorf("a valid token has expired: %s", session)
 		}
 	}
 	now = now.Add(time.Hour)
 	for _, text := range []string{good, hs} {
 		if session, ok := i.SessionOfExpired(text); !ok || session != who.Session {
-			t.Errorf("it has not lapsed: %s %t", session, ok)
+			t.Errorf("it has not expired: %s %t", session, ok)
 		}
 		if _, err := i.Verify(text); err == nil {
-			t.Error("and it is good")
+			t.Error("an expired token is valid")
 		}
 	}
 	for name, text := range others {

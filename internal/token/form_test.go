@@ -16,41 +16,60 @@ func TestJW06_CompactForm(t *testing.T) {
 	i := newIssuer(t, key)
 	good := forge(t, key, goodHeader(key), goodClaims())
 	part := strings.Split(good, ".")
+	withID := func(length int) string {
+		return forge(t, key, goodHeader(key), goodClaims(`"jti":"j"`, `"jti":"`+strings.Repeat("j", length)+`"`))
+	}
 	for name, text := range map[string]string{
-		"empty": "", "one dot": ".", "two dots": "..", "three dots": "...", "one segment": part[0],
-		"two segments":  part[0] + "." + part[1],
-		"four segments": good + "." + part[2], "empty fourth": good + ".", "JWE": good + ".." + part[2],
-		"empty signature": part[0] + "." + part[1] + ".",
-		"empty claims":    part[0] + ".." + part[2], "empty header": "." + part[1] + "." + part[2], "padding": good +
-			"=", "padding twice": good + "==",
-		"padded header": part[0] + "=." + part[1] + "." + part[2], "space before": " " + good, "space behind": good +
-			" ", "newline behind": good + "\n",
-		"newline inside": good[:30] + "\n" + good[30:], "CR inside": good[:30] + "\r" + good[30:],
+		"empty":                    "",
+		"one dot":                  ".",
+		"two dots":                 "..",
+		"three dots":               "...",
+		"one segment":              part[0],
+		"two segments":             part[0] + "." + part[1],
+		"four segments":            good + "." + part[2],
+		"empty fourth":             good + ".",
+		"JWE":                      good + ".." + part[2],
+		"empty signature":          part[0] + "." + part[1] + ".",
+		"empty claims":             part[0] + ".." + part[2],
+		"empty header":             "." + part[1] + "." + part[2],
+		"padding":                  good + "=",
+		"padding twice":            good + "==",
+		"padded header":            part[0] + "=." + part[1] + "." + part[2],
+		"space before":             " " + good,
+		"space behind":             good + " ",
+		"newline behind":           good + "\n",
+		"newline inside":           good[:30] + "\n" + good[30:],
+		"CR inside":                good[:30] + "\r" + good[30:],
 		"newline in the signature": good[:len(good)-9] + "\n" + good[len(good)-9:],
-		"NUL":                      good + "\x00", "plus": strings.Replace(good, part[2][:1], "+", 1),
-		"slash":   good[:len(good)-2] + "/" + good[len(good)-1:],
-		"percent": strings.Replace(good, ".", "%2E", 1), "JSON": `{"protected":"` + part[0] + `"}`,
-		"scheme":             "Bearer " + good,
-		"one character more": good + "A", "one byte more": good + "AA", "length of 1 mod 4": part[0] + "." + part[1] +
-			"." + part[2] + "AAA",
-		"over 4 KiB": forge(t, key, goodHeader(key), goodClaims(`"jti":"j"`, `"jti":"`+strings.Repeat("j", 3000)+`"`)),
+		"NUL":                      good + "\x00",
+		"plus":                     strings.Replace(good, part[2][:1], "+", 1),
+		"slash":                    good[:len(good)-2] + "/" + good[len(good)-1:],
+		"percent":                  strings.Replace(good, ".", "%2E", 1),
+		"JSON":                     `{"protected":"` + part[0] + `"}`,
+		"scheme":                   "Bearer " + good,
+		"one character more":       good + "A",
+		"one byte more":            good + "AA",
+		"length of 1 mod 4":        part[0] + "." + part[1] + "." + part[2] + "AAA",
+		"over 4 KiB":               withID(3000),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, text) })
 	}
-	long := forge(t, key, goodHeader(key), goodClaims(`"jti":"j"`, `"jti":"`+strings.Repeat("j", 2700)+`"`))
+	long := withID(2700)
 	if _, err := i.Verify(long); err != nil || len(long) > 4096 || len(long) < 3900 {
 		t.Errorf("%d bytes: %v", len(long), err)
 	}
 }
 
-// Not parallel: it counts what the whole process allocates.
+// The test is not parallel, because it counts the allocations of the whole process.
 func TestJW06_HugeInputCostsNothing(t *testing.T) {
 	i := newIssuer(t, newKey(t))
 	c := newCodec(t)
 	for name, text := range map[string]string{
-		"dots": strings.Repeat(".", 1<<20), "letters": strings.Repeat("A", 1<<20),
-		"segments": strings.Repeat("AA.", 1<<19),
-		"refresh":  "rt1." + strings.Repeat(".", 1<<20), "session": "st1." + strings.Repeat("0", 1<<20),
+		"dots":               strings.Repeat(".", 1<<20),
+		"letters":            strings.Repeat("A", 1<<20),
+		"segments":           strings.Repeat("AA.", 1<<19),
+		"refresh":            "rt1." + strings.Repeat(".", 1<<20),
+		"session":            "st1." + strings.Repeat("0", 1<<20),
 		"key":                "sk_live_" + strings.Repeat("0", 1<<20),
 		"refresh JWT":        b64(goodRefreshHeader) + strings.Repeat(".", 1<<20),
 		"refresh JWT claims": b64(goodRefreshHeader) + "." + strings.Repeat("A", 1<<20) + ".AA",
@@ -58,7 +77,7 @@ func TestJW06_HugeInputCostsNothing(t *testing.T) {
 	} {
 		const runs = 100
 		var before, after runtime.MemStats
-		quickest := time.Hour // what the machine does beside it makes all the others longer
+		quickest := time.Hour // other load of the machine slows all other runs
 		runtime.ReadMemStats(&before)
 		for range runs {
 			start := time.Now()
@@ -85,7 +104,7 @@ func TestJW15_SpareBitTwinRefused(t *testing.T) {
 	key := newKey(t)
 	i := newIssuer(t, key)
 	twins := 0
-	for _, filler := range []string{"j", "jj", "jjj"} { // a length of claims for each number of spare bits
+	for _, filler := range []string{"j", "jj", "jjj"} { // one length of the claims for each number of spare bits
 		claims := goodClaims(`"jti":"j"`, `"jti":"`+filler+`"`)
 		for _, good := range []string{
 			forge(t, key, goodHeader(key), claims),
@@ -108,8 +127,8 @@ func TestJW15_SpareBitTwinRefused(t *testing.T) {
 	}
 }
 
-// From one ECDSA signature (r, s) anybody makes another, (r, n-s). The twin is valid: what it must have in common with
-// the first is all that revocation goes by.
+// Anybody can turn an ECDSA signature (r, s) into a second valid one, (r, n-s). Revocation goes by the session, so both
+// tokens must name the same session.
 func TestJW15_SignatureTwinNamesTheSameSession(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)

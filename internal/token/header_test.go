@@ -22,23 +22,26 @@ func TestJW01_HeaderTable(t *testing.T) {
 	header := func(alg string) string { return fmt.Sprintf(`{"alg":%s,"typ":"at+jwt","kid":%q}`, alg, key.KID) }
 	table := map[string]string{}
 	for _, alg := range []string{
-		`"none"`, `"None"`, `"nOnE"`, `"NONE"`, `""`, `"HS256"`, `"HS384"`, `"HS512"`, `"ES384"`, `"ES512"`, `"RS256"`,
-		`"PS256"`,
-		`"EdDSA"`, `"es256"`, `"Es256"`, `"ES256 "`, `"ES256\u0000"`, `["ES256"]`, `["none","ES256"]`, `{"ES256":1}`,
-		`null`,
-		`true`, `256`, `"ES256K"`,
+		`"none"`, `"None"`, `"nOnE"`, `"NONE"`, `""`, `"HS256"`, `"HS384"`, `"HS512"`, `"ES384"`, `"ES512"`,
+		`"RS256"`, `"PS256"`, `"EdDSA"`, `"es256"`, `"Es256"`, `"ES256 "`, `"ES256\u0000"`, `["ES256"]`,
+		`["none","ES256"]`, `{"ES256":1}`, `null`, `true`, `256`, `"ES256K"`,
 	} {
 		table["alg "+alg] = header(alg)
 	}
 	for name, text := range map[string]string{
-		"no alg": fmt.Sprintf(`{"typ":"at+jwt","kid":%q}`, key.KID), "no header": ``, "null": `null`, "list": `[]`,
+		"no alg":          fmt.Sprintf(`{"typ":"at+jwt","kid":%q}`, key.KID),
+		"no header":       ``,
+		"null":            `null`,
+		"list":            `[]`,
 		"string":          `"ES256"`,
 		"alg in capitals": fmt.Sprintf(`{"ALG":"ES256","typ":"at+jwt","kid":%q}`, key.KID),
 		"alg twice":       fmt.Sprintf(`{"alg":"none","alg":"ES256","typ":"at+jwt","kid":%q}`, key.KID),
 		"kid twice":       fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":"x","kid":%q}`, key.KID),
 		"escaped twin":    fmt.Sprintf(`{"alg":"ES256","\u0061lg":"none","typ":"at+jwt","kid":%q}`, key.KID),
-		"text behind":     goodHeader(key) + "x", "second object": goodHeader(key) + "{}", "cut": goodHeader(key)[:20],
-		"invalid UTF-8": strings.Replace(goodHeader(key), "ES256", "ES256\xff", 1),
+		"text behind":     goodHeader(key) + "x",
+		"second object":   goodHeader(key) + "{}",
+		"cut":             goodHeader(key)[:20],
+		"invalid UTF-8":   strings.Replace(goodHeader(key), "ES256", "ES256\xff", 1),
 	} {
 		table[name] = text
 	}
@@ -53,7 +56,7 @@ func TestJW01_HeaderTable(t *testing.T) {
 	}
 }
 
-// A verifier that lets the header choose takes the public key, which everybody has, for an HMAC key.
+// If the header chose the algorithm, the public key, which everybody has, would be used as an HMAC key.
 func TestJW01_HMACUnderThePublicKey(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -68,8 +71,11 @@ func TestJW01_HMACUnderThePublicKey(t *testing.T) {
 	}
 	for _, alg := range []string{"HS256", "ES256"} {
 		for name, public := range map[string][]byte{
-			"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "JWKS": jwks,
-			"kid": []byte(key.KID), "nothing": nil,
+			"DER":     der,
+			"PEM":     pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+			"JWKS":    jwks,
+			"kid":     []byte(key.KID),
+			"nothing": nil,
 		} {
 			input := b64(strings.Replace(goodHeader(key), "ES256", alg, 1)) + "." + b64(goodClaims())
 			mac := hmac.New(sha256.New, public)
@@ -92,11 +98,19 @@ func TestJW02_KeyCarryingHeadersRefusedWithoutFetch(t *testing.T) {
 	}
 	jwk := strings.TrimSuffix(strings.TrimPrefix(string(jwks), `{"keys":[`), `]}`)
 	for name, member := range map[string]string{
-		"jku": fmt.Sprintf(`"jku":%q`, sinkhole.URL), "x5u": fmt.Sprintf(`"x5u":%q`, sinkhole.URL), "jwk": `"jwk":` +
-			jwk,
-		"x5c": `"x5c":["MIIB"]`, "x5t": `"x5t":"AA"`, "crit": `"crit":["exp"],"exp":1`, "empty crit": `"crit":[]`,
-		"b64": `"crit":["b64"],"b64":false`,
-		"cty": `"cty":"JWT"`, "zip": `"zip":"DEF"`, "epk": `"epk":{}`, "unknown": `"x":null`, "null jku": `"jku":null`,
+		"jku":        fmt.Sprintf(`"jku":%q`, sinkhole.URL),
+		"x5u":        fmt.Sprintf(`"x5u":%q`, sinkhole.URL),
+		"jwk":        `"jwk":` + jwk,
+		"x5c":        `"x5c":["MIIB"]`,
+		"x5t":        `"x5t":"AA"`,
+		"crit":       `"crit":["exp"],"exp":1`,
+		"empty crit": `"crit":[]`,
+		"b64":        `"crit":["b64"],"b64":false`,
+		"cty":        `"cty":"JWT"`,
+		"zip":        `"zip":"DEF"`,
+		"epk":        `"epk":{}`,
+		"unknown":    `"x":null`,
+		"null jku":   `"jku":null`,
 	} {
 		for _, signer := range []token.SigningKey{key, thief} {
 			for _, named := range []token.SigningKey{key, thief} {
@@ -130,10 +144,10 @@ func TestJW08_KIDTable(t *testing.T) {
 	key, thief := newKey(t), newKey(t)
 	i := newIssuer(t, key)
 	for _, kid := range []string{
-		`"../../../dev/null"`, `"/etc/passwd"`, `"' OR 1=1 --"`, `"x' UNION SELECT 'AA"`, `"\u0000"`, `"` + key.KID +
-			`\u0000"`, `""`, `null`, `0`, `[]`,
-		`["` + key.KID + `"]`, `"` + strings.ToLower(key.KID) + `"`, `" ` + key.KID + `"`, `"` + key.KID[:42] + `"`,
-		`"http://127.0.0.1/"`, `"` + thief.KID + `"`,
+		`"../../../dev/null"`, `"/etc/passwd"`, `"' OR 1=1 --"`, `"x' UNION SELECT 'AA"`, `"\u0000"`,
+		`"` + key.KID + `\u0000"`, `""`, `null`, `0`, `[]`, `["` + key.KID + `"]`,
+		`"` + strings.ToLower(key.KID) + `"`, `" ` + key.KID + `"`, `"` + key.KID[:42] + `"`, `"http://127.0.0.1/"`,
+		`"` + thief.KID + `"`,
 	} {
 		t.Run(kid, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,10 +33,10 @@ func newCodec(t testing.TB) *token.Codec {
 	return token.NewCodec(m, noon)
 }
 
-// noon is the time of every test that does not move the clock.
+// noon is the fixed time of the tests.
 func noon() time.Time { return time.Unix(1_800_000_000, 0) }
 
-// hmacKey is the HS256 key of every test that needs no other.
+// hmacKey is the HS256 key of the tests.
 func hmacKey() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 
 func newKey(t testing.TB) token.SigningKey {
@@ -72,7 +73,7 @@ func issue(t testing.TB, i *token.Issuer) string {
 	return text.Reveal()
 }
 
-// private takes the key out the way a thief of the database would.
+// private extracts the private key.
 func private(t testing.TB, key token.SigningKey) *ecdsa.PrivateKey {
 	t.Helper()
 	der, err := key.MarshalPrivate()
@@ -88,7 +89,7 @@ func private(t testing.TB, key token.SigningKey) *ecdsa.PrivateKey {
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// forge signs any header and claims, so that what refuses them is not the signature.
+// forge signs any header and claims with a P-256 key.
 func forge(t testing.TB, key token.SigningKey, header, claims string) string {
 	t.Helper()
 	input := b64(header) + "." + b64(claims)
@@ -107,10 +108,10 @@ func goodHeader(key token.SigningKey) string {
 	return fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":%q}`, key.KID)
 }
 
-// goodHMACHeader is that of every HS256 token of ours.
+// goodHMACHeader is the header of HS256 access tokens.
 const goodHMACHeader = `{"alg":"HS256","typ":"JWT"}`
 
-// forgeHMAC is forge by HMAC-SHA-256.
+// forgeHMAC signs any header and claims with HMAC-SHA-256.
 func forgeHMAC(key []byte, header, claims string) string {
 	input := b64(header) + "." + b64(claims)
 	mac := hmac.New(sha256.New, key)
@@ -129,13 +130,14 @@ func issueHS256(t testing.TB, i *token.Issuer) string {
 	return text.Reveal()
 }
 
-// goodClaims are valid at noon; each pair replaces an old text by a new one.
+// goodClaims returns claims that are valid at noon. Each pair replaces an old text by a new one.
 func goodClaims(pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(`{"iss":"https://auth.example","aud":"https://api.example",` +
 		`"sub":"user_x","sid":"sess_x","iat":1800000000,"exp":1800000600,"jti":"j"}`)
 }
 
-// refuses fails unless Verify refuses text with our error, an empty answer, and not a word of the token.
+// refuses checks that Verify rejects text with ErrMalformed, without a result, and without a part of the token in the
+// error.
 func refuses(t *testing.T, i *token.Issuer, text string) {
 	t.Helper()
 	got, err := i.Verify(text)
@@ -150,14 +152,14 @@ func refuses(t *testing.T, i *token.Issuer, text string) {
 	}
 }
 
-// refusesBoth is refuses for both forms of an access token with these claims.
+// refusesBoth checks with refuses both forms of an access token with these claims.
 func refusesBoth(t *testing.T, i *token.Issuer, key token.SigningKey, claims string) {
 	t.Helper()
 	refuses(t, i, forge(t, key, goodHeader(key), claims))
 	refuses(t, i, forgeHMAC(hmacKey(), goodHMACHeader, claims))
 }
 
-// samples is how often a test draws: DRAGOMAN_TEST_FULL=1 asks for the full number.
+// samples returns the number of draws of a test: full if DRAGOMAN_TEST_FULL is 1, else normal.
 func samples(normal, full int) int {
 	if os.Getenv("DRAGOMAN_TEST_FULL") == "1" {
 		return full
@@ -165,16 +167,15 @@ func samples(normal, full int) int {
 	return normal
 }
 
-// mutants is text changed, cut, doubled and re-cased at every position, and with white space around it: everything that
-// is near a token and is not that token.
+// mutants returns texts that are almost text: changed, cut, doubled or in another case at each position, and with white
+// space around it. text itself is not among them.
 func mutants(text string) []string {
 	var out []string
 	for i := range len(text) {
 		head, c, tail := text[:i], text[i:i+1], text[i+1:]
 		out = append(out, head, text[i+1:], head+tail, head+c+c+tail, head+" "+c+tail, head+"="+tail, head+"\n"+c+tail)
 		for _, other := range []string{
-			"A", "a", "0", "1", "z", "-", "_", ".", "\x00", "é", string(c[0] ^ 1),
-			string(c[0] ^ 2),
+			"A", "a", "0", "1", "z", "-", "_", ".", "\x00", "é", string(c[0] ^ 1), string(c[0] ^ 2),
 		} {
 			out = append(out, head+other+tail)
 		}
@@ -187,11 +188,5 @@ func mutants(text string) []string {
 		out = append(out, text+extra, extra+text)
 	}
 	out = append(out, strings.ToUpper(text), strings.ToLower(text), text+text, text+"."+text, "Bearer "+text)
-	kept := out[:0]
-	for _, m := range out {
-		if m != text {
-			kept = append(kept, m)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(out, func(m string) bool { return m == text })
 }

@@ -28,7 +28,7 @@ func TestIssue_HS256(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(text.Reveal(), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.") { // as older documents show it
+	if !strings.HasPrefix(text.Reveal(), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.") { // as the documents of dialects show
 		t.Errorf("header %.40s", text.Reveal())
 	}
 	header, claims := segments(t, text.Reveal())
@@ -36,51 +36,71 @@ func TestIssue_HS256(t *testing.T) {
 		t.Errorf("header %v", header)
 	}
 	want := map[string]any{
-		"iss": issuerName, "aud": audience, "sub": a.User, "sid": a.Session, "iat": 1.8e9, "exp": 1.8e9 + 60,
-		"jti":   issued.ID,
-		"roles": []any{"admin"}, "amr": []any{"pwd", "otp"}, "metadata": map[string]any{"team": "blue"}, "userid": "x",
-		"n": 1.0,
+		"iss":      issuerName,
+		"aud":      audience,
+		"sub":      a.User,
+		"sid":      a.Session,
+		"iat":      1.8e9,
+		"exp":      1.8e9 + 60,
+		"jti":      issued.ID,
+		"roles":    []any{"admin"},
+		"amr":      []any{"pwd", "otp"},
+		"metadata": map[string]any{"team": "blue"},
+		"userid":   "x",
+		"n":        1.0,
 	}
 	if !reflect.DeepEqual(claims, want) {
 		t.Errorf("claims %v", claims)
 	}
 	got, err := i.Verify(text.Reveal())
-	issued.Extra = nil // skipped, like every claim that is not ours
+	issued.Extra = nil // Verify ignores unknown claims
 	if err != nil || !reflect.DeepEqual(got, issued) {
 		t.Errorf("issued %+v, read %+v, %v", issued, got, err)
 	}
 }
 
-// JW-01, JW-05: every header but the exact one is refused, whichever key signed.
+// JW-01, JW-05: every header but the exact one is rejected, under either key.
 func TestJW01_HS256HeaderTable(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	i := newIssuer(t, key)
 	kid := fmt.Sprintf(`"kid":%q`, key.KID)
 	for name, header := range map[string]string{
-		"ES256 as JWT": `{"alg":"ES256","typ":"JWT"}`, "ES256 as JWT with kid": `{"alg":"ES256","typ":"JWT",` + kid +
-			`}`,
-		"at+jwt": `{"alg":"HS256","typ":"at+jwt"}`, "at+jwt with kid": `{"alg":"HS256","typ":"at+jwt",` + kid + `}`,
-		"kid": `{"alg":"HS256","typ":"JWT",` + kid + `}`, "kid first": `{` + kid + `,"alg":"HS256","typ":"JWT"}`,
-		"empty kid": `{"alg":"HS256","typ":"JWT","kid":""}`, "null kid": `{"alg":"HS256","typ":"JWT","kid":null}`,
-		"other order": `{"typ":"JWT","alg":"HS256"}`, "space": `{"alg":"HS256", "typ":"JWT"}`,
-		"space behind": goodHMACHeader + " ",
-		"newline":      goodHMACHeader + "\n", "text behind": goodHMACHeader + "x", "second object": goodHMACHeader +
-			"{}",
-		"escape": `{"alg":"HS256","typ":"J\u0057T"}`, "jwt": `{"alg":"HS256","typ":"jwt"}`, "no typ": `{"alg":"HS256"}`,
-		"typ null": `{"alg":"HS256","typ":null}`, "rt+jwt": `{"alg":"HS256","typ":"rt+jwt"}`,
-		"capitals":        `{"ALG":"HS256","TYP":"JWT"}`,
-		"alg twice":       `{"alg":"HS256","alg":"HS256","typ":"JWT"}`,
-		"none then HS256": `{"alg":"none","alg":"HS256","typ":"JWT"}`,
-		"HS384":           `{"alg":"HS384","typ":"JWT"}`, "HS512": `{"alg":"HS512","typ":"JWT"}`,
-		"hs256": `{"alg":"hs256","typ":"JWT"}`,
-		"none":  `{"alg":"none","typ":"JWT"}`, "list": `{"alg":["HS256"],"typ":"JWT"}`, "no alg": `{"typ":"JWT"}`,
-		"crit":    `{"alg":"HS256","typ":"JWT","crit":["exp"],"exp":1}`,
-		"jku":     `{"alg":"HS256","typ":"JWT","jku":"http://127.0.0.1/"}`,
-		"jwk":     `{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":"AA"}}`,
-		"unknown": `{"alg":"HS256","typ":"JWT","x":null}`,
-		"zip":     `{"alg":"HS256","typ":"JWT","zip":"DEF"}`, "b64": `{"alg":"HS256","typ":"JWT","b64":false}`,
-		"ES256's own, by HMAC": goodHeader(key),
+		"ES256 as JWT":          `{"alg":"ES256","typ":"JWT"}`,
+		"ES256 as JWT with kid": `{"alg":"ES256","typ":"JWT",` + kid + `}`,
+		"at+jwt":                `{"alg":"HS256","typ":"at+jwt"}`,
+		"at+jwt with kid":       `{"alg":"HS256","typ":"at+jwt",` + kid + `}`,
+		"kid":                   `{"alg":"HS256","typ":"JWT",` + kid + `}`,
+		"kid first":             `{` + kid + `,"alg":"HS256","typ":"JWT"}`,
+		"empty kid":             `{"alg":"HS256","typ":"JWT","kid":""}`,
+		"null kid":              `{"alg":"HS256","typ":"JWT","kid":null}`,
+		"other order":           `{"typ":"JWT","alg":"HS256"}`,
+		"space":                 `{"alg":"HS256", "typ":"JWT"}`,
+		"space behind":          goodHMACHeader + " ",
+		"newline":               goodHMACHeader + "\n",
+		"text behind":           goodHMACHeader + "x",
+		"second object":         goodHMACHeader + "{}",
+		"escape":                `{"alg":"HS256","typ":"J\u0057T"}`,
+		"jwt":                   `{"alg":"HS256","typ":"jwt"}`,
+		"no typ":                `{"alg":"HS256"}`,
+		"typ null":              `{"alg":"HS256","typ":null}`,
+		"rt+jwt":                `{"alg":"HS256","typ":"rt+jwt"}`,
+		"capitals":              `{"ALG":"HS256","TYP":"JWT"}`,
+		"alg twice":             `{"alg":"HS256","alg":"HS256","typ":"JWT"}`,
+		"none then HS256":       `{"alg":"none","alg":"HS256","typ":"JWT"}`,
+		"HS384":                 `{"alg":"HS384","typ":"JWT"}`,
+		"HS512":                 `{"alg":"HS512","typ":"JWT"}`,
+		"hs256":                 `{"alg":"hs256","typ":"JWT"}`,
+		"none":                  `{"alg":"none","typ":"JWT"}`,
+		"list":                  `{"alg":["HS256"],"typ":"JWT"}`,
+		"no alg":                `{"typ":"JWT"}`,
+		"crit":                  `{"alg":"HS256","typ":"JWT","crit":["exp"],"exp":1}`,
+		"jku":                   `{"alg":"HS256","typ":"JWT","jku":"http://127.0.0.1/"}`,
+		"jwk":                   `{"alg":"HS256","typ":"JWT","jwk":{"kty":"oct","k":"AA"}}`,
+		"unknown":               `{"alg":"HS256","typ":"JWT","x":null}`,
+		"zip":                   `{"alg":"HS256","typ":"JWT","zip":"DEF"}`,
+		"b64":                   `{"alg":"HS256","typ":"JWT","b64":false}`,
+		"ES256's own, by HMAC":  goodHeader(key),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,19 +110,18 @@ func TestJW01_HS256HeaderTable(t *testing.T) {
 			}
 		})
 	}
-	refuses(t, i, forge(t, key, goodHMACHeader, goodClaims())) // the right header over the other signature
+	refuses(t, i, forge(t, key, goodHMACHeader, goodClaims())) // the HS256 header, signed with the P-256 key
 	good := forgeHMAC(hmacKey(), goodHMACHeader, goodClaims())
 	head := good[:strings.LastIndexByte(good, '.')+1]
 	for _, signature := range []string{
-		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2],
-		good[len(head):] + "AA",
+		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2], good[len(head):] + "AA",
 	} {
 		refuses(t, i, head+signature)
 	}
 }
 
-// JW-01: nothing but the HMAC key itself signs for it: neither what everybody knows of the other key, nor any other key
-// that comes from the server secret, nor the same key of another deployment.
+// JW-01: only the HMAC key signs HS256 tokens. The public parts of the signing key, the other keys of the server secret
+// and the HMAC key of another deployment do not.
 func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	t.Parallel()
 	raw := secret.Generate()
@@ -119,7 +138,7 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// derived is a key as the server secret makes it, for any use and purpose.
+	// derived makes the key of any use and purpose from the server secret.
 	prk, err := hkdf.Extract(sha256.New, raw, []byte("dragoman key derivation v1"))
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +151,7 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 		return out
 	}
 	if _, err := i.Verify(forgeHMAC(derived("hmac/access tokens"), goodHMACHeader, goodClaims())); err != nil {
-		t.Fatal("this test derives keys in another way than the server, so it proves nothing")
+		t.Fatal("the test derives keys in another way than the server")
 	}
 	der, err := x509.MarshalPKIXPublicKey(private(t, key).Public())
 	if err != nil {
@@ -147,11 +166,17 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := map[string][]byte{
-		"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "point": point,
-		"JWKS": jwks, "JWK": jwks[len(`{"keys":[`) : len(jwks)-len(`]}`)], "kid": []byte(key.KID), "nothing": nil,
-		"zeros":         make([]byte, 32),
-		"server secret": raw, "other deployment": theirs.HMACKeys("access tokens")[0],
-		"other purpose": m.HMACKeys("refresh")[0],
+		"DER":              der,
+		"PEM":              pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+		"point":            point,
+		"JWKS":             jwks,
+		"JWK":              jwks[len(`{"keys":[`) : len(jwks)-len(`]}`)],
+		"kid":              []byte(key.KID),
+		"nothing":          nil,
+		"zeros":            make([]byte, 32),
+		"server secret":    raw,
+		"other deployment": theirs.HMACKeys("access tokens")[0],
+		"other purpose":    m.HMACKeys("refresh")[0],
 	}
 	for _, use := range []string{"mac/", "seal/", "id/"} {
 		for _, purpose := range []string{"access tokens", "refresh", "session", "api-key", "signing keys"} {
@@ -164,7 +189,7 @@ func TestJW01_HS256UnderOtherKeys(t *testing.T) {
 	refuses(t, newIssuer(t, key), forgeHMAC(derived("hmac/access tokens"), goodHMACHeader, goodClaims()))
 }
 
-// The HMAC key shows in no rendering of what holds it.
+// fmt never shows the HMAC key of an Issuer.
 func TestIssuer_HidesItsHMACKey(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, newKey(t))
@@ -183,14 +208,13 @@ func TestIssuer_HidesItsHMACKey(t *testing.T) {
 	}
 }
 
-// JW-11: a further claim never stands in for one of the server's, in whatever case a reader may take it.
+// JW-11: an extra claim never replaces a claim of the server, in any case of letters.
 func TestJW11_ReservedClaimsRefused(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, newKey(t))
 	for _, name := range []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"} {
 		for _, name := range []string{
-			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:],
-			strings.ReplaceAll(name, "s", "ſ"),
+			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:], strings.ReplaceAll(name, "s", "ſ"),
 		} {
 			if !token.ReservedClaim(name) {
 				t.Errorf("%s is not reserved", name)
@@ -207,8 +231,7 @@ func TestJW11_ReservedClaimsRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"", "metadata", "userid", "name", "email", "scope", "role", "subject", "su", "sub ",
-		"sub\x00",
+		"", "metadata", "userid", "name", "email", "scope", "role", "subject", "su", "sub ", "sub\x00",
 	} {
 		if token.ReservedClaim(name) {
 			t.Errorf("%q is reserved", name)
@@ -221,8 +244,8 @@ func TestIssue_ExtraClaims(t *testing.T) {
 	i := newIssuer(t, newKey(t))
 	for name, row := range map[string]struct {
 		extra    map[string]any
-		written  map[string]any // of these claims; nil where nothing is issued
-		metadata map[string]any // as Verify reads it
+		written  map[string]any // the claims in the token; nil if Issue fails
+		metadata map[string]any // the result of Verify
 	}{
 		"none": {
 			map[string]any{},

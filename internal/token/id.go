@@ -7,24 +7,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// idAlphabet is Crockford's base32 in lower case: no i, l, o, u.
+// idAlphabet is Crockford's base32 in lower case, without i, l, o and u.
 const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
-// idLength is the number of characters that 128 bits take at five bits each; the first of them has only three.
+// idLength is the length of 128 bits in base32. The first character holds three bits, and the others five.
 const idLength = 26
 
-// NewID returns a fresh UUIDv7 (RFC 9562, section 5.7), which sorts by the time of its making. It never fails: the only
-// source of an error is crypto/rand, which ends the process instead. An id is no secret.
+// NewID returns a new UUIDv7 (RFC 9562, section 5.7). UUIDv7 sort by the time of their creation. NewID does not fail:
+// the one possible error is of crypto/rand, which ends the process instead. An id is not secret.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// FormatID writes an id in its text form: FormatID("user", id) is user_01jz… with 26 characters of lower-case Crockford
-// base32 behind the underscore (TypeID specification 0.3).
+// FormatID returns the text form of an id (TypeID specification 0.3): the prefix, an underscore, and 26 characters of
+// Crockford's base32 in lower case. FormatID("user", id) is for example user_01jz….
 func FormatID(prefix string, id uuid.UUID) string {
 	return prefix + "_" + encodeID(id)
 }
 
-// ParseID reads what FormatID wrote. One id has one text: another prefix, upper case, the letters i, l, o, u, another
-// length and a first character above 7 (which would need more than 128 bits) are ErrMalformed.
+// ParseID reads the text form of an id. Another prefix or length, upper case, the letters i, l, o and u, and a first
+// character above 7 (more than 128 bits) are ErrMalformed.
 func ParseID(prefix, text string) (uuid.UUID, error) {
 	rest, ok := strings.CutPrefix(text, prefix)
 	if !ok || rest == "" || rest[0] != '_' {

@@ -40,13 +40,13 @@ func TestKey_RoundTrip(t *testing.T) {
 func TestKey_KIDIsThumbprint(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	// RFC 7638, section 3: the required members in order of their names, without white space.
+	// RFC 7638, section 3: the required members, sorted by name, without white space.
 	point, err := private(t, key).PublicKey.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, b64(string(point[1:33])),
-		b64(string(point[33:]))))
+	x, y := b64(string(point[1:33])), b64(string(point[33:]))
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, x, y))
 	if want := base64.RawURLEncoding.EncodeToString(sum[:]); key.KID != want {
 		t.Errorf("kid %s, want %s", key.KID, want)
 	}
@@ -149,7 +149,7 @@ func TestSigningKeyRedactsItself(t *testing.T) {
 	out := strings.ToLower(log.String())
 	for _, plain := range []string{
 		b64(string(d)), fmt.Sprintf("%x", d), new(big.Int).SetBytes(d).String(), strings.Trim(fmt.Sprint(d), "[]"),
-		strings.Trim(fmt.Sprint(new(big.Int).SetBytes(d).Bits()), "[]"), // the words that a big.Int keeps
+		strings.Trim(fmt.Sprint(new(big.Int).SetBytes(d).Bits()), "[]"), // the words inside a big.Int
 	} {
 		if strings.Contains(out, strings.ToLower(plain)) {
 			t.Errorf("the private key shows: %s", out)

@@ -2,20 +2,20 @@ package token
 
 import "strings"
 
-// Credential says what kind of credential a text looks like.
+// Credential is a kind of credential.
 type Credential int
 
 // The kinds of credential that a request can present.
 const (
-	KindNone    Credential = iota // not a form that any of ours has
+	KindNone    Credential = iota // any other text
 	KindAccess                    // an access token, for Issuer.Verify
 	KindSession                   // a session token, for Codec.ParseSession
 	KindRefresh                   // a refresh token, for Codec.ParseRefresh
 	KindAPIKey                    // an API key, for Codec.ParseAPIKey
 )
 
-// Kind tells by its shape alone which check a presented credential is for. It proves nothing: exactly one check fits
-// each kind, and that one decides.
+// Kind returns the kind of a presented credential by its prefix or form alone. The check of that kind decides whether
+// the credential is valid.
 func Kind(text string) Credential {
 	switch {
 	case strings.HasPrefix(text, apiKeyPrefix):
@@ -30,7 +30,7 @@ func Kind(text string) Credential {
 	return KindNone
 }
 
-// String names the kind for logs.
+// String returns the name of the kind for logs.
 func (c Credential) String() string {
 	switch c {
 	case KindAccess:

@@ -11,26 +11,25 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// oneTimePrefix stands in front of the tokens of mails.
+// oneTimePrefix is the prefix of the one-time tokens of mails.
 const oneTimePrefix = "ot1."
 
-// OneTime is the token of a mail:
+// OneTime returns the one-time token of a mail:
 //
 //	ot1.<id: 26 base32>.<key id: 4 base64url><mac: 43 base64url>
 //
-// What it is good for, for whom and until when is in the row of that id. The same id always gives the same text, so
-// that a mail that is sent again says the same, and nothing of it is stored (SE-03).
+// The database row with this id holds the purpose, the user and the expiry. The same id always gives the same text: so
+// a retried mail holds the same token, though no token is stored (SE-03).
 func (c *Codec) OneTime(id uuid.UUID) secret.Text { return oneTimeText(c.oneTime, id) }
 
 func oneTimeText(key secret.Key, id uuid.UUID) secret.Text {
 	return secret.Text(oneTimePrefix + encodeID(id) + "." + sign(key, id[:]))
 }
 
-// IsOneTime tells whether a text looks like the token of a mail. It says nothing about whether it is one.
+// IsOneTime reports whether text has the prefix of a one-time token. ParseOneTime decides whether it is valid.
 func IsOneTime(text string) bool { return strings.HasPrefix(text, oneTimePrefix) }
 
-// ParseOneTime returns the id that the token of a mail names, after checking its MAC in constant time. Its error is
-// ErrMalformed.
+// ParseOneTime returns the id of a one-time token. It compares the MAC in constant time. Its error is ErrMalformed.
 func (c *Codec) ParseOneTime(text string) (uuid.UUID, error) {
 	rest, ok := strings.CutPrefix(text, oneTimePrefix)
 	if !ok || len(rest) != idLength+1+macLength {
@@ -43,17 +42,17 @@ func (c *Codec) ParseOneTime(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// Code is the short form of a token, 6 digits, for people who read a mail on one device and type on another. It is
-// worth something only beside the address that the mail went to, for a few minutes and a few tries, which the row
-// counts.
+// Code returns the short form of a one-time token, 6 digits, for people who read the mail on one device and type on
+// another. Anybody can guess 6 digits, so the caller must bound the attempts and the lifetime, and must ask for the
+// address of the mail as well.
 func (c *Codec) Code(id uuid.UUID) secret.Text { return codeText(c.code, id) }
 
 func codeText(key secret.Key, id uuid.UUID) secret.Text {
-	// 2^64 is so much more than a million that the digits are even.
+	// 2^64 is so much more than a million that the bias of the remainder does not matter.
 	return secret.Text(fmt.Sprintf("%06d", binary.BigEndian.Uint64(key.MAC(id[:]))%1_000_000))
 }
 
-// IsCode compares a code with that of an id in constant time.
+// IsCode reports in constant time whether text is the code of an id, under the present secret or a further one.
 func (c *Codec) IsCode(id uuid.UUID, text string) bool {
 	found := 0
 	for _, k := range append([]secret.Key{c.code}, c.code.Previous()...) {

@@ -30,21 +30,24 @@ func newMaster(t testing.TB, raws ...[]byte) *secret.Master {
 	return m
 }
 
-// someRefresh is at noon, for a day.
+// someRefresh returns the content of a token that is issued at noon and expires after a day.
 func someRefresh() token.Refresh {
 	return token.Refresh{
-		User: token.FormatID("user", token.NewID()), Session: token.NewID(), Generation: 7, IssuedAt: noon(),
-		ExpiresAt: noon().Add(24 * time.Hour),
+		User:       token.FormatID("user", token.NewID()),
+		Session:    token.NewID(),
+		Generation: 7,
+		IssuedAt:   noon(),
+		ExpiresAt:  noon().Add(24 * time.Hour),
 	}
 }
 
-// refreshClaims are good ones, with the given texts put in place of others.
+// refreshClaims returns claims that are valid at noon. Each pair replaces an old text by a new one.
 func refreshClaims(pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(
 		`{"sub":"user_x","iat":1800000000,"exp":1800086400,"sid":"sess_` + refreshSession + `","gen":7}`)
 }
 
-// refusesRefresh fails unless ParseRefresh refuses the text with our error and an empty answer.
+// refusesRefresh checks that ParseRefresh rejects the text with ErrMalformed and without a result.
 func refusesRefresh(t *testing.T, c *token.Codec, text string) {
 	t.Helper()
 	session, generation, err := c.ParseRefresh(text)
@@ -78,18 +81,19 @@ func TestRefreshJWT_RoundTrip(t *testing.T) {
 		if token.Kind(text.Reveal()) != token.KindRefresh {
 			t.Errorf("it looks like a %s", token.Kind(text.Reveal()))
 		}
-		r.IssuedAt, r.ExpiresAt = r.IssuedAt.Add(999*time.Millisecond).UTC(),
-			r.ExpiresAt.Add(999*time.Microsecond).Local()
+		r.IssuedAt = r.IssuedAt.Add(999 * time.Millisecond).UTC()
+		r.ExpiresAt = r.ExpiresAt.Add(999 * time.Microsecond).Local()
 		if c.RefreshJWT(r) != text {
 			t.Error("two texts for one token: a repeated answer would differ (SE-10)")
 		}
 		if opaque := c.Refresh(r.Session, generation); opaque == text {
-			t.Error("both forms are one")
+			t.Error("both forms have the same text")
 		}
 	}
 }
 
-// SE-15: a refresh token in the form of a JWT is nothing else, and no access token is one.
+// SE-15: a refresh token in the form of a JWT is accepted as a refresh token alone, and no access token is accepted as
+// one.
 func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 	t.Parallel()
 	m, key := newMaster(t), newKey(t)
@@ -106,21 +110,22 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 	}
 	for _, access := range []string{issue(t, i), issueHS256(t, i)} {
 		refusesRefresh(t, c, access)
-		// The header of one kind over the rest of the other.
+		// Parts of an access token and of a refresh token, mixed.
 		part, other := strings.Split(access, "."), strings.Split(good, ".")
 		refusesRefresh(t, c, other[0]+"."+part[1]+"."+part[2])
 		refusesRefresh(t, c, other[0]+"."+part[1]+"."+other[2])
-		for _, mixed := range []string{part[0] + "." + other[1] + "." + other[2], part[0] + "." + other[1] + "." +
-			part[2]} {
+		for _, mixed := range []string{
+			part[0] + "." + other[1] + "." + other[2], part[0] + "." + other[1] + "." + part[2],
+		} {
 			refuses(t, i, mixed)
 			refusesRefresh(t, c, mixed)
 		}
 	}
-	// All claims of both kinds, so that nothing but header and key can set them apart.
+	// The claims of both kinds in one token: only header and key can tell the kinds apart.
 	both := strings.TrimSuffix(goodClaims("sess_x", "sess_"+refreshSession), "}") + `,"gen":7}`
 	for _, header := range []string{
-		goodRefreshHeader, goodHMACHeader, goodHeader(key),
-		`{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"ES256","typ":"rt+jwt","kid":"` + key.KID + `"}`,
+		goodRefreshHeader, goodHMACHeader, goodHeader(key), `{"alg":"HS256","typ":"at+jwt"}`,
+		`{"alg":"ES256","typ":"rt+jwt","kid":"` + key.KID + `"}`,
 	} {
 		signed := map[string]string{
 			"refresh key": forgeHMAC(m.HMACKeys("refresh")[0], header, both),
@@ -129,8 +134,8 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 		}
 		for by, text := range signed {
 			_, failed := i.Verify(text)
-			if isAccess := header == goodHMACHeader && by == "access key" || header == goodHeader(key) &&
-				by == "key pair"; (failed == nil) != isAccess {
+			isAccess := header == goodHMACHeader && by == "access key" || header == goodHeader(key) && by == "key pair"
+			if (failed == nil) != isAccess {
 				t.Errorf("%s by the %s as an access token: %v", header, by, failed)
 			}
 			_, _, failed = c.ParseRefresh(text)
@@ -141,25 +146,23 @@ func TestSE15_RefreshJWT_CrossUse(t *testing.T) {
 	}
 }
 
-// JW-01, JW-02, JW-05: every header but the exact one is refused, under the right key and under none.
+// JW-01, JW-02, JW-05: every header but the exact one is rejected: with the right signature, without one, and with the
+// signature of another key.
 func TestJW01_RefreshJWT_Headers(t *testing.T) {
 	t.Parallel()
 	m, key := newMaster(t), newKey(t)
 	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	if _, _, err := c.ParseRefresh(forgeHMAC(own, goodRefreshHeader, refreshClaims())); err != nil {
-		t.Fatalf("this test signs in another way than the server, so it proves nothing: %v", err)
+		t.Fatalf("the test signs in another way than the server: %v", err)
 	}
 	for _, header := range []string{
 		`{"alg":"none","typ":"rt+jwt"}`, `{"alg":"nOnE","typ":"rt+jwt"}`, `{"alg":"ES256","typ":"rt+jwt"}`,
-		`{"alg":"HS384","typ":"rt+jwt"}`,
-		`{"alg":"hs256","typ":"rt+jwt"}`, `{"alg":["HS256"],"typ":"rt+jwt"}`, `{"typ":"rt+jwt"}`,
-		`{"alg":"HS256","typ":"JWT"}`,
-		`{"alg":"HS256","typ":"at+jwt"}`, `{"alg":"HS256","typ":"RT+JWT"}`,
-		`{"alg":"HS256","typ":"application/rt+jwt"}`, `{"alg":"HS256"}`,
+		`{"alg":"HS384","typ":"rt+jwt"}`, `{"alg":"hs256","typ":"rt+jwt"}`, `{"alg":["HS256"],"typ":"rt+jwt"}`,
+		`{"typ":"rt+jwt"}`, `{"alg":"HS256","typ":"JWT"}`, `{"alg":"HS256","typ":"at+jwt"}`,
+		`{"alg":"HS256","typ":"RT+JWT"}`, `{"alg":"HS256","typ":"application/rt+jwt"}`, `{"alg":"HS256"}`,
 		`{"alg":"HS256","typ":null}`, `{"typ":"rt+jwt","alg":"HS256"}`, goodRefreshHeader + " ",
-		`{"alg": "HS256","typ":"rt+jwt"}`,
-		`{"alg":"HS256","typ":"rt+jwt","kid":"x"}`, `{"alg":"HS256","typ":"rt+jwt","crit":["x"]}`,
-		`{"alg":"HS256","typ":"rt+jwt","jku":"http://127.0.0.1/"}`,
+		`{"alg": "HS256","typ":"rt+jwt"}`, `{"alg":"HS256","typ":"rt+jwt","kid":"x"}`,
+		`{"alg":"HS256","typ":"rt+jwt","crit":["x"]}`, `{"alg":"HS256","typ":"rt+jwt","jku":"http://127.0.0.1/"}`,
 		`{"alg":"HS256","alg":"HS256","typ":"rt+jwt"}`, `{}`, `null`,
 	} {
 		text := forgeHMAC(own, header, refreshClaims())
@@ -170,76 +173,74 @@ func TestJW01_RefreshJWT_Headers(t *testing.T) {
 	good := forgeHMAC(own, goodRefreshHeader, refreshClaims())
 	head := good[:strings.LastIndexByte(good, '.')+1]
 	for _, signature := range []string{
-		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2],
-		good[len(head):] + "AA", good[len(head):] + "." + good[len(head):],
+		"", "AA", b64(strings.Repeat("\x00", 32)), good[len(head) : len(good)-2], good[len(head):] + "AA",
+		good[len(head):] + "." + good[len(head):],
 	} {
 		refusesRefresh(t, c, head+signature)
 	}
 	refusesRefresh(t, c, forge(t, key, goodRefreshHeader, refreshClaims()))
 }
 
-// Nothing but the refresh key signs: no other key that comes from the server secret, nor the same one of another
-// deployment.
+// Only the refresh key signs. The other keys of the server secret and the refresh key of another deployment do not.
 func TestRefreshJWT_OtherKeys(t *testing.T) {
 	t.Parallel()
 	raw := secret.Generate()
 	m, theirs := newMaster(t, raw), newMaster(t)
 	c := token.NewCodec(m, noon)
 	for name, key := range map[string][]byte{
-		"nothing": nil, "zeros": make([]byte, 32), "server secret": raw,
-		"access tokens": m.HMACKeys("access tokens")[0], "session": m.HMACKeys("session")[0],
-		"empty purpose": m.HMACKeys("")[0], "other deployment": theirs.HMACKeys("refresh")[0],
+		"nothing":             nil,
+		"zeros":               make([]byte, 32),
+		"server secret":       raw,
+		"access tokens":       m.HMACKeys("access tokens")[0],
+		"session":             m.HMACKeys("session")[0],
+		"empty purpose":       m.HMACKeys("")[0],
+		"other deployment":    theirs.HMACKeys("refresh")[0],
 		"hs256 of every test": hmacKey(),
 	} {
-		if _, _, err := c.ParseRefresh(forgeHMAC(key, goodRefreshHeader, refreshClaims())); !errors.Is(err,
-			token.ErrMalformed) {
+		_, _, err := c.ParseRefresh(forgeHMAC(key, goodRefreshHeader, refreshClaims()))
+		if !errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// The MAC of the opaque form, over the very text.
+	// The key of the opaque form.
 	input := b64(goodRefreshHeader) + "." + b64(refreshClaims())
 	refusesRefresh(t, c, input+"."+b64(string(m.Key("refresh").MAC([]byte(input)))))
 }
 
-// JW-03, JW-10: claims that are missing, of another type, out of their bounds or there twice, all under a good
-// signature.
+// JW-03, JW-10: claims that are missing, duplicate, of another type or out of bounds, all with a valid signature.
 func TestJW03_RefreshJWT_Claims(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
 	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
 	for _, claims := range []string{
 		refreshClaims(`"sub":"user_x",`, ``), refreshClaims(`"user_x"`, `""`), refreshClaims(`"user_x"`, `null`),
-		refreshClaims(`"user_x"`, `7`),
-		refreshClaims(`"iat":1800000000,`, ``), refreshClaims(`1800000000`, `null`),
+		refreshClaims(`"user_x"`, `7`), refreshClaims(`"iat":1800000000,`, ``), refreshClaims(`1800000000`, `null`),
 		refreshClaims(`1800000000`, `"1800000000"`), refreshClaims(`1800000000`, `-1`),
 		refreshClaims(`"exp":1800086400,`, ``), refreshClaims(`1800086400`, `null`),
 		refreshClaims(`1800086400`, `"1800086400"`), refreshClaims(`1800086400`, `1e999`),
 		refreshClaims(`1800086400`, `1800086400.5`), refreshClaims(`1800086400`, `1e30`),
 		refreshClaims(`1800086400`, `9007199254740993`), refreshClaims(`1800086400`, `-1`),
 		refreshClaims(`1800086400`, `1799999995`), refreshClaims(`1800086400`, `0`),
-		refreshClaims(`1800086400`, `[1800086400]`),
-		refreshClaims(`"sid":"sess_`+refreshSession+`",`, ``), refreshClaims(`sess_`, `user_`),
-		refreshClaims(`sess_`, ``), refreshClaims(`sess_`, `SESS_`),
+		refreshClaims(`1800086400`, `[1800086400]`), refreshClaims(`"sid":"sess_`+refreshSession+`",`, ``),
+		refreshClaims(`sess_`, `user_`), refreshClaims(`sess_`, ``), refreshClaims(`sess_`, `SESS_`),
 		refreshClaims(refreshSession, strings.ToUpper(refreshSession)),
 		refreshClaims(refreshSession, refreshSession[1:]), refreshClaims(refreshSession, "8"+refreshSession[1:]),
 		refreshClaims(`"sess_`+refreshSession+`"`, `null`),
-		refreshClaims(`"sess_`+refreshSession+`"`, `["sess_`+refreshSession+`"]`),
-		refreshClaims(`,"gen":7`, ``), refreshClaims(`"gen":7`, `"gen":null`), refreshClaims(`"gen":7`, `"gen":"7"`),
-		refreshClaims(`"gen":7`, `"gen":-1`),
-		refreshClaims(`"gen":7`, `"gen":7.5`), refreshClaims(`"gen":7`, `"gen":9007199254740993`),
-		refreshClaims(`"gen":7`, `"gen":07`), refreshClaims(`"gen":7`, `"gen":true`),
-		refreshClaims(`"gen":7`, `"gen":7,"gen":7`), refreshClaims(`"gen":7`, `"GEN":7`),
-		refreshClaims(`"gen":7`, `"gen":6,"\u0067en":7`),
-		refreshClaims(`"gen":7`, `"gen":7,"x":"`+"\xff"+`"`), refreshClaims() + "{}", refreshClaims() + "x", "[" +
-			refreshClaims() + "]", `"x"`, `null`, `{}`, " ",
+		refreshClaims(`"sess_`+refreshSession+`"`, `["sess_`+refreshSession+`"]`), refreshClaims(`,"gen":7`, ``),
+		refreshClaims(`"gen":7`, `"gen":null`), refreshClaims(`"gen":7`, `"gen":"7"`),
+		refreshClaims(`"gen":7`, `"gen":-1`), refreshClaims(`"gen":7`, `"gen":7.5`),
+		refreshClaims(`"gen":7`, `"gen":9007199254740993`), refreshClaims(`"gen":7`, `"gen":07`),
+		refreshClaims(`"gen":7`, `"gen":true`), refreshClaims(`"gen":7`, `"gen":7,"gen":7`),
+		refreshClaims(`"gen":7`, `"GEN":7`), refreshClaims(`"gen":7`, `"gen":6,"\u0067en":7`),
+		refreshClaims(`"gen":7`, `"gen":7,"x":"`+"\xff"+`"`), refreshClaims() + "{}", refreshClaims() + "x",
+		"[" + refreshClaims() + "]", `"x"`, `null`, `{}`, " ",
 	} {
 		refusesRefresh(t, c, forgeHMAC(own, goodRefreshHeader, claims))
 	}
 	for _, claims := range []string{
-		// 5 seconds of leeway
 		refreshClaims(`"gen":7`, `"gen":7,"new":{"of":["a","later","release"]}`),
-		refreshClaims(`1800086400`, `1799999996`),
-		refreshClaims(`1800000000`, `1800000600`), // the clock of another instance
+		refreshClaims(`1800086400`, `1799999996`), // expired, within the leeway of 5 seconds
+		refreshClaims(`1800000000`, `1800000600`), // issued by an instance with another clock
 	} {
 		if _, generation, err := c.ParseRefresh(forgeHMAC(own, goodRefreshHeader, claims)); err != nil ||
 			generation != 7 {
@@ -254,7 +255,7 @@ func TestSE04_RefreshJWT_EveryMutationRefused(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
 	r := someRefresh()
-	for n := range 3 { // a length for each number of spare bits
+	for n := range 3 { // one length for each number of spare bits
 		r.User += strings.Repeat("x", n)
 		for _, mutant := range mutants(c.RefreshJWT(r).Reveal()) {
 			refusesRefresh(t, c, mutant)
@@ -262,7 +263,7 @@ func TestSE04_RefreshJWT_EveryMutationRefused(t *testing.T) {
 	}
 }
 
-// KE-02: tokens of every further secret are taken, new ones are of the present one.
+// KE-02: tokens under every secret are accepted; new tokens are made under the present secret.
 func TestKE02_RefreshJWT_UnderFurtherSecrets(t *testing.T) {
 	t.Parallel()
 	old, fresh := secret.Generate(), secret.Generate()
@@ -271,12 +272,12 @@ func TestKE02_RefreshJWT_UnderFurtherSecrets(t *testing.T) {
 	r := someRefresh()
 	older, newer := before.RefreshJWT(r).Reveal(), both.RefreshJWT(r).Reveal()
 	if newer != after.RefreshJWT(r).Reveal() || older != behind.RefreshJWT(r).Reveal() || older == newer {
-		t.Error("a new token is not of the first secret")
+		t.Error("a new token is not made under the first secret")
 	}
 	for _, row := range []struct {
-		codec *token.Codec
-		text  string
-		taken bool
+		codec    *token.Codec
+		text     string
+		accepted bool
 	}{
 		{both, older, true},
 		{both, newer, true},
@@ -285,30 +286,36 @@ func TestKE02_RefreshJWT_UnderFurtherSecrets(t *testing.T) {
 		{after, older, false},
 		{before, newer, false},
 	} {
-		if session, generation, err := row.codec.ParseRefresh(row.text); (err == nil) != row.taken || row.taken &&
-			(session != r.Session || generation != 7) {
-			t.Errorf("%v: %s %d %v", row.taken, session, generation, err)
+		session, generation, err := row.codec.ParseRefresh(row.text)
+		if (err == nil) != row.accepted || row.accepted && (session != r.Session || generation != 7) {
+			t.Errorf("%v: %s %d %v", row.accepted, session, generation, err)
 		}
 	}
 }
 
-// A token ends at its exp, to the second, whatever the session does.
+// A token expires at exp plus 5 seconds of leeway.
 func TestSE16_RefreshJWT_Ends(t *testing.T) {
 	t.Parallel()
 	m, r, at := newMaster(t), someRefresh(), noon()
 	c := token.NewCodec(m, func() time.Time { return at })
 	text := c.RefreshJWT(r).Reveal()
-	for after, taken := range map[time.Duration]bool{0: true, 24 * time.Hour: true, 24*time.Hour +
-		4999*time.Millisecond: true, 24*time.Hour + 5*time.Second: false, 240 * time.Hour: false, -time.Hour: true} {
+	for after, accepted := range map[time.Duration]bool{
+		0:                                    true,
+		24 * time.Hour:                       true,
+		24*time.Hour + 4999*time.Millisecond: true,
+		24*time.Hour + 5*time.Second:         false,
+		240 * time.Hour:                      false,
+		-time.Hour:                           true,
+	} {
 		at = noon().Add(after)
-		if _, _, err := c.ParseRefresh(text); (err == nil) != taken {
+		if _, _, err := c.ParseRefresh(text); (err == nil) != accepted {
 			t.Errorf("after %s: %v", after, err)
 		}
 	}
 }
 
-// Whatever a session and its times are: what is written is read again as it was, once and in one form, and only while
-// it lasts.
+// For any session and times, ParseRefresh returns what RefreshJWT wrote until the expiry, different contents have
+// different texts, and a changed text is rejected.
 func TestRefreshJWT_Property(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
@@ -346,7 +353,7 @@ func TestRefreshJWT_Property(t *testing.T) {
 	})
 }
 
-// FuzzRefreshJWT lets the fuzzer write what is signed by the right key.
+// FuzzRefreshJWT signs headers and claims of the fuzzer with the right key.
 func FuzzRefreshJWT(f *testing.F) {
 	m := newMaster(f)
 	c, own := token.NewCodec(m, noon), m.HMACKeys("refresh")[0]
@@ -368,7 +375,7 @@ func FuzzRefreshJWT(f *testing.F) {
 	})
 }
 
-// The keys are nowhere in what the codec prints.
+// fmt never shows the keys of a Codec.
 func TestRefreshJWT_CodecHidesItsKeys(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)

@@ -26,7 +26,7 @@ func keyOf(t testing.TB, alg string) token.SigningKey {
 	return key
 }
 
-// signAs signs with a key pair of any algorithm whatever the header says.
+// signAs signs any header and claims with a key of any algorithm. It uses the algorithm of the key, not of the header.
 func signAs(t *testing.T, key token.SigningKey, header, claims string) string {
 	t.Helper()
 	if key.Alg == token.AlgES256 {
@@ -53,8 +53,8 @@ func signAs(t *testing.T, key token.SigningKey, header, claims string) string {
 	return input + "." + b64(string(signature))
 }
 
-// JW-01: of the three algorithms each key has one. A key of each kind signs and verifies beside the others, and no
-// header makes another algorithm of it.
+// JW-01: each key has one of the three algorithms. An Issuer verifies with keys of all three, and a header with another
+// algorithm than its key is rejected.
 func TestJW01_OneAlgorithmAKey(t *testing.T) {
 	t.Parallel()
 	algs := []string{token.AlgES256, token.AlgEdDSA, token.AlgRS256}
@@ -73,24 +73,23 @@ func TestJW01_OneAlgorithmAKey(t *testing.T) {
 		}
 		header := func(alg string) string { return fmt.Sprintf(`{"alg":%s,"typ":"at+jwt","kid":%q}`, alg, key.KID) }
 		if _, err := i.Verify(signAs(t, key, header(`"`+key.Alg+`"`), goodClaims())); err != nil {
-			t.Fatalf("%s: this test signs in another way than the server, so it proves nothing: %v", key.Alg, err)
+			t.Fatalf("%s: the test signs in another way than the server: %v", key.Alg, err)
 		}
 		for _, alg := range []string{
 			`"none"`, `"nOnE"`, `""`, `"HS256"`, `"ES256"`, `"EdDSA"`, `"RS256"`, `"ES384"`, `"PS256"`, `"RS384"`,
-			`"RS512"`, `"eddsa"`, `"EDDSA"`, `"Ed25519"`,
-			`"rs256"`, `"RS256 "`, `["EdDSA"]`, `null`, `{}`,
+			`"RS512"`, `"eddsa"`, `"EDDSA"`, `"Ed25519"`, `"rs256"`, `"RS256 "`, `["EdDSA"]`, `null`, `{}`,
 		} {
 			if alg != `"`+key.Alg+`"` {
 				refuses(t, i, signAs(t, key, header(alg), goodClaims()))
 			}
 		}
-		// The name of one key over the signature of another.
+		// The kid of one key with the signature of another.
 		for _, other := range others {
 			for _, alg := range algs {
 				refuses(t, i, signAs(t, other, header(`"`+alg+`"`), goodClaims()))
 			}
 		}
-		// JW-08: a key that is not of the set is told apart, so that the set can be looked up.
+		// JW-08: an unknown kid has its own error, so the caller can load the keys again.
 		if _, err := newIssuer(t, others[0]).Verify(text); !errors.Is(err, token.ErrUnknownKey) ||
 			!errors.Is(err, token.ErrMalformed) {
 			t.Errorf("%s: %v", key.Alg, err)
@@ -100,19 +99,21 @@ func TestJW01_OneAlgorithmAKey(t *testing.T) {
 		`""`, `"x"`, `"` + strings.Repeat("A", 44) + `"`, `"` + strings.Repeat("/", 43) + `"`,
 		`"` + strings.Repeat("A", 42) + `\u0000"`,
 	} {
-		_, err := newIssuer(t, keys[0]).Verify(forge(t, keys[0], `{"alg":"ES256","typ":"at+jwt","kid":`+kid+`}`,
-			goodClaims()))
+		header := `{"alg":"ES256","typ":"at+jwt","kid":` + kid + `}`
+		_, err := newIssuer(t, keys[0]).Verify(forge(t, keys[0], header, goodClaims()))
 		if errors.Is(err, token.ErrUnknownKey) || !errors.Is(err, token.ErrMalformed) {
-			t.Errorf("a kid that can not be ours is looked up: %s: %v", kid, err)
+			t.Errorf("a malformed kid is reported as unknown: %s: %v", kid, err)
 		}
 	}
 }
 
-// Keys of every algorithm go through PKCS #8, and JW-12: what is published of them is public, with kid, alg and use.
+// JW-12: the key set shows the public parts of each algorithm with kid, alg and use. Keys of each algorithm survive
+// PKCS #8.
 func TestJW12_EveryAlgorithm(t *testing.T) {
 	t.Parallel()
 	members := map[string]string{
-		token.AlgES256: "alg crv kid kty use x y", token.AlgEdDSA: "alg crv kid kty use x",
+		token.AlgES256: "alg crv kid kty use x y",
+		token.AlgEdDSA: "alg crv kid kty use x",
 		token.AlgRS256: "alg e kid kty n use",
 	}
 	for alg, want := range members {
@@ -162,7 +163,7 @@ func TestJW12_EveryAlgorithm(t *testing.T) {
 	}
 }
 
-// KE-02: HS256 tokens of every further key are taken; new ones are of the first.
+// KE-02: HS256 tokens under every further key are accepted; new tokens are signed with the first key.
 func TestKE02_HS256UnderFurtherKeys(t *testing.T) {
 	t.Parallel()
 	key, older, other := newKey(t), bytes.Repeat([]byte("o"), 32), bytes.Repeat([]byte("x"), 32)
@@ -178,15 +179,15 @@ func TestKE02_HS256UnderFurtherKeys(t *testing.T) {
 	}
 	refuses(t, i, forgeHMAC(other, goodHMACHeader, goodClaims()))
 	if _, err := newIssuer(t, key).Verify(issueHS256(t, i)); err != nil {
-		t.Errorf("a new one is not of the first key: %v", err)
+		t.Errorf("a new token is not signed with the first key: %v", err)
 	}
 	if _, err := i.Accepting(older[:31]); err == nil { // JW-07
-		t.Error("a short key was taken")
+		t.Error("a short key was accepted")
 	}
 }
 
-// KE-02: tokens and API keys of every further secret are taken, new ones are of the present one, and those of a secret
-// that is gone are not.
+// KE-02: tokens and API keys under every secret are accepted, and new ones are made under the present secret. Tokens
+// and API keys under a removed secret are rejected.
 func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 	t.Parallel()
 	old, fresh := secret.Generate(), secret.Generate()
@@ -210,10 +211,9 @@ func TestKE02_CodecUnderFurtherSecrets(t *testing.T) {
 	oldRefresh, oldSession := before.Refresh(id, 7).Reveal(), before.Session(id).Reveal()
 	newRefresh, newSession := both.Refresh(id, 7).Reveal(), both.Session(id).Reveal()
 	if !accepts(both, oldRefresh, oldSession) || !accepts(both, newRefresh, newSession) ||
-		!accepts(behind, newRefresh, newSession) ||
-		!accepts(after, newRefresh, newSession) || accepts(after, oldRefresh, oldSession) ||
-		accepts(before, newRefresh, newSession) {
-		t.Error("a token is taken by the wrong secrets")
+		!accepts(behind, newRefresh, newSession) || !accepts(after, newRefresh, newSession) ||
+		accepts(after, oldRefresh, oldSession) || accepts(before, newRefresh, newSession) {
+		t.Error("a token is accepted under the wrong secrets")
 	}
 	for _, mutant := range mutants(oldRefresh) {
 		if _, _, err := both.ParseRefresh(mutant); err == nil {

@@ -14,31 +14,31 @@ import (
 // algHS256 is HMAC with SHA-256 (RFC 7518, section 3.2).
 const algHS256 = "HS256"
 
-// headerHS256 is the first segment of every HS256 token of ours: {"alg":"HS256","typ":"JWT"}. It is compared as text,
-// so a token with any other spelling never reaches the HMAC key.
+// headerHS256 is the first segment of every HS256 access token: {"alg":"HS256","typ":"JWT"}. It is compared as text, so
+// a token with any other spelling never reaches the HMAC key.
 const headerHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
 // ErrUnknownKey is the ErrMalformed of a token with a valid form and an unknown key. A newer key may have signed it.
 var ErrUnknownKey = fmt.Errorf("%w: its key is unknown", ErrMalformed)
 
-// kidLength is the length of every kid of ours.
+// kidLength is the length of a kid: 32 bytes in base64url.
 const kidLength = 43
 
-// joseHeader is the only valid header of our tokens under a key pair. Every other member is rejected, above all those
-// that bring or name a key (jku, jwk, x5u, x5c) or require extensions (crit, RFC 7515, section 4.1.11).
+// joseHeader is the only valid header of an access token under a signing key. Every other member is rejected, above all
+// the members that bring or name a key (jku, jwk, x5u, x5c) or require extensions (crit, RFC 7515, section 4.1.11).
 type joseHeader struct {
 	Alg string `json:"alg"`
 	Typ string `json:"typ"`
 	Kid string `json:"kid"`
 }
 
-// Verify checks an access token and returns its claims. It checks in this order: the compact form; the header, which
-// alone chooses the key, the HS256 key or one of our own by its kid and algorithm; the signature; issuer and audience;
-// the times, with a tolerance of 5 seconds; and the presence of a user, a session and an id.
+// Verify checks an access token and returns its claims. It checks, in this order: the compact form; the header, which
+// selects the HS256 keys or one signing key; the signature; issuer and audience; the times, with a leeway of 5 seconds;
+// and that there is a user, a session and an id.
 //
-// Its error is always ErrMalformed, with a reason for the log that holds nothing of the token. The caller must check
-// that the session lives, by Access.Session and never by the text: anybody can turn a valid ECDSA signature into a
-// second one for the same claims.
+// Its error is always ErrMalformed, wrapped with a reason for the log that contains nothing of the token. The caller
+// must check that the session is alive, by Access.Session and never by the text: anybody can turn a valid ECDSA
+// signature into a second one for the same claims.
 func (i *Issuer) Verify(text string) (Access, error) {
 	if !isCompact(text) {
 		return Access{}, malformed("it is not a JWT in compact form")
@@ -49,7 +49,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	}
 	var c claims
 	token, err := parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
-	// Any error rejects the token, even if the parser returns one.
+	// Every error rejects the token, even if the parser also returns a token.
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return Access{}, malformed("its claims cannot be read")
@@ -61,14 +61,20 @@ func (i *Issuer) Verify(text string) (Access, error) {
 		return Access{}, malformed("its issuer, audience, times or identifiers are wrong")
 	}
 	return Access{
-		ID: c.ID, User: c.Subject, Session: c.Session, Roles: c.Roles, Methods: c.Methods, Metadata: c.Metadata,
-		IssuedAt: time.Unix(*c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
-		HS256: parser == i.parsers[algHS256],
+		ID:        c.ID,
+		User:      c.Subject,
+		Session:   c.Session,
+		Roles:     c.Roles,
+		Methods:   c.Methods,
+		Metadata:  c.Metadata,
+		IssuedAt:  time.Unix(*c.IssuedAt, 0).UTC(),
+		ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
+		HS256:     parser == i.parsers[algHS256],
 	}, nil
 }
 
-// SessionOfExpired returns the session of an access token that only fails Verify because it has expired. ok is false
-// for every other text. Whether the caller may use the session is not checked.
+// SessionOfExpired returns the session of an access token that Verify rejects for its expiry alone. ok is false for
+// every other text. Whether the caller may use the session is not checked.
 func (i *Issuer) SessionOfExpired(text string) (session string, ok bool) {
 	if !isCompact(text) {
 		return "", false
@@ -79,14 +85,14 @@ func (i *Issuer) SessionOfExpired(text string) (session string, ok bool) {
 	}
 	var c claims
 	_, err = parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return key, nil })
-	// The parser reports expiry after it has checked the signature, and joins it with other errors of the claims.
+	// The parser checks the signature before the expiry, and joins the expiry with other errors of the claims.
 	ok = errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid) &&
 		c.Issuer == i.issuer && c.Audience == i.audience && c.Validate() == nil
 	return c.Session, ok
 }
 
-// keyFor reads the header of a token in compact form. It returns the key, and the parser that accepts the key's
-// algorithm alone. A kid only selects one of our own keys: it is never a path, a query or an address.
+// keyFor returns the key for the header of a token in compact form, and the parser that accepts the algorithm of the
+// key alone. A kid only selects a key of the Issuer: it is never a path, a query or an address.
 func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	segment, _, _ := strings.Cut(text, ".")
 	if segment == headerHS256 {
@@ -101,7 +107,7 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 		return nil, nil, malformed("its header cannot be read")
 	}
 	var header joseHeader
-	// The codec also rejects members in another case, duplicate members, and invalid UTF-8.
+	// Unmarshal also rejects members in another case, duplicate members, and invalid UTF-8.
 	if err := json.Unmarshal(raw, &header, json.RejectUnknownMembers(true)); err != nil {
 		return nil, nil, malformed("its header cannot be read")
 	}
@@ -121,5 +127,5 @@ func (i *Issuer) keyFor(text string) (*jwt.Parser, any, error) {
 	return i.parsers[key.Alg], key.private().Public(), nil
 }
 
-// malformed takes fixed reasons only, because the parsers' errors quote the token.
+// malformed wraps ErrMalformed. Its reasons are constants, because the errors of the parsers quote the token.
 func malformed(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }
