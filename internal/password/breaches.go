@@ -3,7 +3,7 @@ package password
 import (
 	"bufio"
 	"context"
-	"crypto/sha1" //nolint:gosec // the form of the lists; nothing is kept by it
+	"crypto/sha1" //nolint:gosec // breach lists use SHA-1; no SHA-1 is stored
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,41 +19,39 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// The bounds of one question to a list of breached passwords.
+// The bounds of one request to a breach list.
 const (
-	breachesWithin = time.Second // it fails open after that: nobody waits longer for a password
-	breachesAnswer = 1 << 20     // bytes that are read; a usual answer has about 40 KiB
-	prefixLength   = 5           // characters of the hash that the list gets to see
+	breachesWithin = time.Second // after it the password passes
+	breachesAnswer = 1 << 20     // bytes; a usual answer has about 40 KiB
+	prefixLength   = 5           // characters of the hash in the request
 )
 
-// Breaches is a list of breached passwords that somebody serves, asked by k-anonymity as api.pwnedpasswords.com/range/
-// is: GET with the first five hexadecimal characters of the SHA-1 of a password, which about a thousand breached ones
-// share, is answered with lines `rest of the hash:count`. So the list never learns the password nor its hash (security
-// rule PW-07). It is safe for concurrent use; a nil one finds nothing.
+// Breaches is a client of a list of breached passwords, with the protocol of api.pwnedpasswords.com/range/. The request
+// is a GET with the first 5 hexadecimal characters of the SHA-1 of a password. The answer has a line `rest of the
+// hash:count` for each breached password with these characters, about a thousand in all. So the list learns neither the
+// password nor its hash (PW-07). Breaches is safe for concurrent use. A nil *Breaches accepts every password.
 type Breaches struct {
 	base   string
 	client *http.Client
 	log    *slog.Logger
 }
 
-// NewBreaches is the list below a base URL, nil for "". Redirects are not followed.
+// NewBreaches returns a client for the list under a base URL, and nil for "". It does not follow redirects.
 func NewBreaches(base string, log *slog.Logger) *Breaches {
 	if base == "" {
 		return nil
 	}
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Breaches{
-		base: strings.TrimSuffix(base, "/") + "/", log: log,
-		client: &http.Client{CheckRedirect: func(*http.Request,
-			[]*http.Request,
-		) error {
-			return http.ErrUseLastResponse
-		}},
+		base:   strings.TrimSuffix(base, "/") + "/",
+		client: &http.Client{CheckRedirect: noRedirect},
+		log:    log,
 	}
 }
 
-// Check refuses a password that is on the list with a *fault.Error PASSWORD_BREACHED. When the list does not answer
-// within a second, or with something else, the password passes and the log says so: a list that is down shall keep
-// nobody out. Neither the password nor a part of its hash is logged.
+// Check returns a *fault.Error PASSWORD_BREACHED for a password on the list. If the list does not answer within a
+// second, or answers something else, the password passes and Check logs a warning: a list that is down must not stop
+// registration. The log contains neither the password nor a part of its hash.
 func (b *Breaches) Check(ctx context.Context, password string) error {
 	if b == nil {
 		return nil
@@ -65,9 +63,10 @@ func (b *Breaches) Check(ctx context.Context, password string) error {
 	found, err := b.has(limited, hash[:prefixLength], hash[prefixLength:])
 	if err != nil && ctx.Err() == nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // without the URL, which ends with a part of the hash
+			err = failed.Err // the URL ends with a part of the hash
 		}
-		b.log.WarnContext(ctx, "a password was not compared with the list of breached ones", "error", err)
+		b.log.WarnContext(ctx, "breach list: a password was not compared with the list and passed; "+
+			"check DRAGOMAN_BREACHED_PASSWORDS_URL", "error", err)
 	}
 	if found {
 		return fault.New(fault.PasswordBreached, "This password is known from a data breach. Please choose another.")
@@ -75,21 +74,21 @@ func (b *Breaches) Check(ctx context.Context, password string) error {
 	return nil
 }
 
-// has looks for the rest of a hash among those that begin with prefix.
+// has reports whether the list contains the hash prefix + rest. Only prefix is sent.
 func (b *Breaches) has(ctx context.Context, prefix, rest string) (bool, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+prefix, nil)
 	if err != nil {
 		return false, err
 	}
-	r.Header.Set("Add-Padding", "true") // answers of like length, by lines with the count 0
+	r.Header.Set("Add-Padding", "true") // hides the length of the answer by lines with the count 0
 	r.Header.Set("User-Agent", "dragoman")
 	res, err := b.client.Do(r)
 	if err != nil {
 		return false, err
 	}
-	defer res.Body.Close() //nolint:errcheck // read as far as it matters
+	defer res.Body.Close() //nolint:errcheck // the answer was read
 	if res.StatusCode != http.StatusOK {
-		return false, fmt.Errorf("breach list: unexpected status %d", res.StatusCode)
+		return false, fmt.Errorf("breach list: unexpected status %d; want 200", res.StatusCode)
 	}
 	lines := bufio.NewScanner(io.LimitReader(res.Body, breachesAnswer))
 	for lines.Scan() {

@@ -7,43 +7,43 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// commonList holds the common passwords in lower case and ascending order, front-coded: an entry is one byte below 32,
-// the number of bytes that it shares with the entry before, and then its own bytes, all printable. It is read where it
-// lies in the program file, so that it takes nothing of the heap. See common/README.md for its source.
+// commonList holds the common passwords in lower case, sorted and front-coded: an entry is the number of bytes that it
+// shares with the previous entry, as one byte below 32, and then its remaining bytes, all printable. isCommon searches
+// the embedded string directly, so the list takes no heap. common/README.md names the source.
 //
 //go:embed common/list.bin
 var commonList string
 
-// isCommon tells whether password stands on the list, in any case.
+// isCommon reports whether password is on the list, in any case of letters.
 func isCommon(password string) bool {
 	return contains(commonList, strings.ToLower(norm.NFC.String(password)))
 }
 
-// contains looks word up in a front-coded list. It walks along the list (half a millisecond for all of it, beside
-// the forty of a hash) and looks only at entries that can still match.
+// contains reports whether a front-coded list contains word. It scans the list from the start: half a millisecond for
+// all of it, while a hash takes 40.
 func contains(list, word string) bool {
-	matched := 0 // how many bytes the entry before has in common with word
+	matched := 0 // the number of leading bytes that the previous entry shares with word
 	for list != "" {
 		shared := int(list[0])
-		rest := endOfEntry(list)
-		own := list[1:rest]
-		list = list[rest:]
+		end := endOfEntry(list)
+		suffix := list[1:end]
+		list = list[end:]
 		switch {
 		case shared > matched:
-			continue // differs from word where the entry before differed
+			continue // the entry differs from word at the same byte as the previous entry
 		case shared < matched:
-			return false // greater than word, like all that follow
+			return false // this and all later entries are greater than word
 		}
-		n := commonPrefix(own, word[matched:])
+		n := commonPrefix(suffix, word[matched:])
 		matched += n
-		if n == len(own) && matched == len(word) {
+		if n == len(suffix) && matched == len(word) {
 			return true
 		}
 	}
 	return false
 }
 
-// endOfEntry is the index of the first byte behind the entry that list begins with.
+// endOfEntry returns the length of the first entry of list.
 func endOfEntry(list string) int {
 	i := 1
 	for i < len(list) && list[i] >= ' ' {

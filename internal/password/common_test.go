@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// decode unpacks the embedded list.
+// decode returns the entries of a front-coded list.
 func decode(list string) (words []string) {
-	before := ""
+	previous := ""
 	for list != "" {
 		end := endOfEntry(list)
-		word := before[:list[0]] + list[1:end]
-		words, list, before = append(words, word), list[end:], word
+		word := previous[:list[0]] + list[1:end]
+		words, list, previous = append(words, word), list[end:], word
 	}
 	return words
 }
@@ -28,7 +28,7 @@ func TestPW06_TheListIsWholeAndEveryEntryIsFound(t *testing.T) {
 	for _, w := range words {
 		known[w] = true
 	}
-	step := 3001 // each look-up walks along the list
+	step := 3001 // a look-up scans the list, so all entries would take too long
 	if os.Getenv("DRAGOMAN_TEST_FULL") != "" {
 		step = 31
 	}
@@ -49,9 +49,19 @@ func TestContains(t *testing.T) {
 	t.Parallel()
 	list := "\x00abc\x03d\x02x\x00b"
 	for word, want := range map[string]bool{
-		"abc": true, "abcd": true, "abx": true, "b": true,
-		"": false, "a": false, "ab": false, "abcde": false, "abd": false, "aby": false, "c": false, "\x00": false,
-		"é": false,
+		"abc":   true,
+		"abcd":  true,
+		"abx":   true,
+		"b":     true,
+		"":      false,
+		"a":     false,
+		"ab":    false,
+		"abcde": false,
+		"abd":   false,
+		"aby":   false,
+		"c":     false,
+		"\x00":  false,
+		"é":     false,
 	} {
 		if contains(list, word) != want {
 			t.Errorf("contains(%q) = %v", word, !want)

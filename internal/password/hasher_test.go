@@ -26,8 +26,8 @@ func TestPW11_Form(t *testing.T) {
 	}
 }
 
-// A hash that the reference implementation's command line tool made (`echo -n password | argon2 somesalt -id -t 2 -k
-// 65536 -p 1`, in the test program of github.com/P-H-C/phc-winner-argon2).
+// The hash is from the tests of the reference implementation, github.com/P-H-C/phc-winner-argon2. Its command line tool
+// makes it: echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1
 func TestVerifyKnownAnswer(t *testing.T) {
 	t.Parallel()
 	const known = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
@@ -91,7 +91,8 @@ func TestPW02_TooLongIsRefusedBeforeHashing(t *testing.T) {
 	}
 }
 
-// An unknown account costs what a known one costs, and whatever was derived for it the answer is no.
+// LG-03: an unknown account costs the same derivation as a known account, and Verify returns false for it even if the
+// derived sum matches.
 func TestLG03_UnknownAccountCostsTheSame(t *testing.T) {
 	t.Parallel()
 	h := NewHasher(1)

@@ -10,13 +10,13 @@ import (
 
 const (
 	serviceName = "dragoman"
-	shortWord   = 3 // an identifier of fewer code points is only looked for as the whole password
-	fewAdded    = 4 // code points of any kind that do not make an identifier a password
-	fewDigits   = 8 // the same without a letter among them: a year, a date, an exclamation mark
+	shortWord   = 3 // code points; a shorter identifier must be the whole password to count
+	fewAdded    = 4 // code points of any kind that may be added to an identifier and still resemble it
+	fewDigits   = 8 // code points without letters that may be added: a year, a date, an exclamation mark
 )
 
-// resemblesOwn tells whether password is essentially one of the account's own identifiers or the name of the service
-// (security rules PW-06 and PW-08).
+// resemblesOwn reports whether password resembles an identifier of the account or the name of the service (PW-06,
+// PW-08).
 func resemblesOwn(password string, own []string) bool {
 	folded := fold(password)
 	if resembles(folded, serviceName) {
@@ -31,7 +31,7 @@ func resemblesOwn(password string, own []string) bool {
 	return false
 }
 
-// resembles tells whether password consists of word, once or more often, and next to nothing else.
+// resembles reports whether password consists of word, once or repeated, and of few other characters.
 func resembles(password, word string) bool {
 	if word == "" {
 		return false
@@ -47,8 +47,7 @@ func resembles(password, word string) bool {
 	return n <= fewAdded || n <= fewDigits && !strings.ContainsFunc(rest, unicode.IsLetter)
 }
 
-// fold makes texts comparable that people take for the same: without case, and without the characters that join the
-// parts of a name.
+// fold removes the case, white space, and the characters that join the parts of a name.
 func fold(text string) string {
 	lower := strings.ToLower(norm.NFC.String(text))
 	return strings.Map(func(r rune) rune {

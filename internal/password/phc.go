@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The current parameters: the OWASP password storage cheat sheet's choice for argon2id (security rule PW-11).
+// The current parameters of argon2id (OWASP Password Storage cheat sheet; PW-11).
 const (
 	memoryKiB = 19456
 	passes    = 2
@@ -17,23 +17,23 @@ const (
 	sumBytes  = 32
 )
 
-// The most that a stored hash may ask for. A row that somebody planted must not be able to occupy the machine, so
-// these are checked before any work (security rule PW-12).
+// The bounds of a stored hash. They are checked before any derivation, because a planted row must not occupy the
+// machine (PW-12).
 const (
 	maxMemoryKiB   = 256 << 10
 	maxPasses      = 10
 	maxLanes       = 4
 	leastMemoryKiB = 8   // for each lane, RFC 9106 section 3.1
 	maxEncoded     = 256 // bytes of the whole string
-	minSalt        = 8   // RFC 9106 section 3.1
-	minSum         = 16
-	maxPart        = 64 // bytes of salt and of sum
+	minSalt        = 8   // bytes, RFC 9106 section 3.1
+	minSum         = 16  // bytes
+	maxPart        = 64  // bytes of the salt, and of the sum
 )
 
-var errPHC = errors.New("not an argon2id PHC string that is accepted here")
+var errPHC = errors.New("stored password hash: not an accepted argon2id PHC string; reset the password of the account")
 
-// phc is a parsed PHC string, `$argon2id$v=19$m=<KiB>,t=<passes>,p=<lanes>$<salt>$<sum>`, with salt and sum in base64
-// without padding (the PHC string format, and RFC 9106 for the meaning of m, t and p).
+// phc is a parsed PHC string: $argon2id$v=19$m=<KiB>,t=<passes>,p=<lanes>$<salt>$<sum>. Salt and sum are base64 without
+// padding. RFC 9106 defines m, t and p.
 type phc struct {
 	memory  uint32 // KiB
 	time    uint32 // passes
@@ -42,7 +42,7 @@ type phc struct {
 	sum     []byte
 }
 
-// current is a hash to be: today's parameters, a fresh salt, and an empty sum of the right length.
+// current returns the current parameters, a new salt, and a sum of zeros.
 func current() phc {
 	return phc{memory: memoryKiB, time: passes, threads: lanes, salt: random(saltBytes), sum: make([]byte, sumBytes)}
 }
@@ -58,7 +58,7 @@ func (h phc) String() string {
 		h.memory, h.time, h.threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.sum))
 }
 
-// parsePHC accepts exactly the strings that String makes, within the bounds above.
+// parsePHC reads a string of phc.String within the bounds above, and rejects every other spelling.
 func parsePHC(encoded string) (phc, error) {
 	if len(encoded) > maxEncoded {
 		return phc{}, errPHC
@@ -80,8 +80,8 @@ func parsePHC(encoded string) (phc, error) {
 	case errSum != nil || len(h.sum) < minSum || len(h.sum) > maxPart:
 		return phc{}, errPHC
 	case h.String() != encoded:
-		// Another algorithm or version, or a second spelling of the same hash: leading zeros, a sign, line breaks
-		// and loose bits, which the decoders let pass.
+		// It has another algorithm or version, or something that the decoders ignore: leading zeros, line breaks, or
+		// spare bits.
 		return phc{}, errPHC
 	}
 	return h, nil
@@ -102,7 +102,7 @@ func parseCost(text string) (phc, bool) {
 	return phc{memory: m, time: t, threads: uint8(p)}, true
 }
 
-// number reads a decimal from 1 to limit behind prefix.
+// number reads a decimal from 1 to limit after prefix.
 func number(text, prefix string, limit uint32) (uint32, bool) {
 	digits, ok := strings.CutPrefix(text, prefix)
 	if !ok {

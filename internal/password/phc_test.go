@@ -37,7 +37,7 @@ func TestPW12_OnlyOneSpellingWithinTheBounds(t *testing.T) {
 		with(goodSalt, "c29tZQ"):                     false, // 4 bytes of salt
 		with(goodSalt, ""):                           false,
 		with(goodSalt, goodSalt+"=="):                false,
-		with(goodSalt, "c29tZXNhbHRzb21lc2FsdB"):     false, // loose bits
+		with(goodSalt, "c29tZXNhbHRzb21lc2FsdB"):     false, // spare bits
 		with(goodSalt, "c29t\nZXNhbHRzb21lc2FsdA"):   false,
 		with(goodSum, "MTIz"):                        false,
 		goodPHC + "$":                                false,
@@ -53,7 +53,7 @@ func TestPW12_OnlyOneSpellingWithinTheBounds(t *testing.T) {
 	}
 }
 
-// What is accepted is bounded and has one spelling; nothing panics.
+// An accepted string is within the bounds and has one spelling. No string panics.
 func FuzzParsePHC(f *testing.F) {
 	for _, seed := range []string{goodPHC, "", "$argon2id$v=19$m=4294967295,t=1,p=255$$", "$2b$12$x", goodPHC + "\n"} {
 		f.Add(seed)

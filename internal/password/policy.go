@@ -10,16 +10,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// The bounds of what counts as a password at all (security rule PW-02).
+// The bounds of the length of a password (PW-02).
 const (
 	MaxRunes   = 256  // Unicode code points after normalisation
 	MaxBytes   = 1024 // bytes of UTF-8 as typed
-	DefaultMin = 8    // code points; what a Policy without MinLength asks for
+	DefaultMin = 8    // Unicode code points; the minimum of a Policy without MinLength
 )
 
-// CheckForm refuses text that cannot be anybody's password: longer than 256 code points or 1024 bytes, invalid UTF-8,
-// or with a NUL in it. The answer is a *fault.Error INVALID_INPUT without a field. It is cheap, and hangs on the text
-// alone, so that a login may call it first without telling anything about the account.
+// CheckForm returns a *fault.Error INVALID_INPUT without a field for a text that cannot be a password: with more than
+// 256 code points or 1024 bytes, with invalid UTF-8, or with a NUL. It is cheap and depends on the text alone, so a
+// sign-in may call it first without revealing anything about the account.
 func CheckForm(password string) error {
 	switch {
 	case len(password) > MaxBytes:
@@ -35,17 +35,16 @@ func CheckForm(password string) error {
 }
 
 func tooLong() error {
-	return fault.New(fault.InvalidInput, fmt.Sprintf("The password is too long. Please use at most %d characters.",
-		MaxRunes))
+	return fault.New(fault.InvalidInput,
+		fmt.Sprintf("The password is too long. Please use at most %d characters.", MaxRunes))
 }
 
-// Policy says which passwords an account may have. Every character is welcome and none is asked for: there are no
-// composition rules (NIST SP 800-63B-4 section 3.1.1.2).
+// Policy checks new passwords. It has no composition rules (NIST SP 800-63B-4 section 3.1.1.2).
 type Policy struct {
-	MinLength int // in Unicode code points; below 1 it counts as DefaultMin
+	MinLength int // in Unicode code points; DefaultMin if it is less than 1
 }
 
-// Check is CheckForm, CheckLength and CheckGuess in this order: all that a new password must pass.
+// Check makes all checks of a new password: CheckLength, then CheckGuess.
 func (p Policy) Check(password string, own ...string) error {
 	if err := p.CheckLength(password); err != nil {
 		return err
@@ -53,7 +52,7 @@ func (p Policy) Check(password string, own ...string) error {
 	return p.CheckGuess(password, own...)
 }
 
-// CheckLength is CheckForm, and refuses a password that is too short with a *fault.Error PASSWORD_TOO_WEAK.
+// CheckLength calls CheckForm, and returns a *fault.Error PASSWORD_TOO_WEAK for a password that is too short.
 func (p Policy) CheckLength(password string) error {
 	if err := CheckForm(password); err != nil {
 		return err
@@ -69,10 +68,11 @@ func (p Policy) CheckLength(password string) error {
 	return nil
 }
 
-// CheckGuess refuses what somebody who knows the account would try first: PASSWORD_TOO_WEAK for a password that is
-// little more than one of the account's own identifiers (pass the email address, user name and display name; "" is
-// skipped, and an address stands for its local part as well) or the name of this service; PASSWORD_BREACHED for one on
-// the list of common passwords, in any case. A caller that only flags such passwords calls CheckLength and this apart.
+// CheckGuess rejects passwords that are easy to guess. own holds the identifiers of the account: email address,
+// username and display name; "" is ignored. The errors are *fault.Error: PASSWORD_TOO_WEAK for a password that
+// resembles an identifier, the local part of the address or the name of this service; PASSWORD_BREACHED for a common
+// password, in any case of letters. A caller that only flags easy passwords calls CheckLength and CheckGuess
+// separately.
 func (p Policy) CheckGuess(password string, own ...string) error {
 	if resemblesOwn(password, own) {
 		return fault.New(fault.PasswordTooWeak,

@@ -7,7 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// codeOf is the code of a refusal, "" for none.
+// codeOf returns the code of a *fault.Error, and "" without an error.
 func codeOf(t *testing.T, err error) fault.Code {
 	t.Helper()
 	if err == nil {
@@ -69,7 +69,7 @@ func TestPolicy(t *testing.T) {
 				t.Error("the message repeats the password")
 			}
 			if err != nil && fault.From(err).Field != nil {
-				t.Error("the field is the caller's to say")
+				t.Error("the error has a field; the caller sets it")
 			}
 		})
 	}

@@ -9,47 +9,47 @@ import (
 )
 
 const (
-	patience  = 2 * time.Second       // the longest wait for a slot (security rule PW-14)
-	firstCost = 40 * time.Millisecond // what a hash is taken to cost until some were seen
-	leastCost = time.Millisecond      // bounds the queue, however fast the hashes seem to be
-	lookBack  = 8                     // the moving average looks back at about this many hashes
+	patience  = 2 * time.Second       // the longest wait for a slot (PW-14)
+	firstCost = 40 * time.Millisecond // the assumed cost of a hash before the first one
+	leastCost = time.Millisecond      // bounds the length of the queue if hashes are very fast
+	lookBack  = 8                     // the number of hashes in the moving average, about
 )
 
-// queue lets a fixed number of callers work at once, and keeps the line behind them as short as two seconds need.
-// Whoever waits is served in the order of arrival.
+// queue lets a fixed number of callers work at once. The others wait in the order of arrival. The queue is full if a
+// new caller would wait for more than two seconds.
 type queue struct {
-	slots chan struct{} // holds one element for every caller at work
+	slots chan struct{} // holds one element for each working caller
 
 	mu      sync.Mutex
 	waiting int
-	cost    time.Duration // moving average of how long a caller works
+	cost    time.Duration // moving average of the time that a caller works
 
-	waited func(time.Duration) // told how long each stood in line, also in vain; nil for nobody
+	waited func(time.Duration) // called with the wait of each caller, also without a slot; may be nil
 }
 
 func newQueue(slots int) *queue {
 	return &queue{slots: make(chan struct{}, max(slots, 1)), cost: firstCost}
 }
 
-// admit refuses when a newcomer would have to wait for longer than patience.
+// admit returns an error if the queue is full.
 func (q *queue) admit() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.overfull() {
+	if q.isFull() {
 		return busy()
 	}
 	return nil
 }
 
-// load counts who works and who waits.
+// load returns the number of working and of waiting callers.
 func (q *queue) load() (working, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.slots), q.waiting
 }
 
-// overfull estimates a newcomer's wait. The caller holds the lock.
-func (q *queue) overfull() bool {
+// isFull estimates the wait of a new caller. The caller of isFull holds the lock.
+func (q *queue) isFull() bool {
 	if len(q.slots) < cap(q.slots) {
 		return false
 	}
@@ -57,7 +57,7 @@ func (q *queue) overfull() bool {
 	return wait > patience
 }
 
-// enter waits for a slot, at most for patience. The caller works and then calls leave, once.
+// enter waits for a slot, at most for patience. The caller must call leave once, after its work.
 func (q *queue) enter(ctx context.Context) (leave func(), err error) {
 	if err := q.join(); err != nil {
 		return nil, err
@@ -73,19 +73,18 @@ func (q *queue) enter(ctx context.Context) (leave func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	// A stopwatch, not a clock: no decision about anybody's validity hangs on it.
-	start := time.Now()
+	start := time.Now() // measures a duration alone, so it is not the clock that callers pass in
 	return func() {
 		q.learn(time.Since(start))
 		<-q.slots
 	}, nil
 }
 
-// join takes a place in the line.
+// join counts the caller as waiting, or returns an error if the queue is full.
 func (q *queue) join() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.overfull() {
+	if q.isFull() {
 		return busy()
 	}
 	q.waiting++
@@ -105,7 +104,7 @@ func (q *queue) wait(ctx context.Context) error {
 	case <-timer.C:
 		return busy()
 	}
-	// Both may have come true at once, and select picks either. Nobody is left to read this caller's answer.
+	// If ctx ended as a slot became free, select picks either case. The work would be for nobody (PW-15).
 	if err := ctx.Err(); err != nil {
 		<-q.slots
 		return err

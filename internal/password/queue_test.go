@@ -12,7 +12,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// gated is a hasher whose derivations wait for the gate to close; it counts them and the most at one time.
+// gated is a hasher whose derivations wait until the channel gate is closed. It counts the derivations (worked) and the
+// most at one time.
 type gated struct {
 	*Hasher
 	gate              chan struct{}
@@ -33,7 +34,7 @@ func newGated(slots int) *gated {
 	return g
 }
 
-// start sends n callers, and answers a function that waits for them and counts their errors by code.
+// start starts n callers. It returns a function that waits for them and counts their outcomes by the code of the error.
 func (g *gated) start(ctx context.Context, n int) (wait func() map[string]int) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -58,7 +59,8 @@ func (g *gated) start(ctx context.Context, n int) (wait func() map[string]int) {
 	return func() map[string]int { all.Wait(); return outcome }
 }
 
-// With two slots and hashes of 40 ms, a hundred can wait for two seconds; the others learn at once that they cannot.
+// PW-14: with two slots and hashes of 40 ms, a hundred callers wait for at most two seconds. The others get an error at
+// once.
 func TestPW14_FiveHundredAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,9 +69,9 @@ func TestPW14_FiveHundredAtOnce(t *testing.T) {
 			t.Errorf("refused while idle: %v", err)
 		}
 		wait := g.start(t.Context(), 500)
-		synctest.Wait() // two work, the line is full, and the rest has gone
+		synctest.Wait() // two callers work, a hundred wait, and the others have got an error
 		if err := g.Admit(); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("Admit with a full line: %v", err)
+			t.Errorf("Admit with a full queue: %v", err)
 		}
 		close(g.gate)
 		outcome := wait()
@@ -111,7 +113,7 @@ func TestPW15_WhoGoesAwayIsNotHashed(t *testing.T) {
 		g := newGated(2)
 		first := g.start(t.Context(), 2)
 		synctest.Wait()
-		for range 100 { // a hundred rounds of a full line: ten thousand aborted logins
+		for range 100 { // ten thousand cancelled callers in all
 			ctx, cancel := context.WithCancel(t.Context())
 			wait := g.start(ctx, 100)
 			synctest.Wait()
@@ -120,7 +122,7 @@ func TestPW15_WhoGoesAwayIsNotHashed(t *testing.T) {
 				t.Fatalf("outcome %v", outcome)
 			}
 			if err := g.Admit(); err != nil {
-				t.Fatalf("the line did not empty: %v", err)
+				t.Fatalf("the queue is still full: %v", err)
 			}
 		}
 		close(g.gate)
@@ -140,11 +142,11 @@ func TestPW15_AnEndedContextNeverHashes(t *testing.T) {
 		t.Errorf("%v, %d derivations", err, g.worked.Load())
 	}
 	if len(g.queue.slots) != 0 || g.queue.waiting != 0 {
-		t.Error("a place stays taken")
+		t.Error("a slot or a place in the queue was not released")
 	}
 }
 
-// The estimate follows what hashes really cost here.
+// PW-14: the length of the queue follows the measured cost of the hashes.
 func TestPW14_TheLineFollowsTheCost(t *testing.T) {
 	t.Parallel()
 	for cost, room := range map[time.Duration]int{40 * time.Millisecond: 50, 500 * time.Millisecond: 4, 0: 2000} {

@@ -1,9 +1,9 @@
-// Command gen makes the list of common passwords that package password embeds.
+// Command gen makes the list of common passwords, which package password embeds.
 //
 //	npm pack @zxcvbn-ts/language-common@4.1.3
 //	go run ./internal/password/gen zxcvbn-ts-language-common-4.1.3.tgz internal/password/common/list.bin
 //
-// The archive's checksum is written down here, so that the same command makes the same bytes.
+// It checks the SHA-256 of the archive, so the same command always makes the same list.
 package main
 
 import (
@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +23,8 @@ import (
 const (
 	archiveSum = "bf3027c16c069d7877e25dc8751bc819e10e479afcc5ee1a323eb2ab73129ca9" // SHA-256 of the .tgz
 	member     = "package/src/passwords.json"
-	leastBytes = 6  // shorter ones are never long enough for an account
-	mostShared = 31 // what one byte below the printable ones can say
+	leastBytes = 6  // no policy accepts a shorter password
+	mostShared = 31 // the largest value of a byte that is not printable
 )
 
 func main() {
@@ -45,7 +44,8 @@ func run(archive, list string, out io.Writer) error {
 		return err
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != archiveSum {
-		return errors.New("this is not the archive that the list is made from")
+		return fmt.Errorf("%s: another SHA-256 than the archive of the list; "+
+			"run: npm pack @zxcvbn-ts/language-common@4.1.3", archive)
 	}
 	all, err := extract(data)
 	if err != nil {
@@ -84,7 +84,7 @@ func extract(archive []byte) (words []string, err error) {
 	}
 }
 
-// choose keeps the entries that are long enough, in lower case, ascending, each once.
+// choose returns the entries that are long enough, in lower case, sorted and without duplicates.
 func choose(all []string) []string {
 	var words []string
 	for _, w := range all {
@@ -96,21 +96,22 @@ func choose(all []string) []string {
 	return slices.Compact(words)
 }
 
-// encode front-codes sorted words: for each the number of bytes shared with the one before, then its own bytes.
+// encode front-codes sorted words: for each word one byte with the number of bytes that it shares with the previous
+// word, and then its remaining bytes.
 func encode(words []string) ([]byte, error) {
 	var out []byte
-	before := ""
+	previous := ""
 	for _, w := range words {
 		if len(w) > mostShared || strings.ContainsFunc(w, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return nil, fmt.Errorf("%q cannot be written in this form", w)
+			return nil, fmt.Errorf("%q: cannot be encoded; use at most %d bytes of printable ASCII", w, mostShared)
 		}
 		shared := 0
-		for shared < len(before) && shared < len(w) && before[shared] == w[shared] {
+		for shared < len(previous) && shared < len(w) && previous[shared] == w[shared] {
 			shared++
 		}
 		out = append(out, byte(shared))
 		out = append(out, w[shared:]...)
-		before = w
+		previous = w
 	}
 	return out, nil
 }
