@@ -14,7 +14,7 @@ func TestEmail(t *testing.T) {
 	domain := func(n int) string { return strings.Repeat("a.", (n-4)/2) + strings.Repeat("a", n%2) + "test" }
 	for _, c := range []struct {
 		rule, text          string
-		original, canonical string // "" for refused
+		original, canonical string // "" if text is rejected
 	}{
 		{"ID-01 plain", "alice@example.com", "alice@example.com", "alice@example.com"},
 		{"ID-01 trimmed", "  alice@example.com ", "alice@example.com", "alice@example.com"},
@@ -28,7 +28,9 @@ func TestEmail(t *testing.T) {
 		{"ID-01 full-width domain", "a@ｅｘａｍｐｌｅ。com", "a@ｅｘａｍｐｌｅ。com", "a@example.com"},
 		{"ID-01 sharp s is a letter", "a@straße.example", "a@straße.example", "a@xn--strae-oqa.example"},
 		{
-			"atext", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com",
+			"atext",
+			"!#$%&'*+-/=?^_`{|}~@example.com",
+			"!#$%&'*+-/=?^_`{|}~@example.com",
 			"!#$%&'*+-/=?^_`{|}~@example.com",
 		},
 		{"digits", "1@2.example", "1@2.example", "1@2.example"},
@@ -92,7 +94,8 @@ func TestEmail(t *testing.T) {
 	}
 }
 
-// checkRefusal tells whether err is a refusal that a person may see, or none.
+// checkRefusal checks that err is an INVALID_INPUT with a message and without a field if refused is true, and nil
+// otherwise.
 func checkRefusal(t *testing.T, err error, refused bool) {
 	t.Helper()
 	switch f := fault.From(err); {

@@ -8,10 +8,9 @@ import (
 
 const maxLoginKey = 320 // bytes
 
-// LoginKey gives the identifier of a login attempt a key to count failures by: the canonical form when it is an email
-// address or a user name, and otherwise, since every text can be typed there, a lower-case form of its first 320
-// bytes. It is deterministic, valid UTF-8 and never longer than 320 bytes. It is for throttling alone: two texts that
-// share a key are not the same identity.
+// LoginKey returns the key by which failed sign-ins with an identifier are counted: the canonical form of an email
+// address or a username, or else the first 320 bytes in lower case, because people can type any text. The key is valid
+// UTF-8 and at most 320 bytes long. Use it for throttling alone: two different identities may share a key.
 func LoginKey(text string) string {
 	if _, canonical, err := Email(text); err == nil {
 		return canonical
@@ -19,12 +18,12 @@ func LoginKey(text string) string {
 	if _, canonical, err := Username(text); err == nil {
 		return canonical
 	}
-	// Lower case can be longer than upper case, hence the second cut.
+	// ToLower can lengthen a text, so the result is cut again.
 	lower := strings.ToLower(norm.NFC.String(cut(text)))
 	return strings.TrimSpace(cut(lower))
 }
 
-// cut takes the first 320 bytes, without a character that the cut splits or anything else that is not UTF-8.
+// cut returns the first 320 bytes of text without invalid UTF-8, for example without a split last character.
 func cut(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxLoginKey)], "")
 }

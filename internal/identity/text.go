@@ -1,9 +1,8 @@
-// Package identity gives what people type as their identity one canonical form, or refuses it.
+// Package identity checks email addresses, usernames and display names, and brings them into a canonical form.
 //
-// Two spellings that a person takes for the same lead to the same canonical form, which is what the database keeps
-// unique; two that somebody could mistake for each other, but are not the same, must not both be possible. What is
-// refused comes back as a *fault.Error INVALID_INPUT with a sentence for people and without a field, which only the
-// caller knows. No message repeats what was typed.
+// Two spellings of the same identity have the same canonical form, which the database keeps unique. Texts that people
+// could mistake for another identity are rejected. Every error is a *fault.Error INVALID_INPUT with a message for
+// people. It has no field, because only the caller knows the field, and does not contain the typed text.
 package identity
 
 import (
@@ -22,10 +21,10 @@ const (
 	zeroWidthJoiner    = '\u200D'
 )
 
-// Text cleans a name for display, of a person or of a key: NFC, without surrounding space, from 1 to maxRunes code
-// points. Refused are invalid UTF-8, U+FFFD (which JSON decoders make of lone surrogates, security rule ID-06),
-// control characters and line breaks, characters that turn the direction of writing, invisible ones other than the
-// joiners that scripts and emoji need, and text without anything to see.
+// Text returns a display name of a person or of an API key in NFC, without surrounding space, with 1 to maxRunes code
+// points. It rejects invalid UTF-8; U+FFFD, which JSON decoders make of lone surrogates (ID-06); control characters and
+// line breaks; characters that change the direction of writing; invisible characters, except the joiners of scripts and
+// emoji; and text without a visible character.
 func Text(text string, maxRunes int) (string, error) {
 	if !clean(text, true) {
 		return "", refuse("This text contains a character that is not allowed.")
@@ -37,13 +36,14 @@ func Text(text string, maxRunes int) (string, error) {
 	case n > maxRunes:
 		return "", refuse(fmt.Sprintf("This text is too long. Please use at most %d characters.", maxRunes))
 	case !clean(text, true):
-		// Normalisation breaks overlong runs of combining marks up with an invisible character (UAX #15 section 13).
+		// NFC splits overlong runs of combining marks by an invisible character (UAX #15 section 13).
 		return "", refuse("This text contains too many accents in a row.")
 	}
 	return text, nil
 }
 
-// clean tells whether text is valid UTF-8 of characters that show what they are.
+// clean reports whether text is valid UTF-8 without U+FFFD and without hidden characters. If joiners is true, the two
+// zero-width joiners are allowed.
 func clean(text string, joiners bool) bool {
 	if !utf8.ValidString(text) {
 		return false
@@ -58,15 +58,15 @@ func clean(text string, joiners bool) bool {
 	return true
 }
 
-// hidden is true for characters that act without being seen: controls, format characters (among them everything about
-// the direction of writing), line and paragraph separators, and fillers that fonts leave blank.
+// hidden reports whether r is invisible: a control, a format character (for example of the direction of writing), a
+// line or paragraph separator, or a filler that fonts leave blank.
 func hidden(r rune) bool {
 	const brailleBlank = '\u2800'
 	return r == brailleBlank || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point)
 }
 
-// visible is true for a character that leaves a mark of its own.
+// visible reports whether people see r alone: it is no space and no combining mark.
 func visible(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r)
 }

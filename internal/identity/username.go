@@ -1,19 +1,16 @@
 package identity
 
-import (
-	"strings"
-)
+import "strings"
 
 const (
-	minUsername = 3
-	maxUsername = 32
+	minUsername = 3  // bytes
+	maxUsername = 32 // bytes
 )
 
-// Username reads a username (security rules ID-04 and ID-05). original keeps the case that was typed, canonical is in
-// lower case: the form to compare and to keep unique. Accepted are 3 to 32 ASCII letters, digits, dots, underscores and
-// hyphens, at least one of them a letter or digit; surrounding space is dropped. So a username never looks like an
-// email address. Names that speak for the server or stand for nobody are reserved, and so is everything that has the
-// form of an id.
+// Username reads a username (ID-04, ID-05). original has the typed case: show it. canonical is in lower case: compare
+// it and keep it unique. A username has 3 to 32 ASCII letters, digits, dots, underscores and hyphens, with at least one
+// letter or digit, so it never looks like an email address. Surrounding space is removed. Names of the server, of its
+// staff and of nobody are reserved, and so is the form of an id.
 func Username(text string) (original, canonical string, err error) {
 	original = strings.Trim(text, " ")
 	if len(original) < minUsername || len(original) > maxUsername {
@@ -21,7 +18,7 @@ func Username(text string) (original, canonical string, err error) {
 	}
 	canonical = strings.ToLower(original)
 	switch {
-	case strings.ContainsFunc(original, notOfUsername):
+	case strings.ContainsFunc(original, notInUsername):
 		return "", "",
 			refuse("Please use only the letters a to z, digits, dots, underscores and hyphens in a username.")
 	case !strings.ContainsFunc(original, letterOrDigit):
@@ -32,13 +29,12 @@ func Username(text string) (original, canonical string, err error) {
 	return original, canonical, nil
 }
 
-func notOfUsername(r rune) bool {
+func notInUsername(r rune) bool {
 	return !letterOrDigit(r) && r != '.' && r != '_' && r != '-'
 }
 
-// reserved tells whether a canonical username is one that others would take for the server or its staff, that a
-// program would take for nothing, or that a route or mailbox goes by (RFC 2142). Dots, underscores and hyphens do not
-// make another name of it.
+// reserved reports whether people could take a canonical username for the server or its staff, programs could take it
+// for no value, or it is the name of a route or mailbox (RFC 2142). Dots, underscores and hyphens are ignored.
 func reserved(canonical string) bool {
 	switch strings.NewReplacer(".", "", "_", "", "-", "").Replace(canonical) {
 	case "admin", "admins", "administrator", "administrators", "root", "superuser", "sysadmin", "sudo", "owner",
@@ -59,8 +55,8 @@ func reserved(canonical string) bool {
 	return true
 }
 
-// looksLikeID tells whether a canonical username has the form of a UUID, with hyphens or without, or of one of our
-// typed ids: a prefix, "_", and 26 characters of Crockford's base32.
+// looksLikeID reports whether a canonical username has the form of a UUID, with or without hyphens, or of a typed id: a
+// prefix, "_", and 26 characters of Crockford's base32.
 func looksLikeID(canonical string) bool {
 	hex := strings.ReplaceAll(canonical, "-", "")
 	if len(hex) == 32 && strings.Trim(hex, "0123456789abcdef") == "" {
