@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// LoadOrCreate reads the secret in the file at path, and makes one where there is no file: readable by its owner only,
-// and whole or not there at all, so that of several servers that start at once all get the same. A file that others
-// may read is refused (KE-03).
+// LoadOrCreate returns the secret in the file at path. If the file does not exist, it is created with a new secret and
+// mode 0600. The file appears complete or not at all, so several servers that start at once get the same secret. A file
+// that other users have access to is an error (KE-03).
 func LoadOrCreate(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -24,18 +24,18 @@ func LoadOrCreate(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others than the owner can read it; run: chmod 600 %s", path, path)
+		return nil, fmt.Errorf("%s: other users have access to it; run: chmod 600 %s", path, path)
 	}
 	b, err := os.ReadFile(path)
 	return bytes.TrimRight(b, "\r\n"), err
 }
 
 func create(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // made with mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // has mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // only litter
+	defer os.Remove(f.Name()) //nolint:errcheck // a left temporary file does no harm
 	_, err = f.Write(append(Generate(), '\n'))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
@@ -43,7 +43,7 @@ func create(path string) error {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// The name has to survive a power cut as well: what the secret sealed would be lost without it.
+	// Syncing the directory makes the name survive a power cut. Without the secret, everything sealed would be lost.
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -9,14 +9,14 @@ import (
 	"log/slog"
 )
 
-// idBytes is the length of a key id: long enough to tell the few keys of one server apart, nothing to guess a key by.
+// idBytes is the length of a key id: enough to tell the few keys of one server apart.
 const idBytes = 3
 
-// Key belongs to one purpose. Under it lie one key for MAC, one for Seal and Open, and a public id; and the same once
-// more for each further secret of its Master, which Open and Previous know. Make one with Master.Key; the zero Key
-// panics when it is used.
+// Key holds the keys of one purpose: for each secret of a Master a key for MAC, a key for Seal and Open, and a public
+// id. MAC, ID and Seal use the present secret. Open and Previous also use the further secrets. Make a Key with
+// Master.Key: the zero Key panics.
 type Key struct {
-	in func() []keyMaterial // the present one first; a function for the same reason as in Master
+	material func() []keyMaterial // the present secret first; a function, for the reason in Master
 }
 
 type keyMaterial struct {
@@ -24,22 +24,23 @@ type keyMaterial struct {
 	id        []byte // idBytes
 }
 
-// ID names the key in public: 4 characters of base64url. It changes with the server secret and with the purpose.
-func (k Key) ID() string { return base64.RawURLEncoding.EncodeToString(k.in()[0].id) }
+// ID returns a public name of the key, 4 characters of base64url. It depends on the server secret and the purpose.
+func (k Key) ID() string { return base64.RawURLEncoding.EncodeToString(k.material()[0].id) }
 
-// Previous are the keys of the same purpose under the further secrets of the Master, which only check what they made.
+// Previous returns the keys of the same purpose under the further secrets of the Master. Use them only to check
+// existing values.
 func (k Key) Previous() []Key {
 	var keys []Key
-	for _, older := range k.in()[1:] {
-		keys = append(keys, Key{in: func() []keyMaterial { return []keyMaterial{older} }})
+	for _, further := range k.material()[1:] {
+		keys = append(keys, Key{material: func() []keyMaterial { return []keyMaterial{further} }})
 	}
 	return keys
 }
 
-// MAC is HMAC-SHA-256 (RFC 2104) over the parts, 32 bytes. Each part goes in behind its length, so no two lists of
-// parts read the same: ("ab", "c") and ("a", "bc") differ. Compare with hmac.Equal.
+// MAC returns the HMAC-SHA-256 (RFC 2104) of the parts, 32 bytes. Each part is preceded by its length, so different
+// lists never have the same input: ("ab", "c") and ("a", "bc") differ. Compare MACs with hmac.Equal.
 func (k Key) MAC(parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, k.in()[0].mac)
+	h := hmac.New(sha256.New, k.material()[0].mac)
 	var size [8]byte
 	for _, part := range parts {
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))

@@ -148,7 +148,7 @@ func TestHMACKey_DependsOnSecretAndPurpose(t *testing.T) {
 		t.Error("another purpose or secret gave the same key")
 	}
 	plain := hmac.New(sha256.New, key)
-	plain.Write([]byte{0, 0, 0, 0, 0, 0, 0, 1, 'x'}) // the frame that MAC puts around x
+	plain.Write([]byte{0, 0, 0, 0, 0, 0, 0, 1, 'x'}) // the input of the HMAC in MAC: the length, then x
 	if bytes.Equal(a.Key("tokens").MAC([]byte("x")), plain.Sum(nil)) {
 		t.Error("Key of the same purpose is the same key")
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// keeper is a struct as other packages have it: the secret lies in an unexported field, where fmt cannot call methods.
+// keeper has secrets in unexported fields, like the structs of other packages. fmt calls no methods there.
 type keeper struct {
 	master secret.Master
 	key    secret.Key
@@ -41,10 +41,16 @@ func TestSecretsRedactThemselves(t *testing.T) {
 		Key  secret.Key
 	}
 	values := map[string]any{
-		"text": text, "text pointer": &text, "master": m, "master value": *m, "key": m.Key("x"),
+		"text":         text,
+		"text pointer": &text,
+		"master":       m,
+		"master value": *m,
+		"key":          m.Key("x"),
 		"struct": exported{
-			Text: text, List: []secret.Text{text}, Map: map[string]secret.Text{"k": text},
-			Key: m.Key("x"),
+			Text: text,
+			List: []secret.Text{text},
+			Map:  map[string]secret.Text{"k": text},
+			Key:  m.Key("x"),
 		},
 		"keeper": keeper{master: *m, key: m.Key("x")},
 	}
@@ -62,7 +68,7 @@ func TestSecretsRedactThemselves(t *testing.T) {
 	}
 }
 
-// The test above knows the server secret but not the keys made from it, so this one looks for any run of bytes.
+// The derived keys are not known to the test, so it looks for any run of bytes.
 func TestKeysAreHiddenInsideOtherStructs(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t)
@@ -74,7 +80,7 @@ func TestKeysAreHiddenInsideOtherStructs(t *testing.T) {
 	}
 }
 
-// renderings writes the value in every way that a log or an answer could.
+// renderings returns the value as fmt, slog and JSON write it.
 func renderings(value any) map[string]string {
 	out := map[string]string{"Sprint": fmt.Sprint(value), "Errorf": fmt.Errorf("x: %v", value).Error()}
 	for _, verb := range "vsqxXdobcUeEfFgGtTz" {
@@ -99,13 +105,17 @@ func renderings(value any) map[string]string {
 	return out
 }
 
-// mustHide fails when out holds a secret or the start of one, plain or in hex or base64.
+// mustHide checks that out contains no secret and no start of one, in plain, hex or base64.
 func mustHide(t *testing.T, form, out string, secrets ...string) {
 	t.Helper()
 	for _, s := range secrets {
 		for _, start := range []string{
-			s[:6], hex.EncodeToString([]byte(s[:6])), fmt.Sprintf("% x", s[:6]), fmt.Sprintf("%#x", s[0]) + ", ",
-			base64.StdEncoding.EncodeToString([]byte(s[:6])), strings.Trim(fmt.Sprint([]byte(s[:4])), "[]"),
+			s[:6],
+			hex.EncodeToString([]byte(s[:6])),
+			fmt.Sprintf("% x", s[:6]),
+			fmt.Sprintf("%#x", s[0]) + ", ",
+			base64.StdEncoding.EncodeToString([]byte(s[:6])),
+			strings.Trim(fmt.Sprint([]byte(s[:4])), "[]"),
 		} {
 			if strings.Contains(strings.ToLower(out), strings.ToLower(start)) {
 				t.Errorf("%s shows the secret: %s", form, out)

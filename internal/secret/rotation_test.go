@@ -19,8 +19,8 @@ func masters(t *testing.T, raws ...[]byte) *secret.Master {
 	return m
 }
 
-// KE-02: what any of the secrets sealed opens, what is sealed anew is of the present one, and each secret alone knows
-// its own.
+// KE-02: values sealed under every secret open, new values are sealed under the present secret, and a Master without a
+// secret does not open its values.
 func TestKE02_FurtherSecrets(t *testing.T) {
 	t.Parallel()
 	old, fresh, third := secret.Generate(), secret.Generate(), secret.Generate()
@@ -29,8 +29,8 @@ func TestKE02_FurtherSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, err := after.Open(sealed, where); err != nil || string(plain) != "plain" || after.Present(sealed) ||
-		!before.Present(sealed) {
+	plain, err := after.Open(sealed, where)
+	if err != nil || string(plain) != "plain" || after.Present(sealed) || !before.Present(sealed) {
 		t.Errorf("an older value: %q, %v", plain, err)
 	}
 	if _, err := after.Open(sealed, where+"x"); !errors.Is(err, secret.ErrSealed) {
@@ -65,8 +65,11 @@ func TestKE02_Stable(t *testing.T) {
 	id := masters(t, old).IDs()[0]
 	want := masters(t, old).Stable("x").MAC([]byte("y"))
 	for name, m := range map[string]*secret.Master{
-		"one": masters(t, old), "after": masters(t, fresh, old), "told": masters(t, fresh, old).WithOldest(id),
-		"before": masters(t, old, fresh).WithOldest(id), "unknown": masters(t, fresh, old).WithOldest("none"),
+		"one":     masters(t, old),
+		"after":   masters(t, fresh, old),
+		"told":    masters(t, fresh, old).WithOldest(id),
+		"before":  masters(t, old, fresh).WithOldest(id),
+		"unknown": masters(t, fresh, old).WithOldest("none"),
 	} {
 		if !bytes.Equal(m.Stable("x").MAC([]byte("y")), want) {
 			t.Errorf("%s: another key", name)
@@ -77,12 +80,14 @@ func TestKE02_Stable(t *testing.T) {
 	}
 }
 
-// KE-03: a further secret is held to what the first one is.
+// KE-03: further secrets must be as strong as the present one, and different from it.
 func TestKE03_FurtherSecretsRefused(t *testing.T) {
 	t.Parallel()
 	good := secret.Generate()
 	for name, further := range map[string][]byte{
-		"weak": []byte("hunter2"), "empty": nil, "the same": good,
+		"weak":        []byte("hunter2"),
+		"empty":       nil,
+		"the same":    good,
 		"placeholder": []byte(strings.Repeat("changeme", 5)),
 	} {
 		m, err := secret.New(good, further)

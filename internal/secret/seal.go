@@ -8,21 +8,21 @@ import (
 	"fmt"
 )
 
-// A sealed value is: version (1 byte), key id (3), nonce (12), ciphertext, tag (16).
+// A sealed value is: version (1 byte), key id (3 bytes), nonce (12 bytes), ciphertext, tag (16 bytes).
 const (
 	sealVersion = 1
 	sealHeader  = 1 + idBytes
 )
 
-// ErrSealed is the one error of Open: the value was changed, cut, moved to another place, or sealed under another key.
-// Which of these it was helps only an attacker.
-var ErrSealed = errors.New("secret: the sealed value does not open here")
+// ErrSealed is the error of Open: the value was changed, cut, moved to another place, or sealed under another key. It
+// does not say which, because that helps only an attacker.
+var ErrSealed = errors.New("secret: the sealed value cannot be opened in this place")
 
-// Seal encrypts plaintext for one place by AES-256-GCM (NIST SP 800-38D) with a random nonce; the result is 32 bytes
-// longer. Where names the place as "table/id/column"; it is authenticated, so that a value copied to another row does
-// not open there. One key is good for 2^32 values, far more than a server keeps.
+// Seal encrypts plaintext by AES-256-GCM (NIST SP 800-38D) with a random nonce, under the present secret. The result is
+// 32 bytes longer. where names the place of the value as "table/id/column". It is authenticated, so a value that is
+// copied to another row cannot be opened there. A key may seal 2^32 values, far more than a server stores.
 func (k Key) Seal(plaintext []byte, where string) ([]byte, error) {
-	present := k.in()[0]
+	present := k.material()[0]
 	aead, err := present.aead()
 	if err != nil {
 		return nil, err
@@ -31,15 +31,15 @@ func (k Key) Seal(plaintext []byte, where string) ([]byte, error) {
 	return append(header, aead.Seal(nil, nil, plaintext, place(header, where))...), nil
 }
 
-// Open decrypts what Seal made under the same key for the same place, with the present secret or with a further one.
-// Its error is ErrSealed.
+// Open decrypts a value that Seal encrypted for the same purpose and place, under the present secret or a further one.
+// Its error for every other value is ErrSealed.
 func (k Key) Open(sealed []byte, where string) ([]byte, error) {
-	for _, one := range k.in() {
-		header := one.header()
+	for _, m := range k.material() {
+		header := m.header()
 		if !bytes.HasPrefix(sealed, header) {
 			continue
 		}
-		aead, err := one.aead()
+		aead, err := m.aead()
 		if err != nil {
 			return nil, err
 		}
@@ -50,19 +50,20 @@ func (k Key) Open(sealed []byte, where string) ([]byte, error) {
 	return nil, ErrSealed
 }
 
-// Present tells whether a sealed value says of itself that it was made under the present secret.
-func (k Key) Present(sealed []byte) bool { return bytes.HasPrefix(sealed, k.in()[0].header()) }
+// Present reports whether the header of a sealed value names the present secret. It does not authenticate the value.
+func (k Key) Present(sealed []byte) bool { return bytes.HasPrefix(sealed, k.material()[0].header()) }
 
 func (m *keyMaterial) header() []byte {
 	return append([]byte{sealVersion}, m.id...)
 }
 
-// place is the additional data. The header has a fixed length, so where cannot run into it.
+// place returns the additional data of AES-GCM. The header has a fixed length, so different headers and places never
+// give the same data.
 func place(header []byte, where string) []byte {
 	return append(bytes.Clone(header), where...)
 }
 
-// aead draws and prepends the nonce by itself: no caller can repeat one.
+// aead returns AES-256-GCM that draws the nonce itself and prepends it, so no caller can repeat a nonce.
 func (m *keyMaterial) aead() (cipher.AEAD, error) {
 	block, err := aes.NewCipher(m.seal)
 	if err != nil {

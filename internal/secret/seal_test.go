@@ -59,8 +59,9 @@ func TestKE01_SealedValueOpensNowhereElse(t *testing.T) {
 			t.Errorf("opened as %q, %v", got, err)
 		}
 	}
-	for _, place := range []string{"", "signing_keys/8/private", "signing_keys/7/public", "hooks/7/private", where +
-		" "} {
+	for _, place := range []string{
+		"", "signing_keys/8/private", "signing_keys/7/public", "hooks/7/private", where + " ",
+	} {
 		opens(t, key, sealed, place)
 	}
 	opens(t, m.Key("other"), sealed, where)
@@ -73,7 +74,7 @@ func TestKE01_SealedValueOpensNowhereElse(t *testing.T) {
 	}
 	opens(t, key, append(bytes.Clone(sealed), 0), where)
 
-	// The id in front is public: forging it must not be enough to make another key's value open.
+	// The key id in front is public. A value with a forged key id must not open under the other key.
 	renamed := bytes.Clone(sealed)
 	other := m.Key("other")
 	foreign, err := other.Seal(nil, where)

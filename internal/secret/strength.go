@@ -6,30 +6,29 @@ import (
 	"slices"
 )
 
-// The least that a random secret shows. 32 characters of hex, the poorest form that New takes, fall below ten distinct
-// ones about once in ten thousand.
+// The minimums of a random secret. 32 random characters of hex, the weakest accepted form, have fewer than ten distinct
+// characters about once in ten thousand draws.
 const (
-	minDistinct = 10
-	minUnworded = 20 // bytes left over when the words of placeholders are taken out
+	minDistinct = 10 // distinct bytes
+	minUnworded = 20 // bytes without the words of placeholders
 )
 
-// checkStrength refuses what nobody drew at random: short, monotonous, repeated, counted up, or a placeholder that was
-// copied from an example. It cannot tell a good secret, it only knows the bad ones that people really set. Its errors
-// continue the words "the server secret".
+// checkStrength rejects secrets that nobody drew at random: short, monotonous, repeated, sequential, or a placeholder
+// from an example. It knows the bad secrets that people really set, and cannot prove that a secret is good.
 func checkStrength(raw []byte) error {
 	switch {
 	case len(raw) < minMaster:
-		return errors.New("has fewer than 32 bytes")
+		return errors.New("it has fewer than 32 bytes")
 	case distinct(raw) < minDistinct:
-		return errors.New("has too few different characters")
+		return errors.New("it has too few different characters")
 	case isSequence(raw):
-		return errors.New("counts up or down")
+		return errors.New("it counts up or down")
 	case isRepeated(raw):
-		return errors.New("repeats itself")
+		return errors.New("it repeats itself")
 	}
 	rest := withoutWords(raw)
 	if len(rest) < minUnworded || distinct(rest) < minDistinct {
-		return errors.New("is a placeholder")
+		return errors.New("it is a placeholder")
 	}
 	return nil
 }
@@ -46,7 +45,7 @@ func distinct(raw []byte) int {
 	return n
 }
 
-// isSequence finds runs such as abcdef…, 987…, and one byte over and over: half of the neighbours at most one apart.
+// isSequence reports whether more than half of all neighbouring bytes differ by at most one: abcdef…, 987…, aaa….
 func isSequence(raw []byte) bool {
 	near := 0
 	for i := 1; i < len(raw); i++ {
@@ -57,8 +56,8 @@ func isSequence(raw []byte) bool {
 	return near*2 > len(raw)
 }
 
-// isRepeated finds a pattern that fills the secret at least twice. Three matches of four are enough, so that a tail or
-// a changed character does not hide it; random text of the same length never comes near.
+// isRepeated reports whether a pattern fills the secret at least twice. Three of four bytes must match, so a tail or a
+// changed character does not hide the pattern. Random bytes match far less.
 func isRepeated(raw []byte) bool {
 	for period := 1; period <= len(raw)/2; period++ {
 		same := 0
@@ -74,7 +73,7 @@ func isRepeated(raw []byte) bool {
 	return false
 }
 
-// withoutWords takes out the words that placeholders are made of, and everything between words.
+// withoutWords removes the words of placeholders and the punctuation between words.
 func withoutWords(raw []byte) []byte {
 	words := []string{
 		"production", "development", "placeholder", "authentication", "dragoman", "changeme", "password", "example",
@@ -84,7 +83,7 @@ func withoutWords(raw []byte) []byte {
 		"test", "must", "make", "some", "auth", "key", "jwt", "dev", "for", "the", "and", "not", "use",
 	}
 	rest := make([]byte, len(raw))
-	for i, b := range raw { // byte by byte: a secret need not be UTF-8
+	for i, b := range raw { // by bytes, because a secret may not be UTF-8
 		if 'A' <= b && b <= 'Z' {
 			b += 'a' - 'A'
 		}

@@ -1,9 +1,10 @@
-// Package secret holds the server secret, the keys that come from it, and strings that must not be seen.
+// Package secret holds the server secret, the keys derived from it, and strings that must not be shown.
 //
 // The rules of this package:
-//   - One server secret. Every purpose gets keys of its own from it, so what one purpose made no other accepts.
-//   - A secret redacts itself in fmt, slog and JSON. Reading one takes a call that says so (Reveal).
-//   - No error and no panic of this package holds a byte of a secret.
+//   - All keys are derived from the server secret. Each purpose has its own keys, so no value of one purpose is valid
+//     for another.
+//   - A secret redacts itself in fmt, slog and JSON. Only Text.Reveal returns a secret string.
+//   - No error and no panic contains a byte of a secret.
 package secret
 
 import (
@@ -14,13 +15,12 @@ import (
 
 const redacted = "[redacted]"
 
-// Text is a secret string: a token, a password, a one-time code. Every verb of fmt that takes a string, slog and both
-// JSON packages write "[redacted]" instead. Three places cannot be covered by a string type: an unexported field, where
-// fmt does not call methods (a struct that keeps one there redacts itself); %p, which go vet refuses; and the key of a
-// map, which encoding/json reads as a plain string.
+// Text is a secret string: a token, a password, a one-time code. fmt, slog and both JSON packages write "[redacted]"
+// instead. Text cannot redact itself in three places: in an unexported field of a struct, where fmt calls no methods,
+// so the struct must redact itself; under %p, which go vet rejects; and as the key of a map in encoding/json.
 type Text string
 
-// Reveal is the secret itself, for the one place that hands it out or checks it.
+// Reveal returns the secret itself.
 func (t Text) Reveal() string { return string(t) }
 
 // String hides the secret.
@@ -29,17 +29,15 @@ func (Text) String() string { return redacted }
 // GoString hides the secret.
 func (Text) GoString() string { return redacted }
 
-// Format hides the secret from every verb and flag; without it %x and %q would read the bytes.
+// Format hides the secret from every verb and flag. Without it, %x and %q would show the bytes.
 func (Text) Format(s fmt.State, _ rune) { redact(s) }
 
 // LogValue hides the secret from slog.
 func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText hides the secret from encoders. The other direction stays plain: a secret can be read from JSON, not
-// written to it.
+// MarshalText hides the secret from encoders. There is no UnmarshalText, so a secret can be read from JSON.
 func (Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 func redact(w io.Writer) {
-	// fmt.State collects what is written and has no failure to report.
-	_, _ = io.WriteString(w, redacted)
+	_, _ = io.WriteString(w, redacted) // never fails: w is a fmt.State
 }
