@@ -22,8 +22,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// ErrMalformed says that a text is not a credential of this server, or has expired. Every function of this package that
-// parses or verifies a text returns it, alone or wrapped. A wrapping error adds a reason for the log, never the text.
+// ErrMalformed says that a text is not a credential or id of this server, or has expired. Every function that parses or
+// verifies a credential or id returns it, alone or wrapped with a reason for the log. The reason never contains the
+// text.
 var ErrMalformed = errors.New("token: not a valid credential")
 
 // The prefixes of refresh and session tokens. The digit is the version of the format.
