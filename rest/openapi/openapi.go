@@ -1,7 +1,7 @@
-// Package openapi writes what a dialect offers as an OpenAPI 3.1 document.
+// Package openapi describes a dialect as an OpenAPI 3.1 document.
 //
-// All of it comes from the file of the dialect: the parameters and bodies from its fields, the answers from its
-// examples and its rows of errors. Nothing is said of an answer that the file does not show.
+// Everything comes from the dialect's file: parameters and bodies from its fields, answers from its examples and its
+// rows of errors. An answer that the file does not show has no schema.
 package openapi
 
 import (
@@ -43,7 +43,7 @@ type tag struct {
 	Description string `json:"description,omitempty"`
 }
 
-// pathItem has its operations by their method in small letters.
+// pathItem maps methods in lower case to operations.
 type pathItem map[string]*operation
 
 type components struct {
@@ -98,7 +98,7 @@ type header struct {
 	Schema schema `json:"schema"`
 }
 
-// Write makes the document of a dialect that is served at this public URL by this version of the server.
+// Write returns the document as indented JSON. publicURL is the base of all paths, version the version of the server.
 func Write(d *rest.Description, publicURL, version string) ([]byte, error) {
 	out := document{
 		OpenAPI: "3.1.0",
@@ -129,8 +129,8 @@ func Write(d *rest.Description, publicURL, version string) ([]byte, error) {
 
 var inBraces = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_]*)\}`)
 
-// onePath gives paths that differ in the names of their parameters alone one spelling, as OpenAPI demands: that of the
-// first. renamed has the new name of each.
+// onePath gives paths that differ only in the names of their parameters the spelling of the first one, because OpenAPI
+// treats them as identical (OpenAPI 3.1.1, section 4.8.8). renamed maps each name to the name in that spelling.
 func onePath(seen map[string]string, path string) (as string, renamed map[string]string) {
 	shape := inBraces.ReplaceAllString(path, "{}")
 	if seen[shape] == "" {
@@ -144,14 +144,14 @@ func onePath(seen map[string]string, path string) (as string, renamed map[string
 	return as, renamed
 }
 
-var noWord = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var nonWord = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
-// operationID is made of the method and the path alone, so that it stays when other routes come and go.
+// operationID depends only on the method and the path, so that it is stable when other routes change.
 func operationID(method, path string) string {
-	return strings.Trim(strings.ToLower(method)+"_"+strings.Trim(noWord.ReplaceAllString(path, "_"), "_"), "_")
+	return strings.Trim(strings.ToLower(method)+"_"+strings.Trim(nonWord.ReplaceAllString(path, "_"), "_"), "_")
 }
 
-// unique counts where two names are the same.
+// unique appends a number to a name that is taken.
 func unique(taken map[string]bool, name string) string {
 	as := name
 	for n := 2; taken[as]; n++ {
@@ -161,13 +161,19 @@ func unique(taken map[string]bool, name string) string {
 	return as
 }
 
-func operationOf(d *rest.Description, r *rest.Route, offered []map[string][]string,
-	renamed map[string]string,
+func operationOf(
+	d *rest.Description, r *rest.Route, offered []map[string][]string, renamed map[string]string,
 ) *operation {
 	op := &operation{
-		Summary: r.Title, Description: r.About, Security: []map[string][]string{}, GraphQL: r.Document,
-		Parameters: parameters(r, renamed), RequestBody: bodyOf(d, r), Responses: responses(r),
-		Deprecated: !r.Sunset.At.IsZero() || !r.Sunset.Deprecated.IsZero(), Successor: r.Sunset.Successor,
+		Summary:     r.Title,
+		Description: r.About,
+		Parameters:  parameters(r, renamed),
+		RequestBody: bodyOf(d, r),
+		Responses:   responses(r),
+		Security:    []map[string][]string{},
+		Deprecated:  !r.Sunset.At.IsZero() || !r.Sunset.Deprecated.IsZero(),
+		Successor:   r.Sunset.Successor,
+		GraphQL:     r.Document,
 	}
 	if !r.Sunset.At.IsZero() {
 		op.Sunset = r.Sunset.At.Format(time.DateOnly)
@@ -175,13 +181,13 @@ func operationOf(d *rest.Description, r *rest.Route, offered []map[string][]stri
 	switch {
 	case r.Guarded:
 		op.Security = append(op.Security, offered...)
-	case presents(d, r):
-		op.Security = append(append(op.Security, offered...), map[string][]string{}) // and without one
+	case presents(d, r): // the empty requirement makes the credential optional
+		op.Security = append(append(op.Security, offered...), map[string][]string{})
 	}
 	return op
 }
 
-// presents tells whether some example of a route shows a credential.
+// presents tells whether an example of the route sends a credential.
 func presents(d *rest.Description, r *rest.Route) bool {
 	for _, s := range r.Examples {
 		for _, h := range s.Call().Headers {
@@ -205,8 +211,10 @@ func parameters(r *rest.Route, renamed map[string]string) []parameter {
 	if r.Query {
 		for _, f := range r.Fields {
 			p := parameter{
-				Name: f.Name(), In: "query", Required: f.Required && !r.JSON && !r.Form,
-				Schema: ofKind(f.Kind),
+				Name:     f.Name(),
+				In:       "query",
+				Required: f.Required && !r.JSON && !r.Form,
+				Schema:   ofKind(f.Kind),
 			}
 			if f.Required && !p.Required {
 				p.Description = "Required, here or in the body."
@@ -223,7 +231,7 @@ func parameters(r *rest.Route, renamed map[string]string) []parameter {
 	return all
 }
 
-// bodyOf is nil for a route that reads no body.
+// bodyOf describes the body of a request, nil for a route that reads none.
 func bodyOf(d *rest.Description, r *rest.Route) *requestBody {
 	if !r.JSON && !r.Form || len(r.Fields) == 0 {
 		return nil
@@ -253,7 +261,7 @@ func bodyOf(d *rest.Description, r *rest.Route) *requestBody {
 				for _, f := range call.Form {
 					values[f.Name] = plain(f.Value)
 				}
-				text, _ := json.Marshal(values) // which cannot fail
+				text, _ := json.Marshal(values) // cannot fail
 				shown[slug(s.Title, i)] = example{s.Title, text}
 			}
 		}
@@ -274,12 +282,12 @@ func plain(t rest.Text) string {
 	return b.String()
 }
 
-// slug is the key of an example; its number keeps titles that are the same apart.
+// slug returns the key of an example. The number makes keys of equal titles different.
 func slug(title string, number int) string {
-	return strconv.Itoa(number+1) + "-" + strings.Trim(strings.ToLower(noWord.ReplaceAllString(title, "-")), "-")
+	return strconv.Itoa(number+1) + "-" + strings.Trim(strings.ToLower(nonWord.ReplaceAllString(title, "-")), "-")
 }
 
-// security has the schemes by name, and what each operation that takes a credential offers: any one of them.
+// security returns the schemes by name, and the requirement of an operation with a credential: any one of the schemes.
 func security(places []rest.CredentialPlace) (map[string]securityScheme, []map[string][]string) {
 	schemes := map[string]securityScheme{}
 	for _, p := range places {
@@ -288,12 +296,16 @@ func security(places []rest.CredentialPlace) (map[string]securityScheme, []map[s
 			schemes["bearer"] = securityScheme{Type: "http", Scheme: "bearer"}
 		case "token":
 			schemes["token"] = securityScheme{
-				Type: "apiKey", In: "header", Name: "Authorization",
+				Type:        "apiKey",
+				In:          "header",
+				Name:        "Authorization",
 				Description: "`Token` and the token behind it.",
 			}
 		case "bare":
 			schemes["bare"] = securityScheme{
-				Type: "apiKey", In: "header", Name: "Authorization",
+				Type:        "apiKey",
+				In:          "header",
+				Name:        "Authorization",
 				Description: "The token and nothing else.",
 			}
 		case "api-key":

@@ -10,12 +10,13 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// responses are the answers of a route by their status: its own, those that its examples show, and its rows of errors.
+// responses returns the answers of a route by status: its own answers, its rows of errors, and the answers of its
+// examples.
 func responses(r *rest.Route) map[string]response {
 	c := collection{}
 	for _, a := range r.Answers {
 		if a.Status == 0 {
-			continue // an expression says it; the examples show what it can be
+			continue // an expression computes the status; the examples show it
 		}
 		one := c.at(a.Status)
 		one.headers = append(one.headers, a.Headers...)
@@ -41,7 +42,7 @@ func responses(r *rest.Route) map[string]response {
 		one := c.at(s.Answer.Status)
 		media := one.mediaOf(s)
 		for _, h := range s.Answer.Headers {
-			if http.CanonicalHeaderKey(h.Name) != "Content-Type" { // OpenAPI ignores it here
+			if http.CanonicalHeaderKey(h.Name) != "Content-Type" { // OpenAPI has it as the key of content
 				one.headers = append(one.headers, h.Name)
 			}
 		}
@@ -56,18 +57,20 @@ func responses(r *rest.Route) map[string]response {
 	return out
 }
 
-// collection is what is known of the answers, by their status.
+// collection gathers the answers by status.
 type collection map[int]*known
 
+// known gathers the answers with one status.
 type known struct {
 	reasons []string
 	headers []string
 	bodies  map[string]*shown // by media type
 }
 
+// shown gathers the bodies of one media type.
 type shown struct {
 	examples map[string]example
-	schema   *schema // nil while nothing was shown
+	schema   *schema // fits all examples; nil without one
 }
 
 func (c collection) at(status int) *known {
@@ -85,7 +88,7 @@ func (k *known) media(name string) *shown {
 	return k.bodies[name]
 }
 
-// mediaOf is the type of the body of an example: "" without one.
+// mediaOf returns the media type of the answer of an example, "" for an answer without a body.
 func (k *known) mediaOf(s *rest.Sample) string {
 	switch {
 	case !s.Answer.JSON && s.Answer.Body == "":
@@ -93,7 +96,7 @@ func (k *known) mediaOf(s *rest.Sample) string {
 	case !s.Answer.JSON:
 		return "text/plain"
 	}
-	for name := range k.bodies { // there is one JSON type in a dialect
+	for name := range k.bodies { // a dialect has only one JSON type
 		if strings.HasSuffix(name, "json") {
 			return name
 		}
@@ -101,7 +104,7 @@ func (k *known) mediaOf(s *rest.Sample) string {
 	return "application/json"
 }
 
-// add takes in what a body looks like.
+// add adds an example, and widens the schema so that it fits.
 func (s *shown) add(key, summary, media, body string) {
 	value, seen := json.RawMessage(body), schema{}
 	var decoded any

@@ -10,7 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// schema is a JSON Schema (2020-12). The zero value lets everything pass.
+// schema is a JSON Schema (2020-12). The zero value accepts everything.
 type schema struct {
 	Type       string            `json:"type,omitempty"`
 	Format     string            `json:"format,omitempty"`
@@ -19,7 +19,7 @@ type schema struct {
 	Items      *schema           `json:"items,omitempty"`
 }
 
-// ofKind is the schema of a field.
+// ofKind returns the schema of a field.
 func ofKind(kind string) schema {
 	switch kind {
 	case "any":
@@ -30,7 +30,8 @@ func ofKind(kind string) schema {
 	return schema{Type: kind}
 }
 
-// ofFields is the schema of a body with these fields. Required ones count where the body is the only place for them.
+// ofFields returns the schema of a body with these fields. required is false if the query string may hold them instead:
+// then no field of the body is required.
 func ofFields(fields []rest.Field, required bool) schema {
 	root := schema{Type: "object"}
 	for _, f := range fields {
@@ -39,7 +40,7 @@ func ofFields(fields []rest.Field, required bool) schema {
 	return root
 }
 
-// with adds a field at a path. What is on the way is an object, and required where the field is.
+// with adds a field at a path. The values on the way are objects, and required if the field is.
 func (s schema) with(path []string, leaf schema, required bool) schema {
 	s.Type = "object"
 	s.Properties = maps.Clone(s.Properties)
@@ -48,7 +49,7 @@ func (s schema) with(path []string, leaf schema, required bool) schema {
 	}
 	inner := leaf
 	if below, ok := s.Properties[path[0]]; ok && len(path) == 1 && leaf.Type == "object" {
-		inner = below // which says more
+		inner = below // it has properties already
 	}
 	if len(path) > 1 {
 		inner = s.Properties[path[0]].with(path[1:], leaf, required)
@@ -62,7 +63,7 @@ func (s schema) with(path []string, leaf schema, required bool) schema {
 
 var timestamp = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
-// infer is what one value shows of the form of all. Null shows nothing.
+// infer returns the schema of one sample value. Null gives the empty schema.
 func infer(v any) schema {
 	switch v := v.(type) {
 	case string:
@@ -91,7 +92,7 @@ func infer(v any) schema {
 		out := schema{Type: "object", Properties: map[string]schema{}}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if strings.ContainsAny(name, "{…") {
-				continue // a name that the request decides
+				continue // a placeholder: the request decides the name
 			}
 			out.Properties[name] = infer(v[name])
 			out.Required = append(out.Required, name)
@@ -101,7 +102,8 @@ func infer(v any) schema {
 	return schema{}
 }
 
-// merge is the form that both have: where they differ, nothing is said.
+// merge returns a schema that accepts the values of both. It accepts everything where the types differ, except that
+// integer and number give number.
 func merge(a, b schema) schema {
 	if a.Type != b.Type {
 		if both := []string{a.Type, b.Type}; slices.Contains(both, "integer") && slices.Contains(both, "number") {
