@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// answer is how an outcome goes out: at most one of body, text, empty and redirect.
+// answer describes an HTTP answer. It has at most one of body, plain, empty and redirect.
 type answer struct {
 	at       *node
 	status   *tree
-	body     *tree
-	plain    *tree
+	body     *tree // JSON
+	plain    *tree // the key text:
 	empty    bool
 	redirect *tree
 	headers  []pairTree
 	cookies  []pairTree
 }
 
-// keys are those of a mapping that describes an answer.
+// keys returns the keys of a mapping that describes an answer.
 func (a *answer) keys() keys {
 	return keys{
 		"status":   treeOf(&a.status),
@@ -47,7 +47,7 @@ func (a *answer) hasBody() bool {
 	return a.body != nil || a.plain != nil || a.empty || a.redirect != nil
 }
 
-// check refuses an answer that says two things, or what HTTP does not allow.
+// check rejects an answer that contradicts itself, or that HTTP does not allow.
 func (a *answer) check(d *Dialect) error {
 	if a.at == nil {
 		return nil
@@ -69,7 +69,7 @@ func (a *answer) check(d *Dialect) error {
 	if a.status != nil && a.status.expr == nil {
 		status, ok := a.status.literal.(int)
 		if !ok || status < 200 || status > 599 {
-			return a.status.at.fault("Write a number from 200 to 599.", "this is no status of an answer")
+			return a.status.at.fault("Write a number from 200 to 599.", "this is not the status of an answer")
 		}
 		if (status == http.StatusNoContent || status == http.StatusNotModified) && (a.body != nil || a.plain != nil) {
 			return a.at.fault("Take away body: or text:.", "an answer with status %d has no body", status)
@@ -88,31 +88,33 @@ func (a *answer) check(d *Dialect) error {
 	return nil
 }
 
-// framing are the headers that the engine or net/http sets itself.
-var framing = []string{
-	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Connection", "Keep-Alive",
-	"Upgrade", "Date",
-	"Set-Cookie", "Location", "Retry-After", "Allow", "RateLimit", "RateLimit-Policy", "X-Request-Id", "Cache-Control",
-	"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "Deprecation",
-	"Sunset",
+// serverHeaders are the headers that the engine or net/http sets itself.
+var serverHeaders = []string{
+	"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Trailer", "Date",
+	"Connection", "Keep-Alive", "Upgrade",
+	"Set-Cookie", "Location", "Retry-After", "Allow", "Cache-Control",
+	"RateLimit", "RateLimit-Policy", "X-Request-Id",
+	"Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", "X-Content-Type-Options",
+	"Deprecation", "Sunset",
 }
 
 func checkHeader(h pairTree) error {
 	for _, r := range h.key {
 		if !strings.ContainsRune("-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", r) {
-			return h.value.at.fault("Use letters, digits and -.", "%q is no name of a header", h.key)
+			return h.value.at.fault("Use letters, digits and -.", "%q is not the name of a header", h.key)
 		}
 	}
-	for _, own := range framing {
+	for _, own := range serverHeaders {
 		if strings.EqualFold(own, h.key) || strings.HasPrefix(strings.ToLower(h.key), "access-control-") {
-			return h.value.at.fault("Use contentType:, cookies:, redirect:, deprecated: or sunset:, or leave it to "+
-				"the server.", "the header %s is set by the server itself", h.key)
+			return h.value.at.fault(
+				"Use contentType:, cookies:, redirect:, deprecated: or sunset:, or leave it to the server.",
+				"the header %s is set by the server itself", h.key)
 		}
 	}
 	return nil
 }
 
-// reply is an answer whose expressions have all been evaluated, so that nothing can fail while it is written.
+// reply is an answer whose expressions are all evaluated, so writing it cannot fail.
 type reply struct {
 	status   int
 	media    string // "" for no body
@@ -120,8 +122,8 @@ type reply struct {
 	headers  [][2]string
 	cookies  []*http.Cookie
 	location string
-	retry    int
-	message  string // of a refusal, for pages
+	retry    int    // seconds for Retry-After, 0 for none
+	message  string // the message of an error; the page that reports the outcome shows it
 }
 
 func (a *answer) statusOf(s scope) (int, error) {
@@ -129,7 +131,7 @@ func (a *answer) statusOf(s scope) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	text, err := encode(value) // which is one form for int, float64 and json.Number
+	text, err := encode(value) // int, float64 and json.Number get the same text
 	if err != nil {
 		return 0, err
 	}
@@ -139,7 +141,7 @@ func (a *answer) statusOf(s scope) (int, error) {
 	return 0, fmt.Errorf("%s:%d: the status is not a number from 200 to 599", a.status.at.file, a.status.at.line)
 }
 
-// reply evaluates an answer. body is what it falls back to where it says nothing of a body itself.
+// reply evaluates an answer. status and body apply if the answer has none of its own.
 func (d *Dialect) reply(a *answer, s scope, status int, body *tree) (*reply, error) {
 	out := &reply{status: status}
 	var err error
@@ -170,7 +172,7 @@ func (d *Dialect) reply(a *answer, s scope, status int, body *tree) (*reply, err
 		}
 	}
 	if out.status == http.StatusNoContent || out.status == http.StatusNotModified {
-		out.media, out.body = "", nil // where an expression gave the status
+		out.media, out.body = "", nil // check cannot see a status that an expression gives
 	}
 	return out, err
 }
@@ -194,8 +196,8 @@ func (d *Dialect) headersOf(a *answer, s scope, out *reply) error {
 			continue
 		}
 		for _, one := range d.cookie(c.key).set(value) {
-			if one.Valid() != nil { // net/http would leave bytes out
-				return fmt.Errorf("%s:%d: the value of the cookie %s cannot stand in a cookie: use @uri",
+			if one.Valid() != nil { // net/http would drop the invalid bytes
+				return fmt.Errorf("%s:%d: the value of the cookie %s has invalid characters; encode it with @uri",
 					c.value.at.file, c.value.at.line, c.key)
 			}
 			out.cookies = append(out.cookies, one)
@@ -204,7 +206,7 @@ func (d *Dialect) headersOf(a *answer, s scope, out *reply) error {
 	return nil
 }
 
-// headerText leaves out what would end a header field.
+// headerText drops control characters: a line break would end the header field.
 func headerText(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f {
@@ -228,10 +230,10 @@ func (d *Dialect) redirectTo(a *answer, s scope, out *reply) error {
 	return nil
 }
 
-var errTarget = errors.New("the redirect leads to a place that is not among redirects")
+var errTarget = errors.New("the target is not a path of this server, and its origin is not among redirects")
 
-// target allows paths of this server, and the origins that the file names: an expression must not become an open
-// redirect.
+// target returns the normalised URL of a redirect. It allows paths of this server and the origins under redirects:, so
+// that no expression becomes an open redirect. The error is errTarget.
 func (d *Dialect) target(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -249,7 +251,7 @@ func (d *Dialect) target(text string) (string, error) {
 	return "", errTarget
 }
 
-// setHeaders sets the headers that the file gives. A link of it stands beside that to the successor.
+// setHeaders sets the headers of the file. It adds a Link, because announce may have set the Link to the successor.
 func (out *reply) setHeaders(h http.Header) {
 	for _, pair := range out.headers {
 		if strings.EqualFold(pair[0], "Link") {
@@ -260,7 +262,6 @@ func (out *reply) setHeaders(h http.Header) {
 	}
 }
 
-// write sends a reply.
 func (out *reply) write(w http.ResponseWriter) {
 	h := w.Header()
 	out.setHeaders(h)
@@ -279,12 +280,13 @@ func (out *reply) write(w http.ResponseWriter) {
 	}
 	w.WriteHeader(out.status)
 	if out.media != "" {
-		_, _ = w.Write(out.body) //nolint:gosec // JSON or plain text, by its Content-Type and nosniff; the caller may have hung up
+		// An error means that the caller hung up.
+		_, _ = w.Write(out.body) //nolint:gosec // JSON or plain text, by its Content-Type and nosniff
 	}
 }
 
-// AnswerHeaders are the headers that the files of these dialects answer with, sorted: pages of trusted origins may read
-// them.
+// AnswerHeaders returns the canonical names of the headers that the dialects' files set, sorted. Scripts of trusted
+// origins may read them (Access-Control-Expose-Headers).
 func AnswerHeaders(dialects []*Dialect) []string {
 	var names []string
 	for _, d := range dialects {

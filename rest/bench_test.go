@@ -2,7 +2,7 @@ package rest
 
 import "testing"
 
-// BenchmarkStart is what a start does with the dialects that come with the server.
+// BenchmarkStart measures the work of a start on the built-in dialects.
 func BenchmarkStart(b *testing.B) {
 	b.Run("Load", func(b *testing.B) {
 		for b.Loop() {

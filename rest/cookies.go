@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// cookie is a cookie of a dialect, under one name or under several that always hold the same.
+// cookie is a cookie of a dialect. Several names hold the same value.
 type cookie struct {
-	name     string // in the file
-	names    []string
+	name     string   // its key in the file
+	names    []string // in requests and answers
 	path     string
 	sameSite http.SameSite
-	open     bool // whether scripts of a page may read it
-	maxAge   time.Duration
-	expires  bool             // whether the end is said as a date too
-	secure   bool             // of an engine's, see with
-	now      func() time.Time // likewise
+	open     bool          // scripts may read it: no HttpOnly
+	maxAge   time.Duration // 0 for a cookie that ends with the browser's session
+	expires  bool          // Expires is sent as well as Max-Age
+
+	secure bool             // set by with
+	now    func() time.Time // set by with
 }
 
 var (
@@ -36,8 +37,9 @@ func (d *Dialect) decodeCookie(m member) error {
 		"maxAge":   duration(&c.maxAge, time.Second, 400*24*time.Hour),
 		"sameSite": oneOf(func(s string) {
 			c.sameSite = map[string]http.SameSite{
-				"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode,
-				"none": http.SameSiteNoneMode,
+				"lax":    http.SameSiteLaxMode,
+				"strict": http.SameSiteStrictMode,
+				"none":   http.SameSiteNoneMode,
 			}[s]
 		}, "lax", "strict", "none"),
 	})
@@ -49,26 +51,26 @@ func (d *Dialect) decodeCookie(m member) error {
 		return m.at.fault("Leave names: out, or name at least one.", "the cookie %q has no name", m.key)
 	}
 	if c.expires && c.maxAge == 0 {
-		return m.value.fault("Add maxAge:, from which the date is counted.", "the cookie %q has expires and no maxAge",
-			m.key)
+		return m.value.fault("Add maxAge:; the date is computed from it.",
+			"the cookie %q has expires and no maxAge", m.key)
 	}
 	if !cookiePath.MatchString(c.path) {
-		return m.value.fault("Write it like / or /api.", "%q is not possible as the path of a cookie", c.path)
+		return m.value.fault("Write it like / or /api.", "%q cannot be the path of a cookie", c.path)
 	}
 	for _, name := range c.names {
 		if strings.HasPrefix(name, "__Host-") && c.path != "/" {
-			return m.value.fault("Leave path: out.", "browsers take a cookie %s for the path / alone", name)
+			return m.value.fault("Leave path: out.", "browsers accept the cookie %s only for the path /", name)
 		}
 		if !cookieName.MatchString(name) {
-			return m.at.fault("Use letters, digits, _, . and -.", "%q is not possible as the name of a cookie", name)
+			return m.at.fault("Use letters, digits, _, . and -.", "%q cannot be the name of a cookie", name)
 		}
 	}
 	d.cookies = append(d.cookies, c)
 	return nil
 }
 
-// with is the dialect as an engine has it, with the clock and the scheme of its server. Engines share all else of a
-// dialect, and change nothing in it.
+// with returns a copy of the dialect for one engine: its cookies know the clock and the scheme of the engine's server.
+// Engines share the rest of a dialect and never change it.
 func (d *Dialect) with(secure bool, now func() time.Time) *Dialect {
 	own := *d
 	own.cookies = nil
@@ -89,13 +91,17 @@ func (d *Dialect) cookie(name string) *cookie {
 	return nil
 }
 
-// set makes the cookies of an answer; an empty value clears them, with the attributes that they were set with (HT-02).
+// set returns the cookies of an answer, one for each name. An empty value clears them, with the attributes that they
+// were set with (HT-02).
 func (c *cookie) set(value string) []*http.Cookie {
 	var out []*http.Cookie
 	for _, name := range c.names {
-		one := &http.Cookie{ //nolint:gosec // the attributes are those of the file; Secure is on under https
-			Name: name, Value: value, Path: c.path, HttpOnly: !c.open, Secure: c.secure ||
-				c.sameSite == http.SameSiteNoneMode,
+		one := &http.Cookie{ //nolint:gosec // the file decides the attributes; Secure is on under https
+			Name:     name,
+			Value:    value,
+			Path:     c.path,
+			HttpOnly: !c.open,
+			Secure:   c.secure || c.sameSite == http.SameSiteNoneMode, // browsers reject SameSite=None without Secure
 			SameSite: c.sameSite,
 		}
 		switch {
@@ -104,7 +110,7 @@ func (c *cookie) set(value string) []*http.Cookie {
 		case c.maxAge > 0:
 			one.MaxAge = int(c.maxAge / time.Second)
 		}
-		if c.expires { // in the form of RFC 9110; one that is over where the cookie is cleared
+		if c.expires { // in the past if the cookie is cleared: MaxAge is -1
 			one.Expires = c.now().Add(time.Duration(one.MaxAge) * time.Second)
 		}
 		out = append(out, one)
@@ -112,7 +118,7 @@ func (c *cookie) set(value string) []*http.Cookie {
 	return out
 }
 
-// read finds the value that a request presents: "" for none, and for two that differ.
+// read returns the value that a request presents, "" for none or for two different ones.
 func (c *cookie) read(sent []*http.Cookie) string {
 	value, found := "", false
 	for _, s := range sent {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-var errNotList = errors.New("=each gave something that is not a list")
+var errNotList = errors.New("the value of =each is not a list")
 
-// keys says what each key of a mapping does.
+// keys maps each key of a mapping to the function that reads its value.
 type keys map[string]func(*node) error
 
-// decode goes through a mapping; what names it in messages, for example `a route`.
+// decode reads every member of a mapping. what names the mapping in messages, for example "a route".
 func (n *node) decode(what string, table keys) error {
 	if n.kind != isMapping {
 		return n.fault("The keys here are "+table.names()+".", "%s must be a mapping", what)
@@ -21,8 +21,8 @@ func (n *node) decode(what string, table keys) error {
 	for _, m := range n.members {
 		set, ok := table[m.key]
 		if !ok {
-			return m.at.fault(table.suggest(m.key)+"The keys here are "+table.names()+".", "%s has no key %q", what,
-				m.key)
+			return m.at.fault(table.suggest(m.key)+"The keys here are "+table.names()+".",
+				"%s has no key %q", what, m.key)
 		}
 		if err := set(m.value); err != nil {
 			return err
@@ -31,7 +31,7 @@ func (n *node) decode(what string, table keys) error {
 	return nil
 }
 
-// require refuses a mapping without one of these keys.
+// require rejects a mapping that lacks one of these keys.
 func (n *node) require(what string, names ...string) error {
 	for _, name := range names {
 		if n.get(name) == nil {
@@ -50,7 +50,7 @@ func (k keys) names() string {
 	return strings.Join(names, ", ")
 }
 
-// suggest finds the key that was probably meant: one that shares its letters but for case, or nearly all of them.
+// suggest names the key with the longest common prefix, ignoring case. It returns "" below three common letters.
 func (k keys) suggest(given string) string {
 	best, most := "", 0
 	for name := range k {
@@ -113,7 +113,7 @@ func duration(to *time.Duration, least, most time.Duration) func(*node) error {
 		d, err := time.ParseDuration(s)
 		if err != nil || d < least || d > most {
 			return n.fault(fmt.Sprintf("Write a duration from %v to %v, for example 1h or 168h.", least, most),
-				"this is no duration that is possible here")
+				"this is not a duration within the bounds")
 		}
 		*to = d
 		return nil
@@ -125,14 +125,14 @@ func whole(to *int, least, most int) func(*node) error {
 		i, ok := plainScalar(n.scalar).(int)
 		if !ok || i < least || i > most {
 			return n.fault(fmt.Sprintf("Write a whole number from %d to %d.", least, most),
-				"this number is not possible here")
+				"this is not a whole number within the bounds")
 		}
 		*to = i
 		return nil
 	}
 }
 
-// oneOf takes one of these words and gives it to set.
+// oneOf accepts one of the words and passes it to set.
 func oneOf(set func(string), words ...string) func(*node) error {
 	return func(n *node) error {
 		s, _ := n.text()
@@ -151,7 +151,7 @@ func treeOf(to **tree) func(*node) error {
 	}
 }
 
-// condition takes jq with or without the = in front: nothing else can stand there.
+// condition accepts jq with or without a leading =, because a condition is always an expression.
 func condition(to **expr) func(*node) error {
 	return func(n *node) (err error) {
 		var source string
@@ -163,7 +163,7 @@ func condition(to **expr) func(*node) error {
 	}
 }
 
-// items gives every item of a list to each.
+// items calls each for every item of a list.
 func items(each func(*node) error) func(*node) error {
 	return func(n *node) error {
 		if n.kind != isList {
@@ -178,7 +178,7 @@ func items(each func(*node) error) func(*node) error {
 	}
 }
 
-// entries gives every member of a mapping to each.
+// entries calls each for every member of a mapping.
 func entries(each func(m member) error) func(*node) error {
 	return func(n *node) error {
 		if n.kind != isMapping {

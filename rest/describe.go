@@ -9,8 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// Description is what a dialect offers, for people and programs that read about it. It is a copy: nothing in it changes
-// what is served.
+// Description describes a dialect for its documentation. It is a copy: changing it does not change what is served.
 type Description struct {
 	Name, Title, About string
 	Mounts             []string
@@ -18,14 +17,14 @@ type Description struct {
 	Credentials        []CredentialPlace
 	Cookies            []CookieDescription
 	Tokens             TokenDescription
-	Sunset             Sunset   // of every route that does not say otherwise
-	MinPassword        int      // characters; 0 for the server's own
-	Errors             []Error  // where no route is
+	Sunset             Sunset   // the default of the routes
+	MinPassword        int      // characters; 0 for the server's minimum
+	Errors             []Error  // the answers to requests that no route serves
 	Routes             []*Route // in the order of the file
 }
 
-// CredentialPlace is a place of a request where a credential may stand: bearer, token, bare, api-key, header or cookie,
-// the last two with the names of the header or of the cookies.
+// CredentialPlace is a place in a request that may hold a credential. Kind is bearer, token, bare, api-key, header or
+// cookie. Names has the one name of a header, or the names of a cookie.
 type CredentialPlace struct {
 	Kind  string
 	Names []string
@@ -33,20 +32,20 @@ type CredentialPlace struct {
 
 // CookieDescription is a cookie that answers set.
 type CookieDescription struct {
-	Names    []string // under all of which it holds the same
+	Names    []string // all hold the same value
 	Path     string
 	HTTPOnly bool
 	SameSite string        // lax, strict or none
-	MaxAge   time.Duration // 0 for until the browser is closed
+	MaxAge   time.Duration // 0 for a cookie that ends with the browser's session
 }
 
-// TokenDescription says how tokens that are made through the dialect live. A zero time is the server's own.
+// TokenDescription describes the tokens that a dialect issues. A zero lifetime means the server's setting.
 type TokenDescription struct {
 	Access, Refresh, Session, Sudo time.Duration
 
-	Alg       string   // ES256 stands for whatever the server signs with, HS256 for the shared key
-	Claims    []string // further claims, by their names
-	SingleUse bool     // whether a refresh token that was used is refused at once
+	Alg       string   // ES256 for the server's signing keys, HS256 for the shared key
+	Claims    []string // the names of the additional claims
+	SingleUse bool     // a used refresh token is rejected at once, without a grace period
 }
 
 // Route is one method and path.
@@ -54,55 +53,54 @@ type Route struct {
 	Method, Path string
 	Mounts       []string
 	Title, About string
-	Sunset       Sunset // with that of the dialect, where the route says nothing
+	Sunset       Sunset // includes the dialect's defaults
 
-	JSON, Form, Query bool // where the fields may come from
-	ChangesState      bool // a GET that does more than read
+	JSON, Form, Query bool // the sources of the fields
+	ChangesState      bool // a GET that changes state
 	Params            []Field
-	Fields            []Field  // objects inside of objects by their path: data, attributes, email
-	Headers           []string // that count, beside credentials
-	Cookies           []string // that count, beside credentials
+	Fields            []Field  // a nested field has its whole path: data, attributes, email
+	Headers           []string // the request headers that the route reads, without credentials
+	Cookies           []string // the cookies that the route reads, without credentials
 
 	Document string // GraphQL, "" for none
 	Mutates  bool
-	Guarded  bool // whether it is refused without a credential
+	Guarded  bool // it can fail with UNAUTHENTICATED
 	Answers  []Answer
-	Errors   []Error // by every code that it can end with, in alphabetical order
+	Errors   []Error // one for each code that the route can end with, sorted by code
 	Examples []*Sample
 }
 
-// Field is a parameter.
+// Field is a parameter of a path, a query string or a body.
 type Field struct {
 	Path     []string
 	Kind     string // string, integer, number, boolean, object, array or any
 	Required bool
 }
 
-// Name is the path in one word.
+// Name returns the path joined with dots: data.attributes.email.
 func (f Field) Name() string { return strings.Join(f.Path, ".") }
 
-// Answer is one of the answers that a route gives itself: the plain one first, then those for other results, then those
-// of its checks.
+// Answer is one of the route's own answers. The order is the regular answer, the outcomes, the checks.
 type Answer struct {
-	Status   int    // 0 where an expression says it
+	Status   int    // 0 if an expression computes it
 	Media    string // "" for an answer without a body
 	Redirect bool
 	Headers  []string
 	Cookies  []string
 }
 
-// Error is how a refusal is answered.
+// Error is the answer for an error code.
 type Error struct {
 	Code    string
 	Meaning string // a sentence for people
 	Status  int
 	Media   string // "" for an answer without a body
-	Body    string // as it may look: … is the server's own sentence, {field} the name of a field
+	Body    string // a sample: … stands for the server's message, {field} for the name of a field
 	Headers []string
 }
 
-// Describe gives what the dialects offer, in their order. Only an engine can tell, because the schema knows how a route
-// can end.
+// Describe describes the dialects in their order. It needs an engine, because the schema decides which codes a route
+// can end with.
 func (e *Engine) Describe() []*Description {
 	all := make([]*Description, 0, len(e.dialects))
 	for _, d := range e.dialects {
@@ -122,13 +120,21 @@ func (e *Engine) Describe() []*Description {
 
 func (d *Dialect) describe() *Description {
 	about := &Description{
-		Name: d.Name, Title: d.Title, About: d.About, Mounts: slices.Clone(d.Mounts), JSONType: d.jsonType,
+		Name:        d.Name,
+		Title:       d.Title,
+		About:       d.About,
+		Mounts:      slices.Clone(d.Mounts),
+		JSONType:    d.jsonType,
 		Sunset:      d.Sunset,
 		MinPassword: d.Profile.Password.MinLength,
 		Tokens: TokenDescription{
-			Access: d.Profile.Access.TTL, Refresh: d.Profile.Refresh.TTL, Session: d.Profile.SessionTTL,
-			Sudo: d.Profile.Sudo,
-			Alg:  "ES256", Claims: slices.Clone(d.claims), SingleUse: d.Profile.Refresh.SingleUse,
+			Access:    d.Profile.Access.TTL,
+			Refresh:   d.Profile.Refresh.TTL,
+			Session:   d.Profile.SessionTTL,
+			Sudo:      d.Profile.Sudo,
+			Alg:       "ES256",
+			Claims:    slices.Clone(d.claims),
+			SingleUse: d.Profile.Refresh.SingleUse,
 		},
 	}
 	if d.Profile.Access.HS256 {
@@ -138,13 +144,17 @@ func (d *Dialect) describe() *Description {
 		about.Credentials = append(about.Credentials, CredentialPlace{string(source.Kind), slices.Clone(source.Names)})
 	}
 	sites := map[http.SameSite]string{
-		http.SameSiteLaxMode: "lax", http.SameSiteStrictMode: "strict",
-		http.SameSiteNoneMode: "none",
+		http.SameSiteLaxMode:    "lax",
+		http.SameSiteStrictMode: "strict",
+		http.SameSiteNoneMode:   "none",
 	}
 	for _, c := range d.cookies {
 		about.Cookies = append(about.Cookies, CookieDescription{
-			slices.Clone(c.names), c.path, !c.open,
-			sites[c.sameSite], c.maxAge,
+			Names:    slices.Clone(c.names),
+			Path:     c.path,
+			HTTPOnly: !c.open,
+			SameSite: sites[c.sameSite],
+			MaxAge:   c.maxAge,
 		})
 	}
 	return about
@@ -153,11 +163,19 @@ func (d *Dialect) describe() *Description {
 func (m *mounted) describe() *Route {
 	r, d := m.route, m.dialect
 	out := &Route{
-		Method: r.method, Path: r.path, Mounts: slices.Clone(r.mounts), Title: r.title, About: r.about,
-		Sunset: r.sunset,
-		JSON:   r.accepts.json, Form: r.accepts.form, Query: r.accepts.query, ChangesState: r.changesState,
-		Document: m.documents(), Mutates: m.document != nil && m.document.Mutates(),
-		Guarded: slices.Contains(m.codes, string(fault.Unauthenticated)),
+		Method:       r.method,
+		Path:         r.path,
+		Mounts:       slices.Clone(r.mounts),
+		Title:        r.title,
+		About:        r.about,
+		Sunset:       r.sunset,
+		JSON:         r.accepts.json,
+		Form:         r.accepts.form,
+		Query:        r.accepts.query,
+		ChangesState: r.changesState,
+		Document:     m.documents(),
+		Mutates:      m.document != nil && m.document.Mutates(),
+		Guarded:      slices.Contains(m.codes, string(fault.Unauthenticated)),
 	}
 	for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
 		out.Params = append(out.Params, Field{[]string{found[1]}, r.params[found[1]], true})
@@ -179,7 +197,7 @@ func (m *mounted) describe() *Route {
 	return out
 }
 
-// documents are the GraphQL of a route, and behind it that of its variants, each under its condition.
+// documents returns the GraphQL of the route, followed by the GraphQL of each variant under its condition.
 func (m *mounted) documents() string {
 	text := strings.TrimSpace(m.route.document)
 	for _, v := range m.variants {

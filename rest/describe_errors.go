@@ -11,13 +11,13 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// What stands in a described refusal for what only a request can tell.
+// The placeholders in a sample of an error, for values that depend on the request.
 const (
 	anySentence = "…"
 	anyField    = "{field}"
 )
 
-// meanings says of every code in a sentence when it comes.
+// meanings explains every code in a sentence. The documentation shows it.
 var meanings = map[string]string{
 	malformedRequest:          "The body or the query string cannot be read, or names something twice.",
 	unsupportedMedia:          "The body has a Content-Type that is not accepted here.",
@@ -49,7 +49,7 @@ var meanings = map[string]string{
 	string(fault.SudoRequired):       "The person has to prove themselves again first.",
 }
 
-// describeError renders the row of a code as it would be for a request of which nothing is known.
+// describeError renders the row of a code with placeholders for the values that depend on the request.
 func (d *Dialect) describeError(r *route, code string) Error {
 	sample := apiError{code: code, field: []string{anyField}, found: map[string]any{}}
 	if _, ok := standards[code]; !ok {
@@ -64,7 +64,10 @@ func (d *Dialect) describeError(r *route, code string) Error {
 	ctx, cancel := bound(context.Background())
 	defer cancel()
 	request := map[string]any{
-		"method": "", "path": "", "params": map[string]any{}, "headers": map[string]any{},
+		"method":  "",
+		"path":    "",
+		"params":  map[string]any{},
+		"headers": map[string]any{},
 		"cookies": map[string]any{},
 	}
 	if r != nil {
@@ -72,7 +75,7 @@ func (d *Dialect) describeError(r *route, code string) Error {
 	}
 	out := Error{Code: code, Meaning: meanings[code], Status: standards[code].status}
 	reply, err := d.render(ctx, r, &sample, request)
-	if err != nil { // at the start it could be made of other samples; this one asks too much of an expression
+	if err != nil { // tryRow tries other samples, so an expression may still fail on this one
 		return out
 	}
 	out.Status, out.Media, out.Body = reply.status, reply.media, string(reply.body)
@@ -85,13 +88,16 @@ func (d *Dialect) describeError(r *route, code string) Error {
 	return out
 }
 
+// commonHeaders are the headers of examples that the description of a route leaves out.
+var commonHeaders = []string{"Authorization", "X-Api-Key", "Cookie", "Content-Type", "Accept", "Content-Length"}
+
 var (
 	readsHeader = regexp.MustCompile(`\.headers(?:\.([A-Za-z_][A-Za-z0-9_]*)|\["([^"]+)"\])`)
 	readsCookie = regexp.MustCompile(`\.cookies(?:\.([A-Za-z_][A-Za-z0-9_]*)|\["([^"]+)"\])`)
 )
 
-// readBy finds the headers and cookies of a request that the expressions of a route, or the headers of its examples,
-// name.
+// readBy returns the request headers and cookies that the expressions of a route or the headers of its examples name,
+// except credentials.
 func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 	add := func(to *[]string, name string) {
 		if !slices.Contains(*to, name) {
@@ -113,11 +119,7 @@ func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 	for _, e := range r.examples {
 		for name := range e.Headers {
 			name = http.CanonicalHeaderKey(name)
-			if !slices.Contains([]string{
-				"Authorization", "X-Api-Key", "Cookie", "Content-Type", "Accept",
-				"Content-Length",
-			}, name) &&
-				!d.isCredential(credential.Header, name) {
+			if !slices.Contains(commonHeaders, name) && !d.isCredential(credential.Header, name) {
 				add(&headers, name)
 			}
 		}
@@ -128,12 +130,12 @@ func (d *Dialect) readBy(r *route) (headers, cookies []string) {
 
 func (d *Dialect) isCredential(kind credential.Kind, name string) bool {
 	return slices.ContainsFunc(d.credentials, func(s credential.Source) bool {
-		return s.Kind == kind && slices.ContainsFunc(s.Names,
-			func(own string) bool { return strings.EqualFold(own, name) })
+		return s.Kind == kind &&
+			slices.ContainsFunc(s.Names, func(own string) bool { return strings.EqualFold(own, name) })
 	})
 }
 
-// expressions are the texts of all that a route evaluates.
+// expressions returns the texts of all expressions of a route and its variants.
 func (r *route) expressions() []string {
 	var all []string
 	add := func(trees ...*tree) {

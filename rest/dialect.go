@@ -1,9 +1,11 @@
 // Package rest lets the server speak REST APIs that are described in files: dialects.
 //
-// A dialect is data. A route of it names a GraphQL document, how a request becomes the document's variables, and how
-// the result becomes the answer; docs/dialects.md teaches the format, dialect.schema.json describes it for editors.
-// This package reads the files, refuses what cannot work before the server starts, and serves the routes. It knows no
-// dialect by name, and reaches the use cases through stored documents alone, like any other caller.
+// A dialect is data. Each of its routes names a GraphQL document, and says how a request becomes the document's
+// variables and how the result becomes the answer. docs/dialects.md teaches the format, dialect.schema.json describes
+// it for editors.
+//
+// This package reads the files, rejects files that cannot work before the server starts, and serves the routes. It
+// knows no dialect by name, and reaches the use cases only through stored documents, like any other caller.
 package rest
 
 import (
@@ -18,17 +20,17 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 )
 
-// Dialect is one file, read and checked as far as that goes without the schema.
+// Dialect is one dialect file. Parse has checked everything that does not need the GraphQL schema.
 type Dialect struct {
-	Name   string // in lower case, also the name that sessions and audit events carry
-	Title  string // what the API calls itself
+	Name   string // in lower case; sessions and audit events carry it
+	Title  string // the name of the API
 	About  string // a few sentences for people, "" for none
-	File   string // where it was read, for messages
-	Text   []byte // the file
+	File   string // the path of the file, for messages
+	Text   []byte // the content of the file
 	Mounts []string
-	Sunset Sunset // of every route that does not say otherwise
+	Sunset Sunset // the default of the routes
 
-	at *node // of its errors
+	at *node // the table of errors
 
 	Profile  *profile.Profile
 	Fixtures map[string]*Step
@@ -36,14 +38,14 @@ type Dialect struct {
 	credentials []credential.Source
 	cookies     []*cookie
 	jsonType    string   // Content-Type of JSON answers
-	claims      []string // the names of further claims of access tokens
+	claims      []string // the names of additional claims of access tokens
 	redirects   []string
 	links       []*link
 	errors      *errorTable
 	renewal     *renewal // nil for none
 	routes      []*route
-	notice      [][2]string // headers of every answer that is none of a route's
-	tried       *sync.Map   // the rows that did well on a sample, see tryRow
+	notice      [][2]string // the Sunset headers of answers to requests that no route serves
+	tried       *sync.Map   // the rows that rendered all samples, see tryRow
 }
 
 // route is one method and path of a dialect.
@@ -54,9 +56,9 @@ type route struct {
 	mounts       []string
 	title, about string
 	sunset       Sunset
-	notice       [][2]string // headers of every answer
+	notice       [][2]string // the Sunset headers of every answer
 	accepts      accepts
-	changesState bool // a GET that does more than read
+	changesState bool // a GET that changes state
 	params       map[string]string
 	fields       []*field
 	checks       []*check
@@ -66,12 +68,12 @@ type route struct {
 	outcomes     []*outcome
 	answer       *answer
 	variants     []*variant
-	variantAt    *node // of a variant: where it stands
+	variantAt    *node // set for a variant: its place in the file
 	errors       *errorTable
 	examples     []*Example
 }
 
-// accepts is where a route takes its parameters from, beside its path.
+// accepts says where a route reads its parameters, in addition to its path.
 type accepts struct{ json, form, query bool }
 
 // pairTree is a named value whose leaves may be expressions.
@@ -80,23 +82,23 @@ type pairTree struct {
 	value *tree
 }
 
-// check refuses a request before anything runs.
+// check rejects a request before the document runs.
 type check struct {
 	at     *node
 	when   *expr
-	all    []*finding // instead of when: everything that is found is reported at once, as .found
-	code   string     // answer by this row of the errors table …
-	answer *answer    // … or by this
-	says   *tree      // in place of the row's message
+	all    []*finding // instead of when: all findings are reported at once, as .found
+	code   string     // the row that answers …
+	answer *answer    // … or the check's own answer
+	says   *tree      // replaces the row's message
 }
 
-// finding is one part of a check that reports several things at once.
+// finding is one condition of a check with all:.
 type finding struct {
 	when *expr
 	add  *tree
 }
 
-// outcome is an answer for a result that is not the plain one.
+// outcome is a different answer for results that match a condition.
 type outcome struct {
 	when   *expr
 	code   string
@@ -115,8 +117,12 @@ func Parse(file string, source []byte) (*Dialect, error) {
 		return nil, err
 	}
 	d := &Dialect{
-		File: file, Text: source, Profile: &profile.Profile{}, Fixtures: map[string]*Step{},
-		jsonType: "application/json; charset=utf-8", errors: &errorTable{rows: map[string]*row{}},
+		File:        file,
+		Text:        source,
+		Profile:     &profile.Profile{},
+		Fixtures:    map[string]*Step{},
+		jsonType:    "application/json; charset=utf-8",
+		errors:      &errorTable{rows: map[string]*row{}},
 		credentials: []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}},
 		tried:       &sync.Map{},
 	}
@@ -132,7 +138,7 @@ func (d *Dialect) decode(root *node) error {
 		"title":            text(&d.Title),
 		"about":            text(&d.About),
 		"mounts":           d.decodeMounts(&d.Mounts),
-		"credentials":      func(*node) error { return nil }, // when the cookies are known
+		"credentials":      func(*node) error { return nil }, // complete reads them: they name cookies
 		"tokens":           d.decodeTokens,
 		"password":         d.decodePassword,
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
@@ -158,7 +164,7 @@ func (d *Dialect) complete(root *node) error {
 	d.at = root.get("errors")
 	if !dialectName.MatchString(d.Name) || d.Name == "graphql" {
 		return root.get("dialect").fault("Choose 2 to 40 small letters, digits and -, for example my-api.",
-			"%q is not possible as a name", d.Name)
+			"%q cannot be the name of a dialect", d.Name)
 	}
 	if n := root.get("credentials"); n != nil {
 		if err := d.decodeCredentials(n); err != nil {
@@ -199,7 +205,7 @@ func (d *Dialect) decodeMounts(to *[]string) func(*node) error {
 		}
 		for i, m := range *to {
 			if !mountPath.MatchString(m) || path.Clean(m) != m {
-				return n.items[i].fault("Write it like /api/v1, or / for the root.", "%q is not possible as a mount", m)
+				return n.items[i].fault("Write it like /api/v1, or / for the root.", "%q cannot be a mount", m)
 			}
 		}
 		if len(*to) == 0 {
@@ -219,7 +225,7 @@ func (d *Dialect) decodeCredentials(n *node) error {
 		source, err := credential.Parse(s)
 		if err != nil {
 			return item.fault("Write bearer, token, bare, api-key, header NAME or cookie NAME.",
-				"%q is no place where a credential can be", s)
+				"%q is not a place of a credential", s)
 		}
 		if source.Kind == credential.Cookie {
 			c := d.cookie(source.Names[0])
@@ -275,16 +281,16 @@ func (d *Dialect) decodeRedirects(n *node) error {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return n.items[i].fault("Write it like https://app.example.com, without a slash at its end.",
-				"%q is no origin", origin)
+				"%q is not an origin", origin)
 		}
 	}
 	return nil
 }
 
 func (d *Dialect) decodeContentType(n *node) error {
-	return oneOf(func(s string) { d.jsonType = s }, "application/json; charset=utf-8", "application/json",
-		"application/vnd.api+json")(n)
+	return oneOf(func(s string) { d.jsonType = s },
+		"application/json; charset=utf-8", "application/json", "application/vnd.api+json")(n)
 }
 
-// Routes is how many routes there are, each method for itself.
+// Routes returns the number of routes. Each method counts as one.
 func (d *Dialect) Routes() int { return len(d.routes) }

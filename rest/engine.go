@@ -61,9 +61,14 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, errors.New("rest: PublicURL is not absolute; write it like https://auth.example.com")
 	}
 	e := &Engine{
-		graphql: cfg.GraphQL, notFound: cfg.NotFound, log: cfg.Log,
-		mux: http.NewServeMux(), onUse: cfg.OnUse, reveals: cfg.RevealAccounts, matchExpired: cfg.MatchExpired,
-		renewals: map[*Dialect]*gqlhttp.Document{},
+		graphql:      cfg.GraphQL,
+		mux:          http.NewServeMux(),
+		notFound:     cfg.NotFound,
+		log:          cfg.Log,
+		onUse:        cfg.OnUse,
+		reveals:      cfg.RevealAccounts,
+		matchExpired: cfg.MatchExpired,
+		renewals:     map[*Dialect]*gqlhttp.Document{},
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err

@@ -129,14 +129,14 @@ func (d *Dialect) rowFor(r *route, code string) (*row, *tree) {
 // checkRow reports a code that cannot be answered: its row, status or body is missing.
 func (d *Dialect) checkRow(at *node, r *route, code string) error {
 	found, body := d.rowFor(r, code)
-	who := "a request to no route"
+	who := "a request that no route serves"
 	if r != nil {
 		who = r.method + " " + r.path
 	}
 	if found == nil {
-		return at.fault("Add it under errors: of the route or of the dialect, for example: "+code+
-			": {status: 400, message: ...}.",
-			"%s can end with %s, and no row of errors says how that is answered", who, code)
+		return at.fault(
+			"Add it under errors: of the route or of the dialect, for example: "+code+": {status: 400, message: ...}.",
+			"%s can end with %s, and errors: has no row for it", who, code)
 	}
 	place := at
 	if found.at != nil {
@@ -146,8 +146,9 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 		return place.fault("Add status: to the row.", "the row %s has no status", code)
 	}
 	if !found.answer.hasBody() && body == nil {
-		return place.fault("Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: "+
-			"true to the row.", "the row %s has no body", code)
+		return place.fault(
+			"Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: true to the row.",
+			"the row %s has no body", code)
 	}
 	return nil
 }
@@ -159,8 +160,16 @@ func (e *apiError) dot(status int) map[string]any {
 		field[i], name = step, step
 	}
 	dot := map[string]any{
-		"status": status, "code": e.code, "message": e.message, "field": field, "name": name,
-		"problem": nil, "type": nil, "retryAfter": nil, "found": e.found, "accountsRevealed": e.reveals,
+		"status":           status,
+		"code":             e.code,
+		"message":          e.message,
+		"field":            field,
+		"name":             name,
+		"problem":          nil,
+		"type":             nil,
+		"retryAfter":       nil,
+		"found":            e.found,
+		"accountsRevealed": e.reveals,
 	}
 	if e.problem != "" {
 		dot["problem"] = e.problem

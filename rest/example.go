@@ -58,7 +58,7 @@ func (s *Step) keys() keys {
 		"params":  stringMap(&s.Params),
 		"query":   stringMap(&s.Query),
 		"headers": stringMap(&s.Headers),
-		"json":    func(n *node) error { return literal(&s.JSON)(n) },
+		"json":    literal(&s.JSON),
 		"form":    stringMap(&s.Form),
 		"raw":     rawText(&s.Raw),
 	}
@@ -95,18 +95,26 @@ func (r *route) decodeExample(n *node) error {
 // exampleSettings are the settings that an example may set: the server's behaviour, never the place of its data or
 // keys.
 var exampleSettings = []string{
-	"DRAGOMAN_ACCESS_TTL", "DRAGOMAN_AUDIENCE", "DRAGOMAN_DIALECT_PASSWORDS", "DRAGOMAN_ISSUER",
+	"DRAGOMAN_ACCESS_TTL",
+	"DRAGOMAN_AUDIENCE",
+	"DRAGOMAN_DIALECT_PASSWORDS",
+	"DRAGOMAN_ISSUER",
 	"DRAGOMAN_PASSWORD_MIN_LENGTH",
-	"DRAGOMAN_PUBLIC_URL", "DRAGOMAN_RATE_LIMITS", "DRAGOMAN_REFRESH_GRACE", "DRAGOMAN_REGISTRATION",
+	"DRAGOMAN_PUBLIC_URL",
+	"DRAGOMAN_RATE_LIMITS",
+	"DRAGOMAN_REFRESH_GRACE",
+	"DRAGOMAN_REGISTRATION",
 	"DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
-	"DRAGOMAN_REVEAL_ACCOUNTS", "DRAGOMAN_SESSION_IDLE", "DRAGOMAN_SESSION_TTL",
+	"DRAGOMAN_REVEAL_ACCOUNTS",
+	"DRAGOMAN_SESSION_IDLE",
+	"DRAGOMAN_SESSION_TTL",
 }
 
 func (e *Example) decodeSettings(n *node) error {
 	for _, m := range n.members {
 		if !slices.Contains(exampleSettings, m.key) {
-			return m.at.fault("Those are "+strings.Join(exampleSettings, ", ")+".",
-				"%s is no setting that an example may ask for", m.key)
+			return m.at.fault("Choose from "+strings.Join(exampleSettings, ", ")+".",
+				"%s is not a setting of examples", m.key)
 		}
 	}
 	return stringMap(&e.Settings)(n)
@@ -117,7 +125,10 @@ func (w *Want) decode(n *node) error {
 	err := n.decode("the answer of an example", keys{
 		"status":  whole(&w.Status, 200, 599),
 		"headers": stringMap(&w.Headers),
-		"json":    func(n *node) error { w.HasJSON = true; return literal(&w.JSON)(n) },
+		"json": func(n *node) error {
+			w.HasJSON = true
+			return literal(&w.JSON)(n)
+		},
 		"text": func(n *node) error {
 			w.Text = new(string)
 			return rawText(w.Text)(n)
@@ -197,11 +208,11 @@ func (d *Dialect) completeSteps() error {
 		}
 		if s.Call != "" && !d.has(s.Call) {
 			return s.at.fault("Write call: as the route: has it, for example POST /login.",
-				"the fixture %s calls %q, which no route is", name, s.Call)
+				"the fixture %s calls %q, which is not a route", name, s.Call)
 		}
 		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" && s.Mail == nil {
 			return s.at.fault("Add call:, graphql: or mail:, or take keep: away.",
-				"the fixture %s has no answer of which to keep anything", name)
+				"the fixture %s keeps values, and has no answer to take them from", name)
 		}
 		if s.Call != "" && s.GraphQL != "" || s.Mail != nil && s.Call+s.GraphQL != "" {
 			return s.at.fault("Keep one of call, graphql and mail.", "the fixture %s does two things", name)

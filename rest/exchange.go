@@ -35,11 +35,7 @@ func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, 
 	announce(w.Header(), d, r)
 	return &exchange{
 		engine: e, dialect: d, route: r, w: w, req: req, visit: v,
-		given: map[string]any{
-			"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, "headers": map[string]any{},
-			"cookies": map[string]any{},
-			"hasBody": false, "mailedToken": nil, "renewed": nil,
-		},
+		given: emptyRequest(req.Method, req.URL.Path),
 	}
 }
 
@@ -81,7 +77,7 @@ func (x *exchange) run(m *mounted) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := x.attempt(m, variables)
+	out, err := x.runOnce(m, variables)
 	if !m.repeats(err) || !x.renewable() {
 		return out, err
 	}
@@ -90,13 +86,13 @@ func (x *exchange) run(m *mounted) (*reply, error) {
 	case failed != nil:
 		return nil, failed
 	case renewed:
-		return x.attempt(m, variables)
+		return x.runOnce(m, variables)
 	}
 	return out, err
 }
 
-// attempt runs the document and makes the answer.
-func (x *exchange) attempt(m *mounted, variables map[string]any) (*reply, error) {
+// runOnce runs the document once and makes the answer.
+func (x *exchange) runOnce(m *mounted, variables map[string]any) (*reply, error) {
 	data := map[string]any{}
 	if m.document != nil {
 		if err := x.engine.graphql.Do(x.req.Context(), m.document, variables, &data); err != nil {
@@ -336,20 +332,24 @@ func (x *exchange) sendError(apiErr *apiError) {
 	x.send(out)
 }
 
-// fail logs an internal error and answers with the dialect's 500. If the dialect's 500 fails too, the answer is a plain
-// one.
+// fail logs an internal error and answers with the dialect's 500. If the 500 cannot be rendered either, the answer is
+// fixed JSON.
 func (x *exchange) fail(err error) {
 	x.failed = true
-	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed", "request_id", x.visit.RequestID, "dialect",
-		x.dialect.Name,
-		"method", x.req.Method, "route", x.name(), "error", err)
+	x.engine.log.ErrorContext(x.req.Context(), "rest: an answer failed",
+		"request_id", x.visit.RequestID,
+		"dialect", x.dialect.Name,
+		"method", x.req.Method,
+		"route", x.name(),
+		"error", err)
 	ctx, cancel := bound(x.req.Context())
 	defer cancel()
 	out, err := x.dialect.render(ctx, x.route, errorOf(string(fault.Internal)), x.given)
 	if err != nil {
 		out = &reply{
-			status: http.StatusInternalServerError, media: "application/json; charset=utf-8",
-			body: []byte(`{"error":"Something went wrong on our side."}`),
+			status: http.StatusInternalServerError,
+			media:  "application/json; charset=utf-8",
+			body:   []byte(`{"error":"Something went wrong on our side."}`),
 		}
 	}
 	x.send(out)

@@ -13,22 +13,22 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// maxEval bounds what the expressions of one phase of a request may take in all.
+// maxEval is the total time that the expressions of one phase of a request may take.
 const maxEval = 200 * time.Millisecond
 
-var errTooLong = errors.New("it took longer than it may")
+var errTooLong = errors.New("it exceeded the time limit")
 
 // expr is a compiled jq expression. It is safe for concurrent use.
 type expr struct {
 	at   *node
 	text string
 	code *gojq.Code
-	path []string // of an expression that is nothing but a path, such as .user.id, which needs no interpreter
+	path []string // the steps of a plain path such as .user.id, which needs no interpreter; nil for other expressions
 }
 
 var plainPath = regexp.MustCompile(`^\s*(\.[A-Za-z_][A-Za-z0-9_]*)+\s*$`)
 
-// scope is what expressions see: dot is `.`, request is `$request`.
+// scope is the input of expressions: dot is `.`, request is `$request`.
 type scope struct {
 	ctx     context.Context //nolint:containedctx // one phase of one request, to bound its expressions
 	dot     any
@@ -52,7 +52,7 @@ func compile(at *node, text string) (*expr, error) {
 		"the expression does not compile: %v", err)
 }
 
-// options are the words that expressions have beside those of jq itself.
+// options add our functions and the variable $request to jq. docs/dialects.md lists them.
 var options = []gojq.CompilerOption{
 	gojq.WithVariables([]string{"$request"}),
 	gojq.WithFunction("blank", 0, 0, func(v any, _ []any) any { return blank(v) }),
@@ -72,7 +72,7 @@ var options = []gojq.CompilerOption{
 	}),
 }
 
-// blank is true for null, for an empty list or object, and for text of white space.
+// blank tells whether a value is null, an empty list or object, or text of white space only.
 func blank(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -96,19 +96,19 @@ func onTime(name string, v any, do func(time.Time) any) any {
 			return do(t)
 		}
 	}
-	return fmt.Errorf("%s takes a timestamp of RFC 3339", name)
+	return fmt.Errorf("%s needs a timestamp of RFC 3339", name)
 }
 
-// first runs the expression and gives its first value. present is false when it gives none, as jq's `empty` does.
+// first runs the expression and returns its first value. present is false if there is none, as for jq's `empty`.
 func (e *expr) first(s scope) (value any, present bool, err error) {
 	if e.path != nil {
-		if value, ok := along(e.path, s.dot); ok {
+		if value, ok := walkPath(e.path, s.dot); ok {
 			return value, true, nil
 		}
 	}
 	value, present = e.code.RunWithContext(s.ctx, s.dot, s.request).Next()
 	if failure, _ := value.(error); errors.Is(failure, context.DeadlineExceeded) {
-		// Perhaps the machine stood still for that long. Nothing changes by asking again.
+		// The machine may have been suspended. Running again is safe: expressions have no side effects.
 		again, cancel := bound(s.ctx)
 		defer cancel()
 		value, present = e.code.RunWithContext(again, s.dot, s.request).Next()
@@ -123,8 +123,8 @@ func (e *expr) first(s scope) (value any, present bool, err error) {
 	return value, present, nil
 }
 
-// along follows a path through objects; ok is false where jq would have something to say.
-func along(path []string, v any) (value any, ok bool) {
+// walkPath follows a path through objects. ok is false for a value on the way that is not an object: jq reports it.
+func walkPath(path []string, v any) (value any, ok bool) {
 	for _, step := range path {
 		if v == nil {
 			return nil, true
@@ -138,13 +138,13 @@ func along(path []string, v any) (value any, ok bool) {
 	return v, true
 }
 
-// holds runs a condition: null, false and no value at all do not hold.
+// holds tells whether the condition is true: its value is present and neither null nor false.
 func (e *expr) holds(s scope) (bool, error) {
 	value, present, err := e.first(s)
 	return present && value != nil && value != false, err
 }
 
-// evalError is an expression that failed on a request.
+// evalError is the failure of an expression on a request.
 type evalError struct {
 	at    *node
 	cause error
@@ -154,7 +154,7 @@ func (e *evalError) Error() string {
 	return fmt.Sprintf("%s:%d: an expression failed: %s", e.at.file, e.at.line, describe(e.cause))
 }
 
-// describe says what kind of mistake it was: the words of jq up to where a value begins, which may be a secret.
+// describe returns the start of a jq error, up to where it may quote a value: the value can be a secret.
 func describe(err error) string {
 	var value gojq.ValueError
 	if errors.As(err, &value) {

@@ -32,11 +32,11 @@ func (r *route) decodeField(m member) error {
 	f.kind, f.required = strings.CutSuffix(s, "!")
 	if m.key == confirmation || !fieldPath.MatchString(m.key) || len(f.path) > 8 {
 		return m.at.fault("Write it like email, or data.attributes.email for one inside objects.",
-			"%q is no name of a field", m.key)
+			"%q is not the name of a field", m.key)
 	}
 	if !slices.Contains(fieldKinds, f.kind) {
-		return m.value.fault("Write one of "+strings.Join(fieldKinds, ", ")+", with ! behind it when it is required.",
-			"%q is no type of a field", s)
+		return m.value.fault("Write one of "+strings.Join(fieldKinds, ", ")+", with ! at the end if it is required.",
+			"%q is not the type of a field", s)
 	}
 	r.fields = append(r.fields, f)
 	return nil
@@ -52,8 +52,7 @@ func (d *Dialect) checkFields(r *route) error {
 			return f.at.fault("Add json to accepts:, or take the dots away.", "only JSON has fields inside of objects")
 		}
 		if r.params[f.path[0]] != "" {
-			return f.at.fault("Take it away: params: says of what type it is.", "%q is a parameter of the path",
-				f.path[0])
+			return f.at.fault("Take it away; params: has its type.", "%q is a parameter of the path", f.path[0])
 		}
 	}
 	return nil

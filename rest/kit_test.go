@@ -15,7 +15,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 )
 
-// handler has the real schema, and nothing that answers it: enough to hold documents against it.
+// handler has the real schema without resolvers, which is enough to validate documents.
 var handler = sync.OnceValue(func() *gqlhttp.Handler {
 	h, err := gqlhttp.New(gqlhttp.Config{
 		Schema: graph.NewExecutableSchema(graph.Config{}), Log: slog.New(slog.DiscardHandler),
@@ -29,7 +29,7 @@ var handler = sync.OnceValue(func() *gqlhttp.Handler {
 
 var reserved = []string{"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/playground/"}
 
-// engine mounts dialects as the server does at start. A panic is an error that is no *Fault.
+// engine mounts dialects as the server does at start. A panic becomes an error that is not a *Fault.
 func engine(dialects ...*Dialect) (e *Engine, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -53,7 +53,7 @@ func load(name, text string) (*Dialect, error) {
 	return d, err
 }
 
-// mustParse reads a file that is right.
+// mustParse loads a valid file.
 func mustParse(t testing.TB, text string) *Dialect {
 	t.Helper()
 	d, err := load("shelf.yaml", text)
@@ -63,7 +63,7 @@ func mustParse(t testing.TB, text string) *Dialect {
 	return d
 }
 
-// shelf is a small dialect that is right. Tests break it.
+// shelf is a small valid dialect. Tests break it.
 const shelf = `dialect: shelf
 title: Shelf API
 mounts: [/shelf]
@@ -98,15 +98,15 @@ routes:
     status: 204
 `
 
-// broken is a change of the shelf. In the text that comes in, "#!" marks the line that the message must name.
+// broken is a change that makes the shelf invalid. "#!" in new marks the line that the message must name.
 type broken struct {
 	name     string
 	old, new string // "" for old: the whole file
-	reason   string // what the message must hold
-	mend     string
+	reason   string // part of the Reason
+	mend     string // part of the Mend
 }
 
-// text is the broken file without its mark, and the line where the mark was; 0 for none.
+// text returns the broken file without the mark, and the line of the mark, 0 for none.
 func (b broken) text(t testing.TB) (text string, line int) {
 	t.Helper()
 	text = b.new
@@ -123,14 +123,14 @@ func (b broken) text(t testing.TB) (text string, line int) {
 	return strings.Replace(text, "#!", "", 1), line
 }
 
-// check demands the fault.
+// check fails the test unless loading the file gives the fault.
 func (b broken) check(t *testing.T) {
 	t.Helper()
 	text, line := b.text(t)
 	_, err := load("shelf.yaml", text)
 	f, ok := errors.AsType[*Fault](err)
 	if !ok {
-		t.Fatalf("it is taken, or refused without a place: %v", err)
+		t.Fatalf("%v, want a *Fault", err)
 	}
 	if f.File != "shelf.yaml" || f.Line != line {
 		t.Errorf("it names %s:%d, want line %d: %v", f.File, f.Line, line, err)

@@ -12,9 +12,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 )
 
-// Mails that are made through a dialect carry the link that its document shows. A person who follows one in a browser
-// comes to our page for that purpose, with the token in the fragment, which browsers send to nobody; a program gets the
-// route of the dialect that has this address, if one has. To follow a link changes nothing (OT-13, OT-14).
+// A dialect decides the links in the mails that it causes. A browser that opens a link is redirected to our page for
+// that purpose, with the token in the fragment, which browsers send to no server. A program gets the dialect's route at
+// that address, if there is one. Opening a link changes nothing (OT-13, OT-14).
 
 // link is the address in the mails of one kind.
 type link struct {
@@ -23,13 +23,15 @@ type link struct {
 	text  string        // as the file has it
 	ttl   time.Duration // of the token; 0 for the server's
 	path  string        // as in a route
-	param string        // of the query string, which holds the token; "" where the path does
+	param string        // the query parameter that holds the token; "" if the path holds it
 }
 
 // linkPages are our pages, by the kinds of mail that link to them.
 var linkPages = map[string]string{
-	"verifyEmail": "verify-email", "resetPassword": "reset-password", "signIn": "sign-in",
-	"changeEmail": "confirm-email",
+	"verifyEmail":   "verify-email",
+	"resetPassword": "reset-password",
+	"signIn":        "sign-in",
+	"changeEmail":   "confirm-email",
 }
 
 // linkKinds are the kinds of mail that carry a link of the dialect.
@@ -70,7 +72,7 @@ func (d *Dialect) decodeLink(kind string, n *node) error {
 	for _, other := range d.links {
 		if l.path == other.path && l.param == other.param {
 			return l.at.fault("Give one of them another path, or another name of the parameter.",
-				"%s and %s lead to one address, and a browser would not know to which page", other.kind, kind)
+				"%s and %s have the same address, but lead to different pages", other.kind, kind)
 		}
 	}
 	d.links = append(d.links, l)
@@ -79,8 +81,8 @@ func (d *Dialect) decodeLink(kind string, n *node) error {
 
 var linkParam = regexp.MustCompile(`^([A-Za-z0-9._~-]+)=(\{token\}|\{email\}|[A-Za-z0-9._~-]*)$`)
 
-// read takes the address apart: the token is a whole segment of the path or a whole parameter, so that it comes back as
-// it is.
+// read parses the address. The token must be a whole segment of the path or a whole parameter, so that it comes back
+// unchanged.
 func (l *link) read() error {
 	rest, ok := strings.CutPrefix(l.text, publicGap+"/")
 	if !ok || strings.Count(l.text, tokenGap) != 1 {
@@ -88,11 +90,11 @@ func (l *link) read() error {
 	}
 	path, query, asked := strings.Cut("/"+rest, "?")
 	if !routePath.MatchString(path) {
-		return l.at.fault(linkMend, "%q is no path of a link", path)
+		return l.at.fault(linkMend, "%q is not the path of a link", path)
 	}
 	for _, name := range parameter.FindAllString(path, -1) {
-		if name != tokenGap { // an address would be percent-encoded, and a path has one spelling
-			return l.at.fault(linkMend, "nothing is put in the place of %s in a path", name)
+		if name != tokenGap { // an email address would be percent-encoded, and a path has one spelling
+			return l.at.fault(linkMend, "the path of a link cannot hold %s", name)
 		}
 	}
 	l.path = path
@@ -103,7 +105,7 @@ func (l *link) read() error {
 	for _, one := range strings.Split(query, "&") {
 		found := linkParam.FindStringSubmatch(one)
 		if found == nil || slices.Contains(seen, found[1]) {
-			return l.at.fault(linkMend, "%q is no parameter of a link", one)
+			return l.at.fault(linkMend, "%q is not a parameter of a link", one)
 		}
 		seen = append(seen, found[1])
 		if found[2] == tokenGap {

@@ -15,41 +15,39 @@ import (
 //go:embed dialects/*.yaml
 var shippedFiles embed.FS
 
-// shipped are the dialects that come with the server, each parsed at its first use and once: most of the work of a
-// start, and tests start hundreds of servers. An engine changes nothing of a dialect.
+// shipped are the built-in dialects. Each is parsed once, when it is first used: parsing is most of the work of a
+// start, and tests start hundreds of servers. Sharing them is safe, because engines never change a dialect.
 var shipped = readers(shippedFiles, "dialects", "built-in")
 
-// reader reads one file.
+// reader reads one file, once.
 type reader struct {
-	name string // of the file, without its ending
+	name string // the file name without its extension
 	read func() (*Dialect, error)
 }
 
-// readers are those of the dialect files of a folder, each of which reads its file once. label is what messages call
-// the folder.
+// readers returns a reader for each dialect file of a folder. label names the folder in messages.
 func readers(files embed.FS, folder, label string) []reader {
 	entries, err := files.ReadDir(folder)
 	if err != nil {
-		panic(err) // of a folder that is part of the program
+		panic(err) // the folder is embedded
 	}
 	var all []reader
 	for _, entry := range entries {
 		all = append(all, reader{
-			strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())),
-			sync.OnceValues(func() (*Dialect, error) {
-				return read(files, folder, entry.Name(), label)
-			}),
+			name: strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())),
+			read: sync.OnceValues(func() (*Dialect, error) { return read(files, folder, entry.Name(), label) }),
 		})
 	}
 	return all
 }
 
-// Load reads the dialects that come with the server, and those of a directory (*.yaml and *.yml; "" for none), of which
-// one replaces a shipped one of the same name. selected names the ones to keep, nil for all; further ones come on top.
+// Load returns the built-in dialects and the dialects of a directory (*.yaml and *.yml; "" for no directory). A dialect
+// of the directory replaces a built-in one of the same name. selected names the dialects to keep, nil for all; a name
+// that no dialect has is an *UnknownError. The further dialects are always included.
 func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error) {
 	var all []*Dialect
 	for _, r := range shipped {
-		if selected != nil && !slices.Contains(selected, r.name) { // a shipped file is named for its dialect
+		if selected != nil && !slices.Contains(selected, r.name) { // a built-in file has the name of its dialect
 			continue
 		}
 		d, err := r.read()
@@ -74,7 +72,6 @@ func Load(dir string, selected []string, further ...*Dialect) ([]*Dialect, error
 	return replace(kept, further)
 }
 
-// loadFrom reads the dialect files of a directory.
 func loadFrom(dir string) ([]*Dialect, error) {
 	files := os.DirFS(dir)
 	entries, err := fs.ReadDir(files, ".")
@@ -95,7 +92,7 @@ func loadFrom(dir string) ([]*Dialect, error) {
 	return all, nil
 }
 
-// read reads one file of a folder, which messages call by label.
+// read reads one file of a folder. label names the folder in messages.
 func read(files fs.FS, folder, name, label string) (*Dialect, error) {
 	source, err := fs.ReadFile(files, path.Join(folder, name))
 	if err != nil {
@@ -104,14 +101,16 @@ func read(files fs.FS, folder, name, label string) (*Dialect, error) {
 	return Parse(label+"/"+name, source)
 }
 
-// replace puts own dialects in the place of shipped ones of the same name, and behind them.
+// replace puts own into all: in the place of a dialect of the same name, otherwise at the end.
 func replace(all, own []*Dialect) ([]*Dialect, error) {
 	seen := map[string]string{}
 	for _, d := range own {
 		if other, twice := seen[d.Name]; twice {
 			return nil, &Fault{
-				File: d.File, Line: 1, Reason: "the dialect " + d.Name + " stands in " + other + " too",
-				Mend: "Give one of them another name.",
+				File:   d.File,
+				Line:   1,
+				Reason: "the dialect " + d.Name + " is in " + other + " too",
+				Mend:   "Give one of them another name.",
 			}
 		}
 		seen[d.Name] = d.File
@@ -124,17 +123,17 @@ func replace(all, own []*Dialect) ([]*Dialect, error) {
 	return all, nil
 }
 
-// UnknownError is a name that no dialect has.
+// UnknownError reports a selected name that no dialect has.
 type UnknownError struct {
 	Name  string
 	Known []string
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("there is no dialect %q; there are %s", e.Name, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("%q is not a dialect; choose from %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// choose keeps the selected ones.
+// choose returns the selected dialects, in the order of selected.
 func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 	if selected == nil {
 		return all, nil
@@ -150,7 +149,7 @@ func choose(all []*Dialect, selected []string) ([]*Dialect, error) {
 	return kept, nil
 }
 
-// known are the names of all shipped dialects and of those that are there.
+// known returns the names of the built-in dialects and of all.
 func known(all []*Dialect) []string {
 	var names []string
 	for _, r := range shipped {

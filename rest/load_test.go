@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A file that is broken is refused at start, and the message names the line, the reason and the mend.
+// A broken file is rejected at the start. The message names the line, the problem and what to do.
 func TestLoad_RefusesYAML(t *testing.T) {
 	t.Parallel()
 	for _, b := range []broken{
@@ -45,7 +45,7 @@ func TestLoad_RefusesYAML(t *testing.T) {
 		{"an endless nesting", "title: Shelf API", "title: " + strings.Repeat("[", 100) + strings.Repeat("]", 100) +
 			"#!", "too deep", "Split"},
 		{
-			"an alias within itself", "title: Shelf API", "title: &t [*t, *t]#!", "within what it stands for",
+			"an alias within itself", "title: Shelf API", "title: &t [*t, *t]#!", "inside its own value",
 			"Write the value out",
 		},
 		{"a list", "", "- dialect: x#!\n- title: y\n", "must be a mapping", "dialect"},
@@ -226,12 +226,15 @@ func TestLoad_RefusesAnswers(t *testing.T) {
 			"Add status:",
 		},
 		{"a row without body", "  body: {error: =.message}\n", "", "has no body", "errors.body"},
-		{"a row with a status that is none", forbidden, "  FORBIDDEN: {status: 700}#!", "no status", "200 to 599"},
-		{"a row with a status in words", forbidden, "  FORBIDDEN: {status: forbidden}#!", "no status", "200 to 599"},
+		{"a row with a status that is none", forbidden, "  FORBIDDEN: {status: 700}#!", "not the status", "200 to 599"},
+		{
+			"a row with a status in words", forbidden, "  FORBIDDEN: {status: forbidden}#!", "not the status",
+			"200 to 599",
+		},
 		{
 			"a row that no route needs, with a status that is none", forbidden, forbidden +
 				"\n  CONFLICT: {status: 99}#!",
-			"no status", "200 to 599",
+			"not the status", "200 to 599",
 		},
 		{"a row with 204 and a body", forbidden, "  FORBIDDEN: {status: 204, body: {a: 1}}#!", "no body", "body:"},
 		{
@@ -257,20 +260,23 @@ func TestLoad_RefusesAnswers(t *testing.T) {
 		},
 		{"a row of a route that fails", here, here + "    errors:\n      FORBIDDEN: {status: 403, body: " +
 			"'=.message.x'}#!\n", "fails on a sample", ".message"},
-		{"a status that is none", here, "    status: 700#!\n", "no status", "200 to 599"},
-		{"a status of HTTP alone", here, "    status: 101#!\n", "no status", "200 to 599"},
+		{"a status that is none", here, "    status: 700#!\n", "not the status", "200 to 599"},
+		{"a status of HTTP alone", here, "    status: 101#!\n", "not the status", "200 to 599"},
 		{"204 with a body", here, "    status: 204\n    body: {a: 1}\n", "no body", "body:"},
 		{"two bodies", here, here + "    text: a\n    empty: true\n", "several things", "Keep one"},
 		{
 			"a header of the server", here, here + "    headers: {content-type: text/html}#!\n", "set by the server",
 			"contentType:",
 		},
-		{"a header that is none", here, here + "    headers: {'X Y': a}#!\n", "no name of a header", "letters"},
+		{"a header that is none", here, here + "    headers: {'X Y': a}#!\n", "not the name of a header", "letters"},
 		{"an unknown cookie", here, here + "    cookies: {sesion: a}#!\n", `no cookie "sesion"`, "cookies:"},
-		{"a check without an answer", here, here + "    checks:\n      - {when: .a}#!\n", "clear how", "error:"},
+		{
+			"a check without an answer", here, here + "    checks:\n      - {when: .a}#!\n",
+			"exactly one answer", "error:",
+		},
 		{
 			"a check with two answers", here, here + "    checks:\n      - {when: .a, error: NOT_FOUND, body: 1}#!\n",
-			"clear how", "error:",
+			"exactly one answer", "error:",
 		},
 		{
 			"a check without a condition", here, here + "    checks:\n      - {error: NOT_FOUND}#!\n",
@@ -284,17 +290,17 @@ func TestLoad_RefusesAnswers(t *testing.T) {
 			"nothing to do", "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n  - route: GET /nothing#!\n",
 			"does nothing", "document:",
 		},
-		{"nothing to say", "    body: {id: =.me.id}\n", "", "not said what GET /me answers", "body:"},
+		{"nothing to say", "    body: {id: =.me.id}\n", "", "GET /me does not say what it answers", "body:"},
 	} {
 		switch b.name {
-		case "no row for a code": // the first route that can end so
+		case "no row for a code": // the first route that can end with it
 			b.new = strings.Replace(shelf, b.old, "", 1)
 			b.new, b.old = strings.Replace(b.new, "GET /me", "GET /me#!", 1), ""
 		case "a row without body":
 			b.new = strings.Replace(shelf, b.old, "", 1)
 			b.new, b.old = strings.Replace(b.new, "  BAD_USER_INPUT: {status: 400}", "  BAD_USER_INPUT: {status: 400}",
 				1), ""
-			// of a code that the engine has a row for
+			// The engine's standard row for this code has a status, so only the body is missing.
 			b.new = strings.Replace(b.new, "  UNAUTHENTICATED: {status: 401}", "  UNAUTHENTICATED: {status: 401}#!", 1)
 		case "204 with a body", "two bodies":
 			b.new = strings.Replace(shelf, b.old, b.new, 1)
@@ -313,18 +319,18 @@ func TestLoad_RefusesRoutes(t *testing.T) {
 	const body = "    body: {id: =.me.id}\n"
 	more := func(line string) string { return body + "  - route: " + line + "\n    accepts: [query]\n    body: 1\n" }
 	for _, b := range []broken{
-		{"a mount without a slash", "[/shelf]", "[shelf]#!", `"shelf" is not possible as a mount`, "/api/v1"},
+		{"a mount without a slash", "[/shelf]", "[shelf]#!", `"shelf" cannot be a mount`, "/api/v1"},
 		{"a mount with a slash behind", "[/shelf]", "\n  - /shelf\n  - /api/#!", `"/api/"`, "/api/v1"},
 		{"no mount", "[/shelf]", "[]#!", "no mount", "at least one"},
 		{"a name that is none", "dialect: shelf", "dialect: My Shelf#!", `"My Shelf"`, "small letters"},
 		{"the name of the server's own language", "dialect: shelf", "dialect: graphql#!", `"graphql"`, "small letters"},
-		{"no method", me, "  - route: /me#!\n", "is no route", "POST /login"},
-		{"no path", me, "  - route: GET#!\n", "is no route", "POST /login"},
+		{"no method", me, "  - route: /me#!\n", "is not a route", "POST /login"},
+		{"no path", me, "  - route: GET#!\n", "is not a route", "POST /login"},
 		{"a comma for a method", me, "  - route: ', /me'#!\n", "", "POST /login"},
-		{"a path without a slash", me, "  - route: GET me#!\n", "is no route", "POST /login"},
-		{"a slash behind", me, "  - route: GET /me/#!\n", "is no route", "POST /login"},
-		{"a parameter inside of a segment", me, "  - route: GET /me-{id}#!\n", "is no route", "{id}"},
-		{"a parameter that stays open", me, "  - route: GET /{id#!\n", "is no route", "{id}"},
+		{"a path without a slash", me, "  - route: GET me#!\n", "is not a route", "POST /login"},
+		{"a slash behind", me, "  - route: GET /me/#!\n", "is not a route", "POST /login"},
+		{"a parameter inside of a segment", me, "  - route: GET /me-{id}#!\n", "is not a route", "{id}"},
+		{"a parameter that stays open", me, "  - route: GET /{id#!\n", "is not a route", "{id}"},
 		{"one parameter twice", me, "  - route: GET /a/{id}/x/y/{id}#!\n", "", ""},
 		{"a method in small letters", me, "  - route: get /me#!\n", `"get"`, "GET, POST"},
 		{"an unknown method", me, "  - route: GET, HEAD /me#!\n", `"HEAD"`, "GET, POST"},
@@ -351,12 +357,12 @@ func TestLoad_RefusesRoutes(t *testing.T) {
 			"params:",
 		},
 		{
-			"a type of a field that there is not", "{reason: string}", "{reason: text}#!", `"text" is no type`,
+			"a type of a field that there is not", "{reason: string}", "{reason: text}#!", `"text" is not the type`,
 			"string, integer",
 		},
-		{"a field without type", "{reason: string}", "{reason: }#!", "no type", "string, integer"},
+		{"a field without type", "{reason: string}", "{reason: }#!", "not the type", "string, integer"},
 		{
-			"a field that has no name", "{reason: string}", "{'a b': string}#!", "no name of a field",
+			"a field that has no name", "{reason: string}", "{'a b': string}#!", "not the name of a field",
 			"data.attributes.email",
 		},
 		{
@@ -371,7 +377,7 @@ func TestLoad_RefusesRoutes(t *testing.T) {
 		{"JSON in a GET", me, "  - route: GET /me#!\n    accepts: [json]\n", "GET request has no body", "Take json"},
 		{
 			"no accepts", "  - route: POST /loans/{number}/end\n    accepts: [json]\n",
-			"  - route: POST /loans/{number}/end#!\n", "where POST /loans/{number}/end takes", "accepts: []",
+			"  - route: POST /loans/{number}/end#!\n", "POST /loans/{number}/end does not say where", "accepts: []",
 		},
 		{"an unknown accepts", "[json]", "[xml]#!", `"xml"`, "json, form, query"},
 		{
@@ -394,7 +400,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{
 			"a setting that no example may ask for", "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    " +
 				"examples:\n      - {title: t, answer: {}, settings: {DRAGOMAN_DATA_DIR: /tmp}}#!\n",
-			"DRAGOMAN_DATA_DIR is no setting", "DRAGOMAN_REVEAL_ACCOUNTS",
+			"DRAGOMAN_DATA_DIR is not a setting", "DRAGOMAN_REVEAL_ACCOUNTS",
 		},
 		{"a header of security", "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    headers: {cache-control: " +
 			"public}#!\n", "set by the server", ""},
@@ -404,19 +410,19 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"a redirect to nowhere that is named", "    body: {id: =.me.id}\n",
 			"    redirect: https://elsewhere.example/x#!\n", "not among redirects", "redirects:",
 		},
-		{"a path with dots", "GET /me", "GET /a/../me#!", "is no route", "GET /keys"},
-		{"a mount with dots", "mounts: [/shelf]", "mounts: [/a/../shelf]#!", "not possible as a mount", "/api/v1"},
+		{"a path with dots", "GET /me", "GET /a/../me#!", "is not a route", "GET /keys"},
+		{"a mount with dots", "mounts: [/shelf]", "mounts: [/a/../shelf]#!", "cannot be a mount", "/api/v1"},
 		{
 			"the page's own parameter as a field", "fields: {reason: string}", "fields: {_confirm: string}#!",
-			"no name of a field", "",
+			"not the name of a field", "",
 		},
 		{
 			"a cookie for the host below a path", "{path: /}", "{names: [__Host-s], path: /api}#!",
-			"__Host-s for the path", "Leave path",
+			"__Host-s only for the path", "Leave path",
 		},
-		{"a duration without unit", "{ttl: 1h}", "{ttl: 3600}#!", "no duration", "1h"},
-		{"a duration that is too long", "{ttl: 1h}", "{ttl: 48h}#!", "no duration", "24h"},
-		{"a duration that is too short", "{ttl: 1h}", "{ttl: 1s}#!", "no duration", "10s"},
+		{"a duration without unit", "{ttl: 1h}", "{ttl: 3600}#!", "not a duration", "1h"},
+		{"a duration that is too long", "{ttl: 1h}", "{ttl: 48h}#!", "not a duration", "24h"},
+		{"a duration that is too short", "{ttl: 1h}", "{ttl: 1s}#!", "not a duration", "10s"},
 		{"an unknown algorithm", "{ttl: 1h}", "{ttl: 1h, alg: none}#!", `"none"`, "ES256, HS256"},
 		{
 			"an unknown form of refresh tokens", "{access: {ttl: 1h}}", "{refresh: {form: paseto}}#!", `"paseto"`,
@@ -461,17 +467,17 @@ func TestLoad_RefusesRest(t *testing.T) {
 		},
 		{
 			"a link with a piece of a segment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify-{token}'}#!",
-			"no path of a link", "/reset/{token}",
+			"not the path of a link", "/reset/{token}",
 		},
 		{
 			"a link with a gap that nothing fills", "fixtures: {}", "links: {verifyEmail: " +
 				"'{publicUrl}/{user}/{token}'}#!",
-			"in the place of {user}", "{email} may be",
+			"cannot hold {user}", "{email} may be",
 		},
 		{
 			"a link with the address in its path", "fixtures: {}", "links: {verifyEmail: " +
 				"'{publicUrl}/{email}/{token}'}#!",
-			"in the place of {email}", "{email} may be a parameter",
+			"cannot hold {email}", "{email} may be a parameter",
 		},
 		{
 			"a link with the token twice", "fixtures: {}",
@@ -480,16 +486,16 @@ func TestLoad_RefusesRest(t *testing.T) {
 		},
 		{
 			"a link with a fragment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify#token={token}'}#!",
-			"no path of a link", "?token={token}",
+			"not the path of a link", "?token={token}",
 		},
 		{
 			"a link with a parameter twice", "fixtures: {}", "links: {verifyEmail: " +
 				"'{publicUrl}/verify?a={token}&a=1'}#!",
-			`"a=1" is no parameter`, "?token={token}",
+			`"a=1" is not a parameter`, "?token={token}",
 		},
 		{
 			"a link with a piece of a parameter", "fixtures: {}",
-			"links: {verifyEmail: '{publicUrl}/verify?a=x{token}'}#!", "no parameter of a link", "?token={token}",
+			"links: {verifyEmail: '{publicUrl}/verify?a=x{token}'}#!", "not a parameter of a link", "?token={token}",
 		},
 		{
 			"a link without an address", "fixtures: {}", "links:\n  verifyEmail: {ttl: 48h}#!", "needs the key url",
@@ -497,10 +503,10 @@ func TestLoad_RefusesRest(t *testing.T) {
 		},
 		{
 			"a link of no time", "fixtures: {}", "links:\n  verifyEmail: {url: '{publicUrl}/{token}', ttl: 1s}#!",
-			"no duration", "1m",
+			"not a duration", "1m",
 		},
 		{"a link that is as another", "fixtures: {}", "links:\n  verifyEmail: '{publicUrl}/a/{token}'\n  signIn: " +
-			"{url: '{publicUrl}/a/{token}'}#!", "lead to one address", "another path"},
+			"{url: '{publicUrl}/a/{token}'}#!", "have the same address", "another path"},
 		{
 			"a link to a page of the server", "fixtures: {}", "links: {signIn: '{publicUrl}/.well-known/{token}'}#!",
 			"belongs to the server", "another path",
@@ -515,8 +521,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"a@example.com}}#!", "two things", "Keep one"},
 		{
 			"something kept of nothing", "fixtures: {}", "fixtures:\n  a: {wait: 1h, keep: {x: =.token}}#!",
-			"no answer",
-			"mail:",
+			"no answer", "mail:",
 		},
 		{
 			"a variant without a condition", here, here + "    variants:\n      - status: 204#!\n",
@@ -526,7 +531,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"a variant that does nothing", here, here + "    variants:\n      - when: .mailedToken#!\n        status: " +
 			"204\n", "does nothing", "document:"},
 		{"a variant that answers nothing", here, here + "    variants:\n      - when: .mailedToken#!\n        " +
-			"document: 'query Me { me { id } }'\n", "not said what", "body:"},
+			"document: 'query Me { me { id } }'\n", "does not say what", "body:"},
 		{
 			"a variant whose end has no row", here, here + "    variants:\n      - when: .mailedToken#!\n        " +
 				"checks: [{when: .x, error: CONFLICT}]\n        status: 204\n        empty: true\n",
@@ -551,7 +556,7 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"given by itself", "circle",
 		},
 		{
-			"a fixture that calls no route", "fixtures: {}", "fixtures:\n  a: {call: POST /login}#!", "no route",
+			"a fixture that calls no route", "fixtures: {}", "fixtures:\n  a: {call: POST /login}#!", "not a route",
 			"POST /login",
 		},
 		{
@@ -565,13 +570,13 @@ func TestLoad_RefusesRest(t *testing.T) {
 		{"an example with two answers", here, here + "    examples:\n      - title: x\n        answer: {json: 1, " +
 			"text: a}#!\n", "several things", "Keep one"},
 		{"an example with an answer of a status that is none", here, here +
-			"    examples:\n      - title: x\n        answer: {status: 1000}#!\n", "not possible", "200 to 599"},
-		{"a date in another order", "fixtures: {}", "sunset: 31.01.2027#!", "no date", "2027-01-31"},
-		{"a day that there is not", "fixtures: {}", "deprecated: 2027-02-30#!", "no date", "2027-01-31"},
-		{"a number for a date", "fixtures: {}", "sunset: 2027#!", "no date", "2027-01-31"},
-		{"a date with a time", "fixtures: {}", "sunset: 2027-01-31T10:00:00Z#!", "no date", "2027-01-31"},
-		{"a date before there were any", "fixtures: {}", "deprecated: 0001-01-01#!", "no date", "2027-01-31"},
-		{"a list of dates", "fixtures: {}", "sunset: [2027-01-31]#!", "no date", "2027-01-31"},
+			"    examples:\n      - title: x\n        answer: {status: 1000}#!\n", "not a whole number", "200 to 599"},
+		{"a date in another order", "fixtures: {}", "sunset: 31.01.2027#!", "not a date", "2027-01-31"},
+		{"a day that there is not", "fixtures: {}", "deprecated: 2027-02-30#!", "not a date", "2027-01-31"},
+		{"a number for a date", "fixtures: {}", "sunset: 2027#!", "not a date", "2027-01-31"},
+		{"a date with a time", "fixtures: {}", "sunset: 2027-01-31T10:00:00Z#!", "not a date", "2027-01-31"},
+		{"a date before there were any", "fixtures: {}", "deprecated: 0001-01-01#!", "not a date", "2027-01-31"},
+		{"a list of dates", "fixtures: {}", "sunset: [2027-01-31]#!", "not a date", "2027-01-31"},
 		{
 			"an end before its announcement", "fixtures: {}", "deprecated: 2027-02-01\nsunset: 2027-01-31#!",
 			"2027-01-31, is before", "later",
@@ -588,48 +593,51 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"deprecated: 2027-02-01\nroutes:\n  - route: GET /old\n    sunset: 2027-01-31#!\n    body: 1\n",
 			"2027-01-31, is before", "that of its dialect",
 		},
-		{"a successor in words", "fixtures: {}", "successor: the new one#!", "no URL", "https://api.example.com/v2"},
 		{
-			"a successor without a host", "fixtures: {}", "successor: 'https:///v2'#!", "no URL",
+			"a successor in words", "fixtures: {}", "successor: the new one#!", "not the URL",
 			"https://api.example.com/v2",
 		},
 		{
-			"a successor of another scheme", "fixtures: {}", "successor: 'javascript:alert(1)'#!", "no URL",
+			"a successor without a host", "fixtures: {}", "successor: 'https:///v2'#!", "not the URL",
 			"https://api.example.com/v2",
 		},
 		{
-			"a successor of an unsaid scheme", "fixtures: {}", "successor: //api.example.com/v2#!", "no URL",
+			"a successor of another scheme", "fixtures: {}", "successor: 'javascript:alert(1)'#!", "not the URL",
 			"https://api.example.com/v2",
 		},
 		{
-			"a successor that is relative", here, here + "    successor: v2/login#!\n", "no URL",
+			"a successor of an unsaid scheme", "fixtures: {}", "successor: //api.example.com/v2#!", "not the URL",
 			"https://api.example.com/v2",
 		},
 		{
-			"a successor with a password", "fixtures: {}", "successor: https://ada:secret@api.example.com/#!", "no URL",
+			"a successor that is relative", here, here + "    successor: v2/login#!\n", "not the URL",
 			"https://api.example.com/v2",
 		},
 		{
-			"a successor that leaves its brackets", "fixtures: {}", "successor: '/v2>; rel=x, </v3'#!", "no URL",
+			"a successor with a password", "fixtures: {}", "successor: https://ada:secret@api.example.com/#!",
+			"not the URL", "https://api.example.com/v2",
+		},
+		{
+			"a successor that leaves its brackets", "fixtures: {}", "successor: '/v2>; rel=x, </v3'#!", "not the URL",
 			"percent-encode",
 		},
 		{
-			"a successor with a parameter", here, here + "    successor: '/v2/users/{id}'#!\n", "no URL",
+			"a successor with a parameter", here, here + "    successor: '/v2/users/{id}'#!\n", "not the URL",
 			"percent-encode",
 		},
-		{"a successor in other letters", "fixtures: {}", "successor: /über#!", "no URL", "percent-encode"},
+		{"a successor in other letters", "fixtures: {}", "successor: /über#!", "not the URL", "percent-encode"},
 		{"a header of the sunset", "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    headers: {sunset: " +
 			"soon}#!\n", "set by the server", "sunset:"},
 		{
-			"a password that is too long for anybody", "fixtures: {}", "password: {minLength: 65}#!", "not possible",
-			"1 to 64",
+			"a password that is too long for anybody", "fixtures: {}", "password: {minLength: 65}#!",
+			"not a whole number", "1 to 64",
 		},
 	} {
 		t.Run(b.name, func(t *testing.T) { t.Parallel(); b.check(t) })
 	}
 }
 
-// The shelf itself is right, in every spelling that editors leave behind.
+// The shelf is valid with every line ending, byte order mark and document start that editors write.
 func TestLoad_Takes(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -648,7 +656,7 @@ func TestLoad_Takes(t *testing.T) {
 	}
 }
 
-// The line of every key of the shipped files is the one where it stands.
+// Every key of the built-in files has the right line.
 func TestLoad_Lines(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("dialects/*.yaml")
@@ -685,7 +693,7 @@ func TestLoad_Lines(t *testing.T) {
 	}
 }
 
-// A small file that grows without end through its aliases, or is merely huge, costs neither time nor memory.
+// A file that grows exponentially through aliases, or that is huge, is rejected in little time and memory.
 func TestLoad_Bounds(t *testing.T) { //nolint:paralleltest // it measures memory
 	var laughs strings.Builder
 	laughs.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x]\n")
@@ -713,15 +721,11 @@ func TestLoad_Bounds(t *testing.T) { //nolint:paralleltest // it measures memory
 	}
 }
 
-// What a person reads.
 func TestFault(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]*Fault{
-		"a.yaml:7: it is wrong\n    Make it right.": {
-			File: "a.yaml", Line: 7, Reason: "it is wrong",
-			Mend: "Make it right.",
-		},
-		"a.yaml: it is wrong\n    Make it right.": {File: "a.yaml", Reason: "it is wrong", Mend: "Make it right."},
+		"a.yaml:7: it is wrong\n    Make it right.": {"a.yaml", 7, "it is wrong", "Make it right."},
+		"a.yaml: it is wrong\n    Make it right.":   {"a.yaml", 0, "it is wrong", "Make it right."},
 	} {
 		if f.Error() != want {
 			t.Errorf("%q, want %q", f.Error(), want)
@@ -729,15 +733,14 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, " +
-		"contentType, cookies, " +
-		"credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, password, redirects, renew, " +
-		"routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
+		"contentType, cookies, credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, " +
+		"password, redirects, renew, routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}
 }
 
-// Files of a directory beside the shipped ones.
+// A directory adds dialects to the built-in ones and replaces some of them.
 func TestLoad_Directory(t *testing.T) {
 	t.Parallel()
 	shipped, err := Load("", nil)
@@ -745,7 +748,7 @@ func TestLoad_Directory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range shipped {
-		if d.File != "built-in/"+d.Name+".yaml" { // Load finds it by that name
+		if d.File != "built-in/"+d.Name+".yaml" { // Load relies on the file name
 			t.Errorf("%s is in %s", d.Name, d.File)
 		}
 		if one, err := Load("", []string{d.Name}); err != nil || len(one) != 1 || one[0].Name != d.Name {
@@ -782,7 +785,7 @@ func TestLoad_Directory(t *testing.T) {
 		}
 	}
 	for name, files := range map[string]map[string]string{
-		"b.yaml:1: the dialect shelf stands in":     {"a.yaml": shelf, "b.yaml": shelf},
+		"b.yaml:1: the dialect shelf is in":         {"a.yaml": shelf, "b.yaml": shelf},
 		"shelf.yaml:2: a dialect has no key":        {"shelf.yaml": strings.Replace(shelf, "title:", "titel:", 1)},
 		"empty.yaml: a dialect file holds one YAML": {"empty.yaml": ""},
 	} {
@@ -795,7 +798,7 @@ func TestLoad_Directory(t *testing.T) {
 	}
 }
 
-// Routes of two files that meet: the message names both.
+// The message about overlapping routes of two files names both.
 func TestLoad_TwoFiles(t *testing.T) {
 	t.Parallel()
 	other := func(mount, routes string) string {
@@ -837,8 +840,8 @@ func TestLoad_TwoFiles(t *testing.T) {
 	}
 	a, _ := Parse("a.yaml", []byte(shelf))
 	b, _ := Parse("b.yaml", []byte(shelf))
-	if _, err := engine(a, b); err == nil || err.Error() != "b.yaml:1: there is a dialect shelf already, in a.yaml\n "+
-		"   Give one of them another name." {
+	const twice = "b.yaml:1: there is a dialect shelf already, in a.yaml\n    Give one of them another name."
+	if _, err := engine(a, b); err == nil || err.Error() != twice {
 		t.Errorf("two of one name: %v", err)
 	}
 	c, err := Parse("c.yaml", []byte(other("/other", "  - {route: GET /me, body: 1}\n")))

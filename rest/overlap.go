@@ -6,37 +6,43 @@ import (
 	"strings"
 )
 
-// spot is a route at one of its mounts, or where the link of a mail arrives.
+// spot is a method and path that a dialect serves: a route below one mount, or a link in mails.
 type spot struct {
 	dialect *Dialect
 	at      *node
-	method  string // GET of a link
+	method  string // GET for a link
 	link    bool
-	path    []string // its segments; "{" for a parameter
-	whole   string
+	path    []string // the segments of whole; "{" for a parameter
+	whole   string   // the path with its mount
 }
 
-// refuseOverlaps finds routes that stand in each other's way. Within a file the more exact of two paths wins, as in
-// /users/me and /users/{id}; between files nothing is shared.
+// refuseOverlaps reports routes and links that match the same request. Within a file the more exact of two paths wins:
+// /users/me before /users/{id}. Between files no overlap is allowed.
 func refuseOverlaps(dialects []*Dialect, reserved []string) error {
 	var spots []spot
 	names := map[string]*Dialect{}
 	for _, d := range dialects {
 		if other := names[d.Name]; other != nil {
 			return &Fault{
-				File: d.File, Line: 1, Reason: "there is a dialect " + d.Name + " already, in " + other.File,
-				Mend: "Give one of them another name.",
+				File:   d.File,
+				Line:   1,
+				Reason: "there is a dialect " + d.Name + " already, in " + other.File,
+				Mend:   "Give one of them another name.",
 			}
 		}
 		names[d.Name] = d
 		for _, r := range d.routes {
 			for _, prefix := range r.mounts {
 				whole := strings.TrimSuffix(prefix, "/") + r.path
-				spots = append(spots, spot{d, r.at.get("route"), r.method, false, segments(whole), whole})
+				spots = append(spots, spot{
+					dialect: d, at: r.at.get("route"), method: r.method, path: segments(whole), whole: whole,
+				})
 			}
 		}
 		for _, l := range d.links {
-			spots = append(spots, spot{d, l.at, http.MethodGet, true, segments(l.path), l.path})
+			spots = append(spots, spot{
+				dialect: d, at: l.at, method: http.MethodGet, link: true, path: segments(l.path), whole: l.path,
+			})
 		}
 	}
 	for i, a := range spots {
@@ -64,7 +70,8 @@ func segments(path string) []string {
 	return parts
 }
 
-// covers tells whether a path of the server is this one; one with a slash at its end means all below it.
+// covers tells whether a path of the server is this path. A path of the server that ends with a slash includes all
+// paths below it.
 func covers(own, path string) bool {
 	if strings.HasSuffix(own, "/") {
 		return path+"/" == own || strings.HasPrefix(path, own)
@@ -76,7 +83,7 @@ func clash(a, b spot) error {
 	if len(a.path) != len(b.path) {
 		return nil
 	}
-	aWins, bWins := false, false // where one is exact and the other is not
+	aWins, bWins := false, false // in some segment the one is exact and the other a parameter
 	for i := range a.path {
 		switch x, y := a.path[i], b.path[i]; {
 		case x == y:
@@ -94,12 +101,12 @@ func clash(a, b spot) error {
 	}
 	same := a.method == b.method && (a.dialect != b.dialect || aWins == bWins)
 	if a.dialect == b.dialect && (a.link || b.link) {
-		same = false // a browser takes the link where a program takes the route
+		same = false // land tells the link of a browser from the route of a program
 	}
 	switch {
 	case a.dialect != b.dialect && (aWins || bWins), same:
-		return a.at.fault("Take one of them away, or mount one elsewhere.", "%s %s overlaps with %s %s in %s", a.method,
-			a.whole, b.method, b.whole, other)
+		return a.at.fault("Take one of them away, or mount one elsewhere.",
+			"%s %s overlaps with %s %s in %s", a.method, a.whole, b.method, b.whole, other)
 	case aWins && bWins:
 		return a.at.fault("Make one of them exact where the other is.",
 			"%s and %s in %s overlap, and neither is more exact", a.whole, b.whole, other)

@@ -13,7 +13,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 )
 
-// prepare holds a route against the schema.
+// prepare validates a route and its variants: the document against the schema, and the table of errors against the
+// codes that the route can end with.
 func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, error) {
 	m := &mounted{route: r, dialect: d}
 	at := r.place()
@@ -25,8 +26,8 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 		m.variants = append(m.variants, &mountedVariant{v.when, as})
 	}
 	codes := []string{
-		string(fault.Internal), malformedRequest, unsupportedMedia, bodyTooLarge, methodNotAllowed,
-		unknownRoute, crossSite,
+		string(fault.Internal),
+		malformedRequest, unsupportedMedia, bodyTooLarge, methodNotAllowed, unknownRoute, crossSite,
 	}
 	for _, f := range r.fields {
 		if f.required || f.kind != "any" {
@@ -65,7 +66,8 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 	return m, nil
 }
 
-// document validates the route's GraphQL.
+// document validates the GraphQL of a route and the names of its variables. The error is a *Fault at the line of the
+// document that the schema refuses.
 func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 	doc, err := e.graphql.Document(r.document)
 	if err != nil {
@@ -100,37 +102,37 @@ func (e *Engine) document(r *route) (*gqlhttp.Document, error) {
 	return doc, nil
 }
 
-// sampleTime is what a row may take at the start: far more than in a request, so that a busy machine does not keep a
-// server from coming up.
+// sampleTime bounds the evaluation of a row at the start. It is far longer than maxEval, so that a busy machine does
+// not keep the server from starting.
 const sampleTime = 10 * time.Second
 
-// tried is a row that a route answers a code with.
+// tried is the key of a row that rendered all samples: the row with which the route answers the code.
 type tried struct {
 	route *route
 	code  string
 }
 
-// tryRow evaluates a row once with what it would get, so that a mistake in it shows now and not in the face of a
-// caller. What comes of it is the same for every engine, so one that did well is not tried again.
+// tryRow renders a row with samples, so that a mistake in it shows at the start and not in a request. The result is the
+// same for every engine, so a row that rendered all samples is not tried again.
 func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
-	if _, well := d.tried.Load(tried{r, code}); well {
+	if _, done := d.tried.Load(tried{r, code}); done {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
 	samples := []apiError{
 		{
-			code: code, message: "A message.", field: []string{"field"}, problem: "missing", found: map[string]any{},
-			retry: 1,
+			code:    code,
+			message: "A message.",
+			field:   []string{"field"},
+			problem: "missing",
+			found:   map[string]any{},
+			retry:   1,
 		},
 		{code: code, message: "A message.", field: []string{"field"}, problem: "type", kind: "string"},
 		{code: code, message: "A message."},
 	}
-	request := map[string]any{
-		"method": r.method, "path": r.path, "params": map[string]any{}, "headers": map[string]any{},
-		"cookies": map[string]any{},
-		"hasBody": false, "mailedToken": nil, "renewed": nil,
-	}
+	request := emptyRequest(r.method, r.path)
 	for _, sample := range samples {
 		_, err := d.render(ctx, r, &sample, request)
 		if err == nil {
@@ -140,15 +142,16 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 		if failed, ok := errors.AsType[*evalError](err); ok {
 			at, err = failed.at, errors.New(describe(failed.cause))
 		}
-		return at.fault("It is given .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, "+
-			".accountsRevealed and $request, of which some may be null.",
+		return at.fault(
+			"It has .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, .accountsRevealed "+
+				"and $request; some may be null.",
 			"the row %s fails on a sample: %v", code, err)
 	}
 	d.tried.Store(tried{r, code}, true)
 	return nil
 }
 
-// evalClaims makes the function that a profile asks for its claims.
+// evalClaims returns the function with which a profile computes the additional claims of an access token.
 func evalClaims(claims []pairTree) func(context.Context, map[string]any) (map[string]any, error) {
 	return func(ctx context.Context, subject map[string]any) (map[string]any, error) {
 		ctx, cancel := bound(ctx)
@@ -157,7 +160,7 @@ func evalClaims(claims []pairTree) func(context.Context, map[string]any) (map[st
 		for _, c := range claims {
 			value, present, err := c.value.eval(scope{ctx: ctx, dot: subject})
 			if err != nil {
-				return nil, fmt.Errorf("rest: the claim %s: %w", c.key, err)
+				return nil, fmt.Errorf("rest: evaluate the claim %s: %w", c.key, err)
 			}
 			if present {
 				out[c.key] = plain(value)

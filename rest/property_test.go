@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// jsonValue draws a value as requests and results have them.
+// jsonValue draws a value of a request or a result.
 func jsonValue(number *rapid.Generator[any]) *rapid.Generator[any] {
 	leaf := rapid.OneOf(
 		rapid.Just[any](nil), rapid.Map(rapid.Bool(), func(b bool) any { return b }), number,
@@ -42,7 +42,7 @@ func jsonValue(number *rapid.Generator[any]) *rapid.Generator[any] {
 	return value(3)
 }
 
-// ordered draws what a tree gives: ordered objects and lists, and in them what jq gave.
+// ordered draws the value of a tree: ordered objects and lists with values of jq in them.
 func ordered(inner *rapid.Generator[any]) *rapid.Generator[any] {
 	objects := func(inner *rapid.Generator[any]) *rapid.Generator[any] {
 		return rapid.Map(rapid.MapOfN(rapid.String(), inner, 0, 4), func(m map[string]any) any {
@@ -63,7 +63,7 @@ var resultNumber = rapid.OneOf(
 	rapid.Map(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), func(f float64) any { return f }),
 )
 
-// What encode writes is JSON, and reads back as the same value.
+// encode writes valid JSON that decodes to the same value.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -84,7 +84,7 @@ func TestEncode(t *testing.T) {
 	})
 }
 
-// The members of an object stand in the order of the file, and nothing is added between them.
+// encode keeps the order of ordered objects, and adds no white space.
 func TestEncode_Order(t *testing.T) {
 	t.Parallel()
 	value := object{
@@ -111,7 +111,7 @@ func anyRoute(t *rapid.T) *route {
 	return r
 }
 
-// HT-11, HT-12: whatever a body is, reading it ends with parameters or a refusal, and what is read fits the fields.
+// HT-11, HT-12: reading any body gives parameters that fit the fields, or an error.
 func TestHT11_ReadAnything(t *testing.T) {
 	t.Parallel()
 	texts := rapid.OneOf(rapid.String(), rapid.StringMatching(`(([abnAB]|data)=[-.0-9a-z%+]{0,6}&?){0,4}`),
@@ -132,7 +132,7 @@ func TestHT11_ReadAnything(t *testing.T) {
 			for _, f := range r.fields {
 				value := f.parent(params)[f.path[len(f.path)-1]]
 				if f.required && (value == nil || value == "") || value != nil && !fits(value, f.kind) {
-					t.Fatalf("%q: %v is %v, which is no %s", text, f.path, value, f.kind)
+					t.Fatalf("%q: %v is %v, which is not of type %s", text, f.path, value, f.kind)
 				}
 			}
 			encoded, err := encode(params)
@@ -143,8 +143,8 @@ func TestHT11_ReadAnything(t *testing.T) {
 	})
 }
 
-// A field inside of objects can be read by an expression once typed has let it pass: no caller gets a 500 for sending a
-// text where an object belongs.
+// Once typed has accepted the parameters, an expression can read a nested field. A text in the place of an object is an
+// error of the caller, and never a 500.
 func TestTyped_StepsAreObjects(t *testing.T) {
 	t.Parallel()
 	r := &route{
@@ -173,7 +173,7 @@ func TestTyped_StepsAreObjects(t *testing.T) {
 	}
 }
 
-// HT-11: a step on the way to a field is a declared name too, and a second spelling of it is refused.
+// HT-11: the objects that hold a field have declared names too, and another spelling of them is rejected.
 func TestHT11_CaseOfSteps(t *testing.T) {
 	t.Parallel()
 	r := &route{params: map[string]string{}, fields: []*field{{path: []string{"data", "email"}, kind: "string"}}}
@@ -203,7 +203,7 @@ func TestHT11_CaseOfSteps(t *testing.T) {
 	}
 }
 
-// Numbers of forms: those that JSON has, and no others.
+// Forms accept exactly the numbers of JSON.
 func TestFromText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
@@ -227,7 +227,7 @@ func TestFromText(t *testing.T) {
 	}
 }
 
-// Merging never changes what it is given, and loses nothing of two objects.
+// merge merges objects and joins lists. For other values the second one wins.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ into, value, want string }{
@@ -250,8 +250,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// What one request found is not there for the next: jq hands out one and the same object each time for one that is
-// written out.
+// The findings of one request are not there in the next one. jq returns the same object each time for an object
+// literal, so findings must be copies.
 func TestFindAll_ForgetsRequests(t *testing.T) {
 	t.Parallel()
 	d := mustParse(t, strings.Replace(shelf, "    status: 204\n", `    status: 204
@@ -280,12 +280,14 @@ func TestFindAll_ForgetsRequests(t *testing.T) {
 	}
 }
 
-// The words of jq errors hold values; ours do not. Secrets stay out of the log (AU-02).
+// AU-02: errors of jq quote values, which may be secrets. Our errors do not, because they are logged.
 func TestAU02_ExpressionErrors(t *testing.T) {
 	t.Parallel()
 	const secret = "cAnArY-7731"
 	dot := map[string]any{
-		"s": secret, "o": map[string]any{secret: secret}, "l": []any{secret},
+		"s": secret,
+		"o": map[string]any{secret: secret},
+		"l": []any{secret},
 		"n": stdjson.Number("1"),
 	}
 	failed := 0
@@ -325,7 +327,7 @@ func TestAU02_ExpressionErrors(t *testing.T) {
 	}
 }
 
-// Expressions see nothing of the machine that they run on.
+// Expressions cannot read the environment of the server.
 func TestExpressions_SeeNoEnvironment(t *testing.T) {
 	t.Setenv("DRAGOMAN_SECRET", "cAnArY-7731")
 	for _, source := range []string{"$ENV", "env", "$ENV.DRAGOMAN_SECRET", "env.PATH", "[$ENV, env] | tojson"} {
@@ -341,7 +343,7 @@ func TestExpressions_SeeNoEnvironment(t *testing.T) {
 	}
 }
 
-// Whatever the data is, a tree gives a value that encodes, or an error.
+// Evaluating a tree on any data gives an error or a value that encodes.
 func TestTree_Anything(t *testing.T) {
 	t.Parallel()
 	root, err := parseYAML("t.yaml", []byte(`
@@ -382,8 +384,7 @@ j: {k: =tojson}
 	})
 }
 
-// Whatever set of routes is taken, it is served: ServeMux has nothing against it, and every route is reached by its
-// path.
+// Every set of routes that is accepted is served: ServeMux does not panic, and a request reaches each route.
 func TestOverlaps(t *testing.T) {
 	t.Parallel()
 	segment := rapid.SampledFrom([]string{"a", "b", "api", "{x}", "{y}"})
@@ -427,7 +428,7 @@ func TestOverlaps(t *testing.T) {
 	})
 }
 
-// reach calls a route by a path with values that nothing else has.
+// reach calls a route with parameters that no other route has as a segment.
 func reach(t *rapid.T, e *Engine, r *route, path string) {
 	target := parameter.ReplaceAllString(path, "zz")
 	w := httptest.NewRecorder()
@@ -437,7 +438,7 @@ func reach(t *rapid.T, e *Engine, r *route, path string) {
 	}
 }
 
-// Between files nothing is shared: a path of one is answered by no other, whatever the method.
+// A path of one file is never answered by another file, whatever the method.
 func TestOverlaps_Methods(t *testing.T) {
 	t.Parallel()
 	one := func(name, route string) *Dialect {
@@ -451,7 +452,7 @@ func TestOverlaps_Methods(t *testing.T) {
 	first, second := one("first", "GET /users/me"), one("second", "POST /users/{id}")
 	e, err := engine(first, second)
 	if err != nil {
-		return // which is as well
+		return // rejecting the files is fine too
 	}
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/users/me", nil))
@@ -460,7 +461,7 @@ func TestOverlaps_Methods(t *testing.T) {
 	}
 }
 
-// No text makes the reader of files panic.
+// Parse does not panic on any text.
 func FuzzParse(f *testing.F) {
 	f.Add(shelf)
 	for _, s := range []string{
@@ -475,9 +476,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		d, err := Parse("f.yaml", []byte(text))
+		lines := 1 + strings.Count(text, "\n")
 		if fault, ok := errors.AsType[*Fault](err); err != nil &&
-			(!ok || fault.Mend == "" || fault.Reason == "" || fault.Line < 0 || fault.Line > 1+
-				strings.Count(text, "\n")) {
+			(!ok || fault.Mend == "" || fault.Reason == "" || fault.Line < 0 || fault.Line > lines) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if err == nil {
@@ -488,16 +489,16 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// knownCodes are in no order; messages that list them should be the same each time.
+// knownCodes is sorted, so messages that list the codes are the same each time.
 func TestMessagesAreStable(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(shelf, "    status: 204\n", "    status: 204\n    outcomes:\n      - {when: .a, error: "+
-		"GONE}\n", 1)
+	text := strings.Replace(shelf, "    status: 204\n",
+		"    status: 204\n    outcomes:\n      - {when: .a, error: GONE}\n", 1)
 	var seen []string
 	for range 8 {
 		_, err := load("shelf.yaml", text)
 		if err == nil {
-			t.Fatal("it is taken")
+			t.Fatal("it is accepted")
 		}
 		seen = append(seen, err.Error())
 	}
@@ -506,11 +507,12 @@ func TestMessagesAreStable(t *testing.T) {
 	}
 }
 
-// A plain path gives what jq gives for it.
+// The shortcut for plain paths gives the same as jq.
 func TestPlainPaths(t *testing.T) {
 	t.Parallel()
 	dot := map[string]any{
-		"a": map[string]any{"b": map[string]any{"c": 1, "n": nil}, "t": "x"}, "l": []any{1},
+		"a":   map[string]any{"b": map[string]any{"c": 1, "n": nil}, "t": "x"},
+		"l":   []any{1},
 		"_x1": true,
 	}
 	for _, text := range []string{
@@ -531,7 +533,7 @@ func TestPlainPaths(t *testing.T) {
 	}
 	for _, text := range []string{".", "..", ".a[]", ".a?", ".a | .b", `."a"`, ".a.b, .a", "$request.a", ".a-b"} {
 		if plainPath.MatchString(text) {
-			t.Errorf("%q passes for a plain path", text)
+			t.Errorf("%q counts as a plain path", text)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (d *Dialect) completeRenewal() error {
 	}
 	if d.Profile.Refresh.SingleUse {
 		return at.fault("Leave tokens: refresh: reuse: out, or renew:.",
-			"two requests that a page sends at once carry one refresh token, of which reuse: refuse lets one through")
+			"of two requests that a page sends at once with one refresh token, reuse: refuse lets only one through")
 	}
 	if r.credential.expr == nil {
 		return at.get("credential").fault("Write an expression that finds the new token in the document's data.",

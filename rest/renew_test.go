@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// renewing is the part of a file that says how tokens are renewed.
+// renewing is a valid renew: for the shelf.
 const renewing = `renew:
   cookie: session
   variables: {token: =.cookies.session}
@@ -24,7 +24,7 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 	if _, err := load("shelf.yaml", strings.Replace(shelf, cookies, cookies+renewing, 1)); err != nil {
 		t.Fatal(err)
 	}
-	// line holds what the line at fault holds
+	// line is a part of the line that the message must name.
 	for _, row := range []struct{ name, old, new, line, reason, mend string }{
 		{"no cookie", "  cookie: session\n", "", "variables:", "needs the key cookie", "Add cookie:"},
 		{"an unknown cookie", "cookie: session", "cookie: sesion", "cookie: sesion", `no cookie "sesion"`, "cookies:"},
@@ -39,8 +39,7 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 		},
 		{
 			"one credential for all", "=.refresh.tokens.accessToken", "st1.secret", "st1.secret",
-			"the same for everybody",
-			"expression",
+			"the same for everybody", "expression",
 		},
 		{"a cookie that is none", "{session: =.ref", "{sesion: =.ref", "sesion: =", `no cookie "sesion"`, "cookies:"},
 		{"a variable that is none", "{token: =.cookies", "{tokn: =.cookies", "tokn:", "no variable $tokn", "Declare"},
@@ -71,8 +70,8 @@ func TestLoad_RefusesRenewals(t *testing.T) {
 	}
 	const access = "tokens: {access: {ttl: 1h}}\n"
 	once := strings.Replace(shelf, access, "tokens: {refresh: {reuse: refuse}}\n", 1)
-	once = strings.Replace(once, cookies, cookies+strings.Replace(renewing, "cookie: session\n", "cookie: session#!\n",
-		1), 1)
+	marked := strings.Replace(renewing, "cookie: session\n", "cookie: session#!\n", 1)
+	once = strings.Replace(once, cookies, cookies+marked, 1)
 	broken{"single use", "", once, "two requests", "reuse:"}.check(t)
 }
 
@@ -84,14 +83,17 @@ func TestLoad_Aliases(t *testing.T) {
 		t.Errorf("%d routes", d.Routes())
 	}
 	for _, b := range []broken{
-		{"an alias without a slash", route, route + "    aliases: [myself]#!\n", "could stand for /me", "/users/{id}"},
 		{
-			"an alias with a parameter more", route, route + "    aliases: ['/{me}']#!\n", "could stand for /me",
+			"an alias without a slash", route, route + "    aliases: [myself]#!\n", "cannot be an alias of /me",
+			"/users/{id}",
+		},
+		{
+			"an alias with a parameter more", route, route + "    aliases: ['/{me}']#!\n", "cannot be an alias of /me",
 			"parameters",
 		},
 		{
 			"an alias with a parameter less", "    accepts: [json]\n",
-			"    accepts: [json]\n    aliases: [/loans/end]#!\n", "could stand for", "parameters",
+			"    accepts: [json]\n    aliases: [/loans/end]#!\n", "cannot be an alias of", "parameters",
 		},
 		{
 			"an alias that is a route already", route, strings.Replace(route, "\n", "#!\n", 1) + "    aliases: [/me]\n",

@@ -22,11 +22,8 @@ const maxBody = 64 << 10
 // string and the body. A name in both the query string and the body is an error. The path wins over both: it chose the
 // route.
 func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[string]any, *apiError) {
-	given := map[string]any{
-		"method": req.Method, "path": req.URL.Path, "params": map[string]any{}, // empty until all of them are read
-		"headers": d.visibleHeaders(req.Header), "cookies": d.cookiesOf(req), "hasBody": false, "mailedToken": nil,
-		"renewed": nil,
-	}
+	given := emptyRequest(req.Method, req.URL.Path)
+	given["headers"], given["cookies"] = d.visibleHeaders(req.Header), d.cookiesOf(req)
 	text, apiErr := bodyOf(w, req)
 	if apiErr != nil {
 		return given, apiErr
@@ -58,6 +55,20 @@ func (d *Dialect) read(w http.ResponseWriter, req *http.Request, r *route) (map[
 	r.fromPath(req, params)
 	given["params"] = params
 	return given, nil
+}
+
+// emptyRequest returns `$request` before the request is read: without parameters, headers and cookies.
+func emptyRequest(method, path string) map[string]any {
+	return map[string]any{
+		"method":      method,
+		"path":        path,
+		"params":      map[string]any{},
+		"headers":     map[string]any{},
+		"cookies":     map[string]any{},
+		"hasBody":     false,
+		"mailedToken": nil,
+		"renewed":     nil,
+	}
 }
 
 // visibleHeaders returns the headers for expressions, by their names in lower case. A header that is sent twice is left
@@ -111,9 +122,9 @@ func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *apiError) {
 }
 
 // body reads the parameters of the body. textual means that all values are text, as in a form.
-func (r *route) body(text []byte, header http.Header, jsonType string) (
-	params map[string]any, textual bool, apiErr *apiError,
-) {
+func (r *route) body(
+	text []byte, header http.Header, jsonType string,
+) (params map[string]any, textual bool, apiErr *apiError) {
 	if len(text) == 0 || !r.accepts.json && !r.accepts.form {
 		return map[string]any{}, false, nil
 	}
@@ -158,8 +169,8 @@ func parseJSON(text []byte) (map[string]any, *apiError) {
 		return nil, malformed("value", f.Message)
 	}
 	if err != nil {
-		return nil, malformed("syntax", "The body is not strict JSON: no duplicate names, no trailing data, valid "+
-			"UTF-8, at most 32 levels deep.")
+		return nil, malformed("syntax",
+			"The body is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
 	}
 	params, ok := value.(map[string]any)
 	if !ok {

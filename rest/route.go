@@ -17,10 +17,12 @@ var (
 	parameter = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_]*)\}`)
 )
 
-// decodeRoute reads a route; `POST, PUT /path` makes one for each method.
+// decodeRoute reads a route. `POST, PUT /path` makes one route for each method.
 func (d *Dialect) decodeRoute(n *node) error {
 	r := &route{
-		at: n, params: map[string]string{}, answer: &answer{at: n},
+		at:     n,
+		params: map[string]string{},
+		answer: &answer{at: n},
 		errors: &errorTable{rows: map[string]*row{}},
 	}
 	var line string
@@ -53,7 +55,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 	}
 	verbs, path, ok := cutLast(line)
 	if !ok || !routePath.MatchString(path) || pathpkg.Clean(path) != path {
-		return n.get("route").fault("Write it like POST /login or GET /keys/{id}.", "%q is no route", line)
+		return n.get("route").fault("Write it like POST /login or GET /keys/{id}.", "%q is not a route", line)
 	}
 	verb := strings.FieldsFunc(verbs, func(c rune) bool { return c == ',' || c == ' ' })
 	if len(verb) == 0 {
@@ -62,7 +64,7 @@ func (d *Dialect) decodeRoute(n *node) error {
 	for _, method := range verb {
 		if !slices.Contains(methods, method) {
 			return n.get("route").fault("The methods are "+strings.Join(methods, ", ")+".",
-				"the method %q is not possible", method)
+				"%q is not a method of routes", method)
 		}
 		one := *r
 		one.method, one.path, one.examples = method, path, nil
@@ -79,12 +81,13 @@ func (d *Dialect) decodeRoute(n *node) error {
 	return nil
 }
 
-// addAliases adds a copy of a route for each further path. A copy has no examples: they show the same.
+// addAliases adds a copy of a route for each further path. A copy has no examples: they would show the same.
 func (d *Dialect) addAliases(n *node, r *route, aliases []string) error {
 	for i, alias := range aliases {
 		if !routePath.MatchString(alias) || pathpkg.Clean(alias) != alias || !sameParameters(r.path, alias) {
-			return n.get("aliases").items[i].fault("Write a further path, with the parameters of route: in it, "+
-				"for example /users/{id}.", "%q is no path that could stand for %s", alias, r.path)
+			return n.get("aliases").items[i].fault(
+				"Write a further path, with the parameters of route: in it, for example /users/{id}.",
+				"%q cannot be an alias of %s", alias, r.path)
 		}
 		other := *r
 		other.path, other.examples = alias, nil
@@ -116,7 +119,7 @@ func (r *route) decodeDocument(n *node) error {
 	if err := text(&r.document)(n); err != nil {
 		return err
 	}
-	r.document, _ = n.text() // with the empty lines in front, so that positions in it are right
+	r.document, _ = n.text() // with leading empty lines, so that the line numbers of errors are right
 	return nil
 }
 
@@ -177,19 +180,20 @@ func (r *route) decodeOutcome(n *node) error {
 	return oneAnswer(n, o.code, o.answer)
 }
 
+// oneAnswer rejects a check or an outcome that has both a code and an answer of its own, or neither.
 func oneAnswer(n *node, code string, a *answer) error {
 	if code != "" && (a.status != nil || len(a.headers)+len(a.cookies) > 0) {
-		return n.fault("Put them into the row of the code.", "with error: the status, the headers and the cookies "+
-			"are those of the row")
+		return n.fault("Put them into the row of the code.",
+			"error: takes its status, headers and cookies from the row")
 	}
 	if (code == "") == !a.hasBody() {
 		return n.fault("Give error: a code of the table of errors, or status: with body:, text: or empty:.",
-			"it must be clear how this is answered")
+			"this needs exactly one answer")
 	}
 	return nil
 }
 
-// completeRoute checks what a route says as a whole.
+// completeRoute checks a route as a whole, and fills in the defaults.
 func (d *Dialect) completeRoute(r *route) error {
 	at := r.at.get("route")
 	r.sunset = r.sunset.within(d.Sunset)
@@ -199,9 +203,9 @@ func (d *Dialect) completeRoute(r *route) error {
 	r.notice = r.sunset.notice()
 	if r.at.get("accepts") == nil {
 		if r.method != http.MethodGet && r.method != http.MethodDelete {
-			return at.fault("Add accepts: with json, form and query as it applies, or accepts: [] when nothing but "+
-				"the path and the headers count.",
-				"it is not said where %s %s takes its parameters from", r.method, r.path)
+			return at.fault(
+				"Add accepts: with json, form and query as it applies, or accepts: [] for a route without parameters.",
+				"%s %s does not say where its parameters are", r.method, r.path)
 		}
 		r.accepts.query = true
 	}
@@ -218,7 +222,7 @@ func (d *Dialect) completeRoute(r *route) error {
 	}
 	for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
 		if strings.Count(r.path, found[0]) > 1 {
-			return at.fault("Give each its own name.", "the parameter %q stands in the path twice", found[1])
+			return at.fault("Give each its own name.", "the path has the parameter %q twice", found[1])
 		}
 		if r.params[found[1]] == "" {
 			r.params[found[1]] = "string"
@@ -233,7 +237,7 @@ func (d *Dialect) completeRoute(r *route) error {
 	return d.completeVariants(r)
 }
 
-// completeAnswers checks what a route, or a variant of one, answers.
+// completeAnswers checks the answers of a route or a variant.
 func (d *Dialect) completeAnswers(r *route) error {
 	at := r.place()
 	if r.document == "" && !r.answer.hasBody() {
@@ -241,8 +245,8 @@ func (d *Dialect) completeAnswers(r *route) error {
 			"the route does nothing")
 	}
 	if r.answer.status == nil && !r.answer.hasBody() {
-		return at.fault("Add body:, or status: 204 where the answer is empty.", "it is not said what %s %s answers",
-			r.method, r.path)
+		return at.fault("Add body:, or status: 204 if the answer is empty.",
+			"%s %s does not say what it answers", r.method, r.path)
 	}
 	for _, a := range r.answers() {
 		if err := a.check(d); err != nil {
@@ -252,7 +256,7 @@ func (d *Dialect) completeAnswers(r *route) error {
 	return nil
 }
 
-// answers are all that a route can give.
+// answers returns all answers of a route, except those of its variants.
 func (r *route) answers() []*answer {
 	list := []*answer{r.answer}
 	for _, c := range r.checks {
@@ -267,7 +271,7 @@ func (r *route) answers() []*answer {
 	return list
 }
 
-// decodeClaims reads the further claims of access tokens.
+// decodeClaims reads the additional claims of access tokens.
 func (d *Dialect) decodeClaims(n *node) error {
 	var claims []pairTree
 	if err := pairsOf(&claims)(n); err != nil {
@@ -275,7 +279,7 @@ func (d *Dialect) decodeClaims(n *node) error {
 	}
 	for _, c := range claims {
 		if token.ReservedClaim(c.key) {
-			return c.value.at.fault("Take it away: every token has it.", "the claim %q is set by the server", c.key)
+			return c.value.at.fault("Take it away; every token has it.", "the claim %q is set by the server", c.key)
 		}
 		d.claims = append(d.claims, c.key)
 	}

@@ -160,8 +160,8 @@ func (r *runner) do(ctx context.Context, s *Step) (*stepAnswer, error) {
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(res.Body)
-	if err == nil && s.GraphQL != "" && (bytes.Contains(body, []byte(`"errors":[`)) ||
-		bytes.Contains(body, []byte(`"userErrors":[{`))) {
+	failed := bytes.Contains(body, []byte(`"errors":[`)) || bytes.Contains(body, []byte(`"userErrors":[{`))
+	if err == nil && s.GraphQL != "" && failed {
 		err = fmt.Errorf("the fixture %s: %s", s.Name, body)
 	}
 	return &stepAnswer{res.StatusCode, res.Header, body}, err

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// fake answers the same to every call, and remembers what was asked.
+// fake gives every request the same answer, and records the requests.
 type fake struct {
 	mu      sync.Mutex
 	asked   []string
@@ -33,7 +33,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(f.body))
 }
 
-// result is what came of an example.
+// result is the outcome of one example: Err is nil if it passed.
 type result struct {
 	*Example
 	Err error
@@ -48,7 +48,8 @@ func (f *fake) run(t *testing.T, text string) (results []result) {
 	for _, e := range d.Examples() {
 		results = append(results, result{e, d.Run(context.Background(), e, func(map[string]string) (*Server, error) {
 			return &Server{
-				URL: server.URL, Wait: func(d time.Duration) { f.waited += d },
+				URL:  server.URL,
+				Wait: func(d time.Duration) { f.waited += d },
 				Stop: func() { f.stopped++ },
 			}, nil
 		})})
@@ -56,14 +57,14 @@ func (f *fake) run(t *testing.T, text string) (results []result) {
 	return results
 }
 
-// example is the shelf with one example of GET /me.
+// example returns the shelf with one example of GET /me.
 func example(answer string) string {
 	answer = strings.ReplaceAll(strings.TrimSpace(answer), "\n", "\n          ")
 	return strings.Replace(shelf, "    body: {id: =.me.id}\n", "    body: {id: =.me.id}\n    examples:\n      - "+
 		"title: shows me\n        answer:\n          "+answer+"\n", 1)
 }
 
-// An example holds for the answer that it shows, and for no other; what differs is named.
+// An example passes only with the answer that it shows. The error names every difference.
 func TestRun_Honest(t *testing.T) {
 	t.Parallel()
 	const want = `
@@ -80,7 +81,7 @@ varies: [id, at, "list[].id", header X-Request-Id]
 		name, old, new string
 		status         int
 		header         http.Header
-		says           string // "" where it holds
+		says           string // part of the error, "" if the example passes
 	}{
 		{"as it is", "", "", 200, headers, ""},
 		{"spaces and another order", `{"id":"user_77","n":1,`, ` {"n": 1, "id":"user_77",`, 200, headers, ""},
@@ -150,7 +151,7 @@ varies: [id, at, "list[].id", header X-Request-Id]
 	}
 }
 
-// Answers without JSON.
+// Examples can expect a text, a JSON scalar or no body.
 func TestRun_Texts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -184,13 +185,17 @@ func TestRun_Texts(t *testing.T) {
 	}
 }
 
-// An example of a route with two methods is one for each of them.
+// An example of a route with two methods runs once for each method.
 func TestRun_EachMethod(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "  - route: POST /loans/{number}/end\n",
 		"  - route: PUT, PATCH /loans/{number}/end\n", 1)
-	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - title: ends\n        "+
-		"params: {number: 7}\n        answer: {status: 204}\n", 1)
+	text = strings.Replace(text, "    status: 204\n", `    status: 204
+    examples:
+      - title: ends
+        params: {number: 7}
+        answer: {status: 204}
+`, 1)
 	f := &fake{status: 204}
 	results := f.run(t, text)
 	if len(results) != 2 || strings.Join(f.asked, ", ") != "PUT /shelf/loans/7/end, PATCH /shelf/loans/7/end" {
@@ -198,7 +203,7 @@ func TestRun_EachMethod(t *testing.T) {
 	}
 }
 
-// Fixtures come first, each once, and what they keep is there afterwards.
+// Each fixture runs once, before the example, and its captured values are available afterwards.
 func TestRun_Fixtures(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", `fixtures:
@@ -240,8 +245,10 @@ func TestRun_Fixtures(t *testing.T) {
 func TestRun_KeepOfNothing(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "fixtures:\n  time: {wait: 2h, keep: {id: =.id}}", 1)
-	text = strings.Replace(text, "    status: 204\n", "    status: 204\n    examples:\n      - {title: ends, given: "+
-		"[time], params: {number: 7}, answer: {status: 204}}\n", 1)
+	text = strings.Replace(text, "    status: 204\n", `    status: 204
+    examples:
+      - {title: ends, given: [time], params: {number: 7}, answer: {status: 204}}
+`, 1)
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("a panic: %v", p)
@@ -249,7 +256,7 @@ func TestRun_KeepOfNothing(t *testing.T) {
 	}()
 	d, err := load("shelf.yaml", text)
 	if err != nil {
-		return // which is as well
+		return // rejecting the file is fine too
 	}
 	server := httptest.NewServer(&fake{status: 204})
 	defer server.Close()

@@ -92,12 +92,14 @@ func (d *Dialect) sample(e *Example) *Sample {
 	out := &Sample{Title: e.Title, Settings: maps.Clone(e.Settings), Steps: s.steps}
 	out.Steps[len(out.Steps)-1].Name = ""
 	out.Answer = SampleAnswer{
-		Status: e.Want.Status, JSON: e.Want.HasJSON, Varies: slices.Clone(e.Want.Varies),
+		Status:  e.Want.Status,
 		Headers: s.headers(e.Want.Headers),
+		JSON:    e.Want.HasJSON,
+		Varies:  slices.Clone(e.Want.Varies),
 	}
 	switch {
 	case e.Want.HasJSON:
-		text, _ := encode(e.Want.JSON) // it was read from YAML, all of which JSON has
+		text, _ := encode(e.Want.JSON) // cannot fail: the value was read from YAML
 		out.Answer.Body = string(text)
 	case e.Want.Text != nil:
 		out.Answer.Body = *e.Want.Text
@@ -127,8 +129,12 @@ func (s *sampler) addSetup(step *Step) {
 
 func (s *sampler) add(step *Step) {
 	out := Request{
-		Name: step.Name, Wait: step.Wait, Promote: step.Promote, Mail: step.Mail,
-		Headers: s.headers(step.Headers), Query: s.headers(step.Query),
+		Name:    step.Name,
+		Wait:    step.Wait,
+		Promote: step.Promote,
+		Mail:    step.Mail,
+		Headers: s.headers(step.Headers),
+		Query:   s.headers(step.Query),
 	}
 	switch {
 	case step.GraphQL != "":

@@ -17,14 +17,13 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// schemaPlace is one kind of mapping in a file: how the schema finds it, how the page names it, and the rest of a file
-// around it, with % where a member of it goes.
+// schemaPlace is one kind of mapping in a dialect file.
 type schemaPlace struct {
-	pointer string // below #, to an object with properties
-	heading string // in docs/dialects.md
-	also    string // a further heading whose table counts here
-	prefix  string // of its keys in the table; "" for none
-	file    string
+	pointer string // the JSON pointer to its object in dialect.schema.json
+	heading string // the heading of its table in docs/dialects.md
+	also    string // the heading of another table with keys of it
+	prefix  string // the prefix of its keys in the table, "" for none
+	file    string // a file with % in the place of a member
 }
 
 const (
@@ -89,14 +88,14 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	if err := c.AddResource("dialect.schema.json", value); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := c.Compile("dialect.schema.json") // holds it against the metaschema
+	schema, err := c.Compile("dialect.schema.json") // validates it against the metaschema
 	if err != nil {
 		t.Fatal(err)
 	}
 	return schema
 }
 
-// asJSON is what an editor gives to a schema.
+// asJSON turns a file into the JSON value that an editor validates.
 func asJSON(t *testing.T, file string) any {
 	t.Helper()
 	var value any
@@ -114,7 +113,7 @@ func asJSON(t *testing.T, file string) any {
 	return value
 }
 
-// at follows a pointer into the schema.
+// at returns the object at a pointer of the schema.
 func at(t *testing.T, pointer string) map[string]any {
 	t.Helper()
 	var value any
@@ -140,7 +139,7 @@ func sortedKeys(m map[string]any) []string {
 	return names
 }
 
-// The dialects that there are pass the schema.
+// The built-in dialects are valid against the schema.
 func TestSchema_TakesDialects(t *testing.T) {
 	t.Parallel()
 	schema := compiled(t)
@@ -165,7 +164,7 @@ func TestSchema_TakesDialects(t *testing.T) {
 
 var keysHere = regexp.MustCompile(`The keys here are (.*)\.`)
 
-// The loader, the schema and the page know the same keys everywhere.
+// The loader, the schema and docs/dialects.md have the same keys in every place.
 func TestSchema_Keys(t *testing.T) {
 	t.Parallel()
 	schema := compiled(t)
@@ -192,7 +191,7 @@ func TestSchema_Keys(t *testing.T) {
 	}
 }
 
-// documented gives the keys of a place that the page has.
+// documented returns the keys of a place in docs/dialects.md, sorted.
 func documented(tables map[string][]string, p schemaPlace) (shown []string) {
 	for _, key := range slices.Concat(tables[p.heading], tables[p.also]) {
 		first, last, nested := strings.Cut(key, ".")
@@ -204,7 +203,7 @@ func documented(tables map[string][]string, p schemaPlace) (shown []string) {
 		}
 	}
 	if p.heading == "Codes" {
-		shown = append(shown, "body") // described in a sentence
+		shown = append(shown, "body") // the page describes it in a sentence
 	}
 	slices.Sort(shown)
 	return shown
@@ -212,7 +211,7 @@ func documented(tables map[string][]string, p schemaPlace) (shown []string) {
 
 var firstColumn = regexp.MustCompile("^\\| `([^`]+)` \\|")
 
-// tablesOf reads the first columns of the page's tables, by the heading above.
+// tablesOf reads the first columns of the tables in docs/dialects.md, by the heading above.
 func tablesOf(t *testing.T) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/dialects.md")
@@ -231,7 +230,7 @@ func tablesOf(t *testing.T) map[string][]string {
 	return tables
 }
 
-// Every object of the schema that names its keys is among the places above, so that none is forgotten.
+// schemaPlaces has every object of the schema that names its keys.
 func TestSchema_Places(t *testing.T) {
 	t.Parallel()
 	var walk func(pointer string, value any)
@@ -252,7 +251,7 @@ func TestSchema_Places(t *testing.T) {
 	walk("", at(t, ""))
 }
 
-// words are the places where one of several words stands.
+// words are the places that accept one of several words.
 var words = []struct{ pointer, file string }{
 	{"/properties/tokens/properties/access/properties/alg", fileHead + "tokens: {access: {alg: zzz}}\n"},
 	{"/properties/tokens/properties/refresh/properties/form", fileHead + "tokens: {refresh: {form: zzz}}\n"},
@@ -272,7 +271,7 @@ var words = []struct{ pointer, file string }{
 
 var wordsHere = regexp.MustCompile(`Write one of (.*)\.`)
 
-// The loader and the schema know the same words.
+// The loader and the schema accept the same words.
 func TestSchema_Words(t *testing.T) {
 	t.Parallel()
 	compare := func(place string, got []any, want []string) {
@@ -309,7 +308,7 @@ func TestSchema_Words(t *testing.T) {
 	}
 }
 
-// The page has the standard answers and the further words of jq as they are.
+// docs/dialects.md lists the standard answers and the additional jq functions.
 func TestSchema_PageOfCodes(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/dialects.md")
@@ -333,7 +332,7 @@ func TestSchema_PageOfCodes(t *testing.T) {
 	}
 }
 
-// wrongFiles are refused by the loader and by the schema.
+// wrongFiles are rejected by both the loader and the schema.
 var wrongFiles = map[string]string{
 	"nothing in it":                  "{}",
 	"a list":                         "[]",

@@ -12,7 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// shelfWithDates answers what it does not know with a cookie that has a date.
+// shelfWithDates answers unknown routes with a cookie that has a date.
 const shelfWithDates = `dialect: shelf
 title: Shelf API
 mounts: [/shelf]
@@ -28,7 +28,7 @@ routes:
     body: {id: =.me.id}
 `
 
-// engineAt mounts dialects on a server with a clock and an address of its own.
+// engineAt mounts dialects on a server with its own clock and public URL.
 func engineAt(t *testing.T, publicURL string, now time.Time, dialects ...*Dialect) *Engine {
 	t.Helper()
 	e, err := New(context.Background(), Config{
@@ -42,7 +42,7 @@ func engineAt(t *testing.T, publicURL string, now time.Time, dialects ...*Dialec
 	return e
 }
 
-// Two engines of one dialect do not influence each other, whichever was made last.
+// Two engines of one dialect do not influence each other.
 func TestEngines_ShareADialect(t *testing.T) {
 	t.Parallel()
 	d, err := Parse("shelf.yaml", []byte(shelfWithDates))
@@ -73,8 +73,8 @@ func TestEngines_ShareADialect(t *testing.T) {
 	}
 }
 
-// The dialects that come with the server are read once, and servers that start at the same time get the same. The race
-// detector sees an engine that writes to them.
+// Built-in dialects are read once and shared by servers that start at the same time. The race detector reports an
+// engine that writes to them.
 func TestLoad_Once(t *testing.T) {
 	t.Parallel()
 	var wg sync.WaitGroup
@@ -102,7 +102,7 @@ func TestLoad_Once(t *testing.T) {
 			}
 		}
 	}
-	loaded[0][0] = nil // a caller may do what it likes with the list
+	loaded[0][0] = nil // a caller may change the list
 	if again, err := Load("", nil); err != nil || again[0] == nil {
 		t.Errorf("the list is shared: %v", err)
 	}

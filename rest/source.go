@@ -11,13 +11,12 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Fault is what is wrong with a dialect file: where, what, and what to do about it. Callers never see one; an error of
-// a call is a fault.Error or an apiError.
+// Fault is a mistake in a dialect file. Callers never see one; the error of a request is a fault.Error or an apiError.
 type Fault struct {
 	File   string
-	Line   int // from 1; 0 when the whole file is meant
-	Reason string
-	Mend   string
+	Line   int    // from 1; 0 for the whole file
+	Reason string // the problem
+	Mend   string // what to do
 }
 
 func (f *Fault) Error() string {
@@ -28,11 +27,11 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: %s\n    %s", where, f.Reason, f.Mend)
 }
 
-// node is one value of a dialect file, with its place. Exactly one of scalar, members and items is in use.
+// node is one value of a dialect file, with its place. kind says which of scalar, members and items is in use.
 type node struct {
 	file    string
 	line    int
-	begins  int // the line on which the text of a scalar begins: below the | of a block
+	begins  int // the first line of a scalar's text, which is below the | of a block
 	kind    kind
 	scalar  any // string, bool, int64, uint64, float64 or nil
 	members []member
@@ -50,7 +49,7 @@ const (
 // member is one key of a mapping, in the order of the file.
 type member struct {
 	key   string
-	at    *node // the key's own place
+	at    *node // the place of the key
 	value *node
 }
 
@@ -58,7 +57,7 @@ func (n *node) fault(mend, reason string, args ...any) *Fault {
 	return &Fault{File: n.file, Line: n.line, Reason: fmt.Sprintf(reason, args...), Mend: mend}
 }
 
-// text is the scalar as a string; ok is false for every other value.
+// text returns a string scalar. ok is false for every other value.
 func (n *node) text() (s string, ok bool) {
 	if n.kind != isScalar {
 		return "", false
@@ -67,7 +66,7 @@ func (n *node) text() (s string, ok bool) {
 	return s, ok
 }
 
-// get finds a member; nil when the mapping has no such key.
+// get returns the value of a key, nil if the mapping does not have it.
 func (n *node) get(key string) *node {
 	for _, m := range n.members {
 		if m.key == key {
@@ -77,17 +76,19 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// parseYAML reads a file of one document. Anchors and aliases work; merge keys, tags and further documents are refused.
+// parseYAML reads a file of one document. It supports anchors and aliases, and rejects merge keys, tags and further
+// documents.
 func parseYAML(file string, text []byte) (*node, error) {
 	if len(text) > maxFile {
 		return nil, &Fault{
-			File: file, Reason: "the file is too large",
-			Mend: "Split it into several dialects of at most 256 KiB.",
+			File:   file,
+			Reason: "the file is too large",
+			Mend:   "Split it into several dialects of at most 256 KiB.",
 		}
 	}
 	parsed, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
-		f := &Fault{File: file, Reason: "this is not YAML", Mend: "Mind the indentation, and quote what holds : or #."}
+		f := &Fault{File: file, Reason: "this is not YAML", Mend: "Check the indentation, and quote texts with : or #."}
 		var syntax yaml.Error
 		if errors.As(err, &syntax) {
 			f.Reason = strings.TrimSpace(syntax.GetMessage())
@@ -103,14 +104,15 @@ func parseYAML(file string, text []byte) (*node, error) {
 	c := &converter{file: file, anchors: map[string]ast.Node{}, within: map[string]bool{}}
 	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
 		return nil, &Fault{
-			File: file, Reason: "a dialect file holds one YAML document",
-			Mend: "Begin it with dialect: and the name.",
+			File:   file,
+			Reason: "a dialect file holds one YAML document",
+			Mend:   "Begin it with dialect: and the name.",
 		}
 	}
 	return c.node(parsed.Docs[0].Body, 0)
 }
 
-// converter turns the syntax tree of the library into ours.
+// converter turns the syntax tree of the library into nodes.
 type converter struct {
 	file    string
 	anchors map[string]ast.Node
@@ -118,7 +120,7 @@ type converter struct {
 	count   int
 }
 
-// The bounds of a file: aliases could make a small one grow without end.
+// The bounds of a file. Nested aliases could make a small file grow exponentially.
 const (
 	maxFile  = 256 << 10 // bytes
 	maxDepth = 64
@@ -140,10 +142,10 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 		name := in.Value.GetToken().Value
 		anchored, ok := c.anchors[name]
 		if c.within[name] {
-			return nil, out.fault("Write the value out.", "*%s stands within what it stands for", name)
+			return nil, out.fault("Write the value out.", "the alias *%s is used inside its own value", name)
 		}
 		if !ok {
-			return nil, out.fault("Write &"+name+" in front of the value that is meant, above this line.",
+			return nil, out.fault("Write &"+name+" before the value, above this line.",
 				"there is no anchor &%s", name)
 		}
 		return c.node(anchored, depth+1)
@@ -166,8 +168,7 @@ func (c *converter) node(in ast.Node, depth int) (*node, error) {
 	}
 	scalar, ok := scalarOf(in)
 	if !ok {
-		return nil, out.fault("Write it out in plain YAML.",
-			"tags and other special forms of YAML have no meaning here")
+		return nil, out.fault("Write it out in plain YAML.", "tags and other special forms of YAML are not supported")
 	}
 	out.scalar, out.begins = scalar, out.line
 	if block, ok := in.(*ast.LiteralNode); ok {
@@ -180,13 +181,13 @@ func (c *converter) members(out *node, values []*ast.MappingValueNode, depth int
 	for _, value := range values {
 		at := &node{file: c.file, line: value.Key.GetToken().Position.Line}
 		if _, merge := value.Key.(*ast.MergeKeyNode); merge {
-			return at.fault("Write the keys out.", "merge keys (<<) have no meaning here")
+			return at.fault("Write the keys out.", "merge keys (<<) are not supported")
 		}
 		key, err := c.node(value.Key, depth+1)
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprint(key.scalar) // 404: and true: are names like any other
+		name := fmt.Sprint(key.scalar) // the keys 404 and true are names too
 		inner, err := c.node(value.Value, depth+1)
 		if err != nil {
 			return err

@@ -8,21 +8,20 @@ import (
 	"time"
 )
 
-// Sunset is what a file says of the end of a dialect or of a route. Everything is optional; the zero value says
-// nothing.
+// Sunset announces the end of a dialect or a route. All fields are optional.
 type Sunset struct {
-	Deprecated time.Time // since when nobody should begin to use it, at 0:00 UTC; zero for not said
-	At         time.Time // from when on it may be gone, at 0:00 UTC; zero for not said, else never before Deprecated
-	Successor  string    // what to use instead: an absolute URL, or a path of this server; "" for not said
+	Deprecated time.Time // the start of the deprecation (RFC 9745), at 0:00 UTC
+	At         time.Time // the sunset (RFC 8594): it may be gone from then on, at 0:00 UTC; never before Deprecated
+	Successor  string    // the replacement: an absolute URL or a path of this server
 }
 
-// IsZero tells whether nothing is said.
+// IsZero tells whether nothing is announced.
 func (s Sunset) IsZero() bool { return s == Sunset{} }
 
 // Past tells whether the day of the sunset has come.
 func (s Sunset) Past(now time.Time) bool { return !s.At.IsZero() && !now.Before(s.At) }
 
-// dateForm is that of the dates in files.
+// dateForm is the format of dates in files.
 const dateForm = time.DateOnly
 
 func date(to *time.Time) func(*node) error {
@@ -30,20 +29,19 @@ func date(to *time.Time) func(*node) error {
 		s, _ := n.text()
 		day, err := time.Parse(dateForm, s)
 		if err != nil || day.Year() < 1970 {
-			return n.fault("Write it like 2027-01-31.", "this is no date")
+			return n.fault("Write it like 2027-01-31.", "this is not a date")
 		}
 		*to = day
 		return nil
 	}
 }
 
-// keys are those of a mapping that may have an end.
+// keys returns the keys of a mapping that can have a sunset.
 func (s *Sunset) keys() keys {
 	return keys{"deprecated": date(&s.Deprecated), "sunset": date(&s.At), "successor": s.decodeSuccessor}
 }
 
-// inLink are the characters of a URL (RFC 3986). Any other would end the <…> of a Link header, or is not allowed in
-// one.
+// inLink are the characters of a URI (RFC 3986, section 2). Other characters cannot be in the <…> of a Link header.
 const inLink = "-._~:/?#[]@!$&'()*+,;=%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func (s *Sunset) decodeSuccessor(n *node) error {
@@ -58,14 +56,15 @@ func (s *Sunset) decodeSuccessor(n *node) error {
 	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(s.Successor, "//"):
 		return nil
 	}
-	return n.fault("Write it like https://api.example.com/v2, or /graphql for a path of this server; percent-encode "+
-		"other characters.",
-		"%q is no URL that can follow", s.Successor)
+	return n.fault(
+		"Write it like https://api.example.com/v2, or /graphql for a path of this server; percent-encode other "+
+			"characters.",
+		"%q is not the URL of a successor", s.Successor)
 }
 
 func notInLink(r rune) bool { return !strings.ContainsRune(inLink, r) }
 
-// within fills in what the dialect says where a route says nothing.
+// within fills the empty fields of a route's Sunset from its dialect.
 func (s Sunset) within(d Sunset) Sunset {
 	if s.Deprecated.IsZero() {
 		s.Deprecated = d.Deprecated
@@ -79,22 +78,22 @@ func (s Sunset) within(d Sunset) Sunset {
 	return s
 }
 
-// check refuses an end that comes before its announcement (RFC 9745, section 4).
+// check rejects a sunset before the deprecation (RFC 9745, section 4).
 func (s Sunset) check(at *node) error {
 	if s.At.IsZero() || s.Deprecated.IsZero() || !s.At.Before(s.Deprecated) {
 		return nil
 	}
 	n := at.get("sunset")
 	if n == nil {
-		n = at.get("deprecated") // of a route, beside the sunset of the dialect
+		n = at.get("deprecated") // the sunset is the dialect's
 	}
-	return n.fault("Let sunset come later; a route that does not say one of the two has that of its dialect.",
-		"the sunset, %s, is before the date from which it is deprecated, %s", s.At.Format(dateForm),
-		s.Deprecated.Format(dateForm))
+	return n.fault("Let sunset come later; a route without deprecated: or sunset: inherits that of its dialect.",
+		"the sunset, %s, is before the date of the deprecation, %s",
+		s.At.Format(dateForm), s.Deprecated.Format(dateForm))
 }
 
-// notice is the headers that say it. RFC 9745 has a date alone for Deprecation: where a file gives none, it is that of
-// the sunset, by which at the latest it holds. So every server that runs the file says the same.
+// notice returns the headers Deprecation (RFC 9745), Sunset (RFC 8594) and Link. Deprecation needs a date. Without
+// Deprecated it is the date of the sunset, and not the current time: every server with this file sends the same.
 func (s Sunset) notice() [][2]string {
 	var headers [][2]string
 	since := s.Deprecated
@@ -113,8 +112,8 @@ func (s Sunset) notice() [][2]string {
 	return headers
 }
 
-// announce puts the notice onto an answer before anything else is known of it, so that no way out is without; r is nil
-// where no route is.
+// announce sets the headers of notice first of all, so that every answer has them. r is nil if no route serves the
+// request.
 func announce(h http.Header, d *Dialect, r *route) {
 	notice := d.notice
 	if r != nil {
@@ -127,11 +126,11 @@ func announce(h http.Header, d *Dialect, r *route) {
 
 // Call is one method and path that a dialect serves.
 type Call struct {
-	Name   string // for example POST /api/v1/login, below one mount, with {name} for parameters
+	Name   string // with one mount, and {name} for parameters: POST /api/v1/login
 	Sunset Sunset
 }
 
-// Calls are all of them, in the order of the file; a route with several mounts is there once for each.
+// Calls returns all calls, in the order of the file. A route has one for each of its mounts.
 func (d *Dialect) Calls() []Call {
 	var all []Call
 	for _, r := range d.routes {

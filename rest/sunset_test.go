@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A route that says nothing has what its dialect says, key by key.
+// A route inherits each missing key from its dialect.
 func TestSunset_RouteWins(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(shelf, "fixtures: {}", "deprecated: 2026-12-01\nsunset: 2027-06-30\nsuccessor: /graphql", 1)
@@ -39,7 +39,7 @@ func TestSunset_Notice(t *testing.T) {
 			"deprecated: 2023-06-30\nsunset: 2024-06-30",
 			"Deprecation: @1688083200|Sunset: Sun, 30 Jun 2024 00:00:00 GMT",
 		},
-		// by then at the latest
+		// Without deprecated:, Deprecation has the date of the sunset.
 		{"sunset: 2024-06-30", "Deprecation: @1719705600|Sunset: Sun, 30 Jun 2024 00:00:00 GMT"},
 		{"deprecated: 2023-06-30", "Deprecation: @1688083200"},
 		{"successor: /graphql", `Link: </graphql>; rel="successor-version"`},

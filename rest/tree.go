@@ -8,20 +8,20 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// tree is a value of a dialect file in which some leaves are expressions. Objects keep the order of the file: some
-// callers compare bytes, and a person can lay the file beside the document.
+// tree is a value of a dialect file whose leaves may be expressions. Objects keep the order of the file, because some
+// callers compare bytes.
 type tree struct {
 	at      *node
-	literal any   // for a leaf that is itself
-	expr    *expr // for a leaf that begins with =
+	literal any   // the value of a plain leaf
+	expr    *expr // set for a leaf that begins with =
 	keys    []string
 	parts   []*tree // the members of an object, or the items of a list
 	list    bool
-	each    *expr // `=each`: a list made by repeating item
-	item    *tree // `=item`: in it `.` is the element
+	each    *expr // `=each`: gives a list, and item is evaluated for each element
+	item    *tree // `=item`: `.` is the element
 }
 
-// object is a JSON object whose members have an order.
+// object is a JSON object with ordered members.
 type object []pair
 
 type pair struct {
@@ -29,7 +29,7 @@ type pair struct {
 	value any
 }
 
-// The two keys of a mapping that stands for a repeated value.
+// The two keys of a mapping that makes a list.
 const (
 	eachKey = "=each"
 	itemKey = "=item"
@@ -62,7 +62,7 @@ func compileTree(n *node) (*tree, error) {
 	return t, nil
 }
 
-// plainScalar brings whole numbers to the one type that jq has for them.
+// plainScalar converts integers to int, the type that jq supports, or to float64 above the range.
 func plainScalar(v any) any {
 	switch v := v.(type) {
 	case uint64:
@@ -82,7 +82,7 @@ func (t *tree) members(n *node) (err error) {
 		source, ok := each.text()
 		if !ok || item == nil || len(n.members) != 2 {
 			return n.fault("Write {=each: a jq expression that gives a list, =item: the value for each element}.",
-				"%s needs %s beside it, and nothing else", eachKey, itemKey)
+				"%s needs %s, and no other key", eachKey, itemKey)
 		}
 		if t.each, err = compile(each, source); err == nil {
 			t.item, err = compileTree(item)
@@ -91,7 +91,7 @@ func (t *tree) members(n *node) (err error) {
 	}
 	for _, m := range n.members {
 		if strings.HasPrefix(m.key, "=") {
-			return m.at.fault("The keys of that kind are =each and =item.", "there is no key %s", m.key)
+			return m.at.fault("The keys that begin with = are =each and =item.", "there is no key %s", m.key)
 		}
 		part, err := compileTree(m.value)
 		if err != nil {
@@ -103,7 +103,7 @@ func (t *tree) members(n *node) (err error) {
 	return nil
 }
 
-// eval gives the value: what jq knows, and object. Where an expression gives nothing, its key or item is left out.
+// eval returns the value: a type of jq, or object. A key or item whose expression gives no value is left out.
 func (t *tree) eval(s scope) (value any, present bool, err error) {
 	switch {
 	case t.expr != nil:
@@ -163,7 +163,7 @@ func (t *tree) repeat(s scope) (any, error) {
 	return list, nil
 }
 
-// text evaluates a leaf that has to be text; numbers and booleans are written as JSON writes them, null is "".
+// text evaluates a tree to text. Null is "", and other values are encoded as JSON.
 func (t *tree) text(s scope) (text string, present bool, err error) {
 	value, present, err := t.eval(s)
 	if err != nil || !present || value == nil {
@@ -176,7 +176,8 @@ func (t *tree) text(s scope) (text string, present bool, err error) {
 	return string(encoded), true, err
 }
 
-// plain turns ordered objects into maps, all of them new: jq shares its constants between requests.
+// plain copies a value and turns ordered objects into maps. The copy is needed because jq shares its constants between
+// requests.
 func plain(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -201,7 +202,7 @@ func plain(v any) any {
 	return v
 }
 
-// encode writes JSON, compact and in order.
+// encode writes compact JSON and keeps the order of objects.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	err := encodeTo(&b, v)

@@ -41,8 +41,8 @@ func (d *Dialect) completeVariants(r *route) error {
 	for _, v := range all {
 		one, own := *r, v.route
 		one.variants, one.examples, one.variantAt = nil, nil, v.at
-		one.checks, one.variables, one.document, one.documentAt = own.checks, own.variables, own.document,
-			own.documentAt
+		one.checks, one.variables = own.checks, own.variables
+		one.document, one.documentAt = own.document, own.documentAt
 		one.outcomes, one.answer = own.outcomes, own.answer
 		one.errors = &errorTable{body: own.errors.body, rows: maps.Clone(r.errors.rows)}
 		if one.errors.body == nil {
