@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
-// SetHeaders sets what every answer of a page carries, with the page's own Content-Security-Policy. Files then allow
-// caching.
+// SetHeaders sets the security headers of a page or file, with this Content-Security-Policy, and forbids caching.
+// [File.Serve] allows caching again.
 func SetHeaders(h http.Header, policy string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", policy)
@@ -19,7 +19,7 @@ func SetHeaders(h http.Header, policy string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// Allow tells whether the method is one of these, and answers otherwise.
+// Allow tells whether the method is allowed. If not, it answers 405.
 func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true
@@ -29,10 +29,10 @@ func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	return false
 }
 
-// WriteBody writes a whole body; the answer to HEAD has its length alone.
+// WriteBody writes a body and its Content-Length. For HEAD it writes only the Content-Length.
 func WriteBody(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // a client that went away is nobody's concern
+		_, _ = w.Write(body) // an error means that the client hung up
 	}
 }

@@ -1,8 +1,8 @@
-// Package assets is what the pages of the server share: the headers of their answers, the serving of embedded files,
+// Package assets has what all pages of the server share: the headers of their answers, the serving of embedded files,
 // the fonts and the icon.
 //
-// A file is served under a name with a fingerprint of its content, so that it may be cached for good. Every file
-// travels in the binary: a page is whole without the network.
+// The name of a served file has a fingerprint of its content, so caches may keep it for ever. All files are embedded in
+// the binary: pages load nothing from other hosts.
 package assets
 
 import (
@@ -23,13 +23,13 @@ import (
 	"strings"
 )
 
-// shared holds the fonts, of other people, and the icon.
+// shared has the third-party fonts and the icon.
 //
 //go:embed *.woff2 icon.svg
 var shared embed.FS
 
-// contentTypes says what the files of pages are, by extension. The table of the system is not asked: it differs from
-// machine to machine.
+// contentTypes maps extensions to media types. The mime package is not used, because it reads the table of the system,
+// which differs between machines.
 var contentTypes = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".js":    "text/javascript; charset=utf-8",
@@ -38,37 +38,36 @@ var contentTypes = map[string]string{
 	".woff2": "font/woff2",
 }
 
-// File is one file, kept compressed: nearly every client takes it so.
+// File is one file. It is stored compressed, because nearly every client accepts gzip.
 type File struct {
 	gzipped     []byte
 	contentType string
-	cache       string // Cache-Control, "" for a file that never changes under its name
+	cache       string // Cache-Control, "" for a file with a fingerprint in its name
 }
 
-// NewPage keeps a page whose name stays while its content changes. Browsers ask each time whether it is still the same.
+// NewPage makes a file whose name has no fingerprint. Browsers revalidate it each time (Cache-Control: no-cache).
 func NewPage(contentType string, content []byte) File {
 	return File{gzipped: compress(content), contentType: contentType, cache: "no-cache"}
 }
 
-// Set is the files of a page, by the path that they are served at and by the name in the source. It starts with the
-// icon.
+// Set has the files of a page.
 type Set struct {
-	prefix string // of their paths
-	byPath map[string]File
-	paths  map[string]string
+	prefix string            // of all paths
+	byPath map[string]File   // by the path with the fingerprint
+	paths  map[string]string // the paths by the names in the source
 }
 
-// NewSet makes a set whose files are served below a path, which ends with a slash.
+// NewSet makes a set with the icon. Its files are served below prefix, which ends with a slash.
 func NewSet(prefix string) *Set {
 	s := &Set{prefix: prefix, byPath: map[string]File{}, paths: map[string]string{}}
 	s.Add("icon.svg", Read(shared, "icon.svg"))
 	return s
 }
 
-// Add takes a file in. Its name says what it is, by the extension.
+// Add adds a file. The extension of its name, a key of contentTypes, decides the media type.
 func (s *Set) Add(name string, content []byte) { s.AddGzipped(name, compress(content)) }
 
-// AddGzipped takes in a file that is compressed already; the name is without .gz.
+// AddGzipped is Add for a file that is compressed already. name is without .gz.
 func (s *Set) AddGzipped(name string, gzipped []byte) {
 	ext := path.Ext(name)
 	sum := sha256.Sum256(gzipped)
@@ -77,7 +76,7 @@ func (s *Set) AddGzipped(name string, gzipped []byte) {
 	s.paths[name] = served
 }
 
-// AddStyles takes in a style sheet and the shared fonts; it then names the fonts as they are served.
+// AddStyles adds a style sheet and the shared fonts. It replaces the names of the fonts in url("…") by their paths.
 func (s *Set) AddStyles(name string, css []byte) {
 	text := string(css)
 	for _, font := range []string{"inter.woff2", "mono.woff2"} {
@@ -87,25 +86,25 @@ func (s *Set) AddStyles(name string, css []byte) {
 	s.Add(name, []byte(text))
 }
 
-// Path is where the file of this name is served; a template asks for it.
+// Path returns the path at which a file is served. It is a function of the templates.
 func (s *Set) Path(name string) (string, error) {
 	p, ok := s.paths[name]
 	if !ok {
-		return "", fmt.Errorf("no asset %q", name)
+		return "", fmt.Errorf("assets: %q is not in the set; add it first", name)
 	}
 	return p, nil
 }
 
-// At gives the file that is served at this path.
+// At returns the file that is served at a path.
 func (s *Set) At(path string) (file File, ok bool) {
 	file, ok = s.byPath[path]
 	return file, ok
 }
 
-// All gives every file with the path that it is served at.
+// All returns every file with its path.
 func (s *Set) All() iter.Seq2[string, File] { return maps.All(s.byPath) }
 
-// Serve writes the file, compressed where the client takes that.
+// Serve writes the file, compressed if the client accepts gzip.
 func (f File) Serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", cmp.Or(f.cache, "public, max-age=31536000, immutable"))
@@ -118,13 +117,13 @@ func (f File) Serve(w http.ResponseWriter, r *http.Request) {
 	}
 	plain, err := decompress(f.gzipped)
 	if err != nil {
-		panic(fmt.Sprintf("assets: embedded file: %v", err))
+		panic(fmt.Sprintf("assets: decompress %s: %v", r.URL.Path, err))
 	}
 	WriteBody(w, r, plain)
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3): gzip, x-gzip or *, unless its weight is zero. A named
-// coding outweighs *.
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3): gzip, x-gzip or * with a weight above zero. gzip and
+// x-gzip take precedence over *.
 func acceptsGzip(headers []string) bool {
 	star := false
 	for part := range strings.SplitSeq(strings.Join(headers, ","), ",") {
@@ -147,7 +146,7 @@ func acceptsGzip(headers []string) bool {
 func compress(plain []byte) []byte {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	_, _ = z.Write(plain) // a bytes.Buffer takes everything
+	_, _ = z.Write(plain) // writing to a bytes.Buffer cannot fail
 	_ = z.Close()
 	return out.Bytes()
 }
@@ -160,17 +159,17 @@ func decompress(gzipped []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// Glob gives the names of the embedded files of a pattern. The pattern is fixed when the program is built, so a broken
-// one is a mistake of the program.
+// Glob returns the names of the embedded files that match a pattern. It panics on a malformed pattern: patterns are
+// constants.
 func Glob(files fs.FS, pattern string) []string {
 	names, err := fs.Glob(files, pattern)
 	if err != nil {
-		panic(fmt.Sprintf("assets: %q: %v", pattern, err))
+		panic(fmt.Sprintf("assets: match %q: %v", pattern, err))
 	}
 	return names
 }
 
-// Read gives the content of an embedded file. That a file is missing is a mistake of the program.
+// Read returns the content of an embedded file. It panics if the file is missing: the names are constants.
 func Read(files fs.FS, name string) []byte {
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
