@@ -11,14 +11,14 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// span is a piece of a text that is shown in a colour: the class of the style sheet, "" for none.
+// span is a coloured piece of a text. Class is the class of the style sheet, "" for none.
 type span struct{ Class, Text string }
 
-// command puts a curl command together. Whatever the values are, a shell of the POSIX kind gives curl exactly them: the
-// only thing that it expands is the name of a gap, which stands in double quotes.
+// command builds a curl command for a POSIX shell. Values reach curl unchanged. A gap is a shell variable in double
+// quotes, and the shell expands nothing else.
 type command struct{ spans []span }
 
-// curl is the command that sends a request to the server at this address.
+// curl returns the command that sends a request to the server at the address.
 func curl(address string, r rest.Request) []span {
 	c := &command{}
 	c.spans = append(c.spans, span{"cmd", "curl"})
@@ -60,17 +60,17 @@ func curl(address string, r rest.Request) []span {
 		}
 	case r.Body != nil:
 		if !typed {
-			c.line("-H", rest.Text{{Literal: "Content-Type:"}}) // curl would say that it is a form
+			c.line("-H", rest.Text{{Literal: "Content-Type:"}}) // otherwise curl sends the type of forms
 		}
-		c.line("--data-raw", r.Body) // of which a leading @ is no file
+		c.line("--data-raw", r.Body) // -d would read a file if the body began with @
 	}
 	return c.spans
 }
 
-// dotted is a path that curl would shorten before it sends it.
+// dotted matches a path with a segment . or .., which curl would resolve before sending.
 var dotted = regexp.MustCompile(`/\.\.?(/|\?|$)`)
 
-// header is a header as curl takes it; one without a value would be taken away.
+// header returns a header in the form of curl -H. An empty value needs a semicolon: with a colon curl drops the header.
 func header(h rest.Header) rest.Text {
 	if len(h.Value) == 0 {
 		return rest.Text{{Literal: h.Name + ";"}}
@@ -78,7 +78,7 @@ func header(h rest.Header) rest.Text {
 	return append(rest.Text{{Literal: h.Name + ": "}}, h.Value...)
 }
 
-// flat is a text with its gaps as {name}.
+// flat returns a text with its gaps as {name}.
 func flat(t rest.Text) string {
 	var b strings.Builder
 	for _, p := range t {
@@ -90,7 +90,7 @@ func flat(t rest.Text) string {
 	return b.String()
 }
 
-// indented spreads JSON over lines when it is long.
+// indented breaks long JSON into lines, and keeps its gaps.
 func indented(t rest.Text) rest.Text {
 	text := pretty(flat(t))
 	var out rest.Text
@@ -111,7 +111,7 @@ func indented(t rest.Text) rest.Text {
 	return out
 }
 
-// pretty gives JSON with its members on lines of their own, unless it is short.
+// pretty indents JSON of more than 48 bytes.
 func pretty(compact string) string {
 	var b bytes.Buffer
 	if len(compact) <= 48 || json.Indent(&b, []byte(compact), "", "  ") != nil {
@@ -120,7 +120,7 @@ func pretty(compact string) string {
 	return b.String()
 }
 
-// line begins a new line with an option and its value.
+// line writes an option and its value on a new line.
 func (c *command) line(option string, value rest.Text) {
 	c.spans = append(c.spans, span{"", " \\\n "})
 	c.word(option)
@@ -131,9 +131,9 @@ func (c *command) word(text string) { c.spans = append(c.spans, span{"", " "}, s
 
 var (
 	bare = regexp.MustCompile(`^[A-Za-z0-9_%+=:,./@-]+$`)
-	// inDouble is what may stand between double quotes as it is, in a script and at a prompt.
+	// inDouble matches a text that double quotes do not change, in a script and at a prompt.
 	inDouble = regexp.MustCompile(`^[^"$\x60\\!]*$`)
-	// endsName is what may follow the name of a variable without braces around it.
+	// endsName matches a text that can follow the name of a variable without braces around the name.
 	endsName = regexp.MustCompile(`^($|[ /."'}&,;])`)
 )
 
@@ -171,7 +171,7 @@ func (c *command) arg(t rest.Text) {
 	c.spans = append(c.spans, span{"str", `"`})
 }
 
-// pieces writes an argument of which some part may not stand between double quotes: each in quotes of its own.
+// pieces writes an argument with a literal that needs single quotes. Each piece has its own quotes.
 func (c *command) pieces(t rest.Text) {
 	for _, p := range t {
 		if p.Literal != "" {
@@ -195,8 +195,7 @@ func (c *command) literal(s string) {
 
 func (c *command) gap(text string) { c.spans = append(c.spans, span{"gap", text}) }
 
-// quoted puts a text into single quotes, between which a shell changes nothing. A NUL, which no argument of a program
-// can hold, is left out, as a shell would.
+// quoted puts a text into single quotes. It drops NUL, which an argument of a program cannot hold.
 func quoted(s string) string {
 	return "'" + strings.ReplaceAll(strings.ReplaceAll(s, "\x00", ""), "'", `'\''`) + "'"
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// asTyped runs a command in a shell in which curl is a function that prints its arguments.
+// asTyped runs a command in a shell where curl is a function that prints its arguments. It returns the arguments.
 func asTyped(t interface{ Fatal(...any) }, shell, text string, env ...string) []string {
 	c := exec.Command(shell, "-c", `curl() { printf '%s\0' "$@"; }`+"\n"+text)
 	c.Env = append(os.Environ(), env...)
@@ -32,7 +32,7 @@ func textOf(spans []span) string {
 	return b.String()
 }
 
-// Whatever stands in a request, a shell gives curl exactly that, and does nothing else.
+// The shell passes any value of a request to curl unchanged, and runs nothing else.
 func TestCurlIsQuoted(t *testing.T) {
 	t.Parallel()
 	nasty := rapid.OneOf(
@@ -126,7 +126,7 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// Colours change nothing of a text.
+// Colouring does not change the text.
 func TestColoursKeepTheText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

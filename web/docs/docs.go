@@ -1,4 +1,5 @@
-// Package docs serves the documentation of the APIs: its pages, and the OpenAPI document of each dialect.
+// Package docs serves the documentation of the APIs: a page for GraphQL, and a page and an OpenAPI document for each
+// dialect.
 package docs
 
 import (
@@ -23,34 +24,40 @@ import (
 //go:embed *.html *.js *.css
 var files embed.FS
 
-// securityPolicy lets the pages of the documentation load their own files, and nothing else.
+// securityPolicy is the Content-Security-Policy of the pages. They may load only files of this server.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// assetPrefix is where the files of the documentation are served; no dialect is called _.
+// assetPrefix is the path of the documentation's files. It cannot collide with a page: _ is not a valid dialect name.
 const assetPrefix = "/docs/_/"
 
-// Config is what the documentation of the APIs is made of.
+// Config is the content of the documentation.
 type Config struct {
-	Describe   func() []*rest.Description // the dialects; asked once, for the first reader
+	Describe   func() []*rest.Description // the dialects; called once, for the first request
 	GraphQL    *gqlhttp.Handler
 	PublicURL  string
 	Version    string
-	Playground bool // whether there is one at /
+	Playground bool // / has the playground
 
-	Access, Session, Idle time.Duration // the server's own lifetimes, which dialects may change
-	MinPassword           int           // the server's own least number of characters
+	Access, Session, Idle time.Duration // the server's lifetimes, which dialects may replace
+	MinPassword           int           // the server's minimum length of passwords, in characters
 }
 
-// Handler serves the documentation of the APIs: /docs with all of them, /docs/graphql, /docs/NAME and
-// /docs/NAME/openapi.json (OpenAPI 3.1) for each dialect, and the files of the pages below /docs/_/. It takes GET and
-// HEAD; anything else is not found. The pages are made for the first reader and kept.
+// Handler serves the documentation of the APIs:
+//
+//	/docs                     the list of APIs
+//	/docs/graphql             the GraphQL API
+//	/docs/NAME                the dialect NAME
+//	/docs/NAME/openapi.json   its OpenAPI 3.1 document
+//	/docs/_/                  the files of the pages
+//
+// It accepts GET and HEAD; other paths are 404. Each page is rendered for its first request and then kept.
 func Handler(cfg Config) http.Handler {
 	return &docs{made: sync.OnceValue(func() map[string]func() *document { return render(cfg) })}
 }
 
 type docs struct {
-	made func() map[string]func() *document // by their path
+	made func() map[string]func() *document // the pages and files by their paths
 }
 
 // document is a page or a file of the documentation.
@@ -59,7 +66,7 @@ type document struct {
 	etag string // "" for a file, whose name changes with its content
 }
 
-// ServeHTTP answers for the pages and their files.
+// ServeHTTP serves the pages and their files.
 func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	made, ok := d.made()[r.URL.Path]
@@ -84,7 +91,7 @@ func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// matches reads If-None-Match (RFC 9110, section 13.1.2). The tags here are weak, because a page may go out compressed.
+// matches reads If-None-Match (RFC 9110, section 13.1.2). The tags are weak, because a page has a compressed form too.
 func matches(headers []string, etag string) bool {
 	for tag := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		if tag = strings.TrimSpace(tag); tag == "*" || "W/"+strings.TrimPrefix(tag, "W/") == etag {
@@ -102,8 +109,8 @@ func load() *assets.Set {
 	return set
 }
 
-// render gets everything ready; each page is rendered for its first reader. The templates and files are fixed when the
-// program is built, and what they are given is plain data: a failure is a mistake of the program.
+// render returns the pages and files by their paths. Each page is rendered at its first request. A failure is a panic,
+// because templates and files are embedded and their input is plain data.
 func render(cfg Config) map[string]func() *document {
 	set := load()
 	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html"))
@@ -137,7 +144,7 @@ func render(cfg Config) map[string]func() *document {
 	return all
 }
 
-// newDocument makes a page, with a tag by which browsers ask whether it is still the same.
+// newDocument makes a page with an ETag, so that browsers can revalidate it.
 func newDocument(contentType string, content []byte) *document {
 	sum := sha256.Sum256(content)
 	return &document{

@@ -12,7 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/web/playground"
 )
 
-// graphqlPage is /docs/graphql: the operations of the playground's tabs, as commands.
+// graphqlPage is /docs/graphql: the operations of the playground's tabs, as curl commands.
 type graphqlPage struct {
 	frame
 	Facts      []fact
@@ -46,9 +46,9 @@ func graphqlPageOf(cfg Config, f frame) graphqlPage {
 			{"", "or the session cookie"},
 		}},
 		{"Tokens", []line{
-			{"", "Access tokens live for " + lasting(cfg.Access)},
-			{"", "A session ends when it is not used for " + lasting(cfg.Idle) + ", and after " + lasting(cfg.Session) +
-				" in any case"},
+			{"", "Access tokens live for " + formatDuration(cfg.Access)},
+			{"", "A session ends when it is not used for " + formatDuration(cfg.Idle) +
+				", and after " + formatDuration(cfg.Session) + " in any case"},
 		}},
 		{"Refusals", []line{
 			{"userErrors", "of a mutation say why it had no effect: code, message, field"},
@@ -59,7 +59,7 @@ func graphqlPageOf(cfg Config, f frame) graphqlPage {
 		variables := map[string]json.RawMessage{}
 		if tab.Variables != "" {
 			if err := json.Unmarshal([]byte(tab.Variables), &variables); err != nil {
-				panic(fmt.Sprintf("docs: variables of an example: %v", err))
+				panic(fmt.Sprintf("docs: parse the variables of an example: %v", err))
 			}
 		}
 		for _, text := range operationsIn(tab.Query) {
@@ -69,7 +69,7 @@ func graphqlPageOf(cfg Config, f frame) graphqlPage {
 	return page
 }
 
-// operationsIn cuts a document into its operations, without the remarks, which are about the playground.
+// operationsIn splits a document into its operations. It drops the comments, which are about the playground.
 func operationsIn(document string) []string {
 	document = commentLine.ReplaceAllString(document, "")
 	var all []string
@@ -87,13 +87,15 @@ func operationsIn(document string) []string {
 func operationOf(cfg Config, text string, variables map[string]json.RawMessage) operationView {
 	head := beginsOperation.FindStringSubmatch(text)
 	view := operationView{
-		Name: head[2], Anchor: strings.ToLower(head[2]), Kind: head[1],
+		Name:     head[2],
+		Anchor:   strings.ToLower(head[2]),
+		Kind:     head[1],
 		Document: colouredGraphQL(text),
 	}
 	if cfg.GraphQL != nil {
 		document, err := cfg.GraphQL.Document(text)
-		if err != nil { // every example is held against the schema when the program is built
-			panic(fmt.Sprintf("docs: the example %s: %v", view.Name, err))
+		if err != nil { // a test validates every example against the schema
+			panic(fmt.Sprintf("docs: validate the example %s: %v", view.Name, err))
 		}
 		for _, code := range document.Refusals() {
 			view.Codes = append(view.Codes, string(code))
@@ -105,12 +107,12 @@ func operationOf(cfg Config, text string, variables map[string]json.RawMessage) 
 	if view.Guarded {
 		request.Headers = []rest.Header{{Name: "Authorization", Value: rest.Text{{Literal: "Bearer "}, {Gap: "token"}}}}
 	}
-	needs := used(text, variables)
+	needs := usedVariables(text, variables)
 	if len(needs) > 0 {
-		values, _ := json.Marshal(needs) // which cannot fail: it was read from JSON
+		values, _ := json.Marshal(needs) // cannot fail: it was read from JSON
 		view.Variables = colouredJSON(pretty(string(values)))
 	}
-	body, _ := json.Marshal(struct { // which cannot fail
+	body, _ := json.Marshal(struct { // cannot fail
 		Query     string                     `json:"query"`
 		Variables map[string]json.RawMessage `json:"variables,omitempty"`
 	}{strings.Join(strings.Fields(text), " "), needs})
@@ -119,8 +121,8 @@ func operationOf(cfg Config, text string, variables map[string]json.RawMessage) 
 	return view
 }
 
-// used are the variables that an operation names.
-func used(text string, variables map[string]json.RawMessage) map[string]json.RawMessage {
+// usedVariables returns the variables that an operation names.
+func usedVariables(text string, variables map[string]json.RawMessage) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for _, found := range usesVariable.FindAllStringSubmatch(text, -1) {
 		if value, ok := variables[found[1]]; ok {

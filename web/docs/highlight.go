@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// The simple colouring of the documentation. What a pattern does not know stays without colour; nothing is ever left
-// out.
+// The tokens that the documentation colours. Text that no token matches is kept without a colour.
 var (
 	jsonTokens = regexp.MustCompile(
 		`"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\b(?:true|false|null)\b`)
 	graphqlTokens = regexp.MustCompile(
-		`#[^\n]*|"(?:[^"\\\n]|\\.)*"|\$\w+|@\w+|\b(?:query|mutation|fragment|on|true|false|null)\b|\b[A-Z]\w*\b|-?\b\d+(?:\.\d+)?\b`)
+		`#[^\n]*|"(?:[^"\\\n]|\\.)*"|\$\w+|@\w+|\b(?:query|mutation|fragment|on|true|false|null)\b|` +
+			`\b[A-Z]\w*\b|-?\b\d+(?:\.\d+)?\b`)
 )
 
-// coloured cuts a text along the matches of a pattern.
+// coloured splits a text into tokens with a class and the text between them.
 func coloured(text string, tokens *regexp.Regexp, class func(token string) string) []span {
 	var out []span
 	end := 0

@@ -8,11 +8,11 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// frame is what every page of the documentation has around it.
+// frame is the common part of all pages.
 type frame struct {
 	PublicURL  string
 	Playground bool
-	Here       string // the name of the API that the page is about, "" for the start
+	Here       string // the name of the page's API, "" for the start page
 	APIs       []link
 }
 
@@ -32,7 +32,7 @@ func newFrame(cfg Config, dialects []*rest.Description) frame {
 	return f
 }
 
-// at is the frame of the page of one API.
+// at returns the frame for the page of one API.
 func (f frame) at(name string) frame {
 	f.Here = name
 	apis := make([]link, len(f.APIs))
@@ -70,20 +70,20 @@ type dialectPage struct {
 	*rest.Description
 	Sunset notice
 	Facts  []fact
-	Common []errorRow // what every route may answer, and paths without a route
+	Common []errorRow // the errors that all routes share, and the errors of requests that no route serves
 	Routes []routeView
 }
 
-// routeView is a route.
+// routeView is a route on the page of its dialect.
 type routeView struct {
 	*rest.Route
 	Anchor   string
-	Paths    []string // with their mounts
-	Search   string   // in small letters, of what the filter looks through
+	Paths    []string // the path below each mount
+	Search   string   // the text that the filter searches, in lower case
 	Accepts  string
 	Sunset   notice
 	Fields   []fieldView
-	Errors   []errorRow // beside the common ones
+	Errors   []errorRow // without the common ones
 	Document []span
 	Samples  []sampleView
 }
@@ -108,13 +108,13 @@ type sampleView struct {
 	Gaps     []string
 	Status   int
 	Reason   string
-	Class    string // of the status: good, moved or bad
+	Class    string // the class of the status: good, moved or bad
 	Headers  []rest.Header
 	Body     []span
 	Varies   []string
 }
 
-// stepView is what happens before an example.
+// stepView is a step before an example.
 type stepView struct {
 	Name     string
 	Wait     string
@@ -130,13 +130,13 @@ func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
 	for _, e := range append(common, d.Errors...) {
 		page.Common = append(page.Common, errorOf(e))
 	}
-	page.Common = withoutTwins(page.Common)
+	page.Common = withoutDuplicates(page.Common)
 	anchors := map[string]bool{}
 	for _, r := range d.Routes {
 		view := routeOf(cfg.PublicURL, r, common)
 		view.Anchor = anchorOf(anchors, r)
 		if r.Sunset == d.Sunset {
-			view.Sunset = notice{} // the page says it at its head
+			view.Sunset = notice{} // the head of the page shows it
 		}
 		page.Routes = append(page.Routes, view)
 	}
@@ -160,8 +160,11 @@ func anchorOf(taken map[string]bool, r *rest.Route) string {
 
 func routeOf(publicURL string, r *rest.Route, common []rest.Error) routeView {
 	view := routeView{
-		Route: r, Accepts: acceptsOf(r), Sunset: noticeOf(r.Sunset), Document: colouredGraphQL(r.Document),
-		Search: strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Title, r.About}, " ")),
+		Route:    r,
+		Accepts:  acceptsOf(r),
+		Sunset:   noticeOf(r.Sunset),
+		Document: colouredGraphQL(r.Document),
+		Search:   strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Title, r.About}, " ")),
 	}
 	for _, mount := range r.Mounts {
 		view.Paths = append(view.Paths, strings.TrimSuffix(mount, "/")+r.Path)
@@ -192,7 +195,7 @@ func routeOf(publicURL string, r *rest.Route, common []rest.Error) routeView {
 	return view
 }
 
-// commonErrors are those that every route answers in the same way.
+// commonErrors returns the errors that every route answers in the same way.
 func commonErrors(d *rest.Description) []rest.Error {
 	var all []rest.Error
 	for _, e := range d.Routes[0].Errors {
@@ -216,8 +219,8 @@ func isCommon(list []rest.Error, e rest.Error) bool {
 	return false
 }
 
-// withoutTwins leaves out what stands there already.
-func withoutTwins(rows []errorRow) []errorRow {
+// withoutDuplicates keeps the first of equal rows.
+func withoutDuplicates(rows []errorRow) []errorRow {
 	var out []errorRow
 	var seen []rest.Error
 	for _, row := range rows {
@@ -243,8 +246,14 @@ func errorOf(e rest.Error) errorRow {
 func sampleOf(publicURL string, s *rest.Sample) sampleView {
 	call := s.Call()
 	view := sampleView{
-		Title: s.Title, Call: curl(publicURL, call), Gaps: gapsOf(call), Status: s.Answer.Status,
-		Reason: http.StatusText(s.Answer.Status), Headers: s.Answer.Headers, Varies: s.Answer.Varies, Class: "good",
+		Title:   s.Title,
+		Call:    curl(publicURL, call),
+		Gaps:    gapsOf(call),
+		Status:  s.Answer.Status,
+		Reason:  http.StatusText(s.Answer.Status),
+		Class:   "good",
+		Headers: s.Answer.Headers,
+		Varies:  s.Answer.Varies,
 	}
 	switch {
 	case view.Status >= 400:
@@ -259,7 +268,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 		view.Before = append(view.Before, stepOf(publicURL, step))
 	}
 	if call.Wait > 0 {
-		view.Before = append(view.Before, stepView{Wait: lasting(call.Wait)})
+		view.Before = append(view.Before, stepView{Wait: formatDuration(call.Wait)})
 	}
 	switch {
 	case s.Answer.JSON:
@@ -273,7 +282,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 func stepOf(publicURL string, r rest.Request) stepView {
 	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, Captures: r.Captures}
 	if r.Wait > 0 {
-		view.Wait = lasting(r.Wait)
+		view.Wait = formatDuration(r.Wait)
 	}
 	if r.Method != "" {
 		view.Call = curl(publicURL, r)
@@ -281,7 +290,7 @@ func stepOf(publicURL string, r rest.Request) stepView {
 	return view
 }
 
-// gapsOf are the names of all that is missing in a request.
+// gapsOf returns the names of the gaps in a request.
 func gapsOf(r rest.Request) []string {
 	all := append(rest.Text{}, r.Path...)
 	all = append(append(all, r.JSON...), r.Body...)

@@ -10,13 +10,13 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// fact is a line of what holds for a whole API. Its values are code, sentences or both.
+// fact is a property of a whole API.
 type fact struct {
 	Name  string
 	Lines []line
 }
 
-// line is a code with words behind it; either may be "".
+// line is a code followed by words. Either may be "".
 type line struct{ Code, Words string }
 
 func factsOf(cfg Config, d *rest.Description) []fact {
@@ -32,7 +32,7 @@ func factsOf(cfg Config, d *rest.Description) []fact {
 			words += ", HttpOnly"
 		}
 		if c.MaxAge > 0 {
-			words += ", for " + lasting(c.MaxAge)
+			words += ", for " + formatDuration(c.MaxAge)
 		} else {
 			words += ", until the browser is closed"
 		}
@@ -80,9 +80,9 @@ func tokensOf(cfg Config, d *rest.Description) []line {
 	t := d.Tokens
 	or := func(own, server time.Duration) string {
 		if own > 0 {
-			return lasting(own)
+			return formatDuration(own)
 		}
-		return lasting(server)
+		return formatDuration(server)
 	}
 	access := "Access tokens live for " + or(t.Access, cfg.Access)
 	if t.Alg == "HS256" {
@@ -91,20 +91,21 @@ func tokensOf(cfg Config, d *rest.Description) []line {
 	if len(t.Claims) > 0 {
 		access += "; they carry " + strings.Join(t.Claims, ", ")
 	}
-	refresh := "A session ends when it is not used for " + or(t.Refresh, cfg.Idle) + ", and after " +
-		or(t.Session, cfg.Session) + " in any case"
+	refresh := "A session ends when it is not used for " + or(t.Refresh, cfg.Idle) +
+		", and after " + or(t.Session, cfg.Session) + " in any case"
 	lines := []line{{Words: access}, {Words: refresh}}
 	if t.SingleUse {
 		lines = append(lines, line{Words: "A refresh token works once"})
 	}
 	if t.Sudo > 0 {
-		lines = append(lines, line{Words: "What is sensitive stays open for " + lasting(t.Sudo) + " after a sign-in"})
+		words := "What is sensitive stays open for " + formatDuration(t.Sudo) + " after a sign-in"
+		lines = append(lines, line{Words: words})
 	}
 	return lines
 }
 
-// lasting writes a time for people: 90 seconds, 30 minutes, 1 hour, 14 days.
-func lasting(d time.Duration) string {
+// formatDuration writes a duration for people: 90 seconds, 30 minutes, 1 hour, 14 days.
+func formatDuration(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
@@ -146,13 +147,13 @@ func placeOf(r *rest.Route) string {
 	return "body"
 }
 
-// notice is what is said of the end of an API or a route; the zero value is silent.
+// notice announces the end of an API or a route. The zero value announces nothing.
 type notice struct {
 	Since, Until, Successor string
-	External                bool // whether the successor is on another server
+	External                bool // the successor is on another server
 }
 
-// Any tells whether anything is said.
+// Any tells whether the notice announces anything.
 func (n notice) Any() bool { return n != notice{} }
 
 func noticeOf(s rest.Sunset) notice {
