@@ -19,26 +19,29 @@ import (
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
-// maxForm is the greatest form that the pages of accounts send, in bytes.
+// maxForm is the maximum size of a form, in bytes.
 const maxForm = 8 << 10
 
-// newAccount makes the pages that the links of mails lead to, /account/verify-email and so on, and the files of these
-// pages below /account/_/.
+// newAccount makes the pages that mails link to, for example /account/verify-email, and their files below /account/_/.
 //
-// The token stands behind the # of a link, which browsers send to nobody. A script takes it from there and out of the
-// address bar, and a button sends it by POST: to open a page, or to fetch it ahead, uses nothing up (OT-13). Without a
-// token, and without scripts, a page asks for the address and the code of the mail. What a form says goes to the
-// mutation of its page, through the same door as every other caller's.
+// The token is in the fragment of the link, which browsers send to no server. A script removes it from the address bar,
+// and a button sends it by POST, so opening or prefetching a page does not use the token (OT-13). Without a token or
+// without scripts, the page asks for the email address and the code of the mail. The form becomes the variables of the
+// page's mutation, which has the same limits and checks as the mutation of any other caller.
 func newAccount(cfg Config, templates *template.Template, files *assets.Set) *account {
 	a := &account{
-		graphql: cfg.GraphQL, templates: templates, files: files, pages: map[string]*accountPage{},
-		minPassword: cfg.MinPassword, origin: http.NewCrossOriginProtection(),
+		graphql:     cfg.GraphQL,
+		templates:   templates,
+		files:       files,
+		pages:       map[string]*accountPage{},
+		minPassword: cfg.MinPassword,
+		origin:      http.NewCrossOriginProtection(),
 	}
 	_, a.site, _ = strings.Cut(cfg.PublicURL, "://")
 	for _, p := range accountPages() {
 		document, err := cfg.GraphQL.Document(p.mutation)
-		if err != nil { // it is fixed when the program is built
-			panic(fmt.Sprintf("pages: the mutation of the page %s: %v", p.Name, err))
+		if err != nil { // a mistake of the program: mutations are constants
+			panic(fmt.Sprintf("pages: validate the mutation of the page %s: %v", p.Name, err))
 		}
 		p.document = document
 		a.pages[p.Name] = p
@@ -56,7 +59,7 @@ type account struct {
 	origin      *http.CrossOriginProtection
 }
 
-// ServeHTTP answers for the pages and their files.
+// ServeHTTP serves the pages and their files.
 func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	if file, ok := a.files.At(r.URL.Path); ok {
@@ -82,30 +85,32 @@ type accountView struct {
 	*accountPage
 	Site        string
 	MinPassword int
-	Email       string // as it was typed before
+	Email       string // the address in the form that was sent
 	outcome
 }
 
-// outcome is what came of a form.
+// outcome is the result of a form.
 type outcome struct {
 	Done    bool   `json:"done"`
 	Title   string `json:"title,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Problem string `json:"problem,omitempty"`
 	status  int
-	wait    int // seconds
+	wait    int // seconds for Retry-After, 0 for none
 }
 
 func (a *account) view(p *accountPage) accountView {
 	return accountView{accountPage: p, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Heading}}
 }
 
-// post runs the mutation of a page. A script reads the outcome as JSON; a form without one gets a page.
+// post runs the mutation of a page. Scripts get the outcome as JSON, forms without scripts as a page.
 func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage) {
-	out := outcome{status: http.StatusForbidden, Problem: "This form was not sent by this page. Please open the link " +
-		"of the mail again."}
+	out := outcome{
+		Problem: "This form was not sent by this page. Please open the link of the mail again.",
+		status:  http.StatusForbidden,
+	}
 	var form url.Values
-	// Another page that sends its visitor here could sign them in to an account that is not theirs.
+	// A form on another site could sign its visitors in to the account of an attacker (login CSRF).
 	if a.origin.Check(r) == nil {
 		if form, out.Problem, out.status = readForm(w, r); form != nil {
 			out = a.submit(r.Context(), page, form)
@@ -129,10 +134,11 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	writePage(w, r, a.templates, "account.html", out.status, view)
 }
 
-// readForm reads the form in the body, each field once. Without one it gives what to say, and the status.
+// readForm reads the form in the body. For a form that cannot be read or repeats a field, form is nil, and problem and
+// status are the answer.
 func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, problem string, status int) {
-	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media),
-		"application/x-www-form-urlencoded") {
+	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
 		return nil, "This page takes the form that it shows, and nothing else.", http.StatusUnsupportedMediaType
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -150,7 +156,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, problem 
 	return r.PostForm, "", 0
 }
 
-// submit runs the mutation with what the form says.
+// submit runs the mutation of a page with the values of the form.
 func (a *account) submit(ctx context.Context, page *accountPage, form url.Values) outcome {
 	variables, problem := page.variables(form)
 	if problem != "" {
@@ -178,11 +184,11 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		switch {
 		case errs[0].Code != fault.InvalidToken:
 		case variables["email"] != nil:
-			out.Problem = "This code is not right, or not good any more. A code is good for 10 minutes and a few " +
-				"tries, and for the newest mail alone."
+			out.Problem = "This code is not right, or not good any more. " +
+				"A code is good for 10 minutes and a few tries, and for the newest mail alone."
 		default:
-			out.Problem = "This link is not good any more: it was used, a newer mail has replaced it, or it is too " +
-				"old. Please ask for a new one."
+			out.Problem = "This link is not good any more: " +
+				"it was used, a newer mail has replaced it, or it is too old. Please ask for a new one."
 		}
 		return out
 	}
@@ -191,7 +197,9 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		email = *u.Email
 	}
 	return outcome{
-		Done: true, Title: page.DoneTitle, Text: strings.ReplaceAll(page.doneText, "{email}", email),
+		Done:   true,
+		Title:  page.DoneTitle,
+		Text:   strings.ReplaceAll(page.doneText, "{email}", email),
 		status: http.StatusOK,
 	}
 }
@@ -213,16 +221,16 @@ func errorOutcome(err error) outcome {
 	return outcome{Problem: f.Message, status: http.StatusBadRequest}
 }
 
-// variables are those of the page's mutation, or what is wrong with the form.
-func (p *accountPage) variables(form url.Values) (map[string]any, string) {
-	variables := maps.Clone(p.constant)
+// variables returns the variables of the page's mutation, or the problem with the form.
+func (p *accountPage) variables(form url.Values) (variables map[string]any, problem string) {
+	variables = maps.Clone(p.constant)
 	if variables == nil {
 		variables = map[string]any{}
 	}
 	token := strings.TrimSpace(form.Get("token"))
 	switch {
 	case token != "" && !p.Code:
-		if _, after, ok := strings.Cut(token, "#token="); ok { // somebody pasted the link
+		if _, after, ok := strings.Cut(token, "#token="); ok { // a pasted link
 			token = after
 		}
 	case token == "" && !p.Code:

@@ -2,22 +2,22 @@ package pages
 
 import "github.com/dragoman-auth/dragoman/internal/gqlhttp"
 
-// accountPage is one of the pages that links of mails lead to; account serves them.
+// accountPage is a page that mails link to. account serves it.
 type accountPage struct {
-	Name     string // of the path
+	Name     string // the last segment of the path
 	Heading  string
-	Lead     string // said when the link brought a token
-	CodeLead string // said when it did not
-	Action   string // what the button says
-	Password bool   // whether it asks for a new password
-	Code     bool   // whether address and code do it too; otherwise the link can be pasted
+	Lead     string // shown if the link has a token
+	CodeLead string // shown otherwise
+	Action   string // the label of the button
+	Password bool   // the form asks for a new password
+	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
 
 	DoneTitle string
-	doneText  string // with {email}
+	doneText  string // {email} stands for the address of the account
 
-	mutation string // its one field is called outcome
+	mutation string // has one field, with the alias outcome
 	document *gqlhttp.Document
-	constant map[string]any // variables that no form has
+	constant map[string]any // the variables that do not come from the form
 }
 
 const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allowConfirmed: Boolean!) {
@@ -26,62 +26,109 @@ const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allo
   }
 }`
 
-// accountPages are the pages, of which a mail names one for each thing that its token is good for.
+// accountPages returns the pages, one for each kind of link in mails.
 func accountPages() []*accountPage {
-	again := map[string]any{"allowConfirmed": true} // the button pressed twice, or the link opened again, is no mistake
 	return []*accountPage{
-		{
-			Name: "verify-email", Heading: "Confirm your email address",
-			Lead:     "Press the button, and your address is confirmed.",
-			CodeLead: "Enter your address and the code of the mail.", Action: "Confirm address", Code: true,
-			DoneTitle: "Your address is confirmed", doneText: "{email} is confirmed. You can close this page.",
-			mutation: verifyEmail, constant: again,
-		},
-		{
-			Name: "confirm-email", Heading: "Confirm your new email address",
-			Lead:     "Press the button, and this address is the one of your account.",
-			CodeLead: "Enter the new address and the code of the mail.", Action: "Confirm address", Code: true,
-			DoneTitle: "Your new address counts", doneText: "{email} is the address of your account now. You can " +
-				"close this page.",
-			mutation: verifyEmail, constant: again,
-		},
-		{
-			Name: "reset-password", Heading: "Choose a new password", Lead: "It replaces the one that you have.",
-			CodeLead: "Enter your address, the code of the mail, and a new password.", Action: "Save password",
-			Password: true, Code: true,
-			DoneTitle: "Your new password counts",
-			doneText: "{email} has a new password, and everybody who was signed in is signed out. Please sign in " +
-				"again where you use your account.",
-			mutation: `mutation ResetPassword($token: String!, $email: String, $password: String!) {
+		verifyEmailPage(), confirmEmailPage(), resetPasswordPage(), signInPage(), cancelEmailChangePage(),
+	}
+}
+
+// repeatable makes it no error to press the button twice or to open the link again.
+func repeatable() map[string]any { return map[string]any{"allowConfirmed": true} }
+
+func verifyEmailPage() *accountPage {
+	return &accountPage{
+		Name:     "verify-email",
+		Heading:  "Confirm your email address",
+		Lead:     "Press the button, and your address is confirmed.",
+		CodeLead: "Enter your address and the code of the mail.",
+		Action:   "Confirm address",
+		Code:     true,
+
+		DoneTitle: "Your address is confirmed",
+		doneText:  "{email} is confirmed. You can close this page.",
+
+		mutation: verifyEmail,
+		constant: repeatable(),
+	}
+}
+
+func confirmEmailPage() *accountPage {
+	return &accountPage{
+		Name:     "confirm-email",
+		Heading:  "Confirm your new email address",
+		Lead:     "Press the button, and this address is the one of your account.",
+		CodeLead: "Enter the new address and the code of the mail.",
+		Action:   "Confirm address",
+		Code:     true,
+
+		DoneTitle: "Your new address counts",
+		doneText:  "{email} is the address of your account now. You can close this page.",
+
+		mutation: verifyEmail,
+		constant: repeatable(),
+	}
+}
+
+func resetPasswordPage() *accountPage {
+	return &accountPage{
+		Name:     "reset-password",
+		Heading:  "Choose a new password",
+		Lead:     "It replaces the one that you have.",
+		CodeLead: "Enter your address, the code of the mail, and a new password.",
+		Action:   "Save password",
+		Password: true,
+		Code:     true,
+
+		DoneTitle: "Your new password counts",
+		doneText: "{email} has a new password, and everybody who was signed in is signed out. " +
+			"Please sign in again where you use your account.",
+
+		mutation: `mutation ResetPassword($token: String!, $email: String, $password: String!) {
   outcome: resetPassword(input: {token: $token, email: $email, newPassword: $password}) {
     user { email } userErrors { code message retryAfterSeconds }
   }
 }`,
-		},
-		{
-			Name: "sign-in", Heading: "Sign in", Lead: "Press the button, and you are signed in in this browser.",
-			CodeLead: "Enter your address and the code of the mail.", Action: "Sign in", Code: true,
-			DoneTitle: "You are signed in", doneText: "You are signed in as {email}. You can go back to where you " +
-				"came from.",
-			mutation: `mutation SignIn($token: String!, $email: String) {
+	}
+}
+
+func signInPage() *accountPage {
+	return &accountPage{
+		Name:     "sign-in",
+		Heading:  "Sign in",
+		Lead:     "Press the button, and you are signed in in this browser.",
+		CodeLead: "Enter your address and the code of the mail.",
+		Action:   "Sign in",
+		Code:     true,
+
+		DoneTitle: "You are signed in",
+		doneText:  "You are signed in as {email}. You can go back to where you came from.",
+
+		mutation: `mutation SignIn($token: String!, $email: String) {
   outcome: loginWithMagicLink(input: {token: $token, email: $email, tokenDelivery: COOKIE}) {
     user { email } userErrors { code message retryAfterSeconds }
   }
 }`,
-		},
-		{
-			Name: "cancel-email-change", Heading: "Keep your email address",
-			Lead: "Press the button, and the change of your address is taken back. If it took place already, " +
-				"everybody who is signed in is signed out.",
-			CodeLead: "Please open the link of the mail again, or paste it here.", Action: "Take the change back",
-			DoneTitle: "The change is taken back",
-			doneText: "{email} stays the address of your account. If it was not you who asked for the change, " +
-				"please choose a new password now.",
-			mutation: `mutation CancelEmailChange($token: String!) {
+	}
+}
+
+func cancelEmailChangePage() *accountPage {
+	return &accountPage{
+		Name:    "cancel-email-change",
+		Heading: "Keep your email address",
+		Lead: "Press the button, and the change of your address is taken back. " +
+			"If it took place already, everybody who is signed in is signed out.",
+		CodeLead: "Please open the link of the mail again, or paste it here.",
+		Action:   "Take the change back",
+
+		DoneTitle: "The change is taken back",
+		doneText: "{email} stays the address of your account. " +
+			"If it was not you who asked for the change, please choose a new password now.",
+
+		mutation: `mutation CancelEmailChange($token: String!) {
   outcome: cancelEmailChange(input: {token: $token}) {
     user { email } userErrors { code message retryAfterSeconds }
   }
 }`,
-		},
 	}
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
-// newMailbox serves the mails that this server keeps instead of sending them, for people who try it at their own
-// machine and for the tests of their applications:
+// newMailbox serves the mails that the server stores instead of sending them, for trying it out on one machine and for
+// tests of applications:
 //
 //	/dev/mailbox            the newest mails; ?to=ADDRESS for one address; as JSON with Accept: application/json
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
-//	/dev/mailbox/ID/html    its HTML part alone, in which no script runs
+//	/dev/mailbox/ID/html    the HTML part of the mail, in which no script runs
 //
 // Whoever can read it can take over accounts. So it answers requests from this machine alone that came through no proxy,
 // for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to point here;
@@ -40,20 +40,19 @@ type mailbox struct {
 	pages *template.Template
 }
 
-// framePolicy is for the HTML of a mail: it has its inline styles, its links lead the whole window on when they are
-// pressed, and nothing else happens, whatever is in it.
-const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action " +
-	"'none'; frame-ancestors 'self'; " +
+// framePolicy is the Content-Security-Policy of the HTML of a mail. It allows inline styles, and links that a person
+// clicks and that open in the whole window.
+const framePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
 	"sandbox allow-top-navigation-by-user-activation"
 
-// ServeHTTP answers for the mailbox.
+// ServeHTTP serves the mailbox.
 func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	for _, name := range []string{
-		"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
-		"Access-Control-Expose-Headers",
+		"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers",
 	} {
-		w.Header().Del(name) // not even to pages that may use the API
+		w.Header().Del(name) // the trusted origins of the API may not read the mailbox either
 	}
 	rest, ok := strings.CutPrefix(r.URL.Path, "/dev/mailbox")
 	id, html := strings.CutSuffix(strings.TrimPrefix(rest, "/"), "/html")
@@ -85,7 +84,7 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case html:
 		w.Header().Set("Content-Security-Policy", framePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		assets.WriteBody(w, r, []byte(topmost(mails[0].HTML)))
+		assets.WriteBody(w, r, []byte(openInWindow(mails[0].HTML)))
 	case strings.Contains(r.Header.Get("Accept"), "application/json"):
 		b.writeJSON(w, r, mails, id != "")
 	default:
@@ -93,8 +92,8 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// topmost makes the links of a mail lead the whole window on, and not the frame in it.
-func topmost(html string) string {
+// openInWindow makes the links of a mail open in the whole window instead of the frame.
+func openInWindow(html string) string {
 	const base = `<base target="_top">`
 	if before, after, ok := strings.Cut(html, "<head>"); ok {
 		return before + "<head>" + base + after
@@ -102,8 +101,8 @@ func topmost(html string) string {
 	return base + html
 }
 
-// keptJSON is a mail as programs read it.
-type keptJSON struct {
+// mailJSON is the JSON form of a mail.
+type mailJSON struct {
 	ID        string    `json:"id"`
 	To        string    `json:"to"`
 	Subject   string    `json:"subject"`
@@ -115,10 +114,15 @@ type keptJSON struct {
 }
 
 func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail.StoredMail, one bool) {
-	all := make([]keptJSON, len(mails))
+	all := make([]mailJSON, len(mails))
 	for i, m := range mails {
-		all[i] = keptJSON{
-			ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, Links: m.Links,
+		all[i] = mailJSON{
+			ID:        m.ID,
+			To:        m.To,
+			Subject:   m.Subject,
+			Text:      m.Text,
+			HTML:      m.HTML,
+			Links:     m.Links,
 			CreatedAt: m.CreatedAt.UTC(),
 		}
 		if m.Code != "" {
@@ -131,15 +135,15 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // people read it
+	encoder.SetEscapeHTML(false) // people read the JSON too
 	if err := encoder.Encode(out); err != nil {
-		panic("pages: the mailbox as JSON: " + err.Error())
+		panic("pages: encode the mailbox as JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	assets.WriteBody(w, r, text.Bytes())
 }
 
-// mailboxPage is the list, and beside it one mail, nil for none.
+// mailboxPage is the list of mails. Here is the open mail, nil for none.
 type mailboxPage struct {
 	To   string
 	All  []mail.StoredMail

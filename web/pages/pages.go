@@ -1,6 +1,6 @@
-// Package pages serves what belongs to mails: the pages that their links lead to, and the local mailbox.
+// Package pages serves the pages that mails link to, and the local mailbox.
 //
-// What a form says goes to a stored document, through the same door as every other caller's.
+// A form runs a stored GraphQL document, with the same limits and checks as any other caller.
 package pages
 
 import (
@@ -20,41 +20,40 @@ import (
 //go:embed *.html *.js *.css
 var files embed.FS
 
-// Config is what the pages of mails are made of.
+// Config is what the pages need.
 type Config struct {
 	GraphQL     *gqlhttp.Handler
 	PublicURL   string // without a trailing slash
-	MinPassword int    // the least number of characters of a password
+	MinPassword int    // the minimum length of passwords, in characters
 
-	// Mailbox gives the newest mails of the local mailbox, the newest first: those to an address unless that is "", the
-	// one of an id unless that is "". Nil where there is none.
+	// Mailbox returns the newest mails of the local mailbox, newest first. A non-empty to selects the mails to an
+	// address, a non-empty id one mail. Mailbox is nil if the server has no local mailbox.
 	Mailbox func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
 
 	// MailboxKey opens the local mailbox to whoever has it, from anywhere. "" leaves it to this machine alone.
 	MailboxKey string
 }
 
-// Register serves what belongs to mails: the pages that their links lead to at /account/, and the local mailbox at
-// /dev/mailbox.
+// Register serves the pages that mails link to below /account/, and the local mailbox at /dev/mailbox.
 func Register(mux *http.ServeMux, cfg Config) {
 	templates, set := load()
 	mux.Handle("/account/", newAccount(cfg, templates, set))
 	mux.Handle("/dev/", newMailbox(cfg, templates))
-	for _, path := range []string{"/account", "/dev"} { // which ServeMux would redirect otherwise
+	for _, path := range []string{"/account", "/dev"} { // otherwise ServeMux redirects them
 		mux.HandleFunc(path, edge.NotFound)
 	}
 }
 
-// securityPolicy lets the pages of accounts and of the local mailbox load their own files, talk to their own server and
-// send their forms to it, and nothing else.
+// securityPolicy is the Content-Security-Policy of the pages. They may load files of this server, send requests and
+// forms to it, and frame its pages.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// assetPrefix is where the files of these pages are served; no page is called _.
+// assetPrefix is the path of the pages' files. No page has the name _.
 const assetPrefix = "/account/_/"
 
-// load reads the embedded templates and files, once for all servers of a process: to compress them is a good part of a
-// start.
+// load reads the embedded templates and files. It runs once for all servers of a process, because compressing the files
+// is a large part of a start.
 var load = sync.OnceValues(func() (*template.Template, *assets.Set) {
 	set := assets.NewSet(assetPrefix)
 	set.AddStyles("pages.css", assets.Read(files, "pages.css"))
@@ -64,7 +63,7 @@ var load = sync.OnceValues(func() (*template.Template, *assets.Set) {
 	return template.Must(template.New("pages").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html")), set
 })
 
-// writePage renders a page; what it is given is plain data, so a failure is a mistake of the program.
+// writePage renders a page. A failure is a panic, because templates are embedded and their input is plain data.
 func writePage(w http.ResponseWriter, r *http.Request, pages *template.Template, name string, status int, data any) {
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
