@@ -15,7 +15,7 @@ func open(t *testing.T, f *fake) webtest.Playground {
 	return webtest.OpenPlayground(t, serve(t, f).URL+"/playground")
 }
 
-// requireSlot waits for a status beside the slot and demands a token in it.
+// requireSlot waits for the status of the token, and compares the token in the slot.
 func requireSlot(t *testing.T, page webtest.Playground, token, status string) {
 	t.Helper()
 	page.WaitForStatus(status)
@@ -139,7 +139,7 @@ func TestHeadersOfTheTabWin(t *testing.T) {
 	page.RequireClean()
 }
 
-// TestTokenExpires sees a token die between two requests: the answer's challenge is what tells the page.
+// TestTokenExpires: the page learns from WWW-Authenticate that the token has expired between two requests.
 func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
@@ -162,7 +162,7 @@ func TestHiddenSchema(t *testing.T) {
 	page.RequireClean()
 }
 
-// TestDialogsKeepThePolicy opens what GraphiQL has beside the editors: its dialogs bring styles of their own.
+// TestDialogsKeepThePolicy opens GraphiQL's panels and dialogs, which set styles that the policy could reject.
 func TestDialogsKeepThePolicy(t *testing.T) {
 	t.Parallel()
 	page := open(t, &fake{})
@@ -184,13 +184,13 @@ func TestDialogsKeepThePolicy(t *testing.T) {
 	page.RequireClean()
 }
 
-// closeDialog presses the dialog's own button: the key Escape is lost while the dialog has not begun to listen for it.
+// closeDialog clicks the close button. The Escape key would be lost if the dialog does not listen for it yet.
 func closeDialog(page webtest.Playground) {
 	page.Run(chromedp.Click(chromedp.CSS(`[role=dialog] .graphiql-dialog-close`)))
 	page.WaitFor(`!document.querySelector("[role=dialog]")`)
 }
 
-// TestPhone demands that nothing of the page sticks out of a narrow window.
+// TestPhone checks that the page fits into a narrow window.
 func TestPhone(t *testing.T) {
 	t.Parallel()
 	page := open(t, &fake{})

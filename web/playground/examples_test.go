@@ -35,7 +35,7 @@ func contract(t *testing.T) *ast.Schema {
 	return schema
 }
 
-// TestExamplesAreValid holds every tab against the contract: the document, and its variables for every operation in it.
+// TestExamplesAreValid validates every tab against the schema: its document, and its variables for each operation.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	schema := contract(t)

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// fake stands in for the GraphQL endpoint in the tests of the page's own scripting: it knows the operations of the tabs
-// by name and keeps what it was asked.
+// fake is a GraphQL endpoint for the tests of the page's scripts. It answers the operations of the tabs by name, and
+// records the requests.
 type fake struct {
 	schemaHidden bool
 
 	mu      sync.Mutex
 	asked   []question
-	expired string // an Authorization header that is no longer good
+	expired string // an Authorization header that is rejected
 }
 
 type question struct {
@@ -62,14 +62,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(f.answer(q)))
 }
 
-// expire makes a token worthless from now on.
+// expire makes the fake reject a token from now on.
 func (f *fake) expire(token string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.expired = "Bearer " + token
 }
 
-// last is the latest question of that operation.
+// last returns the latest request with that operation.
 func (f *fake) last(t *testing.T, operation string) question {
 	t.Helper()
 	f.mu.Lock()
@@ -128,11 +128,13 @@ func whoAmI(authorization string) string {
 	return `{"data":{"currentCredential":null,"me":null}}`
 }
 
-// tinySchema is the least that GraphiQL takes for a schema. The documents of the tabs do not fit it, which only colours
-// them in the editor.
-const tinySchema = `{"data":{"__schema":{"queryType":{"name":"Query"},"mutationType":null,"subscriptionType":null,` +
-	`"directives":[],
-"types":[{"kind":"SCALAR","name":"String"},{"kind":"SCALAR","name":"Boolean"},{"kind":"OBJECT","name":"Query",` +
-	`"interfaces":[],
-"fields":[{"name":"me","description":"The signed-in ` +
-	`person.","args":[],"type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}]}]}}}`
+// tinySchema is the smallest schema that GraphiQL accepts. The documents of the tabs are invalid against it, which only
+// underlines them in the editor.
+const tinySchema = `{"data":{"__schema":{
+  "queryType":{"name":"Query"},"mutationType":null,"subscriptionType":null,"directives":[],
+  "types":[
+    {"kind":"SCALAR","name":"String"},
+    {"kind":"SCALAR","name":"Boolean"},
+    {"kind":"OBJECT","name":"Query","interfaces":[],"fields":[
+      {"name":"me","description":"The signed-in person.","args":[],
+       "type":{"kind":"SCALAR","name":"String"},"isDeprecated":false}]}]}}}`

@@ -1,7 +1,7 @@
 // Package playground serves GraphiQL with ready example operations.
 //
-// The page is whole without the network (every script, style and font travels in the binary), nothing is inline, and
-// every answer carries the Content-Security-Policy below.
+// Every script, style and font is embedded in the binary, and nothing is inline. The page loads nothing from other
+// hosts, and every answer has a strict Content-Security-Policy.
 package playground
 
 import (
@@ -19,42 +19,42 @@ import (
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
-// securityPolicy lets a page load its own files and talk to its own server, and nothing else. Fonts may be data:
-// because GraphiQL's style sheet carries them so.
+// securityPolicy is the Content-Security-Policy of the page. It may load files of this server and send requests to it.
+// Fonts may be data: URLs, because GraphiQL's style sheet has them.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
 	"font-src 'self' data:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// assetPrefix is where the playground's own files are served.
+// assetPrefix is the path of the playground's files.
 const assetPrefix = "/playground/assets/"
 
-// files holds other people's scripts and styles, compressed (graphiql), and our own.
+// files has the third-party scripts and styles, compressed (graphiql), and our own.
 //
 //go:embed graphiql/*.gz examples *.html *.js *.css
 var files embed.FS
 
-// playground is the page, rendered once, and its files.
+// playground is the rendered page and its files.
 type playground struct {
 	page  []byte
 	files *assets.Set
 }
 
-// Handler serves the playground, for the GraphQL endpoint at that path of the same origin, for
-// example /graphql. docs says whether it links to the documentation of the APIs, at /docs.
+// Handler serves the playground. endpoint is the path of the GraphQL endpoint on the same origin, for example /graphql.
+// docs makes the page link to the documentation at /docs.
 //
-// It answers / and /playground with the page, and /playground/assets/ with the page's files; anything else is not
-// found. It takes GET and HEAD. A mux that mounts it by the patterns "/{$}", "/playground" and "/playground/assets/"
-// leaves every other path to others.
+// The page is at / and /playground, its files are below /playground/assets/, and other paths are 404. It accepts GET
+// and HEAD. Mount it at the patterns "/{$}", "/playground" and "/playground/assets/".
 func Handler(endpoint string, docs bool) http.Handler {
 	set := load()
 	page, err := render(endpoint, docs, set)
 	if err != nil {
-		// The page and its files are fixed when the program is built, so this is no condition of the running server.
+		// A mistake of the program: the template is embedded.
 		panic(fmt.Sprintf("playground: render the page: %v", err))
 	}
 	return &playground{page: page, files: set}
 }
 
-// load reads the embedded files, once for all servers of a process: to compress them is a good part of a start.
+// load reads the embedded files. It runs once for all servers of a process, because compressing the files is a large
+// part of a start.
 var load = sync.OnceValue(func() *assets.Set {
 	set := assets.NewSet(assetPrefix)
 	for _, name := range assets.Glob(files, "graphiql/*.gz") {
@@ -65,7 +65,7 @@ var load = sync.OnceValue(func() *assets.Set {
 	}
 	examples, err := json.Marshal(Examples())
 	if err != nil {
-		panic(fmt.Sprintf("playground: examples: %v", err))
+		panic(fmt.Sprintf("playground: encode the examples: %v", err))
 	}
 	set.Add("examples.json", examples)
 	return set
@@ -84,7 +84,7 @@ func render(endpoint string, docs bool, set *assets.Set) ([]byte, error) {
 	return page.Bytes(), err
 }
 
-// ServeHTTP answers for the page and its files.
+// ServeHTTP serves the page and its files.
 func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	file, isFile := p.files.At(r.URL.Path)
