@@ -1,7 +1,7 @@
 // Package webtest drives pages in a real browser, for tests.
 //
-// The browser reaches loopback addresses and nothing else. Everything that a page complains about (console messages,
-// exceptions, violations of the Content-Security-Policy, failed requests) is kept, so that a test can demand silence.
+// The browser reaches only loopback addresses. A page records its problems: console messages, exceptions, violations of
+// the Content-Security-Policy and failed requests. A test can require that there are none.
 package webtest
 
 import (
@@ -19,13 +19,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// testTime bounds what a test does with its page: a browser that hangs fails its test and not the whole run.
+// testTime is the maximum time of a page. A browser that hangs fails its test, and not the whole run.
 const testTime = 4 * time.Minute
 
-// programs are the names that Chromium goes by.
+// programs are the names of Chromium on different systems.
 var programs = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"}
 
-// chromium is the one browser of a test program: to start one takes longer than most tests do with it.
+// chromium is the browser that all tests of a program share. Starting one takes longer than most tests.
 var chromium struct {
 	once   sync.Once
 	ctx    context.Context //nolint:containedctx // chromedp addresses a browser by its context
@@ -33,11 +33,11 @@ var chromium struct {
 	err    error
 }
 
-// Browser gives a page of a headless Chromium, blank, 1280 by 800, and closes it with the test. The page shares neither
-// cookies nor storage nor cache with another one.
+// Browser opens a blank page of 1280 by 800 CSS pixels in a headless Chromium, and closes it at the end of the test.
+// The page has its own cookies, storage and cache.
 //
-// Without a Chromium the test is skipped, but fails where the environment says CI=true. It stays silent about what the
-// page complains of: end the test with [Page.RequireClean], and the program with [Close].
+// Without a Chromium the test is skipped, or fails if the environment has CI=true. End the test with
+// [Page.RequireClean], which reports the problems of the page, and the program with [Close].
 func Browser(t testing.TB) *Page {
 	t.Helper()
 	program := findProgram(t)
@@ -53,7 +53,7 @@ func Browser(t testing.TB) *Page {
 	if _, err := chromedp.Call(ctx, audits.Enable, cdp.Empty{}); err != nil {
 		t.Fatalf("open a page of %s: %v", program, err)
 	}
-	// A page takes keys and moves its focus as if its window were in front, though others are open beside it.
+	// Without it, a page whose window is not in front gets no focus and no keys.
 	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled,
 		emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func launch(program string) {
 	chromium.ctx, chromium.cancel = ctx, func() { closeBrowser(); stop() }
 }
 
-// Close ends the browser, when all tests of the program are over.
+// Close ends the browser. Call it after all tests of the program.
 func Close() {
 	if chromium.cancel != nil {
 		chromium.cancel()
@@ -79,7 +79,7 @@ func Close() {
 func options(program string) []chromedp.ExecAllocatorOption {
 	return append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(program),
-		chromedp.NoSandbox, // the sandbox does not start for root, which tests in containers run as
+		chromedp.NoSandbox, // the sandbox does not start for root, the user of tests in containers
 		chromedp.DisableGPU,
 		chromedp.WindowSize(1280, 800),
 		chromedp.Flag("disable-quic", true),
@@ -96,8 +96,8 @@ func findProgram(t testing.TB) string {
 			return found
 		}
 	}
-	const missing = "NO BROWSER TEST: no Chromium was found on the PATH; install one (apt-get install chromium) and " +
-		"run this again"
+	const missing = "NO BROWSER TEST: no Chromium was found on the PATH; " +
+		"install one (apt-get install chromium) and run this again"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(missing)
 	}

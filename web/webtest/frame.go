@@ -8,19 +8,20 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ClickInFrame presses the mouse on the element of a selector in a sandboxed frame, whose address ends so. The page and
-// its scripts do not see into such a frame, which the browser runs in a process of its own.
+// ClickInFrame clicks the element of a CSS selector in the frame whose URL ends with address. It is for sandboxed
+// frames: they run in another process, and the page's scripts cannot reach them.
 func (p *Page) ClickInFrame(address, selector string) {
 	p.t.Helper()
 	var err error
-	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) &&
-		p.ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+	deadline := time.Now().Add(stepTime)
+	for ; time.Now().Before(deadline) && p.ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		var clicked bool
 		if clicked, err = p.clickInFrame(address, selector); clicked {
 			return
 		}
 	}
-	p.t.Fatalf("a frame %s with %s was not found: %v; the page complained of: %q", address, selector, err, p.Problems())
+	p.t.Fatalf("click %s in the frame %s: not found: %v\nproblems of the page: %q",
+		selector, address, err, p.Problems())
 }
 
 func (p *Page) clickInFrame(address, selector string) (bool, error) {

@@ -17,10 +17,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// stepTime bounds one call of Run or WaitFor.
+// stepTime is the maximum time of one call of Run, Eval, WaitFor or ClickInFrame.
 const stepTime = 30 * time.Second
 
-// Page is one browser page and what it has complained of so far.
+// Page is one browser page, with its problems so far.
 type Page struct {
 	ctx context.Context //nolint:containedctx // chromedp addresses a page by its context
 	t   testing.TB
@@ -32,49 +32,49 @@ type Page struct {
 // Context is the page's context, for chromedp.Run.
 func (p *Page) Context() context.Context { return p.ctx }
 
-// Run carries out the actions, at most 30 seconds long; the test ends when one fails.
+// Run runs the actions. It ends the test if one fails or they take more than 30 seconds.
 func (p *Page) Run(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	do(p, chromedp.Steps(actions...))
 }
 
-// Eval evaluates a JavaScript expression, waits for it where it is a promise, and gives its value.
+// Eval returns the value of a JavaScript expression. It awaits a promise.
 func Eval[T any](p *Page, expression string) T {
 	p.t.Helper()
 	return do(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// WaitFor waits until the JavaScript expression is true, at most 30 seconds; the test ends when it never is. An
-// expression that throws is not true yet, and neither is one that is asked while the page goes elsewhere.
+// WaitFor waits until the JavaScript expression is true. It ends the test after 30 seconds. An expression that throws,
+// or that is evaluated during a navigation, counts as false.
 func (p *Page) WaitFor(expression string) {
 	p.t.Helper()
 	held := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
 	var err error
-	for deadline := time.Now().Add(stepTime); time.Now().Before(deadline) &&
-		p.ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(stepTime)
+	for ; time.Now().Before(deadline) && p.ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		var holds bool
 		if holds, err = chromedp.Run(p.ctx, chromedp.Evaluate[bool](held)); holds {
 			return
 		}
 	}
 	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	p.t.Fatalf("waiting for %s: %v\nthe page complained of: %q\nthe page reads: %.2000s", expression, err, p.Problems(),
-		text)
+	p.t.Fatalf("wait for %s: %v\nproblems of the page: %q\ntext of the page: %.2000s",
+		expression, err, p.Problems(), text)
 }
 
-// do carries out one action in time.
+// do runs one action. It ends the test if the action fails or takes more than stepTime.
 func do[T any](p *Page, action chromedp.Action[T]) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, stepTime)
 	defer cancel()
 	value, err := chromedp.Run(ctx, action)
 	if err != nil {
-		p.t.Fatalf("browser: %v\nthe page complained of: %q", err, p.Problems())
+		p.t.Fatalf("browser: %v\nproblems of the page: %q", err, p.Problems())
 	}
 	return value
 }
 
-// Screenshot writes what the window shows to a PNG file.
+// Screenshot writes the visible part of the page to a PNG file.
 func (p *Page) Screenshot(file string) {
 	p.t.Helper()
 	if err := os.WriteFile(file, do(p, chromedp.CaptureScreenshot()), 0o600); err != nil {
@@ -82,14 +82,14 @@ func (p *Page) Screenshot(file string) {
 	}
 }
 
-// Problems lists what the page complained of so far, one line each.
+// Problems returns the problems of the page so far, one line each.
 func (p *Page) Problems() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.problems...)
 }
 
-// RequireClean fails the test when the page complained of anything that holds none of the allowed texts.
+// RequireClean fails the test for every problem that contains none of the allowed texts.
 func (p *Page) RequireClean(allowed ...string) {
 	p.t.Helper()
 next:
@@ -99,7 +99,7 @@ next:
 				continue next
 			}
 		}
-		p.t.Errorf("the page complained: %s", problem)
+		p.t.Errorf("problem of the page: %s", problem)
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *Page) note(format string, args ...any) {
 	p.problems = append(p.problems, fmt.Sprintf(format, args...))
 }
 
-// listen keeps every event that a page without fault does not cause.
+// listen records the events that are problems.
 func (p *Page) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventConsoleAPICalled:
@@ -142,7 +142,7 @@ func consoleText(args []*runtime.RemoteObject) string {
 	return strings.Join(texts, " ")
 }
 
-// Viewport makes the window that size in CSS pixels and sets the colour scheme that the system prefers, light or dark.
+// Viewport sets the size of the window in CSS pixels and the preferred colour scheme, light or dark.
 func (p *Page) Viewport(width, height int64, scheme string) {
 	p.t.Helper()
 	p.Run(chromedp.EmulateViewport(width, height))

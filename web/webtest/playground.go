@@ -10,41 +10,41 @@ import (
 // Playground is the playground in a browser.
 type Playground struct{ *Page }
 
-// answerPane is an expression for what the playground shows as the answer.
+// answerPane is a JavaScript expression for the text of the answer.
 const answerPane = `document.querySelector(".result-window .CodeMirror").CodeMirror.getValue()`
 
-// OpenPlayground shows the playground at that address and waits until its tabs are there.
+// OpenPlayground opens the playground at a URL and waits for its tabs.
 func OpenPlayground(t testing.TB, address string) Playground {
 	t.Helper()
 	p := Playground{Browser(t)}
 	p.Run(chromedp.Navigate(address))
-	p.WaitFor(`document.querySelectorAll(".graphiql-tab").length > 1 && document.querySelector(".result-window ` +
-		`.CodeMirror")`)
+	p.WaitFor(`document.querySelectorAll(".graphiql-tab").length > 1 && ` +
+		`document.querySelector(".result-window .CodeMirror")`)
 	return p
 }
 
-// OpenTab brings the tab of that title, the name of its first operation, to the front.
+// OpenTab selects a tab. Its title is the name of its first operation.
 func (p Playground) OpenTab(title string) {
 	p.t.Helper()
 	p.Run(p.clickText(".graphiql-tab-button", title))
-	// GraphiQL learns the operations of the document a moment after it shows it.
+	// GraphiQL parses the document a moment after showing it.
 	p.WaitFor(`document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror.operations` +
 		`.some((operation) => operation.name.value === ` + strconv.Quote(title) + `)`)
 }
 
-// Execute runs the one operation of the tab in front and waits until the answer holds the text.
+// Execute runs the only operation of the selected tab, and waits until the answer contains the text.
 func (p Playground) Execute(answer string) {
 	p.t.Helper()
 	p.Run(chromedp.Click(chromedp.CSS(".graphiql-execute-button")))
 	p.WaitFor(answerPane + `.includes(` + strconv.Quote(answer) + `)`)
 }
 
-// ExecuteOne runs one of several operations of the tab in front, by the menu of the run button, and waits until the
-// answer holds the text.
+// ExecuteOne runs one of several operations of the selected tab, with the menu of the run button. It waits until the
+// answer contains the text.
 func (p Playground) ExecuteOne(operation, answer string) {
 	p.t.Helper()
 	p.Run(chromedp.Click(chromedp.CSS(".graphiql-execute-button[aria-haspopup=menu]")))
-	// The menu is put into its place after it is shown; a click that was aimed before that misses.
+	// The menu moves after it appears, and an earlier click would miss it.
 	p.WaitFor(`(() => {
 		const at = JSON.stringify(document.querySelector("[role=menuitem]").getBoundingClientRect())
 		const still = window.menuAt === at
@@ -55,19 +55,19 @@ func (p Playground) ExecuteOne(operation, answer string) {
 	p.WaitFor(answerPane + `.includes(` + strconv.Quote(answer) + `)`)
 }
 
-// Answer is what the playground shows as the answer.
+// Answer returns the text of the answer.
 func (p Playground) Answer() string {
 	p.t.Helper()
 	return Eval[string](p.Page, answerPane)
 }
 
-// SetVariables replaces the variables of the tab in front.
+// SetVariables replaces the variables of the selected tab.
 func (p Playground) SetVariables(json string) {
 	p.t.Helper()
 	p.edit("Variables", json)
 }
 
-// SetHeaders replaces the headers of the tab in front.
+// SetHeaders replaces the headers of the selected tab.
 func (p Playground) SetHeaders(json string) {
 	p.t.Helper()
 	p.edit("Headers", json)
@@ -76,13 +76,13 @@ func (p Playground) SetHeaders(json string) {
 func (p Playground) edit(tool, text string) {
 	p.t.Helper()
 	p.Run(p.clickText(".graphiql-editor-tools button", tool))
-	// The section of the one tool holds the editors of both; the other's is hidden.
+	// Each section has the editors of both tools, and hides the other one.
 	editor := `document.querySelector("[aria-label=` + tool + `] .graphiql-editor:not(.hidden) .CodeMirror")`
 	p.WaitFor(editor)
 	Eval[chromedp.Void](p.Page, editor+`.CodeMirror.setValue(`+strconv.Quote(text)+`)`)
 }
 
-// TypeToken writes a token into the slot, as a person does.
+// TypeToken types a token into the slot and presses Enter.
 func (p Playground) TypeToken(token string) {
 	p.t.Helper()
 	p.Run(chromedp.Focus(chromedp.ID("token")))
@@ -90,32 +90,32 @@ func (p Playground) TypeToken(token string) {
 	p.Run(chromedp.KeyEvent(token + "\r"))
 }
 
-// Token is the token in the slot.
+// Token returns the token in the slot.
 func (p Playground) Token() string {
 	p.t.Helper()
 	return Eval[string](p.Page, `document.getElementById("token").value`)
 }
 
-// WaitForStatus waits until the words beside the slot begin so, for example "signed in as ada@example.com".
+// WaitForStatus waits until the status of the token begins with the text, for example "signed in as ada@example.com".
 func (p Playground) WaitForStatus(text string) {
 	p.t.Helper()
 	p.WaitFor(`document.getElementById("status").textContent.startsWith(` + strconv.Quote(text) + `)`)
 }
 
-// RequireNothingKept fails the test when the browser keeps anything of the page beyond its life.
+// RequireNothingKept fails the test if the page has stored anything in the browser or in its URL.
 func (p Playground) RequireNothingKept() {
 	p.t.Helper()
 	kept := Eval[string](p.Page, `(async () => JSON.stringify({
 		local: { ...localStorage }, session: { ...sessionStorage }, cookies: document.cookie, history: history.state,
 		databases: await indexedDB.databases(), caches: await caches.keys(), address: location.search + location.hash,
 	}))()`)
-	if want := `{"local":{},"session":{},"cookies":"","history":null,"databases":[],"caches":[],"address":""}`; kept !=
-		want {
+	want := `{"local":{},"session":{},"cookies":"","history":null,"databases":[],"caches":[],"address":""}`
+	if kept != want {
 		p.t.Errorf("the browser keeps %s", kept)
 	}
 }
 
-// clickText clicks the element of that kind with exactly that text.
+// clickText clicks the element with the selector and exactly the text.
 func (p Playground) clickText(selector, text string) chromedp.Action[chromedp.Void] {
 	return chromedp.Click(chromedp.JSPath(`[...document.querySelectorAll(` + strconv.Quote(selector) + `)]` +
 		`.find((element) => element.textContent === ` + strconv.Quote(text) + `)`))
