@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// The media types of an answer (GraphQL over HTTP, section 4.1). With the first, a request error is 400; with the
-// second it is 200, because clients of old read the body of no other status.
+// The media types of an answer (GraphQL over HTTP, section 4.1). A request error is 400 in graphqlResponse. It is 200
+// in plainJSON, because older clients read the body of no other status.
 const (
 	graphqlResponse = "application/graphql-response+json"
 	plainJSON       = "application/json"
 )
 
-// negotiate picks the media type that the Accept headers like best (RFC 9110, section 12.5.1); "" when they like
-// neither. It is application/json where the caller does not care.
+// negotiate gives the media type that the Accept headers prefer (RFC 9110, section 12.5.1), or "" if they accept
+// neither. A caller without a preference gets application/json.
 func negotiate(h http.Header) string {
 	accept := strings.Join(h.Values("Accept"), ",")
 	if strings.TrimSpace(accept) == "" {
 		return plainJSON
 	}
-	var response, plain liking
+	var response, plain preference
 	for part := range strings.SplitSeq(accept, ",") {
 		media, params, err := mime.ParseMediaType(part)
 		if err != nil || !isUTF8(params["charset"]) {
@@ -30,15 +30,15 @@ func negotiate(h http.Header) string {
 		q := quality(params["q"])
 		switch media {
 		case graphqlResponse:
-			response.hear(2, q)
+			response.add(2, q)
 		case plainJSON:
-			plain.hear(2, q)
+			plain.add(2, q)
 		case "application/*":
-			response.hear(1, q)
-			plain.hear(1, q)
+			response.add(1, q)
+			plain.add(1, q)
 		case "*/*":
-			response.hear(0, q)
-			plain.hear(0, q)
+			response.add(0, q)
+			plain.add(0, q)
 		}
 	}
 	switch {
@@ -55,19 +55,20 @@ func negotiate(h http.Header) string {
 	return plainJSON
 }
 
-// liking is how much one media type is wanted, by the most precise range that names it.
-type liking struct {
-	precision int
+// preference is the weight of one media type. The most precise range that names the type decides.
+type preference struct {
+	precision int // 2 for the type itself, 1 for application/*, 0 for */*
 	q         float64
 }
 
-func (l *liking) hear(precision int, q float64) {
-	if precision > l.precision || precision == l.precision && q > l.q {
-		l.precision, l.q = precision, q
+// add takes one range of the Accept header into account.
+func (p *preference) add(precision int, q float64) {
+	if precision > p.precision || precision == p.precision && q > p.q {
+		p.precision, p.q = precision, q
 	}
 }
 
-// quality reads a weight; one that is malformed counts as absent.
+// quality reads a weight from 0 to 1. A missing or malformed weight counts as 1.
 func quality(s string) float64 {
 	q, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(q >= 0 && q <= 1) {

@@ -47,7 +47,7 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-// The status of a request error depends on the media type, that of a malformed request does not.
+// A request error has a status by media type. A malformed request has the same status in both.
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

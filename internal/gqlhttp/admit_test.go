@@ -84,7 +84,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// deep makes lists in lists.
+// deep nests lists.
 func deep(levels int) any {
 	var v any
 	for range levels {

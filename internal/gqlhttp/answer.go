@@ -13,7 +13,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// answer is a GraphQL response. Data is left out, and is not null, where nothing ran (GraphQL specification, 7.1).
+// answer is a GraphQL response. Data is left out, not null, if nothing ran (GraphQL specification, section 7.1).
 type answer struct {
 	Errors gqlerror.List      `json:"errors,omitempty"`
 	Data   stdjson.RawMessage `json:"data,omitempty"`
@@ -22,7 +22,7 @@ type answer struct {
 	retry  int // seconds; 0 for no Retry-After
 }
 
-// answerTo settles the status of what came out of a request (GraphQL over HTTP, section 6.4).
+// answerTo makes the answer to a request and sets its status (GraphQL over HTTP, section 6.4).
 func answerTo(media string, data []byte, errs gqlerror.List) answer {
 	a := answer{Errors: errs, Data: data, status: http.StatusOK}
 	if len(errs) == 0 {
@@ -32,12 +32,12 @@ func answerTo(media string, data []byte, errs gqlerror.List) answer {
 		a.status = statusOf(media, errs)
 	}
 	if data == nil || allNull(data) {
-		a.hold(errs)
+		a.askToRetry(errs)
 	}
 	return a
 }
 
-// statusOf is the status of a request error.
+// statusOf gives the status of a request error.
 func statusOf(media string, errs gqlerror.List) int {
 	if errs[0].Extensions["code"] == fault.Internal {
 		return http.StatusInternalServerError
@@ -48,8 +48,9 @@ func statusOf(media string, errs gqlerror.List) int {
 	return http.StatusOK
 }
 
-// hold turns an answer without data into 429 or 503 when waiting would help.
-func (a *answer) hold(errs gqlerror.List) {
+// askToRetry turns an answer without data into 429 or 503 with Retry-After, if one of its errors says that a retry may
+// succeed.
+func (a *answer) askToRetry(errs gqlerror.List) {
 	for _, e := range errs {
 		f := fault.From(e)
 		if f == nil || f.Code != fault.RateLimited && f.Code != fault.Unavailable {
@@ -64,7 +65,7 @@ func (a *answer) hold(errs gqlerror.List) {
 	}
 }
 
-// allNull tells whether no root field has data.
+// allNull tells whether every root field is null.
 func allNull(data []byte) bool {
 	var fields map[string]jsontext.Value
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -78,7 +79,6 @@ func allNull(data []byte) bool {
 	return true
 }
 
-// write sends the answer.
 func (a answer) write(w http.ResponseWriter, media string) error {
 	var body bytes.Buffer
 	encoder := stdjson.NewEncoder(&body)

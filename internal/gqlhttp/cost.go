@@ -8,14 +8,14 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// isPaged tells whether a field takes the length of a page, as Relay connections do.
+// isPaged tells whether a field takes the length of a page, first or last (Relay cursor connections).
 func isPaged(def *ast.FieldDefinition) bool {
 	return def.Arguments.ForName("first") != nil || def.Arguments.ForName("last") != nil
 }
 
-// afford refuses an operation that costs more than maxCost. A field costs one, and what stands below a page as many
-// times that as the page is long. Without pages the count of fields bounds the cost already.
-func (op *operation) afford(variables map[string]any) *fault.Error {
+// checkCost refuses an operation that costs more than maxCost. A field costs 1. The fields below a page cost their sum
+// times the length of the page. An operation without pages passes: maxExpanded bounds its cost.
+func (op *operation) checkCost(variables map[string]any) *fault.Error {
 	if !op.paged {
 		return nil
 	}
@@ -26,7 +26,7 @@ func (op *operation) afford(variables map[string]any) *fault.Error {
 	return err
 }
 
-// cost adds up a selection. It saturates just above maxCost, so that nested pages cannot overflow it.
+// cost adds up a selection. The sum stops at maxCost+1, so that nested pages cannot overflow an int.
 func cost(set ast.SelectionSet, variables map[string]any) (int, *fault.Error) {
 	total := 0
 	for _, selection := range set {

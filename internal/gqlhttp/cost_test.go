@@ -39,7 +39,7 @@ func pagedHandler(t testing.TB) *Handler {
 	return h
 }
 
-// GQ-01: what a document may cost, and what it may not.
+// GQ-01: a document above the limit of costs is refused.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)
@@ -51,9 +51,14 @@ func TestCost(t *testing.T) {
 		"one page":             {`{users(first:100){nodes{id}}}`, nil, true},
 		"length of the schema": {`{users{nodes{friends(first:50){nodes{id}}}}}`, nil, true},
 		"nested pages":         {`{users(first:100){nodes{friends(first:100){nodes{id}}}}}`, nil, false},
-		"many nested pages":    {`{users(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{friends(first:100){nodes{id}}}}}}}}}}}`, nil, false},
-		"through fragments": {`{users(first:100){...A}} fragment A on ` +
-			`Users{nodes{...{friends(first:100){nodes{id}}}}}`, nil, false},
+		"many nested pages": {
+			`{users(first:100){nodes{` + times(4, `friends(first:100){nodes{`) + `id` + times(4, `}}`) + `}}}`,
+			nil, false,
+		},
+		"through fragments": {
+			`{users(first:100){...A}} fragment A on Users{nodes{...{friends(first:100){nodes{id}}}}}`,
+			nil, false,
+		},
 		"too long":           {`{users(first:101){nodes{id}}}`, nil, false},
 		"too long backwards": {`{users(last:101){nodes{id}}}`, nil, false},
 		"negative":           {`{users(first:-1){nodes{id}}}`, nil, false},
@@ -74,13 +79,13 @@ func TestCost(t *testing.T) {
 		if tt.first == nil {
 			given = nil
 		}
-		if _, errs := h.outside(t.Context(), doc, doc.operations[0], given); (errs == nil) != tt.ok {
+		if _, errs := h.runLimited(t.Context(), doc, doc.operations[0], given); (errs == nil) != tt.ok {
 			t.Errorf("%s: %v", name, errs)
 		}
 	}
 }
 
-// What our own schema does not have yet.
+// Types that the schema of the server does not use yet.
 func TestCoercionOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)

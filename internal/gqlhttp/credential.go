@@ -6,9 +6,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// Credential is not what a caller shows (that is internal/credential): it is a field that checks a secret or mails one,
-// as its directive @credential describes it. The schema is the only place that says so: limits, the queue of hashes,
-// and the codes that dialects need rows for follow from it.
+// Credential describes a field that checks a secret or mails one, as its directive @credential says. Package
+// internal/credential is about something else: the token of a request. Limits, the queue of hashes and the codes that
+// dialects must answer follow from the directive, so the schema alone decides.
 type Credential struct {
 	Field string // the name of the field, for example "login"
 	Limit string // the name of the limit by address
@@ -30,7 +30,7 @@ func Credentials(schema *ast.Schema) (all []Credential) {
 	return all
 }
 
-// credentialOf reads the directive of a field. The schema was validated: a limit is there, and the types are right.
+// credentialOf reads @credential of a field. The types of its arguments are right: the schema was validated.
 func credentialOf(field *ast.FieldDefinition) (c Credential, is bool) {
 	d := field.Directives.ForName("credential")
 	if d == nil {
@@ -46,19 +46,20 @@ func credentialOf(field *ast.FieldDefinition) (c Credential, is bool) {
 	return c, true
 }
 
-// credentialsAreAtTheRoot holds a schema to @credential: only a field of Query or Mutation has it, since admission is
-// asked before an operation runs, and each names its limit.
-func credentialsAreAtTheRoot(schema *ast.Schema) error {
+// checkCredentials refuses a schema with @credential below the root fields or without a limit. Admit is called before
+// an operation runs, and sees root fields alone.
+func checkCredentials(schema *ast.Schema) error {
 	for _, def := range schema.Types {
 		for _, field := range def.Fields {
 			c, is := credentialOf(field)
 			switch {
 			case !is:
 			case def != schema.Query && def != schema.Mutation:
-				return fmt.Errorf("gqlhttp: %s.%s has @credential, which only fields of Query and Mutation may have",
+				return fmt.Errorf(
+					"gqlhttp: %s.%s has @credential below the root; move it to a field of Query or Mutation",
 					def.Name, field.Name)
 			case c.Limit == "":
-				return fmt.Errorf("gqlhttp: %s.%s has @credential without a limit: name one", def.Name, field.Name)
+				return fmt.Errorf("gqlhttp: %s.%s has @credential without a limit; name one", def.Name, field.Name)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// A field with @credential that nobody would ask admission for is refused at the start, and so is one without a limit.
+// A schema with @credential below the root fields, or without a limit, is refused at the start.
 func TestCredentials_Refused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ schema, says string }{
@@ -46,14 +46,14 @@ func TestCredentials_Refused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := credentialsAreAtTheRoot(credentialSchema(t, c.schema))
+			err := checkCredentials(credentialSchema(t, c.schema))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, not %q", err, c.says)
 			}
 		})
 	}
-	if err := credentialsAreAtTheRoot(credentialSchema(t,
-		`type Query { check: Int @credential(limit: "login") }`)); err != nil {
+	schema := credentialSchema(t, `type Query { check: Int @credential(limit: "login") }`)
+	if err := checkCredentials(schema); err != nil {
 		t.Error(err)
 	}
 }

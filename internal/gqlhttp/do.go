@@ -2,7 +2,7 @@ package gqlhttp
 
 import (
 	"context"
-	stdjson "encoding/json" // the other package writes a json.Number as a string
+	stdjson "encoding/json" // go-json-experiment writes a json.Number as a string
 	"errors"
 
 	"github.com/go-json-experiment/json"
@@ -11,16 +11,17 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
-// Do runs a stored document in this process, through the same resolvers, the same Admit and the same presenter as a
-// request over HTTP. It works without a visit in ctx, as for a caller of whom nothing is known.
+// Do runs a stored document in this process. It uses the same resolvers, the same Admit and the same presenter as a
+// request over HTTP. Without a visit in ctx the caller is anonymous.
 //
-// The variables are whatever encodes to the JSON that a client would send. Those of nil, bool, string, int, float64,
-// json.Number, []any and map[string]any are taken as they are and stay unchanged; nobody may change them meanwhile, nor
-// free data in them (JSONObject) ever. They are held to the types of the schema like those of a client.
+// The variables may hold any value that encodes to the JSON that a client would send. Do takes values of nil, bool,
+// string, int, float64, json.Number, []any and map[string]any without a copy, and does not change them. Nobody may
+// change them before Do returns; a JSONObject in them may never change. The types of the schema hold for variables as
+// they do for a client.
 //
-// The data is decoded into out, which may be nil, even where some fields failed; names must match to the letter. The
-// error then holds the presented errors: its text may be shown, errors.Is and errors.As find what the resolvers
-// returned, and fault.From finds the first refusal. Where it finds none the error is internal, and was logged already.
+// The data is decoded into out even if some fields failed; names must match exactly, and out may be nil. The error
+// holds the presented errors, so its text may be shown. errors.Is and errors.As find the error of a resolver, and
+// fault.From finds the first refusal. An error without a refusal is internal and was logged.
 func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]any, out any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -48,8 +49,7 @@ func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]an
 	return nil
 }
 
-// asJSON brings variables to a form that coerce knows. Only what a request's variables could not hold is encoded and
-// read again.
+// asJSON brings variables to the types that coerce knows. Values of other types are encoded and decoded again.
 func asJSON(variables map[string]any) (map[string]any, error) {
 	known, err := strictjson.Check(variables)
 	if known || err != nil {
@@ -60,7 +60,7 @@ func asJSON(variables map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	value, err := strictjson.Decode(text)
-	if errors.Is(err, strictjson.ErrNotStrict) { // the encoder writes valid text, so it is too deep
+	if errors.Is(err, strictjson.ErrNotStrict) { // Marshal writes valid JSON, so its depth alone can be wrong
 		return nil, fault.New(fault.BadUserInput, "A variable has too many levels.")
 	}
 	if err != nil {

@@ -18,7 +18,7 @@ const signIn = `mutation($input:LoginInput!){login(input:$input){
   user{id number email username createdAt} tokens{accessToken refreshToken expiresIn} userErrors{code message field ` +
 	`retryAfterSeconds}}}`
 
-// signInKit answers signIn with a person and tokens, as soon as it can.
+// signInKit answers signIn with a user and tokens, without any work.
 func signInKit(b *testing.B) *kit {
 	email, refresh := "ada@example.com", "rt1."+times(80, "r")
 	user := &db.User{ID: db.NewUser(time.Now()).ID, Number: 12345, Email: &email, CreatedAt: time.Now()}
@@ -36,8 +36,8 @@ func signInKit(b *testing.B) *kit {
 	return k
 }
 
-// BenchmarkDo is what a stored document costs without its resolvers, with variables as a dialect makes them, or of a
-// type that has to be encoded, and data as a dialect reads them.
+// BenchmarkDo measures a stored document without the work of its resolvers. Its variables are those of a dialect, or of
+// a type that Do has to encode; its data is decoded as for a dialect.
 func BenchmarkDo(b *testing.B) {
 	k := signInKit(b)
 	doc, err := k.handler.Document(signIn)
@@ -62,7 +62,7 @@ func BenchmarkDo(b *testing.B) {
 	}
 }
 
-// BenchmarkHTTP is the same operation as a client sends it.
+// BenchmarkHTTP measures the same operation over HTTP.
 func BenchmarkHTTP(b *testing.B) {
 	k := signInKit(b)
 	body := []byte(`{"query":` + quote(signIn) +

@@ -13,21 +13,21 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// Document is a parsed and validated document. It is never changed afterwards, so one serves many requests at once.
+// Document is a parsed and validated document. It never changes, so requests share it without a lock.
 type Document struct {
 	syntax     *ast.QueryDocument
 	operations []*operation
 }
 
-// operation is what is known about one operation of a document before any request.
+// operation is one operation of a document, with everything that holds for all requests.
 type operation struct {
 	definition  *ast.OperationDefinition
-	credentials []Credential    // the @credential fields, once for every place where one is selected
+	credentials []Credential    // the @credential fields, once for each selection of one
 	paged       bool            // whether any field takes first or last
-	notNull     map[string]bool // nullable variables that stand where null is not allowed
+	notNull     map[string]bool // nullable variables in places that do not allow null
 }
 
-// document prepares a document from outside, or finds it among those that were prepared before.
+// document parses and validates a document from outside, or takes it from the cache.
 func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	if doc, ok := h.documents.Get(text); ok {
 		return doc, nil
@@ -54,14 +54,14 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 		return nil, validationErrors(errs)
 	}
 	if len(text) <= maxCachedText && !(literals.strings && doc.checksSecret()) {
-		// The key may point into a larger buffer, which the cache would keep alive.
+		// text may point into a larger buffer, which the key would keep alive.
 		h.documents.Add(strings.Clone(text), doc)
 	}
 	return doc, nil
 }
 
-// validate applies the rules of the schema and gathers what requests will need to know. A stored document is the
-// operator's.
+// validate applies the rules of the schema and surveys each operation. A stored document comes from the operator: it
+// may use introspection, and its errors suggest names.
 func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, gqlerror.List) {
 	doc := &Document{syntax: syntax}
 	byDefinition := map[*ast.OperationDefinition]*operation{}
@@ -81,7 +81,7 @@ func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, g
 	return doc, nil
 }
 
-// survey finds the @credential fields and the pages of a validated selection.
+// survey notes the @credential fields and the pages of a validated selection.
 func (op *operation) survey(set ast.SelectionSet) {
 	for field := range everyField(set) {
 		if c, is := credentialOf(field.Definition); is {
@@ -91,7 +91,7 @@ func (op *operation) survey(set ast.SelectionSet) {
 	}
 }
 
-// everyField walks a validated selection, through its fragments, to the last leaf.
+// everyField walks all fields of a validated selection, through its fragments.
 func everyField(set ast.SelectionSet) iter.Seq[*ast.Field] {
 	return func(yield func(*ast.Field) bool) { walkFields(set, yield) }
 }
@@ -127,12 +127,13 @@ func (d *Document) checksSecret() bool {
 	return false
 }
 
-// operation selects by name; the name may be left out while there is only one (GraphQL specification, section 6.1).
+// operation selects an operation by name. The name may be "" if the document has only one (GraphQL specification,
+// section 6.1).
 func (d *Document) operation(name string) (*operation, *fault.Error) {
 	if name == "" {
 		if len(d.operations) > 1 {
-			return nil, fault.New(fault.BadUserInput, "The document holds several operations: say which in "+
-				"operationName.")
+			return nil, fault.New(fault.BadUserInput,
+				"The document holds several operations: say which in operationName.")
 		}
 		return d.operations[0], nil
 	}

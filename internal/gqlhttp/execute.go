@@ -8,8 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// enter asks for admission once for every @credential field of the operation. Nothing has run when it fails.
-func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
+// admitAll calls Admit once for every @credential field of the operation. Nothing has run when it fails.
+func (h *Handler) admitAll(ctx context.Context, op *operation) gqlerror.List {
 	for _, c := range op.credentials {
 		if err := h.admit(ctx, c); err != nil {
 			h.observeRefusal(ctx, op, c.Field, err)
@@ -19,8 +19,8 @@ func (h *Handler) enter(ctx context.Context, op *operation) gqlerror.List {
 	return nil
 }
 
-// execute runs an operation through the generated code, which wants an operation context, a response context and
-// nothing else of its usual server.
+// execute runs an operation through the generated code. Of gqlgen's server the code needs the operation context and the
+// response context alone.
 func (h *Handler) execute(
 	ctx context.Context, doc *Document, op *operation, variables map[string]any,
 ) ([]byte, gqlerror.List) {

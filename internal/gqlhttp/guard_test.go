@@ -31,7 +31,8 @@ func numbered(n int, format string) string {
 
 const login = `login(input:{email:"a@example.com",password:"correct horse"}){userErrors{code}}`
 
-// GQ-01, GQ-03: hostile documents are refused, soon, with the server alive. Cases of one kind begin with one number.
+// GQ-01, GQ-03: hostile documents are refused quickly, and the server stays up. Cases of one kind begin with one
+// number.
 func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -122,7 +123,7 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-// What people really send passes.
+// Documents of real clients pass.
 func TestHarmlessDocuments(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -160,7 +161,7 @@ func TestBodyAndURLLimits(t *testing.T) {
 	k.alive()
 }
 
-// GQ-05, GQ-06: what a page of another origin could send without a preflight request is refused.
+// GQ-05, GQ-06: a request that a page of another origin could send without a preflight request is refused.
 func TestNoRequestWithoutPreflight(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -236,13 +237,14 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// GQ-04: with introspection off nothing tells of the schema, and no name is suggested.
+// GQ-04: with introspection off, no answer reveals the schema, and no error suggests a name.
 func TestIntrospectionOff(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *Config) { c.Introspection = false })
 	for _, query := range []string{
-		`{__schema{types{name}}}`, `{__type(name:"User"){name}}`, `{me{...on User{id}} ...A} fragment A on ` +
-			`Query{a:__schema{types{name}}}`,
+		`{__schema{types{name}}}`,
+		`{__type(name:"User"){name}}`,
+		`{me{...on User{id}} ...A} fragment A on Query{a:__schema{types{name}}}`,
 		file(t, "introspection.graphql"),
 	} {
 		if got := k.post(query); got.StatusCode != 400 ||
@@ -317,13 +319,13 @@ func TestCacheHoldsNoSecrets(t *testing.T) {
 	}
 }
 
-// A document serves many requests at once; the race detector watches.
+// Concurrent requests share a cached document; the race detector checks it.
 func TestCachedDocumentIsShared(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	done := make(chan int)
-	query := `query($a:Boolean!){me{...F id @include(if:$a)} serverInfo{...on ServerInfo{version}}} fragment F on ` +
-		`User{id name}`
+	query := `query($a:Boolean!){me{...F id @include(if:$a)} serverInfo{...on ServerInfo{version}}} ` +
+		`fragment F on User{id name}`
 	for range 8 {
 		go func() {
 			status := http.StatusOK

@@ -21,8 +21,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// stub is the schema with the resolvers of a test. Fields of the schema that no test needs are served by the embedded
-// interfaces, which panic.
+// stub is the schema with the resolvers of a test. The embedded interfaces are nil: a field that no test needs panics.
 type stub struct {
 	graph.QueryResolver
 	graph.MutationResolver
@@ -89,7 +88,7 @@ func (mutations) DeleteAPIKey(context.Context, graph.DeleteAPIKeyInput) (*graph.
 	return nil, nil
 }
 
-// kit is a running server and what it was seen doing.
+// kit is a running server, its log and its calls.
 type kit struct {
 	t       testing.TB
 	handler *Handler
@@ -117,7 +116,7 @@ func (k *kit) logged() string {
 
 func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
 
-// newKit starts a server whose resolvers answer without any data, unless the test sets others before it asks.
+// newKit starts a server whose resolvers return no data. A test may set other resolvers before its first request.
 func newKit(t testing.TB, change ...func(*Config)) *kit {
 	k := &kit{t: t}
 	k.stub = &stub{
@@ -243,7 +242,7 @@ func (k *kit) alive() {
 	}
 }
 
-// within fails the test when f takes longer than a hostile request may. It is wide, for slow and busy machines.
+// within fails the test if f takes longer than a hostile request may. The bound allows for slow and busy machines.
 func within(t testing.TB, f func()) {
 	t.Helper()
 	start := time.Now()

@@ -1,21 +1,21 @@
 package gqlhttp
 
-// The limits of a document from outside. Introspection as graphql-js asks for it has about 70 fields written, 230
-// expanded, and a depth of 15; a tab of GraphiQL is sent whole, with every operation in it.
+// The limits of a document from outside. The introspection query of graphql-js has about 70 fields written, 230
+// expanded, and a depth of 15. GraphiQL sends a whole tab, with all of its operations.
 const (
 	maxTokens      = 1000 // of a document, comments included
 	maxOperations  = 20   // of a document
-	maxWritten     = 200  // fields of an operation as they are written, each fragment once
-	maxExpanded    = 500  // fields of an operation, fragments expanded wherever they are spread
+	maxWritten     = 200  // fields of an operation as written, each fragment once
+	maxExpanded    = 500  // fields of an operation, fragments expanded at every spread
 	maxSpreads     = 40   // of an operation, expanded
 	maxDepth       = 20   // of fields within fields
 	maxAliases     = 30   // of an operation, expanded
 	maxDirectives  = 20   // of an operation, expanded
 	maxInlineDepth = 5    // of inline fragments on one path
-	maxMeta        = 2    // fields __schema and __type of an operation: few words there fetch the whole schema
+	maxMeta        = 2    // fields __schema and __type of an operation, which fetch the whole schema in few fields
 	maxValueDepth  = 32   // of lists and objects in a literal
-	maxCost        = 2000 // fields, those below a list times the length of its page
-	maxPage        = 100  // of first and last
+	maxCost        = 2000 // of an operation: see checkCost
+	maxPage        = 100  // the greatest value of first and last
 )
 
 // The limits of a request.
@@ -25,8 +25,8 @@ const (
 	maxErrors = 10        // in an answer
 )
 
-// The cache of documents. Its keys are whole documents: 500 of 8 KiB are 4 MiB.
+// The size of the cache of documents. The keys are whole texts: 500 of 8 KiB are 4 MiB.
 const (
 	cachedDocuments = 500
-	maxCachedText   = 8 << 10 // bytes
+	maxCachedText   = 8 << 10 // bytes; a longer document is not cached
 )

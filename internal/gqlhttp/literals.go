@@ -11,12 +11,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
-// literalCheck walks the values that are written in a document, before validation does.
+// literalCheck walks the values in the text of a document, before validation does.
 type literalCheck struct {
 	strings bool // whether any value is a string
 }
 
-// document looks at the values of every operation and fragment.
 func (c *literalCheck) document(doc *ast.QueryDocument) *fault.Error {
 	for _, op := range doc.Operations {
 		for _, v := range op.VariableDefinitions {
@@ -90,8 +89,8 @@ func (c *literalCheck) arguments(list ast.ArgumentList) *fault.Error {
 	return nil
 }
 
-// value refuses what the layers below would choke on: NUL (Postgres has no such text), numbers that no Go number
-// holds, and nesting that makes validation quadratic.
+// value refuses NUL, which Postgres cannot store in text; numbers that overflow int64 and float64; and values nested
+// deeper than maxValueDepth, because validation is quadratic in the depth.
 func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	if v == nil {
 		return nil
@@ -122,8 +121,8 @@ func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	return nil
 }
 
-// loneSurrogate tells whether the text of a document escapes half of a surrogate pair, which the parser would turn
-// into a replacement character (GraphQL specification, section 2.9.4, calls it a syntax error).
+// loneSurrogate tells whether the text of a document escapes half of a surrogate pair. The parser would replace it by
+// U+FFFD, but it is a syntax error (GraphQL specification, section 2.9.4).
 func loneSurrogate(text string) bool {
 	for {
 		i := strings.IndexByte(text, '\\')
@@ -143,7 +142,7 @@ func loneSurrogate(text string) bool {
 	}
 }
 
-// escaped reads an escape of four hexadecimal digits at the start of text.
+// escaped reads an escape \uXXXX at the start of text.
 func escaped(text string) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false

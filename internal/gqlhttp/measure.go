@@ -8,22 +8,22 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// size is how much a selection asks for, its fragments expanded wherever they are spread. Depths are the longest
-// path, the rest are sums. Everything stays small: a sum that grows past its limit ends the measuring.
+// size is the size of a selection, its fragments expanded at every spread. depth and inline are those of the longest
+// path, the others are sums. No sum can overflow: a sum beyond its limit ends the measuring.
 type size struct {
 	fields, spreads, depth, aliases, directives, inline, meta int
 }
 
-// meter measures a document that was parsed and not yet validated: names may be unknown, fragments may be missing
-// or spread themselves. Each fragment is measured once, so the work is linear in the text however it nests.
+// meter measures a document that is parsed but not validated: names may be unknown, and fragments may be missing or
+// spread themselves. Each fragment is measured once, so the work is linear in the length of the text.
 type meter struct {
 	fragments map[string]*ast.FragmentDefinition
 	sizes     map[*ast.FragmentDefinition]size
-	open      map[*ast.FragmentDefinition]bool
+	open      map[*ast.FragmentDefinition]bool // being measured: a spread of one is a cycle
 }
 
-// measure refuses a document that is too large to validate. It holds every operation to the limits and every
-// fragment too, because validation walks those that no operation uses as well.
+// measure refuses a document that is too large to validate. The limits hold for every operation and for every fragment,
+// because validation also walks fragments that no operation uses.
 func measure(doc *ast.QueryDocument) *fault.Error {
 	if len(doc.Operations) > maxOperations {
 		return tooMuch("operations", maxOperations)
@@ -65,7 +65,7 @@ func measure(doc *ast.QueryDocument) *fault.Error {
 	return nil
 }
 
-// fragment measures one fragment, once.
+// fragment gives the size of a fragment.
 func (m *meter) fragment(f *ast.FragmentDefinition) (size, *fault.Error) {
 	if total, ok := m.sizes[f]; ok {
 		return total, nil
@@ -87,7 +87,6 @@ func (m *meter) fragment(f *ast.FragmentDefinition) (size, *fault.Error) {
 	return total, nil
 }
 
-// selection measures a selection set.
 func (m *meter) selection(set ast.SelectionSet) (size, *fault.Error) {
 	var total size
 	for _, selection := range set {
@@ -103,7 +102,6 @@ func (m *meter) selection(set ast.SelectionSet) (size, *fault.Error) {
 	return total, nil
 }
 
-// one measures a field, a spread or an inline fragment.
 func (m *meter) one(selection ast.Selection) (size, *fault.Error) {
 	var total size
 	var err *fault.Error
@@ -163,7 +161,7 @@ func (s *size) check() *fault.Error {
 	return nil
 }
 
-// written counts the fields of a selection as they stand in the text, each fragment once.
+// written refuses a selection of more than maxWritten fields, each fragment counted once.
 func (m *meter) written(set ast.SelectionSet) *fault.Error {
 	count := 0
 	seen := map[string]bool{}

@@ -10,7 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// outcome is what a root field came to, on its way from the resolver to the observer.
+// outcome is the code of a root field. It goes from observeResult to observeField through the context.
 type outcome struct {
 	code string
 }
@@ -18,16 +18,16 @@ type outcome struct {
 type outcomeKey struct{}
 
 const (
-	fine = "OK"
-	gone = "CANCELED" // the caller hung up
+	codeOK       = "OK"
+	codeCanceled = "CANCELED" // the caller hung up
 )
 
-// observeField stands around each root field.
+// observeField wraps each root field and reports it to Observe.
 func (h *Handler) observeField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	if h.observe == nil {
 		return next(ctx)
 	}
-	seen := &outcome{code: string(fault.BadUserInput)} // the resolver does not run for arguments that are refused
+	seen := &outcome{code: string(fault.BadUserInput)} // stays if the arguments are refused: no resolver runs
 	root := graphql.GetRootFieldContext(ctx)
 	operation := graphql.GetOperationContext(ctx).Operation.Operation
 	ctx, end := h.observe(context.WithValue(ctx, outcomeKey{}, seen), string(operation), root.Field.Name)
@@ -35,7 +35,7 @@ func (h *Handler) observeField(ctx context.Context, next graphql.RootResolver) g
 	return next(ctx)
 }
 
-// observeResult stands around each resolver, and looks at those of root fields.
+// observeResult wraps each resolver and notes the code of root fields.
 func observeResult(ctx context.Context, next graphql.Resolver) (any, error) {
 	if fc := graphql.GetFieldContext(ctx); fc == nil || fc.Parent == nil || fc.Parent.Parent != nil {
 		return next(ctx) // below the root
@@ -44,13 +44,12 @@ func observeResult(ctx context.Context, next graphql.Resolver) (any, error) {
 	if !ok {
 		return next(ctx) // nobody observes
 	}
-	seen.code = string(fault.Internal) // what a panic leaves
+	seen.code = string(fault.Internal) // stays if the resolver panics
 	result, err := next(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		seen.code = codeOf(ctx, err)
-	default:
-		seen.code = refusedWith(result)
+	} else {
+		seen.code = payloadCode(result)
 	}
 	return result, err
 }
@@ -60,29 +59,29 @@ func codeOf(ctx context.Context, err error) string {
 		return string(f.Code)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return gone
+		return codeCanceled
 	}
 	return string(fault.Internal)
 }
 
-// refusedWith is the code of the first of the userErrors of a payload. Its type is the schema's, which this package
-// does not know: it has the field by the contract of the interface Payload.
-func refusedWith(result any) string {
+// payloadCode gives the code of the first of the userErrors of a payload, or OK. This package does not know the types
+// of payloads, so reflection finds the field: the interface Payload of the schema demands it.
+func payloadCode(result any) string {
 	v := reflect.Indirect(reflect.ValueOf(result))
 	if v.Kind() != reflect.Struct {
-		return fine
+		return codeOK
 	}
 	list := v.FieldByName("UserErrors")
 	if !list.IsValid() || list.Kind() != reflect.Slice || list.Len() == 0 {
-		return fine
+		return codeOK
 	}
 	if code := reflect.Indirect(list.Index(0)).FieldByName("Code"); code.Kind() == reflect.String {
 		return code.String()
 	}
-	return fine
+	return codeOK
 }
 
-// observeRefusal is for a field that is not admitted, and does not run.
+// observeRefusal reports a field that Admit refused. observeField does not see it, because it does not run.
 func (h *Handler) observeRefusal(ctx context.Context, op *operation, field string, err error) {
 	if h.observe != nil {
 		_, end := h.observe(ctx, string(op.definition.Operation), field)

@@ -17,9 +17,9 @@ import (
 
 const internalMessage = "Something went wrong on our side."
 
-// present is the one way by which an error of a resolver reaches a caller. A *fault.Error shows its message and its
-// code. What the arguments of a field were refused for is BAD_USER_INPUT. All else is logged here, once, and shown
-// as internal. The error itself stays in the chain for callers in this process.
+// present makes the error that a caller sees of the error of a resolver (gqlgen's ErrorPresenter). A *fault.Error shows
+// its message and its code. Refused arguments are BAD_USER_INPUT. Any other error is logged here, once, and shown as
+// internal. The original error stays in the chain for callers of Do.
 func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Err: err}
 	if outer, ok := errors.AsType[*gqlerror.Error](err); ok {
@@ -47,8 +47,8 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 	return shown
 }
 
-// extensions are the machine-readable part of a refusal. A server that is too busy and a caller who asks too often
-// are told apart by the status of the answer, not by the code.
+// extensions gives the machine-readable part of a refusal. An overloaded server has the code RATE_LIMITED too: only the
+// status of the answer, 503 or 429, tells it from a caller beyond a limit.
 func extensions(f *fault.Error) map[string]any {
 	m := map[string]any{"code": f.Code}
 	if f.Code == fault.Unavailable {
@@ -60,14 +60,15 @@ func extensions(f *fault.Error) map[string]any {
 	return m
 }
 
-// refusedArguments tells whether the field's arguments did not become Go values: its resolver has not run then. The
-// generated code sets Args once they all did.
+// refusedArguments tells whether an argument of the field could not be converted to its Go type. The generated code
+// sets Args after it converted all arguments, and runs the resolver only then.
 func refusedArguments(fc *graphql.FieldContext) bool {
 	return fc.Args == nil && fc.Field.Field != nil && fc.Field.Definition != nil &&
 		len(fc.Field.Definition.Arguments) > 0
 }
 
-// argumentMessage names the argument by its path below the field, and gives the reason where a scalar of ours gave one.
+// argumentMessage names the argument by its path below the field. The reason is the message of a scalar of this server,
+// if one refused the value.
 func argumentMessage(fc *graphql.FieldContext, path ast.Path, f *fault.Error) string {
 	reason := "It does not have the form that the schema asks for."
 	if f != nil {
@@ -79,7 +80,7 @@ func argumentMessage(fc *graphql.FieldContext, path ast.Path, f *fault.Error) st
 	return "An argument is refused: " + reason
 }
 
-// report logs an internal error. A caller who hung up is no error of ours.
+// report logs an internal error. A request that its caller canceled is logged at debug level.
 func (h *Handler) report(ctx context.Context, id string, path ast.Path, err error) {
 	level := slog.LevelError
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -92,7 +93,7 @@ func (h *Handler) report(ctx context.Context, id string, path ast.Path, err erro
 	h.log.LogAttrs(ctx, level, "graphql: internal error", attrs...)
 }
 
-// list presents one error that belongs to no field.
+// list presents an error that belongs to no field.
 func (h *Handler) list(ctx context.Context, err error) gqlerror.List {
 	return gqlerror.List{h.present(ctx, err)}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// What a resolver returns, and what the caller and the log get of it.
+// Each result of a resolver, with its answer and its log entry.
 func TestPresenter(t *testing.T) {
 	t.Parallel()
 	const internal = `"extensions":{"code":"INTERNAL_SERVER_ERROR","requestId":"req_1"}}],"data":{"me":null}`
@@ -29,9 +29,8 @@ func TestPresenter(t *testing.T) {
 	}{
 		"unauthenticated": {
 			fault.New(fault.Unauthenticated, "Sign in first."),
-			`{"errors":[{"message":"Sign in ` +
-				`first.","path":["me"],"locations":[{"line":1,"column":2}],"extensions":{"code":"UNAUTHENTICATED"}}],` +
-				`"data":{"me":null}}`, 200, "",
+			`{"errors":[{"message":"Sign in first.","path":["me"],"locations":[{"line":1,"column":2}],` +
+				`"extensions":{"code":"UNAUTHENTICATED"}}],"data":{"me":null}}`, 200, "",
 		},
 		"wrapped": {
 			fmt.Errorf("me: %w", fault.New(fault.Forbidden, "Not yours.")),
@@ -98,7 +97,7 @@ func TestPanicsAreInternal(t *testing.T) {
 	k.alive()
 }
 
-// A scalar of a library refuses in words of its own, which may hold the value.
+// The message of a scalar from a library is not shown, because it may quote the value.
 func TestRefusedArgument(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)
@@ -108,12 +107,11 @@ func TestRefusedArgument(t *testing.T) {
 	}
 	ctx := graphql.WithFieldContext(t.Context(), &graphql.FieldContext{Field: graphql.CollectedField{Field: field}})
 	below := ast.Path{ast.PathName("a"), ast.PathName("in"), ast.PathName("when")}
+	const generic = "It does not have the form that the schema asks for."
 	for want, err := range map[string]error{
-		`The argument "in.when" is refused: It does not have the form that the schema asks for.`: gqlerror.WrapPath(
-			below, errors.New(secret)),
-		`An argument is refused: It does not have the form that the schema asks for.`: errors.New(secret),
-		`An argument is refused: No date.`: fault.New(fault.InvalidInput,
-			"No date."),
+		`The argument "in.when" is refused: ` + generic: gqlerror.WrapPath(below, errors.New(secret)),
+		"An argument is refused: " + generic:            errors.New(secret),
+		"An argument is refused: No date.":              fault.New(fault.InvalidInput, "No date."),
 	} {
 		got := h.present(ctx, err)
 		if got.Message != want || got.Extensions["code"] != fault.BadUserInput || got.Path.String() != "a" {
@@ -131,7 +129,7 @@ func TestAtMostTenErrors(t *testing.T) {
 	}
 }
 
-// A limit that struck while others had data is an error among others.
+// A limit in an answer with data is an error of its field, not a 429.
 func TestLimitBesideData(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -148,7 +146,7 @@ func TestLimitBesideData(t *testing.T) {
 	}
 }
 
-// A caller who hung up is not an error.
+// A request that its caller canceled is not logged as an error.
 func TestHangingUp(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -166,7 +164,7 @@ func TestHangingUp(t *testing.T) {
 	}
 }
 
-// The canary: a password in a document that breaks any rule comes back nowhere.
+// A password in an invalid document appears in no answer and in no log, whatever rule the document breaks.
 func TestNothingIsEchoed(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -10,15 +10,15 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// refuse makes the one error of a document that is refused.
+// refuse makes the error list of a refused document.
 func refuse(message string) gqlerror.List { return presented(fault.New(fault.BadUserInput, message)) }
 
-// presented makes the one error of a request out of a refusal.
+// presented makes an error list of one refusal.
 func presented(f *fault.Error) gqlerror.List {
 	return gqlerror.List{{Err: f, Message: f.Message, Extensions: extensions(f)}}
 }
 
-// syntaxErrors tells where a document is malformed, and not with what: the parser would quote the text there.
+// syntaxErrors gives the place of a syntax error without the message of the parser, which quotes the document.
 func syntaxErrors(err error) gqlerror.List {
 	found, ok := errors.AsType[*gqlerror.Error](err)
 	if ok && strings.HasPrefix(found.Message, "exceeded token limit") {
@@ -31,8 +31,8 @@ func syntaxErrors(err error) gqlerror.List {
 	return list
 }
 
-// validationErrors shows the first errors of validation. The texts of the rules quote names of the document and of
-// the schema; the one rule that quotes values is given a text of ours.
+// validationErrors gives the first errors of validation. The messages of the rules quote names of the document and of
+// the schema. The rule that quotes values gets a message without them.
 func validationErrors(errs gqlerror.List) gqlerror.List {
 	var list gqlerror.List
 	for _, e := range errs[:min(len(errs), maxErrors)] {
@@ -44,7 +44,7 @@ func validationErrors(errs gqlerror.List) gqlerror.List {
 }
 
 func ruleText(e *gqlerror.Error) string {
-	// These two texts of the rule for values begin with a name of a type or of a field; all others hold the value.
+	// ValuesOfCorrectType has two messages that quote names alone; all of its others quote the value.
 	namesOnly := strings.HasPrefix(e.Message, `Field "`) || strings.HasPrefix(e.Message, `OneOf Input Object "`)
 	switch {
 	case e.Rule == "":
@@ -55,7 +55,7 @@ func ruleText(e *gqlerror.Error) string {
 	return e.Message
 }
 
-// clip shortens what is made of names that the caller chose.
+// clip shortens a text that holds names chosen by the caller.
 func clip(s string) string {
 	const most = 300 // bytes
 	if len(s) <= most {

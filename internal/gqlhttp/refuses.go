@@ -10,19 +10,23 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// topLevel is the codes of top-level errors, as extensions writes them.
+// topLevel holds the codes of top-level errors, as extensions writes them.
 var topLevel = []fault.Code{
-	fault.Unauthenticated, fault.Forbidden, fault.SudoRequired, fault.RateLimited,
-	fault.BadUserInput, fault.Internal,
+	fault.Unauthenticated,
+	fault.Forbidden,
+	fault.SudoRequired,
+	fault.RateLimited,
+	fault.BadUserInput,
+	fault.Internal,
 }
 
-// Refusals gives every code that a *fault.Error of Do can carry for this stored document, sorted, and
-// INTERNAL_SERVER_ERROR, which stands for all other errors. It reads the directives of the schema.
+// Refusals gives every code that a *fault.Error of Do can carry for this stored document, sorted. It includes
+// INTERNAL_SERVER_ERROR, which stands for all other errors. The directives of the schema say the codes.
 func (d *Document) Refusals() []fault.Code {
 	op := d.operations[0]
 	codes := map[fault.Code]bool{fault.Internal: true}
 	if len(op.definition.VariableDefinitions) > 0 {
-		codes[fault.BadUserInput] = true // one that does not have its type
+		codes[fault.BadUserInput] = true // for a variable of another type
 	}
 	for field := range everyField(op.definition.SelectionSet) {
 		for _, code := range refusesOf(field.Definition) {
@@ -32,7 +36,7 @@ func (d *Document) Refusals() []fault.Code {
 	return slices.Sorted(maps.Keys(codes))
 }
 
-// refusesOf gives the codes that the directives of a field bring.
+// refusesOf gives the codes that all directives of a field stand for.
 func refusesOf(field *ast.FieldDefinition) []fault.Code {
 	codes := declared(field)
 	if field.Directives.ForName("requiresAuth") != nil || field.Directives.ForName("requiresPermission") != nil {
@@ -57,7 +61,7 @@ func declared(field *ast.FieldDefinition) (codes []fault.Code) {
 	if list == nil {
 		return nil
 	}
-	if list.Value.Kind != ast.ListValue { // one value stands for a list of one
+	if list.Value.Kind != ast.ListValue { // a single value is a list of one (GraphQL specification, section 3.11)
 		return []fault.Code{fault.Code(list.Value.Raw)}
 	}
 	for _, code := range list.Value.Children {
@@ -66,9 +70,8 @@ func declared(field *ast.FieldDefinition) (codes []fault.Code) {
 	return codes
 }
 
-// refusalsAreStated holds a schema to its directive @refuses: every field of Mutation has it, and it names codes that
-// there are.
-func refusalsAreStated(schema *ast.Schema) error {
+// checkRefuses refuses a schema with a mutation without @refuses, or with an unknown code in @refuses.
+func checkRefuses(schema *ast.Schema) error {
 	if schema.Mutation != nil {
 		for _, field := range schema.Mutation.Fields {
 			if field.Directives.ForName("refuses") == nil {

@@ -12,16 +12,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
-// request is the parameters of a GraphQL request (GraphQL over HTTP, section 5.1).
+// request holds the parameters of a GraphQL request (GraphQL over HTTP, section 5.1).
 type request struct {
 	query         string
 	operationName string
 	variables     map[string]any
 }
 
-// problem is a request that never became a document.
+// problem refuses a request before its document is read.
 type problem struct {
-	status int    // 0: whatever a request error is in the media type of the answer
+	status int    // 0 for the status of a request error: see statusOf
 	allow  string // for 405
 	err    *fault.Error
 }
@@ -30,7 +30,7 @@ func bad(status int, message string) *problem {
 	return &problem{status: status, err: fault.New(fault.BadUserInput, message)}
 }
 
-// read takes the request apart. It reads at most maxBody bytes.
+// read reads the parameters of a request, from at most maxBody bytes of body.
 func read(w http.ResponseWriter, r *http.Request) (request, *problem) {
 	if len(r.URL.Path)+len(r.URL.RawQuery) > maxURL {
 		return request{}, bad(http.StatusRequestURITooLong, "The URL is too long.")
@@ -68,7 +68,7 @@ func readPost(w http.ResponseWriter, r *http.Request) (request, *problem) {
 	return parameters(object)
 }
 
-// isJSON accepts one Content-Type, application/json, whose charset is absent or UTF-8, and no compression.
+// isJSON tells whether the body is application/json in UTF-8, uncompressed, by exactly one Content-Type.
 func isJSON(h http.Header) bool {
 	types := h.Values("Content-Type")
 	if len(types) != 1 || h.Get("Content-Encoding") != "" {
@@ -82,7 +82,7 @@ func isJSON(h http.Header) bool {
 	return !ok || strings.EqualFold(charset, "utf-8")
 }
 
-// readGet wants a header that a page of another origin cannot send without asking first (a preflight request).
+// readGet requires a header that a page of another origin cannot send without a preflight request (GQ-05).
 func readGet(r *http.Request) (request, *problem) {
 	if r.Header.Get("Apollo-Require-Preflight") == "" && r.Header.Get("X-Apollo-Operation-Name") == "" {
 		return request{}, bad(http.StatusBadRequest, "A GET request needs the header Apollo-Require-Preflight.")
@@ -109,7 +109,8 @@ func readGet(r *http.Request) (request, *problem) {
 	return parameters(object)
 }
 
-// decodeParameter maps what is not JSON to 400, and JSON that holds what we refuse to a request error.
+// decodeParameter decodes strict JSON. Malformed text is 400; JSON with a refused value, such as NUL, is a request
+// error.
 func decodeParameter(text []byte) (any, *problem) {
 	value, err := strictjson.Decode(text)
 	if err == nil {
@@ -122,8 +123,8 @@ func decodeParameter(text []byte) (any, *problem) {
 		"valid UTF-8, at most 32 levels deep.")
 }
 
-// parameters checks the types of the four parameters. Other members are ignored, as the specification asks, except
-// those that differ from the four in case alone: some parser along the way may have read them as the real ones.
+// parameters checks the types of the four parameters. Other members are ignored, as the specification demands. A member
+// that differs from a parameter in case alone is refused: a proxy may have read it as the parameter.
 func parameters(object map[string]any) (request, *problem) {
 	for name := range object {
 		for _, known := range []string{"query", "operationName", "variables", "extensions"} {
@@ -154,7 +155,7 @@ func parameters(object map[string]any) (request, *problem) {
 	return request{}, bad(http.StatusBadRequest, "The parameter query is missing.")
 }
 
-// optional reads a member that may be absent or null.
+// optional reads a member that may be missing or null. It reports false for another type.
 func optional[T any](object map[string]any, name string) (T, bool) {
 	value, ok := object[name].(T)
 	return value, ok || object[name] == nil

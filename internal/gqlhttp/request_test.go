@@ -7,7 +7,7 @@ import (
 
 const secret = "hunter2-canary"
 
-// The body is strict JSON (HT-11), and what is wrong with it is told without a word of it.
+// The body must be strict JSON (HT-11). The error does not quote it.
 func TestStrictJSON(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -95,7 +95,7 @@ func TestStrictJSON(t *testing.T) {
 	k.alive()
 }
 
-// Variables have the types of the schema or are refused, without their values (ID-07).
+// Variables that do not have the types of the schema are refused, without their values in the error (ID-07).
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

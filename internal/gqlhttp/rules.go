@@ -8,12 +8,12 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// ruleSet is the rules of the GraphQL specification, section 5, and our own. They suggest names to the author of a
-// stored document and to nobody else: to whom introspection is closed they would open it again, and each costs a
-// comparison with every name of the schema.
+// ruleSet gives the rules of the GraphQL specification, section 5, and those of this server. Errors suggest names to
+// the authors of stored documents alone: suggestions would leak the schema where introspection is off, and each one
+// compares a name with every name of the schema.
 func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefinition]*operation) *rules.Rules {
 	set := rules.NewDefaultRules()
-	for loud, quiet := range map[string]core.Rule{
+	for suggesting, silent := range map[string]core.Rule{
 		rules.FieldsOnCorrectTypeRule.Name: rules.FieldsOnCorrectTypeRuleWithoutSuggestions,
 		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
 		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
@@ -21,8 +21,8 @@ func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefin
 		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
 	} {
 		if !suggestions {
-			set.RemoveRule(loud)
-			set.AddRule(quiet.Name, quiet.RuleFunc)
+			set.RemoveRule(suggesting)
+			set.AddRule(silent.Name, silent.RuleFunc)
 		}
 	}
 	set.AddRule("NoDefer", noDefer)
@@ -34,7 +34,7 @@ func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefin
 	return set
 }
 
-// noIntrospection closes __schema and __type; __typename stays open.
+// noIntrospection refuses __schema and __type. __typename stays allowed.
 func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnField(func(_ *core.Walker, field *ast.Field) {
 		if field.Name == "__schema" || field.Name == "__type" {
@@ -43,7 +43,7 @@ func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
 	})
 }
 
-// noDefer refuses @defer, which the schema's library declares by itself: an answer here is one answer.
+// noDefer refuses @defer, which gqlparser declares in every schema: this server answers in one piece.
 func noDefer(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnDirective(func(_ *core.Walker, d *ast.Directive) {
 		if d.Name == "defer" {
@@ -52,7 +52,7 @@ func noDefer(observers *core.Events, addError core.AddErrFunc) {
 	})
 }
 
-// int32Literals holds Int to 32 bits (GraphQL specification, section 3.5.1), which the library does not.
+// int32Literals refuses literals of Int beyond 32 bits (GraphQL specification, section 3.5.1). gqlparser accepts them.
 func int32Literals(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnValue(func(_ *core.Walker, v *ast.Value) {
 		if v.Kind != ast.IntValue || v.Definition == nil || v.Definition.Name != "Int" {
@@ -64,8 +64,8 @@ func int32Literals(observers *core.Events, addError core.AddErrFunc) {
 	})
 }
 
-// notNull notes the nullable variables that stand where null is not allowed: a default makes that valid, and an
-// explicit null is then an error of the request (GraphQL specification, section 5.8.5).
+// notNull notes the nullable variables in places that do not allow null. A default makes them valid, and an explicit
+// null is then an error of the request (GraphQL specification, section 5.8.5).
 func notNull(operations map[*ast.OperationDefinition]*operation) core.RuleFunc {
 	return func(observers *core.Events, _ core.AddErrFunc) {
 		observers.OnValue(func(w *core.Walker, v *ast.Value) {

@@ -11,8 +11,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// ServeHTTP answers POST, and GET for queries, by the GraphQL-over-HTTP specification. The visit must be in the
-// context of the request already; the headers that resolvers set there go out with the answer.
+// ServeHTTP answers POST, and GET for queries, by the GraphQL-over-HTTP specification. The context of the request must
+// hold the visit. Headers that resolvers set in the visit are sent with the answer.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	media := negotiate(r.Header)
@@ -29,7 +29,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer does everything but the writing. A panic that no resolver's guard caught ends here.
+// answer makes the answer and, for 405, the header Allow. It recovers panics outside of resolvers; gqlgen recovers
+// those inside.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (a answer, allow string) {
 	ctx := r.Context()
 	defer func() {
@@ -38,11 +39,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 		}
 	}()
 	if media == "" {
-		return failed(media, bad(http.StatusNotAcceptable, "The answer is application/graphql-response+json or "+
-			"application/json."))
+		return failed(media, bad(http.StatusNotAcceptable,
+			"The answer is application/graphql-response+json or application/json."))
 	}
 	if v := visit.From(ctx); v.SessionCookie && v.Foreign {
-		// A browser adds the cookie by itself: what this page asks for may not be what its user wants (HT-03).
+		// The browser adds the cookie to requests of any page, wanted by its user or not (HT-03).
 		err := fault.New(fault.Forbidden, "Pages of this origin may not use the session cookie here.")
 		return failed(media, &problem{status: http.StatusForbidden, err: err})
 	}
@@ -63,12 +64,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 		p.allow = http.MethodPost
 		return failed(media, p)
 	}
-	data, errs := h.outside(ctx, doc, op, req.variables)
+	data, errs := h.runLimited(ctx, doc, op, req.variables)
 	return answerTo(media, data, errs), ""
 }
 
-// outside runs an operation that came over the network, held to the limits of such.
-func (h *Handler) outside(
+// runLimited runs an operation from outside, after it checked the limits that do not hold for stored documents.
+func (h *Handler) runLimited(
 	ctx context.Context, doc *Document, op *operation, given map[string]any,
 ) ([]byte, gqlerror.List) {
 	if len(op.credentials) > 1 {
@@ -76,7 +77,7 @@ func (h *Handler) outside(
 	}
 	variables, f := coerce(h.schema.Schema(), op, given)
 	if f == nil {
-		f = op.afford(variables)
+		f = op.checkCost(variables)
 	}
 	if f != nil {
 		return nil, presented(f)
@@ -84,11 +85,11 @@ func (h *Handler) outside(
 	return h.run(ctx, doc, op, variables)
 }
 
-// run executes once admission is granted. Without data nothing ran.
+// run executes an operation if Admit allows it. The data is nil if nothing ran.
 func (h *Handler) run(
 	ctx context.Context, doc *Document, op *operation, variables map[string]any,
 ) ([]byte, gqlerror.List) {
-	if errs := h.enter(ctx, op); errs != nil {
+	if errs := h.admitAll(ctx, op); errs != nil {
 		return nil, errs
 	}
 	return h.execute(ctx, doc, op, variables)

@@ -12,18 +12,19 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// DocumentError is one thing that is wrong with a stored document.
+// DocumentError is one mistake in a stored document.
 type DocumentError struct {
-	Line, Column int // within the text of the document, from 1
+	Line, Column int // in the text of the document, from 1
 	Message      string
 }
 
 func (e *DocumentError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message) }
 
-// Document prepares a stored document: one operation, as deep and as long as its author likes, a query or a mutation of
-// one field. Whatever refuses in userErrors must be asked for them, else a refusal would pass for a success.
+// Document prepares a stored document: one operation, a query or a mutation of one field. The limits of documents from
+// outside do not hold for it. It must select the userErrors of every payload, because a refusal would look like a
+// success otherwise.
 //
-// The error holds a *DocumentError for everything that was found, which errors.As finds one of: the first.
+// The error joins a *DocumentError for every mistake; errors.As finds the first.
 func (h *Handler) Document(text string) (*Document, error) {
 	syntax, err := parser.ParseQuery(&ast.Source{Input: text})
 	if found, ok := errors.AsType[*gqlerror.Error](err); ok {
@@ -39,7 +40,7 @@ func (h *Handler) Document(text string) (*Document, error) {
 	if len(errs) > 0 {
 		return nil, documentErrors(errs)
 	}
-	if err := soundRoot(h.schema.Schema(), doc.operations[0]); err != nil {
+	if err := checkRoot(h.schema.Schema(), doc.operations[0]); err != nil {
 		return nil, fmt.Errorf("gqlhttp: %w", err)
 	}
 	return doc, nil
@@ -70,42 +71,42 @@ func oneOperation(syntax *ast.QueryDocument) error {
 	return wrong(syntax.Operations[1].Position, "A stored document holds one operation: this is the second.")
 }
 
-// soundRoot looks at the root fields of a validated operation.
-func soundRoot(schema *ast.Schema, op *operation) error {
+// checkRoot checks the root fields of a validated operation: a mutation has one, and every payload is asked for its
+// userErrors.
+func checkRoot(schema *ast.Schema, op *operation) error {
 	fields := rootFields(op.definition.SelectionSet)
 	if op.definition.Operation == ast.Mutation && len(fields) > 1 {
-		return wrong(fields[1].Position, "A stored mutation has one field: where several things change, that field "+
-			"changes them.")
+		return wrong(fields[1].Position,
+			"A stored mutation has one field: where several things change, that field changes them.")
 	}
 	payload := schema.PossibleTypes["Payload"]
 	for _, field := range fields {
 		if !slices.Contains(payload, schema.Types[field.Definition.Type.Name()]) {
 			continue
 		}
-		if !tells(field, "code") || !tells(field, "message") {
+		if !asksFor(field, "code") || !asksFor(field, "message") {
 			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { code message }, under these names and "+
 				"unconditionally: a refusal would pass for a success.", field.Name))
 		}
-		if slices.Contains(refusesOf(field.Definition), fault.AccountLocked) && !tells(field, "retryAfterSeconds") {
-			return wrong(field.Position,
-				fmt.Sprintf("Ask %s for userErrors { retryAfterSeconds } too: it can end with "+
-					"ACCOUNT_LOCKED, and callers would not learn for how long.", field.Name))
+		if slices.Contains(refusesOf(field.Definition), fault.AccountLocked) && !asksFor(field, "retryAfterSeconds") {
+			return wrong(field.Position, fmt.Sprintf("Ask %s for userErrors { retryAfterSeconds } too: it can end "+
+				"with ACCOUNT_LOCKED, and callers would not learn for how long.", field.Name))
 		}
 	}
 	return nil
 }
 
-// tells whether the field is asked for this member of its userErrors.
-func tells(field *ast.Field, member string) bool {
+// asksFor tells whether the field is asked for this member of its userErrors, unconditionally and unrenamed.
+func asksFor(field *ast.Field, member string) bool {
 	var below ast.SelectionSet
-	for _, userErrors := range always(field.SelectionSet, "userErrors") {
+	for _, userErrors := range unconditional(field.SelectionSet, "userErrors") {
 		below = append(below, userErrors.SelectionSet...)
 	}
-	return len(always(below, member)) > 0
+	return len(unconditional(below, member)) > 0
 }
 
-// always finds the fields of a name that nothing renames and no @skip or @include can leave out.
-func always(set ast.SelectionSet, name string) (fields []*ast.Field) {
+// unconditional finds the fields of a name that have no alias, and that no @skip or @include can leave out.
+func unconditional(set ast.SelectionSet, name string) (fields []*ast.Field) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
@@ -114,11 +115,11 @@ func always(set ast.SelectionSet, name string) (fields []*ast.Field) {
 			}
 		case *ast.InlineFragment:
 			if len(s.Directives) == 0 {
-				fields = append(fields, always(s.SelectionSet, name)...)
+				fields = append(fields, unconditional(s.SelectionSet, name)...)
 			}
 		case *ast.FragmentSpread:
 			if len(s.Directives) == 0 {
-				fields = append(fields, always(s.Definition.SelectionSet, name)...)
+				fields = append(fields, unconditional(s.Definition.SelectionSet, name)...)
 			}
 		}
 	}
@@ -129,7 +130,7 @@ func wrong(at *ast.Position, message string) *DocumentError {
 	return &DocumentError{Line: at.Line, Column: at.Column, Message: message}
 }
 
-// rootFields gives the fields of a selection in their order, through fragments, twice where they stand twice.
+// rootFields gives the fields of a selection in order, through fragments. A repeated field is repeated.
 func rootFields(set ast.SelectionSet) (fields []*ast.Field) {
 	for _, selection := range set {
 		switch s := selection.(type) {
@@ -144,10 +145,10 @@ func rootFields(set ast.SelectionSet) (fields []*ast.Field) {
 	return fields
 }
 
-// Mutates tells whether the document changes anything: whether it is a mutation.
+// Mutates tells whether the document is a mutation.
 func (d *Document) Mutates() bool { return d.operations[0].definition.Operation == ast.Mutation }
 
-// Variables gives the names of the variables that the document declares, in its order.
+// Variables gives the names of the declared variables, in the order of the document.
 func (d *Document) Variables() []string {
 	var names []string
 	for _, v := range d.operations[0].definition.VariableDefinitions {
@@ -156,7 +157,7 @@ func (d *Document) Variables() []string {
 	return names
 }
 
-// Requires tells whether the document does not run without this variable: it has no default and must not be null.
+// Requires tells whether the document runs only with this variable: it is not null and has no default.
 func (d *Document) Requires(variable string) bool {
 	v := d.operations[0].definition.VariableDefinitions.ForName(variable)
 	return v != nil && v.Type.NonNull && v.DefaultValue == nil

@@ -21,11 +21,17 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// What a stored document is refused for, and where.
+// A stored document is refused with the place of the mistake.
 func TestStoredDocumentsAreValidated(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
-	const args = `(input:{password:"x"})`
+	const (
+		errs    = "{userErrors{code message}}"
+		args    = `(input:{password:"x"})`
+		login   = "mutation{login" + args
+		loginIf = "mutation($b:Boolean!){login" + args
+		several = "A stored mutation has one field"
+	)
 	for text, want := range map[string]string{
 		"{me{id":                             "1:7: ",
 		"":                                   "1:1: A stored document holds one operation, and this one none",
@@ -37,29 +43,23 @@ func TestStoredDocumentsAreValidated(t *testing.T) {
 		"{me{id ...@defer{name}}}":           "1:12: Unknown directive",
 		"query($v:Int){me{id}}":              `1:7: Variable "$v" is never used.`,
 		"query($v:Int!){session(id:$v){id}}": "1:27: ",
-		"mutation{\n logout{userErrors{code message}}\n revokeOtherSessions{userErrors{code message}}}":                "3:2: A stored mutation has one field",
-		"mutation{...A} fragment A on Mutation{a:logout{userErrors{code message}} b:logout{userErrors{code message}}}": "1:74: A stored mutation has one field",
-		"mutation{logout{userErrors{code message}} logout{userErrors{code message}}}":                                  "1:43: A stored mutation has one field",
-		"mutation{\n  login" + args +
-			"{user{id}}}": "2:3: Ask login for userErrors { code message }",
-		"mutation{login" + args +
-			"{userErrors{code}}}": "1:10: Ask login",
-		"mutation{login" + args +
-			"{userErrors{message field}}}": "1:10: Ask login",
-		"mutation{login" + args +
-			"{errors:userErrors{code message}}}": "1:10: Ask login",
-		"mutation{login" + args +
-			"{userErrors{c:code message}}}": "1:10: Ask login",
-		"mutation{login" + args +
-			"{userErrors{code:message message:code}}}": "1:10: Ask login",
-		"mutation($b:Boolean!){login" + args +
-			"{userErrors @skip(if:$b){code message}}}": "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args +
-			"{userErrors{code message @include(if:$b)}}}": "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args +
-			"{... @include(if:$b){userErrors{code message}}}}": "1:23: Ask login",
-		"mutation($b:Boolean!){login" + args +
-			"{...A @skip(if:$b)}} fragment A on Payload{userErrors{code message}}": "1:23: Ask login",
+
+		"mutation{\n logout" + errs + "\n revokeOtherSessions" + errs + "}":                "3:2: " + several,
+		"mutation{...A} fragment A on Mutation{a:logout" + errs + " b:logout" + errs + "}": "1:74: " + several,
+		"mutation{logout" + errs + " logout" + errs + "}":                                  "1:43: " + several,
+
+		login + "{userErrors{code}}}":                      "1:10: Ask login",
+		login + "{userErrors{message field}}}":             "1:10: Ask login",
+		login + "{errors:userErrors{code message}}}":       "1:10: Ask login",
+		login + "{userErrors{c:code message}}}":            "1:10: Ask login",
+		login + "{userErrors{code:message message:code}}}": "1:10: Ask login",
+
+		loginIf + "{userErrors @skip(if:$b){code message}}}":                             "1:23: Ask login",
+		loginIf + "{userErrors{code message @include(if:$b)}}}":                          "1:23: Ask login",
+		loginIf + "{... @include(if:$b){userErrors{code message}}}}":                     "1:23: Ask login",
+		loginIf + "{...A @skip(if:$b)}} fragment A on Payload{userErrors{code message}}": "1:23: Ask login",
+
+		"mutation{\n  login" + args + "{user{id}}}": "2:3: Ask login for userErrors { code message }",
 	} {
 		_, err := k.handler.Document(text)
 		first, ok := errors.AsType[*DocumentError](err)
@@ -73,7 +73,7 @@ func TestStoredDocumentsAreValidated(t *testing.T) {
 	}
 }
 
-// What a dialect asks of a document before it runs it.
+// Dialects read these facts of a document when they are loaded.
 func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -121,22 +121,28 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 	}
 }
 
-// A schema says with what its mutations are refused, in words that there are.
+// Every mutation of a schema has @refuses, with known codes.
 func TestNewWantsRefusals(t *testing.T) {
 	t.Parallel()
-	const rest = ` enum ErrorCode { NOT_FOUND } directive @refuses(codes: [String!]!) on FIELD_DEFINITION type Query ` +
-		`{ a: Int `
+	const (
+		unknown = ": @refuses has the unknown code "
+		start   = `enum ErrorCode { NOT_FOUND } directive @refuses(codes: [String!]!) on FIELD_DEFINITION `
+		query   = `type Query { a: Int } type Mutation `
+		further = `type Query { a: Int c: Int @refuses(codes: ["FORBIDDEN", "SERVICE_UNAVAILABLE"]) }`
+	)
 	for text, want := range map[string]string{
-		rest + `}`: "",
-		rest + `} type Mutation { b: Int @refuses(codes: []) }`:                                  "",
-		rest + `} type Mutation { b: Int @refuses(codes: "NOT_FOUND") }`:                         "",
-		rest + `@refuses(codes: ["BAD_USER_INPUT" "NOT_FOUND" "UNAUTHENTICATED" "FORBIDDEN"]) }`: "",
-		rest + `} type Mutation { b: Int }`:                                                      "Mutation.b has no @refuses",
-		rest + `} type Mutation { b: Int @refuses(codes: ["GONE"]) }`:                            `Mutation.b: @refuses has the unknown code "GONE"`,
-		rest + `} type Mutation { b: Int @refuses(codes: "GONE") }`:                              `Mutation.b: @refuses has the unknown code "GONE"`,
-		rest + `c: Int @refuses(codes: ["FORBIDDEN", "SERVICE_UNAVAILABLE"]) }`:                  `Query.c: @refuses has the unknown code "SERVICE_UNAVAILABLE"`,
+		`type Query { a: Int }`:                           "",
+		query + `{ b: Int @refuses(codes: []) }`:          "",
+		query + `{ b: Int @refuses(codes: "NOT_FOUND") }`: "",
+		query + `{ b: Int }`:                              "Mutation.b has no @refuses",
+		query + `{ b: Int @refuses(codes: ["GONE"]) }`:    "Mutation.b" + unknown + `"GONE"`,
+		query + `{ b: Int @refuses(codes: "GONE") }`:      "Mutation.b" + unknown + `"GONE"`,
+
+		`type Query { a: Int @refuses(codes: ["BAD_USER_INPUT" "NOT_FOUND" "UNAUTHENTICATED" "FORBIDDEN"]) }`: "",
+
+		further: "Query.c" + unknown + `"SERVICE_UNAVAILABLE"`,
 	} {
-		schema := gqlparser.MustLoadSchema(&ast.Source{Input: text})
+		schema := gqlparser.MustLoadSchema(&ast.Source{Input: start + text})
 		_, err := New(Config{
 			Schema: &graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return schema }},
 			Admit:  func(context.Context, Credential) error { return nil }, Log: slog.New(slog.DiscardHandler),
@@ -147,7 +153,7 @@ func TestNewWantsRefusals(t *testing.T) {
 	}
 }
 
-// Variables of this process have the same worth as those of a request, and are not touched.
+// Do accepts Go values for variables like a request accepts JSON, and does not change them.
 func TestDoTakesVariablesAsTheyAre(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -193,7 +199,7 @@ func TestDoTakesVariablesAsTheyAre(t *testing.T) {
 	}
 }
 
-// Numbers of Go fit where the same numbers in JSON do.
+// A Go number fits exactly the types that the same number in JSON fits.
 func TestNumbersOfThisProcess(t *testing.T) {
 	t.Parallel()
 	h := pagedHandler(t)
@@ -216,7 +222,7 @@ func TestNumbersOfThisProcess(t *testing.T) {
 	}
 }
 
-// Nothing below needs a visit: not an internal error, not a header of the answer, not a panic.
+// Do works without a visit, also for internal errors, panics and headers of the answer.
 func TestDoWithoutAVisit(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -12,15 +12,15 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// coercion brings the variables of a request to the types of the schema (GraphQL specification, section 6.1.2). The
-// library's own takes numbers for strings, strings for numbers and enums of any case, and repeats the value in its
-// errors; this one is strict and names paths alone. It never changes what it was given.
+// coercion converts the variables of a request to the types of the schema (GraphQL specification, section 6.1.2). It is
+// strict, and its errors hold paths and no values. gqlparser's own takes numbers for strings, strings for numbers and
+// enums of any case, and quotes the value in its errors. The given values are never changed.
 type coercion struct {
 	schema *ast.Schema
 	path   string
 }
 
-// coerce gives the values of the variables that op declares, defaults included. Others are ignored.
+// coerce gives the values of the variables that op declares, defaults included. Undeclared ones are ignored.
 func coerce(schema *ast.Schema, op *operation, given map[string]any) (map[string]any, *fault.Error) {
 	values := map[string]any{}
 	for _, def := range op.definition.VariableDefinitions {
@@ -91,7 +91,7 @@ func (c coercion) value(t *ast.Type, value any) (any, *fault.Error) {
 	return coerced, nil
 }
 
-// list takes a single value for a list of one.
+// list coerces a list. A single value is a list of one (GraphQL specification, section 3.11).
 func (c coercion) list(t *ast.Type, value any) (any, *fault.Error) {
 	items, ok := value.([]any)
 	if !ok {
@@ -107,7 +107,7 @@ func (c coercion) list(t *ast.Type, value any) (any, *fault.Error) {
 	return coerced, nil
 }
 
-// object leaves out what is absent; the generated code fills in the defaults of fields.
+// object coerces an input object. Missing members stay missing: the generated code fills in the defaults.
 func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fault.Error) {
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -146,8 +146,7 @@ func exactlyOne(members map[string]any) bool {
 	return false
 }
 
-// scalar takes a JSON value for a scalar: those of the specification strictly, custom ones as they are, because the
-// code behind them checks.
+// scalar coerces a JSON value to a scalar. Custom scalars pass unchecked: their own code checks them.
 func scalar(name string, value any) (any, bool) {
 	number, isNumber := asNumber(value)
 	switch name {
@@ -173,7 +172,7 @@ func scalar(name string, value any) (any, bool) {
 	return value, true
 }
 
-// asNumber gives a number of this process the form that it has in JSON.
+// asNumber converts a Go number to its form in JSON.
 func asNumber(value any) (stdjson.Number, bool) {
 	switch n := value.(type) {
 	case stdjson.Number:
@@ -187,7 +186,7 @@ func asNumber(value any) (stdjson.Number, bool) {
 	return "", false
 }
 
-// whole reads an integer; 1.0 and 1e3 are integers too.
+// whole reads an integer. 1.0 and 1e3 count as integers.
 func whole(number stdjson.Number) (int64, bool) {
 	if n, err := number.Int64(); err == nil {
 		return n, true
