@@ -70,7 +70,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			Dialect:   "graphql",
 			Foreign:   cfg.Origins.Foreign(r),
 		}
-		present(v, r, cfg.Cookie)
+		readCredential(v, r, cfg.Cookie)
 		out := &recorder{ResponseWriter: w}
 		ctx := r.Context() //nolint:contextcheck // Observe derives its context from it
 		ended := func(string, string, int) {}
@@ -97,6 +97,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		case len(r.RequestURI) > MaxURL:
 			Problem(out, http.StatusRequestURITooLong, "The URL is too long.")
 		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
+			// No route is looked up for these methods, so Allow is the same for every path.
 			out.Header().Set("Allow", "GET, HEAD, POST")
 			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
 		default:
@@ -113,9 +114,9 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 	})
 }
 
-// present sets the credential of the visit. A dialect with other places for credentials replaces it. The cookie is for
-// session tokens alone: any other credential in it is ambiguous (HT-05, SE-15).
-func present(v *visit.Visit, r *http.Request, cookie string) {
+// readCredential sets the credential of the visit. A dialect with other places for credentials replaces it. The cookie
+// is for session tokens alone: any other credential in it is ambiguous (HT-05, SE-15).
+func readCredential(v *visit.Visit, r *http.Request, cookie string) {
 	sources := []credential.Source{{Kind: credential.Bearer}, {Kind: credential.APIKey}}
 	if cookie != "" {
 		own := credential.Source{Kind: credential.Cookie, Names: []string{cookie}}
