@@ -11,40 +11,41 @@ import (
 	"syscall"
 )
 
-// connectionProblem words why there was no way to the mail server, or why it ended. Nothing of err itself is in it but
-// numbers and the names of system errors.
+// connectionProblem says why no connection to the mail server came about, or why it ended. Of err it holds reply codes
+// and the names of system errors alone.
 func connectionProblem(err error) string {
 	var (
-		answer *textproto.Error
-		number syscall.Errno
-		lookup *net.DNSError
-		wrong  *tls.CertificateVerificationError
-		alert  tls.AlertError
-		record tls.RecordHeaderError
-		slow   net.Error
+		reply       *textproto.Error
+		system      syscall.Errno
+		lookup      *net.DNSError
+		certificate *tls.CertificateVerificationError
+		alert       tls.AlertError
+		record      tls.RecordHeaderError
+		network     net.Error
 	)
 	switch {
-	case errors.As(err, &answer) && strings.Contains(err.Error(), "AUTH"):
-		return fmt.Sprintf("the mail server does not let us in: %d", answer.Code)
-	case errors.As(err, &answer):
-		return fmt.Sprintf("the mail server refused the connection: %d", answer.Code)
-	case errors.As(err, &wrong):
-		return "the certificate of the mail server is not one to trust: it has expired, is for another name, or " +
-			"nobody known vouches for it"
+	case errors.As(err, &reply) && strings.Contains(err.Error(), "AUTH"):
+		return fmt.Sprintf("the mail server refused the sign-in: %d; check user and password in DRAGOMAN_SMTP_URL",
+			reply.Code)
+	case errors.As(err, &reply):
+		return fmt.Sprintf("the mail server refused the connection: %d", reply.Code)
+	case errors.As(err, &certificate):
+		return "the certificate of the mail server is expired, for another host, or not signed by a trusted " +
+			"authority; check the host in DRAGOMAN_SMTP_URL"
 	case strings.Contains(err.Error(), "does not support STARTTLS"):
-		return "the mail server offers no STARTTLS"
+		return "the mail server offers no STARTTLS; check the scheme and the port in DRAGOMAN_SMTP_URL"
 	case errors.As(err, &alert), errors.As(err, &record):
-		return "the mail server and we found no way to speak TLS"
+		return "the TLS handshake with the mail server failed; check the scheme and the port in DRAGOMAN_SMTP_URL"
 	case strings.Contains(err.Error(), "AUTH"):
-		return "the mail server takes no sign-in that we know"
+		return "the mail server offers no known method of sign-in; check user and password in DRAGOMAN_SMTP_URL"
 	case errors.As(err, &lookup):
-		return "the name of the mail server was not found"
-	case errors.As(err, &slow) && slow.Timeout():
+		return "the host of the mail server was not found; check DRAGOMAN_SMTP_URL"
+	case errors.As(err, &network) && network.Timeout():
 		return "the mail server did not answer in time"
-	case errors.As(err, &number):
-		return "no connection to the mail server: " + number.Error()
+	case errors.As(err, &system):
+		return "no connection to the mail server: " + system.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the mail server ended the connection"
 	}
-	return "the mail server was not understood"
+	return "the mail server gave an answer that is not SMTP"
 }

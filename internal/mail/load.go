@@ -16,13 +16,13 @@ import (
 	"golang.org/x/text/language"
 )
 
-// source is one template file, under the name by which a mistake in it is reported.
+// source is one template file. Errors name it by name.
 type source struct{ name, content string }
 
-// Load reads the templates: those of the program, and over them the files of a directory, "" for none. A file there
-// replaces the one of the same name, and a further folder is a further language; one that lacks a kind is written to
-// in English. The error names the file and the line: of a template that is broken, fails with a sample mail or leaves
-// its link out, and of a file that is none.
+// Load reads the templates of the program and those of a directory, "" for none. A file of the directory replaces the
+// file of the same name; a further folder adds a language. A kind that a language lacks is written in English. Load
+// fails for a file with an unknown name, and for a template that is malformed, fails with a sample mail or leaves out
+// its link. The error names the file, and the line where there is one.
 func Load(dir string) (*Templates, error) {
 	files, err := builtIn()
 	if err != nil {
@@ -44,25 +44,25 @@ func Load(dir string) (*Templates, error) {
 	}
 	for name, file := range files {
 		folder, base := path.Split(name)
-		if kind := strings.TrimSuffix(base, ".tmpl"); folder != "" && kind != common {
-			if err := t.addWords(
-				strings.TrimSuffix(folder, "/"), kind, files[folder+common+".tmpl"], file,
-			); err != nil {
-				return nil, err
-			}
+		kind, lang := strings.TrimSuffix(base, ".tmpl"), strings.TrimSuffix(folder, "/")
+		if lang == "" || kind == common {
+			continue
+		}
+		if err := t.addWords(lang, kind, files[folder+common+".tmpl"], file); err != nil {
+			return nil, err
 		}
 	}
 	t.tags = t.languages()
 	t.match = language.NewMatcher(t.tags)
 	if dir == "" {
-		return t, nil // those of the program are checked when it is tested
+		return t, nil // TestLoad_BuiltIn checks the templates of the program
 	}
 	return t, t.check()
 }
 
 func (t *Templates) addWords(lang, kind string, shared, own source) error {
 	if shared.name == "" {
-		return fmt.Errorf("%s: the language has no %s.tmpl beside it", own.name, common)
+		return fmt.Errorf("%s: the language has no %s.tmpl; add one", own.name, common)
 	}
 	words := text.New(own.name)
 	if _, err := words.New(shared.name).Parse(shared.content); err != nil {
@@ -72,7 +72,7 @@ func (t *Templates) addWords(lang, kind string, shared, own source) error {
 		return err
 	}
 	if words.Lookup("subject") == nil {
-		return fmt.Errorf("%s: it does not define subject", own.name)
+		return fmt.Errorf("%s: the file does not define subject; add {{define \"subject\"}}", own.name)
 	}
 	if t.words[lang] == nil {
 		t.words[lang] = map[string]*text.Template{}
@@ -95,23 +95,23 @@ func builtIn() (map[string]source, error) {
 	return files, err
 }
 
-// directory reads the files of an operator: those directly in it and in its folders, through links. What begins with a
-// dot is no file of theirs.
+// directory reads the files of an operator, in dir and in its folders, and follows symbolic links. Names that begin
+// with a dot are skipped: Kubernetes and editors make them.
 func directory(dir string) (map[string]source, error) {
 	files := map[string]source{}
 	var errs []error
 	read := func(name string) {
-		at := filepath.Join(dir, filepath.FromSlash(name))
-		if err := known(name); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := checkName(name); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			return
 		}
-		content, err := os.ReadFile(at)
+		content, err := os.ReadFile(file)
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
-		files[name] = source{at, string(content)}
+		files[name] = source{file, string(content)}
 	}
 	err := list(dir, func(name string, folder bool) {
 		if !folder {
@@ -143,26 +143,24 @@ func list(dir string, each func(name string, folder bool)) error {
 	return nil
 }
 
-// known refuses the name of a file that nothing would read.
-func known(name string) error {
+// checkName refuses the name of a file that is no template: nothing would read it.
+func checkName(name string) error {
 	folder, base := path.Split(name)
 	if folder == "" {
 		if base == "layout.html" || base == "layout.txt" {
 			return nil
 		}
-		return errors.New("no template is called so: here are layout.html, layout.txt and one folder for each language")
+		return errors.New("not a template; this folder has layout.html, layout.txt and one folder for each language")
 	}
 	folder = strings.TrimSuffix(folder, "/")
 	if tag, err := language.Parse(folder); err != nil || tag.String() != folder {
-		return fmt.Errorf("the folder %s is not named after a language: such names are en, de or pt-BR", folder)
+		return fmt.Errorf("the folder %s is not named after a language; use a tag such as en, de or pt-BR", folder)
 	}
 	if kind, ok := strings.CutSuffix(base, ".tmpl"); ok {
 		if _, is := kinds[kind]; is || kind == common {
 			return nil
 		}
 	}
-	return fmt.Errorf(
-		"no template is called so: in a language there are %s.tmpl and %s.tmpl", common,
-		strings.Join(slices.Sorted(maps.Keys(kinds)), ".tmpl, "),
-	)
+	return fmt.Errorf("not a template; a language has %s.tmpl and %s.tmpl",
+		common, strings.Join(slices.Sorted(maps.Keys(kinds)), ".tmpl, "))
 }

@@ -6,41 +6,41 @@ import (
 	"unicode"
 )
 
-// Message is what a mail speaks of. Templates see this and nothing else.
+// Message is the content of a mail. Templates see nothing else.
 type Message struct {
-	Kind string // its name, which is that of its template: see Kinds
+	Kind string // the kind of mail, which is the name of its template: see kinds
 
 	Locale string // the language of the account as a tag (BCP 47), "" for none
-	Accept string // the languages of the request that the mail comes from, as in Accept-Language; "" for none
+	Accept string // Accept-Language of the request that caused the mail, "" for none
 
-	Site string // what the service is called, for example auth.example.com
-	Home string // its address, for example https://auth.example.com
+	Site string // the name of the service, for example auth.example.com
+	Home string // the URL of the service, for example https://auth.example.com
 
-	To         string // the address that the mail goes to
-	Name       string // of the person, "" for none
-	Account    string // what the account goes by: its address mostly; "" where its reader may not be its owner
-	NewAddress string // of a change of the address, "" for others
+	To         string // the address of the recipient
+	Name       string // the name of the user, "" for none
+	Account    string // the address or the username of the account; "" if the recipient may not be its owner
+	NewAddress string // the new address of a change of address, "" in other mails
 
-	Link    string        // with the one-time token; "" in notices
-	Page    string        // where the code can be typed, "" for nowhere of ours
+	Link    string        // holds the one-time token; "" in notices
+	Page    string        // the page where the code can be typed, "" for none of this server
 	Code    string        // the short form of the token, "" for none
-	LinkFor time.Duration // how long the token is good
-	CodeFor time.Duration // and the code
+	LinkFor time.Duration // how long the token is valid
+	CodeFor time.Duration // how long the code is valid
 
 	At       time.Time // when it happened
-	Device   string    // "Safari on iPhone", "" when nothing is known of it
-	IP       string    // "" when it is not known
-	Failures int       // wrong passwords before
+	Device   string    // for example "Safari on iPhone", "" if unknown
+	IP       string    // "" if unknown
+	Failures int       // how many wrong passwords there were before
 }
 
-// The greatest lengths of what people chose themselves, in characters.
+// The greatest lengths of texts that users chose, in characters.
 const (
 	maxName    = 60
 	maxAddress = 254
 )
 
-// cleaned is the message with everything that people chose as one line of a bounded length. A name and a device can
-// make no link: mail programs turn whatever looks like an address into one (OT-20).
+// cleaned gives the message with every text that a user chose on one line of bounded length. Its name and its device
+// cannot become a link: mail programs make links of texts that look like an address (OT-20).
 func (m Message) cleaned() Message {
 	for _, text := range []*string{&m.Name, &m.Device} {
 		*text = unlinked(line(*text, maxName))
@@ -51,8 +51,9 @@ func (m Message) cleaned() Message {
 	return m
 }
 
-// line makes a text one line: without control characters, those that act unseen and breaks, its spaces single.
-func line(text string, most int) string {
+// line makes one line of a text, at most limit characters long. It removes control characters and invisible format
+// characters, and joins runs of spaces and breaks.
+func line(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -63,13 +64,13 @@ func line(text string, most int) string {
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > most {
-		text = strings.TrimSpace(string(runes[:most-1])) + "…"
+	if runes := []rune(text); len(runes) > limit {
+		text = strings.TrimSpace(string(runes[:limit-1])) + "…"
 	}
 	return text
 }
 
-// unlinked puts a space behind every sign that addresses have within: evil.example becomes evil. example.
+// unlinked puts a space after every punctuation mark of an address: evil.example becomes evil. example.
 func unlinked(text string) string {
 	var out strings.Builder
 	runes := []rune(text)
@@ -82,13 +83,13 @@ func unlinked(text string) string {
 	return out.String()
 }
 
-// Lasting is a time in its greatest whole unit, for templates to put into words.
+// Lasting is a duration in its greatest whole unit, which templates put into words.
 type Lasting struct {
 	Count int
 	Unit  string // day, hour or minute
 }
 
-// lasting rounds to whole minutes, up. A day is said as 24 hours.
+// lasting rounds up to whole minutes. One day is given as 24 hours.
 func lasting(d time.Duration) Lasting {
 	minutes := int((d + time.Minute - 1) / time.Minute)
 	switch {

@@ -1,9 +1,9 @@
-// Package mail words mails and hands them to a mail server.
+// Package mail renders mails and sends them by SMTP.
 package mail
 
-// Rendered is a mail in its words.
+// Rendered is a mail that is ready to be sent.
 type Rendered struct {
 	Subject string // one line
 	Text    string // the text/plain part
-	HTML    string // the text/html part; nothing in it is loaded from elsewhere
+	HTML    string // the text/html part; it loads nothing from the network
 }

@@ -14,38 +14,42 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// phase is how long the mail server may take to let us in, and again to take a mail.
-const phase = 12 * time.Second
+// timeout bounds the connection and the sign-in, and again the sending of a mail.
+const timeout = 12 * time.Second
 
-// Server is a mail server, by SMTP (RFC 5321).
+// Server is a mail server that speaks SMTP (RFC 5321). With neither TLS nor Plain it must offer STARTTLS (RFC 3207).
 type Server struct {
 	Host     string
 	Port     int
-	TLS      bool           // from the beginning
-	Plain    bool           // never TLS; neither means STARTTLS (RFC 3207), without which nothing is sent
-	Roots    *x509.CertPool // who may vouch for the server; nil for those of the system
+	TLS      bool           // TLS from the first byte
+	Plain    bool           // no TLS
+	Roots    *x509.CertPool // the trusted authorities; nil for those of the system
 	User     string         // "" for none
 	Password string
 }
 
-// Envelope is what a mail says about itself.
+// Envelope holds the headers of a mail.
 type Envelope struct {
-	MessageID string // id@domain: the same for every attempt, so that a reader sees a mail once
+	MessageID string // id@domain; the same for every attempt, so that mail programs show a repeated mail once
 	From      netmail.Address
-	To        string // an address
+	To        string // the address alone
 	Date      time.Time
 }
 
-// Sender hands mails to a mail server, over a connection of its own for each.
+// Sender sends mails to a mail server, each over a connection of its own.
 type Sender struct {
 	server  Server
 	options []mail.Option
 }
 
-// NewSender checks what it can without asking the server. hello is the domain that we name ourselves by.
+// NewSender checks the settings without connecting. hello is the domain of this server in EHLO (RFC 5321, section
+// 4.1.1.1).
 func NewSender(server Server, hello string) (*Sender, error) {
 	s := &Sender{server: server, options: []mail.Option{
-		mail.WithPort(server.Port), mail.WithTimeout(phase), mail.WithHELO(hello), mail.WithoutNoop(),
+		mail.WithPort(server.Port),
+		mail.WithTimeout(timeout),
+		mail.WithHELO(hello),
+		mail.WithoutNoop(),
 		mail.WithTLSConfig(&tls.Config{ServerName: server.Host, RootCAs: server.Roots, MinVersion: tls.VersionTLS12}),
 	}}
 	auth := mail.SMTPAuthAutoDiscover
@@ -59,15 +63,15 @@ func NewSender(server Server, hello string) (*Sender, error) {
 		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
 	if server.User != "" {
-		s.options = append(s.options, mail.WithSMTPAuth(auth), mail.WithUsername(server.User),
-			mail.WithPassword(server.Password))
+		s.options = append(s.options,
+			mail.WithSMTPAuth(auth), mail.WithUsername(server.User), mail.WithPassword(server.Password))
 	}
 	_, err := mail.NewClient(server.Host, s.options...)
 	return s, err
 }
 
-// Send hands a mail to the server. When it fails the error is a *Failure, or that of ctx; the mail may have been taken
-// all the same, when the answer was lost.
+// Send sends a mail to the server. The error is a *Failure, or the error of ctx. After an error the server may still
+// have accepted the mail: its answer can be lost.
 func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	m, err := message(e, words)
 	if err != nil {
@@ -75,12 +79,12 @@ func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	}
 	client, err := mail.NewClient(s.server.Host, s.options...)
 	if err != nil {
-		return &Failure{What: "the settings of the mail server are not usable"}
+		return &Failure{What: "the settings of the mail server are not usable; check DRAGOMAN_SMTP_URL"}
 	}
 	sent := make(chan error, 1)
 	go func() {
 		err := client.DialAndSendWithContext(ctx, m)
-		if m.IsDelivered() { // what comes after that is a farewell
+		if m.IsDelivered() { // the error is then one of QUIT
 			err = nil
 		}
 		sent <- err
@@ -88,13 +92,13 @@ func (s *Sender) Send(ctx context.Context, e Envelope, words Rendered) error {
 	select {
 	case err := <-sent:
 		return toFailure(err)
-	case <-ctx.Done(): // the library looks at ctx while it connects alone, and ends by its own timeout
+	case <-ctx.Done(): // go-mail heeds ctx while it connects, and later its own timeout alone
 		return ctx.Err()
 	}
 }
 
-// message puts a mail together. Nothing in it can begin a further header (WH-08): whatever has a line break is refused
-// here, and the library would encode it.
+// message builds a mail. It refuses a line break in a header, so that no text can add a header (WH-08); go-mail would
+// encode one too.
 func message(e Envelope, words Rendered) (*mail.Msg, error) {
 	to, err := recipient(e.To)
 	if err != nil {
@@ -102,7 +106,7 @@ func message(e Envelope, words Rendered) (*mail.Msg, error) {
 	}
 	for _, text := range []string{e.MessageID, e.From.Name, e.From.Address, words.Subject} {
 		if hasLineBreak(text) {
-			return nil, &Failure{What: "a header of the mail has a line break in it", Permanent: true}
+			return nil, &Failure{What: "a header of the mail contains a line break", Permanent: true}
 		}
 	}
 	m := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithCharset(mail.CharsetUTF8))
@@ -117,37 +121,40 @@ func message(e Envelope, words Rendered) (*mail.Msg, error) {
 	return m, nil
 }
 
-// recipient is an address with its domain as mail servers write it.
+// recipient gives an address with its domain in ASCII (IDNA), as SMTP needs it.
 func recipient(address string) (string, error) {
 	local, domain, _ := strings.Cut(address, "@")
 	ascii, err := idna.Lookup.ToASCII(domain)
-	parsed, wrong := netmail.ParseAddress(local + "@" + ascii)
-	if err != nil || wrong != nil || hasLineBreak(address) || parsed.Name != "" || parsed.Address != local+"@"+ascii {
-		return "", &Failure{What: "the address of the recipient is not one", Permanent: true}
+	parsed, parseErr := netmail.ParseAddress(local + "@" + ascii)
+	if err != nil || parseErr != nil || hasLineBreak(address) ||
+		parsed.Name != "" || parsed.Address != local+"@"+ascii {
+		return "", &Failure{What: "the address of the recipient is not valid", Permanent: true}
 	}
 	return parsed.Address, nil
 }
 
 func hasLineBreak(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 ||
-			r == 0x2029
+		return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029
 	})
 }
 
-// Failure is why a mail was not taken, in words that hold nothing of the mail and nothing that the server said but its
-// codes: servers repeat addresses, and credentials too.
+// Failure says why a mail was not sent. It holds nothing of the mail, and of the answers of the server the codes alone:
+// servers quote addresses and credentials.
 type Failure struct {
 	What      string
-	Permanent bool // for this recipient: a later attempt would end the same way
+	Permanent bool // a retry to this recipient would fail too
 }
 
 func (f *Failure) Error() string { return f.What }
 
-// steps names what a server refused.
+// steps names the part of a mail that a server refused.
 var steps = map[mail.SendErrReason]string{
-	mail.ErrSMTPMailFrom: "the sender", mail.ErrSMTPRcptTo: "the recipient", mail.ErrSMTPData: "the mail",
-	mail.ErrSMTPDataClose: "the mail", mail.ErrWriteContent: "the mail",
+	mail.ErrSMTPMailFrom:  "the sender",
+	mail.ErrSMTPRcptTo:    "the recipient",
+	mail.ErrSMTPData:      "the mail",
+	mail.ErrSMTPDataClose: "the mail",
+	mail.ErrWriteContent:  "the mail",
 }
 
 func toFailure(err error) error {
@@ -165,9 +172,14 @@ func toFailure(err error) error {
 	return &Failure{What: connectionProblem(err)}
 }
 
-// noMailbox are the enhanced codes (RFC 3463, RFC 7505) that are about the address. All other refusals may be the
-// business of the operator, and over when they have seen to it.
+// noMailbox holds the enhanced codes (RFC 3463, RFC 7505) of a wrong address. All other refusals are retried: the
+// operator may be able to fix their cause.
 var noMailbox = map[string]bool{
-	"5.1.0": true, "5.1.1": true, "5.1.2": true, "5.1.3": true, "5.1.6": true,
-	"5.1.10": true, "5.2.1": true,
+	"5.1.0":  true,
+	"5.1.1":  true,
+	"5.1.2":  true,
+	"5.1.3":  true,
+	"5.1.6":  true,
+	"5.1.10": true,
+	"5.2.1":  true,
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/mail"
 )
 
-// authority makes a certificate for a mail server at 127.0.0.1 and who vouches for it.
+// authority makes a certificate for a mail server at 127.0.0.1, and the pool with its authority.
 func authority(t *testing.T) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -32,11 +32,15 @@ func authority(t *testing.T) (*tls.Config, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a test"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter:    time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "a test"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -54,7 +58,7 @@ func authority(t *testing.T) (*tls.Config, *x509.CertPool) {
 	}, pool
 }
 
-// peer is a mail server that tells how it was spoken to.
+// peer is a mail server that records its connections and mails.
 type peer struct {
 	port   int
 	answer error // to RCPT
@@ -79,8 +83,7 @@ func serve(t *testing.T, config *tls.Config, implicit bool, answer error) *peer 
 		l = tls.NewListener(l, config)
 	}
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		return &talk{peer: p, conn: c},
-			nil
+		return &talk{peer: p, conn: c}, nil
 	}))
 	server.Domain, server.ErrorLog, server.AllowInsecureAuth = "localhost", quiet{}, true
 	if !implicit {
@@ -109,8 +112,11 @@ func (*talk) AuthMechanisms() []string { return []string{sasl.Plain} }
 func (c *talk) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, given string) error {
 		if given != password {
-			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "not " + user +
-				" with " + given}
+			return &smtp.SMTPError{
+				Code:         535,
+				EnhancedCode: smtp.EnhancedCode{5, 7, 8},
+				Message:      "not " + user + " with " + given,
+			}
 		}
 		c.peer.mu.Lock()
 		defer c.peer.mu.Unlock()
@@ -133,9 +139,10 @@ func (c *talk) Data(r io.Reader) error {
 
 func envelope() mail.Envelope {
 	return mail.Envelope{
-		MessageID: "mail_1@example.com", From: netmail.Address{Name: "Example", Address: "no-reply@example.com"},
-		To:   "ada@example.com",
-		Date: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
+		MessageID: "mail_1@example.com",
+		From:      netmail.Address{Name: "Example", Address: "no-reply@example.com"},
+		To:        "ada@example.com",
+		Date:      time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -151,8 +158,8 @@ func deliver(ctx context.Context, t *testing.T, server mail.Server, e mail.Envel
 	return s.Send(ctx, e, words)
 }
 
-// A certificate has to be right, by STARTTLS and by TLS from the beginning, and nothing is sent without one: no
-// password either.
+// With STARTTLS and with TLS the certificate must be valid. Without a valid certificate nothing is sent, not even the
+// password.
 func TestSender_TLS(t *testing.T) {
 	t.Parallel()
 	config, roots := authority(t)
@@ -184,16 +191,15 @@ func TestSender_TLS(t *testing.T) {
 			}
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if c.want != "" && (p.user != "" || len(p.mails) > 0) || c.want == "" &&
-				(p.user != "ada" || len(p.mails) != 1 || p.secure == c.server.Plain) {
+			if c.want != "" && (p.user != "" || len(p.mails) > 0) ||
+				c.want == "" && (p.user != "ada" || len(p.mails) != 1 || p.secure == c.server.Plain) {
 				t.Errorf("user %q, %d mails, encrypted %v", p.user, len(p.mails), p.secure)
 			}
 		})
 	}
 }
 
-// Why a mail was not taken is told without what the server said and without what we told it, and only an address that
-// does not exist ends the attempts.
+// A failure quotes neither the server nor the mail. Only an address that does not exist is a permanent failure.
 func TestSender_Failures(t *testing.T) {
 	t.Parallel()
 	reply := func(code int, status ...int) error {
@@ -228,10 +234,10 @@ func TestSender_Failures(t *testing.T) {
 	p := serve(t, nil, false, nil)
 	err := deliver(t.Context(), t, mail.Server{Port: p.port, Plain: true, User: "ada", Password: "canary-Other"},
 		envelope(), words)
-	if err == nil || err.Error() != "the mail server does not let us in: 535" {
+	if err == nil || !strings.HasPrefix(err.Error(), "the mail server refused the sign-in: 535;") {
 		t.Errorf("a wrong password: %v", err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // which says nothing
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and stays silent
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +250,13 @@ func TestSender_Failures(t *testing.T) {
 		t.Errorf("a server that is silent: %v after %v", err, time.Since(began))
 	}
 	_ = l.Close()
-	if err := deliver(t.Context(), t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(),
-		words); err == nil ||
-		err.Error() != "no connection to the mail server: connection refused" {
+	err = deliver(t.Context(), t, mail.Server{Port: l.Addr().(*net.TCPAddr).Port, Plain: true}, envelope(), words)
+	if err == nil || err.Error() != "no connection to the mail server: connection refused" {
 		t.Errorf("nobody there: %v", err)
 	}
 }
 
-// WH-08: nothing that somebody chose begins a header, another part or another recipient.
+// WH-08: no text that a user chose can add a header, a part or a recipient.
 func TestWH08_Headers(t *testing.T) {
 	t.Parallel()
 	const further = "\r\nBcc: eve@example.com"
@@ -278,7 +283,8 @@ func TestWH08_Headers(t *testing.T) {
 		}
 	}
 	for _, address := range []string{
-		"ada@bücher.example", "o'neil+x@example.com",
+		"ada@bücher.example",
+		"o'neil+x@example.com",
 		"x=?utf-8?q?=0d=0abcc?=@example.com",
 	} {
 		e := envelope()

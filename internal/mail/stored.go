@@ -8,6 +8,6 @@ type StoredMail struct {
 	To        string
 	CreatedAt time.Time
 	Rendered
-	Links []string // with one-time tokens
+	Links []string // the links with a one-time token
 	Code  string   // "" for none
 }

@@ -15,45 +15,52 @@ import (
 	"golang.org/x/text/language"
 )
 
-// embedded holds layout.html and layout.txt, and for each language a folder with common.tmpl and one file for each
-// kind.
+// embedded holds layout.html, layout.txt, and for each language a folder with common.tmpl and one file for each kind.
 //
 //go:embed templates
 var embedded embed.FS
 
-// standard is the language of those whose own there is none of.
-const standard = "en"
+// defaultLanguage is the language of mails that have no template in the language of the account.
+const defaultLanguage = "en"
 
-// common is the file of a language with the words that all of its mails share.
+// common is the file of the texts that all mails of a language share.
 const common = "common"
 
-// kinds are the mails that there are, and whether they carry a link.
+// kinds holds all kinds of mails, and whether a kind has a link.
 var kinds = map[string]bool{
-	"verify-email": true, "reset-password": true, "set-password": true, "magic-link": true, "confirm-change": true,
-	"change-asked":  true,
-	"email-changed": true, "password-changed": false, "new-sign-in": false, "after-failures": false,
+	"verify-email":      true,
+	"reset-password":    true,
+	"set-password":      true,
+	"magic-link":        true,
+	"confirm-change":    true,
+	"change-asked":      true,
+	"email-changed":     true,
+	"password-changed":  false,
+	"new-sign-in":       false,
+	"after-failures":    false,
 	"password-disabled": false,
-	"address-taken":     false, "welcome": false,
+	"address-taken":     false,
+	"welcome":           false,
 }
 
-// Templates words mails. The words are plain text in each language, one file a kind; the two layouts make of them what
-// a mail looks like. So the parts of a mail say the same, and no word and nothing that a person typed is ever read as
-// HTML (OT-20).
+// Templates renders mails. The texts are plain text, one file for each language and kind, and the two layouts turn them
+// into text and HTML. So both parts of a mail say the same, and no text of a template or of a user is read as HTML
+// (OT-20).
 type Templates struct {
 	html  *html.Template
 	text  *text.Template
 	words map[string]map[string]*text.Template // by language and kind
-	tags  []language.Tag                       // the first is the standard
+	tags  []language.Tag                       // the first is defaultLanguage
 	match language.Matcher
 }
 
-// facts is what the words of a mail see: the message, and its times in their units.
-type facts struct {
+// templateData is the data of the templates of a language. Its durations replace those of the message.
+type templateData struct {
 	Message
 	LinkFor, CodeFor Lasting
 }
 
-// Layout is what the layouts see: a mail in its words. A text is "" for what it does not have.
+// Layout is the data of the layouts: the texts of a mail. A text that the mail does not have is "".
 type Layout struct {
 	Kind     string
 	Language string // a tag such as en
@@ -63,10 +70,10 @@ type Layout struct {
 	Greeting string
 	Before   []string // paragraphs
 
-	Action    string // what the button says, "" for a mail without one
+	Action    string // the text of the button, "" for a mail without one
 	Link      html.URL
-	LinkIntro string // over the link that is written out
-	LinkNote  string // how long it is good
+	LinkIntro string // stands above the written-out link
+	LinkNote  string // says how long the link is valid
 	CodeNote  string
 	Code      string
 
@@ -75,15 +82,15 @@ type Layout struct {
 	Footer string
 }
 
-// Fact is a line of the particulars.
+// Fact is one line of the details of a mail, such as the time or the device.
 type Fact struct{ Name, Value string }
 
-// Render words a message, in the language of its account, or else of its request, or else in English.
+// Render renders a message in the language of its account, else of its request, else in English.
 func (t *Templates) Render(m Message) (Rendered, error) {
 	return t.render(t.language(m), m)
 }
 
-// language finds the folder for a message.
+// language gives the language of a message: the best match that has a template of its kind.
 func (t *Templates) language(m Message) string {
 	var wanted []language.Tag
 	if tag, err := language.Parse(m.Locale); err == nil {
@@ -96,36 +103,42 @@ func (t *Templates) language(m Message) string {
 	if found := t.tags[i].String(); confidence >= language.Low && t.words[found][m.Kind] != nil {
 		return found
 	}
-	return standard
+	return defaultLanguage
 }
 
 func (t *Templates) render(lang string, m Message) (Rendered, error) {
 	words := t.words[lang][m.Kind]
 	if words == nil {
-		return Rendered{}, fmt.Errorf("mail: there is no template for a mail of the kind %q", m.Kind)
+		return Rendered{}, fmt.Errorf("mail: no template for mails of the kind %q", m.Kind)
 	}
 	m = m.cleaned()
-	see := facts{Message: m, LinkFor: lasting(m.LinkFor), CodeFor: lasting(m.CodeFor)}
+	data := templateData{Message: m, LinkFor: lasting(m.LinkFor), CodeFor: lasting(m.CodeFor)}
 	var errs []error
-	say := func(name string) string {
+	execute := func(name string) string {
 		var out bytes.Buffer
 		if words.Lookup(name) == nil {
 			return ""
 		}
-		if err := words.ExecuteTemplate(&out, name, see); err != nil {
+		if err := words.ExecuteTemplate(&out, name, data); err != nil {
 			errs = append(errs, err)
 		}
 		return strings.TrimSpace(strings.ReplaceAll(out.String(), "\r", ""))
 	}
-	oneLine := func(name string) string { return strings.Join(strings.Fields(say(name)), " ") }
+	oneLine := func(name string) string { return strings.Join(strings.Fields(execute(name)), " ") }
 	l := Layout{
-		Kind: m.Kind, Language: lang, Site: m.Site, Home: m.Home, Subject: oneLine("subject"),
+		Kind:     m.Kind,
+		Language: lang,
+		Site:     m.Site,
+		Home:     m.Home,
+		Subject:  oneLine("subject"),
 		Greeting: oneLine("greeting"),
-		Before:   paragraphs(say("before")), After: paragraphs(say("after")), Footer: oneLine("footer"),
+		Before:   paragraphs(execute("before")),
+		After:    paragraphs(execute("after")),
+		Footer:   oneLine("footer"),
 	}
 	if m.Link != "" {
 		l.Action, l.LinkIntro, l.LinkNote = oneLine("action"), oneLine("link-intro"), oneLine("link-note")
-		l.Link = html.URL(m.Link) //nolint:gosec // made of the settings and the files of the operator, with escaped values in it
+		l.Link = html.URL(m.Link) //nolint:gosec // comes from settings and files of the operator; values are escaped
 	}
 	if m.Code != "" {
 		l.Code, l.CodeNote = m.Code, oneLine("code-note")
@@ -162,7 +175,7 @@ func (t *Templates) layOut(l Layout) (Rendered, error) {
 	return Rendered{Subject: l.Subject, Text: strings.TrimSpace(plain.String()) + "\n", HTML: page.String()}, nil
 }
 
-// paragraphs cuts a text at its empty lines; within a paragraph lines are joined.
+// paragraphs splits a text at empty lines, and joins the lines of each paragraph.
 func paragraphs(text string) []string {
 	var all []string
 	for part := range strings.SplitSeq(text, "\n\n") {
@@ -173,12 +186,18 @@ func paragraphs(text string) []string {
 	return all
 }
 
-// sample is a message with everything that one of its kind can have.
+// sample gives a message with every field that its kind can have.
 func sample(kind string) Message {
 	m := Message{
-		Kind: kind, Site: "auth.example.com", Home: "https://auth.example.com", To: "ada@example.com", Name: "Ada",
-		Account: "ada@example.com",
-		At:      time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Device: "Safari on iPhone", IP: "192.0.2.1",
+		Kind:     kind,
+		Site:     "auth.example.com",
+		Home:     "https://auth.example.com",
+		To:       "ada@example.com",
+		Name:     "Ada",
+		Account:  "ada@example.com",
+		At:       time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC),
+		Device:   "Safari on iPhone",
+		IP:       "192.0.2.1",
 		Failures: 100,
 	}
 	if kind == "change-asked" || kind == "email-changed" {
@@ -191,28 +210,28 @@ func sample(kind string) Message {
 	return m
 }
 
-// check renders every mail once, with everything and with as little as there can be.
+// check renders every mail twice: with all fields, and with those alone that every mail of its kind has.
 func (t *Templates) check() error {
 	var errs []error
 	for lang, byKind := range t.words {
 		for kind, words := range byKind {
 			full := sample(kind)
 			bare := full
-			bare.Name, bare.Device, bare.IP, bare.Code, bare.Page, bare.Account, bare.NewAddress, bare.Failures = "",
-				"", "", "", "", "", "", 0
+			bare.Name, bare.Account, bare.NewAddress = "", "", ""
+			bare.Page, bare.Code = "", ""
+			bare.Device, bare.IP, bare.Failures = "", "", 0
 			for _, m := range []Message{full, bare} {
 				out, err := t.render(lang, m)
 				switch {
 				case err != nil:
 				case out.Subject == "":
-					err = fmt.Errorf("%s: the subject is empty", words.Name())
+					err = fmt.Errorf("%s: the subject is empty; write a text in subject", words.Name())
 				case kinds[kind] && oneLineOf(words, "action", m) == "":
-					err = fmt.Errorf("%s: it carries a link, and does not say what its button says: define action",
-						words.Name())
+					err = fmt.Errorf("%s: the button of the link has no text; define action", words.Name())
 				case !strings.Contains(out.Text, m.Link) || !strings.Contains(out.HTML, html.HTMLEscapeString(m.Link)):
-					err = fmt.Errorf("%s: the link is missing in it: look at layout.html and layout.txt", words.Name())
+					err = fmt.Errorf("%s: the link is missing; check layout.html and layout.txt", words.Name())
 				case !strings.Contains(out.Text, m.Code) || !strings.Contains(out.HTML, m.Code):
-					err = fmt.Errorf("%s: the code is missing in it: look at layout.html and layout.txt", words.Name())
+					err = fmt.Errorf("%s: the code is missing; check layout.html and layout.txt", words.Name())
 				}
 				errs = append(errs, err)
 			}
@@ -222,28 +241,28 @@ func (t *Templates) check() error {
 	if all == nil {
 		return nil
 	}
-	lines := strings.Split(all.Error(), "\n") // one mistake of a layout shows in every mail
+	lines := strings.Split(all.Error(), "\n") // a mistake in a layout is found in every mail
 	slices.Sort(lines)
 	return errors.New(strings.Join(slices.Compact(lines), "\n"))
 }
 
 func oneLineOf(words *text.Template, name string, m Message) string {
 	var out bytes.Buffer
-	if words.Lookup(name) == nil || words.ExecuteTemplate(&out, name, facts{Message: m}) != nil {
+	if words.Lookup(name) == nil || words.ExecuteTemplate(&out, name, templateData{Message: m}) != nil {
 		return ""
 	}
 	return strings.TrimSpace(out.String())
 }
 
-// languages are the folders that there are, the standard first.
+// languages gives the languages of all templates, defaultLanguage first.
 func (t *Templates) languages() []language.Tag {
 	tags := make([]language.Tag, 0, len(t.words))
 	for name := range t.words {
-		tags = append(tags, language.MustParse(name)) // load has read it
+		tags = append(tags, language.MustParse(name)) // checkName parsed it
 	}
 	slices.SortFunc(tags, func(a, b language.Tag) int {
-		if a.String() == standard || b.String() == standard {
-			return cmp.Compare(b2i(b.String() == standard), b2i(a.String() == standard))
+		if a.String() == defaultLanguage || b.String() == defaultLanguage {
+			return cmp.Compare(b2i(b.String() == defaultLanguage), b2i(a.String() == defaultLanguage))
 		}
 		return strings.Compare(a.String(), b.String())
 	})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// builtin is the templates as they come.
+// builtin loads the templates of the program.
 func builtin(t *testing.T) *Templates {
 	t.Helper()
 	all, err := Load("")
@@ -50,7 +50,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Every kind is there in every language, says what it must, and loads nothing from anywhere.
+// Every language has every kind of mail, with its necessary texts, and the HTML loads nothing from the network.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	templates := builtin(t)
@@ -72,8 +72,7 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%s, %s: the mail has %q", lang, kind, found)
 			}
 			for _, want := range []string{
-				"auth.example.com", "ada@example.com", "2026-01-02 15:04 UTC",
-				"Safari on iPhone", "192.0.2.1",
+				"auth.example.com", "ada@example.com", "2026-01-02 15:04 UTC", "Safari on iPhone", "192.0.2.1",
 			} {
 				if !strings.Contains(out.Text, want) || !strings.Contains(out.HTML, want) {
 					t.Errorf("%s, %s does not say %q:\n%s", lang, kind, want, out.Text)
@@ -90,7 +89,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// OT-20, WH-08: what people chose themselves arrives as text and on one line, and can make no link.
+// OT-20, WH-08: a text that a user chose arrives as text on one line, and cannot become a link.
 func TestOT20_NamesAreText(t *testing.T) {
 	t.Parallel()
 	templates := builtin(t)
@@ -109,8 +108,10 @@ func TestOT20_NamesAreText(t *testing.T) {
 		},
 		"J.R.R. Tolkien":          {"Hello J. R. R. Tolkien,", "Hello J. R. R. Tolkien,"},
 		"\u202eevil\u0000\u2028x": {"Hello evil x,", "Hello evil x,"},
-		strings.Repeat("ä", 300): {"Hello " + strings.Repeat("ä", 59) + "…,", "Hello " + strings.Repeat("ä", 59) +
-			"…,"},
+		strings.Repeat("ä", 300): {
+			"Hello " + strings.Repeat("ä", 59) + "…,",
+			"Hello " + strings.Repeat("ä", 59) + "…,",
+		},
 	}
 	for name, want := range hostile {
 		for kind := range kinds {
@@ -156,10 +157,15 @@ func TestLanguage(t *testing.T) {
 func TestLasting(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]Lasting{
-		10 * time.Minute: {10, "minute"}, time.Minute: {1, "minute"}, time.Second: {1, "minute"},
-		time.Hour: {1, "hour"}, 90 * time.Minute: {90, "minute"},
-		24 * time.Hour: {24, "hour"}, 48 * time.Hour: {2, "day"}, 72 * time.Hour: {3, "day"},
-		30 * time.Hour: {30, "hour"},
+		time.Second:      {1, "minute"},
+		time.Minute:      {1, "minute"},
+		10 * time.Minute: {10, "minute"},
+		time.Hour:        {1, "hour"},
+		90 * time.Minute: {90, "minute"},
+		24 * time.Hour:   {24, "hour"},
+		30 * time.Hour:   {30, "hour"},
+		48 * time.Hour:   {2, "day"},
+		72 * time.Hour:   {3, "day"},
 	} {
 		if got := lasting(d); got != want {
 			t.Errorf("%s: %v, want %v", d, got, want)
@@ -167,7 +173,7 @@ func TestLasting(t *testing.T) {
 	}
 }
 
-// put writes the files of an operator, given as name, content, name, content …
+// put writes the files of an operator. The arguments alternate between name and content.
 func put(t *testing.T, files ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -185,8 +191,9 @@ func put(t *testing.T, files ...string) string {
 
 func TestLoad_Own(t *testing.T) {
 	t.Parallel()
-	const words = `{{define "greeting"}}Bonjour{{with .Name}} {{.}}{{end}},{{end}}{{define "link-note"}}Valable ` +
-		`{{.LinkFor.Count}} h.{{end}}{{define "code-note"}}Code :{{end}}`
+	const words = `{{define "greeting"}}Bonjour{{with .Name}} {{.}}{{end}},{{end}}` +
+		`{{define "link-note"}}Valable {{.LinkFor.Count}} h.{{end}}` +
+		`{{define "code-note"}}Code :{{end}}`
 	dir := put(t,
 		"en/welcome.tmpl", `{{define "subject"}}Hi {{.Name}} & all{{end}}{{define "before"}}<b>1</b>{{end}}`,
 		"fr/common.tmpl", words,
@@ -210,7 +217,7 @@ func TestLoad_Own(t *testing.T) {
 		t.Errorf("%v: %q\n%s", err, out.Subject, out.Text)
 	}
 	m = sample("welcome")
-	m.Locale = "fr" // which lacks this one
+	m.Locale = "fr" // a language without this kind
 	if out, err = templates.Render(m); err != nil || out.Subject != "Hi Ada & all" {
 		t.Errorf("%v: %q", err, out.Subject)
 	}
@@ -237,12 +244,12 @@ func TestLoad_Refusals(t *testing.T) {
 		"no subject":        {[]string{"en/welcome.tmpl", "{{define \"before\"}}a{{end}}"}, "does not define subject"},
 		"an empty subject":  {[]string{"en/welcome.tmpl", "{{define \"subject\"}} {{end}}"}, "the subject is empty"},
 		"no button":         {[]string{"en/magic-link.tmpl", "{{define \"subject\"}}a{{end}}"}, "define action"},
-		"an unknown kind":   {[]string{"en/welcom.tmpl", ""}, "welcom.tmpl: no template is called so"},
-		"an unknown file":   {[]string{"style.css", ""}, "style.css: no template is called so"},
+		"an unknown kind":   {[]string{"en/welcom.tmpl", ""}, "welcom.tmpl: not a template"},
+		"an unknown file":   {[]string{"style.css", ""}, "style.css: not a template"},
 		"no language":       {[]string{"english/welcome.tmpl", ""}, "not named after a language"},
 		"another spelling":  {[]string{"EN/welcome.tmpl", ""}, "not named after a language"},
 		"no common":         {[]string{"fr/welcome.tmpl", "{{define \"subject\"}}a{{end}}"}, "no common.tmpl"},
-		"a template within": {[]string{"en/deep/welcome.tmpl", ""}, "no template is called so"},
+		"a template within": {[]string{"en/deep/welcome.tmpl", ""}, "not a template"},
 	} {
 		_, err := Load(put(t, c.files...))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -254,7 +261,7 @@ func TestLoad_Refusals(t *testing.T) {
 	}
 }
 
-// The templates of the program pass what Load asks of an operator's.
+// The templates of the program pass the checks of Load for those of an operator.
 func TestLoad_BuiltIn(t *testing.T) {
 	t.Parallel()
 	if _, err := Load(t.TempDir()); err != nil {
