@@ -1,6 +1,6 @@
-// Package config is what an operator can set. One table lists every setting with its default, its meaning and what a
-// right value looks like; `--help` prints it, and Load reads the environment by it. Secrets have a second form,
-// NAME_FILE, that names a file to read. There are no flags for settings: a flag shows in the process list.
+// Package config holds the settings of an operator. One table lists every setting with its default, its meaning and the
+// form of its value: `--help` prints it, and Load reads the environment by it. Secrets may also come from a file that
+// NAME_FILE names. Settings have no flags, because flags show in the process list.
 package config
 
 import (
@@ -15,18 +15,18 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// Settings is the configuration of a server, checked.
+// Settings is the validated configuration of a server.
 type Settings struct {
-	Listen    []string // addresses host:port; the first one is what the banner and the default public URL show
-	PublicURL string   // without a trailing slash; "" for the default, which is made from the listener
+	Listen    []string // addresses host:port; the banner and the default public URL show the first
+	PublicURL string   // without a trailing slash; "" for the default, made from the first listener
 
 	DatabaseURL secret.Text // postgres://…; "" for SQLite in DataDir
 	DataDir     string
 	Secret      secret.Text // "" for the one in DataDir
 	Migrate     bool
 
-	PreviousSecrets []secret.Text // accepted beside Secret
-	JWTAlg          string        // of signing keys that are made from now on: ES256, EdDSA or RS256
+	PreviousSecrets []secret.Text // accepted besides Secret
+	JWTAlg          string        // the algorithm of new signing keys: ES256, EdDSA or RS256
 	HS256Secret     secret.Text   // "" for a key derived from the server secret
 
 	Issuer       string // "" for the public URL
@@ -38,7 +38,7 @@ type Settings struct {
 	RefreshGrace time.Duration
 
 	PasswordMinLength int
-	BreachedPasswords string // the URL of a list to ask; "" for none
+	BreachedPasswords string // the URL of a list of breached passwords; "" for none
 	RateLimits        bool
 	TrustedProxies    []netip.Prefix
 	CORSOrigins       []string // as browsers write them; nil for auto, empty for none
@@ -50,7 +50,7 @@ type Settings struct {
 	Dialects        []string // names; nil for all, empty for none
 	DialectsAuto    bool     // nobody said which: see RequireDialects
 	DialectsDir     string   // "" for none
-	StrictPasswords bool     // whether dialects ask of passwords what GraphQL asks
+	StrictPasswords bool     // whether dialects have the password rules of GraphQL
 
 	SMTP          *SMTP         // nil for none: see LocalMailbox
 	MailOff       bool          // no mails at all
@@ -64,29 +64,29 @@ type Settings struct {
 	LogLevel      slog.Level
 
 	SlowStatement time.Duration // 0 for no log of slow statements
-	MetricsListen string        // host:port; "" for no listener of its own
+	MetricsListen string        // host:port; "" for no separate listener
 	MetricsToken  secret.Text   // "" for none
 	Traces        *Traces       // nil for none
 }
 
-// Switch is a setting that decides for itself unless told.
+// Switch is a setting that is on, off or automatic.
 type Switch string
 
-// The positions of a Switch. Auto is on where nobody but this machine can reach the server: see Loopback.
+// The values of a Switch. Auto is on if this machine alone can reach the server: see Loopback.
 const (
 	Auto Switch = "auto"
 	On   Switch = "on"
 	Off  Switch = "off"
 )
 
-// Is tells whether the switch is on, given what auto means here.
+// Is tells whether the switch is on. auto is the meaning of Auto.
 func (s Switch) Is(auto bool) bool { return s == On || (s == Auto && auto) }
 
-// Error is a setting that can not be used.
+// Error is a setting with an invalid value.
 type Error struct {
 	Name  string
 	Value string // "" for a secret
-	Want  string
+	Want  string // the form of a valid value
 }
 
 func (e *Error) Error() string {
@@ -96,7 +96,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s=%q is not usable; expected %s", e.Name, e.Value, e.Want)
 }
 
-// Load reads every setting through getenv. An empty value counts as none. The error is an *Error.
+// Load reads every setting through getenv. An empty value means the default. The error is an *Error.
 func Load(getenv func(string) string) (*Settings, error) {
 	s := &Settings{}
 	for _, k := range keys {
@@ -116,8 +116,11 @@ func Load(getenv func(string) string) (*Settings, error) {
 		return nil, err
 	}
 	if s.RequireVerifiedEmail && s.MailOff {
-		return nil, &Error{Name: "DRAGOMAN_REQUIRE_VERIFIED_EMAIL", Value: "on", Want: "off, since DRAGOMAN_SMTP_URL " +
-			"is none and nobody could confirm an address"}
+		return nil, &Error{
+			Name:  "DRAGOMAN_REQUIRE_VERIFIED_EMAIL",
+			Value: "on",
+			Want:  "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address",
+		}
 	}
 	if err := s.checkMailbox(); err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func Load(getenv func(string) string) (*Settings, error) {
 	if s.Traces, err = loadTraces(getenv); err != nil {
 		return nil, err
 	}
-	// A default gives way to a shorter session; what the operator set does not.
+	// A default is lowered to a shorter session; a value of the operator is refused instead.
 	if getenv("DRAGOMAN_SESSION_IDLE") == "" {
 		s.SessionIdle = min(s.SessionIdle, s.SessionTTL)
 	}
@@ -135,20 +138,22 @@ func Load(getenv func(string) string) (*Settings, error) {
 	}
 	if s.SessionIdle > s.SessionTTL {
 		return nil, &Error{
-			Name: "DRAGOMAN_SESSION_IDLE", Value: s.SessionIdle.String(),
-			Want: "at most DRAGOMAN_SESSION_TTL",
+			Name:  "DRAGOMAN_SESSION_IDLE",
+			Value: s.SessionIdle.String(),
+			Want:  "at most DRAGOMAN_SESSION_TTL",
 		}
 	}
 	if s.AccessTTL > s.SessionTTL {
 		return nil, &Error{
-			Name: "DRAGOMAN_ACCESS_TTL", Value: s.AccessTTL.String(),
-			Want: "at most DRAGOMAN_SESSION_TTL",
+			Name:  "DRAGOMAN_ACCESS_TTL",
+			Value: s.AccessTTL.String(),
+			Want:  "at most DRAGOMAN_SESSION_TTL",
 		}
 	}
 	return s, nil
 }
 
-// value is what the environment says, or the default.
+// value gives the value from the environment, or from the file of a secret, or else the default.
 func (k key) value(getenv func(string) string) (string, error) {
 	value := getenv(k.name)
 	if k.secret {
@@ -169,7 +174,7 @@ func (k key) value(getenv func(string) string) (string, error) {
 		return listenOnPort(getenv("PORT"))
 	}
 	if value == "" {
-		return k.standard, nil
+		return k.defaultValue, nil
 	}
 	return value, nil
 }

@@ -16,7 +16,7 @@ import (
 
 const goodSecret = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
 
-// load reads settings NAME=value.
+// load loads settings from env, whose elements are NAME=value.
 func load(env ...string) (*Settings, error) {
 	return Load(func(name string) string {
 		for _, e := range env {
@@ -49,15 +49,13 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("times %v %v %v %v", s.AccessTTL, s.SessionTTL, s.SessionIdle, s.RefreshGrace)
 	}
 	if s.PasswordMinLength != 8 || !s.RateLimits || s.RevealAccounts || !s.Registration || !s.Migrate ||
-		s.TrustedProxies != nil ||
-		s.Playground != Auto || s.Introspection != Auto || s.LogLevel != slog.LevelInfo || s.DataDir != "./data" ||
-		s.DatabaseURL != "" ||
-		s.Secret != "" || s.Issuer != "" || s.Audience != "" {
+		s.TrustedProxies != nil || s.Playground != Auto || s.Introspection != Auto || s.LogLevel != slog.LevelInfo ||
+		s.DataDir != "./data" || s.DatabaseURL != "" || s.Secret != "" || s.Issuer != "" || s.Audience != "" {
 		t.Errorf("defaults %+v", s)
 	}
 }
 
-// The switches auto, on and off, by whether anybody but this machine reaches the listener.
+// The values auto, on and off of a switch, on a loopback listener and on one that others can reach.
 func TestSwitchAndLoopback(t *testing.T) {
 	t.Parallel()
 	for listen, loopback := range map[string]bool{
@@ -99,24 +97,38 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// KE-03: a value that can not be used is refused by the name of its setting, and shown unless it is a secret.
+// KE-03: the error of an invalid value names the setting, and quotes the value unless it is a secret.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for env, secret := range map[string]bool{
-		"DRAGOMAN_ACCESS_TTL=1h1": false, "DRAGOMAN_ACCESS_TTL=9s": false, "DRAGOMAN_SESSION_TTL=8761h": false,
-		"DRAGOMAN_SESSION_IDLE=721h": false,
-		"DRAGOMAN_REFRESH_GRACE=61s": false, "DRAGOMAN_PASSWORD_MIN_LENGTH=7": false,
-		"DRAGOMAN_PASSWORD_MIN_LENGTH=65":   false,
-		"DRAGOMAN_TRUSTED_PROXIES=10.0.0.1": false, "DRAGOMAN_PLAYGROUND=yes": false, "DRAGOMAN_LOG_LEVEL=all": false,
-		"DRAGOMAN_RATE_LIMITS=1":          false,
-		"DRAGOMAN_PUBLIC_URL=example.com": false, "DRAGOMAN_PUBLIC_URL=https://x.example/y": false,
-		"DRAGOMAN_ISSUER=a b": false, "PORT=0": false,
-		"PORT=65536": false, "DRAGOMAN_LISTEN=:70000": false, "DRAGOMAN_LISTEN=,": false,
-		"DRAGOMAN_DIALECTS=a,,b": false, "DRAGOMAN_DIALECTS=a,a": false, "DRAGOMAN_DIALECT_PASSWORDS=on": false,
-		"DRAGOMAN_SECRET_PREVIOUS=hunter2": true, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret + "\nhunter2": true,
-		"DRAGOMAN_JWT_ALG=HS256": false,
-		"DRAGOMAN_JWT_ALG=es256": false, "DRAGOMAN_JWT_HS256_SECRET=hunter2hunter2": true, // JW-07
-		"DRAGOMAN_SECRET=hunter2hunter2": true, "DATABASE_URL=mysql://u:hunter2@h": true,
+		"DRAGOMAN_ACCESS_TTL=1h1":                              false,
+		"DRAGOMAN_ACCESS_TTL=9s":                               false,
+		"DRAGOMAN_SESSION_TTL=8761h":                           false,
+		"DRAGOMAN_SESSION_IDLE=721h":                           false,
+		"DRAGOMAN_REFRESH_GRACE=61s":                           false,
+		"DRAGOMAN_PASSWORD_MIN_LENGTH=7":                       false,
+		"DRAGOMAN_PASSWORD_MIN_LENGTH=65":                      false,
+		"DRAGOMAN_TRUSTED_PROXIES=10.0.0.1":                    false,
+		"DRAGOMAN_PLAYGROUND=yes":                              false,
+		"DRAGOMAN_LOG_LEVEL=all":                               false,
+		"DRAGOMAN_RATE_LIMITS=1":                               false,
+		"DRAGOMAN_PUBLIC_URL=example.com":                      false,
+		"DRAGOMAN_PUBLIC_URL=https://x.example/y":              false,
+		"DRAGOMAN_ISSUER=a b":                                  false,
+		"PORT=0":                                               false,
+		"PORT=65536":                                           false,
+		"DRAGOMAN_LISTEN=:70000":                               false,
+		"DRAGOMAN_LISTEN=,":                                    false,
+		"DRAGOMAN_DIALECTS=a,,b":                               false,
+		"DRAGOMAN_DIALECTS=a,a":                                false,
+		"DRAGOMAN_DIALECT_PASSWORDS=on":                        false,
+		"DRAGOMAN_SECRET_PREVIOUS=hunter2":                     true,
+		"DRAGOMAN_SECRET_PREVIOUS=" + goodSecret + "\nhunter2": true,
+		"DRAGOMAN_JWT_ALG=HS256":                               false,
+		"DRAGOMAN_JWT_ALG=es256":                               false,
+		"DRAGOMAN_JWT_HS256_SECRET=hunter2hunter2":             true, // JW-07
+		"DRAGOMAN_SECRET=hunter2hunter2":                       true,
+		"DATABASE_URL=mysql://u:hunter2@h":                     true,
 	} {
 		name, value, _ := strings.Cut(env, "=")
 		_, err := load(env)
@@ -132,10 +144,14 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for _, env := range []string{
-		"DRAGOMAN_ACCESS_TTL=10s", "DRAGOMAN_ACCESS_TTL=24h", "DRAGOMAN_REFRESH_GRACE=0s",
+		"DRAGOMAN_ACCESS_TTL=10s",
+		"DRAGOMAN_ACCESS_TTL=24h",
+		"DRAGOMAN_REFRESH_GRACE=0s",
 		"DRAGOMAN_PASSWORD_MIN_LENGTH=64",
-		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8", "DATABASE_URL=postgresql://h/d", "DRAGOMAN_SECRET=" +
-			goodSecret, "DRAGOMAN_RATE_LIMITS=false",
+		"DRAGOMAN_TRUSTED_PROXIES=10.1.2.3/8, fd00::/8",
+		"DATABASE_URL=postgresql://h/d",
+		"DRAGOMAN_SECRET=" + goodSecret,
+		"DRAGOMAN_RATE_LIMITS=false",
 	} {
 		if _, err := load(env); err != nil {
 			t.Errorf("%s: %v", env, err)
@@ -190,7 +206,7 @@ func TestSecretFiles(t *testing.T) {
 	}
 }
 
-// KE-03: the secret is made once, for its owner alone, and where servers share a Postgres it is not made at all.
+// KE-03: the secret is generated once, readable for its owner alone, and not where servers share a Postgres.
 func TestMaster(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "data")
@@ -219,8 +235,8 @@ func TestMaster(t *testing.T) {
 	if _, err := os.Stat(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the refusal made a folder")
 	}
-	if _, err := mustLoad(t, "DATABASE_URL=postgres://h/d", "DRAGOMAN_LISTEN=:1", "DRAGOMAN_SECRET="+
-		goodSecret).Master(); err != nil {
+	s = mustLoad(t, "DATABASE_URL=postgres://h/d", "DRAGOMAN_LISTEN=:1", "DRAGOMAN_SECRET="+goodSecret)
+	if _, err := s.Master(); err != nil {
 		t.Errorf("with a secret: %v", err)
 	}
 	blocked := filepath.Join(t.TempDir(), "file")
@@ -237,7 +253,7 @@ func TestMaster(t *testing.T) {
 	}
 }
 
-// A listener on localhost is one on each family, and a port in use frees what was opened before.
+// localhost listens on IPv4 and IPv6. If one port is in use, the listeners that were opened before are closed.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -309,11 +325,13 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-// KE-02, JW-07: further secrets come one a line, and no secret stands in two places.
+// KE-02, JW-07: previous secrets are given one a line, and no two settings share a secret.
 func TestFurtherSecrets(t *testing.T) {
 	t.Parallel()
 	other := func(n int) string { return strings.ReplaceAll(goodSecret, "0", string(rune('a'+n))) }
-	s := mustLoad(t, "DRAGOMAN_SECRET="+goodSecret, "DRAGOMAN_SECRET_PREVIOUS="+other(1)+"\r\n\n"+other(2)+"\n",
+	s := mustLoad(t,
+		"DRAGOMAN_SECRET="+goodSecret,
+		"DRAGOMAN_SECRET_PREVIOUS="+other(1)+"\r\n\n"+other(2)+"\n",
 		"DRAGOMAN_JWT_ALG=EdDSA",
 		"DRAGOMAN_JWT_HS256_SECRET="+other(3))
 	if len(s.PreviousSecrets) != 2 || s.PreviousSecrets[1].Reveal() != other(2) || s.JWTAlg != "EdDSA" ||
@@ -328,11 +346,15 @@ func TestFurtherSecrets(t *testing.T) {
 	}
 	for _, env := range [][]string{
 		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret},
-		{"DRAGOMAN_SECRET_PREVIOUS", "DRAGOMAN_SECRET_PREVIOUS=" +
-			strings.Join([]string{other(1), other(2), other(3), other(4)}, "\n")},
+		{
+			"DRAGOMAN_SECRET_PREVIOUS",
+			"DRAGOMAN_SECRET_PREVIOUS=" + strings.Join([]string{other(1), other(2), other(3), other(4)}, "\n"),
+		},
 		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret},
-		{"DRAGOMAN_JWT_HS256_SECRET", "DRAGOMAN_SECRET_PREVIOUS=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" +
-			goodSecret},
+		{
+			"DRAGOMAN_JWT_HS256_SECRET",
+			"DRAGOMAN_SECRET_PREVIOUS=" + goodSecret, "DRAGOMAN_JWT_HS256_SECRET=" + goodSecret,
+		},
 	} {
 		_, err := load(env[1:]...)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Name != env[0] || strings.Contains(err.Error(), goodSecret) {
@@ -363,12 +385,10 @@ func TestMail(t *testing.T) {
 	for value, want := range map[string]SMTP{
 		"smtp://mail.example.com": {Host: "mail.example.com", Port: 587, Security: MailSTARTTLS},
 		"smtp://ada:p%40ss%25@mail.example.com:2525/": {
-			Host: "mail.example.com", Port: 2525, Security: MailSTARTTLS,
-			User: "ada", Password: "p@ss%",
+			Host: "mail.example.com", Port: 2525, Security: MailSTARTTLS, User: "ada", Password: "p@ss%",
 		},
 		"smtps://ada:x@mail.example.com": {
-			Host: "mail.example.com", Port: 465, Security: MailTLS, User: "ada",
-			Password: "x",
+			Host: "mail.example.com", Port: 465, Security: MailTLS, User: "ada", Password: "x",
 		},
 		"smtp://localhost:25": {Host: "localhost", Port: 25, Security: MailPlain},
 		"smtp://[::1]:1025":   {Host: "::1", Port: 1025, Security: MailPlain},

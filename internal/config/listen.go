@@ -10,13 +10,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/origin"
 )
 
-// Loopback tells whether nobody but this machine can reach the server: every listener is a loopback address, and no
-// public URL says that a proxy on this machine lets others in.
+// Loopback tells whether this machine alone can reach the server: every listener is a loopback address, and so is the
+// host of the public URL. Another public URL means a proxy on this machine.
 func (s *Settings) Loopback() bool {
 	if u, err := url.Parse(s.PublicURL); s.PublicURL != "" && (err != nil || !loopback(u.Hostname())) {
 		return false
@@ -34,8 +35,8 @@ func loopback(host string) bool {
 	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
-// URL is the address under which callers reach the server, without a trailing slash. It comes from the settings and
-// never from a request (HT-14).
+// URL gives the URL under which callers reach the server, without a trailing slash. It never depends on a request
+// (HT-14).
 func (s *Settings) URL() string {
 	if s.PublicURL != "" {
 		return s.PublicURL
@@ -47,15 +48,16 @@ func (s *Settings) URL() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// HTTPS tells whether callers come over TLS, which a proxy ends.
+// HTTPS tells whether callers use TLS, which a proxy terminates.
 func (s *Settings) HTTPS() bool { return strings.HasPrefix(s.URL(), "https://") }
 
-// Origins is which web pages of other origins may use the server.
+// Origins gives the policy for web pages of other origins.
 func (s *Settings) Origins() *origin.Policy {
 	return origin.New(s.URL(), s.CORSOrigins, s.CORSOrigins == nil && s.Loopback())
 }
 
-// DSN is the database: the Postgres that is set, else the file in the data directory, which it makes (0700).
+// DSN gives the Postgres URL that is set, or else sqlite: with the path of the file in the data directory. It makes the
+// directory (0700) and the file (0600).
 func (s *Settings) DSN() (string, error) {
 	if dsn := s.DatabaseURL.Reveal(); dsn != "" {
 		return dsn, nil
@@ -68,11 +70,11 @@ func (s *Settings) DSN() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("DRAGOMAN_DATA_DIR: %w", err)
 	}
-	// A file that was there before may be open to others.
+	// An existing file may be readable for others.
 	return "sqlite:" + path, errors.Join(f.Chmod(0o600), f.Close())
 }
 
-// ExistingDSN is DSN without making anything: an error when there is no file.
+// ExistingDSN gives the same as DSN, but fails if the file does not exist.
 func (s *Settings) ExistingDSN() (string, error) {
 	if dsn := s.DatabaseURL.Reveal(); dsn != "" {
 		return dsn, nil
@@ -92,9 +94,9 @@ func (s *Settings) makeDataDir() error {
 	return nil
 }
 
-// Open opens every address to listen on, unless something has to be said before: where mails go, and which dialects are
-// served. localhost means
-// both address families; a machine may lack one of them. Port 0 is any free port, and stands as such in s afterwards.
+// Open listens on every address. It refuses unless where mails go and which dialects are served is clear. localhost
+// stands for 127.0.0.1 and ::1; a machine without IPv6 listens on the first alone. Port 0 is any free port; s.Listen
+// then holds the port that was chosen.
 func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 	if err := cmp.Or(s.requireMail(), s.RequireDialects()); err != nil {
 		return nil, err
@@ -105,8 +107,7 @@ func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 				_ = open.Close()
 			}
 			err = fmt.Errorf(
-				"DRAGOMAN_LISTEN: %w; stop what listens there, or choose another address, such as localhost:8081", err,
-			)
+				"DRAGOMAN_LISTEN: %w; stop what listens there, or choose another address, such as localhost:8081", err)
 		}
 	}()
 	var lc net.ListenConfig
@@ -132,8 +133,60 @@ func (s *Settings) Open(ctx context.Context) (all []net.Listener, err error) {
 	return all, nil
 }
 
-// noIPv6 tells a machine without IPv6 from an address that is in use.
+// noIPv6 tells whether the error of a listener means a machine without IPv6, and not an address in use.
 func noIPv6(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "cannot assign requested address") || strings.Contains(text, "not supported")
+}
+
+func listenOnPort(port string) (string, error) {
+	if port == "" {
+		return defaultListen, nil
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", &Error{Name: "PORT", Value: port, Want: "a port number from 1 to 65535"}
+	}
+	return ":" + port, nil
+}
+
+func parseListen(s *Settings, v string) bool {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		_, port, err := net.SplitHostPort(part)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+			return false
+		}
+		s.Listen = append(s.Listen, part)
+	}
+	return true
+}
+
+func parsePublicURL(s *Settings, v string) bool {
+	if v == "" {
+		return true
+	}
+	u, err := url.Parse(strings.TrimSuffix(v, "/"))
+	if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil || strings.ContainsAny(v, "?#") {
+		return false
+	}
+	s.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host)
+	return u.Scheme == "http" || u.Scheme == "https"
+}
+
+func parseOrigins(s *Settings, v string) bool {
+	switch v {
+	case "auto":
+		return true
+	case "none":
+		s.CORSOrigins = []string{}
+		return true
+	}
+	for part := range strings.SplitSeq(v, ",") {
+		canonical, ok := origin.Parse(strings.TrimSpace(part))
+		if !ok {
+			return false
+		}
+		s.CORSOrigins = append(s.CORSOrigins, canonical)
+	}
+	return true
 }

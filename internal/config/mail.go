@@ -13,7 +13,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// SMTP is the mail server that mails are handed to.
+// SMTP is the mail server.
 type SMTP struct {
 	Host     string
 	Port     int
@@ -22,14 +22,14 @@ type SMTP struct {
 	Password secret.Text
 }
 
-// MailSecurity is how the way to the mail server is protected.
+// MailSecurity is the encryption of the connection to the mail server.
 type MailSecurity string
 
-// The ways. Both kinds of TLS check the certificate of the server.
+// The values of MailSecurity. TLS and STARTTLS both check the certificate of the server.
 const (
 	MailTLS      MailSecurity = "TLS from the beginning"
 	MailSTARTTLS MailSecurity = "STARTTLS"
-	MailPlain    MailSecurity = "none" // to this machine only
+	MailPlain    MailSecurity = "none" // for a mail server on this machine alone
 )
 
 const (
@@ -69,7 +69,7 @@ func parseSMTP(s *Settings, v string) bool {
 	}
 	if u.User != nil {
 		password, _ := u.User.Password()
-		if u.User.Username() == "" || password == "" || controls(u.User.Username()+password) {
+		if u.User.Username() == "" || password == "" || hasControl(u.User.Username()+password) {
 			return false
 		}
 		server.User, server.Password = u.User.Username(), secret.Text(password)
@@ -78,47 +78,47 @@ func parseSMTP(s *Settings, v string) bool {
 	return true
 }
 
-// parseMailFrom reads an address with or without a name before it.
+// parseMailFrom reads an address, with or without a name (RFC 5322, section 3.4).
 func parseMailFrom(s *Settings, v string) bool {
 	if v == "" {
 		return true
 	}
 	a, err := mail.ParseAddress(v)
-	if err != nil || controls(v) || controls(a.Name) {
+	if err != nil || hasControl(v) || hasControl(a.Name) {
 		return false
 	}
 	_, canonical, err := identity.Email(a.Address)
 	if err != nil {
 		return false
 	}
-	local, _, _ := strings.Cut(a.Address, "@") // as it was written; the domain as mail servers write it
+	local, _, _ := strings.Cut(a.Address, "@") // the local part stays as written; the domain becomes ASCII (IDNA)
 	_, domain, _ := strings.Cut(canonical, "@")
 	s.MailFrom = &mail.Address{Name: a.Name, Address: local + "@" + domain}
 	return true
 }
 
-func controls(text string) bool {
-	return strings.ContainsFunc(
-		text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 },
-	)
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029
+	})
 }
 
-// Sender is in whose name mails are sent: what is set, else no-reply at the host of the public URL.
+// Sender gives the sender of mails: DRAGOMAN_MAIL_FROM, or else no-reply at the host of the public URL.
 func (s *Settings) Sender() mail.Address {
 	if s.MailFrom != nil {
 		return *s.MailFrom
 	}
 	host := "localhost"
 	if u, err := url.Parse(s.URL()); err == nil {
-		if _, err := netip.ParseAddr(u.Hostname()); err != nil { // an IP address is no domain of mail
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil { // an IP address is no domain of an address
 			host = u.Hostname()
 		}
 	}
 	return mail.Address{Name: "Dragoman", Address: "no-reply@" + host}
 }
 
-// LocalMailbox tells whether mails are sent nowhere and can be read at the server: by the people at this machine, or
-// where it is switched on by whoever has its key. A trusted proxy lets others in.
+// LocalMailbox tells whether mails are not sent, but kept for the local mailbox: for the people of this machine, or
+// where it is switched on for whoever has its key. A trusted proxy lets others in.
 func (s *Settings) LocalMailbox() bool {
 	return s.SMTP == nil && !s.MailOff && s.Mailbox.Is(s.Loopback() && len(s.TrustedProxies) == 0)
 }
@@ -133,18 +133,15 @@ func (s *Settings) checkMailbox() error {
 	}
 }
 
-// requireMail refuses to serve people elsewhere whose mails would reach nobody.
+// requireMail refuses a server that others can reach and that could not send them mails.
 func (s *Settings) requireMail() error {
 	if s.SMTP != nil || s.MailOff || s.Mailbox == On || s.Loopback() && len(s.TrustedProxies) == 0 {
 		return nil
 	}
-	return errors.New(
-		"DRAGOMAN_SMTP_URL is not set, and this server is there for others than this machine, to whom it has to send " +
-			"mails. " +
-			"Set it to smtp://user:password@host:587, or to none for a server without mail. DRAGOMAN_MAILBOX=on keeps " +
-			"mails at the server, behind a key, for tests",
-	)
+	return errors.New("DRAGOMAN_SMTP_URL is not set: others than this machine can reach the server, and it must send " +
+		"them mails; set it to smtp://user:password@host:587, or to none for a server without mail. " +
+		"DRAGOMAN_MAILBOX=on keeps mails at the server, behind a key, for tests")
 }
 
-// Address is where the mail server listens.
+// Address gives host:port of the mail server.
 func (s *SMTP) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }

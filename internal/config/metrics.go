@@ -22,13 +22,12 @@ func parseMetricsToken(s *Settings, v string) bool {
 	if v == "" {
 		return true
 	}
-	_, err := secret.New([]byte(v)) // held to the same strength: it is all that stands before /metrics
+	_, err := secret.New([]byte(v)) // the token alone protects /metrics, so it must be as strong as a server secret
 	return err == nil
 }
 
-// MetricsOnMain tells whether /metrics is served beside everything else: where it has no listener of its own, and a
-// token.
+// MetricsOnMain tells whether the main listeners serve /metrics: it has a token, and no separate listener.
 func (s *Settings) MetricsOnMain() bool { return s.MetricsListen == "" && s.MetricsToken != "" }
 
-// MetricsEnabled tells whether anybody can read /metrics.
+// MetricsEnabled tells whether /metrics is served at all.
 func (s *Settings) MetricsEnabled() bool { return s.MetricsListen != "" || s.MetricsToken != "" }

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// prefix is what the names of the server's own settings begin with.
+// prefix begins the names of the server's own settings.
 const prefix = "DRAGOMAN_"
 
-// injected are variables that Kubernetes sets in every container for a service whose name begins with "dragoman".
+// injected matches the variables that Kubernetes sets for a service. They begin with DRAGOMAN_ if the name of the
+// service begins with "dragoman".
 var injected = regexp.MustCompile(
-	`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`,
-)
+	`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
-// CheckNames refuses an environment, as os.Environ gives it, with a variable DRAGOMAN_… that is no setting: a misspelt
-// setting would otherwise be without effect, and nobody would know. Values are neither read nor shown.
+// CheckNames refuses an environment, as os.Environ gives it, with a variable DRAGOMAN_… that is no setting: nobody
+// would notice a misspelt setting otherwise. Values are neither read nor shown.
 func CheckNames(environ []string) error {
-	known := names()
+	known := settingNames()
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || injected.MatchString(name) {
@@ -35,8 +35,8 @@ func CheckNames(environ []string) error {
 	return nil
 }
 
-// names are those of all settings, with the second forms of secrets.
-func names() (all []string) {
+// settingNames gives the names of all settings, with NAME_FILE for secrets.
+func settingNames() (all []string) {
 	for _, k := range keys {
 		all = append(all, k.name)
 		if k.secret {
@@ -46,7 +46,7 @@ func names() (all []string) {
 	return all
 }
 
-// nearest is the known name that fewest typing errors turn into this one; "" where that is more than a third of it.
+// nearest gives the known name DRAGOMAN_… with the least distance to name, or "" if all are too far for a typing error.
 func nearest(name string, known []string) string {
 	best, least := "", len(strings.TrimPrefix(name, prefix))/3+1
 	for _, candidate := range known {
@@ -57,7 +57,7 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance counts the characters to insert, delete or replace to make a of b (Levenshtein).
+// distance gives the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

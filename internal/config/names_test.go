@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A misspelt setting is refused by its name, with the one that was meant, and never with its value.
+// The error of a misspelt setting names it and the likely setting, and does not quote its value.
 func TestCheckNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
@@ -35,7 +35,7 @@ func TestCheckNames(t *testing.T) {
 	}
 }
 
-// What is a setting passes, and what Kubernetes puts into a container beside a service of the name dragoman.
+// All settings pass, and so do the variables that Kubernetes sets for a service of the name dragoman.
 func TestCheckNames_Known(t *testing.T) {
 	t.Parallel()
 	environ := []string{
@@ -46,7 +46,7 @@ func TestCheckNames_Known(t *testing.T) {
 		"DRAGOMAN_PORT_80_TCP_ADDR=10.0.0.1",
 		"DRAGOMAN_METRICS_SERVICE_HOST=10.0.0.2", "DRAGOMAN_METRICS_PORT_9090_TCP_ADDR=10.0.0.2",
 	}
-	for _, name := range names() {
+	for _, name := range settingNames() {
 		environ = append(environ, name+"=x")
 		if injected.MatchString(name) {
 			t.Errorf("%s looks like a variable of Kubernetes", name)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// HT-06: the setting, and what it means for the origins of this machine.
+// HT-06: each value of the setting, and whether it allows the origins of this machine.
 func TestCORSOrigins(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -32,8 +32,8 @@ func TestCORSOrigins(t *testing.T) {
 			t.Errorf("%q: a page of this machine: %t", c.value, got)
 		}
 		open := mustLoad(t, "DRAGOMAN_CORS_ORIGINS="+c.value, "DRAGOMAN_LISTEN=:8080")
-		if got := open.Origins().Allows("http://localhost:5173"); got != slices.Contains(c.listed,
-			"http://localhost:5173") {
+		want := slices.Contains(c.listed, "http://localhost:5173")
+		if got := open.Origins().Allows("http://localhost:5173"); got != want {
 			t.Errorf("%q: a page of this machine, to a server for everybody: %t", c.value, got)
 		}
 	}

@@ -11,30 +11,28 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// Master is the server secret: the one that is set, else the one in the data directory, which it makes (KE-03); and
-// those that are accepted beside it.
+// Master gives the server secret with the previous secrets. The secret is DRAGOMAN_SECRET, or else the generated one in
+// the data directory, which Master makes if it is missing (KE-03).
 func (s *Settings) Master() (*secret.Master, error) {
-	present, err := s.present()
+	current, err := s.currentSecret()
 	if err != nil {
 		return nil, err
 	}
-	var further [][]byte
+	var previous [][]byte
 	for _, text := range s.PreviousSecrets {
-		if text.Reveal() == string(present) {
-			return nil, errors.New(
-				"DRAGOMAN_SECRET_PREVIOUS holds the present secret: a rotation has two different ones",
-			)
+		if text.Reveal() == string(current) {
+			return nil, errors.New("DRAGOMAN_SECRET_PREVIOUS: it holds the current secret; leave that out")
 		}
-		further = append(further, []byte(text.Reveal()))
+		previous = append(previous, []byte(text.Reveal()))
 	}
-	m, err := secret.New(present, further...)
-	if err != nil && s.Secret == "" { // what is set was checked as it was read
+	m, err := secret.New(current, previous...)
+	if err != nil && s.Secret == "" { // Load checked the strength of a secret that is set
 		return nil, fmt.Errorf("%s: %w", s.SecretFile(), err)
 	}
 	return m, err
 }
 
-// SecretFile is where the generated secret lives; "" when the secret is set and comes from elsewhere.
+// SecretFile gives the path of the generated secret, or "" if DRAGOMAN_SECRET is set.
 func (s *Settings) SecretFile() string {
 	if s.Secret != "" {
 		return ""
@@ -42,15 +40,13 @@ func (s *Settings) SecretFile() string {
 	return filepath.Join(s.DataDir, "secret")
 }
 
-func (s *Settings) present() ([]byte, error) {
+func (s *Settings) currentSecret() ([]byte, error) {
 	if text := s.Secret.Reveal(); text != "" {
 		return []byte(text), nil
 	}
 	if s.DatabaseURL != "" && !s.Loopback() {
-		return nil, errors.New(
-			"DRAGOMAN_SECRET is not set: servers that share a Postgres need the same secret, and this one " +
-				"listens to others than this machine. Make one with: openssl rand -base64 32",
-		)
+		return nil, errors.New("DRAGOMAN_SECRET is not set: others than this machine can reach the server, and all " +
+			"servers on one Postgres need the same secret; make one with: openssl rand -base64 32")
 	}
 	if err := s.makeDataDir(); err != nil {
 		return nil, err
@@ -62,7 +58,7 @@ func (s *Settings) present() ([]byte, error) {
 	return b, nil
 }
 
-// maxPrevious bounds what each check of a token may cost.
+// maxPrevious bounds the cost of a token check, which tries every secret.
 const maxPrevious = 3
 
 func parsePrevious(s *Settings, v string) bool {
@@ -83,7 +79,7 @@ func parseAlg(s *Settings, v string) bool {
 	return v == token.AlgES256 || v == token.AlgEdDSA || v == token.AlgRS256
 }
 
-// parseHS256 asks of the key what is asked of a server secret (JW-07).
+// parseHS256 requires a key as strong as a server secret (JW-07).
 func parseHS256(s *Settings, v string) bool {
 	s.HS256Secret = secret.Text(v)
 	if v == "" {
@@ -93,13 +89,13 @@ func parseHS256(s *Settings, v string) bool {
 	return err == nil
 }
 
-// checkSecrets refuses a secret that stands in two places.
+// checkSecrets refuses a secret that two settings share.
 func (s *Settings) checkSecrets() error {
 	if s.Secret != "" && slices.Contains(s.PreviousSecrets, s.Secret) {
 		return &Error{Name: "DRAGOMAN_SECRET_PREVIOUS", Want: "other secrets than DRAGOMAN_SECRET"}
 	}
 	if s.HS256Secret != "" && (s.HS256Secret == s.Secret || slices.Contains(s.PreviousSecrets, s.HS256Secret)) {
-		// A backend that shares it could sign in as anybody.
+		// The backend that knows this key could derive all other keys, and sign in as anybody.
 		return &Error{Name: "DRAGOMAN_JWT_HS256_SECRET", Want: "another secret than the server secret"}
 	}
 	return nil

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// Traces is where spans are sent and how, by the standard variables of OpenTelemetry (specification 1.x, "OTLP Exporter
-// Configuration"). The sampler, the batches and the resource are read by the library itself.
+// Traces holds the receiver of spans, from the standard variables of OpenTelemetry (specification 1.x, "OTLP Exporter
+// Configuration"). The library reads the variables of sampler, batches and resource itself.
 type Traces struct {
-	Endpoint string         // the whole URL that is posted to
-	Header   http.Header    // further fields of each post; they may hold a credential
-	Timeout  time.Duration  // of one post
-	Gzip     bool           // whether posts are compressed
-	Roots    *x509.CertPool // who may vouch for the receiver; nil for the system's
+	Endpoint string         // the complete URL of the POST requests
+	Header   http.Header    // further headers of each request; they may hold a credential
+	Timeout  time.Duration  // of one request
+	Gzip     bool           // whether requests are compressed
+	Roots    *x509.CertPool // the trusted authorities; nil for those of the system
 }
 
 const otlp = "OTEL_EXPORTER_OTLP_"
 
-// loadTraces reads the variables; nil without error where they do not ask for traces. One that names the signal, such
-// as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, wins over the general one.
+// loadTraces reads the variables. It gives nil without an error if traces are off. A variable of the signal, such as
+// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, wins over the general one.
 func loadTraces(getenv func(string) string) (*Traces, error) {
 	signal := func(what string) (name, value string) {
 		if name = otlp + "TRACES_" + what; getenv(name) != "" {
@@ -34,8 +34,8 @@ func loadTraces(getenv func(string) string) (*Traces, error) {
 	exporter := getenv("OTEL_TRACES_EXPORTER")
 	_, endpoint := signal("ENDPOINT")
 	switch {
-	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" || exporter == "" &&
-		endpoint == "":
+	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" ||
+		exporter == "" && endpoint == "":
 		return nil, nil //nolint:nilnil // no traces
 	case exporter != "" && exporter != "otlp":
 		return nil, &Error{Name: "OTEL_TRACES_EXPORTER", Value: exporter, Want: "otlp or none"}
@@ -56,9 +56,8 @@ func loadTraces(getenv func(string) string) (*Traces, error) {
 		t.Timeout = time.Duration(ms) * time.Millisecond
 	}
 	if name, v = signal("HEADERS"); !t.readHeaders(v) {
-		return nil, &Error{
-			Name: name, Want: "name=value pairs with commas between, values percent-encoded",
-		} // may be a secret
+		// The value may hold a credential, so the error leaves it out.
+		return nil, &Error{Name: name, Want: "name=value pairs with commas between, values percent-encoded"}
 	}
 	if name, v = signal("CERTIFICATE"); v != "" {
 		pem, err := os.ReadFile(v)

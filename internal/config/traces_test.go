@@ -39,9 +39,12 @@ func TestTraces(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", c.env, s.Traces, c.want)
 		}
 	}
-	all := mustLoad(t, general+"http://x:1", "OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20b%3Dc, X-Tenant = one",
+	all := mustLoad(t,
+		general+"http://x:1",
+		"OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20b%3Dc, X-Tenant = one",
 		"OTEL_EXPORTER_OTLP_TIMEOUT=2500",
-		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=500", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip",
+		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=500",
+		"OTEL_EXPORTER_OTLP_COMPRESSION=gzip",
 		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf").Traces
 	if all.Header.Get("Api-Key") != "a b=c" || all.Header.Get("X-Tenant") != "one" ||
 		all.Timeout != 500*time.Millisecond || !all.Gzip {
@@ -49,7 +52,7 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// A variable that can not be used refuses the start by its name; what may be a credential is not shown.
+// The error of an invalid variable names it, and does not quote a value that may hold a credential.
 func TestTraces_Errors(t *testing.T) {
 	t.Parallel()
 	const on = "OTEL_TRACES_EXPORTER=otlp"
@@ -58,14 +61,20 @@ func TestTraces_Errors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wrong := range []string{
-		"OTEL_TRACES_EXPORTER=zipkin", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+		"OTEL_TRACES_EXPORTER=zipkin",
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json",
-		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd", "OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT=0",
-		"OTEL_EXPORTER_OTLP_HEADERS=canary", "OTEL_EXPORTER_OTLP_HEADERS=a=canary%zz",
+		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=10s",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=0",
+		"OTEL_EXPORTER_OTLP_HEADERS=canary",
+		"OTEL_EXPORTER_OTLP_HEADERS=a=canary%zz",
 		"OTEL_EXPORTER_OTLP_HEADERS=a=canary%0D%0Ab",
-		"OTEL_EXPORTER_OTLP_ENDPOINT=canary:4317", "OTEL_EXPORTER_OTLP_ENDPOINT=http://u:canary@x",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=canary:4317",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://u:canary@x",
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://canary",
-		"OTEL_EXPORTER_OTLP_CERTIFICATE=" + junk, "OTEL_EXPORTER_OTLP_CERTIFICATE=/none",
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=" + junk,
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=/none",
 	} {
 		name, _, _ := strings.Cut(wrong, "=")
 		_, err := load(wrong, on)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// An address that must be confirmed needs mail.
+// DRAGOMAN_REQUIRE_VERIFIED_EMAIL is refused for a server without mail.
 func TestRequireVerifiedEmail(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
