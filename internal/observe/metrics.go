@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are the figures of one server, in a registry of its own. docs/operations.md says what each is good for, and
-// a test holds that list to this one.
+// metrics holds the metrics of one server, in a registry of its own. docs/operations.md explains each of them, and a
+// test compares its list with this one.
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -58,8 +58,8 @@ func newMetrics(version string) *metrics {
 		logins:    counters("logins_total", "Sign-ins by outcome.", "outcome"),
 		refreshes: counters("refreshes_total", "Refreshes by outcome.", "outcome"),
 		limited:   counters("limit_refusals_total", "Requests sent away by the limits by address.", "rule"),
-		dialects: counters("dialect_requests_total", "Requests to dialects, by route and outcome.", "dialect", "route",
-			"outcome"),
+		dialects: counters("dialect_requests_total",
+			"Requests to dialects, by route and outcome.", "dialect", "route", "outcome"),
 		mails: counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
@@ -73,28 +73,29 @@ func newMetrics(version string) *metrics {
 		sweepTook:   gauge("sweep_duration_seconds", "How long the last sweep took."),
 	}
 	for _, outcome := range []string{"sent", "queued", "failed"} {
-		m.mails.WithLabelValues(outcome) // there from the beginning: an alert looks for an increase
+		m.mails.WithLabelValues(outcome) // starts at 0, because an alert looks for an increase
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails,
-		m.hashWait, m.statements,
-		m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
+	m.registry.MustRegister(
+		m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.hashWait,
+		m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 func (m *metrics) page(log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelError),
+		ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 
-// HashQueue has the line for password hashes read whenever somebody reads the figures: how many are at work, how many
-// wait.
+// HashQueue registers the queue of password hashes. Each scrape calls load, which gives the numbers of running and of
+// waiting hashes.
 func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	if o.metrics == nil {
 		return
@@ -108,7 +109,7 @@ func (o *Observer) HashQueue(load func() (working, waiting int)) {
 	read("hash_waiting", "Requests in line for a password hash.", func() int { _, n := load(); return n })
 }
 
-// AddPool takes the state of one pool of connections to the database.
+// AddPool adds the state of one pool of database connections. waited is the total of all waits.
 type AddPool func(name string, most, open, inUse int, waits int64, waited time.Duration)
 
 // Pools registers the pools of connections to the database. Each scrape calls read, which adds the state of every pool.
@@ -129,7 +130,7 @@ func (o *Observer) Pools(read func(AddPool)) {
 	})
 }
 
-// pools is a prometheus.Collector.
+// pools collects the state of the pools at each scrape (prometheus.Collector).
 type pools struct {
 	read                             func(AddPool)
 	most, open, inUse, waits, waited *prometheus.Desc

@@ -1,9 +1,9 @@
-// Package observe is what an operator sees of a running server: figures for Prometheus, spans for an OpenTelemetry
-// collector, and a log of slow statements.
+// Package observe shows a running server to its operator: metrics for Prometheus, spans for an OpenTelemetry collector,
+// and a log of slow statements.
 //
-// The rules of this package (AU-02): nothing here knows an address, an account, a path as it was called, a document,
-// an argument or a token; a label has few values, and all of them come from the schema, from the dialect files and
-// from code. Everything is handed to the packages that are watched as plain functions; none of them knows this one.
+// No metric, span or log line here holds an address, an account, the path of a request, a document, an argument or a
+// token (AU-02). A label has few values, all from the schema, from dialect files and from code. The observed packages
+// do not import this one: they get its methods as plain functions.
 package observe
 
 import (
@@ -22,15 +22,15 @@ import (
 
 // Config is what an Observer needs.
 type Config struct {
-	Metrics bool           // whether figures are kept
+	Metrics bool           // whether metrics are collected
 	Traces  *config.Traces // nil for no spans
-	Slow    time.Duration  // statements that take this long are logged; 0 for none
+	Slow    time.Duration  // statements that take at least this long are logged; 0 for none
 	System  string         // the database as OpenTelemetry names it: postgresql or sqlite
 	Version string
 	Log     *slog.Logger
 }
 
-// Observer takes note of what happens. It is safe for concurrent use, and does nothing where nothing was asked for.
+// Observer records metrics, spans and slow statements, as far as Config enables them. It is safe for concurrent use.
 type Observer struct {
 	metrics *metrics // nil for none
 	traces  *traces  // nil for none
@@ -38,7 +38,7 @@ type Observer struct {
 	log     *slog.Logger
 }
 
-// Open makes an observer. Close it, so that the last spans are sent.
+// Open makes an observer. The caller must Close it, or the last spans are lost.
 func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	o := &Observer{slow: cfg.Slow, log: cfg.Log}
 	if cfg.Metrics {
@@ -53,7 +53,7 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	return o, nil
 }
 
-// Close sends the spans that are left, within the time that ctx gives.
+// Close sends the remaining spans, until ctx ends.
 func (o *Observer) Close(ctx context.Context) error {
 	if o.traces == nil {
 		return nil
@@ -61,11 +61,11 @@ func (o *Observer) Close(ctx context.Context) error {
 	return o.traces.provider.Shutdown(ctx)
 }
 
-// Request is for edge.Config: the start of a request, and what to call at its end.
+// Request records a request: see Observe of edge.Config. Its second result is called at the end of the request.
 func (o *Observer) Request(
 	r *http.Request, requestID string,
 ) (context.Context, func(dialect, pattern string, status int)) {
-	start := time.Now() // a stopwatch, not a clock
+	start := time.Now() // measures a duration alone
 	ctx, endSpan := r.Context(), func(string, string, int) {}
 	if o.traces != nil {
 		ctx, endSpan = o.traces.request(r, requestID)
@@ -83,7 +83,7 @@ func (o *Observer) Request(
 	}
 }
 
-// transport is the name of the dialect; graphql; or other, for probes, pages, keys, and what is nowhere.
+// transport gives the name of the dialect, "graphql", or "other" for probes, pages, key sets and unknown paths.
 func transport(dialect, pattern string) string {
 	if dialect == "graphql" && pattern != "/graphql" && pattern != "/query" {
 		return "other"
@@ -98,8 +98,8 @@ func class(status int) string {
 	return string(rune('0'+status/100)) + "xx"
 }
 
-// Field is for gqlhttp.Config: the start of a root field, and what to call at its end with the code that it ended
-// with, OK where it was not refused.
+// Field records a root field: see Observe of gqlhttp.Config. Its second result is called at the end, with the code of
+// the error or OK.
 func (o *Observer) Field(ctx context.Context, operation, field string) (context.Context, func(code string)) {
 	endSpan := func(string) {}
 	if o.traces != nil {
@@ -120,23 +120,21 @@ func (o *Observer) Field(ctx context.Context, operation, field string) (context.
 	}
 }
 
-// Statement is one statement of the database: see db.QueryEvent, which this is made of.
+// Statement is a statement of the database. db.QueryEvent implements it.
 type Statement interface {
 	Name() string
 	SQL() string
 }
 
-// Statement takes note of a statement that ended. It asks for name and text only where they are told to somebody.
+// Statement records a statement that ended. It calls Name and SQL only for a span or a log line.
 func (o *Observer) Statement(ctx context.Context, s Statement, start time.Time, took time.Duration, err error) {
 	if o.traces != nil {
 		o.traces.statement(ctx, s, start, took, err)
 	}
 	slow := o.slow > 0 && took >= o.slow
 	if slow {
-		o.log.Warn(
-			"slow statement", "statement", s.Name(), "duration", took, "sql", s.SQL(), "request_id",
-			visit.From(ctx).RequestID,
-		)
+		o.log.Warn("slow statement", "statement", s.Name(), "duration", took, "sql", s.SQL(),
+			"request_id", visit.From(ctx).RequestID)
 	}
 	if o.metrics == nil {
 		return
@@ -145,20 +143,20 @@ func (o *Observer) Statement(ctx context.Context, s Statement, start time.Time, 
 		o.metrics.slow.Inc()
 	}
 	result := "ok"
-	if err != nil && !errors.Is(err, context.Canceled) { // a caller who hung up is no trouble of the database
+	if err != nil && !errors.Is(err, context.Canceled) { // the caller hung up; the database did not fail
 		result = "failed"
 	}
 	o.metrics.statements.WithLabelValues(result).Inc()
 }
 
-// Limited counts a request that the limit by address sent away.
+// Limited counts a request that a limit by address refused.
 func (o *Observer) Limited(rule string) {
 	if o.metrics != nil {
 		o.metrics.limited.WithLabelValues(rule).Inc()
 	}
 }
 
-// DialectUsed counts a request to a route of a dialect, both as their file names them.
+// DialectUsed counts a request to a route of a dialect. The dialect file defines both names.
 func (o *Observer) DialectUsed(dialect, route string, refused bool) {
 	if o.metrics == nil {
 		return
@@ -170,22 +168,21 @@ func (o *Observer) DialectUsed(dialect, route string, refused bool) {
 	o.metrics.dialects.WithLabelValues(dialect, route, outcome).Inc()
 }
 
-// Mail counts an attempt to send a mail by what became of the mail: sent, failed for good, or queued for the next
-// attempt.
+// Mail counts an attempt to send a mail. The outcome is sent, failed (no retry follows) or queued (for a retry).
 func (o *Observer) Mail(outcome string) {
 	if o.metrics != nil {
 		o.metrics.mails.WithLabelValues(outcome).Inc()
 	}
 }
 
-// HashWaited takes note of how long somebody stood in line for a password hash.
+// HashWaited records how long a request waited in the queue of password hashes.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {
 		o.metrics.hashWait.Observe(wait.Seconds())
 	}
 }
 
-// Sweep is the start of a sweep, and what to call at its end with the rows that it deleted by kind.
+// Sweep records a sweep, from now until its result is called. rows holds the deleted rows by kind.
 func (o *Observer) Sweep() func(rows map[string]int, err error) {
 	start := time.Now()
 	return func(rows map[string]int, err error) {
@@ -206,7 +203,7 @@ func (o *Observer) Sweep() func(rows map[string]int, err error) {
 	}
 }
 
-// Handler serves the figures; where a token is set, to who presents it as a Bearer token.
+// Handler serves the metrics. If token is set, the request must have it as its Bearer token.
 func (o *Observer) Handler(token secret.Text) http.Handler {
 	if o.metrics == nil {
 		return http.HandlerFunc(edge.NotFound)

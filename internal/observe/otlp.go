@@ -21,19 +21,19 @@ import (
 )
 
 const (
-	postTries     = 4
-	postPause     = time.Second     // before the second try; twice that before the third, and so on
-	complainEvery = 5 * time.Minute // a receiver that is away would fill the log otherwise
+	maxAttempts  = 4
+	firstBackoff = time.Second     // before the first retry; doubles with each further retry
+	warnEvery    = 5 * time.Minute // an unreachable collector would fill the log otherwise
 )
 
-// poster sends spans by OTLP over HTTP as protobuf (OTLP 1.x, "OTLP/HTTP"); it is an otlptrace.Client. The client that
-// OpenTelemetry ships for it, otlptracehttp, brings all of gRPC along: 2.3 MB of program and 3 MiB of memory.
+// poster is an otlptrace.Client that sends spans as protobuf over HTTP (OTLP 1.x, "OTLP/HTTP"). OpenTelemetry's own
+// client, otlptracehttp, depends on gRPC: 2.3 MB of program and 3 MiB of memory.
 type poster struct {
-	to         *config.Traces
-	client     *http.Client
-	agent      string
-	log        *slog.Logger
-	complained atomic.Int64 // when it did last, in nanoseconds
+	to     *config.Traces
+	client *http.Client
+	agent  string
+	log    *slog.Logger
+	warned atomic.Int64 // the time of the last warning in Unix nanoseconds, 0 for none
 }
 
 func newPoster(to *config.Traces, version string, log *slog.Logger) *poster {
@@ -48,7 +48,7 @@ func newPoster(to *config.Traces, version string, log *slog.Logger) *poster {
 	client := &http.Client{
 		Transport: transport,
 		Timeout:   to.Timeout,
-		// the header may hold a credential
+		// A redirect could send a credential in to.Header elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &poster{to: to, client: client, agent: "dragoman/" + version, log: log}
@@ -57,48 +57,48 @@ func newPoster(to *config.Traces, version string, log *slog.Logger) *poster {
 // Start has nothing to do: the first post opens the connection.
 func (p *poster) Start(context.Context) error { return nil }
 
-// Stop lets go of the connection.
+// Stop closes the idle connection.
 func (p *poster) Stop(context.Context) error {
 	p.client.CloseIdleConnections()
 	return nil
 }
 
-// UploadTraces posts a batch. What can not be sent is dropped, and said in the log: a server does not fail over its
-// traces, and the library would write the error elsewhere.
+// UploadTraces sends a batch. A batch that cannot be sent is dropped with a warning in the log. The error is not
+// returned, because the library would print it to standard error in another format.
 func (p *poster) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
-	// ExportTraceServiceRequest has the one field that TracesData has, under the same number; its package imports gRPC.
+	// TracesData encodes to the same bytes as ExportTraceServiceRequest, whose package imports gRPC.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err == nil && p.to.Gzip {
-		body, err = compressed(body)
+		body, err = compress(body)
 	}
 	if err == nil {
 		err = p.send(ctx, body)
 	}
-	if now, last := time.Now().UnixNano(), p.complained.Load(); err != nil &&
-		now-last > int64(complainEvery) && p.complained.CompareAndSwap(last, now) {
+	now, last := time.Now().UnixNano(), p.warned.Load()
+	if err != nil && now-last > int64(warnEvery) && p.warned.CompareAndSwap(last, now) {
 		p.log.Warn("traces: spans were not sent; check OTEL_EXPORTER_OTLP_ENDPOINT", "error", err)
 	}
 	return nil
 }
 
-// send posts until the receiver takes it, says that it never will, or the tries are used up.
+// send posts until the collector accepts the body or refuses it for good, at most maxAttempts times.
 func (p *poster) send(ctx context.Context, body []byte) error {
-	for try := 1; ; try++ {
-		again, wait, err := p.post(ctx, body)
-		if err == nil || !again || try == postTries {
+	for attempt := 1; ; attempt++ {
+		retry, wait, err := p.post(ctx, body)
+		if err == nil || !retry || attempt == maxAttempts {
 			return err
 		}
 		select {
-		case <-time.After(max(wait, postPause<<(try-1))):
+		case <-time.After(max(wait, firstBackoff<<(attempt-1))):
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-// post tries once. It tells whether trying again may help (OTLP, "Retryable Response Codes") and how long to wait at
-// least.
-func (p *poster) post(ctx context.Context, body []byte) (again bool, wait time.Duration, err error) {
+// post sends one request. After an error it tells whether a retry may succeed (OTLP, "Retryable Response Codes"), and
+// the least time to wait before it.
+func (p *poster) post(ctx context.Context, body []byte) (retry bool, wait time.Duration, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.to.Endpoint, bytes.NewReader(body))
 	if err != nil {
 		return false, 0, err
@@ -115,25 +115,25 @@ func (p *poster) post(ctx context.Context, body []byte) (again bool, wait time.D
 	if err != nil {
 		return true, 0, err
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // lets the connection be reused
 	_ = res.Body.Close()
 	if res.StatusCode/100 == 2 {
 		return false, 0, nil
 	}
 	switch res.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		again = true
+		retry = true
 		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 			wait = time.Duration(seconds) * time.Second
 		}
 	}
-	return again, wait, fmt.Errorf("the trace collector answered %s", res.Status)
+	return retry, wait, fmt.Errorf("the trace collector answered %s", res.Status)
 }
 
-func compressed(body []byte) ([]byte, error) {
+func compress(body []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	_, err := w.Write(body)
-	err = errors.Join(err, w.Close()) // which writes the rest
+	err = errors.Join(err, w.Close()) // Close writes the rest
 	return out.Bytes(), err
 }

@@ -16,8 +16,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traces makes spans. It uses the API of OpenTelemetry and not otelhttp, whose spans hold the caller's address, its
-// user agent and the path as it was called.
+// traces makes spans. It does without otelhttp, whose spans hold the address and the user agent of the caller and the
+// path of the request (AU-02).
 type traces struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
@@ -25,17 +25,18 @@ type traces struct {
 }
 
 func newTraces(ctx context.Context, cfg Config) (*traces, error) {
-	// What the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) comes last and wins.
+	// The environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) comes last, so it wins.
 	about, err := resource.New(
 		ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(
-			attribute.String("service.name", "dragoman"), attribute.String("service.version", cfg.Version),
+			attribute.String("service.name", "dragoman"),
+			attribute.String("service.version", cfg.Version),
 		),
 		resource.WithFromEnv(),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w; write name=value pairs with commas between", err)
 	}
 	exporter, err := otlptrace.New(ctx, newPoster(cfg.Traces, cfg.Version, cfg.Log))
 	if err != nil {
@@ -43,12 +44,13 @@ func newTraces(ctx context.Context, cfg Config) (*traces, error) {
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &traces{
-		provider: provider, tracer: provider.Tracer("github.com/dragoman-auth/dragoman"),
-		system: attribute.String("db.system.name", cfg.System),
+		provider: provider,
+		tracer:   provider.Tracer("github.com/dragoman-auth/dragoman"),
+		system:   attribute.String("db.system.name", cfg.System),
 	}, nil
 }
 
-// probes are asked every few seconds and would bury what is of interest.
+// probes get no spans: a request every few seconds would hide all others.
 var probes = []string{"/healthz", "/readyz", "/metrics"}
 
 var methods = []string{
@@ -61,7 +63,8 @@ var methods = []string{
 	http.MethodOptions,
 }
 
-// request starts the span of a request, below that of the caller where the request names one (traceparent).
+// request starts the span of a request. Its parent is the span of the caller, if the request has one (W3C Trace
+// Context, header traceparent).
 func (t *traces) request(
 	r *http.Request, requestID string,
 ) (context.Context, func(transport, pattern string, status int)) {
@@ -101,8 +104,8 @@ func (t *traces) field(ctx context.Context, operation, field string) (context.Co
 	}
 }
 
-// statement makes the span of a statement that ended, below what is being traced; housekeeping is not. The error's
-// text may hold a row and stays out.
+// statement makes the span of a statement that ended, below the span in ctx. Housekeeping has no span in ctx, so its
+// statements get none. The text of the error may quote a row, so the span leaves it out.
 func (t *traces) statement(ctx context.Context, s Statement, start time.Time, took time.Duration, err error) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return
