@@ -70,7 +70,7 @@ CREATE INDEX IF NOT EXISTS api_keys_user_id ON api_keys (user_id);
 CREATE TABLE IF NOT EXISTS audit_events (
   id         blob        PRIMARY KEY,
   at         timestamp   NOT NULL,
-  action     text        NOT NULL,
+  action     text        NOT NULL CHECK (action <> ''),
   outcome    text        NOT NULL CHECK (outcome IN ('ok', 'failed')),
   reason     text,
   user_id    blob,
