@@ -58,21 +58,20 @@ func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + 
 
 // The statement of an attempt, before and after the condition that finds the account.
 const (
-	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known, coalesce(t.failures, 0) AS failures,
-  t.failed_at, t.logged_at, coalesce(c.failures, 0) AS in_a_row,
-EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
+	attemptPostgres = `SELECT ` + userColumns + `, coalesce(known, false) AS known,
+  coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+  EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device::bytea IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
 LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = :ip LIMIT 1) k ON true
 LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
-	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known, coalesce(t.failures, 0) AS failures,
-  t.failed_at,
-t.logged_at, coalesce(c.failures, 0) AS in_a_row,
-EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
+	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known,
+  coalesce(t.failures, 0) AS failures, t.failed_at, t.logged_at, coalesce(c.failures, 0) AS in_a_row,
+  EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
   SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
 	attemptSQLiteEnd = `) u ON true
@@ -145,7 +144,7 @@ var loginFailed = writes("loginFailed",
   RETURNING scope, failures
 ), d AS (
   UPDATE users SET password_disabled_at = :now
-  WHERE id = :account_key AND password_disabled_at IS NULL 
+  WHERE id = :account_key AND password_disabled_at IS NULL
     AND EXISTS (SELECT 1 FROM t WHERE scope = '*' AND failures >= :disabling_failures)
   RETURNING id
 ), a AS (`+insertEvent+` VALUES (`+eventValues+`)
@@ -155,9 +154,9 @@ SELECT :account_key, v.scope, 1, :now FROM (SELECT :scope AS scope UNION ALL SEL
 ON CONFLICT (account_key, scope) DO UPDATE SET failed_at = :now,
   failures = CASE WHEN throttles.failed_at < :forget_before THEN 1 ELSE throttles.failures + 1 END`,
 	insertEvent+` VALUES (`+eventValues+`)`,
-	`UPDATE users SET password_disabled_at = :now WHERE id = :account_key AND password_disabled_at IS NULL AND :counted
-AND EXISTS (SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*'
-  AND failures >= :disabling_failures)`,
+	`UPDATE users SET password_disabled_at = :now
+WHERE id = :account_key AND password_disabled_at IS NULL AND :counted AND EXISTS (
+  SELECT 1 FROM throttles WHERE account_key = :account_key AND scope = '*' AND failures >= :disabling_failures)`,
 	`SELECT changes() AS n`,
 )
 
@@ -168,7 +167,9 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 	e.Reason = reason
 	disabling := disablingFailures
 	if len(a.Notices.Disabled) == 0 {
-		disabling = math.MaxInt32 // without mail, nobody learns of it, and nobody can choose another password
+		// No failure of this attempt may disable the password. Either the count is below nearlyDisabled, or there is no
+		// mail: then nobody would learn of it, and nobody could choose another password.
+		disabling = math.MaxInt32
 	}
 	p := params{
 		{"account_key", a.bucket.accountKey[:]},
@@ -197,12 +198,13 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 
 var loginThrottled = writes("loginThrottled",
 	`WITH t AS (
-  UPDATE throttles SET logged_at = greatest(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
-  AND (logged_at IS NULL OR logged_at < failed_at) RETURNING 1
+  UPDATE throttles SET logged_at = greatest(:now, failed_at)
+  WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)
+  RETURNING 1
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	`UPDATE throttles SET logged_at = max(:now, failed_at) WHERE account_key = :account_key AND scope = :scope
-  AND (logged_at IS NULL OR logged_at < failed_at)`,
+	`UPDATE throttles SET logged_at = max(:now, failed_at)
+WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR logged_at < failed_at)`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`SELECT changes() AS n`,
 )
@@ -225,8 +227,8 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) erro
 // passed over: the next sign-in ends it.
 var login = writes("login",
 	`WITH u AS (
-  UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
-    AND password_disabled_at IS NULL
+  UPDATE users SET last_login_at = :now
+  WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
   RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -236,39 +238,42 @@ var login = writes("login",
   ) AND EXISTS (SELECT 1 FROM u)
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
-    SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
-    AND last_used_at + make_interval(secs => idle_seconds) > :now ORDER BY id DESC OFFSET :session_limit::bigint - 1
-      FOR UPDATE SKIP LOCKED
+    SELECT id FROM sessions
+    WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
+      AND last_used_at + make_interval(secs => idle_seconds) > :now
+    ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
   )
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
-    WHERE :device::bytea IS NOT NULL
+  INSERT INTO known_devices (user_id, device, session_id, seen_at)
+  SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
   ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before
-    RETURNING session_id
+  RETURNING session_id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
-EXISTS (SELECT 1 FROM k WHERE session_id = :session) AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user
-  AND device <> :device) AS new_device`,
-	`UPDATE users SET last_login_at = :now WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
-  AND password_disabled_at IS NULL`,
+  EXISTS (SELECT 1 FROM k WHERE session_id = :session)
+    AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
+	`UPDATE users SET last_login_at = :now
+WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
-	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') AND EXISTS (SELECT 1 FROM sessions
-  WHERE id = :session)`,
+	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*')
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
-  SELECT id FROM sessions WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
-  AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec') ORDER BY id DESC LIMIT -1
-    OFFSET :session_limit
+  SELECT id FROM sessions
+  WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
+    AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')
+  ORDER BY id DESC LIMIT -1 OFFSET :session_limit
 ) AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
-  FROM sessions WHERE id = :session AND :device IS NOT NULL
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at)
+SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL
 ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.seen_at < :seen_before`,
 	insertEvent+` SELECT `+eventValues+` FROM sessions WHERE id = :session`,
-	`SELECT changes() AS sessions,
-(SELECT count(*) FROM users WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
-  AND password_disabled_at IS NULL) AS users,
-EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
-AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
+	`SELECT changes() AS sessions, (
+  SELECT count(*) FROM users
+  WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
+) AS users,
+  EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
+    AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
 )
 
 // deviceSeen is how exact the last use of a device is.

@@ -54,8 +54,9 @@ type redeemed struct {
 var confirmEmail = writes("confirmEmail",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'VERIFY_EMAIL' RETURNING user_id
 ), u AS (
-  UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now WHERE id = (SELECT user_id
-    FROM t) RETURNING *
+  UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now
+  WHERE id = (SELECT user_id FROM t)
+  RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
 	redeemToken+ofAddress+` AND purpose = 'VERIFY_EMAIL'`,
@@ -80,19 +81,20 @@ func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) 
 var confirmChange = writes("confirmChange",
 	`WITH t AS (`+redeemToken+ofPending+` AND purpose = 'CONFIRM_CHANGE'
   AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND email_canonical = :email_canonical)
-    RETURNING user_id, address, address_canonical
+  RETURNING user_id, address, address_canonical
 ), u AS (
   UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
-    pending_email = NULL,
-    pending_email_canonical = NULL, updated_at = :now FROM t WHERE users.id = t.user_id RETURNING users.*
+    pending_email = NULL, pending_email_canonical = NULL, updated_at = :now
+  FROM t WHERE users.id = t.user_id
+  RETURNING users.*
 ), o AS (`+othersPostgres+`), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
-	redeemToken+ofPending+` AND purpose = 'CONFIRM_CHANGE' AND EXISTS (SELECT 1 FROM users WHERE users.id = :user
-  AND email_canonical = :email_canonical)`,
+	redeemToken+ofPending+` AND purpose = 'CONFIRM_CHANGE'
+  AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND email_canonical = :email_canonical)`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
-  pending_email = NULL,
-  pending_email_canonical = NULL, updated_at = :now FROM one_time_tokens t
+  pending_email = NULL, pending_email_canonical = NULL, updated_at = :now
+FROM one_time_tokens t
 WHERE users.id = :user AND t.id = :token`+ifRecorded,
 	othersSQLite,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
@@ -122,8 +124,9 @@ var resetPassword = writes("resetPassword",
 ), u AS (
   UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL,
     email_verified_at = coalesce(email_verified_at, :now),
-    pending_email = NULL, pending_email_canonical = NULL, updated_at = :now WHERE id = (SELECT user_id FROM t)
-      RETURNING *
+    pending_email = NULL, pending_email_canonical = NULL, updated_at = :now
+  WHERE id = (SELECT user_id FROM t)
+  RETURNING *
 ), o AS (`+othersPostgres+`), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset' WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
