@@ -29,13 +29,13 @@ func (d *DB) MarkMailSent(ctx context.Context, id MailID, now time.Time) error {
 
 var markMailFailed = writes("markMailFailed",
 	`WITH failed AS (
-  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED'
-    ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error,
-    next_attempt_at = :next_attempt_at
-  WHERE id = :mail AND state = 'QUEUED' RETURNING 1)
+  UPDATE mails SET state = CASE WHEN :next_attempt_at::timestamptz IS NULL THEN 'FAILED' ELSE 'QUEUED' END,
+    attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
+  WHERE id = :mail AND state = 'QUEUED'
+  RETURNING 1)
 SELECT count(*) AS n FROM failed`,
-	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED'
-  ELSE 'QUEUED' END, attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
+	`UPDATE mails SET state = CASE WHEN :next_attempt_at IS NULL THEN 'FAILED' ELSE 'QUEUED' END,
+  attempts = attempts + 1, last_error = :error, next_attempt_at = :next_attempt_at
 WHERE id = :mail AND state = 'QUEUED'`,
 	`SELECT changes() AS n`,
 )

@@ -35,8 +35,8 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 				*n = int(rows)
 			}
 		}
-		count(&r.Sessions, `UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished'
-  WHERE revoked_at IS NULL`, now)
+		count(&r.Sessions,
+			`UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished' WHERE revoked_at IS NULL`, now)
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))

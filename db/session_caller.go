@@ -25,10 +25,10 @@ func (d *DB) CallerBySession(ctx context.Context, id SessionID, now time.Time) (
 	return d.caller(ctx, callerBySession, params{{"session", id}, {"now", now}})
 }
 
-var callerByKey = reads("callerByKey", `SELECT `+userColumns+`, `+keyColumns+` FROM api_keys k
-  JOIN users u ON u.id = k.user_id
+var callerByKey = reads("callerByKey", `SELECT `+userColumns+`, `+keyColumns+`
+FROM api_keys k JOIN users u ON u.id = k.user_id
 WHERE k.handle = :handle AND k.revoked_at IS NULL
-AND (k.expires_at IS NULL OR k.expires_at > :now) AND u.status = 'ACTIVE'`)
+  AND (k.expires_at IS NULL OR k.expires_at > :now) AND u.status = 'ACTIVE'`)
 
 // CallerByKey finds the person behind an API key that works at now; nil for none. The handle, which is no secret, finds
 // the row. is tells in constant time whether the hash of the row is the right one (KE-05, AK-02).

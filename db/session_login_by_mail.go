@@ -12,21 +12,21 @@ var loginByMail = writes("loginByMail",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'MAGIC_LINK' RETURNING user_id
 ), u AS (
   UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
-    updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END, password_hash = CASE WHEN :unverified THEN NULL
-      ELSE password_hash END,
+    updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
+    password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
     pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
     pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
   WHERE id = (SELECT user_id FROM t) RETURNING *
 ), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND id <> :token
-    AND invalidated_at IS NULL
-  AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
+  UPDATE one_time_tokens SET invalidated_at = :now
+  WHERE :unverified AND user_id = (SELECT id FROM u) AND id <> :token AND invalidated_at IS NULL
+    AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'login.succeeded' WHERE id IN (
     SELECT id FROM sessions WHERE :unverified AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
-      ORDER BY id FOR UPDATE
+    ORDER BY id FOR UPDATE
   )
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
@@ -40,20 +40,21 @@ var loginByMail = writes("loginByMail",
 	redeemToken+ofAddress+` AND purpose = 'MAGIC_LINK'`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
-  updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END, password_hash = CASE WHEN :unverified THEN NULL
-    ELSE password_hash END,
+  updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
+  password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
   pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
   pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
 WHERE id = :user`+ifRecorded,
-	`UPDATE one_time_tokens SET invalidated_at = :now WHERE :unverified AND user_id = :user AND id <> :token
-  AND invalidated_at IS NULL
-AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)`+ifRecorded,
+	`UPDATE one_time_tokens SET invalidated_at = :now
+WHERE :unverified AND user_id = :user AND id <> :token AND invalidated_at IS NULL
+  AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)`+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = CASE WHEN :unverified THEN 'login.succeeded'
-  ELSE 'session_limit' END WHERE id IN (
-  SELECT id FROM sessions WHERE user_id = :user AND `+aliveSQLite+` ORDER BY id DESC LIMIT -1
-    OFFSET CASE WHEN :unverified THEN 0 ELSE :session_limit - 1 END
+	`UPDATE sessions SET revoked_at = :now,
+  revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END
+WHERE id IN (
+  SELECT id FROM sessions WHERE user_id = :user AND `+aliveSQLite+`
+  ORDER BY id DESC LIMIT -1 OFFSET CASE WHEN :unverified THEN 0 ELSE :session_limit - 1 END
 )`+ifRecorded,
 	insertSession+` SELECT `+sessionValues+` FROM audit_events WHERE id = :event_id
 ON CONFLICT (number) DO NOTHING`,

@@ -89,8 +89,10 @@ var endAll = writes("endAll",
   WHERE id IN (
     SELECT id FROM sessions
     WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForce+`)
-    AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+` ORDER BY id FOR UPDATE
-  ) RETURNING user_id
+      AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+`
+    ORDER BY id FOR UPDATE
+  )
+  RETURNING user_id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
@@ -98,13 +100,14 @@ var endAll = writes("endAll",
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
-AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite,
+  AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE id = :session AND changes() > 0`,
-	`SELECT count(*) AS n FROM sessions WHERE changes() = 1
-AND user_id = (SELECT user_id FROM sessions WHERE id = :session) AND revoked_at = :now AND revoked_reason = :reason`,
+	`SELECT count(*) AS n FROM sessions
+WHERE changes() = 1 AND user_id = (SELECT user_id FROM sessions WHERE id = :session)
+  AND revoked_at = :now AND revoked_reason = :reason`,
 )
 
 // LogoutEverywhere ends every session of the person behind a live session, this one included, and counts them: none

@@ -9,18 +9,19 @@ import (
 
 var rotate = writes("rotate",
 	`WITH s AS (
-  UPDATE sessions SET generation = generation + 1, rotated_at = :now, last_used_at = :now, user_agent = :user_agent,
-    ip = :ip
+  UPDATE sessions SET generation = generation + 1, rotated_at = :now, last_used_at = :now,
+    user_agent = :user_agent, ip = :ip
   WHERE id = :session AND generation = :generation AND `+alivePostgres+`
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND status = 'ACTIVE') RETURNING *
+    AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND status = 'ACTIVE')
+  RETURNING *
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
 ) SELECT `+sessionColumns+`, `+userColumns+` FROM s JOIN users u ON u.id = s.user_id`,
-	`UPDATE sessions SET generation = generation + 1, rotated_at = :now, last_used_at = :now, user_agent = :user_agent,
-  ip = :ip
+	`UPDATE sessions SET generation = generation + 1, rotated_at = :now, last_used_at = :now,
+  user_agent = :user_agent, ip = :ip
 WHERE id = :session AND generation = :generation AND `+aliveSQLite+`
-AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND status = 'ACTIVE')`,
+  AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND status = 'ACTIVE')`,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
@@ -51,41 +52,47 @@ type Replayed struct {
 // predecessor tells whether the token is the last one before the token in force, within its grace.
 var replay = writes("replay",
 	`WITH x AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused' WHERE id = :session AND `+alivePostgres+`
-  AND generation <> :generation AND NOT (generation = :generation + 1 AND rotated_at >= :not_before) RETURNING id
+  UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused'
+  WHERE id = :session AND `+alivePostgres+`
+    AND generation <> :generation AND NOT (generation = :generation + 1 AND rotated_at >= :not_before)
+  RETURNING id
 ), o AS (
   SELECT s.user_id, EXISTS (SELECT 1 FROM x) AS ended, NOT EXISTS (SELECT 1 FROM x) AND `+alivePostgres+`
     AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE' AS predecessor
   FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = :session
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at,
   CASE WHEN predecessor AND NOT :single_use THEN :refreshed ELSE :event_action END,
-  CASE WHEN predecessor AND NOT :single_use THEN 'ok'
-  ELSE :event_outcome END,
-  CASE WHEN ended THEN :event_reason WHEN predecessor
-    AND :single_use THEN 'single_use' WHEN predecessor THEN 'within_grace'
+  CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
+  CASE WHEN ended THEN :event_reason
+    WHEN predecessor AND :single_use THEN 'single_use'
+    WHEN predecessor THEN 'within_grace'
     ELSE 'session_over' END,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
-  :event_dialect, :event_ip, :event_user_agent, :event_request FROM (SELECT 1) one LEFT JOIN o ON true
+  :event_dialect, :event_ip, :event_user_agent, :event_request
+  FROM (SELECT 1) one LEFT JOIN o ON true
 ) SELECT `+sessionColumns+`, `+userColumns+`, o.ended, o.predecessor AND NOT :single_use AS allowed
 FROM sessions s JOIN users u ON u.id = s.user_id CROSS JOIN o WHERE s.id = :session`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused' WHERE id = :session AND `+aliveSQLite+`
-AND generation <> :generation AND NOT (generation = :generation + 1 AND rotated_at >= :not_before)`,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'token_reused'
+WHERE id = :session AND `+aliveSQLite+`
+  AND generation <> :generation AND NOT (generation = :generation + 1 AND rotated_at >= :not_before)`,
 	insertEvent+` SELECT :event_id, :event_at,
   CASE WHEN predecessor AND NOT :single_use THEN :refreshed ELSE :event_action END,
-  CASE WHEN predecessor AND NOT :single_use THEN 'ok'
-  ELSE :event_outcome END,
-CASE WHEN changes() = 1 THEN :event_reason WHEN predecessor
-  AND :single_use THEN 'single_use' WHEN predecessor THEN 'within_grace'
-  ELSE 'session_over' END,
-coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
+  CASE WHEN predecessor AND NOT :single_use THEN 'ok' ELSE :event_outcome END,
+  CASE WHEN changes() = 1 THEN :event_reason
+    WHEN predecessor AND :single_use THEN 'single_use'
+    WHEN predecessor THEN 'within_grace'
+    ELSE 'session_over' END,
+  coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
-FROM (SELECT 1) one LEFT JOIN (SELECT s.user_id, `+aliveSQLite+`
-  AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE' AS predecessor
-  FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = :session) o ON true`,
+FROM (SELECT 1) one LEFT JOIN (
+  SELECT s.user_id, `+aliveSQLite+`
+    AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE' AS predecessor
+  FROM sessions s JOIN users ON users.id = s.user_id WHERE s.id = :session
+) o ON true`,
 	`SELECT `+sessionColumns+`, `+userColumns+`,
-(SELECT reason = 'token_reused' FROM audit_events WHERE id = :event_id) AS ended,
-`+aliveSQLite+` AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE'
-  AND NOT :single_use AS allowed
+  (SELECT reason = 'token_reused' FROM audit_events WHERE id = :event_id) AS ended,
+  `+aliveSQLite+` AND generation = :generation + 1 AND rotated_at >= :not_before AND status = 'ACTIVE'
+    AND NOT :single_use AS allowed
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = :session`,
 )
 

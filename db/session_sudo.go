@@ -7,17 +7,20 @@ import (
 
 var sudo = writes("sudo",
 	`WITH s AS (
-  UPDATE sessions SET authenticated_at = :now WHERE id = :session AND user_id = :user AND `+alivePostgres+`
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
-    AND password_disabled_at IS NULL) RETURNING user_id
+  UPDATE sessions SET authenticated_at = :now
+  WHERE id = :session AND user_id = :user AND `+alivePostgres+` AND EXISTS (
+    SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+      AND password_disabled_at IS NULL)
+  RETURNING user_id
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT user_id FROM s) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT count(*) AS n FROM s`,
-	`UPDATE sessions SET authenticated_at = :now WHERE id = :session AND user_id = :user AND `+aliveSQLite+`
-AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
-  AND password_disabled_at IS NULL)`,
+	`UPDATE sessions SET authenticated_at = :now
+WHERE id = :session AND user_id = :user AND `+aliveSQLite+` AND EXISTS (
+  SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
+    AND password_disabled_at IS NULL)`,
 	insertEvent+` SELECT `+eventValues+`
 FROM sessions WHERE id = :session AND changes() = 1`,
 	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*')`+ifRecorded,

@@ -58,17 +58,19 @@ var sweeps = []swept{
 (SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
-	{"refresh events", `DELETE FROM audit_events WHERE id IN
-(SELECT id FROM audit_events WHERE id < ? AND action = 'session.refreshed' ORDER BY id
-  LIMIT ? ?)`, keepRefreshes, true, false},
+	{
+		"refresh events", `DELETE FROM audit_events WHERE id IN
+(SELECT id FROM audit_events WHERE id < ? AND action = 'session.refreshed' ORDER BY id LIMIT ? ?)`,
+		keepRefreshes, true, false,
+	},
 	{"uses of dialects", `DELETE FROM dialect_usage WHERE (day, dialect, route, kind, caller, block) IN
 (SELECT day, dialect, route, kind, caller, block FROM dialect_usage WHERE day < ? LIMIT ? ?)`, keepUsage, false, true},
 }
 
 // limits are swept on Postgres only, where instances share them. Each row holds its own end.
 var limits = swept{
-	"rate limits", `DELETE FROM rate_limits WHERE key IN (SELECT key FROM rate_limits WHERE tat < ?
-  LIMIT ? ?)`, 0, false, false,
+	"rate limits", `DELETE FROM rate_limits WHERE key IN
+(SELECT key FROM rate_limits WHERE tat < ? LIMIT ? ?)`, 0, false, false,
 }
 
 // overdue tells for each of sweeps, in their order and by the same conditions, whether there is something to delete.
@@ -86,8 +88,8 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||
-  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'session.refreshed') THEN '1'
-    ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'session.refreshed')
+    THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM dialect_usage WHERE day < ?) THEN '1' ELSE '0' END`
 	overdueLimits = overdue + ` ||
   CASE WHEN EXISTS (SELECT 1 FROM rate_limits WHERE tat < ?) THEN '1' ELSE '0' END`

@@ -15,12 +15,14 @@ const codeTries = 5
 // newestCode finds the newest token that was mailed to an address: the code belongs to it.
 const newestCode = `SELECT id FROM one_time_tokens
   WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose) AND invalidated_at IS NULL
-  AND expires_at > :now AND created_at > :created_after ORDER BY created_at DESC, id DESC LIMIT 1`
+    AND expires_at > :now AND created_at > :created_after
+  ORDER BY created_at DESC, id DESC LIMIT 1`
 
 var tryCode = writes("tryCode",
 	`WITH r AS (
   UPDATE one_time_tokens SET attempts = attempts + 1
-  WHERE id = (`+newestCode+`) AND attempts < :tries AND invalidated_at IS NULL RETURNING id, user_id
+  WHERE id = (`+newestCode+`) AND attempts < :tries AND invalidated_at IS NULL
+  RETURNING id, user_id
 ) SELECT r.id, r.user_id FROM (SELECT 1) one LEFT JOIN r ON true`,
 	`UPDATE one_time_tokens SET attempts = attempts + 1 WHERE attempts < :tries AND id = (`+newestCode+`)`,
 	`SELECT t.id, t.user_id FROM (SELECT 1) one

@@ -128,8 +128,8 @@ const placeUses = `given AS (
   FROM v LEFT JOIN dialect_usage u USING (day, dialect, route, kind, caller, block)
 ), there AS (
   SELECT u.day, u.dialect, u.route, u.kind, count(*) AS n FROM dialect_usage u
-  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route
-    FROM v) GROUP BY u.day, u.dialect, u.route, u.kind
+  WHERE u.kind <> 'OTHER' AND (u.day, u.dialect, u.route) IN (SELECT day, dialect, route FROM v)
+  GROUP BY u.day, u.dialect, u.route, u.kind
 ), ranked AS (
   SELECT given.*, given.known OR coalesce(there.n, 0)
     + row_number() OVER (PARTITION BY given.day, given.dialect, given.route, given.kind, given.known
@@ -137,32 +137,33 @@ const placeUses = `given AS (
     <= 200 AS fits
   FROM given LEFT JOIN there USING (day, dialect, route, kind)
 ), placed AS (
-  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind, CASE WHEN fits THEN caller
-    ELSE '' END AS caller,
-    CASE WHEN fits THEN block ELSE '' END AS block, calls, refused, first_at, last_at
+  SELECT day, dialect, route, CASE WHEN fits THEN kind ELSE 'OTHER' END AS kind,
+    CASE WHEN fits THEN caller ELSE '' END AS caller, CASE WHEN fits THEN block ELSE '' END AS block,
+    calls, refused, first_at, last_at
   FROM ranked
 )`
 
-const insertUses = `INSERT INTO dialect_usage (day, dialect, route, kind, caller, block, calls, refused, first_at,
-  last_at)
+const insertUses = `INSERT INTO dialect_usage
+  (day, dialect, route, kind, caller, block, calls, refused, first_at, last_at)
 SELECT day, dialect, route, kind, caller, block, sum(calls), sum(refused), min(first_at), max(last_at) FROM placed
 GROUP BY day, dialect, route, kind, caller, block ORDER BY day, dialect, route, kind, caller, block
-ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET calls = dialect_usage.calls + excluded.calls,
-  refused = dialect_usage.refused + excluded.refused, `
+ON CONFLICT (day, dialect, route, kind, caller, block) DO UPDATE SET
+  calls = dialect_usage.calls + excluded.calls, refused = dialect_usage.refused + excluded.refused,
+  `
 
 var addUses = writes("addUses",
 	`WITH v AS (
-  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(day date, dialect text, route text, kind text, caller text,
-    block text,
+  SELECT * FROM jsonb_to_recordset(:batch::jsonb) AS v(
+    day date, dialect text, route text, kind text, caller text, block text,
     calls bigint, refused bigint, first_at timestamptz, last_at timestamptz)
 ), `+placeUses+`, done AS (
-`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at), last_at = greatest(dialect_usage.last_at,
-  excluded.last_at)
+`+insertUses+`first_at = least(dialect_usage.first_at, excluded.first_at),
+  last_at = greatest(dialect_usage.last_at, excluded.last_at)
 RETURNING 1) SELECT count(*) AS n FROM done`,
 	`WITH v AS (
   SELECT value ->> 'day' AS day, value ->> 'dialect' AS dialect, value ->> 'route' AS route, value ->> 'kind' AS kind,
-    value ->> 'caller' AS caller, value ->> 'block' AS block, value ->> 'calls' AS calls,
-      value ->> 'refused' AS refused,
+    value ->> 'caller' AS caller, value ->> 'block' AS block,
+    value ->> 'calls' AS calls, value ->> 'refused' AS refused,
     value ->> 'first_at' AS first_at, value ->> 'last_at' AS last_at
   FROM json_each(:batch)
 ), `+placeUses+` `+insertUses+`first_at = min(dialect_usage.first_at, excluded.first_at),

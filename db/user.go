@@ -40,8 +40,8 @@ func (User) IsNode() {}
 // EmailVerified tells whether the address is confirmed.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
 
-var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u WHERE u.email_canonical = :canonical
-  OR u.username_canonical = :canonical`)
+var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u
+WHERE u.email_canonical = :canonical OR u.username_canonical = :canonical`)
 
 // UserNamed finds an account by its canonical email address or username, whatever its state; nil for none.
 func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {

@@ -105,29 +105,29 @@ type UserChange struct {
 	Mails func(was, is *User) []*Mail
 }
 
-const setUser = `UPDATE users SET updated_at = :now, email = coalesce(:email, email),
-  email_canonical = coalesce(:email_canonical, email_canonical),
+const setUser = `UPDATE users SET updated_at = :now,
+    email = coalesce(:email, email), email_canonical = coalesce(:email_canonical, email_canonical),
     email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
     pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
     pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
     username = CASE WHEN :set_username THEN :username ELSE username END,
-      username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
-    name = CASE WHEN :set_name THEN :name ELSE name END, metadata = CASE WHEN :set_metadata THEN :metadata
-      ELSE metadata END,
+    username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
+    name = CASE WHEN :set_name THEN :name ELSE name END,
+    metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
     role = coalesce(:role, role), status = coalesce(:status, status)
   WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
-  AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdmin + `)`
+    AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdmin + `)`
 
 var changeUser = writes("changeUser",
 	`WITH u AS (`+setUser+` RETURNING *
 ), l AS (
   SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
-    ORDER BY id FOR UPDATE
+  ORDER BY id FOR UPDATE
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'user.suspended' WHERE id IN (SELECT id FROM l)
 ), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL)
-    AND invalidated_at IS NULL
+  UPDATE one_time_tokens SET invalidated_at = :now
+  WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND invalidated_at IS NULL
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+userColumns+`, coalesce(x.role, '') AS was
 FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
@@ -137,8 +137,8 @@ FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
 WHERE :status = 'SUSPENDED' AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`UPDATE one_time_tokens SET invalidated_at = :now
 WHERE :email_canonical IS NOT NULL AND user_id = :user AND invalidated_at IS NULL`+ifRecorded,
-	`SELECT `+userColumns+`, coalesce(x.role, '') AS was FROM (SELECT 1) one LEFT JOIN users x ON x.id = :user
-LEFT JOIN users u ON u.id = :user`+ifRecorded,
+	`SELECT `+userColumns+`, coalesce(x.role, '') AS was
+FROM (SELECT 1) one LEFT JOIN users x ON x.id = :user LEFT JOIN users u ON u.id = :user`+ifRecorded,
 )
 
 // ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells

@@ -69,15 +69,14 @@ var changeAccount = writes("changeAccount",
 ), x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
     SELECT id FROM sessions WHERE :end_others AND user_id = (SELECT id FROM u) AND id <> :session AND `+alivePostgres+`
-      ORDER BY id FOR UPDATE
+    ORDER BY id FOR UPDATE
   )
 ), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u)
-  AND `+outdatedTokens+`
+  UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND `+outdatedTokens+`
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*')
-      ORDER BY scope FOR UPDATE)
+    ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, `+sessionColumns+`,
 EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken

@@ -14,7 +14,8 @@ type adminResult struct {
 
 var deleteUser = writes("deleteUser",
 	`WITH u AS (
-  DELETE FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin') AND `+notLastAdmin+` RETURNING id
+  DELETE FROM users WHERE id = :user AND (:can_manage_admins OR role <> 'admin') AND `+notLastAdmin+`
+  RETURNING id
 ), l AS (
   SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) ORDER BY id FOR UPDATE
 ), t AS (
@@ -52,7 +53,7 @@ var revokeUserSessions = writes("revokeUserSessions",
   SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.all_revoked' WHERE id IN (SELECT id FROM l)
-    RETURNING id
+  RETURNING id
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM s) AS sessions,
 coalesce((SELECT role FROM users WHERE id = :user), '') AS was`,

@@ -11,11 +11,11 @@ var eraseAccount = writes("eraseAccount",
   SELECT u.id, role <> 'admin' OR EXISTS (
     SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE' AND other.id <> u.id
   ) AS may
-  FROM users u WHERE u.id = :user AND u.status = 'ACTIVE' AND EXISTS (SELECT 1 FROM sessions WHERE id = :session
-    AND user_id = u.id AND `+alivePostgres+`)
+  FROM users u WHERE u.id = :user AND u.status = 'ACTIVE' AND EXISTS (
+    SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id AND `+alivePostgres+`)
 ), s AS (
-  DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE may)
-    ORDER BY id FOR UPDATE)
+  DELETE FROM sessions WHERE id IN (
+    SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE may) ORDER BY id FOR UPDATE)
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM o WHERE may) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
@@ -24,15 +24,15 @@ var eraseAccount = writes("eraseAccount",
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM o WHERE may
 ) SELECT may FROM o`,
 	insertEvent+` SELECT `+eventValues+` FROM users u
-WHERE u.id = :user AND u.status = 'ACTIVE' AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id
-  AND `+aliveSQLite+`)
-AND (role <> 'admin' OR EXISTS (SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE'
-  AND other.id <> u.id))`,
+WHERE u.id = :user AND u.status = 'ACTIVE'
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id AND `+aliveSQLite+`)
+  AND (role <> 'admin' OR EXISTS (
+    SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE' AND other.id <> u.id))`,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
 	`DELETE FROM users WHERE id = :user`+ifRecorded, // sessions and keys go with it
-	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS may WHERE EXISTS (SELECT 1 FROM audit_events
-  WHERE id = :event_id)
-OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+aliveSQLite+`)`,
+	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS may
+WHERE EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)
+  OR EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `+aliveSQLite+`)`,
 )
 
 // EraseResult is how EraseAccount ended.

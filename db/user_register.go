@@ -23,8 +23,8 @@ var register = writes("register",
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
   ON CONFLICT (number) DO NOTHING RETURNING id
 ), k AS (
-  INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now FROM s
-    WHERE :device::bytea IS NOT NULL
+  INSERT INTO known_devices (user_id, device, session_id, seen_at)
+  SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
 	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
@@ -36,10 +36,10 @@ ON CONFLICT DO NOTHING`,
 ON CONFLICT (number) DO NOTHING`,
 	insertEvent+` SELECT `+eventValues+`
 FROM users WHERE id = :user`,
-	`INSERT INTO known_devices (user_id, device, session_id, seen_at) SELECT :user, :device, :session, :now
-  FROM sessions WHERE id = :session AND :device IS NOT NULL`,
-	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users, (SELECT count(*) FROM sessions
-  WHERE id = :session) AS sessions`,
+	`INSERT INTO known_devices (user_id, device, session_id, seen_at)
+SELECT :user, :device, :session, :now FROM sessions WHERE id = :session AND :device IS NOT NULL`,
+	`SELECT (SELECT count(*) FROM users WHERE id = :user) AS users,
+  (SELECT count(*) FROM sessions WHERE id = :session) AS sessions`,
 )
 
 // Taken says which names of an account somebody else has.
