@@ -9,14 +9,14 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// edit is a change of the caller's own account, from the input to the write.
+// edit is a change of the caller's own account: updateMe, changeEmail or changePassword.
 type edit struct {
 	db.Change
 	caller   *caller
 	password *string // the new password in clear, nil for no change
 	field    string  // the input field of the new password
-	current  *string // the current password as the person typed it, nil for none
-	reissued bool    // whether the answer has a new access token
+	current  *string // the current password as typed, nil for none
+	reissued bool    // the payload has a new access token
 }
 
 func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
@@ -44,9 +44,9 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
-// reissue makes an access token for a live session from the account as it is now (SE-14). The refresh token stays the
-// current one. A session that began with a session token or a cookie gets no refresh token, whatever credential the
-// request has: pages cannot read the cookie, and they must not get anything that lives as long.
+// reissue makes a new access token for a live session, from the account after the change (SE-14). The refresh token is
+// the current one again. A session with a session token or a cookie gets no refresh token, whatever credential the
+// request has: a page cannot read the cookie, and must not get a token that lives as long.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
 	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
 	if err == nil && (c.kind != graph.CredentialKindAccessToken || after.Session.Generation == db.NoRefresh) {
@@ -99,7 +99,7 @@ func (e *edit) readInput(input graph.UpdateMeInput) (err error) {
 	return nil
 }
 
-// setEmail ignores the current address in updateMe: a form that shows the address sends it back.
+// setEmail ignores the current address in updateMe: forms send back the address that they show.
 func (e *edit) setEmail(text string) error {
 	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == db.ActionUserUpdated {
 		return nil
@@ -120,8 +120,8 @@ func (r *resolver) userPayload(after *db.Caller, err error) (*graph.UserPayload,
 	return &graph.UserPayload{User: &after.User, UserErrors: noErrors()}, nil
 }
 
-// applyEdit reads the input by read, validates it, asks for a proof, hashes the password and writes the change. It
-// records a fault in the audit log.
+// applyEdit reads the input with read, validates it, demands a proof, hashes the password and writes the change. It
+// records an expected error in the audit log.
 func (r *resolver) applyEdit(ctx context.Context, e *edit, read func() error) (*db.Caller, error) {
 	after, err := r.tryEdit(ctx, e, read)
 	forget(ctx)
@@ -131,7 +131,7 @@ func (r *resolver) applyEdit(ctx context.Context, e *edit, read func() error) (*
 	return after, nil
 }
 
-// tryEdit does cheap checks before a hash, and the proof before anything that tells of other accounts.
+// tryEdit runs the cheap checks before the hash. The proof comes before the write, which reveals taken names.
 func (r *resolver) tryEdit(ctx context.Context, e *edit, read func() error) (*db.Caller, error) {
 	if err := read(); err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (r *resolver) tryEdit(ctx context.Context, e *edit, read func() error) (*db
 	return r.writeEdit(ctx, e)
 }
 
-// validateEdit checks the new password and notes for the audit log what changes.
+// validateEdit checks the new password and sets the note of the audit event.
 func (r *resolver) validateEdit(ctx context.Context, e *edit) error {
 	notes := e.notes()
 	if e.Password {
@@ -166,7 +166,7 @@ func (r *resolver) validateEdit(ctx context.Context, e *edit) error {
 	return nil
 }
 
-// proveEdit asks for a proof where the email address or the password changes. Call leave after the write.
+// proveEdit demands a proof for a new email address or password. Call leave after the write.
 func (r *resolver) proveEdit(ctx context.Context, e *edit) (leave func(), err error) {
 	if !e.Email && !e.Password {
 		return func() {}, nil

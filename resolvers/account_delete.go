@@ -24,9 +24,8 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 		return nil, r.superseded(ctx, nil, "")
 	case db.EraseLastAdmin:
 		last := fault.New(fault.Conflict, "You are the last administrator. Make somebody else one first.")
-		errs, err := userErrors(
-			r.record(ctx, last, db.Event{Action: db.ActionUserDeleted, User: c.User.ID, Sess: c.Caller.Session.ID}),
-		)
+		e := db.Event{Action: db.ActionUserDeleted, User: c.User.ID, Sess: c.Caller.Session.ID}
+		errs, err := userErrors(r.record(ctx, last, e))
 		return &graph.BasicPayload{UserErrors: errs}, err
 	case db.EraseDone:
 		r.clearEndedCookie(ctx, c.Caller.Session.ID, false)

@@ -18,7 +18,8 @@ const (
 	maxMetadata = 1024 // bytes of JSON (JW-11)
 )
 
-// These give an account what a person typed, or refuse it with the name of the input field. Nil clears.
+// setEmail, setUsername, setName and setLocale set a field of an account from what was typed. Nil clears the field.
+// Errors name the input field.
 
 func setEmail(u *db.User, text string) error {
 	email, canonical, err := identity.Email(text)
@@ -42,10 +43,10 @@ func setUsername(u *db.User, text *string) error {
 	return nil
 }
 
-// maxLocale is the longest tag that RFC 5646 section 4.4.1 expects every implementation to take.
+// maxLocale is the length in bytes of a language tag that RFC 5646 section 4.4.1 expects every implementation to take.
 const maxLocale = 35
 
-// setLocale takes a language tag (RFC 5646) and keeps it in its canonical spelling: de-at is de-AT.
+// setLocale stores a language tag (RFC 5646) in its canonical spelling: de-at becomes de-AT.
 func setLocale(u *db.User, text *string) error {
 	if text == nil {
 		u.Locale = nil
@@ -53,9 +54,8 @@ func setLocale(u *db.User, text *string) error {
 	}
 	tag, err := language.Parse(*text)
 	if err != nil || len(*text) > maxLocale || len(tag.String()) > maxLocale || tag == language.Und {
-		return fault.New(
-			fault.InvalidInput, "This is not the tag of a language, such as de or pt-BR.", "input", "locale",
-		)
+		return fault.New(fault.InvalidInput, "This is not the tag of a language, such as de or pt-BR.",
+			"input", "locale")
 	}
 	canonical := tag.String()
 	u.Locale = &canonical
@@ -75,7 +75,7 @@ func setName(u *db.User, text *string) error {
 	return nil
 }
 
-// newUser checks what the person asked for, but for the password.
+// newUser makes an account from the input of a registration, without the password.
 func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 	u := db.NewUser(r.now())
 	if err := setEmail(u, input.Email); err != nil {
@@ -95,8 +95,8 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 	return u, err
 }
 
-// metadata brings free data to the form that the database will give back, so that a token holds the same numbers today
-// and after the next sign-in, and measures that form.
+// metadata converts metadata to the form that the database gives back: a token holds the same numbers before and after
+// the row is read. The limit of 1 KiB counts for that form (JW-11).
 func metadata(given db.JSONObject) (db.JSONObject, error) {
 	if given == nil {
 		return nil, nil
@@ -115,7 +115,7 @@ func metadata(given db.JSONObject) (db.JSONObject, error) {
 	return kept, nil
 }
 
-// unsigned takes the sign from every zero, as Postgres does.
+// unsigned turns -0 into 0 everywhere, as Postgres does in jsonb.
 func unsigned(v any) any {
 	switch v := v.(type) {
 	case float64:
@@ -132,8 +132,7 @@ func unsigned(v any) any {
 	return v
 }
 
-// takenError gives the error for a taken name. The owner of a taken email address gets a mail about the attempt
-// (LG-04).
+// takenError gives the error for a taken name. It mails the owner of a taken address about the attempt (LG-04).
 func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {
 		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)
@@ -147,8 +146,8 @@ func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Ta
 	return alreadyExists(which)
 }
 
-// alreadyExists names the username first. It is public and the address is not: a dialect that answers a taken address
-// like a free one (LG-04) would else tell them apart when the username beside it is taken.
+// alreadyExists names the username first, where both are taken. A username is public, an address is not: some dialects
+// answer a taken address like a free one (LG-04), and must do so too when the username is taken.
 func alreadyExists(taken *db.Taken) error {
 	if taken.Username {
 		return fault.New(fault.AlreadyExists, "This username is taken.", "input", "username")

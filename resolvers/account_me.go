@@ -7,7 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
-// Me is Query.me: null for nobody, FORBIDDEN for an API key that may not read the account.
+// Me is Query.me: null without a valid credential, FORBIDDEN for an API key without PROFILE_READ.
 func (r *resolver) Me(ctx context.Context) (*db.User, error) {
 	c, err := r.caller(ctx)
 	if err != nil || c == nil {

@@ -27,7 +27,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 		return nil, err
 	}
 	if r.MailOff && input.SendPasswordSetupEmail && input.Password.Value() == nil {
-		return nil, errNoMail() // there would be no way in
+		return nil, errNoMail() // nobody could ever sign in
 	}
 	user, err := r.newUser(input)
 	if err != nil {
@@ -43,8 +43,8 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	return r.registerOpen(ctx, input, user, notes)
 }
 
-// registerConfirmed is for servers that want a confirmed address before the first sign-in. A new address and a taken
-// one get the same answer; only the owner of the mailbox learns the difference (LG-04).
+// registerConfirmed registers where the address must be confirmed before the first sign-in. A new and a taken address
+// get the same answer. Only the owner of the mailbox learns the difference (LG-04).
 func (r *resolver) registerConfirmed(
 	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
 ) (*graph.RegisterPayload, error) {
@@ -62,7 +62,7 @@ func (r *resolver) registerConfirmed(
 	return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: noErrors()}, nil
 }
 
-// registerOpen creates an account that can be used at once, and signs it in where the input asks for a session.
+// registerOpen creates an account that is usable at once, with a session where input.SignIn asks for one.
 func (r *resolver) registerOpen(
 	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
 ) (*graph.RegisterPayload, error) {
@@ -95,8 +95,8 @@ func (r *resolver) registerOpen(
 }
 
 // firstPassword sets the password of a new account and gives notes for the audit log. Without a chosen password the
-// account gets one that nobody learns (PW-17). The hash is made before the database is asked, for a taken name too: a
-// slow hash holds no connection, and its time tells nothing.
+// account gets a random one that nobody learns (PW-17). The hash comes before any statement, for a taken name too: no
+// connection waits for it, and the time of the answer does not reveal a taken name.
 func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
 	if chosen == nil {
 		user.PasswordHash, err = r.Hasher.Hash(ctx, rand.Text()+rand.Text()) // 260 bits
@@ -113,7 +113,7 @@ func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *str
 	return notes, err
 }
 
-// firstMails makes the mails to the owner of a new account.
+// firstMails makes the mails to a new account.
 func (r *resolver) firstMails(ctx context.Context, u *db.User, input graph.RegisterInput) (mails []*db.Mail) {
 	if r.MailOff {
 		return nil

@@ -10,43 +10,58 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 )
 
-// actions says of every mutation which event it leaves. An argument can make another one of it: logout with everywhere.
+// actions maps every mutation to the action of its event. An argument can change the action: logout with everywhere is
+// db.ActionSessionAllEnded.
 var actions = map[string]db.Action{
-	"register": db.ActionUserCreated, "login": db.ActionLoginSucceeded, "refresh": db.ActionSessionRefreshed,
-	"logout": db.ActionSessionEnded,
+	"register": db.ActionUserCreated,
+	"login":    db.ActionLoginSucceeded,
+	"refresh":  db.ActionSessionRefreshed,
+	"logout":   db.ActionSessionEnded,
 
-	"sendVerificationEmail": db.ActionEmailVerificationRequested, "verifyEmail": db.ActionEmailVerified,
-	"requestPasswordReset": db.ActionPasswordResetRequested, "resetPassword": db.ActionPasswordReset,
-	"requestMagicLink": db.ActionMagicLinkRequested, "loginWithMagicLink": db.ActionLoginSucceeded,
+	"sendVerificationEmail": db.ActionEmailVerificationRequested,
+	"verifyEmail":           db.ActionEmailVerified,
+	"requestPasswordReset":  db.ActionPasswordResetRequested,
+	"resetPassword":         db.ActionPasswordReset,
+	"requestMagicLink":      db.ActionMagicLinkRequested,
+	"loginWithMagicLink":    db.ActionLoginSucceeded,
 
-	"updateMe": db.ActionUserUpdated, "changePassword": db.ActionPasswordChanged,
+	"updateMe":          db.ActionUserUpdated,
+	"changePassword":    db.ActionPasswordChanged,
 	"changeEmail":       db.ActionEmailChangeRequested,
-	"cancelEmailChange": db.ActionEmailChangeCanceled, "sudo": db.ActionSudoGranted,
-	"deleteAccount": db.ActionUserDeleted,
+	"cancelEmailChange": db.ActionEmailChangeCanceled,
+	"sudo":              db.ActionSudoGranted,
+	"deleteAccount":     db.ActionUserDeleted,
 
-	"revokeSession": db.ActionSessionRevoked, "revokeOtherSessions": db.ActionSessionOthersRevoked,
+	"revokeSession":       db.ActionSessionRevoked,
+	"revokeOtherSessions": db.ActionSessionOthersRevoked,
 
-	"createApiKey": db.ActionKeyCreated, "updateApiKey": db.ActionKeyUpdated, "rotateApiKey": db.ActionKeyRotated,
+	"createApiKey": db.ActionKeyCreated,
+	"updateApiKey": db.ActionKeyUpdated,
+	"rotateApiKey": db.ActionKeyRotated,
 	"deleteApiKey": db.ActionKeyDeleted,
 
-	"createUser": db.ActionUserCreated, "updateUser": db.ActionUserUpdated, "suspendUser": db.ActionUserSuspended,
-	"reactivateUser": db.ActionUserReactivated, "deleteUser": db.ActionUserDeleted,
+	"createUser":         db.ActionUserCreated,
+	"updateUser":         db.ActionUserUpdated,
+	"suspendUser":        db.ActionUserSuspended,
+	"reactivateUser":     db.ActionUserReactivated,
+	"deleteUser":         db.ActionUserDeleted,
 	"revokeUserSessions": db.ActionSessionAllRevoked,
-	"retryMailDelivery":  db.ActionMailRetried,
+
+	"retryMailDelivery": db.ActionMailRetried,
 }
 
-// actionsAreStated holds the schema to the audit log: every mutation leaves an event (AU-01).
+// actionsAreStated demands an action for every mutation of the schema (AU-01).
 func actionsAreStated(schema *ast.Schema) error {
 	for _, field := range schema.Mutation.Fields {
 		if actions[field.Name] == (db.Action{}) {
-			return fmt.Errorf("the mutation %s has no action of the audit log: give it one in resolvers/actions.go",
+			return fmt.Errorf("the mutation %s has no action of the audit log; give it one in resolvers/actions.go",
 				field.Name)
 		}
 	}
 	return nil
 }
 
-// fieldName is the field of Query or Mutation that runs.
+// fieldName gives the name of the root field that runs; "unknown" outside of a field.
 func fieldName(ctx context.Context) string {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil || fc.Field.Field == nil {

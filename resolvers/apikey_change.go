@@ -19,9 +19,8 @@ func (r *resolver) UpdateAPIKey(
 	}
 	key, err := r.updateKey(ctx, c, input)
 	if err != nil {
-		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: db.ActionKeyUpdated, User: c.User.ID, Sess: c.Session.ID}),
-		)
+		e := db.Event{Action: db.ActionKeyUpdated, User: c.User.ID, Sess: c.Session.ID}
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.UpdateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return &graph.UpdateAPIKeyPayload{APIKey: key, UserErrors: noErrors()}, nil
@@ -58,5 +57,5 @@ func keyOrNotFound(key *db.ApiKey, err error) (*db.ApiKey, error) {
 	return key, err
 }
 
-// errNoKey is the error for a key that does not exist and for a key of somebody else (AK-07).
+// errNoKey is the error for a key that does not exist, and for the key of somebody else (AK-07).
 func errNoKey() error { return fault.New(fault.NotFound, "There is no such API key.", "input", "id") }

@@ -11,7 +11,7 @@ import (
 
 const maxKeyName = 100 // code points
 
-// CreateAPIKey is Mutation.createApiKey. No API key passes its directive, so no key makes another (AK-04, AK-05).
+// CreateAPIKey is Mutation.createApiKey. Its directive refuses API keys: no key makes another one (AK-04, AK-05).
 func (r *resolver) CreateAPIKey(
 	ctx context.Context, input graph.CreateAPIKeyInput,
 ) (*graph.CreateAPIKeyPayload, error) {
@@ -21,9 +21,8 @@ func (r *resolver) CreateAPIKey(
 	}
 	payload, err := r.createKey(ctx, c, input)
 	if err != nil {
-		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: db.ActionKeyCreated, User: c.User.ID, Sess: c.Session.ID}),
-		)
+		e := db.Event{Action: db.ActionKeyCreated, User: c.User.ID, Sess: c.Session.ID}
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	return payload, nil
@@ -40,9 +39,8 @@ func (r *resolver) createKey(
 	if expires != nil {
 		end := db.Clock(*expires)
 		if !end.After(now) || end.Year() > 9999 { // the last year of RFC 3339
-			return nil, fault.New(
-				fault.InvalidInput, "A key ends in the future, and before the year 10000.", "input", "expiresAt",
-			)
+			return nil, fault.New(fault.InvalidInput, "A key ends in the future, and before the year 10000.",
+				"input", "expiresAt")
 		}
 		expires = &end
 	}
@@ -64,7 +62,7 @@ func (r *resolver) createKey(
 	if !stored {
 		forget(ctx)
 		if _, err := r.person(ctx); err != nil {
-			return nil, err // erased a moment ago
+			return nil, err // the session ended, or the account was erased, meanwhile
 		}
 		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
 	}
@@ -83,7 +81,7 @@ func unique(scopes []db.Permission) []db.Permission {
 	return out
 }
 
-// grantable refuses scopes beyond what the caller may do: nobody grants more than they have (AK-06, AZ-07).
+// grantable refuses scopes that the caller does not have (AK-06, AZ-07).
 func (c *caller) grantable(scopes []db.Permission) error {
 	if !c.mayAll(scopes) {
 		return fault.New(fault.NotGrantable, "A key may not do more than you may.", "input", "scopes")

@@ -7,8 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
-// RotateAPIKey is Mutation.rotateApiKey. It needs no fresh sign-in, like the making of a key: see the deviations in
-// README.
+// RotateAPIKey is Mutation.rotateApiKey. Like createApiKey it needs no sudo window: see the deviations in README.
 func (r *resolver) RotateAPIKey(
 	ctx context.Context, input graph.RotateAPIKeyInput,
 ) (*graph.CreateAPIKeyPayload, error) {
@@ -23,9 +22,8 @@ func (r *resolver) RotateAPIKey(
 	swap := &db.ApiKey{Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix}
 	key, err := keyOrNotFound(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
 	if err != nil {
-		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: db.ActionKeyRotated, User: c.User.ID, Sess: c.Session.ID}),
-		)
+		e := db.Event{Action: db.ActionKeyRotated, User: c.User.ID, Sess: c.Session.ID}
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.CreateAPIKeyPayload{UserErrors: errs}, err
 	}
 	text := made.Text.Reveal()

@@ -16,35 +16,34 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// caller is who stands behind the credential of a request.
+// caller is the person behind the credential of a request.
 type caller struct {
 	*db.Caller
 	kind    graph.CredentialKind
 	expires *time.Time // when the credential itself ends, nil for never
 }
 
-// may tells whether the caller holds a permission: a person what their role grants at this moment, an API key what its
-// scopes say and its owner's role still grants (AK-05, AZ-03).
+// may tells whether the caller holds a permission (AK-05, AZ-03).
 func (c *caller) may(p db.Permission) bool { return slices.Contains(c.permissions(), p) }
 
-// mayAll tells whether the caller holds every one of these.
+// mayAll tells whether the caller holds every permission of a list.
 func (c *caller) mayAll(list []db.Permission) bool {
 	return !slices.ContainsFunc(list, func(p db.Permission) bool { return !c.may(p) })
 }
 
-// permissions are what the caller may do.
+// permissions gives what the present role of the person grants. An API key has the part of it that is in its scopes.
 func (c *caller) permissions() []db.Permission {
 	granted := c.User.Permissions()
 	if c.kind != graph.CredentialKindAPIKey {
 		return granted
 	}
-	return slices.DeleteFunc(
-		slices.Clone(c.Key.Scopes), func(p db.Permission) bool { return !slices.Contains(granted, p) },
-	)
+	return slices.DeleteFunc(slices.Clone(c.Key.Scopes), func(p db.Permission) bool {
+		return !slices.Contains(granted, p)
+	})
 }
 
-// callerSchema gives every operation a slot for its caller, so that the credential is looked up once, when a field
-// first asks for it, and not at all for a sign-in.
+// callerSchema gives every operation a slot for its caller. The first field that asks looks the credential up; a
+// sign-in looks nothing up.
 type callerSchema struct{ graphql.ExecutableSchema }
 
 type callerKey struct{}
@@ -65,8 +64,8 @@ func (s callerSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
-// caller finds out who is calling: nil for nobody. A credential that is broken, stale or revoked counts as none, and
-// the answer says so in WWW-Authenticate (RFC 6750 section 3); a database that does not answer is an error and never
+// caller gives the caller of the request, nil for nobody. A credential that is malformed, expired or revoked counts as
+// none: the answer says so in WWW-Authenticate (RFC 6750 section 3). A failure of the database is an error, never
 // nobody.
 func (r *resolver) caller(ctx context.Context) (*caller, error) {
 	slot, ok := ctx.Value(callerKey{}).(*callerSlot)
@@ -89,7 +88,8 @@ func (r *resolver) caller(ctx context.Context) (*caller, error) {
 	return slot.caller, slot.err
 }
 
-// forget makes the next field of this operation look the caller up anew: what ran just now may have ended the session.
+// forget makes the next field of the operation look the caller up again: the field that just ran may have ended the
+// session.
 func forget(ctx context.Context) {
 	if slot, ok := ctx.Value(callerKey{}).(*callerSlot); ok {
 		slot.mu.Lock()
@@ -134,8 +134,8 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	return c, r.DB.Touch(ctx, found, now)
 }
 
-// sessionOf reads the session that an access or session token names; the zero id when the token is not a good one. It
-// does not ask whether the session lives. expires is the end of an access token, nil for a session token.
+// sessionOf gives the session that an access or session token names, the zero id for an invalid token. The session may
+// have ended. expires is the end of an access token, nil for a session token.
 func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time, err error) {
 	switch token.Kind(text) {
 	case token.KindSession:
@@ -183,7 +183,7 @@ func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.R
 	return next(ctx)
 }
 
-// person is the caller of a field that requiresAuth guards.
+// person is caller with an error for nobody: for the fields that are guarded by requiresAuth or requiresPermission.
 func (r *resolver) person(ctx context.Context) (*caller, error) {
 	c, err := r.caller(ctx)
 	if err == nil && c == nil {

@@ -8,13 +8,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// forbidden refuses what the caller may not do, and writes a sample of such refusals down (AU-09).
+// forbidden gives the error for a caller without the permission, and records a sample of these errors (AU-09).
 func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 	now := r.now()
 	if r.denials.Take(ctx, c.User.ID.String(), now) {
 		e := db.Event{
-			Action: db.ActionAccessGranted, Reason: fieldName(ctx), User: c.User.ID, Sess: c.Caller.Session.ID,
-			Key: c.Key.ID,
+			Action: db.ActionAccessGranted,
+			Reason: fieldName(ctx),
+			User:   c.User.ID,
+			Sess:   c.Caller.Session.ID,
+			Key:    c.Key.ID,
 		}
 		if err := r.DB.Record(ctx, e, now); err != nil {
 			return err

@@ -10,8 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 )
 
-// DialectUsage is Query.dialectUsage. What this instance has counted is written first, so that nobody looks at the
-// past of the server that they ask.
+// DialectUsage is Query.dialectUsage. It flushes the counts of this instance first, so that they are in the answer.
 func (r *resolver) DialectUsage(ctx context.Context, since *time.Time, dialect *string) ([]*db.DialectUsage, error) {
 	if err := r.DB.FlushUsage(ctx); err != nil {
 		return nil, err
@@ -21,11 +20,11 @@ func (r *resolver) DialectUsage(ctx context.Context, since *time.Time, dialect *
 		filter.Since = *since
 	}
 	if dialect != nil {
-		if filter.Dialect = *dialect; *dialect == "" { // which is no filter to the database
+		if filter.Dialect = *dialect; *dialect == "" { // for db it would mean every dialect
 			return []*db.DialectUsage{}, nil
 		}
 	}
-	if slices.Contains(graphql.CollectAllFields(ctx), "callers") { // the greater part of the work
+	if slices.Contains(graphql.CollectAllFields(ctx), "callers") { // the expensive part
 		filter.Callers = db.MaxDialectCallers
 	}
 	return r.DB.DialectUsage(ctx, r.Routes, filter)

@@ -18,15 +18,16 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }
 
-// changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go
-// out for one that is somebody else's: that person learns of it, and nobody can confirm it.
+// changeMails makes the mails of a change of the caller's account. A pending address that belongs to somebody else gets
+// one mail too, so that both cases look alike: its owner learns of the attempt, and gets nothing to confirm.
 func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.User, taken bool) []*db.Mail, error) {
 	if r.MailOff || !e.Email && !e.Password {
 		return nil, nil
 	}
 	ask := map[db.MailKind]bool{}
 	if e.Email && !e.AtOnce {
-		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
+		// Both kinds count: which one is sent is known only after the write.
+		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} {
 			var err error
 			if ask[kind], err = r.allowMail(ctx, kind, e.To.EmailCanonical); err != nil {
 				return nil, err
@@ -49,8 +50,8 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 	}, nil
 }
 
-// pendingMails are those of an address that waits. The former one is told of each address once; asked for again, only
-// the mail to confirm goes out again.
+// pendingMails makes the mails of a pending address. The present address gets one notice for each pending address. A
+// repeated request for the same address sends only the mail to confirm it.
 func (r *resolver) pendingMails(
 	ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool,
 ) (mails []*db.Mail) {

@@ -16,10 +16,8 @@ func (r *resolver) SendVerificationEmail(
 	pending := input != nil && input.Pending
 	if input != nil {
 		if email := input.Email.Value(); email != nil && pending {
-			return r.basicPayload(
-				ctx, e,
-				fault.New(fault.InvalidInput, "Give an address, or ask for the one that waits.", "input", "pending"),
-			)
+			return r.basicPayload(ctx, e, fault.New(fault.InvalidInput,
+				"Give an address, or ask for the one that waits.", "input", "pending"))
 		} else if email != nil {
 			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email)
 		}
@@ -48,8 +46,8 @@ func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) er
 	return r.queueMail(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
 }
 
-// requestPendingMail is about the address that waits. One that is somebody else's by now gets what it gets whenever it
-// is asked for: its owner learns of it, and nothing to confirm is mailed.
+// requestPendingMail mails the pending address again. An address that belongs to somebody else by now gets the notice
+// for its owner instead, as in changeMails.
 func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event) error {
 	switch {
 	case r.MailOff:

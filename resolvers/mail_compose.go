@@ -8,7 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// tokenLives is how long the token of a mail is good unless the profile of the dialect says otherwise (OT-01).
+// tokenLives is the lifetime of the token of a mail, unless the profile of the dialect has another one (OT-01).
 var tokenLives = map[db.Purpose]time.Duration{
 	db.PurposeVerifyEmail:   24 * time.Hour,
 	db.PurposeResetPassword: 15 * time.Minute,
@@ -17,17 +17,17 @@ var tokenLives = map[db.Purpose]time.Duration{
 	db.PurposeCancelChange:  72 * time.Hour, // OT-19
 }
 
-// setPasswordLives is for an account that was made without a password: its owner did not ask just now.
+// setPasswordLives is the lifetime of a token to set a first password. It is long: the owner did not ask for the mail.
 const setPasswordLives = 24 * time.Hour
 
-// linkNames is under what name the profile of a dialect speaks of each mail.
+// linkNames maps a kind of mail to its name in the profile of a dialect.
 var linkNames = map[db.MailKind]string{
 	db.MailVerifyEmail: "verifyEmail", db.MailResetPassword: "resetPassword", db.MailSetPassword: "resetPassword",
 	db.MailMagicLink: "signIn", db.MailConfirmChange: "changeEmail",
 }
 
-// mail makes a mail about the present request, to be queued with the change that it is about. The zero user is whoever
-// has the address, if anybody has.
+// mail makes a mail about this request, for db to queue. The zero user stands for whoever has the address when the mail
+// is resolved, if anybody has.
 func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, address, canonical string) *db.Mail {
 	v := visit.From(ctx)
 	lives := tokenLives[kind.Purpose()]
@@ -35,8 +35,15 @@ func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, a
 		lives = setPasswordLives
 	}
 	m := &db.Mail{
-		ID: db.NewMailID(), Kind: kind, UserID: user, Address: address, AddressCanonical: canonical,
-		Locale: v.Languages, Dialect: v.Dialect, State: db.MailQueued, CreatedAt: r.now(),
+		ID:               db.NewMailID(),
+		Kind:             kind,
+		UserID:           user,
+		Address:          address,
+		AddressCanonical: canonical,
+		Locale:           v.Languages,
+		Dialect:          v.Dialect,
+		State:            db.MailQueued,
+		CreatedAt:        r.now(),
 	}
 	if special, ok := r.profile(ctx).Mails[linkNames[kind]]; ok {
 		m.Link = special.Link

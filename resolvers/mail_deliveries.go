@@ -23,9 +23,8 @@ func (r *resolver) MailDeliveries(
 	if after != nil {
 		var ok bool
 		if page.After, ok = r.readMailCursor(*after, state); !ok {
-			return nil, fault.New(
-				fault.BadUserInput, "This cursor is not one of this list and this state. Begin again without it.",
-			)
+			return nil, fault.New(fault.BadUserInput,
+				"This cursor is not one of this list and this state. Begin again without it.")
 		}
 	}
 	mails, more, err := r.DB.Mails(ctx, page)
@@ -75,16 +74,15 @@ func (r *resolver) retryMail(ctx context.Context, text string, e db.Event) (*db.
 	case mail == nil:
 		return nil, errNoDelivery()
 	case !queued:
-		return nil, fault.New(
-			fault.Conflict, "This mail was not given up: it was sent, or it is tried again by itself.", "input", "id",
-		)
+		return nil, fault.New(fault.Conflict,
+			"This mail was not given up: it was sent, or it is tried again by itself.", "input", "id")
 	}
 	return mail, nil
 }
 
 func errNoDelivery() error { return fault.New(fault.NotFound, "There is no such mail.", "input", "id") }
 
-// mailCursor is userCursor for the list of mails.
+// mailCursor is userCursor for the list of mails: the MAC covers the list with its order, the id and the state.
 func (r *resolver) mailCursor(id db.MailID, state *db.MailState) string {
 	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], mailCursorMAC(r.cursorKey, id, state)...))
 }
@@ -100,7 +98,7 @@ func mailCursorMAC(key secret.Key, id db.MailID, state *db.MailState) []byte {
 func (r *resolver) readMailCursor(text string, state *db.MailState) (id db.MailID, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(raw) != len(id.UUID)+macBytes ||
-		base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
+		base64.RawURLEncoding.EncodeToString(raw) != text { // a cursor has one spelling
 		return id, false
 	}
 	copy(id.UUID[:], raw)

@@ -12,18 +12,18 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// mailsAnHour is how many mails of a kind an address gets within any hour that somebody asks for; a minute lies
-// between two (OT-17).
+// mailsAnHour is how many requested mails of one kind an address gets within any hour. At least a minute lies between
+// two of them (OT-17).
 const mailsAnHour = 5
 
-// mailLimits counts the mails that are asked for, by address and kind. On Postgres all instances count together.
+// mailLimits limits the mails that callers request, by address and kind. On Postgres all instances count together.
 type mailLimits struct {
 	limiter *limit.Limiter
-	name    secret.Key // what is stored names no address (AU-02)
+	name    secret.Key // hashes the addresses, so that none is stored (AU-02)
 }
 
-// newMailLimits counts nothing where limits are off. Each of the mails of an hour has a bucket of one try: one bucket
-// of five tries fills while it is used, and gives more than five within some hours.
+// newMailLimits gives nil where limits are off. Each of the five mails of an hour has a bucket of its own, with one
+// try. One bucket of five tries would refill while it is used, and would allow more than five mails within some hours.
 func newMailLimits(deps Deps) (*mailLimits, error) {
 	if !deps.Throttle {
 		return nil, nil
@@ -33,10 +33,8 @@ func newMailLimits(deps Deps) (*mailLimits, error) {
 		store = deps.DB
 	}
 	limiter, err := limit.New(store, map[string]limit.Rule{
-		"minute": {
-			Name: "mail-minute", Burst: 1, Window: time.Minute,
-		},
-		"hour": {Name: "mail-hour", Burst: 1, Window: time.Hour},
+		"minute": {Name: "mail-minute", Burst: 1, Window: time.Minute},
+		"hour":   {Name: "mail-hour", Burst: 1, Window: time.Hour},
 	}, deps.Now)
 	if err != nil {
 		return nil, fmt.Errorf("limit of mails: %w", err)
@@ -44,8 +42,8 @@ func newMailLimits(deps Deps) (*mailLimits, error) {
 	return &mailLimits{limiter, deps.Master.Stable("mail limits")}, nil
 }
 
-// allowMail tells whether an address may get another mail of a kind, and counts it. It asks nobody whether the address
-// is anybody's, and what it says must not be told to the caller.
+// allowMail tells whether an address may get another mail of a kind, and counts it. It does not look for an account
+// with the address. The caller of the API must not learn the result.
 func (r *resolver) allowMail(ctx context.Context, kind db.MailKind, canonical string) (bool, error) {
 	if r.mailLimits == nil {
 		return true, nil
@@ -56,7 +54,7 @@ func (r *resolver) allowMail(ctx context.Context, kind db.MailKind, canonical st
 		if d, err = r.mailLimits.limiter.Allow(ctx, "hour", block+"."+strconv.Itoa(n)); d.Allowed {
 			return true, err
 		}
-		d.Allowed = true // the next one, perhaps
+		d.Allowed = true // try the next bucket
 	}
 	return false, err
 }

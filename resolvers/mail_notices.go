@@ -7,11 +7,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// manyFailures is how many failures before a sign-in are worth a mail.
+// manyFailures is how many failures before a successful sign-in make a mail.
 const manyFailures = 5
 
-// mailNotice is a mail to the person themselves about what just happened to the account, and from where; none where no
-// mail is sent. Nobody asked for it, and so no limit holds it back.
+// mailNotice makes the mail that tells the owner of an account what just happened to it, and from which device and
+// address. It is empty where no mail is sent. No limit applies: nobody requested the mail.
 func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User, data db.MailData) []*db.Mail {
 	if r.MailOff || u.Email == nil {
 		return nil
@@ -22,7 +22,7 @@ func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User,
 	return []*db.Mail{m}
 }
 
-// notices are those that the end of an attempt may give cause for (LG-20).
+// notices makes the mails that the success or the failure of a sign-in may queue (LG-20).
 func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
 	if a.NewDevice {
 		n.NewDevice = r.mailNotice(ctx, db.MailNewSignIn, &a.User, db.MailData{})

@@ -9,7 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// basicPayload is the answer to whoever asks for a mail; a refusal is written down.
+// basicPayload makes the payload of a mutation that requests a mail. It records an expected error with the event e.
 func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*graph.BasicPayload, error) {
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))
@@ -18,8 +18,8 @@ func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*gr
 	return &graph.BasicPayload{UserErrors: noErrors()}, nil
 }
 
-// requestMail queues a mail for whoever has an address. It does not look whether anybody has: the same statements run,
-// and the answer is the same, for every address (LG-05). Whose it is comes out when the mail is sent.
+// requestMail queues a mail for whoever has an address. Statements and answer are the same for every address (LG-05):
+// the account is looked up only when the mail is sent.
 func (r *resolver) requestMail(
 	ctx context.Context, action db.Action, kind db.MailKind, address string,
 ) (*graph.BasicPayload, error) {
@@ -34,8 +34,7 @@ func (r *resolver) requestMail(
 	return r.basicPayload(ctx, e, r.queueMail(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
 }
 
-// queueMail queues a mail that was asked for, unless its address had too many: then nothing is different but the note
-// in the log.
+// queueMail queues a requested mail. An address over its limit gets none: only the note of the event differs then.
 func (r *resolver) queueMail(ctx context.Context, e db.Event, m *db.Mail) error {
 	allowed, err := r.allowMail(ctx, m.Kind, m.AddressCanonical)
 	if err != nil {

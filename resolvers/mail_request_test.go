@@ -12,7 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// Where no mail is ever sent nobody is told that one is on its way, and none is queued.
+// With MailOff a request for a mail gets FEATURE_DISABLED, and no mail is queued.
 func TestMailOff(t *testing.T) {
 	t.Parallel()
 	master, err := secret.New([]byte("Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"))

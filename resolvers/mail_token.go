@@ -11,13 +11,12 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// tokenInput is what a caller gives from a mail: the token of its link, or its code and the address that the mail went
-// to.
+// tokenInput is what the reader of a mail gives back: the token of its link, or its code and the address of the mail.
 type tokenInput struct {
 	text     string
-	email    *string // must be the address of the token; a code needs it
-	purposes []db.Purpose
-	action   db.Action // of the audit events
+	email    *string      // must be the address of the token, if given; a code needs it
+	purposes []db.Purpose // at most two
+	action   db.Action    // of the audit events
 }
 
 // redeemableToken finds a token and checks that it can be redeemed. Every error reads alike (OT-04). A rejection writes
@@ -34,7 +33,7 @@ func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.Toke
 	return m, nil
 }
 
-// findToken finds a token, whether it can be redeemed or not.
+// findToken finds a token that may be expired, redeemed or invalidated.
 func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithUser, error) {
 	canonical := ""
 	if in.email != nil {
@@ -61,7 +60,7 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 	return m, nil
 }
 
-// tokenByCode finds the token of a code, which may have spaces between its digits.
+// tokenByCode finds the token of a code of six digits, with or without spaces.
 func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical string) (id db.TokenID, err error) {
 	code := strings.ReplaceAll(in.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
@@ -78,7 +77,7 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 // errStale says that the token or its account changed after the token was read.
 var errStale = errors.New("the token or its account changed: read the token again")
 
-// orStale turns a missing user, by which db says that it redeemed nothing, into errStale.
+// orStale gives errStale for a nil user: db redeemed nothing.
 func orStale(user *db.User, err error) (*db.User, error) {
 	if err == nil && user == nil {
 		err = errStale
@@ -86,7 +85,7 @@ func orStale(user *db.User, err error) (*db.User, error) {
 	return user, err
 }
 
-// redeem redeems a token by the function write, and rejects a token that can not be redeemed.
+// redeem redeems a token with the function write. It rejects a token that can not be redeemed any more.
 func (r *resolver) redeem(
 	ctx context.Context, in tokenInput, m *db.TokenWithUser, write func(*db.TokenWithUser) (*db.User, error),
 ) (*db.User, error) {
@@ -97,7 +96,7 @@ func (r *resolver) redeem(
 	return user, err
 }
 
-// tryRedeem is redeem, but gives the reason of a rejection. After errStale it reads the token again and retries once.
+// tryRedeem is redeem, but returns the reason of a rejection. After errStale it reads the token again and retries once.
 func (r *resolver) tryRedeem(
 	ctx context.Context, in tokenInput, m *db.TokenWithUser, write func(*db.TokenWithUser) (*db.User, error),
 ) (user *db.User, reason string, err error) {
@@ -127,7 +126,6 @@ func (r *resolver) rejectToken(ctx context.Context, action db.Action, user db.Us
 }
 
 func errMailToken() error {
-	return fault.New(
-		fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.", "input", "token",
-	)
+	return fault.New(fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.",
+		"input", "token")
 }

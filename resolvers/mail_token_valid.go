@@ -8,7 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// purposes are what the members of TokenPurpose stand for.
+// purposes maps a TokenPurpose of the schema to the purposes of db.
 func purposes(p graph.TokenPurpose) []db.Purpose {
 	switch p {
 	case graph.TokenPurposePasswordReset:

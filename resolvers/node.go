@@ -28,8 +28,8 @@ func (r *resolver) Nodes(ctx context.Context, ids []string) ([]graph.Node, error
 	return r.find(ctx, ids)
 }
 
-// find looks ids up in at most one statement for each kind. What belongs to somebody else is as absent as what has no
-// id of ours (SE-18, AK-07).
+// find looks up ids, with at most one statement for each type. An object of somebody else gives nil, like an id that
+// does not exist (SE-18, AK-07).
 func (r *resolver) find(ctx context.Context, ids []string) ([]graph.Node, error) {
 	c, err := r.person(ctx)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	turnWait     = 2 * time.Second // how long an attempt waits for those at the same account before it
+	turnWait     = 2 * time.Second // how long an attempt waits for earlier ones of its bucket
 	clockSkew    = 5 * time.Second // how far the clocks of two instances may differ
-	failedWithin = 5 * time.Second // in which a failure has to be written down
+	failedWithin = 5 * time.Second // how long the statement that counts a failure may take
 )
 
-// attempt reads the account and waits for its turn. While throttling is on, the passwords of one bucket are checked
-// one at a time in this process, so that a volley of guesses meets the delay that its first ones earned (LG-10). What
-// comes too soon is sent away before it stands in the way of others.
-func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt, func(), error) {
-	a, err := r.DB.Attempt(ctx, who)
+// attempt reads the account and its failures, and waits for its turn. Call leave when the outcome is written. With
+// throttling, this process checks the passwords of one bucket one at a time: parallel guesses meet the delay that the
+// first of them caused (LG-10). An attempt within the delay is refused before it waits.
+func (r *resolver) attempt(ctx context.Context, who db.Identifier) (a *db.Attempt, leave func(), err error) {
+	a, err = r.DB.Attempt(ctx, who)
 	if err != nil || !r.Throttle {
 		return a, func() {}, err
 	}
@@ -31,7 +31,7 @@ func (r *resolver) attempt(ctx context.Context, who db.Identifier) (*db.Attempt,
 	if err != nil {
 		return nil, nil, err
 	}
-	if waited { // what was read is out of date
+	if waited { // others may have failed meanwhile
 		if a, err = r.DB.Attempt(ctx, who); err == nil {
 			err = r.checkThrottle(ctx, a)
 		}
@@ -53,8 +53,7 @@ func (r *resolver) awaitTurn(ctx context.Context, bucket string) (leave func(), 
 	return leave, waited, err
 }
 
-// checkThrottle refuses an attempt that comes too soon after failures; the same for an account that does not exist
-// (LG-08).
+// checkThrottle refuses an attempt within the delay after failures, also for an account that does not exist (LG-08).
 func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	if a.FailedAt == nil {
 		return nil
@@ -62,8 +61,8 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	now, delay := r.now(), limit.Delay(a.Failures)
 	left := a.FailedAt.Add(delay).Sub(now)
 	if left <= 0 || left > delay+clockSkew {
-		// over; or the clock was put back since: nobody is locked out for the difference (AV-05), and a failure counts
-		// from now
+		// Either the delay is over, or the clock was set back since the failure: nobody is locked out for the
+		// difference (AV-05).
 		return nil
 	}
 	left = min(left, delay)
@@ -73,15 +72,15 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 	return fault.Wait(fault.AccountLocked, "Too many failed sign-ins. Wait a moment, then try again.", left)
 }
 
-// countFailure counts the failure and writes it down, also for a caller who hung up during the check: guesses are not
-// free for those who do not wait for the answer.
+// countFailure counts and records a failure. A caller who disconnects does not cancel it: else guesses would be free
+// for those who do not wait for the answer.
 func (r *resolver) countFailure(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWithin)
 	defer cancel()
 	return r.DB.LoginFailed(ctx, a, reason, r.Throttle, now)
 }
 
-// failureReason is for the audit log and never for the caller.
+// failureReason gives the reason for the audit log. The caller never learns it.
 func failureReason(a *db.Attempt, right bool) string {
 	switch {
 	case a.User.ID.IsZero():

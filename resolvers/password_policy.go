@@ -10,19 +10,20 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
-// policy is what new passwords must pass.
+// policy gives the rules for new passwords in the dialect of this request.
 func (r *resolver) policy(ctx context.Context) password.Policy {
 	return password.Policy{MinLength: cmp.Or(r.profile(ctx).Password.MinLength, r.Policy.MinLength)}
 }
 
-// checkPassword tells whether a password that others would guess was let through, as the dialect wants it.
+// checkPassword checks a new password. In a dialect that only flags guessable passwords it accepts one, and gives true.
+// own are names that the password must not be.
 func (r *resolver) checkPassword(ctx context.Context, text string, own ...string) (guessable bool, err error) {
 	policy := r.policy(ctx)
 	if err := policy.CheckLength(text); err != nil {
 		return false, err
 	}
 	if err = policy.CheckGuess(text, own...); err == nil {
-		err = r.Breaches.Check(ctx, text) // holds no connection, and fails open
+		err = r.Breaches.Check(ctx, text) // without a connection of the database; accepts on a failure
 	}
 	if err != nil && r.profile(ctx).Password.FlagGuessable {
 		return true, nil
@@ -30,7 +31,7 @@ func (r *resolver) checkPassword(ctx context.Context, text string, own ...string
 	return false, err
 }
 
-// identifiers are what nobody may take as password: the names of the account.
+// identifiers gives the names of an account, which must not be its password.
 func identifiers(u *db.User) []string {
 	var own []string
 	for _, p := range []*string{u.Email, u.Username, u.Name} {
@@ -41,7 +42,7 @@ func identifiers(u *db.User) []string {
 	return slices.Compact(own)
 }
 
-// checkNewPassword gives the note for the log when a password that others would guess was let through.
+// checkNewPassword is checkPassword for an account. It gives the note of the audit event, "" for none.
 func (r *resolver) checkNewPassword(ctx context.Context, text string, u *db.User) (note string, err error) {
 	guessable, err := r.checkPassword(ctx, text, identifiers(u)...)
 	if guessable {

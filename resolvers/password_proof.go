@@ -8,9 +8,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
-// prove makes sure that it is the person who asks: by the password where one is given, which must be right then, else
-// by the sudo window, or by the session alone where the dialect documents it so. The attempt is nil for the latter
-// two. What it refuses is written down. The caller has to call leave when what the proof is for is done.
+// prove demands a proof that the person themselves is asking. A given password must be right. Without one, the sudo
+// window must be open, unless the session suffices in the dialect; the attempt is nil then. Errors are recorded. Call
+// leave after the write that the proof is for.
 func (r *resolver) prove(
 	ctx context.Context, c *caller, given *string, action db.Action,
 ) (a *db.Attempt, leave func(), err error) {
@@ -23,9 +23,8 @@ func (r *resolver) prove(
 	return nil, nil, r.sudoRequired(ctx, c, action)
 }
 
-// checkCurrentPassword checks the password of a person who is signed in. A wrong one is a failure of the account like
-// that of a sign-in: it counts in the same place, is slowed down by the same delays and waits for the same turns
-// (PW-09, LG-06).
+// checkCurrentPassword checks the password of a person who is signed in. A wrong one counts like a failed sign-in: in
+// the same bucket, with the same delays and turns (PW-09, LG-06).
 func (r *resolver) checkCurrentPassword(
 	ctx context.Context, c *caller, given string, action db.Action, field string,
 ) (a *db.Attempt, leave func(), err error) {
@@ -51,7 +50,7 @@ func (r *resolver) checkCurrentPassword(
 	return a, leave, nil
 }
 
-// wrongPassword counts the failure and gives the refusal.
+// wrongPassword counts the failure and gives the error.
 func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, field string) error {
 	if err := r.countFailure(ctx, a, reason, r.now()); err != nil {
 		return err
@@ -60,6 +59,7 @@ func (r *resolver) wrongPassword(ctx context.Context, a *db.Attempt, reason, fie
 }
 
 // superseded gives the error for a change that was not written: the session ended, or the password changed meanwhile.
+// a is the proof, nil for none.
 func (r *resolver) superseded(ctx context.Context, a *db.Attempt, field string) error {
 	forget(ctx)
 	if _, err := r.person(ctx); err != nil {

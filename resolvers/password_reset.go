@@ -19,7 +19,7 @@ func (r *resolver) ResetPassword(
 	ctx context.Context, input graph.ResetPasswordInput,
 ) (*graph.ResetPasswordPayload, error) {
 	payload, err := r.resetPassword(ctx, input)
-	forget(ctx) // the caller: the reset may have ended their session
+	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(err)
 		return &graph.ResetPasswordPayload{UserErrors: errs}, err
@@ -27,8 +27,8 @@ func (r *resolver) ResetPassword(
 	return payload, nil
 }
 
-// resetPassword redeems the token last. A weak password, and a server too busy to hash, leave the token redeemable. The
-// hash takes long and holds no connection.
+// resetPassword redeems the token last: a weak password, and a server too busy to hash, leave it redeemable. No
+// connection of the database waits for the hash.
 func (r *resolver) resetPassword(
 	ctx context.Context, input graph.ResetPasswordInput,
 ) (*graph.ResetPasswordPayload, error) {
@@ -58,14 +58,14 @@ func (r *resolver) resetPassword(
 	return r.afterReset(ctx, user)
 }
 
-// afterReset starts a session only for a dialect that documents it (OT-09): a reset proves a mailbox, and must not skip
-// what a sign-in asks beyond the password.
+// afterReset starts a session only in a dialect that documents it (OT-09). A reset proves the mailbox alone, and must
+// not skip what a sign-in asks beyond the password.
 func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetPasswordPayload, error) {
 	payload := &graph.ResetPasswordPayload{User: user, UserErrors: noErrors()}
 	if !r.profile(ctx).SignInAfterReset {
 		return payload, nil
 	}
-	// The proof is a magic link: the token came by mail.
+	// The method is a magic link: the token came by mail.
 	p := proof{user: user, method: db.AuthMagicLink, at: r.now(), delivery: graph.TokenDeliveryBody}
 	login, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
 		started, err := r.DB.Login(ctx, &db.Attempt{User: *user}, s, r.SessionLimit)

@@ -1,5 +1,6 @@
-// Package resolvers holds the use cases, one file per flow, behind the one door: every transport reaches them by
-// running a GraphQL document, and the directives of the schema say who may.
+// Package resolvers holds the use cases, one file per flow. They have one entry: the GraphQL schema that New makes. The
+// GraphQL endpoint, the REST dialects and the pages all run a GraphQL document against it. So the directives of the
+// schema decide for every transport who may call what.
 package resolvers
 
 import (
@@ -22,63 +23,66 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Deps is what the use cases work with and the settings that they follow.
+// Deps holds the dependencies of the use cases and their settings.
 type Deps struct {
 	DB       *db.DB
 	Codec    *token.Codec // refresh tokens, session tokens, API keys
 	Issuer   Issuer
 	Hasher   *password.Hasher
 	Policy   password.Policy
-	Breaches *password.Breaches // nil where no list of breached passwords is asked
-	Master   *secret.Master     // only keys derived from it are used
+	Breaches *password.Breaches // nil: passwords are not looked up in breaches
+	Master   *secret.Master     // the server secret, from which keys are derived
 	Now      func() time.Time
 
-	AccessTTL    time.Duration // of an access token
-	SessionTTL   time.Duration // of a session in all
-	SessionIdle  time.Duration // of a session without use
-	SessionLimit int           // how many an account may have at once
-	RefreshGrace time.Duration // in which the predecessor of a refresh token still gets the same successor
+	AccessTTL    time.Duration // lifetime of an access token
+	SessionTTL   time.Duration // lifetime of a session, used or not
+	SessionIdle  time.Duration // lifetime of a session since its last use
+	SessionLimit int           // sessions of one account at once
+	RefreshGrace time.Duration // how long a rotated refresh token may be retried, for the same successor (SE-10)
 	Cookie       credential.SessionCookie
 
-	// Profiles says by dialect what is different there; a dialect without one, such as GraphQL, follows the settings
-	// above.
+	// Profiles has the deviations of each dialect, by its name. A dialect without a profile, such as graphql, follows
+	// the settings above.
 	Profiles map[string]*profile.Profile
 
-	Routes []db.DialectUsage // of the dialects that are served, in the order to list them in
+	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 
-	Throttle         bool // whether failures slow an account down, and mails to an address are counted
-	MailOff          bool // whether no mail is ever sent
-	RevealAccounts   bool // whether login tells an unknown account from a wrong password
+	Throttle         bool // failures delay the next sign-in, and the mails to an address are limited
+	MailOff          bool // no mail is ever sent
+	RevealAccounts   bool // login tells an unknown account from a wrong password
 	RegistrationOpen bool
 
-	// RequireVerifiedEmail lets nobody sign in with a password before the address is confirmed.
-	RequireVerifiedEmail bool
+	RequireVerifiedEmail bool // nobody signs in with a password before the address is confirmed
 	Version              string
 }
 
-// Issuer makes and checks access tokens as a token.Issuer does, which is one. The keys behind it may change at any
-// time; an error of Verify that is not token.ErrMalformed says that it could not find out.
+// Issuer makes and verifies access tokens, like token.Issuer. Its keys may change at any time. Verify gives
+// token.ErrMalformed for a token that is not valid. Any other error means that the signing keys could not be read.
 type Issuer interface {
 	Issue(a token.Access, ttl time.Duration) (secret.Text, token.Access, error)
 	Verify(text string) (token.Access, error)
 }
 
-// resolver serves the root fields and what rows can not answer themselves.
+// resolver answers the root fields. Most other fields are those of the rows of package db.
 type resolver struct {
 	Deps
-	turns      limit.Turns // one password check at a time for each Attempt.Bucket
-	pseudonyms secret.Key  // for accounts that do not exist
-	deviceKey  secret.Key  // that were signed in from
-	cursorKey  secret.Key  // signs where a page of a list ends
-	denials    *limit.Sample
-	mailLimits *mailLimits // nil where nothing is counted
+	turns      limit.Turns   // one password check at a time for each Attempt.Bucket
+	pseudonyms secret.Key    // hashes identifiers without an account
+	deviceKey  secret.Key    // hashes known devices
+	cursorKey  secret.Key    // signs the cursors of lists
+	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
+	mailLimits *mailLimits   // nil: mails are not limited
 }
 
-// New makes the executable schema. It fails when a root field does not say who may call it.
+// New makes the executable schema. It fails for a root field that does not say who may call it, and for a mutation
+// without an action of the audit log.
 func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
-		Deps: deps, pseudonyms: deps.Master.Stable("login stand-in"), deviceKey: deps.Master.Stable("known devices"),
-		cursorKey: deps.Master.Key("cursors"), denials: limit.NewSample(),
+		Deps:       deps,
+		pseudonyms: deps.Master.Stable("login stand-in"),
+		deviceKey:  deps.Master.Stable("known devices"),
+		cursorKey:  deps.Master.Key("cursors"),
+		denials:    limit.NewSample(),
 	}
 	var err error
 	if r.mailLimits, err = newMailLimits(deps); err != nil {
@@ -102,7 +106,7 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 	return callerSchema{schema}, nil
 }
 
-// accessIsStated walks the root fields: one that carries none of the access directives would be open to everyone.
+// accessIsStated demands exactly one access directive on every root field: without one, everybody could call it.
 func accessIsStated(schema *ast.Schema) error {
 	for _, root := range []*ast.Definition{schema.Query, schema.Mutation, schema.Subscription} {
 		if root == nil {
@@ -117,11 +121,8 @@ func accessIsStated(schema *ast.Schema) error {
 				said += len(field.Directives.ForNames(name))
 			}
 			if said != 1 {
-				return fmt.Errorf(
-					"%s.%s does not say who may call it: give it @public, @requiresAuth or @requiresPermission, one "+
-						"of them",
-					root.Name, field.Name,
-				)
+				return fmt.Errorf("%s.%s does not say who may call it; "+
+					"give it one of @public, @requiresAuth and @requiresPermission", root.Name, field.Name)
 			}
 		}
 	}
@@ -130,20 +131,20 @@ func accessIsStated(schema *ast.Schema) error {
 
 func public(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
 
-// root tells the generated code where the fields of each type are answered.
+// root gives the generated code the resolver of each type.
 type root struct{ *resolver }
 
 func (r root) Query() graph.QueryResolver       { return queries(r) }
 func (r root) Mutation() graph.MutationResolver { return r.resolver }
 func (r root) Session() graph.SessionResolver   { return sessionFields(r) }
 
-// queries serves Query.
+// queries is the resolver of Query.
 type queries struct{ *resolver }
 
-// now is the time of this moment as databases hold it.
+// now gives the present time, to the microsecond and in UTC, as the database stores it.
 func (r *resolver) now() time.Time { return db.Clock(r.Now()) }
 
-// profile is what the dialect of the present request changes, whichever dialect a session was made in.
+// profile gives the profile of the dialect of this request, in whichever dialect the session began.
 func (r *resolver) profile(ctx context.Context) *profile.Profile {
 	if p := r.Profiles[visit.From(ctx).Dialect]; p != nil {
 		return p

@@ -27,7 +27,7 @@ directive @credential on FIELD_DEFINITION
 	return schema
 }
 
-// A root field says who may call it, in exactly one way, or the server does not start.
+// A root field has exactly one access directive, or the server does not start.
 func TestAccessIsStated(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, schema, field string }{
@@ -59,7 +59,7 @@ func TestAccessIsStated(t *testing.T) {
 	}
 }
 
-// New takes the schema that we ship, and every directive of it is implemented.
+// New accepts the schema of the server: every directive is implemented, and the public fields are those listed here.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	master, err := secret.New([]byte("Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"))
@@ -78,10 +78,10 @@ func TestNew(t *testing.T) {
 			}
 		}
 	}
-	// What is open to everybody is written down here too: one more is a decision, and never an accident.
-	for _, name := range strings.Fields(`serverInfo me currentCredential register login refresh logout ` +
-		`sendVerificationEmail verifyEmail
-		requestPasswordReset resetPassword requestMagicLink loginWithMagicLink tokenIsValid cancelEmailChange`) {
+	// A further public field is a decision, never an accident.
+	for _, name := range strings.Fields(`serverInfo me currentCredential tokenIsValid
+		register login refresh logout sendVerificationEmail verifyEmail requestPasswordReset resetPassword
+		requestMagicLink loginWithMagicLink cancelEmailChange`) {
 		if !open[name] {
 			t.Errorf("%s is not open", name)
 		}
@@ -92,9 +92,9 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// LG-13: a field that takes a secret, or an address that is mailed one, is marked @credential, so that a new operation
-// cannot be without limits. Without are logout, which takes a refresh token to end its session and tells nothing of it,
-// and updateUser: what an administrator writes into an account is neither checked nor mailed.
+// LG-13: a field that takes a secret, or an address to mail one to, has @credential: no new operation is without
+// limits. Two fields are excepted. logout takes a refresh token only to end its session, and reveals nothing about it.
+// updateUser takes an address that an administrator sets, and mails no secret to it.
 func TestLG13_SecretsAreLimited(t *testing.T) {
 	t.Parallel()
 	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
@@ -123,7 +123,7 @@ func TestLG13_SecretsAreLimited(t *testing.T) {
 	}
 }
 
-// inputs are the names of the arguments of a field, with those of their input objects.
+// inputs gives the names of the arguments of a field, and of the fields of their input objects.
 func inputs(schema *ast.Schema, field *ast.FieldDefinition) (names []string) {
 	for _, arg := range field.Arguments {
 		names = append(names, arg.Name)
@@ -136,7 +136,8 @@ func inputs(schema *ast.Schema, field *ast.FieldDefinition) (names []string) {
 	return names
 }
 
-// AK-06: nobody grants more than they have. People have all that there is; the directive keeps keys from asking at all.
+// AK-06: nobody grants a scope that they do not have. The test has a key too, which the directive of the field refuses
+// already.
 func TestGrantable(t *testing.T) {
 	t.Parallel()
 	person := &caller{Caller: &db.Caller{User: db.User{Role: db.RoleUser}}, kind: graph.CredentialKindAccessToken}
@@ -153,7 +154,7 @@ func TestGrantable(t *testing.T) {
 	}
 }
 
-// The codes of refusals that callers see are members of the enum; others stay errors.
+// userErrors converts errors whose code is a member of ErrorCode. Others stay errors.
 func TestUserErrors(t *testing.T) {
 	t.Parallel()
 	if errs, err := userErrors(errRefreshToken()); err != nil || len(errs) != 1 ||

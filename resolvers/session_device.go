@@ -16,17 +16,19 @@ func (sessionFields) Device(_ context.Context, s *db.Session) (*graph.Device, er
 	return device(s.UserAgent), nil
 }
 
-// device words what a program calls itself; nil for nothing.
+// device describes the device of a user agent, nil for an unknown one.
 func device(userAgent *string) *graph.Device {
 	if userAgent == nil {
 		return &graph.Device{Name: "Unknown device"}
 	}
 	ua := useragent.Parse(*userAgent)
 	d := &graph.Device{
-		Name: "Unknown device", Client: nilIfEmpty(ua.Name), ClientVersion: nilIfEmpty(ua.Version),
-		Os: nilIfEmpty(ua.OS),
+		Name:          "Unknown device",
+		Client:        nilIfEmpty(ua.Name),
+		ClientVersion: nilIfEmpty(ua.Version),
+		Os:            nilIfEmpty(ua.OS),
 	}
-	place := ua.Device // iPhone, Pixel 7
+	place := ua.Device // such as iPhone or Pixel 7
 	if place == "" {
 		place = ua.OS
 	}
@@ -48,14 +50,14 @@ func nilIfEmpty(s string) *string {
 	return &s
 }
 
-// deviceID identifies the device of the request: a keyed hash of its user agent without versions and of its network
-// prefix, in which most connections stay. A reader of the database learns neither.
+// deviceID identifies the device of the request, in 16 bytes: a keyed hash of the name of its user agent, which has no
+// version, and of its network prefix. The database reveals neither.
 func (r *resolver) deviceID(ctx context.Context) []byte {
 	v := visit.From(ctx)
 	return r.deviceKey.MAC([]byte(device(nilIfEmpty(v.UserAgent)).Name), []byte(networkPrefix(v.IP)))[:16]
 }
 
-// networkPrefix is the /24 or /48 network of an address, "" for an unknown address.
+// networkPrefix gives the /24 (IPv4) or /48 (IPv6) network of an address, "" for an unknown address.
 func networkPrefix(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
 	bits := 48
@@ -69,7 +71,7 @@ func networkPrefix(ip netip.Addr) string {
 	return block.String()
 }
 
-// clientIP is the IP address of the caller, "" for an unknown one.
+// clientIP gives the IP address of the caller, "" for an unknown one.
 func clientIP(ctx context.Context) string {
 	if ip := visit.From(ctx).IP; ip.IsValid() {
 		return ip.Unmap().String()

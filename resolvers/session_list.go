@@ -33,13 +33,14 @@ func (q queries) Session(ctx context.Context, id *string, number *int) (*db.Sess
 	return q.DB.SessionOf(ctx, c.User.ID, want.id, want.number, q.now())
 }
 
-// named is one way to name a session. Both parts are zero where no session can have that id or number: it is absent
-// then, like one that is somebody else's (SE-18).
+// named is the id or the number of a session. Both are zero for a text or a number that no session can have: the
+// session does not exist then, as if it were somebody else's (SE-18).
 type named struct {
 	id     db.SessionID
 	number int
 }
 
+// sessionNamed reads the id or the number; ok is false unless exactly one is given.
 func sessionNamed(id *string, number *int) (n named, ok bool) {
 	if (id == nil) == (number == nil) {
 		return n, false
@@ -54,7 +55,7 @@ func sessionNamed(id *string, number *int) (n named, ok bool) {
 	return n, true
 }
 
-// sessionFields answers what the row of a session can not.
+// sessionFields answers the fields of Session that are no columns.
 type sessionFields struct{ *resolver }
 
 // IsCurrent is Session.isCurrent.

@@ -10,7 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// Logout is Mutation.logout. One statement finds the session and ends it, so there is no moment between the two.
+// Logout is Mutation.logout. One statement checks the session and ends it: nothing can come between the two.
 func (r *resolver) Logout(ctx context.Context, input *graph.LogoutInput) (*graph.BasicPayload, error) {
 	err := r.logout(ctx, input)
 	forget(ctx)
@@ -43,13 +43,13 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 		return nil
 	case end.Generation == nil:
 		forget(ctx)
-		_, err := r.person(ctx) // nobody any more; the answer says that the credential is stale
+		_, err := r.person(ctx) // looks the session up again: it has ended, and the answer says so
 		return cmp.Or(err, errSignIn())
 	}
-	// A refresh token that ended nothing is judged as it would be in a refresh: a spent one ends its session.
+	// A refresh token that ended nothing counts as in a refresh: the reuse of a rotated one ends the session.
 	seen, err := r.replay(ctx, end.Session, *end.Generation)
 	if seen != nil && !seen.Ended && seen.Session.RevokedAt != nil && input.AllowEnded && !input.Everywhere {
-		return nil // what the caller wants is so already (SE-25)
+		return nil // the session has ended already (SE-25)
 	}
 	return cmp.Or(err, errRefreshToken())
 }
@@ -64,7 +64,9 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 				return end, errRefreshToken()
 			}
 			return db.LogoutTarget{
-				Session: db.SessionIDFrom(id), Generation: &generation, NotBefore: r.now().Add(-r.RefreshGrace),
+				Session:    db.SessionIDFrom(id),
+				Generation: &generation,
+				NotBefore:  r.now().Add(-r.RefreshGrace),
 			}, nil
 		}
 	}
@@ -73,7 +75,7 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 		return end, err
 	}
 	c, err := r.person(ctx)
-	if err != nil { // nobody
+	if err != nil {
 		return end, err
 	}
 	if token.Kind(text) == token.KindAPIKey {

@@ -19,7 +19,7 @@ func (r *resolver) Refresh(ctx context.Context, input graph.RefreshInput) (*grap
 }
 
 func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayload, error) {
-	// The MAC is checked before the database is asked: a session id stands in every access token.
+	// The MAC is checked before any statement: session ids are no secret, every access token holds one.
 	id, generation, err := r.Codec.ParseRefresh(text)
 	if err != nil {
 		return nil, errRefreshToken()
@@ -40,8 +40,8 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
-// replay handles a token that is not the one in force: see db.Replay for what it decides. The session, where there is
-// one, comes with a refusal too.
+// replay handles a token that is not in force: see db.Replay for the decision. With an error it gives the session too,
+// if there is one.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
 	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.profile(ctx).Refresh.SingleUse, r.now())
 	switch {
@@ -49,10 +49,8 @@ func (r *resolver) replay(ctx context.Context, session db.SessionID, generation 
 		return nil, err
 	case seen != nil && seen.Ended:
 		forget(ctx)
-		return seen, fault.New(
-			fault.TokenReused, "This refresh token was used before. The session was ended: sign in again.", "input",
-			"refreshToken",
-		)
+		return seen, fault.New(fault.TokenReused,
+			"This refresh token was used before. The session was ended: sign in again.", "input", "refreshToken")
 	case seen != nil && seen.Allowed:
 		return seen, nil
 	}
@@ -60,7 +58,6 @@ func (r *resolver) replay(ctx context.Context, session db.SessionID, generation 
 }
 
 func errRefreshToken() error {
-	return fault.New(
-		fault.InvalidToken, "This refresh token is not valid, or its session is over.", "input", "refreshToken",
-	)
+	return fault.New(fault.InvalidToken, "This refresh token is not valid, or its session is over.",
+		"input", "refreshToken")
 }

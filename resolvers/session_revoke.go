@@ -19,9 +19,8 @@ func (r *resolver) RevokeSession(
 	id, err := r.revokeSession(ctx, c, input)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(
-			r.record(ctx, err, db.Event{Action: db.ActionSessionRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}),
-		)
+		e := db.Event{Action: db.ActionSessionRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.RevokeSessionPayload{UserErrors: errs}, err
 	}
 	r.clearEndedCookie(ctx, id, false)
@@ -51,7 +50,7 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 	if err == nil && n == 0 {
 		forget(ctx)
 		if _, err := r.person(ctx); err != nil {
-			return nil, err // the session that asked is over itself, since a moment ago
+			return nil, err // the session of the caller ended meanwhile
 		}
 		e := db.Event{Action: db.ActionSessionOthersRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}
 		err = r.DB.Record(ctx, e, r.now())

@@ -9,24 +9,24 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
-// proof is what a way in has found out when it asks for a session: who it is, and how they showed it.
+// proof is the result of a sign-in method: who signs in, and by which method.
 type proof struct {
 	user     *db.User
 	method   db.AuthMethod
-	device   []byte    // is known from now on; nil where this way in remembers none
-	at       time.Time // the session begins then
+	device   []byte    // becomes a known device; nil for a method that remembers none
+	at       time.Time // the start of the session
 	delivery graph.TokenDelivery
 }
 
-// startSession is where every way in ends: it makes the session and its tokens, and nothing else does. What is asked
-// of everybody who signs in, whichever way, belongs here.
+// startSession makes the session and its tokens; every sign-in method ends here, and nothing else makes a session.
+// Conditions for every sign-in belong here.
 //
-// write stores the session in the same statement as what the way in changes, such as a token that is spent, and gives
-// the account as it is then. It gives nil when the proof does not hold any more; the payload has no session then.
+// write stores the session in the statement that also writes the changes of the method, such as a redeemed token. It
+// gives the account after them, or nil when the proof does not hold any more: the payload has no session then.
 func (r *resolver) startSession(
 	ctx context.Context, p proof, write func(*db.Session) (*db.User, error),
 ) (*graph.LoginPayload, error) {
-	// Each way in asks this before it does its work too; here none can forget it.
+	// Each method checks this before its work too. Here no method can forget it.
 	if err := r.checkDelivery(ctx, p.delivery); err != nil {
 		return nil, err
 	}

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// The functions that may name what makes a session or the tokens of one. Each way in goes through startSession, and
-// what is asked of everybody who signs in is asked there. Refresh and the fresh tokens of updateMe are for a session
-// that is alive.
+// makers lists what makes a session or its tokens, and the functions that may name it. Every sign-in method goes
+// through startSession, which holds the conditions for every sign-in. refresh, and reissue for updateMe, make tokens
+// for a live session.
 var makers = map[string][]string{
 	"db.NewSession":      {"startSession"},
 	"db.Session{}":       {}, // what db.NewSession is for
@@ -30,10 +30,10 @@ var makers = map[string][]string{
 	"Codec.Session":      {"tokens", "setCookie"},
 }
 
-// ways are the ways in. One more is a decision.
+// ways are the sign-in methods. A further one is a decision.
 var ways = []string{"afterReset", "login", "loginWithMagicLink", "registerOpen"}
 
-// names gives how makers calls what an expression names: by the last part, and by the last two.
+// names gives the keys of makers that an expression could match: its last part, and its last two parts.
 func names(n ast.Node) []string {
 	if literal, ok := n.(*ast.CompositeLit); ok {
 		if t, ok := literal.Type.(*ast.SelectorExpr); ok {
@@ -55,8 +55,7 @@ func names(n ast.Node) []string {
 	return []string{selector.Sel.Name, before + "." + selector.Sel.Name}
 }
 
-// TestStartSession_IsTheOneWayToTokens reads the source of the package for whatever names what makes a session or its
-// tokens, called or not.
+// TestStartSession_IsTheOneWayToTokens finds every use of makers in the source of the package, called or not.
 func TestStartSession_IsTheOneWayToTokens(t *testing.T) {
 	t.Parallel()
 	sources, err := fs.Glob(os.DirFS("."), "*.go")
@@ -89,8 +88,8 @@ func TestStartSession_IsTheOneWayToTokens(t *testing.T) {
 					}
 					found[maker] = true
 					if !slices.Contains(allowed, in) {
-						t.Errorf("%s: %s uses %s; a way in calls startSession instead", files.Position(n.Pos()), in,
-							maker)
+						t.Errorf("%s: %s uses %s; a sign-in method calls startSession instead",
+							files.Position(n.Pos()), in, maker)
 					}
 				}
 				return true

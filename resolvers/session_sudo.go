@@ -12,7 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// sudoWindow is how long sensitive operations stay open after a proof by password (SE-23).
+// sudoWindow is how long after a proof by password sensitive operations are allowed (SE-23).
 const sudoWindow = 10 * time.Minute
 
 // sudoEnd gives the end of the sudo window of a session, nil where it is closed. The window begins with a sign-in or
@@ -26,7 +26,7 @@ func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
 	return &end
 }
 
-// requiresSudo is the directive @sudo. It runs after @requiresAuth where the schema lists it before that.
+// requiresSudo is the directive @sudo. The schema lists it before @requiresAuth, which then runs first.
 func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolver) (any, error) {
 	c, err := r.person(ctx)
 	if err != nil {
@@ -57,10 +57,8 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 	err = r.openSudo(ctx, c, &session, input.Password)
 	forget(ctx)
 	if err != nil {
-		errs, err := userErrors(r.record(ctx, err, db.Event{
-			Action: db.ActionSudoGranted, User: c.User.ID,
-			Sess: session.ID,
-		}))
+		e := db.Event{Action: db.ActionSudoGranted, User: c.User.ID, Sess: session.ID}
+		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.SudoPayload{UserErrors: errs}, err
 	}
 	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: noErrors()}, nil

@@ -12,11 +12,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// amr is how an access token names the ways of a sign-in (RFC 8176 section 2).
+// amr maps an AuthMethod to its value in the claim amr (RFC 8176 section 2).
 var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "otp"}
 
-// tokens makes what a client needs to use its session. The refresh token is that of the session's generation, which it
-// is a function of: asking twice gives the same.
+// tokens makes the tokens of a session. The refresh token depends only on the generation of the session: two calls
+// within a generation give the same one.
 func (r *resolver) tokens(
 	ctx context.Context, u *db.User, s *db.Session, delivery graph.TokenDelivery,
 ) (*graph.AuthTokens, error) {
@@ -43,9 +43,9 @@ func (r *resolver) tokens(
 	return t, nil
 }
 
-// refreshToken is that of the session's generation in the form of the present dialect. A JWT is dated by when the
-// generation came about, and by nothing that changes within it: asked again, within the grace or after a change of the
-// account, the same one is given.
+// refreshToken makes the refresh token of the session's generation, in the form of the dialect. The times of a JWT
+// depend only on the start of the generation: a retry within the grace, and a change of the account, give the same
+// token.
 func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) secret.Text {
 	if !r.profile(ctx).Refresh.JWT {
 		return r.Codec.Refresh(s.ID.UUID, s.Generation)
@@ -63,7 +63,7 @@ func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) 
 	})
 }
 
-// accessToken makes the access token in the form of the present dialect.
+// accessToken makes an access token in the form of the dialect of this request.
 func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (secret.Text, token.Access, error) {
 	extra, err := r.dialectClaims(ctx, u, s)
 	if err != nil {
@@ -74,16 +74,21 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 		methods = append(methods, amr[m])
 	}
 	form := r.profile(ctx).Access
-	// A token does not promise more than its session, but for the second that is the least a token can say.
+	// A token ends with its session at the latest, but lasts at least a second, the unit of its claims.
 	ttl := max(min(cmp.Or(form.TTL, r.AccessTTL), s.AbsoluteEnd.Sub(r.now())), time.Second)
 	return r.Issuer.Issue(token.Access{
-		User: u.ID.String(), Session: s.ID.String(), Roles: []string{u.Role}, Methods: methods, Metadata: u.Metadata,
-		HS256: form.HS256, Extra: extra,
+		User:     u.ID.String(),
+		Session:  s.ID.String(),
+		Roles:    []string{u.Role},
+		Methods:  methods,
+		Metadata: u.Metadata,
+		HS256:    form.HS256,
+		Extra:    extra,
 	}, ttl)
 }
 
-// validateClaims makes an access token before a session is written, and drops it. The claims of a dialect may fail, and
-// an error must leave nothing behind. The numbers of new rows are 0 here.
+// validateClaims makes an access token before the session is written, and drops it: an error of a dialect's claims must
+// not leave a session behind. The numbers of new rows are still 0.
 func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session) error {
 	if r.profile(ctx).Access.Claims == nil {
 		return nil
@@ -92,7 +97,7 @@ func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session
 	return err
 }
 
-// dialectClaims are those that the dialect adds to an access token, from the person and the session as they are now.
+// dialectClaims gives the claims that the dialect adds to an access token, from the account and the session.
 func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session) (map[string]any, error) {
 	claims := r.profile(ctx).Access.Claims
 	if claims == nil {
@@ -100,10 +105,17 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 	}
 	return claims(ctx, map[string]any{
 		"user": map[string]any{
-			"id": u.ID.String(), "number": u.Number, "email": stringOrNull(u.Email), "emailVerified": u.EmailVerified(),
-			"username": stringOrNull(u.Username), "name": stringOrNull(u.Name), "metadata": object(u.Metadata),
-			"roles":  []any{map[string]any{"name": u.Role}},
-			"status": string(u.Status), "createdAt": dateTime(u.CreatedAt), "updatedAt": dateTime(u.UpdatedAt),
+			"id":            u.ID.String(),
+			"number":        u.Number,
+			"email":         stringOrNull(u.Email),
+			"emailVerified": u.EmailVerified(),
+			"username":      stringOrNull(u.Username),
+			"name":          stringOrNull(u.Name),
+			"metadata":      object(u.Metadata),
+			"roles":         []any{map[string]any{"name": u.Role}},
+			"status":        string(u.Status),
+			"createdAt":     dateTime(u.CreatedAt),
+			"updatedAt":     dateTime(u.UpdatedAt),
 		},
 		"session": map[string]any{
 			"id":        s.ID.String(),
@@ -114,7 +126,8 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 	})
 }
 
-// The plain values of JSON that expressions know: a nil pointer or a named map would be something else to them.
+// stringOrNull, object and dateTime give plain values of JSON: the expressions of dialects know no nil pointer and no
+// named map.
 
 func stringOrNull(s *string) any {
 	if s == nil {
@@ -130,7 +143,7 @@ func object(o db.JSONObject) any {
 	return map[string]any(o)
 }
 
-// dateTime is the text of the GraphQL scalar.
+// dateTime gives the text of the GraphQL scalar DateTime.
 func dateTime(t time.Time) string {
 	var b strings.Builder
 	graph.MarshalDateTime(t).MarshalGQL(&b)

@@ -38,7 +38,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	defer leave()
-	// Made before the outcome is known: the statement of the outcome queues those that fit it, or none.
+	// Mails are made before the outcome is known. The statement of the outcome queues those that fit it.
 	attempt.Notices = r.notices(ctx, attempt)
 	// An unknown account has an empty hash, for which Verify does the same work.
 	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)
@@ -53,7 +53,11 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, r.unverified(ctx, attempt, now)
 	}
 	p := proof{
-		user: user, method: db.AuthPassword, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery,
+		user:     user,
+		method:   db.AuthPassword,
+		device:   r.deviceID(ctx),
+		at:       now,
+		delivery: input.TokenDelivery,
 	}
 	payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
 		started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
@@ -91,12 +95,13 @@ func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time)
 	return fault.New(fault.NotVerified, "Confirm your email address first.")
 }
 
+// identifier reads the name of a sign-in. Its Canonical is "" for a name that nobody can have.
 func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who db.Identifier, err error) {
 	email, username := input.Email.Value(), input.Username.Value()
 	if (email == nil) == (username == nil) {
 		return who, fault.New(fault.InvalidInput, "Give the email or the username, one of them.", "input")
 	}
-	// A name that register would refuse belongs to nobody, however close it looks (ID-03). Failures count for it too.
+	// A name that register would refuse belongs to nobody, however similar it looks (ID-03). Failures count for it too.
 	text := email
 	if who.Username = username != nil; who.Username {
 		text = username

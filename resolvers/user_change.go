@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
-// UpdateUser is Mutation.updateUser. It sets no password: whoever administers an account does not choose what its owner
-// knows (AZ-05).
+// UpdateUser is Mutation.updateUser. It sets no password: an administrator must not know the password of a person
+// (AZ-05).
 func (r *resolver) UpdateUser(ctx context.Context, input graph.UpdateUserInput) (*graph.UserPayload, error) {
 	return r.change(ctx, db.ActionUserUpdated, input.ID, func(c *caller) (*db.UserChange, error) {
 		return r.userChange(ctx, c, input)
@@ -31,7 +31,7 @@ func statusOnly(status db.UserStatus) func(*caller) (*db.UserChange, error) {
 	return func(*caller) (*db.UserChange, error) { return &db.UserChange{Status: &status}, nil }
 }
 
-// change does what changes one account, whoever's it is.
+// change changes one account for an administrator. what gives the change for the caller, or an error.
 func (r *resolver) change(
 	ctx context.Context, action db.Action, id string, what func(*caller) (*db.UserChange, error),
 ) (*graph.UserPayload, error) {
@@ -41,7 +41,7 @@ func (r *resolver) change(
 	}
 	e := c.actorEvent(action)
 	user, err := r.changed(ctx, c, &e, id, what)
-	forget(ctx) // it may be the caller's own account
+	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.UserPayload{UserErrors: errs}, err
@@ -71,7 +71,7 @@ func (r *resolver) changed(
 	return user, err
 }
 
-// userChange checks the values of an updateUser.
+// userChange reads the input of updateUser.
 func (r *resolver) userChange(ctx context.Context, c *caller, input graph.UpdateUserInput) (*db.UserChange, error) {
 	change := &db.UserChange{
 		SetUsername: input.Username.IsSet(), SetName: input.Name.IsSet(), SetMetadata: input.Metadata.IsSet(),
@@ -127,8 +127,8 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	return change, err
 }
 
-// addressSet tells the former address of an account that an administrator set another one. There is no link to take
-// that back: the former mailbox may be the reason for it.
+// addressSet makes the mail to the former address when an administrator sets another one. It has no revert link: a lost
+// or stolen mailbox may be the reason for the change.
 func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
 	return func(was, is *db.User) []*db.Mail {
 		if was.EmailCanonical == is.EmailCanonical {
@@ -137,7 +137,7 @@ func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.
 		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
 		for _, m := range mails {
 			m.TTLSeconds = 0
-			m.Data.Device, m.Data.IP = "", "" // the administrator's, which are none of the person's business
+			m.Data.Device, m.Data.IP = "", "" // the owner does not learn those of the administrator
 		}
 		return mails
 	}

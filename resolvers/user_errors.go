@@ -10,11 +10,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// noErrors is the userErrors of a mutation that took effect.
+// noErrors gives the empty userErrors of a mutation that succeeded.
 func noErrors() []*graph.UserError { return []*graph.UserError{} }
 
-// userErrors turns an expected error into the userErrors of a payload. An error whose code is not in the enum, and an
-// unexpected error, come back as they are.
+// userErrors converts an expected error to the userErrors of a payload. It returns other errors as they are: unexpected
+// ones, and those whose code is not in the enum ErrorCode.
 func userErrors(err error) ([]*graph.UserError, error) {
 	f := fault.From(err)
 	if f == nil || !graph.ErrorCode(f.Code).IsValid() {
@@ -28,13 +28,13 @@ func userErrors(err error) ([]*graph.UserError, error) {
 	return []*graph.UserError{e}, nil
 }
 
-// auditedError is an error that the audit log has already.
+// auditedError is an error that has its event already: record ignores it.
 type auditedError struct{ error }
 
 func (n auditedError) Unwrap() error { return n.error }
 
-// record writes an expected error to the audit log, with its code as the reason, and gives it back. It ignores audited
-// and unexpected errors.
+// record writes the event of an expected error, with its code as the reason, and returns the error. It ignores errors
+// that are unexpected or have their event already.
 func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error {
 	f := fault.From(refusal)
 	if _, done := errors.AsType[auditedError](refusal); done || f == nil || !graph.ErrorCode(f.Code).IsValid() {
@@ -47,7 +47,7 @@ func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error 
 	return refusal
 }
 
-// atField names the input field of an error that names none.
+// atField adds an input field to an error without one.
 func atField(err error, field string) error {
 	f := fault.From(err)
 	if f == nil || f.Field != nil {

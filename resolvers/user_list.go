@@ -22,7 +22,8 @@ const (
 	maxSearch   = 200 // code points
 )
 
-// User is Query.user. An account that is out of reach is absent, like one that never was (SE-18).
+// User is Query.user. It gives null for an account that the caller may not read, as for one that does not exist
+// (SE-18).
 func (q queries) User(ctx context.Context, id string) (*db.User, error) {
 	c, err := q.person(ctx)
 	if err != nil {
@@ -61,9 +62,11 @@ func (r *resolver) Users(
 	if err != nil {
 		return nil, err
 	}
-	c := &graph.UserConnection{Edges: []*graph.UserEdge{}, Nodes: users, PageInfo: &graph.PageInfo{
-		HasNextPage: more, HasPreviousPage: after != nil,
-	}}
+	c := &graph.UserConnection{
+		Edges:    []*graph.UserEdge{},
+		Nodes:    users,
+		PageInfo: &graph.PageInfo{HasNextPage: more, HasPreviousPage: after != nil},
+	}
 	if page.FromEnd {
 		c.PageInfo.HasNextPage, c.PageInfo.HasPreviousPage = before != nil, more
 	}
@@ -73,13 +76,13 @@ func (r *resolver) Users(
 	if n := len(c.Edges); n > 0 {
 		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &c.Edges[0].Cursor, &c.Edges[n-1].Cursor
 	}
-	if slices.Contains(graphql.CollectAllFields(ctx), "totalCount") { // counting is work for as long as the list
+	if slices.Contains(graphql.CollectAllFields(ctx), "totalCount") { // the time to count grows with the list
 		c.TotalCount, err = r.DB.CountUsers(ctx, *filter)
 	}
 	return c, err
 }
 
-// ReadableUsers is Query.readableUsers. A list of oneself alone has cursors too, and ends behind the one entry.
+// ReadableUsers is Query.readableUsers: all accounts, or the caller's own alone. A list of one entry has cursors too.
 func (r *resolver) ReadableUsers(ctx context.Context, first *int, after *string) (*graph.UserConnection, error) {
 	c, err := r.person(ctx)
 	if err != nil {
@@ -101,18 +104,15 @@ func (r *resolver) ReadableUsers(ctx context.Context, first *int, after *string)
 	}
 	if page.Limit > 0 && page.After.IsZero() {
 		cursor := r.userCursor(c.User.ID, filter)
-		list.Nodes, list.Edges = append(
-			list.Nodes, &c.User,
-		), append(
-			list.Edges, &graph.UserEdge{Cursor: cursor, Node: &c.User},
-		)
+		list.Nodes = append(list.Nodes, &c.User)
+		list.Edges = append(list.Edges, &graph.UserEdge{Cursor: cursor, Node: &c.User})
 		list.PageInfo.StartCursor, list.PageInfo.EndCursor = &cursor, &cursor
 	}
 	return list, nil
 }
 
-// userPage reads which part of the list is meant. The guard of documents from outside bounds the length too; stored
-// ones do not pass it.
+// userPage reads the arguments that select a page. It bounds the length itself: the guard that does so for documents of
+// callers does not see the stored documents of dialects.
 func (r *resolver) userPage(
 	first *int, after *string, last *int, before *string, filter *db.UserFilter,
 ) (db.UserPage, error) {
@@ -122,9 +122,8 @@ func (r *resolver) userPage(
 			continue
 		}
 		if *n < 0 || *n > maxPage {
-			return page, fault.New(
-				fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage),
-			)
+			return page, fault.New(fault.BadUserInput,
+				fmt.Sprintf("The length of a page is between 0 and %d.", maxPage))
 		}
 		page.Limit = *n
 	}
@@ -137,19 +136,18 @@ func (r *resolver) userPage(
 		}
 		id, ok := r.readUserCursor(*bound.text, filter)
 		if !ok {
-			return page, fault.New(
-				fault.BadUserInput, "This cursor is not one of this list and this filter. Begin again without it.",
-			)
+			return page, fault.New(fault.BadUserInput,
+				"This cursor is not one of this list and this filter. Begin again without it.")
 		}
 		*bound.id = id
 	}
 	return page, nil
 }
 
-const macBytes = 16 // of a cursor
+const macBytes = 16 // the length of the MAC of a cursor
 
-// userCursor names an entry of the list: the id and a MAC that binds it to this server, to the list with its order,
-// and to the filter (AZ-08).
+// userCursor makes the cursor of an entry, in base64url: its id and a MAC of the list with its order, the id and the
+// filter, under a key of this server (AZ-08).
 func (r *resolver) userCursor(id db.UserID, filter *db.UserFilter) string {
 	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], userCursorMAC(r.cursorKey, id, filter)...))
 }
@@ -166,7 +164,7 @@ func userCursorMAC(key secret.Key, id db.UserID, filter *db.UserFilter) []byte {
 func (r *resolver) readUserCursor(text string, filter *db.UserFilter) (id db.UserID, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(raw) != len(id.UUID)+macBytes ||
-		base64.RawURLEncoding.EncodeToString(raw) != text { // in one spelling
+		base64.RawURLEncoding.EncodeToString(raw) != text { // a cursor has one spelling
 		return id, false
 	}
 	copy(id.UUID[:], raw)

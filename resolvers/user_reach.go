@@ -8,29 +8,29 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// actorEvent is the audit event of a change that the caller makes to the account of another.
+// actorEvent makes the event of a change that the caller makes to another account.
 func (c *caller) actorEvent(action db.Action) db.Event {
 	return db.Event{Action: action, Actor: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 }
 
-// canManageAdmins tells whether the caller may change the accounts of administrators. It takes every permission of the
-// role admin: with fewer, a caller could become an administrator through them (AZ-07).
+// canManageAdmins tells whether the caller may change the accounts of administrators. It needs every permission of the
+// role admin: else a caller with fewer could take over an administrator's account (AZ-07).
 func (c *caller) canManageAdmins() bool {
 	admin, _ := db.RoleNamed(db.RoleAdmin)
 	return c.covers(admin)
 }
 
-// covers tells whether the caller may all that a role allows, but for what everybody with an account may do with their
-// own.
+// covers tells whether the caller holds the permissions of a role. The permissions of the role user do not count: they
+// are about the own account.
 func (c *caller) covers(role db.Role) bool {
 	own, _ := db.RoleNamed(db.RoleUser)
-	return c.mayAll(
-		slices.DeleteFunc(role.Permissions, func(p db.Permission) bool { return slices.Contains(own.Permissions, p) }),
-	)
+	return c.mayAll(slices.DeleteFunc(role.Permissions, func(p db.Permission) bool {
+		return slices.Contains(own.Permissions, p)
+	}))
 }
 
-// grantable checks the name of a role that the caller wants to give to an account. One that allows more than every
-// account does is given by a person who proved themselves lately, and by no API key (SE-23).
+// grantable checks the role that the caller wants to give to an account. Every role but user needs the sudo window,
+// which no API key has (SE-23).
 func (r *resolver) grantable(ctx context.Context, c *caller, name string) error {
 	role, ok := db.RoleNamed(name)
 	switch {
@@ -44,7 +44,7 @@ func (r *resolver) grantable(ctx context.Context, c *caller, name string) error 
 	return nil
 }
 
-// adminError gives the error for a change that did not happen, nil for one that did.
+// adminError gives the error for a Rejection, nil for none.
 func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Rejection) error {
 	switch {
 	case no == nil:
@@ -54,9 +54,8 @@ func (r *resolver) adminError(ctx context.Context, c *caller, no *db.Rejection) 
 	case no.AdminsOnly:
 		return r.forbidden(ctx, c)
 	case no.LastAdmin:
-		return fault.New(
-			fault.Conflict, "This is the last administrator who can sign in. Make another one first.", "input", "id",
-		)
+		return fault.New(fault.Conflict, "This is the last administrator who can sign in. Make another one first.",
+			"input", "id")
 	}
 	return alreadyExists(&no.Taken)
 }
