@@ -8,8 +8,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// admission gives what is asked before one of the fields with @credential runs: the limit by address first, then the
-// queue of hashes, which refuses who would wait too long. Refusals are logged by sample.
+// admission gives the check that runs before a field with @credential: first the limit by address, then the queue of
+// hashes, which refuses when the wait would be too long. A sample of the refusals is logged.
 func (s *Server) admission(fields []gqlhttp.Credential) (func(context.Context, gqlhttp.Credential) error, error) {
 	limiter, err := s.limiter(fields)
 	if err != nil {
@@ -28,13 +28,14 @@ func (s *Server) admission(fields []gqlhttp.Credential) (func(context.Context, g
 	}, nil
 }
 
-// limiter has a rule for the limit of every field; nil where the operator has switched limits off.
+// limiter makes the limiter of the fields, nil with DRAGOMAN_RATE_LIMITS off. A field with an unknown rule is an error
+// in any case.
 func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
 	rules := limit.Defaults()
 	for _, c := range fields {
 		if _, known := rules[c.Limit]; !known {
-			return nil, fmt.Errorf("%s has @credential(limit: %q): there is no rule of this name; see internal/limit",
-				c.Field, c.Limit)
+			return nil, fmt.Errorf("%s has @credential(limit: %q), but no rule has this name; "+
+				"add it in internal/limit/rule.go", c.Field, c.Limit)
 		}
 	}
 	if !s.settings.RateLimits {

@@ -7,7 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 )
 
-// LG-13: a limit that the schema names and nobody has written a rule for stops the start, with limits switched off too.
+// LG-13: a limit in the schema without a rule stops the start, also with limits switched off.
 func TestLG13_UnknownLimit(t *testing.T) {
 	t.Parallel()
 	_, err := (&Server{}).limiter([]gqlhttp.Credential{{Field: "ask", Limit: "logins"}})

@@ -1,5 +1,5 @@
-// Package app is the server put together: settings, database, key ring, schema, transports and the sender of mails. It
-// knows nothing of the command line, of listeners and of when to stop: see server.go.
+// Package app assembles the server: settings, database, keyring, schema, transports and mail worker. The command line,
+// the listeners and the shutdown are in server.go.
 package app
 
 import (
@@ -26,23 +26,23 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// Options is what a server is given beside its settings.
+// Options are the parameters of a server that are no settings.
 type Options struct {
-	Version  string // what it calls itself
+	Version  string
 	Hasher   *password.Hasher
 	Now      func() time.Time
 	Log      *slog.Logger
-	Dialects []*rest.Dialect // on top of those that the settings name
+	Dialects []*rest.Dialect // mounted in addition to the dialects of the settings
 }
 
-// Server is a server without its listeners. Close it after the last request.
+// Server is a server without listeners. Close it after the last request.
 type Server struct {
 	DB        *db.DB
 	Keys      *Keyring
 	Mail      *Mail
 	Observer  *observe.Observer
-	Dialects  []*rest.Dialect // those that are served
-	Handler   http.Handler    // the whole surface
+	Dialects  []*rest.Dialect // the mounted dialects
+	Handler   http.Handler    // answers every request
 	PublicURL string          // without a trailing slash
 
 	settings *config.Settings
@@ -54,8 +54,8 @@ type Server struct {
 	mailboxKey string // of this start; "" where the local mailbox needs none, or there is none
 }
 
-// Open puts the parts together, brings the schema of the database up to date unless that is switched off, and begins
-// to send mails. The error says which setting, file or part can not be used; nothing is left open then.
+// Open opens the database, migrates its schema unless DRAGOMAN_MIGRATE is off, assembles the parts and starts the mail
+// worker. The error names the setting, file or part that can not be used. After an error nothing stays open.
 func Open(ctx context.Context, settings *config.Settings, options Options) (_ *Server, err error) {
 	dialects, templates, err := LoadFiles(settings, options.Dialects...)
 	if err != nil {
@@ -91,7 +91,7 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 	return s, nil
 }
 
-// open makes what answers requests.
+// open makes the handler.
 func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	s.mails = OpenMailRenderer(s.settings, templates, s.codec())
 	if s.settings.Mailbox == config.On {
@@ -133,7 +133,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	return nil
 }
 
-// deps is what the use cases work with.
+// deps gives the dependencies of the use cases.
 func (s *Server) deps() resolvers.Deps {
 	set := s.settings
 	return resolvers.Deps{
@@ -157,16 +157,15 @@ func (s *Server) deps() resolvers.Deps {
 		MailOff:              set.MailOff,
 		RequireVerifiedEmail: set.RequireVerifiedEmail,
 		Version:              s.options.Version,
-		Routes: Routes(
-			s.Dialects,
-		),
-		Profiles: rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
+		Routes:               Routes(s.Dialects),
+		Profiles:             rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
 	}
 }
 
 func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.options.Now) }
 
-// graphql is the one door to the schema, for callers from outside and for stored documents.
+// graphql makes the handler of the schema. The documents of callers and the stored documents of dialects and pages all
+// go through it.
 func (s *Server) graphql(cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
 	var err error
 	if cfg.Admit, err = s.admission(gqlhttp.Credentials(cfg.Schema.Schema())); err != nil {
@@ -176,10 +175,11 @@ func (s *Server) graphql(cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
 	return gqlhttp.New(cfg)
 }
 
-// closeWithin is how long the last writes may take.
+// closeWithin is how long Close may take.
 const closeWithin = 2 * time.Second
 
-// Close writes what is still to be written. Last uses that can not be written any more are not worth a failed exit.
+// Close writes the buffered uses of sessions, keys and dialects, stops the mail worker and closes the database. It logs
+// a failure of the first two: the server stops in any case.
 func (s *Server) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeWithin)
 	defer cancel()

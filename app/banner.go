@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Banner tells a newcomer where everything is.
+// Banner prints the URLs of the server and where its data is.
 func (s *Server) Banner(w io.Writer) {
 	settings := s.settings
 	fmt.Fprintf(w, "\nDragoman %s is up.\n\n", s.options.Version)

@@ -12,8 +12,8 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// LoadFiles reads what an operator may have put beside the program: the dialects, as LoadDialects does, and the
-// templates of mails. The error says what is wrong with which file.
+// LoadFiles reads the files of the operator: the dialects, as LoadDialects does, and the mail templates. The error
+// names the file or the setting.
 func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, *mail.Templates, error) {
 	dialects, err := LoadDialects(settings, further...)
 	if err != nil {
@@ -34,8 +34,8 @@ func LoadFiles(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dia
 	return dialects, templates, nil
 }
 
-// LoadDialects reads the dialects that the settings name, and puts further ones on top. What is wrong with a setting
-// is a *config.Error, what is wrong with a file a *rest.Fault.
+// LoadDialects reads the dialects of the settings and adds further ones. An unusable setting gives a *config.Error, an
+// unusable file a *rest.Fault.
 func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.Dialect, error) {
 	if err := CheckDialectsDir(settings.DialectsDir); err != nil {
 		return nil, err
@@ -50,8 +50,7 @@ func LoadDialects(settings *config.Settings, further ...*rest.Dialect) ([]*rest.
 	return dialects, err
 }
 
-// CheckDialectsDir refuses a directory of dialect files that has none; "" is no directory, and fine. The error is a
-// *config.Error.
+// CheckDialectsDir refuses a directory without dialect files with a *config.Error; "" stands for no directory.
 func CheckDialectsDir(dir string) error {
 	if dir == "" {
 		return nil

@@ -8,13 +8,13 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
-// readyWithin is how long the database may take to answer.
+// readyWithin is how long the database may take to answer for readiness.
 const readyWithin = 2 * time.Second
 
-// Drain makes readiness false from now on. Requests are still answered.
+// Drain makes /readyz answer 503 from now on. Other requests are still answered.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// ready is false while the server drains and while the database does not answer (AV-04).
+// ready answers /readyz: 503 while the server drains or the database does not answer (AV-04).
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
 	defer cancel()

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// HTTPServer makes the HTTP server of the whole surface, for any number of listeners.
+// HTTPServer makes the HTTP server, for any number of listeners.
 func (s *Server) HTTPServer() *http.Server { return httpServer(s.Handler, s.options.Log) }
 
-// httpServer sets the bounds of HT-10: what a slow or large request may take.
+// httpServer sets the limits for slow and large requests (HT-10).
 func httpServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

@@ -17,50 +17,50 @@ import (
 )
 
 const (
-	// KeysEvery is how often a server looks whether its signing keys are still those of the database.
+	// KeysEvery is the period of Keyring.Refresh.
 	KeysEvery = 3 * time.Second
 
-	// KeyPublishedFor is how long a key is published before it signs: whoever keeps the key set for as long as it
-	// allows has seen the key by then, also from a server that learned of it as late as servers do (JW-14).
+	// KeyPublishedFor is how long a key must be published before it signs (JW-14). By then every client has it: a
+	// client may cache the key set for jwksMaxAge, and a server may take two periods of Refresh to publish a new key.
 	KeyPublishedFor = jwksMaxAge + 2*KeysEvery
 
-	jwksMaxAge = 300 * time.Second      // how long others may keep the published keys
-	askPause   = 100 * time.Millisecond // between two looks because of tokens under an unknown key
-	askFor     = 2 * time.Second        // in which the database has to answer one
+	jwksMaxAge   = 300 * time.Second      // how long clients may cache the key set
+	reloadPause  = 100 * time.Millisecond // between two reloads for tokens with an unknown key
+	reloadWithin = 2 * time.Second        // how long the database may take for one
 )
 
-// Keyring makes and checks access tokens with the signing keys that the database holds at this time. Keys that others
-// rotate come in without a restart: by Refresh, which is to be called every KeysEvery, and at once when a token names a
-// key that is not known yet. It is safe for concurrent use.
+// Keyring makes and verifies access tokens with the signing keys in the database. It needs no restart after a rotation:
+// Refresh, to be called every KeysEvery, reloads the keys, and so does a token with an unknown key. It is safe for
+// concurrent use.
 type Keyring struct {
 	db     *db.DB
 	master *secret.Master
 	issuer func([]token.SigningKey) (*token.Issuer, error)
 	now    func() time.Time
 
-	held    atomic.Pointer[keySet]
-	reading sync.Mutex // one reads at a time, so that what was read last is what stays
-	asked   time.Time  // when the last look ended that tokens asked for; held by reading
+	current  atomic.Pointer[keySet]
+	reading  sync.Mutex // serialises reads, so that an older read never replaces a newer one
+	reloaded time.Time  // the end of the last reload; guarded by reading
 
 	mu   sync.Mutex
-	next *look // one that has not begun
+	next *reload // the reload that has not begun, nil for none; guarded by mu
 }
 
-// keySet is what is held of the keys of one moment. It never changes.
+// keySet is the content of the keyring at one moment. It is immutable.
 type keySet struct {
-	rows   []string // kid and state of each, to see a change by
+	rows   []string // kid and state of each key, to detect a change
 	keys   map[string]token.SigningKey
 	issuer *token.Issuer
 	jwks   []byte
 }
 
-// look is a reading of the keys that several callers wait for.
-type look struct {
+// reload is one read of the keys for all the tokens that wait for it.
+type reload struct {
 	done chan struct{}
 	err  error
 }
 
-// OpenKeyring reads the signing keys, and makes them on a new database.
+// OpenKeyring reads the signing keys, and makes those that lack: both on a new database.
 func OpenKeyring(
 	ctx context.Context, database *db.DB, master *secret.Master, settings *config.Settings, now func() time.Time,
 ) (*Keyring, error) {
@@ -71,7 +71,7 @@ func OpenKeyring(
 	if audience == "" {
 		audience = settings.URL()
 	}
-	// A key that was set goes first; the derived ones stay good, so that setting one ends no token.
+	// The key of DRAGOMAN_JWT_HS256_SECRET signs. The derived keys stay accepted: setting a key ends no token.
 	hmac := master.HMACKeys("access tokens")
 	if own := settings.HS256Secret.Reveal(); own != "" {
 		hmac = slices.Insert(hmac, 0, []byte(own))
@@ -88,59 +88,59 @@ func OpenKeyring(
 	if err != nil {
 		return nil, err
 	}
-	return k, k.hold(rows)
+	return k, k.set(rows)
 }
 
-// Issue is token.Issuer's, with the key that is active.
+// Issue is the Issue of token.Issuer, with the active key.
 func (k *Keyring) Issue(a token.Access, ttl time.Duration) (secret.Text, token.Access, error) {
-	return k.held.Load().issuer.Issue(a, ttl)
+	return k.current.Load().issuer.Issue(a, ttl)
 }
 
-// Verify is token.Issuer's, with the keys that the database holds. An error that is not token.ErrMalformed says that
-// it did not answer.
+// Verify is the Verify of token.Issuer, with the keys in the database. An error other than token.ErrMalformed means
+// that the database did not answer.
 //
-// A token under an unknown key waits for a look at the database that began after it came: there may have been a
-// rotation. However many come, there is one such look at a time and a pause between them (JW-08).
+// A token with an unknown key waits for a reload that began after it came: the keys may have been rotated. Any number
+// of these tokens cause one reload at a time, with a pause between two (JW-08).
 func (k *Keyring) Verify(text string) (token.Access, error) {
-	access, err := k.held.Load().issuer.Verify(text)
+	access, err := k.current.Load().issuer.Verify(text)
 	if !errors.Is(err, token.ErrUnknownKey) {
 		return access, err
 	}
-	if err := k.ask(); err != nil {
+	if err := k.awaitReload(); err != nil {
 		return token.Access{}, err
 	}
-	return k.held.Load().issuer.Verify(text)
+	return k.current.Load().issuer.Verify(text)
 }
 
-func (k *Keyring) ask() error {
+func (k *Keyring) awaitReload() error {
 	k.mu.Lock()
-	l := k.next
-	if l == nil {
-		l = &look{done: make(chan struct{})}
-		k.next = l
-		go k.look(l)
+	next := k.next
+	if next == nil {
+		next = &reload{done: make(chan struct{})}
+		k.next = next
+		go k.run(next)
 	}
 	k.mu.Unlock()
-	<-l.done
-	return l.err
+	<-next.done
+	return next.err
 }
 
-// look belongs to no request: others wait for it when the first one hangs up.
-func (k *Keyring) look(l *look) {
+// run does a reload. It has a context of its own: the others still wait for it when the first caller disconnects.
+func (k *Keyring) run(r *reload) {
 	k.reading.Lock()
 	defer k.reading.Unlock()
-	time.Sleep(askPause - time.Since(k.asked))
+	time.Sleep(reloadPause - time.Since(k.reloaded))
 	k.mu.Lock()
-	k.next = nil // who comes from here on may need what is written while this one reads
+	k.next = nil // later tokens need a later reload: their key may be written during this one
 	k.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	ctx, cancel := context.WithTimeout(context.Background(), reloadWithin)
 	defer cancel()
-	l.err = k.read(ctx)
-	k.asked = time.Now()
-	close(l.done)
+	r.err = k.read(ctx)
+	k.reloaded = time.Now()
+	close(r.done)
 }
 
-// Refresh takes up what others changed about the keys.
+// Refresh reads the keys again, for changes by other servers and by commands.
 func (k *Keyring) Refresh(ctx context.Context) error {
 	k.reading.Lock()
 	defer k.reading.Unlock()
@@ -152,11 +152,11 @@ func (k *Keyring) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return k.hold(rows)
+	return k.set(rows)
 }
 
-// hold swaps what is held, all at once, when the rows are others.
-func (k *Keyring) hold(rows []db.SigningKey) error {
+// set replaces the current keySet if the rows changed.
+func (k *Keyring) set(rows []db.SigningKey) error {
 	if !has(rows, db.KeyActive) {
 		return errors.New("signing keys: the database has no active key; restore the table from a backup")
 	}
@@ -165,7 +165,7 @@ func (k *Keyring) hold(rows []db.SigningKey) error {
 		names = append(names, row.KID+" "+string(row.State))
 	}
 	set := &keySet{rows: names, keys: map[string]token.SigningKey{}}
-	before := k.held.Load()
+	before := k.current.Load()
 	if before == nil {
 		before = &keySet{}
 	} else if slices.Equal(before.rows, names) {
@@ -184,12 +184,12 @@ func (k *Keyring) hold(rows []db.SigningKey) error {
 	if set.jwks, err = token.JWKS(keys...); err != nil {
 		return err
 	}
-	k.held.Store(set)
+	k.current.Store(set)
 	return nil
 }
 
-// Renew seals under the present server secret what is sealed under a further one, a key at a time, and notes that this
-// server makes things under the present one.
+// Renew records that this server uses the present server secret, and reseals the signing keys that are sealed under
+// another accepted secret.
 func (k *Keyring) Renew(ctx context.Context) error {
 	if err := k.db.RecordSecretUse(ctx, k.master.IDs()[0], db.Clock(k.now())); err != nil {
 		return err
@@ -218,9 +218,9 @@ func (k *Keyring) Renew(ctx context.Context) error {
 	return nil
 }
 
-// ServeJWKS is the JSON Web Key Set of all keys that are accepted or will be (RFC 7517).
+// ServeJWKS serves the JSON Web Key Set (RFC 7517 section 5) of the active, the next and the retired keys.
 func (k *Keyring) ServeJWKS(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(jwksMaxAge.Seconds())))
-	_, _ = w.Write(k.held.Load().jwks)
+	_, _ = w.Write(k.current.Load().jwks)
 }

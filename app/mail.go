@@ -43,9 +43,9 @@ func (m *Mail) Stop(ctx context.Context) error {
 }
 
 // sendBySMTP gives the function that renders a mail and sends it at once, so that no rendered mail is stored.
-func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.Context, *db.ResolvedMail) error,
-	error,
-) {
+func sendBySMTP(
+	settings *config.Settings, letters *MailRenderer,
+) (func(context.Context, *db.ResolvedMail) error, error) {
 	from := settings.Sender()
 	_, domain, _ := strings.Cut(from.Address, "@")
 	sender, err := mail.NewSender(mail.Server{
@@ -64,10 +64,13 @@ func sendBySMTP(settings *config.Settings, letters *MailRenderer) (func(context.
 		words, err := letters.Render(l)
 		if err != nil {
 			// The cause may hold text of the mail.
-			return errors.New("the mail could not be worded: see DRAGOMAN_MAIL_TEMPLATES")
+			return errors.New("the mail could not be rendered; check the templates in DRAGOMAN_MAIL_TEMPLATES")
 		}
 		err = sender.Send(ctx, mail.Envelope{
-			MessageID: l.Mail.ID.String() + "@" + domain, From: from, To: l.Mail.Address, Date: l.Mail.CreatedAt,
+			MessageID: l.Mail.ID.String() + "@" + domain,
+			From:      from,
+			To:        l.Mail.Address,
+			Date:      l.Mail.CreatedAt,
 		}, words)
 		if f, ok := errors.AsType[*mail.Failure](err); ok && f.Permanent {
 			return fmt.Errorf("%w: %w", db.ErrUndeliverable, f)

@@ -12,37 +12,42 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// accountPage is our page for what a token is good for. The code of a mail is typed there; one to cancel a change has
-// none.
+// accountPage maps the purpose of a token to its page below /account/. The page takes the code of the mail too; a
+// revert link has no code.
 var accountPage = map[db.Purpose]string{
-	db.PurposeVerifyEmail: "verify-email", db.PurposeResetPassword: "reset-password", db.PurposeMagicLink: "sign-in",
-	db.PurposeConfirmChange: "confirm-email", db.PurposeCancelChange: "cancel-email-change",
+	db.PurposeVerifyEmail:   "verify-email",
+	db.PurposeResetPassword: "reset-password",
+	db.PurposeMagicLink:     "sign-in",
+	db.PurposeConfirmChange: "confirm-email",
+	db.PurposeCancelChange:  "cancel-email-change",
 }
 
-// MailRenderer words the mails of the database.
+// MailRenderer renders the mails of the database.
 type MailRenderer struct {
-	templates  *mail.Templates
-	codec      *token.Codec
-	home, site string
+	templates *mail.Templates
+	codec     *token.Codec
+	home      string // the public URL, without a trailing slash
+	site      string // the name of the service
 }
 
-// NewMailRenderer words mails by templates, with links to a public URL (without a trailing slash), in the name of site.
+// NewMailRenderer makes a renderer with links to publicURL, which has no trailing slash. site is the name of the
+// service.
 func NewMailRenderer(templates *mail.Templates, codec *token.Codec, publicURL, site string) *MailRenderer {
 	return &MailRenderer{templates: templates, codec: codec, home: publicURL, site: site}
 }
 
-// OpenMailRenderer is NewMailRenderer by the settings.
+// OpenMailRenderer makes a renderer from the settings. The service has the name in DRAGOMAN_MAIL_FROM, or its host.
 func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *MailRenderer {
 	home := settings.URL()
 	_, site, _ := strings.Cut(home, "://")
 	if from := settings.MailFrom; from != nil {
-		site = cmp.Or(from.Name, site) // the operator has said what the service is called
+		site = cmp.Or(from.Name, site)
 	}
 	return NewMailRenderer(templates, codec, home, site)
 }
 
-// Render words a letter. The same letter always gives the same words, whenever and how often it is sent. The result
-// holds the token: it goes to the mail server and nowhere else (AU-02).
+// Render renders a mail. A retry renders the same text. The result holds the token: it goes to the mail server and
+// nowhere else (AU-02).
 func (l *MailRenderer) Render(letter *db.ResolvedMail) (mail.Rendered, error) {
 	return l.templates.Render(l.message(letter))
 }
@@ -50,13 +55,23 @@ func (l *MailRenderer) Render(letter *db.ResolvedMail) (mail.Rendered, error) {
 func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	m, u, none := &letter.Mail, &letter.User, new(string)
 	message := mail.Message{
-		Kind: string(m.Kind), Accept: m.Locale, Site: l.site, Home: l.home, To: m.Address, At: m.CreatedAt,
-		Device: m.Data.Device, IP: m.Data.IP, Failures: m.Data.Failures, NewAddress: m.Data.NewAddress,
-		Locale: *cmp.Or(u.Locale, none), Name: *cmp.Or(u.Name, none), Account: *cmp.Or(u.Email, u.Username, none),
+		Kind:       string(m.Kind),
+		Accept:     m.Locale,
+		Site:       l.site,
+		Home:       l.home,
+		To:         m.Address,
+		At:         m.CreatedAt,
+		Device:     m.Data.Device,
+		IP:         m.Data.IP,
+		Failures:   m.Data.Failures,
+		NewAddress: m.Data.NewAddress,
+		Locale:     *cmp.Or(u.Locale, none),
+		Name:       *cmp.Or(u.Name, none),
+		Account:    *cmp.Or(u.Email, u.Username, none),
 	}
 	switch m.Kind {
 	case db.MailConfirmChange:
-		// the reader may be a stranger, whom the address in use is none of the business
+		// The reader may be a stranger, and must not learn the present address.
 		message.Account = *cmp.Or(u.Username, none)
 	case db.MailEmailChanged:
 		message.Account = *cmp.Or(u.Username, none)
@@ -70,7 +85,7 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	}
 	page := l.home + "/account/" + accountPage[purpose]
 	message.LinkFor = time.Duration(m.TTLSeconds) * time.Second
-	if letter.Token == nil { // swept: a mail of long ago, in the local mailbox
+	if letter.Token == nil { // swept: the mail is an old one in the local mailbox
 		message.Link = page
 		return message
 	}
@@ -82,8 +97,8 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	return message
 }
 
-// link is made of the configured public URL, or of the link that a dialect documents, and never of a request (OT-07).
-// {token} and {email} may stand in its path as well as in its query.
+// link makes a link from the public URL, or from the link of the dialect, never from a request (OT-07). The link of a
+// dialect may have {token} and {email} in its path and in its query.
 func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	if m.Link == "" {
 		return page + "#token=" + token
@@ -91,5 +106,5 @@ func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	return strings.NewReplacer("{token}", escape(token), "{email}", escape(m.Address)).Replace(m.Link)
 }
 
-// escape is url.QueryEscape with %20 for a space, which a path reads too.
+// escape is url.QueryEscape with %20 for a space, which is right in a path too.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

@@ -30,8 +30,8 @@ func letter(kind db.MailKind, link string) *db.ResolvedMail {
 	return l
 }
 
-// OT-07, OT-14: a link leads to our page with the token behind the #, or to where a dialect documents it, with what is
-// put in escaped.
+// OT-07, OT-14: a link leads to the page of the server with the token behind the #, or to the link of the dialect with
+// escaped values.
 func TestMailRenderer_Links(t *testing.T) {
 	t.Parallel()
 	templates, err := mail.Load("")
@@ -77,7 +77,7 @@ func TestMailRenderer_Links(t *testing.T) {
 			t.Errorf("%s: a second time it says something else (%v)", c.kind, err)
 		}
 	}
-	// Whoever mistypes their new address tells a stranger nothing about the one in use.
+	// The reader of a mistyped new address learns nothing about the present one.
 	if out, err := letters.Render(func() *db.ResolvedMail {
 		l := letter(db.MailConfirmChange, "")
 		l.Mail.Address = "stranger@example.net"
@@ -85,7 +85,7 @@ func TestMailRenderer_Links(t *testing.T) {
 	}()); err != nil || strings.Contains(out.Text+out.HTML, "ada+auth") {
 		t.Errorf("%v %s", err, out.Text)
 	}
-	// A token that is no longer kept leaves a mail that can still be looked at.
+	// A mail without its token, which was swept, still renders.
 	l := letter(db.MailVerifyEmail, "")
 	l.Token = nil
 	if out, err := letters.Render(l); err != nil || strings.Contains(out.Text, "token=") ||
@@ -94,7 +94,7 @@ func TestMailRenderer_Links(t *testing.T) {
 	}
 }
 
-// A directory with a broken template does not start a server, which would find out with the first mail.
+// A broken template stops the start, not the first mail.
 func TestLoadFiles_Templates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

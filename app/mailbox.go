@@ -12,8 +12,8 @@ import (
 // mailboxSize is how many mails the local mailbox shows at once.
 const mailboxSize = 50
 
-// LocalMailbox reads the local mailbox: the newest mails, those to an address unless that is "", the one of an id
-// unless that is "". It is nil where there is none: see config.Settings.LocalMailbox.
+// LocalMailbox gives the function that reads the local mailbox, the newest mail first. to filters by address and id by
+// mail; "" does not filter. It is nil where there is none: see config.Settings.LocalMailbox.
 func LocalMailbox(
 	settings *config.Settings, database *db.DB, letters *MailRenderer,
 ) func(ctx context.Context, to, id string) ([]mail.StoredMail, error) {
@@ -24,12 +24,12 @@ func LocalMailbox(
 		var canonical string
 		var mailID db.MailID
 		if to != "" {
-			if _, canonical, _ = identity.Email(to); canonical == "" { // no mail goes to what is no address
+			if _, canonical, _ = identity.Email(to); canonical == "" { // no address: there is no mail to it
 				return nil, nil
 			}
 		}
 		if id != "" {
-			if _ = mailID.UnmarshalText([]byte(id)); mailID.IsZero() { // nor is it the id of one
+			if _ = mailID.UnmarshalText([]byte(id)); mailID.IsZero() { // no id: there is no mail with it
 				return nil, nil
 			}
 		}
@@ -37,25 +37,29 @@ func LocalMailbox(
 		if err != nil {
 			return nil, err
 		}
-		kept := make([]mail.StoredMail, len(found))
+		stored := make([]mail.StoredMail, len(found))
 		for i, letter := range found {
-			if kept[i], err = letters.stored(letter); err != nil {
+			if stored[i], err = letters.stored(letter); err != nil {
 				return nil, err
 			}
 		}
-		return kept, nil
+		return stored, nil
 	}
 }
 
 func (l *MailRenderer) stored(letter *db.ResolvedMail) (mail.StoredMail, error) {
 	message := l.message(letter)
 	words, err := l.templates.Render(message)
-	kept := mail.StoredMail{
-		ID: letter.Mail.ID.String(), To: letter.Mail.Address, CreatedAt: letter.Mail.CreatedAt, Rendered: words,
-		Links: []string{}, Code: message.Code,
+	stored := mail.StoredMail{
+		ID:        letter.Mail.ID.String(),
+		To:        letter.Mail.Address,
+		CreatedAt: letter.Mail.CreatedAt,
+		Rendered:  words,
+		Links:     []string{},
+		Code:      message.Code,
 	}
 	if message.Link != "" {
-		kept.Links = append(kept.Links, message.Link)
+		stored.Links = append(stored.Links, message.Link)
 	}
-	return kept, err
+	return stored, err
 }

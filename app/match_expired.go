@@ -5,16 +5,16 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// MatchExpired gives the function that compares a credential with a refresh token. lapsed: an expired access token of
-// the same session. other: an access token of another session. It asks no database: the refresh shows whether the
-// session lives.
-func (k *Keyring) MatchExpired(codec *token.Codec) func(credential, refresh string) (lapsed, other bool) {
-	return func(credential, refresh string) (lapsed, other bool) {
+// MatchExpired gives the function that compares an access token with a refresh token. expired means an expired access
+// token of the same session, otherSession an access token of another session. It runs no statement: the refresh shows
+// whether the session is alive.
+func (k *Keyring) MatchExpired(codec *token.Codec) func(credential, refresh string) (expired, otherSession bool) {
+	return func(credential, refresh string) (expired, otherSession bool) {
 		id, _, err := codec.ParseRefresh(refresh)
 		if err != nil {
 			return false, false
 		}
-		issuer, session := k.held.Load().issuer, db.SessionIDFrom(id).String()
+		issuer, session := k.current.Load().issuer, db.SessionIDFrom(id).String()
 		if of, ok := issuer.SessionOfExpired(credential); ok {
 			return of == session, of != session
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/observe"
 )
 
-// observe makes the observer and has the database and the hasher watched by it, before either is used.
+// observe makes the observer, and connects the database and the hasher to it before their first use.
 func (s *Server) observe(ctx context.Context) error {
 	settings, hasher, system := s.settings, s.options.Hasher, "sqlite"
 	if s.DB.Postgres() {
@@ -40,7 +40,7 @@ func (s *Server) observe(ctx context.Context) error {
 	return nil
 }
 
-// Sweep is one round of the sweeper, told to the observer.
+// Sweep runs the sweeper once, with a metric and a trace.
 func (s *Server) Sweep(ctx context.Context) error {
 	ended, rows := s.Observer.Sweep(), map[string]int{}
 	_, err := s.DB.Sweep(ctx, db.Clock(s.options.Now()), func(kind string, n int) { rows[kind] += n })
@@ -48,8 +48,8 @@ func (s *Server) Sweep(ctx context.Context) error {
 	return err
 }
 
-// metricsPage is /metrics beside everything else: there for who presents the token, and nowhere unless the settings
-// say so.
+// metricsPage answers /metrics on the main listeners, for requests with the token. It is 404 without
+// DRAGOMAN_METRICS_TOKEN or with a listener of its own.
 func (s *Server) metricsPage() http.Handler {
 	if !s.settings.MetricsOnMain() {
 		return http.HandlerFunc(edge.NotFound)
@@ -57,7 +57,7 @@ func (s *Server) metricsPage() http.Handler {
 	return s.Observer.Handler(s.settings.MetricsToken)
 }
 
-// ServeMetrics answers on the listener of /metrics, if it has one of its own, until stop. It is up while the server
+// ServeMetrics serves DRAGOMAN_METRICS_LISTEN, if it is set, until stop is called. It keeps answering while the server
 // drains.
 func (s *Server) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	if s.settings.MetricsListen == "" {

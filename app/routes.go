@@ -11,17 +11,17 @@ import (
 	"github.com/dragoman-auth/dragoman/web/playground"
 )
 
-// ownPaths are no dialect's.
+// ownPaths are the paths that no dialect may have.
 var ownPaths = []string{
 	"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/",
 	"/account/",
 }
 
-// routes is the whole surface of the server.
+// routes makes the handler of all paths.
 func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", graphql)
-	mux.Handle("/query", graphql) // where gqlgen servers are by habit
+	mux.Handle("/query", graphql) // the path of gqlgen's examples
 	mux.Handle("/.well-known/jwks.json", edge.Get(s.Keys.ServeJWKS))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(s.ready))
@@ -58,7 +58,7 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
 		MailboxKey:  s.mailboxKey,
 	})
-	mux.HandleFunc("/.well-known/", edge.NotFound) // no dialect's, whatever its patterns
+	mux.HandleFunc("/.well-known/", edge.NotFound) // never a dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
-// RecordSecretUse records that this server uses the current secret, and marks the secret that this database was used
-// with first.
+// RecordSecretUse records that this server uses the present secret. It gives master with its oldest secret marked: the
+// first one that this database was used with.
 func RecordSecretUse(
 	ctx context.Context, database *db.DB, master *secret.Master, now time.Time,
 ) (*secret.Master, error) {

@@ -10,9 +10,9 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// SigningKeys reads the keys of access tokens, the active one first, and makes what lacks of an active and a next one,
-// for the algorithm alg: both on a new database. It refuses a database whose keys were sealed under another server
-// secret.
+// SigningKeys reads the signing keys, the active one first. It makes an active key on a new database, and a next key
+// where none is, for the algorithm alg. It refuses keys that were sealed under a server secret that master does not
+// have.
 func SigningKeys(
 	ctx context.Context, database *db.DB, master *secret.Master, alg string, now func() time.Time,
 ) ([]token.SigningKey, error) {
@@ -23,7 +23,7 @@ func SigningKeys(
 	return OpenSigningKeys(master, rows)
 }
 
-// SigningRows reads the rows of SigningKeys.
+// SigningRows is SigningKeys with the keys still sealed.
 func SigningRows(
 	ctx context.Context, database *db.DB, master *secret.Master, alg string, now time.Time,
 ) ([]db.SigningKey, error) {
@@ -56,13 +56,12 @@ func has(rows []db.SigningKey, state db.KeyState) bool {
 	return false
 }
 
-// OpenSigningKeys opens what is sealed in the rows. It refuses keys that were sealed under a secret that master does
-// not have.
+// OpenSigningKeys opens sealed keys. It refuses keys that were sealed under a server secret that master does not have.
 func OpenSigningKeys(master *secret.Master, rows []db.SigningKey) ([]token.SigningKey, error) {
 	return openKeys(master, rows, nil)
 }
 
-// openKeys opens what is sealed, but for keys that are known already.
+// openKeys opens sealed keys, but takes those in known, by kid, as they are.
 func openKeys(
 	master *secret.Master, rows []db.SigningKey, known map[string]token.SigningKey,
 ) ([]token.SigningKey, error) {
@@ -73,7 +72,7 @@ func openKeys(
 		if !ok {
 			der, err := seal.Open(row.Sealed, sealedAt(row.KID))
 			if err != nil {
-				return nil, errors.New("the signing key in the database was sealed under another secret; " +
+				return nil, errors.New("signing keys: a key in the database was sealed under another secret; " +
 					"set DRAGOMAN_SECRET (or DRAGOMAN_DATA_DIR) to what this database was made with, or add that " +
 					"secret to DRAGOMAN_SECRET_PREVIOUS")
 			}
@@ -93,15 +92,15 @@ func openKeys(
 // sealing is the purpose under which signing keys are sealed.
 const sealing = "signing keys"
 
-// SealedAnew tells whether a key is sealed under the present server secret, and not under a previous one.
+// SealedAnew tells whether a key is sealed under the present server secret, not under another accepted one.
 func SealedAnew(master *secret.Master, row db.SigningKey) bool {
 	return master.Key(sealing).Present(row.Sealed)
 }
 
-// sealedAt binds a sealed key to its row: moved to another one it does not open (KE-01).
+// sealedAt is the context that binds a sealed key to its row: in another row it does not open (KE-01).
 func sealedAt(kid string) string { return "signing_keys/" + kid + "/private_key" }
 
-// NewSigningKey makes a key in a state, active or next, and seals it under the server secret.
+// NewSigningKey makes a key, active or next, that is sealed under the present server secret.
 func NewSigningKey(master *secret.Master, alg string, state db.KeyState, now time.Time) (db.SigningKey, error) {
 	key, err := token.GenerateKey(alg)
 	if err != nil {

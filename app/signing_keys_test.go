@@ -93,7 +93,7 @@ func TestSigningKeys_KE01(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The swap of two ciphertexts: the second key is the first one's row under another name.
+		// The row gets another kid: the key was sealed for the former one.
 		exec(`UPDATE signing_keys SET kid = 'other' WHERE state = 'active'`)
 		refused("another row", oneSecret)
 		exec(`UPDATE signing_keys SET kid = $1 WHERE state = 'active'`, keys[0].KID)

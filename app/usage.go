@@ -10,15 +10,18 @@ import (
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
-// countUse takes what the engine of dialects tells of every request: it is counted in the figures, and by its caller
-// in the database. An API key counts by itself only where it was good for the call: anybody can make up the first
-// characters of one.
+// countUse counts a request of a dialect in the metrics, and by its caller in the database. The caller is the API key
+// only if it was valid, else the user agent: anybody can invent the prefix of a key.
 func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.Observer.DialectUsed(u.Dialect, u.Route, u.Refused)
 	v := visit.From(ctx)
 	use := db.Use{
-		Dialect: u.Dialect, Route: u.Route, Refused: u.Refused, At: s.options.Now(), Kind: db.CallerAPIKey,
-		Caller: v.APIKey(),
+		Dialect: u.Dialect,
+		Route:   u.Route,
+		Refused: u.Refused,
+		At:      s.options.Now(),
+		Kind:    db.CallerAPIKey,
+		Caller:  v.APIKey(),
 	}
 	if use.Caller == "" {
 		use.Kind, use.Caller, use.Block = db.CallerUserAgent, v.UserAgent, v.Network()
@@ -26,7 +29,7 @@ func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.DB.CountUse(use)
 }
 
-// Routes are those of dialects, for a list of how much they are called.
+// Routes lists the routes of dialects, without counts, for db.DialectUsage.
 func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 	date := func(at time.Time) *time.Time {
 		if at.IsZero() {
@@ -37,8 +40,10 @@ func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 	for _, d := range dialects {
 		for _, call := range d.Calls() {
 			u := db.DialectUsage{
-				Dialect: d.Name, Route: call.Name, DeprecatedAt: date(call.Sunset.Deprecated),
-				SunsetAt: date(call.Sunset.At),
+				Dialect:      d.Name,
+				Route:        call.Name,
+				DeprecatedAt: date(call.Sunset.Deprecated),
+				SunsetAt:     date(call.Sunset.At),
 			}
 			if call.Sunset.Successor != "" {
 				u.Successor = &call.Sunset.Successor
@@ -49,8 +54,8 @@ func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 	return all
 }
 
-// WarnSunsets tells the log of every dialect, and of every route with an end of its own, whose day has come: they go
-// on until somebody switches them off.
+// WarnSunsets logs every dialect past its sunset, and every route past a sunset of its own. They are served until
+// somebody switches them off.
 func (s *Server) WarnSunsets() {
 	log, now := s.options.Log, s.options.Now()
 	const message = "past its sunset, and still served"
@@ -66,7 +71,7 @@ func (s *Server) WarnSunsets() {
 	}
 }
 
-// sunsetNote is what the banner says behind a dialect.
+// sunsetNote gives the note of the banner about the sunset of a dialect, "" for none.
 func sunsetNote(d *rest.Dialect, now time.Time) string {
 	ended := 0
 	for _, call := range d.Calls() {
