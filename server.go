@@ -1,5 +1,5 @@
-// Command dragoman is a self-hosted auth server. This file reads top to bottom: command line, settings, listen, serve,
-// drain. What is served is put together in the package app. See README.md.
+// Command dragoman is a self-hosted auth server; see README.md. This file has the command line, the listeners and the
+// shutdown. Package app assembles the server.
 package main
 
 import (
@@ -29,8 +29,8 @@ import (
 //go:generate go tool gqlgen generate
 
 const (
-	drainNotice = time.Second      // in which readiness is false and the listener still open
-	drainFor    = 22 * time.Second // in which requests under way finish; with the rest at most 25 s
+	drainNotice = time.Second      // how long /readyz answers 503 before the listeners close
+	drainFor    = 22 * time.Second // how long running requests may take; the shutdown takes at most 25 s in all
 	sweepEvery  = time.Minute
 	touchEvery  = 5 * time.Second
 )
@@ -44,10 +44,10 @@ func main() {
 			stop(errDrain)
 		}
 		stop(nil)
-		signal.Stop(signals) // a second one ends the process at once
+		signal.Stop(signals) // a second signal ends the process at once
 	}()
 	if os.Getenv("GOMEMLIMIT") == "" {
-		// Each password check leaves 19 MiB of garbage, which would pile up to several times what is in use.
+		// Each password check leaves 19 MiB of garbage. Without a limit the heap grows to several times what is in use.
 		debug.SetMemoryLimit(int64(64+40*runtime.GOMAXPROCS(0)) << 20)
 	}
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...); err != nil {
@@ -56,7 +56,8 @@ func main() {
 	}
 }
 
-var errDrain = errors.New("told to stop by the system")
+// errDrain is the cause of a stop by SIGTERM: drain before the listeners close.
+var errDrain = errors.New("stopped by SIGTERM")
 
 // commands is the command line.
 type commands struct {
@@ -79,10 +80,9 @@ type commands struct {
 	operator.Commands
 }
 
-// run is the program without its process: tests call it too. Names in environ, NAME=value, that are no settings are
-// refused.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer,
-	environ ...string,
+// run is main without the process, for tests. It refuses a DRAGOMAN_ name in environ, NAME=value, that is no setting.
+func run(
+	ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string,
 ) error {
 	var cli commands
 	exited := false
@@ -152,7 +152,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	}
 	defer func() {
 		for _, l := range listeners {
-			_ = l.Close() // again, after a failure on the way; Shutdown has closed them otherwise
+			_ = l.Close() // after an error below; Shutdown closes them too
 		}
 	}()
 	a, err := app.Open(ctx, settings, app.Options{
@@ -176,7 +176,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, app.KeysEvery, log, a.Keys.Refresh)
 	go every(ctx, sweepEvery, log, a.Keys.Renew)
 	go every(ctx, sweepEvery, log, a.Sweep)
-	debug.FreeOSMemory() // what the start left behind is a tenth of the memory of an idle server
+	debug.FreeOSMemory() // the garbage of the start is a tenth of the memory of an idle server
 	a.WarnSunsets()
 	a.Banner(stdout)
 	select {
@@ -193,7 +193,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	return errors.Join(server.Shutdown(end), a.Mail.Stop(end))
 }
 
-// every does a piece of housekeeping again and again, until ctx ends.
+// every runs do in each period until ctx ends, and logs its errors.
 func every(ctx context.Context, period time.Duration, log *slog.Logger, do func(context.Context) error) {
 	ticks := time.NewTicker(period)
 	defer ticks.Stop()

@@ -6,7 +6,8 @@ import (
 	"github.com/vektah/gqlparser/v2/formatter"
 )
 
-// SDL is the whole schema in the schema definition language, each type in one piece, as the server runs it.
+// SDL gives the schema in the schema definition language, as the server runs it: extensions are merged into their
+// types.
 func SDL() string {
 	var text strings.Builder
 	formatter.NewFormatter(&text, formatter.WithIndent("  ")).FormatSchema(NewExecutableSchema(Config{}).Schema())
