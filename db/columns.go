@@ -11,8 +11,8 @@ u.pending_email AS u_pending_email, u.pending_email_canonical AS u_pending_email
 u.password_disabled_at AS u_password_disabled_at`
 
 	sessionColumns = `s.id AS s_id, s.number AS s_number, s.user_id AS s_user_id, s.generation AS s_generation,
-s.methods AS s_methods, s.user_agent AS s_user_agent, s.ip AS s_ip, s.dialect AS s_dialect,
-  s.created_at AS s_created_at,
+s.used_generation AS s_used_generation, s.methods AS s_methods, s.user_agent AS s_user_agent, s.ip AS s_ip,
+s.dialect AS s_dialect, s.created_at AS s_created_at,
 s.authenticated_at AS s_authenticated_at, s.rotated_at AS s_rotated_at, s.last_used_at AS s_last_used_at,
 s.expires_at AS s_expires_at, s.idle_seconds AS s_idle_seconds, s.revoked_at AS s_revoked_at,
 s.revoked_reason AS s_revoked_reason`

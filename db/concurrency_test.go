@@ -36,12 +36,12 @@ func TestKE07_ParallelWriters(t *testing.T) {
 				}
 				for round := range int64(rounds) {
 					now = now.Add(2 * time.Minute)
-					c, err := d.Rotate(ctx, s.ID, round, now)
+					c, err := d.Rotate(ctx, s.ID, round, db.RefreshRules{}, now)
 					if err != nil || c == nil || c.Session.Generation != round+1 {
 						t.Errorf("rotate: %+v %v", c, err)
 						return
 					}
-					if err := d.Touch(ctx, c, now.Add(time.Minute)); err != nil {
+					if err := d.Touch(ctx, c, round+1, now.Add(time.Minute)); err != nil {
 						t.Errorf("touch: %v", err)
 					}
 					if err := d.FlushTouches(ctx); err != nil {

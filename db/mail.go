@@ -14,19 +14,20 @@ type MailKind string
 
 // The kinds of mails. A kind whose mails carry a one-time token has a Purpose.
 const (
-	MailVerifyEmail   MailKind = "verify-email"   // confirm the address of the account
-	MailResetPassword MailKind = "reset-password" // choose a new password
-	MailSetPassword   MailKind = "set-password"   // choose the first password of an account that was made without one
-	MailMagicLink     MailKind = "magic-link"     // sign in
-	MailConfirmChange MailKind = "confirm-change" // to a new address: confirm it, and the account gets it
-	MailChangeAsked   MailKind = "change-asked"   // to the address in use, with a link to cancel
-	MailEmailChanged  MailKind = "email-changed"  // to the former address, with a revert link
-	MailPassword      MailKind = "password-changed"
-	MailNewSignIn     MailKind = "new-sign-in"       // from a device that was not seen before
-	MailAfterFailures MailKind = "after-failures"    // a sign-in that many failures came before
-	MailDisabled      MailKind = "password-disabled" // after 100 failures
-	MailAddressTaken  MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
-	MailWelcome       MailKind = "welcome"
+	MailVerifyEmail      MailKind = "verify-email"   // confirm the address of the account
+	MailResetPassword    MailKind = "reset-password" // choose a new password
+	MailSetPassword      MailKind = "set-password"   // choose the first password of an account that was made without one
+	MailMagicLink        MailKind = "magic-link"     // sign in
+	MailConfirmChange    MailKind = "confirm-change" // to a new address: confirm it, and the account gets it
+	MailChangeAsked      MailKind = "change-asked"   // to the address in use, with a link to cancel
+	MailEmailChanged     MailKind = "email-changed"  // to the former address, with a revert link
+	MailPassword         MailKind = "password-changed"
+	MailNewSignIn        MailKind = "new-sign-in"       // from a device that was not seen before
+	MailAfterFailures    MailKind = "after-failures"    // a sign-in that many failures came before
+	MailSessionElsewhere MailKind = "session-elsewhere" // a retry of a refresh from another network
+	MailDisabled         MailKind = "password-disabled" // after 100 failures
+	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
+	MailWelcome          MailKind = "welcome"
 )
 
 // Purpose gives the purpose of the token in the mail, "" for none.

@@ -53,7 +53,7 @@ func TestRows_RoundTrip(t *testing.T) {
 				same(t, "listed session", *list[0], *s)
 
 				later := now.Add(time.Microsecond)
-				r, err := d.Rotate(from(t, "192.0.2.1"), s.ID, 0, later)
+				r, err := d.Rotate(from(t, "192.0.2.1"), s.ID, 0, db.RefreshRules{}, later)
 				if err != nil || r == nil {
 					t.Fatalf("rotate: %v %v", r, err)
 				}

@@ -62,7 +62,7 @@ func TestKE02_Dependents(t *testing.T) {
 		enter(t, d, u, "", month, month, change.Add(time.Microsecond))
 		enter(t, d, u, "", time.Minute, time.Minute, noon()) // has ended
 		enter(t, d, u, "", month, 5*time.Minute, noon())     // was idle for too long
-		if _, err := d.Rotate(ctx, refreshed.ID, 0, change.Add(time.Microsecond)); err != nil {
+		if _, err := d.Rotate(ctx, refreshed.ID, 0, db.RefreshRules{}, change.Add(time.Microsecond)); err != nil {
 			t.Fatal(err)
 		}
 		ends := noon().Add(time.Minute)

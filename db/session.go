@@ -13,15 +13,20 @@ import (
 
 // Session is a signed-in device: a row of sessions, and the GraphQL type Session.
 //
-// A refresh writes Generation, RotatedAt, LastUsedAt, UserAgent and IP, and all of these stay out of every index, so
-// that on Postgres each refresh is a heap-only update.
+// A refresh writes Generation, RotatedAt, LastUsedAt, UserAgent and IP, a use UsedGeneration and LastUsedAt. All of
+// these stay out of every index, so that on Postgres each refresh is a heap-only update. What the retries of a refresh
+// write is read by statements alone and has no field here.
 type Session struct {
 	bun.BaseModel `bun:"table:sessions,alias:s"`
 
-	ID            SessionID    `bun:"id,pk"`
-	Number        int          `bun:"number"` // random, below 2^31, for callers that expect an integer id
-	UserID        UserID       `bun:"user_id"`
-	Generation    int64        `bun:"generation"` // rotations of the refresh token, or NoRefresh
+	ID         SessionID `bun:"id,pk"`
+	Number     int       `bun:"number"` // random, below 2^31, for callers that expect an integer id
+	UserID     UserID    `bun:"user_id"`
+	Generation int64     `bun:"generation"` // rotations of the refresh token, or NoRefresh
+
+	// UsedGeneration is the newest generation of which an access token was used, as far as it is written: see Touch.
+	UsedGeneration int64 `bun:"used_generation"`
+
 	Methods       []AuthMethod `bun:"methods,type:jsonb"`
 	UserAgent     *string      `bun:"user_agent"`
 	IP            *string      `bun:"ip"`

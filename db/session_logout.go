@@ -6,9 +6,9 @@ import (
 )
 
 // inForce is the condition of a session that a refresh token of :generation names, NULL for another token: the
-// generation in force, or its predecessor from :not_before on.
-const inForce = ` AND (CAST(:generation AS bigint) IS NULL OR generation = :generation
-  OR (generation = :generation + 1 AND rotated_at >= :not_before))`
+// generation in force, or a predecessor that a refresh would give the successor.
+const inForce = ` AND (CAST(:generation AS bigint) IS NULL OR generation = :generation OR ` + inGrace + `
+  OR ` + answerLost + `)`
 
 var endSession = writes("endSession",
 	`WITH s AS (
@@ -27,28 +27,32 @@ FROM sessions WHERE id = :session AND changes() = 1`,
 )
 
 // LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the
-// generation in force, or its predecessor from NotBefore on. An older one ends nothing here: see Replay.
+// generation in force, or a predecessor to which Rules still give the successor. An older one ends nothing here: see
+// Replay.
 type LogoutTarget struct {
 	Session    SessionID
-	Generation *int64    // nil where an access or session token names the session
-	NotBefore  time.Time // the earliest rotation of a predecessor that still counts
+	Generation *int64 // nil where an access or session token names the session
+	Rules      RefreshRules
 }
 
-func (t LogoutTarget) params(reason Action, now time.Time) params {
-	return params{
+func (d *DB) logoutParams(t LogoutTarget, reason Action, now time.Time) params {
+	generation := int64(NoRefresh)
+	if t.Generation != nil {
+		generation = *t.Generation
+	}
+	return d.predecessorParams(t.Session, generation, t.Rules, now).with(params{
 		{"session", t.Session},
 		{"now", now},
 		{"reason", reason.Done},
 		{"generation", t.Generation},
-		{"not_before", t.NotBefore},
-	}
+	})
 }
 
 // Logout ends one session and tells whether it was alive. A failure of the database is an error, never a success
 // (SE-06).
 func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
 	e := Event{Action: ActionSessionEnded, Sess: end.Session}
-	n, err := d.count(ctx, endSession, end.params(e.Action, now).with(eventParams(ctx, e, now)))
+	n, err := d.count(ctx, endSession, d.logoutParams(end, e.Action, now).with(eventParams(ctx, e, now)))
 	return n == 1, err
 }
 
@@ -123,6 +127,6 @@ func (d *DB) LogoutOthers(ctx context.Context, id SessionID, now time.Time) (int
 
 func (d *DB) endAll(ctx context.Context, end LogoutTarget, spare SessionID, action Action, now time.Time) (int, error) {
 	e := Event{Action: action, Sess: end.Session}
-	p := end.params(action, now).with(params{{"spared", spare}})
+	p := d.logoutParams(end, action, now).with(params{{"spared", spare}})
 	return d.count(ctx, endAll, p.with(eventParams(ctx, e, now)))
 }

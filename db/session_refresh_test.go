@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,70 +10,72 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// SE-10 to SE-12 with and without single use: what becomes of a token that is not in force, of its session, and of the
-// event.
+// SE-10 to SE-12 and SE-26 with and without single use: what becomes of a token that is not in force, of its session,
+// and of the event.
 func TestReplay_Table(t *testing.T) {
 	t.Parallel()
-	const grace = 10 * time.Second
+	const grace, life = 10 * time.Second, 10 * time.Minute
+	const over = "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'"
 	rows := map[string]struct {
-		behind         int64         // how many generations the token is behind
-		after          time.Duration // since the last rotation
-		plain, single  string        // the reason in the event, without single use and with it
-		prepare        string        // SQL before
-		allowed, ended bool          // without single use; with it nothing is allowed
+		behind        int64         // how many generations the token is behind
+		after         time.Duration // since the last rotation
+		plain, single db.Verdict    // without single use and with it
+		prepare       string        // SQL before
 	}{
-		"at once":        {1, 0, "within_grace", "single_use", "", true, false},
-		"at the bound":   {1, grace, "within_grace", "single_use", "", true, false},
-		"past the bound": {1, grace + time.Microsecond, "token_reused", "token_reused", "", false, true},
-		"grandparent":    {2, 0, "token_reused", "token_reused", "", false, true},
-		"ahead":          {-1, 0, "token_reused", "token_reused", "", false, true},
-		"in force":       {0, 0, "session_over", "session_over", "", false, false},
-		"over": {1, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, " +
-			"revoked_reason = 'session.ended'", false, false},
+		"at once":             {1, 0, "within_grace", "single_use", ""},
+		"at the bound":        {1, grace, "within_grace", "single_use", ""},
+		"past the bound":      {1, grace + time.Microsecond, "answer_lost", "token_reused", ""},
+		"before the last":     {1, life - time.Microsecond, "answer_lost", "token_reused", ""},
+		"at the last":         {1, life, "token_reused", "token_reused", ""},
+		"used within grace":   {1, grace, "within_grace", "single_use", "UPDATE sessions SET used_generation = 3"},
+		"used":                {1, time.Minute, "token_reused", "token_reused", "UPDATE sessions SET used_generation = 3"},
+		"its own access used": {1, time.Minute, "answer_lost", "token_reused", "UPDATE sessions SET used_generation = 2"},
+		"no retry":            {1, time.Minute, "token_reused", "token_reused", "UPDATE sessions SET retry_until = NULL"},
+		"grandparent":         {2, 0, "token_reused", "token_reused", ""},
+		"grandparent, later":  {2, time.Minute, "token_reused", "token_reused", ""},
+		"ahead":               {-1, 0, "token_reused", "token_reused", ""},
+		"in force":            {0, 0, "session_over", "session_over", ""},
+		"over":                {1, 0, "session_over", "session_over", over},
+		"over, later":         {1, time.Minute, "session_over", "session_over", over},
+		"grandparent, over":   {2, 0, "session_over", "session_over", over},
 		"suspended": {
-			1, 0, "session_over", "session_over", "UPDATE users SET status = 'SUSPENDED'", false,
-			false,
+			1, 0, "session_over", "session_over",
+			"UPDATE users SET status = 'SUSPENDED'",
 		},
-		"grandparent, over": {2, 0, "session_over", "session_over", "UPDATE sessions SET revoked_at = created_at, " +
-			"revoked_reason = 'session.ended'", false, false},
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d, conn, ctx := dbtest.Open(t, dsn), dbtest.Beside(t, dsn), from(t, "")
 		for name, row := range rows {
-			for singleUse, reason := range map[bool]string{false: row.plain, true: row.single} {
-				u := join(t, d, name+reason+"@example.com")
-				s := enter(t, d, u, "", day, day, noon())
-				now := noon()
-				for n := range int64(3) {
-					now = now.Add(time.Minute)
-					if c, err := d.Rotate(ctx, s.ID, n, now); err != nil || c == nil {
-						t.Fatalf("rotate: %v %v", c, err)
-					}
-				}
+			for singleUse, want := range map[bool]db.Verdict{false: row.plain, true: row.single} {
+				rules := db.RefreshRules{Grace: grace, Retry: life}
+				u := join(t, d, name+string(want)+"@example.com")
+				s, now := rotated(t, d, u, 3, rules)
 				if row.prepare != "" {
 					execute(t, conn, row.prepare)
 				}
 				now = now.Add(row.after)
 				execute(t, conn, `DELETE FROM audit_events`)
-				r, err := d.Replay(ctx, s.ID, 3-row.behind, grace, singleUse, now)
-				if err != nil || r == nil || r.Session.ID != s.ID || r.User.ID != u.ID {
-					t.Fatalf("%s: %+v %v", name, r, err)
+				rules.SingleUse = singleUse
+				r, err := d.Replay(ctx, s.ID, 3-row.behind, rules, now)
+				if err != nil || r == nil || r.Session.ID != s.ID || r.User.ID != u.ID || r.Verdict != want {
+					t.Fatalf("%s, single use %v: %+v %v, want %s", name, singleUse, r, err, want)
 				}
-				if r.Allowed != (row.allowed && !singleUse) || r.Ended != row.ended {
-					t.Errorf("%s, single use %v: allowed %v, ended %v", name, singleUse, r.Allowed, r.Ended)
+				retried, err := d.Retry(ctx, s.ID, 3-row.behind, rules, now)
+				if lost := want == db.VerdictAnswerLost; err != nil || (retried != nil) != lost {
+					t.Errorf("%s, single use %v: retry %v %v", name, singleUse, retried, err)
 				}
 				action, outcome := db.ActionSessionRefreshed.Failed, "failed"
-				if r.Allowed {
+				if want == db.VerdictWithinGrace || want == db.VerdictAnswerLost {
 					action, outcome = db.ActionSessionRefreshed.Done, "ok"
 				}
-				want := `audit_events WHERE action = '` + action + `' AND user_id IS NOT NULL AND session_id IS NOT ` +
-					`NULL AND outcome = '` + outcome +
-					`' AND reason = '` + reason + `'`
-				if n := count(t, conn, want); n != 1 || count(t, conn, "audit_events") != 1 {
-					t.Errorf("%s, single use %v: not one event %s, %s", name, singleUse, outcome, reason)
+				event := `audit_events WHERE action = '` + action + `' AND user_id IS NOT NULL AND session_id IS NOT ` +
+					`NULL AND outcome = '` + outcome + `' AND reason = '` + string(want) + `'`
+				if n := count(t, conn, event); n != 1 || count(t, conn, "audit_events") != 1 {
+					t.Errorf("%s, single use %v: not one event %s, %s", name, singleUse, outcome, want)
 				}
 				c, err := d.CallerBySession(ctx, s.ID, now)
-				if alive := row.prepare == "" && !row.ended; err != nil || (c != nil) != alive {
+				alive := want != db.VerdictReused && (row.prepare == "" || strings.Contains(row.prepare, "generation"))
+				if err != nil || (c != nil) != alive {
 					t.Errorf("%s, single use %v: alive %v, %v", name, singleUse, c != nil, err)
 				}
 				if c != nil && c.Session.Generation != 3 {
@@ -85,13 +88,29 @@ func TestReplay_Table(t *testing.T) {
 	})
 }
 
+// rotated is a session of u after n rotations, a minute apart, and the time of the last one.
+func rotated(t *testing.T, d *db.DB, u *db.User, n int64, rules db.RefreshRules) (*db.Session, time.Time) {
+	t.Helper()
+	s, now := enter(t, d, u, "", day, day, noon()), noon()
+	for generation := range n {
+		now = now.Add(time.Minute)
+		c, err := d.Rotate(from(t, ""), s.ID, generation, rules, now)
+		if err != nil || c == nil {
+			t.Fatalf("rotate: %v %v", c, err)
+		}
+		s = &c.Session
+	}
+	return s, now
+}
+
 // A session that is not there has an event, and nothing else.
 func TestReplay_NoSession(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
 		for _, singleUse := range []bool{false, true} {
-			if r, err := d.Replay(from(t, ""), db.NewSessionID(), 0, time.Second, singleUse, noon()); err != nil ||
+			if r, err := d.Replay(from(t, ""), db.NewSessionID(), 0,
+				db.RefreshRules{Grace: time.Second, SingleUse: singleUse}, noon()); err != nil ||
 				r != nil {
 				t.Errorf("%+v %v", r, err)
 			}
@@ -112,6 +131,7 @@ func TestSE09_SingleUse(t *testing.T) {
 		u := join(t, both[0], "ada@example.com")
 		s := enter(t, both[0], u, "", day, day, now)
 		const rounds = 8
+		rules := db.RefreshRules{Grace: 10 * time.Second, Retry: time.Minute, SingleUse: true}
 		for round := range int64(rounds) {
 			rotated := make([]bool, 64)
 			begin := make(chan struct{})
@@ -120,15 +140,15 @@ func TestSE09_SingleUse(t *testing.T) {
 				wg.Go(func() {
 					<-begin
 					d := both[n%len(both)]
-					c, err := d.Rotate(ctx, s.ID, round, now)
+					c, err := d.Rotate(ctx, s.ID, round, rules, now)
 					if rotated[n] = c != nil; err != nil || c != nil {
 						if err != nil {
 							t.Errorf("rotate: %v", err)
 						}
 						return
 					}
-					r, err := d.Replay(ctx, s.ID, round, 10*time.Second, true, now)
-					if err != nil || r == nil || r.Allowed || r.Ended {
+					r, err := d.Replay(ctx, s.ID, round, rules, now)
+					if err != nil || r == nil || r.Verdict != db.VerdictSingleUse {
 						t.Errorf("replay: %+v %v", r, err)
 					}
 				})

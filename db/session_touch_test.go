@@ -26,7 +26,7 @@ func TestFlushTouches_PassesOverLockedRows(t *testing.T) {
 	}
 	later := noon().Add(10 * time.Minute)
 	for _, s := range []*db.Session{locked, free} {
-		if err := d.Touch(t.Context(), &db.Caller{User: *u, Session: *s}, later); err != nil {
+		if err := d.Touch(t.Context(), &db.Caller{User: *u, Session: *s}, 0, later); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -138,9 +138,9 @@ func TestSweep_Events(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		ctx, d, conn := from(t, ""), dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		now := db.Clock(time.Now())
-		u := join(t, d, "ada@example.com")                                 // register
-		s := enter(t, d, u, "", 1000*day, 1000*day, now)                   // login
-		if c, err := d.Rotate(ctx, s.ID, 0, now); err != nil || c == nil { // refresh
+		u := join(t, d, "ada@example.com")                                                    // register
+		s := enter(t, d, u, "", 1000*day, 1000*day, now)                                      // login
+		if c, err := d.Rotate(ctx, s.ID, 0, db.RefreshRules{}, now); err != nil || c == nil { // refresh
 			t.Fatalf("rotate: %v %v", c, err)
 		}
 		failed := db.Event{Action: db.ActionSessionRefreshed, Reason: "session_over", Sess: s.ID}

@@ -101,18 +101,20 @@ func forget(ctx context.Context) {
 func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	now := r.now()
 	c, found, err := &caller{}, (*db.Caller)(nil), error(nil)
+	generation := int64(token.NoGeneration)
 	text := visit.From(ctx).Credential
 	switch token.Kind(text) {
 	case token.KindAccess, token.KindSession:
-		id, expires, failed := r.sessionOf(text)
-		if failed != nil || id.IsZero() {
+		named, failed := r.sessionOf(text)
+		if failed != nil || named.session.IsZero() {
 			return nil, failed
 		}
-		c.kind, c.expires = graph.CredentialKindSessionToken, expires
-		if expires != nil {
+		generation = named.generation
+		c.kind, c.expires = graph.CredentialKindSessionToken, named.expires
+		if named.expires != nil {
 			c.kind = graph.CredentialKindAccessToken
 		}
-		found, err = r.DB.CallerBySession(ctx, id, now)
+		found, err = r.DB.CallerBySession(ctx, named.session, now)
 	case token.KindAPIKey:
 		c.kind = graph.CredentialKindAPIKey
 		found, err = r.callerByKey(ctx, text, now)
@@ -131,28 +133,35 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 		c.expires = &end
 	case graph.CredentialKindAccessToken:
 	}
-	return c, r.DB.Touch(ctx, found, now)
+	return c, r.DB.Touch(ctx, found, generation, now)
 }
 
-// sessionOf gives the session that an access or session token names, the zero id for an invalid token. The session may
-// have ended. expires is the end of an access token, nil for a session token.
-func (r *resolver) sessionOf(text string) (id db.SessionID, expires *time.Time, err error) {
+// sessionCredential is what an access or session token says about its session.
+type sessionCredential struct {
+	session    db.SessionID // zero for an invalid token
+	generation int64        // of an access token
+	expires    *time.Time   // the end of an access token, nil for a session token
+}
+
+// sessionOf gives the session that an access or session token names. The session may have ended.
+func (r *resolver) sessionOf(text string) (named sessionCredential, err error) {
+	named.generation = token.NoGeneration
 	switch token.Kind(text) {
 	case token.KindSession:
 		if u, err := r.Codec.ParseSession(text); err == nil {
-			id = db.SessionIDFrom(u)
+			named.session = db.SessionIDFrom(u)
 		}
 	case token.KindAccess:
 		access, err := r.Issuer.Verify(text)
 		switch {
 		case err != nil && !errors.Is(err, token.ErrMalformed):
-			return id, nil, err
-		case err == nil && id.UnmarshalText([]byte(access.Session)) == nil:
-			return id, &access.ExpiresAt, nil
+			return named, err
+		case err == nil && named.session.UnmarshalText([]byte(access.Session)) == nil:
+			named.generation, named.expires = access.Generation, &access.ExpiresAt
 		}
 	case token.KindNone, token.KindRefresh, token.KindAPIKey:
 	}
-	return id, nil, nil
+	return named, nil
 }
 
 // requiresAuth is the directive @requiresAuth.

@@ -39,7 +39,7 @@ func (r *resolver) clearEndedCookie(ctx context.Context, ended db.SessionID, all
 		return
 	}
 	// sessionOf gives no error for a session token, and the cookie holds one.
-	if id, _, _ := r.sessionOf(v.Credential); all || !id.IsZero() && id == ended {
+	if named, _ := r.sessionOf(v.Credential); all || !named.session.IsZero() && named.session == ended {
 		v.ClearCookie(r.Cookie.Clear())
 	}
 }

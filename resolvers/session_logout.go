@@ -48,7 +48,8 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	}
 	// A refresh token that ended nothing counts as in a refresh: the reuse of a rotated one ends the session.
 	seen, err := r.replay(ctx, end.Session, *end.Generation)
-	if seen != nil && !seen.Ended && seen.Session.RevokedAt != nil && input.AllowEnded && !input.Everywhere {
+	over := seen != nil && seen.Verdict == db.VerdictOver && seen.Session.RevokedAt != nil
+	if over && input.AllowEnded && !input.Everywhere {
 		return nil // the session has ended already (SE-25)
 	}
 	return cmp.Or(err, errRefreshToken())
@@ -66,12 +67,14 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 			return db.LogoutTarget{
 				Session:    db.SessionIDFrom(id),
 				Generation: &generation,
-				NotBefore:  r.now().Add(-r.RefreshGrace),
+				Rules:      r.refreshRules(ctx),
 			}, nil
 		}
 	}
 	text := visit.From(ctx).Credential
-	if end.Session, _, err = r.sessionOf(text); err != nil || !end.Session.IsZero() {
+	var named sessionCredential
+	if named, err = r.sessionOf(text); err != nil || !named.session.IsZero() {
+		end.Session = named.session
 		return end, err
 	}
 	c, err := r.person(ctx)

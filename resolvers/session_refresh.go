@@ -2,10 +2,12 @@ package resolvers
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // Refresh is Mutation.refresh.
@@ -24,35 +26,75 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 	if err != nil {
 		return nil, errRefreshToken()
 	}
-	session, now := db.SessionIDFrom(id), r.now()
-	c, err := r.DB.Rotate(ctx, session, generation, now)
+	c, err := r.rotate(ctx, db.SessionIDFrom(id), generation)
 	if err != nil {
 		return nil, err
-	}
-	if c == nil {
-		seen, err := r.replay(ctx, session, generation)
-		if err != nil {
-			return nil, err
-		}
-		c = &seen.Caller
 	}
 	tokens, err := r.tokens(ctx, &c.User, &c.Session, graph.TokenDeliveryBody)
 	return &graph.LoginPayload{User: &c.User, Session: &c.Session, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
+// rotate gives the session of a refresh token in the generation that follows the token's: by a rotation, or because the
+// token is a predecessor that still gets its successor.
+func (r *resolver) rotate(ctx context.Context, session db.SessionID, generation int64) (*db.Caller, error) {
+	rules, now := r.refreshRules(ctx), r.now()
+	c, err := r.DB.Rotate(ctx, session, generation, rules, now)
+	if err != nil || c != nil {
+		return c, err
+	}
+	for range 2 { // a retry that another caller was ahead of is judged anew, and within the grace of that one
+		seen, err := r.replay(ctx, session, generation)
+		if err != nil {
+			return nil, err
+		}
+		if seen.Verdict == db.VerdictWithinGrace {
+			return &seen.Caller, nil
+		}
+		c, err := r.DB.Retry(ctx, session, generation, rules, now, r.elsewhereNotice(ctx, seen)...)
+		if err != nil || c != nil {
+			return c, err
+		}
+	}
+	return nil, errRefreshToken()
+}
+
+// refreshRules are those of the present dialect. A server without a grace gives nothing twice, to nobody.
+func (r *resolver) refreshRules(ctx context.Context) db.RefreshRules {
+	rules := db.RefreshRules{Grace: r.RefreshGrace, SingleUse: r.profile(ctx).Refresh.SingleUse}
+	if rules.Grace > 0 {
+		rules.Retry = r.accessTTL(ctx)
+	}
+	return rules
+}
+
+// elsewhereNotice tells the person of a retry that comes from another network than the rotation did.
+func (r *resolver) elsewhereNotice(ctx context.Context, seen *db.Replayed) []*db.Mail {
+	if before := seen.Session.IP; before != nil {
+		if ip, err := netip.ParseAddr(*before); err == nil && networkPrefix(ip) == networkPrefix(visit.From(ctx).IP) {
+			return nil
+		}
+	}
+	return r.mailNotice(ctx, db.MailSessionElsewhere, &seen.User, db.MailData{})
+}
+
 // replay handles a token that is not in force: see db.Replay for the decision. With an error it gives the session too,
-// if there is one.
+// if there is one. Without an error the token gets its successor, at once or by db.Retry.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
-	seen, err := r.DB.Replay(ctx, session, generation, r.RefreshGrace, r.profile(ctx).Refresh.SingleUse, r.now())
+	seen, err := r.DB.Replay(ctx, session, generation, r.refreshRules(ctx), r.now())
 	switch {
 	case err != nil:
 		return nil, err
-	case seen != nil && seen.Ended:
+	case seen == nil:
+		return nil, errRefreshToken()
+	}
+	switch seen.Verdict {
+	case db.VerdictWithinGrace, db.VerdictAnswerLost:
+		return seen, nil
+	case db.VerdictReused:
 		forget(ctx)
 		return seen, fault.New(fault.TokenReused,
 			"This refresh token was used before. The session was ended: sign in again.", "input", "refreshToken")
-	case seen != nil && seen.Allowed:
-		return seen, nil
+	case db.VerdictSingleUse, db.VerdictOver:
 	}
 	return seen, errRefreshToken()
 }

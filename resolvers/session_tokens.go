@@ -75,16 +75,22 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	}
 	form := r.profile(ctx).Access
 	// A token ends with its session at the latest, but lasts at least a second, the unit of its claims.
-	ttl := max(min(cmp.Or(form.TTL, r.AccessTTL), s.AbsoluteEnd.Sub(r.now())), time.Second)
+	ttl := max(min(r.accessTTL(ctx), s.AbsoluteEnd.Sub(r.now())), time.Second)
 	return r.Issuer.Issue(token.Access{
-		User:     u.ID.String(),
-		Session:  s.ID.String(),
-		Roles:    []string{u.Role},
-		Methods:  methods,
-		Metadata: u.Metadata,
-		HS256:    form.HS256,
-		Extra:    extra,
+		User:       u.ID.String(),
+		Session:    s.ID.String(),
+		Generation: s.Generation,
+		Roles:      []string{u.Role},
+		Methods:    methods,
+		Metadata:   u.Metadata,
+		HS256:      form.HS256,
+		Extra:      extra,
 	}, ttl)
+}
+
+// accessTTL is how long an access token of the present dialect lives.
+func (r *resolver) accessTTL(ctx context.Context) time.Duration {
+	return cmp.Or(r.profile(ctx).Access.TTL, r.AccessTTL)
 }
 
 // validateClaims makes an access token before the session is written, and drops it: an error of a dialect's claims must

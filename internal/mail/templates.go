@@ -39,6 +39,7 @@ var kinds = map[string]bool{
 	"new-sign-in":       false,
 	"after-failures":    false,
 	"password-disabled": false,
+	"session-elsewhere": false,
 	"address-taken":     false,
 	"welcome":           false,
 }

@@ -29,14 +29,15 @@ var ErrTooLarge = errors.New("token: the access token is too large; use fewer or
 
 // Access is the content of an access token.
 type Access struct {
-	ID        string         // the claim jti, 26 characters; set by Issue
-	User      string         // the claim sub: a typed id, for example user_…
-	Session   string         // the claim sid: a typed id, for example sess_…; revoke by it, never by the token's text
-	Roles     []string       // the claim roles; omitted if empty
-	Methods   []string       // the claim amr (RFC 8176); omitted if empty
-	Metadata  map[string]any // the claim metadata, at most 1 KiB encoded; as an object it overwrites no other claim
-	IssuedAt  time.Time      // the claim iat, whole seconds in UTC; set by Issue
-	ExpiresAt time.Time      // the claim exp, whole seconds in UTC; set by Issue
+	ID         string         // the claim jti, 26 characters; set by Issue
+	User       string         // the claim sub: a typed id, for example user_…
+	Session    string         // the claim sid: a typed id, for example sess_…; revoke by it, never by the token's text
+	Generation int64          // the claim gen, of the session's refresh token; omitted if NoGeneration
+	Roles      []string       // the claim roles; omitted if empty
+	Methods    []string       // the claim amr (RFC 8176); omitted if empty
+	Metadata   map[string]any // the claim metadata, at most 1 KiB encoded; as an object it overwrites no other claim
+	IssuedAt   time.Time      // the claim iat, whole seconds in UTC; set by Issue
+	ExpiresAt  time.Time      // the claim exp, whole seconds in UTC; set by Issue
 
 	// HS256 selects the older of the two forms: HMAC-SHA-256 under the header {"alg":"HS256","typ":"JWT"}.
 	HS256 bool
@@ -45,6 +46,9 @@ type Access struct {
 	// object or null, replaces Metadata. Verify does not read them back.
 	Extra map[string]any
 }
+
+// NoGeneration is the Generation of a token without the claim gen: its session has no refresh token.
+const NoGeneration = -1
 
 // Issuer signs and verifies access tokens: JWTs signed with the active key, or with HS256 if Access asks for it. An
 // Issuer is immutable, so a rotation of the keys makes a new one. It is safe for concurrent use, and never fetches
@@ -141,6 +145,9 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 		Methods:   a.Methods,
 		Metadata:  a.Metadata,
 		Extra:     a.Extra,
+	}
+	if a.Generation >= 0 {
+		c.Generation = &a.Generation
 	}
 	if _, ok := a.Extra["metadata"]; ok {
 		c.Metadata = nil // Extra already writes the claim, also if it is empty or null

@@ -64,6 +64,7 @@ func TestIssue_ExactHeaderAndClaims(t *testing.T) {
 		"aud":      audience,
 		"sub":      a.User,
 		"sid":      a.Session,
+		"gen":      7.0,
 		"iat":      1.8e9,
 		"exp":      1.8e9 + 60,
 		"jti":      a.ID,
@@ -74,19 +75,21 @@ func TestIssue_ExactHeaderAndClaims(t *testing.T) {
 	if !reflect.DeepEqual(claims, want) {
 		t.Errorf("claims %v", claims)
 	}
-	empty := token.Access{User: "u", Session: "s", Roles: []string{}, Metadata: map[string]any{}}
+	empty := token.Access{
+		User: "u", Session: "s", Generation: token.NoGeneration, Roles: []string{}, Metadata: map[string]any{},
+	}
 	bare, _, err := i.Issue(empty, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, claims = segments(t, bare.Reveal())
-	for _, name := range []string{"roles", "amr", "metadata", "nbf"} {
+	for _, name := range []string{"gen", "roles", "amr", "metadata", "nbf"} {
 		if _, ok := claims[name]; ok {
 			t.Errorf("an empty %s is written", name)
 		}
 	}
-	if _, err := i.Verify(bare.Reveal()); err != nil {
-		t.Error(err)
+	if read, err := i.Verify(bare.Reveal()); err != nil || read.Generation != token.NoGeneration {
+		t.Error(read.Generation, err)
 	}
 }
 

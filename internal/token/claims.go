@@ -16,17 +16,18 @@ import (
 // the two cannot read different claims. Members are accepted in their exact case and once each, at any depth; texts are
 // valid UTF-8; times are integers. Unknown members are ignored, because a newer release may have written them.
 type claims struct {
-	Issuer    string         `json:"iss"`
-	Audience  string         `json:"aud"` // one string; a list, which RFC 7519 also allows, is rejected
-	Subject   string         `json:"sub"`
-	Session   string         `json:"sid"`
-	IssuedAt  *int64         `json:"iat"`
-	NotBefore *int64         `json:"nbf,omitzero"` // never issued, but checked
-	ExpiresAt *int64         `json:"exp"`
-	ID        string         `json:"jti"`
-	Roles     []string       `json:"roles,omitempty"`
-	Methods   []string       `json:"amr,omitempty"`
-	Metadata  map[string]any `json:"metadata,omitempty"`
+	Issuer     string         `json:"iss"`
+	Audience   string         `json:"aud"` // one string; a list, which RFC 7519 also allows, is rejected
+	Subject    string         `json:"sub"`
+	Session    string         `json:"sid"`
+	Generation *int64         `json:"gen,omitzero"`
+	IssuedAt   *int64         `json:"iat"`
+	NotBefore  *int64         `json:"nbf,omitzero"` // never issued, but checked
+	ExpiresAt  *int64         `json:"exp"`
+	ID         string         `json:"jti"`
+	Roles      []string       `json:"roles,omitempty"`
+	Methods    []string       `json:"amr,omitempty"`
+	Metadata   map[string]any `json:"metadata,omitempty"`
 
 	Extra map[string]any `json:"-"` // written at the top level, never read
 }
@@ -46,7 +47,7 @@ func (c *claims) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*plai
 // ReservedClaim reports whether the server itself sets or checks the claim of this name in an access token. The case of
 // name is ignored, because many JSON decoders read SUB as sub. The claim metadata is not reserved.
 func ReservedClaim(name string) bool {
-	reserved := []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"}
+	reserved := []string{"iss", "aud", "sub", "sid", "gen", "iat", "exp", "nbf", "jti", "roles", "amr"}
 	return slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) })
 }
 
@@ -79,6 +80,9 @@ func (c *claims) Validate() error {
 		if at != nil && (*at < 0 || *at > maxSeconds) {
 			return errors.New("a time is out of range")
 		}
+	}
+	if c.Generation != nil && (*c.Generation < 0 || *c.Generation > maxGeneration) {
+		return errors.New("the generation is out of range")
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ func newIssuer(t testing.TB, key token.SigningKey, others ...token.SigningKey) *
 func someone() token.Access {
 	return token.Access{
 		User: token.FormatID("user", token.NewID()), Session: token.FormatID("sess", token.NewID()),
-		Roles: []string{"admin"}, Methods: []string{"pwd", "otp"}, Metadata: map[string]any{"team": "blue"},
+		Generation: 7, Roles: []string{"admin"}, Methods: []string{"pwd", "otp"},
+		Metadata: map[string]any{"team": "blue"},
 	}
 }
 

@@ -40,6 +40,7 @@ func TestIssue_HS256(t *testing.T) {
 		"aud":      audience,
 		"sub":      a.User,
 		"sid":      a.Session,
+		"gen":      7.0,
 		"iat":      1.8e9,
 		"exp":      1.8e9 + 60,
 		"jti":      issued.ID,
@@ -212,7 +213,7 @@ func TestIssuer_HidesItsHMACKey(t *testing.T) {
 func TestJW11_ReservedClaimsRefused(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, newKey(t))
-	for _, name := range []string{"iss", "aud", "sub", "sid", "iat", "exp", "nbf", "jti", "roles", "amr"} {
+	for _, name := range []string{"iss", "aud", "sub", "sid", "gen", "iat", "exp", "nbf", "jti", "roles", "amr"} {
 		for _, name := range []string{
 			name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:], strings.ReplaceAll(name, "s", "ſ"),
 		} {

@@ -60,16 +60,21 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	case err != nil || !token.Valid:
 		return Access{}, malformed("its issuer, audience, times or identifiers are wrong")
 	}
+	generation := int64(NoGeneration)
+	if c.Generation != nil {
+		generation = *c.Generation
+	}
 	return Access{
-		ID:        c.ID,
-		User:      c.Subject,
-		Session:   c.Session,
-		Roles:     c.Roles,
-		Methods:   c.Methods,
-		Metadata:  c.Metadata,
-		IssuedAt:  time.Unix(*c.IssuedAt, 0).UTC(),
-		ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
-		HS256:     parser == i.parsers[algHS256],
+		ID:         c.ID,
+		User:       c.Subject,
+		Session:    c.Session,
+		Generation: generation,
+		Roles:      c.Roles,
+		Methods:    c.Methods,
+		Metadata:   c.Metadata,
+		IssuedAt:   time.Unix(*c.IssuedAt, 0).UTC(),
+		ExpiresAt:  time.Unix(*c.ExpiresAt, 0).UTC(),
+		HS256:      parser == i.parsers[algHS256],
 	}, nil
 }
 

@@ -241,7 +241,11 @@ func TestService_Refresh(t *testing.T) {
 				serviceRefusal("Token is invalid"))
 		}
 		old := z.Refresh
-		s.Jar(t, "POST /refresh", `{"refreshToken":"`+old+`"}`)
+		r, _ := s.Jar(t, "POST /refresh", `{"refreshToken":"`+old+`"}`)
+		got := r.Matched(t, http.StatusOK, `{"success":true,"token":"<es256>","data":{"refreshToken":"<rt>"}}`)
+		if !s.Works(t, got[0]) {
+			t.Error("the token of the refresh does not work")
+		}
 		s.Clock.Add(time.Minute)
 		s.REST(t, "POST /refresh", `{"refreshToken":"`+old+`"}`).Says(t, http.StatusBadRequest,
 			serviceRefusal("Token is blacklisted"))

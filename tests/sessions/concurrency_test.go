@@ -139,6 +139,7 @@ func TestStatements_Budget(t *testing.T) {
 			return func() *harness.Answer { return s.GraphQL(t, credential, document, variables) }
 		}
 		input := func(m map[string]any) map[string]any { return map[string]any{"input": m} }
+		var newest string
 		return []shape{
 			{"me by access token", 1, ask(ada.Access, harness.MeDoc, nil)},
 			{"me by session token", 1, ask(other.Refresh, harness.MeDoc, nil)},
@@ -153,6 +154,15 @@ func TestStatements_Budget(t *testing.T) {
 			{"deleteApiKey", 2, ask(ada.Access, harness.DeleteKeyDoc, map[string]any{"id": keyID})},
 			{"refresh", 1, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},
 			{"refresh within the grace", 2, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},
+			{"refresh after a lost answer", 3, func() *harness.Answer {
+				s.Clock.Add(11 * time.Second)
+				a := s.Refresh(t, ada.Refresh)
+				newest = a.Text("refresh", "tokens", "accessToken")
+				return a
+			}},
+			{"me by the first access token of a generation", 1, func() *harness.Answer {
+				return s.GraphQL(t, newest, harness.MeDoc, nil)
+			}},
 			{"login", 2, ask("", harness.LoginDoc,
 				input(map[string]any{"email": ada.Email, "password": harness.GoodPass}))},
 			{"register", 5, ask("", harness.RegisterDoc,
@@ -169,7 +179,10 @@ func TestStatements_Budget(t *testing.T) {
 	}
 	// With limits the one more is the token of the limiter.
 	for name, more := range map[string]map[string]int{
-		"limits off": {}, "limits on": {"login": 1, "register": 1, "refresh": 1, "refresh within the grace": 1},
+		"limits off": {}, "limits on": {
+			"login": 1, "register": 1, "refresh": 1, "refresh within the grace": 1,
+			"refresh after a lost answer": 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -64,7 +64,8 @@ func TestSE09_ConcurrentRefreshHasOneSuccessor(t *testing.T) {
 	})
 }
 
-// SE-10: the predecessor gets the same successor within the grace, and ends the session after it.
+// SE-10: the predecessor gets the same successor within the grace, and ends the session after it, when what came with
+// the successor was used.
 func TestSE10_Grace(t *testing.T) {
 	t.Parallel()
 	const us = time.Microsecond
@@ -88,6 +89,9 @@ func TestSE10_Grace(t *testing.T) {
 			s := harness.Start(t, dsn, row.setting)
 			ada := s.Register(t, strings.ReplaceAll(name, " ", "-")+"@example.com")
 			access, next := s.NextOf(t, ada.Refresh)
+			if !s.Is(t, access, ada) {
+				t.Fatal("the new access token does not work")
+			}
 			s.Clock.Add(row.after)
 			a := s.Refresh(t, ada.Refresh)
 			if row.same {
@@ -121,7 +125,10 @@ func TestSE10_GraceIsNotProlonged(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
-		_, next := s.NextOf(t, ada.Refresh)
+		access, next := s.NextOf(t, ada.Refresh)
+		if !s.Is(t, access, ada) {
+			t.Fatal("the new access token does not work")
+		}
 		for range 2 {
 			s.Clock.Add(5 * time.Second)
 			if _, again := s.NextOf(t, ada.Refresh); again != next {

@@ -181,10 +181,13 @@ func TestJW13_ExactClaims(t *testing.T) {
 		signedIn := s.Login(t, "ada@example.com", harness.GoodPass)
 		refreshed := s.Refresh(t, a.Text("register", "tokens", "refreshToken"))
 		jtis := map[any]bool{}
-		for name, row := range map[string]struct{ token, session string }{
-			"register": {registered, session},
-			"login":    {signedIn.Text("login", "tokens", "accessToken"), signedIn.Text("login", "session", "id")},
-			"refresh":  {refreshed.Text("refresh", "tokens", "accessToken"), session},
+		for name, row := range map[string]struct {
+			token, session string
+			generation     float64
+		}{
+			"register": {registered, session, 0},
+			"login":    {signedIn.Text("login", "tokens", "accessToken"), signedIn.Text("login", "session", "id"), 0},
+			"refresh":  {refreshed.Text("refresh", "tokens", "accessToken"), session, 1},
 		} {
 			header, claims := harness.Segment(t, row.token, 0), harness.ClaimsOf(t, row.token)
 			if header["alg"] != "ES256" || header["typ"] != "at+jwt" || header["kid"] == "" || len(header) != 3 {
@@ -196,7 +199,7 @@ func TestJW13_ExactClaims(t *testing.T) {
 			}
 			sort.Strings(names)
 			if want := []string{
-				"amr", "aud", "exp", "iat", "iss", "jti", "metadata", "roles", "sid",
+				"amr", "aud", "exp", "gen", "iat", "iss", "jti", "metadata", "roles", "sid",
 				"sub",
 			}; !slices.Equal(names, want) {
 				t.Errorf("%s: claims %v", name, names)
@@ -204,7 +207,7 @@ func TestJW13_ExactClaims(t *testing.T) {
 			iat := float64(s.Clock.Now().Unix())
 			for claim, want := range map[string]any{
 				"iss": "https://auth.example.com", "aud": "backend", "sub": user, "sid": row.session, "iat": iat,
-				"exp": iat + 600,
+				"gen": row.generation, "exp": iat + 600,
 			} {
 				if claims[claim] != want {
 					t.Errorf("%s: %s is %v, not %v", name, claim, claims[claim], want)

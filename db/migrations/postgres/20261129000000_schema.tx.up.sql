@@ -25,24 +25,35 @@ CREATE TABLE IF NOT EXISTS users (
 -- by time.
 CREATE INDEX IF NOT EXISTS users_admins ON users (id) WHERE role = 'admin';
 
--- What a refresh writes (generation, rotated_at, last_used_at, user_agent, ip) is in no index: a heap-only update.
+-- What a refresh and a use write (generation, used_generation, rotated_at, retry_until, last_used_at, user_agent, ip) is in
+-- no index: a heap-only update.
+--
+-- used_generation is the newest generation of which an access token was used. Until retry_until a refresh token whose
+-- answer was lost gets the same successor again: retried_generation is the last generation for which that happened,
+-- retries counts how often, retried_at says when last, and retried_since is the first of such generations in a row.
 CREATE TABLE IF NOT EXISTS sessions (
-  id               uuid        PRIMARY KEY,
-  number           integer     NOT NULL UNIQUE,
-  user_id          uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
-  generation       bigint      NOT NULL DEFAULT 0,
-  methods          jsonb       NOT NULL,
-  user_agent       text,
-  ip               text,
-  dialect          text        NOT NULL,
-  created_at       timestamptz NOT NULL,
-  authenticated_at timestamptz NOT NULL,
-  rotated_at       timestamptz,
-  last_used_at     timestamptz NOT NULL,
-  expires_at       timestamptz NOT NULL,
-  idle_seconds     integer     NOT NULL,
-  revoked_at       timestamptz,
-  revoked_reason   text
+  id                 uuid        PRIMARY KEY,
+  number             integer     NOT NULL UNIQUE,
+  user_id            uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
+  generation         bigint      NOT NULL DEFAULT 0,
+  used_generation    bigint      NOT NULL DEFAULT 0,
+  methods            jsonb       NOT NULL,
+  user_agent         text,
+  ip                 text,
+  dialect            text        NOT NULL,
+  created_at         timestamptz NOT NULL,
+  authenticated_at   timestamptz NOT NULL,
+  rotated_at         timestamptz,
+  retry_until        timestamptz,
+  retried_generation bigint      NOT NULL DEFAULT -1,
+  retried_since      bigint      NOT NULL DEFAULT -1,
+  retries            integer     NOT NULL DEFAULT 0,
+  retried_at         timestamptz,
+  last_used_at       timestamptz NOT NULL,
+  expires_at         timestamptz NOT NULL,
+  idle_seconds       integer     NOT NULL,
+  revoked_at         timestamptz,
+  revoked_reason     text
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS sessions_user_id ON sessions (user_id);
 CREATE INDEX IF NOT EXISTS sessions_expires_at ON sessions (expires_at);

@@ -25,23 +25,32 @@ CREATE TABLE IF NOT EXISTS users (
 -- by time.
 CREATE INDEX IF NOT EXISTS users_admins ON users (id) WHERE role = 'admin';
 
+-- used_generation is the newest generation of which an access token was used. Until retry_until a refresh token whose
+-- answer was lost gets the same successor again: retried_generation is the last generation for which that happened,
+-- retries counts how often, retried_at says when last, and retried_since is the first of such generations in a row.
 CREATE TABLE IF NOT EXISTS sessions (
-  id               blob        PRIMARY KEY,
-  number           integer     NOT NULL UNIQUE,
-  user_id          blob        NOT NULL REFERENCES users ON DELETE CASCADE,
-  generation       bigint      NOT NULL DEFAULT 0,
-  methods          text        NOT NULL,
-  user_agent       text,
-  ip               text,
-  dialect          text        NOT NULL,
-  created_at       timestamp   NOT NULL,
-  authenticated_at timestamp   NOT NULL,
-  rotated_at       timestamp,
-  last_used_at     timestamp   NOT NULL,
-  expires_at       timestamp   NOT NULL,
-  idle_seconds     integer     NOT NULL,
-  revoked_at       timestamp,
-  revoked_reason   text
+  id                 blob        PRIMARY KEY,
+  number             integer     NOT NULL UNIQUE,
+  user_id            blob        NOT NULL REFERENCES users ON DELETE CASCADE,
+  generation         bigint      NOT NULL DEFAULT 0,
+  used_generation    bigint      NOT NULL DEFAULT 0,
+  methods            text        NOT NULL,
+  user_agent         text,
+  ip                 text,
+  dialect            text        NOT NULL,
+  created_at         timestamp   NOT NULL,
+  authenticated_at   timestamp   NOT NULL,
+  rotated_at         timestamp,
+  retry_until        timestamp,
+  retried_generation bigint      NOT NULL DEFAULT -1,
+  retried_since      bigint      NOT NULL DEFAULT -1,
+  retries            integer     NOT NULL DEFAULT 0,
+  retried_at         timestamp,
+  last_used_at       timestamp   NOT NULL,
+  expires_at         timestamp   NOT NULL,
+  idle_seconds       integer     NOT NULL,
+  revoked_at         timestamp,
+  revoked_reason     text
 );
 
 CREATE INDEX IF NOT EXISTS sessions_user_id ON sessions (user_id);
