@@ -667,7 +667,7 @@ const (
 	ErrorCodeEmailNotVerified ErrorCode = "EMAIL_NOT_VERIFIED"
 	// A refresh token, or the token or code of a mail, is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
-	// A refresh token was used twice; its whole session was revoked.
+	// A refresh token was used again although its successor was in use; its whole session was revoked.
 	ErrorCodeTokenReused ErrorCode = "TOKEN_REUSED"
 	// The email or username is in use.
 	ErrorCodeAlreadyExists ErrorCode = "ALREADY_EXISTS"

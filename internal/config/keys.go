@@ -110,7 +110,8 @@ var keys = []key{
 	},
 	{
 		"DRAGOMAN_REFRESH_GRACE", "10s",
-		"How long the last refresh token still gets the same successor (two tabs at once).",
+		"How long the last refresh token still gets the same successor (two tabs at once). With 0s it never does, " +
+			"also not when an answer was lost.",
 		"a duration from 0s to 60s, for example 10s",
 		false, between(0, time.Minute, func(s *Settings) *time.Duration { return &s.RefreshGrace }),
 	},
