@@ -8,6 +8,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
@@ -55,24 +56,29 @@ func (l *MailRenderer) Render(letter *db.ResolvedMail) (mail.Rendered, error) {
 func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	m, u, none := &letter.Mail, &letter.User, new(string)
 	message := mail.Message{
-		Kind:       string(m.Kind),
-		Accept:     m.Locale,
-		Site:       l.site,
-		Home:       l.home,
-		To:         m.Address,
-		At:         m.CreatedAt,
-		Device:     m.Data.Device,
-		IP:         m.Data.IP,
-		Failures:   m.Data.Failures,
-		NewAddress: m.Data.NewAddress,
-		Locale:     *cmp.Or(u.Locale, none),
-		Name:       *cmp.Or(u.Name, none),
-		Account:    *cmp.Or(u.Email, u.Username, none),
+		Kind:        string(m.Kind),
+		Accept:      m.Locale,
+		Site:        l.site,
+		Home:        l.home,
+		To:          m.Address,
+		At:          m.CreatedAt,
+		Device:      m.Data.Device,
+		IP:          m.Data.IP,
+		Failures:    m.Data.Failures,
+		NewAddress:  m.Data.NewAddress,
+		TakesOver:   m.Data.TakesOver,
+		Unconfirmed: m.Data.Unconfirmed,
+		Locale:      *cmp.Or(u.Locale, none),
+		Name:        *cmp.Or(u.Name, none),
+		Account:     *cmp.Or(u.Email, u.Username, none),
 	}
 	switch m.Kind {
 	case db.MailConfirmChange:
-		// The reader may be a stranger, and must not learn the present address.
+		// The reader has to recognize the account (OT-25), and may be a stranger: the address in use is abridged.
 		message.Account = *cmp.Or(u.Username, none)
+		if message.Account == "" && u.Email != nil {
+			message.Account = identity.Abridged(*u.Email)
+		}
 	case db.MailEmailChanged:
 		message.Account = *cmp.Or(u.Username, none)
 		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.Email, none))

@@ -22,6 +22,7 @@ type ApiKey struct {
 	LastUsedAt *time.Time   `bun:"last_used_at"`
 	ExpiresAt  *time.Time   `bun:"expires_at"`
 	RevokedAt  *time.Time   `bun:"revoked_at"`
+	RotatedAt  *time.Time   `bun:"rotated_at"` // when its secret was made anew or its scopes were changed
 }
 
 // IsNode marks a GraphQL Node.

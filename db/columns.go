@@ -8,7 +8,9 @@ u.email_verified_at AS u_email_verified_at, u.username AS u_username, u.username
 u.name AS u_name, u.metadata AS u_metadata, u.role AS u_role, u.status AS u_status, u.password_hash AS u_password_hash,
 u.created_at AS u_created_at, u.updated_at AS u_updated_at, u.last_login_at AS u_last_login_at, u.locale AS u_locale,
 u.pending_email AS u_pending_email, u.pending_email_canonical AS u_pending_email_canonical,
-u.password_disabled_at AS u_password_disabled_at`
+u.pending_shown AS u_pending_shown,
+u.password_disabled_at AS u_password_disabled_at, u.devices_cleared_at AS u_devices_cleared_at,
+u.invited AS u_invited`
 
 	sessionColumns = `s.id AS s_id, s.number AS s_number, s.user_id AS s_user_id, s.generation AS s_generation,
 s.used_generation AS s_used_generation, s.methods AS s_methods, s.user_agent AS s_user_agent, s.ip AS s_ip,

@@ -27,13 +27,14 @@ const (
 	MailSessionElsewhere MailKind = "session-elsewhere" // a retry of a refresh from another network
 	MailDisabled         MailKind = "password-disabled" // after 100 failures
 	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
+	MailTookOver         MailKind = "took-over"         // a sign-in by mail was the first proof of whose address it is
 	MailWelcome          MailKind = "welcome"
 )
 
 // Purpose gives the purpose of the token in the mail, "" for none.
 func (m *Mail) Purpose() Purpose {
 	if m.TTLSeconds == 0 {
-		return "" // a change by an administrator: the mail reports it, and has no revert link
+		return "" // the mail reports a change, and has no revert link: see Mail.NoLink
 	}
 	return m.Kind.Purpose()
 }
@@ -54,6 +55,10 @@ func (k MailKind) Purpose() Purpose {
 	}
 	return ""
 }
+
+// NoLink makes a mail report a change without a link to revert it: an administrator decided it, or nobody ever proved
+// to own the address that the mail goes to (OT-21).
+func (m *Mail) NoLink() { m.TTLSeconds = 0 }
 
 // MailState is the state of a mail.
 type MailState string
@@ -105,7 +110,9 @@ type MailData struct {
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
-	Confirmed  bool   `json:"confirmed,omitempty"` // whether the former address was confirmed
+
+	TakesOver   bool `json:"takesOver,omitempty"`   // redeeming its token is the first proof of whose address it is
+	Unconfirmed bool `json:"unconfirmed,omitempty"` // nobody ever proved to own the address that the mail goes to
 }
 
 // Value gives the JSON text.

@@ -18,9 +18,10 @@ type ResolvedMail struct {
 // same. Nil means that there is nothing to send: the mail is gone or sent, nobody has the address, or the mail does not
 // apply any more.
 //
-// A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10). A
+// A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10), and
+// not to an address that is only shown: that one recovers nothing (OT-24). A
 // new token invalidates its predecessors (OT-03), except revert links to other addresses: whoever took an account over
-// could end the owner's link by a second change.
+// could end the owner's link by a second change. A mail that a newer one of its kind overtook is not sent.
 func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMail, error) {
 	var mail *ResolvedMail
 	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
@@ -35,8 +36,10 @@ func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time)
 	var l ResolvedMail
 	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the
 	// result of the first. It is also locked before what belongs to it: this prevents deadlocks.
-	user := tx.NewSelect().Model(&l.User).Where(`u.id = (SELECT m.user_id FROM mails m WHERE m.id = ?0)
-OR u.email_canonical = (SELECT m.address_canonical FROM mails m WHERE m.id = ?0 AND m.user_id IS NULL)`, id)
+	user := tx.NewSelect().Model(&l.User).Where(`u.id = (SELECT coalesce(m.user_id,
+  (SELECT h.id FROM users h WHERE h.email_canonical = m.address_canonical),
+  (SELECT h.id FROM users h WHERE h.pending_shown AND h.pending_email_canonical = m.address_canonical))
+FROM mails m WHERE m.id = ?)`, id)
 	if d.Postgres() {
 		user.For("NO KEY UPDATE")
 	}
@@ -48,33 +51,44 @@ OR u.email_canonical = (SELECT m.address_canonical FROM mails m WHERE m.id = ?0 
 	if err != nil {
 		return nil, ignoreNoRows(err)
 	}
+	if missing == nil && l.Mail.UserID.IsZero() {
+		l.Mail.AddressCanonical = l.User.EmailCanonical // another one for who asked by the address that is only shown
+	}
 	if missing != nil || !stillApplies(&l) {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
 	}
-	if l.Mail.ResolvedAt == nil {
-		err = resolveRecipient(ctx, tx, &l, now)
-	} else if !l.Mail.TokenID.IsZero() {
-		return reuseToken(ctx, tx, &l, now)
+	switch {
+	case l.Mail.ResolvedAt == nil:
+	case l.Mail.TokenID.IsZero():
+		return &l, nil
+	default:
+		reusable, err := reuseToken(ctx, tx, &l, now)
+		if err != nil || reusable {
+			return &l, err
+		}
 	}
-	if err != nil {
+	if late, err := isOvertaken(ctx, tx, &l); err != nil {
+		return nil, err
+	} else if late {
+		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
+		return nil, err
+	}
+	if err := resolveRecipient(ctx, tx, &l, now); err != nil {
 		return nil, err
 	}
 	return &l, nil
 }
 
-// reuseToken gives a further attempt the token of the first. It replaces a token that expired before the mail could be
-// sent: no mail starts with an expired link.
-func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*ResolvedMail, error) {
+// reuseToken gives a further attempt the token of the first, and tells whether it did. A token that expired before the
+// mail could be sent is no good: no mail starts with an expired link.
+func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (reusable bool, err error) {
 	l.Token = &OneTimeToken{}
-	err := tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
-	if err == nil && (l.Token.InvalidatedAt != nil || l.Token.ExpiresAt.After(now)) {
-		return l, nil
+	err = tx.NewSelect().Model(l.Token).Where("t.id = ?", l.Mail.TokenID).Scan(ctx)
+	if err != nil {
+		return false, ignoreNoRows(err)
 	}
-	if ignoreNoRows(err) != nil {
-		return nil, err
-	}
-	return l, resolveRecipient(ctx, tx, l, now)
+	return l.Token.InvalidatedAt != nil || l.Token.ExpiresAt.After(now), nil
 }
 
 // resolveRecipient sets the recipient of a mail, and makes its token.
@@ -89,14 +103,15 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 		l.Mail.TTLSeconds, l.Mail.TokenID = 0, TokenID{}
 	}
 	if l.Mail.Purpose() != "" {
-		if l.Token, err = issueToken(ctx, tx, &l.Mail, now); err != nil {
+		if l.Token, err = issueToken(ctx, tx, l, now); err != nil {
 			return err
 		}
 		l.Mail.TokenID = l.Token.ID
 	}
+	l.Mail.Data.TakesOver = l.Token != nil && (&TokenWithUser{Token: *l.Token, User: l.User}).TakesOver()
 	l.Mail.ResolvedAt = &now
-	_, err = tx.NewUpdate().Model(&l.Mail).Column("user_id", "address", "token_id", "ttl_seconds", "resolved_at").
-		WherePK().Exec(ctx)
+	_, err = tx.NewUpdate().Model(&l.Mail).
+		Column("user_id", "address", "address_canonical", "token_id", "ttl_seconds", "data", "resolved_at").WherePK().Exec(ctx)
 	return err
 }
 
@@ -112,7 +127,7 @@ func stillApplies(l *ResolvedMail) bool {
 	case MailResetPassword, MailSetPassword, MailMagicLink:
 		return u.EmailCanonical == m.AddressCanonical
 	case MailConfirmChange:
-		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == m.AddressCanonical
+		return u.isWaitingFor(m.AddressCanonical)
 	case MailChangeAsked:
 		return u.PendingEmail != nil
 	}

@@ -79,9 +79,13 @@ LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope 
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 )
 
+// byEmail finds the account of an address: whoever has it, else whoever shows it.
+const byEmail = `coalesce((SELECT id FROM users WHERE email_canonical = :name),
+  (SELECT id FROM users WHERE pending_shown AND pending_email_canonical = :name))`
+
 var attemptByEmail = readsEach("attemptByEmail",
-	attemptPostgres+`u.email_canonical = :name`+attemptPostgresEnd,
-	attemptSQLite+`email_canonical = :name`+attemptSQLiteEnd,
+	attemptPostgres+`u.id = `+byEmail+attemptPostgresEnd,
+	attemptSQLite+`id = `+byEmail+attemptSQLiteEnd,
 )
 
 var attemptByUsername = readsEach("attemptByUsername",

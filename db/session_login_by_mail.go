@@ -10,19 +10,22 @@ var errNumberTaken = errors.New("db: the number of a session is taken")
 
 var loginByMail = writes("loginByMail",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'MAGIC_LINK' RETURNING user_id
-), u AS (
+), `+provePostgres+`, u AS (
   UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
     updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
     password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
+    devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
     pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
-    pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
-  WHERE id = (SELECT user_id FROM t) RETURNING *
+    pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
+    pending_shown = pending_shown AND NOT :unverified, `+clearProfile+`
+  WHERE id = (SELECT user_id FROM t) AND `+yielded+` RETURNING *
 ), o AS (
   UPDATE one_time_tokens SET invalidated_at = :now
-  WHERE :unverified AND user_id = (SELECT id FROM u) AND id <> :token AND invalidated_at IS NULL
-    AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)
+  WHERE :unverified AND user_id = (SELECT id FROM u) AND `+otherTokens+`
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+), d AS (
+  DELETE FROM known_devices WHERE :unverified AND user_id = (SELECT id FROM u)
 ), x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'login.succeeded' WHERE id IN (
     SELECT id FROM sessions WHERE :unverified AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
@@ -39,17 +42,21 @@ var loginByMail = writes("loginByMail",
 ) SELECT `+userColumns+`, (SELECT count(*) FROM s) AS sessions FROM u`,
 	redeemToken+ofAddress+` AND purpose = 'MAGIC_LINK'`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
+	yieldAddress+ifRecorded,
+	endWaits+ifRecorded,
 	`UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
   updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
   password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
+  devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
   pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
-  pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END
+  pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
+  pending_shown = pending_shown AND NOT :unverified, `+clearProfile+`
 WHERE id = :user`+ifRecorded,
 	`UPDATE one_time_tokens SET invalidated_at = :now
-WHERE :unverified AND user_id = :user AND id <> :token AND invalidated_at IS NULL
-  AND (purpose <> 'CANCEL_CHANGE' OR NOT confirmed)`+ifRecorded,
+WHERE :unverified AND user_id = :user AND `+otherTokens+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
+	`DELETE FROM known_devices WHERE :unverified AND user_id = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now,
   revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END
 WHERE id IN (
@@ -62,27 +69,34 @@ ON CONFLICT (number) DO NOTHING`,
 FROM users u WHERE u.id = :user`+ifRecorded,
 )
 
-// LoginByMail starts the session of a person by the token of a mail. The newest limit sessions of the account stay
-// alive (SE-21). An address that was never confirmed is confirmed now. This is the first proof of whose address it is,
-// so LoginByMail removes what somebody else may have made: the password, sessions, API keys, a pending address and all
-// other tokens. The user is nil as in ConfirmEmail.
-func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, s *Session, limit int) (*User, error) {
-	e := Event{Action: ActionLoginSucceeded, User: s.UserID, Sess: s.ID, Methods: s.Methods}
-	first := !m.User.EmailVerified()
-	if first {
-		e.Note = "took_over"
+// MailLogin is a sign-in by the token of a mail.
+type MailLogin struct {
+	Session    *Session
+	Limit      int     // the newest sessions of the account that stay alive (SE-21)
+	StartEmpty bool    // as in Reset
+	Mails      []*Mail // that report a take-over
+}
+
+// LoginByMail starts the session of a person by the token of a mail. An address that was never confirmed is confirmed
+// now. This is the first proof of whose address it is, so LoginByMail removes what somebody else may have made
+// (OA-07): the password, sessions, API keys, known devices, a pending address and all other tokens. The user is nil as
+// in ConfirmEmail.
+func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*User, error) {
+	s := l.Session
+	e := Event{
+		Action: ActionLoginSucceeded, Note: m.takeOverNote(), User: s.UserID, Sess: s.ID, Methods: s.Methods,
 	}
 	var row redeemed
-	begun := func(*sql.Tx) error {
+	begun := func(tx *sql.Tx) error {
 		if row.Sessions == 0 {
 			return errNumberTaken // undoes all of it; the token stays good
 		}
-		return nil
+		return d.queueIn(ctx, tx, l.Mails)
 	}
 	for range numberDraws {
 		s.Number, row = randomNumber(), redeemed{}
 		p := m.params(s.CreatedAt).with(s.params()).with(params{
-			{"session_limit", limit},
+			{"session_limit", l.Limit}, {"start_empty", l.StartEmpty && m.TakesOver()},
 		}).with(eventParams(ctx, e, s.CreatedAt))
 		found, err := d.redeem(ctx, m, loginByMail, p, &row, begun)
 		switch {

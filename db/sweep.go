@@ -52,6 +52,8 @@ var sweeps = []swept{
 (SELECT id FROM mails WHERE id < ? ORDER BY id LIMIT ? ?)`, keepMails, true, false},
 	{"one-time tokens", `DELETE FROM one_time_tokens WHERE id IN
 (SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
+	{"tries of codes", `DELETE FROM code_tries WHERE address IN
+(SELECT address FROM code_tries WHERE first_at < ? LIMIT ? ?)`, codeTriesFor, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (account_key, scope) IN
 (SELECT account_key, scope FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
@@ -85,6 +87,7 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM mails WHERE sent_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM mails WHERE id < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM one_time_tokens WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM code_tries WHERE first_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||

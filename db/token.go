@@ -17,34 +17,25 @@ type OneTimeToken struct {
 	UserID           UserID     `bun:"user_id"`
 	Address          string     `bun:"address"` // the token confirms it, or reverts to it, and no other (OT-11)
 	AddressCanonical string     `bun:"address_canonical"`
-	Confirmed        bool       `bun:"confirmed"` // whether Address was confirmed before it was changed
-	Attempts         int        `bun:"attempts"`  // wrong codes, also for earlier tokens of the last hour (OT-16)
+	MailID           MailID     `bun:"mail_id"` // the mail that it was made for: see isOvertaken
 	CreatedAt        time.Time  `bun:"created_at"`
 	ExpiresAt        time.Time  `bun:"expires_at"`
 	InvalidatedAt    *time.Time `bun:"invalidated_at"`
 	Redeemed         bool       `bun:"redeemed"` // whether its use invalidated it
 }
 
-// attemptsCarried is how long wrong codes count against later codes (OT-16).
-const attemptsCarried = time.Hour
-
 // issueToken makes the token of a mail and invalidates its predecessors. Revert links to other addresses stay good.
-func issueToken(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTimeToken, error) {
+func issueToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*OneTimeToken, error) {
+	m := &l.Mail
 	t := &OneTimeToken{
-		ID: newTokenID(), Purpose: m.Kind.Purpose(), UserID: m.UserID, Address: m.Address,
-		AddressCanonical: m.AddressCanonical, Confirmed: m.Data.Confirmed, CreatedAt: now,
+		ID: newTokenID(), Purpose: m.Purpose(), UserID: m.UserID, Address: m.Address,
+		AddressCanonical: m.AddressCanonical, MailID: m.ID, CreatedAt: now,
 		ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
-	err := tx.NewSelect().Model((*OneTimeToken)(nil)).ColumnExpr("coalesce(max(t.attempts), 0)").
-		Where("t.user_id = ? AND t.purpose = ? AND t.created_at > ?", m.UserID, t.Purpose, now.Add(-attemptsCarried)).
-		Scan(ctx, &t.Attempts)
-	if err != nil {
-		return nil, err
+	if t.Purpose == PurposeCancelChange {
+		t.CreatedAt = m.CreatedAt // the order of changes decides which address came first, not the order of mails
 	}
-	if err := inheritChangeTime(ctx, tx, t, m, now); err != nil {
-		return nil, err
-	}
-	_, err = tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
+	_, err := tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
 		Where("user_id = ? AND purpose = ? AND invalidated_at IS NULL", m.UserID, t.Purpose).
 		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical).Exec(ctx)
 	if err != nil {
@@ -52,6 +43,19 @@ func issueToken(ctx context.Context, tx bun.Tx, m *Mail, now time.Time) (*OneTim
 	}
 	_, err = tx.NewInsert().Model(t).Exec(ctx)
 	return t, err
+}
+
+// isOvertaken tells whether a newer mail of the same kind was sent first: its token counts, and the older mail is not
+// sent any more (OT-03). Mails are sent in any order; their ids have the order in which they were asked for.
+func isOvertaken(ctx context.Context, tx bun.Tx, l *ResolvedMail) (bool, error) {
+	purpose := l.Mail.Purpose()
+	if purpose == "" || purpose == PurposeCancelChange {
+		return false, nil
+	}
+	n, err := tx.NewSelect().Model((*OneTimeToken)(nil)).
+		Where("t.user_id = ? AND t.purpose = ? AND t.mail_id > ?", l.User.ID, purpose, l.Mail.ID).
+		Count(ctx)
+	return n > 0, err
 }
 
 // Purpose is what a one-time token is good for.

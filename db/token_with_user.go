@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (m *TokenWithUser) RejectReason(now time.Time, purposes ...Purpose) string 
 func (t *OneTimeToken) matchesAddress(u *User) bool {
 	switch t.Purpose {
 	case PurposeConfirmChange:
-		return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == t.AddressCanonical
+		return u.isWaitingFor(t.AddressCanonical)
 	case PurposeCancelChange:
 		return true // the account has another address already
 	case PurposeVerifyEmail, PurposeResetPassword, PurposeMagicLink:
@@ -45,17 +46,32 @@ func (t *OneTimeToken) matchesAddress(u *User) bool {
 	return u.EmailCanonical == t.AddressCanonical
 }
 
-// Confirmed tells whether the token, not yet expired, already confirmed the address of the account (OT-15).
+// Confirmed tells whether the token, not yet expired, is good for an address that is confirmed already: by this token
+// (OT-15), or by another proof of the same mailbox, such as a reset.
 func (m *TokenWithUser) Confirmed(now time.Time) bool {
 	t, u := &m.Token, &m.User
 	confirms := t.Purpose == PurposeVerifyEmail || t.Purpose == PurposeConfirmChange
-	return confirms && t.Redeemed && t.ExpiresAt.After(now) &&
+	return confirms && t.InvalidatedAt != nil && t.ExpiresAt.After(now) &&
 		u.Status == UserActive && u.EmailVerified() && u.EmailCanonical == t.AddressCanonical
 }
 
-// tokenColumns leaves out confirmed, so Token.Confirmed is always false here; it is not TokenWithUser.Confirmed.
+// TakesOver tells whether a reset or a sign-in by this token is the first proof of whose address it is: what somebody
+// else may have made is removed then (OA-07).
+func (m *TokenWithUser) TakesOver() bool {
+	by := m.Token.Purpose == PurposeResetPassword || m.Token.Purpose == PurposeMagicLink
+	return by && !m.User.EmailVerified()
+}
+
+// takeOverNote adds a take-over to the notes of an event.
+func (m *TokenWithUser) takeOverNote(notes ...string) string {
+	if m.TakesOver() {
+		notes = append(notes, "took_over")
+	}
+	return strings.TrimSpace(strings.Join(notes, " "))
+}
+
 const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
-t.address_canonical AS t_address_canonical, t.attempts AS t_attempts, t.created_at AS t_created_at,
+t.address_canonical AS t_address_canonical, t.mail_id AS t_mail_id, t.created_at AS t_created_at,
 t.expires_at AS t_expires_at, t.invalidated_at AS t_invalidated_at, t.redeemed AS t_redeemed`
 
 var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+`

@@ -14,8 +14,8 @@ type User struct {
 
 	ID                UserID     `bun:"id,pk"`
 	Number            int        `bun:"number"` // random, below 2^31, for callers that expect an integer id
-	Email             *string    `bun:"email"`  // as it was given
-	EmailCanonical    string     `bun:"email_canonical"`
+	Email             *string    `bun:"email"`  // as it was given; nil once somebody else proved to own it
+	EmailCanonical    string     `bun:"email_canonical,nullzero"`
 	EmailVerifiedAt   *time.Time `bun:"email_verified_at"`
 	Username          *string    `bun:"username"` // as it was given
 	UsernameCanonical *string    `bun:"username_canonical"`
@@ -31,14 +31,42 @@ type User struct {
 	Locale                *string    `bun:"locale"`                  // nil for the language of the request
 	PendingEmail          *string    `bun:"pending_email"`           // waits to be confirmed
 	PendingEmailCanonical *string    `bun:"pending_email_canonical"` //
+	PendingShown          bool       `bun:"pending_shown"`           // shown in place of Email: see CurrentEmail
 	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until a reset by mail (LG-09)
+	DevicesClearedAt      *time.Time `bun:"devices_cleared_at"`      // no device token of before counts
+	Invited               bool       `bun:"invited"`                 // an administrator made the account for its owner
 }
 
 // IsNode marks a GraphQL Node.
 func (User) IsNode() {}
 
-// EmailVerified tells whether the address is confirmed.
+// EmailVerified tells whether Email is confirmed. Mails that let somebody do something go to Email alone.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
+
+// CurrentEmail is the address that the account shows: Email, or the pending address where a dialect makes a new address
+// count at once. That one is not confirmed, and gives nobody power over the account.
+func (u User) CurrentEmail() *string {
+	if u.PendingShown {
+		return u.PendingEmail
+	}
+	return u.Email
+}
+
+// CurrentEmailVerified tells whether CurrentEmail is confirmed.
+func (u User) CurrentEmailVerified() bool { return !u.PendingShown && u.EmailVerified() }
+
+// WaitingEmail is an address that waits to be confirmed before the account shows it; nil for none.
+func (u User) WaitingEmail() *string {
+	if u.PendingShown {
+		return nil
+	}
+	return u.PendingEmail
+}
+
+// isWaitingFor tells whether an address waits to be confirmed, shown or not.
+func (u *User) isWaitingFor(canonical string) bool {
+	return u.PendingEmailCanonical != nil && *u.PendingEmailCanonical == canonical
+}
 
 var userNamed = reads("userNamed", `SELECT `+userColumns+` FROM users u
 WHERE u.email_canonical = :canonical OR u.username_canonical = :canonical`)
@@ -73,6 +101,7 @@ func (u *User) params() params {
 		{"name", u.Name},
 		{"metadata", u.Metadata},
 		{"role", u.Role},
+		{"invited", u.Invited},
 		{"password_hash", text(u.PasswordHash)},
 		{"now", u.CreatedAt},
 	}

@@ -40,9 +40,9 @@ func rejectionOf(was string, canManageAdmins bool) *Rejection {
 
 const insertUser = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username,
   username_canonical, name,
-  metadata, role, status, password_hash, created_at, updated_at)
+  metadata, role, status, password_hash, created_at, updated_at, invited)
 SELECT :user, :number, :email, :email_canonical, :email_verified_at, :username, :username_canonical, :name,
-  :metadata, :role, :status, :password_hash, :now, :now WHERE true
+  :metadata, :role, :status, :password_hash, :now, :now, :invited WHERE true
 ON CONFLICT DO NOTHING`
 
 var createUser = writes("createUser",
@@ -110,6 +110,7 @@ const setUser = `UPDATE users SET updated_at = :now,
     email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
     pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
     pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
+    pending_shown = pending_shown AND :email_canonical IS NULL,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,

@@ -15,8 +15,8 @@ type Change struct {
 	To                                                *User
 	Name, Username, Metadata, Locale, Email, Password bool
 
-	// AtOnce makes a new address count now, unconfirmed. Else the new address replaces the pending one; only another
-	// spelling of the address in use counts at once.
+	// AtOnce shows a new address now, unconfirmed. A confirmed one stays that of recovery meanwhile (OT-24). Else the
+	// new address replaces the pending one; only another spelling of the address in use counts at once.
 	AtOnce bool
 
 	EndOthers bool   // whether the other sessions end
@@ -36,33 +36,45 @@ func (c *Change) proof() (hash, address *string) {
 	return &c.Proof.User.PasswordHash, &c.Proof.bucket.scope
 }
 
-// A new address that counts at once is unconfirmed; another spelling of the address in use stays confirmed if it was.
+// A confirmed address stays that of recovery until another one is confirmed. A new address that counts at once is
+// shown meanwhile, and replaces an address only that was never confirmed. Another spelling of the address in use stays
+// confirmed if it was. A change of the password drops an address that waits, and no one that is shown.
 //
 // The change invalidates earlier tokens that do not match it any more (OT-03, SE-08). Revert links stay good: whoever
 // took an account over could end them by changing its password.
-const setAccount = `UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
+const (
+	sameAddress = `email_canonical IS NOT DISTINCT FROM :email_canonical`
+	replaces    = `:set_email AND :at_once AND email_verified_at IS NULL`
+	waits       = `:set_email AND NOT (` + sameAddress + `) AND NOT (` + replaces + `)`
+	keepsWait   = `NOT :set_email AND (NOT :set_password OR pending_shown)`
+
+	setAccount = `UPDATE users SET updated_at = :now, name = CASE WHEN :set_name THEN :name ELSE name END,
   username = CASE WHEN :set_username THEN :username ELSE username END,
   username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
   metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
   locale = CASE WHEN :set_locale THEN :locale ELSE locale END,
-  email = CASE WHEN :set_email AND (:at_once OR email_canonical = :email_canonical) THEN :email ELSE email END,
-  email_canonical = CASE WHEN :set_email AND :at_once THEN :email_canonical ELSE email_canonical END,
-  email_verified_at = CASE WHEN :set_email AND :at_once AND email_canonical <> :email_canonical THEN NULL
-    ELSE email_verified_at END,
-  pending_email = CASE WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email
-    WHEN NOT :set_email AND NOT :set_password THEN pending_email END,
-  pending_email_canonical = CASE
-    WHEN :set_email AND NOT :at_once AND email_canonical <> :email_canonical THEN :email_canonical
-    WHEN NOT :set_email AND NOT :set_password THEN pending_email_canonical END,
+  email = CASE WHEN :set_email AND (` + replaces + ` OR ` + sameAddress + `) THEN :email ELSE email END,
+  email_canonical = CASE WHEN ` + replaces + ` THEN :email_canonical ELSE email_canonical END,
+  pending_email = CASE WHEN ` + waits + ` THEN :email WHEN ` + keepsWait + ` THEN pending_email END,
+  pending_email_canonical = CASE WHEN ` + waits + ` THEN :email_canonical
+    WHEN ` + keepsWait + ` THEN pending_email_canonical END,
+  pending_shown = CASE WHEN ` + waits + ` THEN :at_once ELSE ` + keepsWait + ` AND pending_shown END,
   password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
   password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
 WHERE id = :user AND status = 'ACTIVE' AND (CAST(:proof_hash AS text) IS NULL OR password_hash = :proof_hash)
+AND NOT (` + waits + ` AND :at_once AND EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = :email_canonical))
 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `
+)
 
 // outdatedTokens is the condition of the tokens that the change invalidates.
 const outdatedTokens = `invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
     (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE')
-    OR (:set_email AND :at_once AND address_canonical <> :email_canonical))`
+    OR (:set_email AND :at_once AND address_canonical <> :email_canonical
+      AND EXISTS (SELECT 1 FROM users WHERE id = :user AND email_verified_at IS NULL)))`
+
+// pendingTaken tells whether somebody else proved to own the pending address.
+const pendingTaken = `EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical
+  AND w.email_verified_at IS NOT NULL AND w.id <> u.id)`
 
 var changeAccount = writes("changeAccount",
 	`WITH u AS (`+setAccount+alivePostgres+`) RETURNING *
@@ -79,7 +91,7 @@ var changeAccount = writes("changeAccount",
     ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, `+sessionColumns+`,
-EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
+`+pendingTaken+` AS taken
 FROM u JOIN sessions s ON s.id = :session`,
 	setAccount+aliveSQLite+`)`,
 	insertEvent+` SELECT `+eventValues+` FROM users WHERE id = :user AND changes() = 1`,
@@ -88,7 +100,7 @@ WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+ifRec
 	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND `+outdatedTokens+ifRecorded,
 	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*')`+ifRecorded,
 	`SELECT `+userColumns+`, `+sessionColumns+`,
-EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken
+`+pendingTaken+` AS taken
 FROM users u JOIN sessions s ON s.id = :session WHERE u.id = :user`+ifRecorded,
 )
 
@@ -145,6 +157,11 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 	found, err := d.queryRow(ctx, changeAccount, p, &is, before(read), after(mails))
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
+	}
+	if err == nil && !found && c.Email && c.AtOnce && was.EmailVerified() {
+		if taken, err = d.taken(ctx, c.By.User.ID, &to.EmailCanonical, nil); err == nil && taken.Email {
+			return nil, taken, nil
+		}
 	}
 	if err != nil || !found {
 		return nil, nil, err

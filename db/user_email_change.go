@@ -8,12 +8,11 @@ import (
 	"github.com/google/uuid"
 )
 
-var lockedAccount = readsEach("lockedAccount",
-	`SELECT id, email, email_canonical, email_verified_at, pending_email, pending_email_canonical
-FROM users WHERE id = :user FOR NO KEY UPDATE`,
-	`SELECT id, email, email_canonical, email_verified_at, pending_email, pending_email_canonical
-FROM users WHERE id = :user`,
-)
+const accountAddress = `SELECT id, email, email_canonical, email_verified_at, pending_email, pending_email_canonical,
+  pending_shown
+FROM users WHERE id = :user`
+
+var lockedAccount = readsEach("lockedAccount", accountAddress+` FOR NO KEY UPDATE`, accountAddress)
 
 // lockAccount reads the address of an account before a statement changes it, and locks the account. SQLite has one
 // writer in any case.
@@ -22,89 +21,105 @@ func (d *DB) lockAccount(ctx context.Context, tx *sql.Tx, id UserID, was *User) 
 	return err
 }
 
-var ownerOfToken = reads("ownerOfToken",
-	`SELECT user_id FROM one_time_tokens WHERE id = :token AND purpose = 'CANCEL_CHANGE'`)
+var revertToken = reads("revertToken", `SELECT user_id, address_canonical FROM one_time_tokens
+WHERE id = :token AND purpose = 'CANCEL_CHANGE'`)
 
 // Following a revert link invalidates the revert links of every later address. An address is as old as its first link,
 // also when a newer link replaced it: else whoever took an account over could make the owner's address the later one,
 // by changing the address back and forth.
 const cameAfter = `NOT EXISTS (
-    SELECT 1 FROM one_time_tokens e
-    WHERE e.user_id = :user AND e.purpose = 'CANCEL_CHANGE'
-      AND e.address_canonical = k.address_canonical AND (e.created_at, e.id) < (
-      SELECT f.created_at, f.id FROM one_time_tokens f
-      WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
-        AND f.address_canonical = (SELECT g.address_canonical FROM one_time_tokens g WHERE g.id = :token)
+    SELECT 1 FROM one_time_tokens e WHERE e.user_id = :user AND e.purpose = 'CANCEL_CHANGE'
+    AND e.address_canonical = k.address_canonical AND (e.created_at, e.id) < (
+      SELECT f.created_at, f.id FROM one_time_tokens f WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
+      AND f.address_canonical = (SELECT g.address_canonical FROM one_time_tokens g WHERE g.id = :token)
       ORDER BY f.created_at, f.id LIMIT 1))`
 
+// redeemRevert redeems a revert link. It went to an address that was confirmed, and confirms that address again.
+const redeemRevert = `UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
+WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND invalidated_at IS NULL AND expires_at > :now
+AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE')`
+
+// madeSince is the condition of API keys that were made, or got another secret or other scopes, since the address of
+// the token was first replaced: by whoever replaced it, perhaps (OT-28).
+const madeSince = `revoked_at IS NULL AND coalesce(rotated_at, created_at) >= (
+    SELECT min(f.created_at) FROM one_time_tokens f WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
+    AND f.address_canonical = :address)`
+
+// An account takes its address back where another one replaced it, or is shown in its place. On SQLite, where the steps
+// run one after the other, goesBack must run before the account has its address back.
+const goesBack = `EXISTS (SELECT 1 FROM users b WHERE b.id = :user
+  AND (b.email_canonical IS DISTINCT FROM :address OR b.pending_shown))`
+
 var cancelEmailChange = writes("cancelEmailChange",
-	`WITH t AS (
-  UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
-  WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND invalidated_at IS NULL AND expires_at > :now
-    AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE')
-  RETURNING *
+	`WITH t AS (`+redeemRevert+` RETURNING *
 ), o AS (
-  SELECT u.id, u.email_canonical <> t.address_canonical AS back FROM users u JOIN t ON u.id = t.user_id
-), u AS (
-  UPDATE users SET updated_at = :now, pending_email = NULL, pending_email_canonical = NULL,
-    email = CASE WHEN back THEN t.address ELSE email END, email_canonical = t.address_canonical,
-    email_verified_at = CASE WHEN NOT back THEN email_verified_at WHEN t.confirmed THEN :now END
-  FROM t, o WHERE users.id = t.user_id
-  RETURNING users.*
+  SELECT t.user_id AS id, `+goesBack+` AS back FROM t
+), `+provePostgres+`, u AS (
+  UPDATE users SET updated_at = :now, pending_email = NULL, pending_email_canonical = NULL, pending_shown = false,
+    email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
+    email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END,
+    devices_cleared_at = CASE WHEN back THEN :now ELSE devices_cleared_at END
+  FROM t, o WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM o WHERE back) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
+), p AS (
+  UPDATE api_keys SET revoked_at = :now WHERE user_id = (SELECT id FROM o WHERE back) AND `+madeSince+`
+), d AS (
+  DELETE FROM known_devices WHERE user_id = (SELECT id FROM o WHERE back)
 ), k AS (
   UPDATE one_time_tokens k SET invalidated_at = :now
   WHERE user_id = (SELECT id FROM o) AND id <> :token AND invalidated_at IS NULL
-    AND (purpose = 'CONFIRM_CHANGE' OR ((SELECT back FROM o) AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`)))
+  AND (purpose = 'CONFIRM_CHANGE' OR ((SELECT back FROM o) AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`)))
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT `+userColumns+` FROM u`,
-	`UPDATE one_time_tokens SET invalidated_at = :now, redeemed = true
-WHERE id = :token AND user_id = :user AND purpose = 'CANCEL_CHANGE' AND invalidated_at IS NULL AND expires_at > :now
-  AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE')`,
+	redeemRevert,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
-WHERE user_id = :user AND `+aliveSQLite+` AND EXISTS (
-  SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = :token
-  WHERE u.id = :user AND u.email_canonical <> t.address_canonical)`+ifRecorded,
+WHERE user_id = :user AND `+aliveSQLite+` AND `+goesBack+ifRecorded,
+	`UPDATE api_keys SET revoked_at = :now WHERE user_id = :user AND `+madeSince+` AND `+goesBack+ifRecorded,
+	`DELETE FROM known_devices WHERE user_id = :user AND `+goesBack+ifRecorded,
 	`UPDATE one_time_tokens AS k SET invalidated_at = :now
 WHERE user_id = :user AND id <> :token AND invalidated_at IS NULL
-  AND (purpose = 'CONFIRM_CHANGE' OR ((purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`) AND EXISTS (
-    SELECT 1 FROM users u JOIN one_time_tokens t ON t.id = :token
-    WHERE u.id = :user AND u.email_canonical <> t.address_canonical)))`+ifRecorded,
-	`UPDATE users SET updated_at = :now, pending_email = NULL, pending_email_canonical = NULL,
-  email = CASE WHEN email_canonical <> t.address_canonical THEN t.address ELSE email END,
-  email_canonical = t.address_canonical,
-  email_verified_at = CASE WHEN email_canonical = t.address_canonical THEN email_verified_at
-    WHEN t.confirmed THEN :now END
+AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`)))`+ifRecorded,
+	yieldAddress+ifRecorded,
+	endWaits+ifRecorded,
+	`UPDATE users SET updated_at = :now,
+  devices_cleared_at = CASE WHEN email_canonical IS DISTINCT FROM :address OR pending_shown THEN :now
+    ELSE devices_cleared_at END,
+  pending_email = NULL, pending_email_canonical = NULL, pending_shown = false,
+  email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
+  email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END
 FROM one_time_tokens t WHERE t.id = :token AND users.id = :user`+ifRecorded,
 	`SELECT `+userColumns+` FROM users u WHERE u.id = :user`+ifRecorded,
 )
 
 // CancelEmailChange redeems a token of PurposeCancelChange, and gives the person after it; nil when the token is not
-// good any more. It drops the pending address. Where another address replaced the address of the token, the account
-// gets the address of the token back: all sessions end, and other tokens are invalidated (OT-11). Where somebody else
-// has that address meanwhile, nothing changes, and taken says so.
+// good any more. It drops the pending address. Where another address replaced the address of the token, or is shown in
+// its place, the account gets the address of the token back: all sessions end, and with them the API keys of since then
+// and other tokens (OT-11). Where somebody else proved to own that address meanwhile, nothing changes, and taken says
+// so.
 func (d *DB) CancelEmailChange(
 	ctx context.Context, token uuid.UUID, now time.Time,
 ) (after *User, taken *Taken, err error) {
 	id := TokenIDFrom(token)
-	var owner struct {
-		UserID UserID `bun:"user_id"`
+	var t struct {
+		UserID  UserID `bun:"user_id"`
+		Address string `bun:"address_canonical"`
 	}
-	if found, err := d.queryRow(ctx, ownerOfToken, params{{"token", id}}, &owner); err != nil || !found {
+	if found, err := d.queryRow(ctx, revertToken, params{{"token", id}}, &t); err != nil || !found {
 		return nil, nil, err
 	}
-	e := Event{Action: ActionEmailChangeCanceled, User: owner.UserID}
+	e := Event{Action: ActionEmailChangeCanceled, User: t.UserID}
+	holders := params{{"user", t.UserID}, {"address", t.Address}}
 	p := params{
-		{"token", id}, {"now", now}, {"user", owner.UserID}, {"reason", e.Action.Done},
-	}.with(eventParams(ctx, e, now))
+		{"token", id}, {"now", now}, {"reason", e.Action.Done},
+	}.with(holders).with(eventParams(ctx, e, now))
 	var row struct {
 		User User `bun:"embed:u_"`
 	}
-	found, err := d.queryRow(ctx, cancelEmailChange, p, &row, locking(lockUser, params{{"user", owner.UserID}}))
+	found, err := d.queryRow(ctx, cancelEmailChange, p, &row, locking(lockHolders, holders))
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
 	}

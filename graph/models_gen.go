@@ -208,6 +208,8 @@ type LoginWithMagicLinkInput struct {
 	Token string `json:"token"`
 	// The address that the mail went to. Beside a token it is compared when given.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// As in `resetPassword`.
+	StartEmpty bool `json:"startEmpty"`
 	// How tokens reach the client.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
@@ -239,6 +241,27 @@ type MailDeliveryEdge struct {
 	Cursor string `json:"cursor"`
 	// The mail.
 	Node *db.Mail `json:"node"`
+}
+
+// What a mailed token would do.
+type MailedToken struct {
+	// What it is for.
+	Purpose TokenPurpose `json:"purpose"`
+	// The address that the mail went to.
+	Email string `json:"email"`
+	// Whose account it is about: the username, else the address in use with its local part abridged, null for neither.
+	Account *string `json:"account,omitempty"`
+	// Whether it is the first proof of whose address this is. The password, the sessions, the API keys and the known devices that the account has
+	// are removed then, since somebody else may have made them.
+	TakesOver bool `json:"takesOver"`
+	// The username that the account keeps unless `startEmpty` is given; null unless `takesOver`.
+	Username *string `json:"username,omitempty"`
+	// The display name, as `username`.
+	Name *string `json:"name,omitempty"`
+	// The metadata, as `username`.
+	Metadata db.JSONObject `json:"metadata,omitempty"`
+	// Whether an administrator made the account for its owner, so that what it says of them is no stranger's.
+	Invited bool `json:"invited"`
 }
 
 // Every write of the API. Fields run one after the other.
@@ -348,6 +371,9 @@ type ResetPasswordInput struct {
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The new password, under the rules of `serverInfo.passwordPolicy`.
 	NewPassword string `json:"newPassword"`
+	// Whether a reset that is the first proof of whose address it is (`mailedToken.takesOver`) removes the username, the name and the metadata
+	// that somebody else may have given the account. It means nothing for any other reset.
+	StartEmpty bool `json:"startEmpty"`
 }
 
 // The answer of `resetPassword`.

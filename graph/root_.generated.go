@@ -144,6 +144,17 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	MailedToken struct {
+		Account   func(childComplexity int) int
+		Email     func(childComplexity int) int
+		Invited   func(childComplexity int) int
+		Metadata  func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Purpose   func(childComplexity int) int
+		TakesOver func(childComplexity int) int
+		Username  func(childComplexity int) int
+	}
+
 	Mutation struct {
 		CancelEmailChange     func(childComplexity int, input CancelEmailChangeInput) int
 		ChangeEmail           func(childComplexity int, input ChangeEmailInput) int
@@ -195,6 +206,7 @@ type ComplexityRoot struct {
 		DialectUsage      func(childComplexity int, since *time.Time, dialect *string) int
 		Keys              func(childComplexity int) int
 		MailDeliveries    func(childComplexity int, first int, after *string, state *db.MailState) int
+		MailedToken       func(childComplexity int, token string) int
 		Me                func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
@@ -283,21 +295,21 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		CreatedAt     func(childComplexity int) int
-		Email         func(childComplexity int) int
-		EmailVerified func(childComplexity int) int
-		ID            func(childComplexity int) int
-		LastLoginAt   func(childComplexity int) int
-		Locale        func(childComplexity int) int
-		Metadata      func(childComplexity int) int
-		Name          func(childComplexity int) int
-		Number        func(childComplexity int) int
-		PendingEmail  func(childComplexity int) int
-		Permissions   func(childComplexity int) int
-		Roles         func(childComplexity int) int
-		Status        func(childComplexity int) int
-		UpdatedAt     func(childComplexity int) int
-		Username      func(childComplexity int) int
+		CreatedAt            func(childComplexity int) int
+		CurrentEmail         func(childComplexity int) int
+		CurrentEmailVerified func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		LastLoginAt          func(childComplexity int) int
+		Locale               func(childComplexity int) int
+		Metadata             func(childComplexity int) int
+		Name                 func(childComplexity int) int
+		Number               func(childComplexity int) int
+		Permissions          func(childComplexity int) int
+		Roles                func(childComplexity int) int
+		Status               func(childComplexity int) int
+		UpdatedAt            func(childComplexity int) int
+		Username             func(childComplexity int) int
+		WaitingEmail         func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -748,6 +760,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MailDeliveryEdge.Node(childComplexity), true
 
+	case "MailedToken.account":
+		if e.ComplexityRoot.MailedToken.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Account(childComplexity), true
+	case "MailedToken.email":
+		if e.ComplexityRoot.MailedToken.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Email(childComplexity), true
+	case "MailedToken.invited":
+		if e.ComplexityRoot.MailedToken.Invited == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Invited(childComplexity), true
+	case "MailedToken.metadata":
+		if e.ComplexityRoot.MailedToken.Metadata == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Metadata(childComplexity), true
+	case "MailedToken.name":
+		if e.ComplexityRoot.MailedToken.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Name(childComplexity), true
+	case "MailedToken.purpose":
+		if e.ComplexityRoot.MailedToken.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Purpose(childComplexity), true
+	case "MailedToken.takesOver":
+		if e.ComplexityRoot.MailedToken.TakesOver == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.TakesOver(childComplexity), true
+	case "MailedToken.username":
+		if e.ComplexityRoot.MailedToken.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Username(childComplexity), true
+
 	case "Mutation.cancelEmailChange":
 		if e.ComplexityRoot.Mutation.CancelEmailChange == nil {
 			break
@@ -1143,6 +1204,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.MailDeliveries(childComplexity, args["first"].(int), args["after"].(*string), args["state"].(*db.MailState)), true
+	case "Query.mailedToken":
+		if e.ComplexityRoot.Query.MailedToken == nil {
+			break
+		}
+
+		args, err := ec.field_Query_mailedToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MailedToken(childComplexity, args["token"].(string)), true
 	case "Query.me":
 		if e.ComplexityRoot.Query.Me == nil {
 			break
@@ -1509,17 +1581,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.User.CreatedAt(childComplexity), true
 	case "User.email":
-		if e.ComplexityRoot.User.Email == nil {
+		if e.ComplexityRoot.User.CurrentEmail == nil {
 			break
 		}
 
-		return e.ComplexityRoot.User.Email(childComplexity), true
+		return e.ComplexityRoot.User.CurrentEmail(childComplexity), true
 	case "User.emailVerified":
-		if e.ComplexityRoot.User.EmailVerified == nil {
+		if e.ComplexityRoot.User.CurrentEmailVerified == nil {
 			break
 		}
 
-		return e.ComplexityRoot.User.EmailVerified(childComplexity), true
+		return e.ComplexityRoot.User.CurrentEmailVerified(childComplexity), true
 	case "User.id":
 		if e.ComplexityRoot.User.ID == nil {
 			break
@@ -1556,12 +1628,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Number(childComplexity), true
-	case "User.pendingEmail":
-		if e.ComplexityRoot.User.PendingEmail == nil {
-			break
-		}
-
-		return e.ComplexityRoot.User.PendingEmail(childComplexity), true
 	case "User.permissions":
 		if e.ComplexityRoot.User.Permissions == nil {
 			break
@@ -1592,6 +1658,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Username(childComplexity), true
+	case "User.pendingEmail":
+		if e.ComplexityRoot.User.WaitingEmail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.WaitingEmail(childComplexity), true
 
 	case "UserConnection.edges":
 		if e.ComplexityRoot.UserConnection.Edges == nil {
@@ -2020,6 +2092,28 @@ func (ec *executionContext) childFields_MailDeliveryEdge(ctx context.Context, fi
 		return ec.fieldContext_MailDeliveryEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MailDeliveryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_MailedToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "purpose":
+		return ec.fieldContext_MailedToken_purpose(ctx, field)
+	case "email":
+		return ec.fieldContext_MailedToken_email(ctx, field)
+	case "account":
+		return ec.fieldContext_MailedToken_account(ctx, field)
+	case "takesOver":
+		return ec.fieldContext_MailedToken_takesOver(ctx, field)
+	case "username":
+		return ec.fieldContext_MailedToken_username(ctx, field)
+	case "name":
+		return ec.fieldContext_MailedToken_name(ctx, field)
+	case "metadata":
+		return ec.fieldContext_MailedToken_metadata(ctx, field)
+	case "invited":
+		return ec.fieldContext_MailedToken_invited(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailedToken", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -26,7 +26,7 @@ func CreateAdmin(ctx context.Context, settings *config.Settings, stdout io.Write
 	if err != nil {
 		return errors.New(fault.From(err).Message)
 	}
-	u.Email, u.EmailCanonical = &original, canonical
+	u.Email, u.EmailCanonical, u.Invited = &original, canonical, true
 	// by whoever types it here: where addresses must be confirmed, it is an administrator who can sign in
 	u.EmailVerifiedAt = &u.CreatedAt
 	if username != "" {

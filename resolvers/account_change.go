@@ -22,9 +22,15 @@ type edit struct {
 func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
 	to := c.User
 	return &edit{
-		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.profile(ctx).EmailAtOnce},
+		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.emailAtOnce(ctx)},
 		caller: c,
 	}
+}
+
+// emailAtOnce tells whether a new address is shown before it is confirmed: by the document of the dialect, and never
+// where addresses have to be confirmed (OT-23).
+func (r *resolver) emailAtOnce(ctx context.Context) bool {
+	return r.profile(ctx).EmailAtOnce && !r.RequireVerifiedEmail
 }
 
 // UpdateMe is Mutation.updateMe.
@@ -101,7 +107,7 @@ func (e *edit) readInput(input graph.UpdateMeInput) (err error) {
 
 // setEmail ignores the current address in updateMe: forms send back the address that they show.
 func (e *edit) setEmail(text string) error {
-	if e.By.User.Email != nil && *e.By.User.Email == text && e.Action == db.ActionUserUpdated {
+	if now := e.By.User.CurrentEmail(); now != nil && *now == text && e.Action == db.ActionUserUpdated {
 		return nil
 	}
 	e.Email = true

@@ -18,16 +18,15 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
 }
 
-// changeMails makes the mails of a change of the caller's account. A pending address that belongs to somebody else gets
-// one mail too, so that both cases look alike: its owner learns of the attempt, and gets nothing to confirm.
+// changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go
+// out for one that is somebody else's: that person learns of it, and nobody can confirm it.
 func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.User, taken bool) []*db.Mail, error) {
 	if r.MailOff || !e.Email && !e.Password {
 		return nil, nil
 	}
 	ask := map[db.MailKind]bool{}
-	if e.Email && !e.AtOnce {
-		// Both kinds count: which one is sent is known only after the write.
-		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} {
+	if e.Email {
+		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
 			var err error
 			if ask[kind], err = r.allowMail(ctx, kind, e.To.EmailCanonical); err != nil {
 				return nil, err
@@ -38,20 +37,19 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 		if e.Password {
 			mails = r.mailNotice(ctx, db.MailPassword, was, db.MailData{})
 		}
-		if is.EmailCanonical != was.EmailCanonical {
-			data := db.MailData{NewAddress: *is.Email, Confirmed: was.EmailVerified()}
-			mails = append(mails, r.mailNotice(ctx, db.MailEmailChanged, was, data)...)
+		switch {
+		case is.EmailCanonical != was.EmailCanonical: // at once, in place of one that was never confirmed
+			mails = append(mails, r.addressNotice(ctx, db.MailEmailChanged, was, is.Email)...)
 			mails = append(mails, r.mail(ctx, db.MailVerifyEmail, is.ID, *is.Email, is.EmailCanonical))
-		}
-		if e.Email && is.PendingEmail != nil {
+		case e.Email && is.PendingEmail != nil:
 			mails = append(mails, r.pendingMails(ctx, was, is, taken, ask)...)
 		}
 		return mails
 	}, nil
 }
 
-// pendingMails makes the mails of a pending address. The present address gets one notice for each pending address. A
-// repeated request for the same address sends only the mail to confirm it.
+// pendingMails are those of an address that waits, shown or not. The former one is told of each address once; asked for
+// again, only the mail to confirm goes out again.
 func (r *resolver) pendingMails(
 	ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool,
 ) (mails []*db.Mail) {
@@ -62,9 +60,25 @@ func (r *resolver) pendingMails(
 	if ask[kind] {
 		mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
 	}
-	if was.PendingEmailCanonical == nil || *was.PendingEmailCanonical != *is.PendingEmailCanonical {
-		data := db.MailData{NewAddress: *is.PendingEmail, Confirmed: was.EmailVerified()}
-		mails = append(mails, r.mailNotice(ctx, db.MailChangeAsked, was, data)...)
+	if was.PendingEmailCanonical != nil && *was.PendingEmailCanonical == *is.PendingEmailCanonical &&
+		was.PendingShown == is.PendingShown {
+		return mails
+	}
+	told := db.MailChangeAsked
+	if is.PendingShown {
+		told = db.MailEmailChanged
+	}
+	return append(mails, r.addressNotice(ctx, told, was, is.PendingEmail)...)
+}
+
+// addressNotice tells the former address of a new one, with a link to take the change back. An address that nobody ever
+// proved to own gets no link: its reader may be a stranger to whom somebody mistyped it (OT-21).
+func (r *resolver) addressNotice(ctx context.Context, kind db.MailKind, was *db.User, to *string) []*db.Mail {
+	mails := r.mailNotice(ctx, kind, was, db.MailData{NewAddress: *to, Unconfirmed: !was.EmailVerified()})
+	for _, m := range mails {
+		if m.Data.Unconfirmed {
+			m.NoLink()
+		}
 	}
 	return mails
 }

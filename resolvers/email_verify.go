@@ -40,6 +40,8 @@ func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) er
 	switch {
 	case r.MailOff:
 		return errNoMail()
+	case c.User.PendingShown:
+		return r.requestPendingMail(ctx, c, e)
 	case c.User.EmailVerified() || c.User.Email == nil:
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
@@ -60,7 +62,7 @@ func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event
 	if err != nil {
 		return err
 	}
-	if owner != nil {
+	if owner != nil && owner.EmailVerified() && owner.ID != c.User.ID {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
 	return r.queueMail(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
@@ -77,14 +79,23 @@ func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
 }
 
+// verifyEmail refuses the token of another account to somebody who is signed in: two accounts may wait for the same
+// address, and one's own is meant (OT-25).
 func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*db.User, error) {
+	owner, err := r.signedIn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	in := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: db.ActionEmailVerified,
+		text: input.Token, email: input.Email.Value(), owner: owner, action: db.ActionEmailVerified,
 		purposes: []db.Purpose{db.PurposeVerifyEmail, db.PurposeConfirmChange},
 	}
 	m, err := r.findToken(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if !in.owner.IsZero() && m.User.ID != in.owner {
+		return nil, r.rejectToken(ctx, in.action, m.User.ID, "other_account")
 	}
 	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
@@ -95,17 +106,15 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	switch {
 	case err != nil || user != nil:
 		return user, err
-	case reason == "spent" && input.AllowConfirmed:
-		return r.confirmedBefore(ctx, in, m)
+	case input.AllowConfirmed:
+		return r.confirmedBefore(ctx, in, m, reason)
 	}
 	return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
 func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.User, error) {
-	notice := r.mailNotice(ctx, db.MailEmailChanged, &m.User, db.MailData{
-		NewAddress: m.Token.Address, Confirmed: m.User.EmailVerified(),
-	})
+	notice := r.addressNotice(ctx, db.MailEmailChanged, &m.User, &m.Token.Address)
 	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
 	if err == nil && taken != nil {
 		err = r.record(ctx, alreadyExists(taken), db.Event{Action: db.ActionEmailVerified, User: m.User.ID})
@@ -113,15 +122,17 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.
 	return user, err
 }
 
-// confirmedBefore accepts a redeemed token again while the address that it confirmed is the address of the account
-// (OT-15).
-func (r *resolver) confirmedBefore(ctx context.Context, in tokenInput, m *db.TokenWithUser) (*db.User, error) {
+// confirmedBefore accepts a token that is no good any more while the address that it is for is the confirmed one of the
+// account: because it was redeemed before, or because a reset or a sign-in by mail confirmed the address (OT-15).
+func (r *resolver) confirmedBefore(
+	ctx context.Context, in tokenInput, m *db.TokenWithUser, reason string,
+) (*db.User, error) {
 	m, err := r.DB.TokenWithUser(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err
 	}
 	if m == nil || !m.Confirmed(r.now()) {
-		return nil, r.rejectToken(ctx, in.action, db.UserID{}, "spent")
+		return nil, r.rejectToken(ctx, in.action, db.UserID{}, reason)
 	}
 	e := db.Event{Action: in.action, Note: "confirmed_before", User: m.User.ID}
 	return &m.User, r.DB.Record(ctx, e, r.now())

@@ -45,7 +45,11 @@ func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, a
 		State:            db.MailQueued,
 		CreatedAt:        r.now(),
 	}
-	if special, ok := r.profile(ctx).Mails[linkNames[kind]]; ok {
+	name := linkNames[kind]
+	if kind == db.MailConfirmChange && r.emailAtOnce(ctx) {
+		name = linkNames[db.MailVerifyEmail] // the document knows no address that waits
+	}
+	if special, ok := r.profile(ctx).Mails[name]; ok {
 		m.Link = special.Link
 		if special.TTL > 0 {
 			lives = special.TTL

@@ -22,6 +22,14 @@ func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User,
 	return []*db.Mail{m}
 }
 
+// takeOverNotice says that a sign-in by mail took a never confirmed account over, and that its password is gone.
+func (r *resolver) takeOverNotice(ctx context.Context, m *db.TokenWithUser) []*db.Mail {
+	if !m.TakesOver() {
+		return nil
+	}
+	return r.mailNotice(ctx, db.MailTookOver, &m.User, db.MailData{})
+}
+
 // notices makes the mails that the success or the failure of a sign-in may queue (LG-20).
 func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
 	if a.NewDevice {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
 )
@@ -16,6 +17,7 @@ type tokenInput struct {
 	text     string
 	email    *string      // must be the address of the token, if given; a code needs it
 	purposes []db.Purpose // at most two
+	owner    db.UserID    // who is signed in, where it matters; zero for nobody
 	action   db.Action    // of the audit events
 }
 
@@ -66,12 +68,24 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
 		return id, errMailToken()
 	}
-	right := func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) }
-	id, err = r.DB.TryCode(ctx, canonical, in.purposes, right, in.action, r.now())
+	id, err = r.DB.TryCode(ctx, &db.CodeTry{
+		Address: canonical, Key: r.codeTries.MAC([]byte(canonical), []byte(in.purposes[0])), Purposes: in.purposes,
+		Owner: in.owner, Action: in.action,
+		Right: func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) },
+	}, r.now())
 	if err == nil && id.IsZero() {
 		err = auditedError{errMailToken()}
 	}
 	return id, err
+}
+
+// signedIn gives the account of the caller's session; zero for nobody, and for an API key.
+func (r *resolver) signedIn(ctx context.Context) (id db.UserID, err error) {
+	c, err := r.caller(ctx)
+	if err != nil || c == nil || c.kind == graph.CredentialKindAPIKey {
+		return id, err
+	}
+	return c.User.ID, nil
 }
 
 // errStale says that the token or its account changed after the token was read.

@@ -2,10 +2,12 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
 // purposes maps a TokenPurpose of the schema to the purposes of db.
@@ -29,11 +31,59 @@ func purposes(p graph.TokenPurpose) []db.Purpose {
 func (q queries) TokenIsValid(
 	ctx context.Context, purpose graph.TokenPurpose, token string, email *string,
 ) (*bool, error) {
-	in := tokenInput{text: token, email: email, purposes: purposes(purpose), action: db.ActionTokenChecked}
+	owner, err := q.signedIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := tokenInput{
+		text: token, email: email, purposes: purposes(purpose), owner: owner, action: db.ActionTokenChecked,
+	}
 	m, err := q.findToken(ctx, in)
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err
 	}
 	valid := err == nil && m.RejectReason(q.now(), in.purposes...) == ""
 	return &valid, nil
+}
+
+// MailedToken is Query.mailedToken.
+func (q queries) MailedToken(ctx context.Context, token string) (*graph.MailedToken, error) {
+	id, err := q.Codec.ParseOneTime(token)
+	if err != nil {
+		return nil, nil //nolint:nilerr // no token of a mail: the answer is null, and costs no look-up
+	}
+	m, err := q.DB.TokenWithUser(ctx, db.TokenIDFrom(id))
+	if err != nil || m == nil || m.RejectReason(q.now(), m.Token.Purpose) != "" {
+		return nil, err
+	}
+	told := &graph.MailedToken{
+		Purpose: tokenPurpose(m.Token.Purpose), Email: m.Token.Address, Account: accountLabel(&m.User),
+		TakesOver: m.TakesOver(), Invited: m.User.Invited,
+	}
+	if told.TakesOver {
+		told.Username, told.Name, told.Metadata = m.User.Username, m.User.Name, m.User.Metadata
+	}
+	return told, nil
+}
+
+// tokenPurpose is the inverse of purposes.
+func tokenPurpose(p db.Purpose) graph.TokenPurpose {
+	for _, of := range graph.AllTokenPurpose {
+		if slices.Contains(purposes(of), p) {
+			return of
+		}
+	}
+	return ""
+}
+
+// accountLabel names an account to somebody who may be a stranger: enough for its owner to recognize it.
+func accountLabel(u *db.User) *string {
+	if u.Username != nil {
+		return u.Username
+	}
+	if u.Email == nil {
+		return nil
+	}
+	label := identity.Abridged(*u.Email)
+	return &label
 }

@@ -34,7 +34,7 @@ func (r *resolver) checkPassword(ctx context.Context, text string, own ...string
 // identifiers gives the names of an account, which must not be its password.
 func identifiers(u *db.User) []string {
 	var own []string
-	for _, p := range []*string{u.Email, u.Username, u.Name} {
+	for _, p := range []*string{u.Email, u.PendingEmail, u.Username, u.Name} {
 		if p != nil {
 			own = append(own, strings.TrimSpace(*p))
 		}

@@ -49,8 +49,10 @@ func (r *resolver) resetPassword(
 		return nil, err
 	}
 	user, err := r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
-		notice := r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{})
-		return orStale(r.DB.ResetPassword(ctx, m, hash, note, r.now(), notice...))
+		return orStale(r.DB.ResetPassword(ctx, m, &db.Reset{
+			Hash: hash, StartEmpty: input.StartEmpty, Note: note,
+			Mails: r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{}),
+		}, r.now()))
 	})
 	if err != nil {
 		return nil, err

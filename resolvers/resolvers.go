@@ -68,6 +68,7 @@ type resolver struct {
 	Deps
 	turns      limit.Turns   // one password check at a time for each Attempt.Bucket
 	pseudonyms secret.Key    // hashes identifiers without an account
+	codeTries  secret.Key    // hashes the addresses by which wrong codes are counted
 	deviceKey  secret.Key    // hashes known devices
 	cursorKey  secret.Key    // signs the cursors of lists
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
@@ -80,6 +81,7 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
 		Deps:       deps,
 		pseudonyms: deps.Master.Stable("login stand-in"),
+		codeTries:  deps.Master.Stable("code tries"),
 		deviceKey:  deps.Master.Stable("known devices"),
 		cursorKey:  deps.Master.Key("cursors"),
 		denials:    limit.NewSample(),

@@ -3,6 +3,7 @@ package resolvers
 import (
 	"cmp"
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -109,12 +110,16 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 	if claims == nil {
 		return nil, nil
 	}
-	return claims(ctx, map[string]any{
+	email, verified := u.CurrentEmail(), u.CurrentEmailVerified()
+	if r.RequireVerifiedEmail && !verified {
+		email = nil // an account from before addresses had to be confirmed (OT-23)
+	}
+	made, err := claims(ctx, map[string]any{
 		"user": map[string]any{
 			"id":            u.ID.String(),
 			"number":        u.Number,
-			"email":         stringOrNull(u.Email),
-			"emailVerified": u.EmailVerified(),
+			"email":         stringOrNull(email),
+			"emailVerified": verified,
 			"username":      stringOrNull(u.Username),
 			"name":          stringOrNull(u.Name),
 			"metadata":      object(u.Metadata),
@@ -130,6 +135,11 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 			"expiresAt": dateTime(s.ExpiresAt()),
 		},
 	})
+	if _, ok := made["email"]; ok && err == nil {
+		made = maps.Clone(made)
+		made["email_verified"] = verified // whoever reads an address has to know what it is worth (OT-23)
+	}
+	return made, err
 }
 
 // stringOrNull, object and dateTime give plain values of JSON: the expressions of dialects know no nil pointer and no

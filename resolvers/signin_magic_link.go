@@ -44,7 +44,9 @@ func (r *resolver) loginWithMagicLink(
 	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
 	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
 		return r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
-			return orStale(r.DB.LoginByMail(ctx, m, session, r.SessionLimit))
+			return orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{
+				Session: session, Limit: r.SessionLimit, StartEmpty: input.StartEmpty, Mails: r.takeOverNotice(ctx, m),
+			}))
 		})
 	})
 }

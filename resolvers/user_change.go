@@ -136,7 +136,7 @@ func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.
 		}
 		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
 		for _, m := range mails {
-			m.TTLSeconds = 0
+			m.NoLink()
 			m.Data.Device, m.Data.IP = "", "" // the owner does not learn those of the administrator
 		}
 		return mails

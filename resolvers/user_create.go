@@ -36,7 +36,7 @@ func (r *resolver) createUser(
 		return nil, err
 	}
 	notes := []string{"role_" + input.Role}
-	user.Role = input.Role
+	user.Role, user.Invited = input.Role, true
 	if !input.Active {
 		user.Status = db.UserSuspended
 		notes = append(notes, "suspended")

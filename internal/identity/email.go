@@ -2,6 +2,7 @@ package identity
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -88,4 +89,12 @@ func domains() *idna.Profile {
 		idna.ValidateLabels(true),
 		idna.VerifyDNSLength(true),
 	)
+}
+
+// Abridged keeps the first character of the local part of an address and its domain, for a reader who may be a
+// stranger: whoever knows the address recognizes it.
+func Abridged(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	_, first := utf8.DecodeRuneInString(local)
+	return local[:first] + "…@" + domain
 }

@@ -31,6 +31,9 @@ type Message struct {
 	Device   string    // for example "Safari on iPhone", "" if unknown
 	IP       string    // "" if unknown
 	Failures int       // how many wrong passwords there were before
+
+	TakesOver   bool // the link is the first proof of whose address it is: what the account had before is removed
+	Unconfirmed bool // nobody ever proved to own the address that the mail goes to
 }
 
 // The greatest lengths of texts that users chose, in characters.

@@ -42,6 +42,7 @@ var kinds = map[string]bool{
 	"session-elsewhere": false,
 	"address-taken":     false,
 	"welcome":           false,
+	"took-over":         false,
 }
 
 // Templates renders mails. The texts are plain text, one file for each language and kind, and the two layouts turn them

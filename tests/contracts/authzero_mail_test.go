@@ -386,7 +386,7 @@ func TestOT19_ZeroEmailChange(t *testing.T) {
 		s.REST(t, "PUT /identity/email", `{"current_password":"`+harness.ZeroPass+`","email":"new_email@hey.com"}`,
 			harness.Bearer(z.Token)...).
 			Matched(t, http.StatusOK, fmt.Sprintf(harness.UserTemplate, "new_email@hey.com"))
-		l := linkedLetter(t, s, "new_email@hey.com", db.MailVerifyEmail, zeroVerification, 48*time.Hour)
+		l := linkedLetter(t, s, "new_email@hey.com", db.MailConfirmChange, zeroVerification, 48*time.Hour)
 		notice := s.Letter(t, zeroMail, db.MailEmailChanged)
 		if notice.Mail.Link != "" || notice.Token == "" ||
 			notice.ResolvedMail.Token.ExpiresAt.Sub(notice.ResolvedMail.Token.CreatedAt) != 72*time.Hour {
@@ -396,6 +396,7 @@ func TestOT19_ZeroEmailChange(t *testing.T) {
 		if !s.Verified(t, z.Token) {
 			t.Error("the new email is not verified")
 		}
+		notice = s.Letter(t, zeroMail, db.MailEmailChanged) // told again: 72 hours from now
 		// The token that takes it back verifies nothing.
 		s.REST(t, "GET /identity/email_verification?sid="+notice.Token, "").Says(t, http.StatusBadRequest,
 			zeroBadVerify)

@@ -14,9 +14,9 @@ import (
 )
 
 // valid asks whether a token would be taken.
-func valid(t testing.TB, i *harness.Instance, purpose, token string, email any) bool {
+func valid(t testing.TB, i *harness.Instance, purpose, token string, email any, as ...string) bool {
 	t.Helper()
-	a := i.GraphQL(t, "", validDoc, map[string]any{"purpose": purpose, "token": token, "email": email})
+	a := i.GraphQL(t, strings.Join(as, ""), validDoc, map[string]any{"purpose": purpose, "token": token, "email": email})
 	if len(a.Errors) > 0 {
 		t.Fatalf("%s", a.Raw)
 	}
@@ -33,9 +33,10 @@ func TestOT01_Matrix(t *testing.T) {
 		for n, a := range artefacts() {
 			who := i.Register(t, fmt.Sprintf("ada%d@example.com", n))
 			l, address := a.get(t, i, s, who)
+			as := a.as(t, i, who)
 			for _, other := range artefacts() {
 				if !valid(t, i, a.purpose, l.Token, nil) || !valid(t, i, a.purpose, l.Token, address) ||
-					!valid(t, i, a.purpose, l.Code, address) {
+					!valid(t, i, a.purpose, l.Code, address, as) {
 					t.Errorf("%s is not good", a.name)
 				}
 				if other.document != a.document {
@@ -45,7 +46,7 @@ func TestOT01_Matrix(t *testing.T) {
 						"INVALID_TOKEN")
 				}
 				if other.purpose != a.purpose && (valid(t, i, other.purpose, l.Token, nil) ||
-					valid(t, i, other.purpose, l.Code, address)) {
+					valid(t, i, other.purpose, l.Code, address, as)) {
 					t.Errorf("%s is good for %s", a.name, other.name)
 				}
 			}
@@ -58,15 +59,15 @@ func TestOT01_Matrix(t *testing.T) {
 					t.Errorf("%s beside %q is good", a.name, email)
 				}
 			}
-			harness.RefusedWith(t, i.GraphQL(t, "", a.document, a.shown(l, bob.Email, true)), "INVALID_TOKEN")
-			done := harness.Fine(t, i.GraphQL(t, "", a.document, a.shown(l, address, n%2 == 0)))
+			harness.RefusedWith(t, i.GraphQL(t, as, a.document, a.shown(l, bob.Email, true)), "INVALID_TOKEN")
+			done := harness.Fine(t, i.GraphQL(t, as, a.document, a.shown(l, address, n%2 == 0)))
 			if !strings.Contains(done.Raw, who.ID) {
 				t.Errorf("%s: %s", a.name, done.Raw)
 			}
 			for _, byCode := range []bool{false, true} {
-				harness.RefusedWith(t, i.GraphQL(t, "", a.document, a.shown(l, address, byCode)), "INVALID_TOKEN")
+				harness.RefusedWith(t, i.GraphQL(t, as, a.document, a.shown(l, address, byCode)), "INVALID_TOKEN")
 			}
-			if valid(t, i, a.purpose, l.Token, nil) || valid(t, i, a.purpose, l.Code, address) {
+			if valid(t, i, a.purpose, l.Token, nil) || valid(t, i, a.purpose, l.Code, address, as) {
 				t.Errorf("%s is good twice", a.name)
 			}
 		}
@@ -96,10 +97,11 @@ func TestOT01_Lives(t *testing.T) {
 					t.Errorf("%s: over a second early", a.name)
 				}
 				i.Clock.Add(time.Second)
-				harness.RefusedWith(t, i.GraphQL(t, "", a.document, a.shown(l, address, byCode)), "INVALID_TOKEN")
+				as := a.as(t, i, who)
+				harness.RefusedWith(t, i.GraphQL(t, as, a.document, a.shown(l, address, byCode)), "INVALID_TOKEN")
 				l, address = a.get(t, i, s, who)
 				i.Clock.Add(life - time.Second)
-				harness.Fine(t, i.GraphQL(t, "", a.document, a.shown(l, address, byCode)))
+				harness.Fine(t, i.GraphQL(t, as, a.document, a.shown(l, address, byCode)))
 			}
 		}
 	})
@@ -116,11 +118,12 @@ func TestOT03_Order(t *testing.T) {
 			who := i.Register(t, fmt.Sprintf("ada%d@example.com", n))
 			older, address := a.get(t, i, s, who)
 			newer, _ := a.get(t, i, s, who)
+			as := a.as(t, i, who)
 			harness.RefusedWith(t, i.GraphQL(t, "", a.document, a.shown(older, address, false)), "INVALID_TOKEN")
 			if older.Code != newer.Code {
-				harness.RefusedWith(t, i.GraphQL(t, "", a.document, a.shown(older, address, true)), "INVALID_TOKEN")
+				harness.RefusedWith(t, i.GraphQL(t, as, a.document, a.shown(older, address, true)), "INVALID_TOKEN")
 			}
-			harness.Fine(t, i.GraphQL(t, "", a.document, a.shown(newer, address, true)))
+			harness.Fine(t, i.GraphQL(t, as, a.document, a.shown(newer, address, true)))
 		}
 		for _, last := range []string{"reset", "confirmed change"} {
 			who := i.Register(t, strings.ReplaceAll(last, " ", "-")+"@example.com")
@@ -204,7 +207,7 @@ func TestOT04_NothingMatchesBlank(t *testing.T) {
 			}
 		}
 		harness.Fine(t, i.Login(t, who.Email, harness.GoodPass))
-		if n := s.Count(t, `SELECT count(*) FROM one_time_tokens WHERE attempts > 0`); n != 0 {
+		if n := s.Count(t, `SELECT count(*) FROM code_tries WHERE tries > 0`); n != 0 {
 			t.Errorf("%d codes were tried", n)
 		}
 	})

@@ -1,9 +1,10 @@
--- From password_disabled_at on, no password is taken, right or wrong, until the person chooses another one by mail.
+-- email is NULL once somebody else proved to own the address of an account that never did. From password_disabled_at on,
+-- no password is taken, right or wrong, until the person chooses another one by mail.
 CREATE TABLE IF NOT EXISTS users (
   id                      uuid        PRIMARY KEY,
   number                  integer     NOT NULL UNIQUE,
   email                   text,
-  email_canonical         text        NOT NULL UNIQUE,
+  email_canonical         text        UNIQUE,
   email_verified_at       timestamptz,
   username                text,
   username_canonical      text        UNIQUE,
@@ -18,12 +19,20 @@ CREATE TABLE IF NOT EXISTS users (
   locale                  text, -- the language of mails to the person
   pending_email           text, -- waits to be confirmed
   pending_email_canonical text,
-  password_disabled_at    timestamptz
+  pending_shown           boolean     NOT NULL DEFAULT false, -- shown in place of email, which stays that of recovery
+  password_disabled_at    timestamptz,
+  devices_cleared_at      timestamptz, -- no device token of before counts
+  invited                 boolean     NOT NULL DEFAULT false -- an administrator made the account for its owner
 ) WITH (fillfactor = 90);
 
 -- The few administrators among many users: is there another one? Lists of users go by the primary key, which is ordered
 -- by time.
 CREATE INDEX IF NOT EXISTS users_admins ON users (id) WHERE role = 'admin';
+
+-- Whoever proves an address ends the wait of others for it. One account alone shows an address that waits.
+CREATE INDEX IF NOT EXISTS users_pending ON users (pending_email_canonical)
+WHERE pending_email_canonical IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS users_shown_email_canonical ON users (pending_email_canonical) WHERE pending_shown;
 
 -- What a refresh and a use write (generation, used_generation, rotated_at, retry_until, last_used_at, user_agent, ip) is in
 -- no index: a heap-only update.
@@ -70,7 +79,8 @@ CREATE TABLE IF NOT EXISTS api_keys (
   created_at   timestamptz NOT NULL,
   last_used_at timestamptz,
   expires_at   timestamptz,
-  revoked_at   timestamptz
+  revoked_at   timestamptz,
+  rotated_at   timestamptz -- when its secret was made anew or its scopes were changed
 ) WITH (fillfactor = 90);
 CREATE INDEX IF NOT EXISTS api_keys_user_id ON api_keys (user_id);
 
@@ -157,8 +167,7 @@ CREATE TABLE IF NOT EXISTS one_time_tokens (
   user_id           uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
-  confirmed         boolean     NOT NULL DEFAULT false, -- whether address was confirmed before it was changed
-  attempts          integer     NOT NULL DEFAULT 0, -- of the code
+  mail_id           uuid        NOT NULL, -- of mails of a kind the newest counts, in whatever order they are sent
   created_at        timestamptz NOT NULL,
   expires_at        timestamptz NOT NULL,
   invalidated_at    timestamptz, -- when it was redeemed, or superseded
@@ -171,6 +180,16 @@ CREATE INDEX IF NOT EXISTS one_time_tokens_user_id ON one_time_tokens (user_id, 
 CREATE INDEX IF NOT EXISTS one_time_tokens_address ON one_time_tokens (address_canonical, purpose);
 
 CREATE INDEX IF NOT EXISTS one_time_tokens_expires_at ON one_time_tokens (expires_at);
+
+-- Wrong codes within an hour, by a keyed hash of the address that they were typed beside and of what they were for: no
+-- account and no token, so that neither deleting an account nor asking for another code gives further tries.
+CREATE TABLE IF NOT EXISTS code_tries (
+  address  bytea PRIMARY KEY,
+  tries    integer NOT NULL,
+  first_at timestamptz NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE INDEX IF NOT EXISTS code_tries_first_at ON code_tries (first_at);
 
 -- The mails, from the change that they are about until some time after they were sent. The words are made when a mail
 -- is sent or shown. user_id is NULL until the mail is resolved: nobody knows yet whose address it is, or whether
