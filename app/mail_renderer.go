@@ -97,7 +97,10 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	}
 	message.Link = l.link(page, m, l.codec.OneTime(letter.Token.ID.UUID).Reveal())
 	if purpose != db.PurposeCancelChange {
-		message.Page, message.Code = page, l.codec.Code(letter.Token.ID.UUID).Reveal()
+		message.Code = l.codec.Code(letter.Token.ID.UUID).Reveal()
+		if purpose != db.PurposeConfirmChange { // that code counts where its person is signed in (OT-25)
+			message.Page = page
+		}
 		message.CodeFor = min(db.CodeLives, message.LinkFor)
 	}
 	return message

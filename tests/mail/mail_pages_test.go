@@ -367,8 +367,8 @@ func TestAccountPages_WithoutScripts(t *testing.T) {
 		harness.Fine(t, s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
 			harness.InputOf("email", "ada@example.net", "currentPassword", next)))
 		confirm := s.Letter(t, "ada@example.net", db.MailConfirmChange)
-		post("confirm-email", "ada@example.net is the address of your account now.", "email", "ada@example.net", "code",
-			confirm.Code)
+		post("confirm-email", "ada@example.net is the address of your account now.", "token", s.URL+
+			"/account/confirm-email#token="+confirm.Token)
 	})
 }
 

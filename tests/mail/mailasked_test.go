@@ -137,6 +137,7 @@ func TestOT17_Flood(t *testing.T) {
 				for _, email := range []string{"Ada@example.com", "nobody@example.com"} {
 					a := harness.Fine(t, instances[n%2].GraphQL(t, "", document, harness.InputOf("email", email)))
 					bodies[id.ReplaceAllString(a.Raw, "")] = true
+					i.Deliver(t) // one that a newer one overtakes is not sent
 				}
 			}
 			want := 5

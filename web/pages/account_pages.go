@@ -58,9 +58,8 @@ func confirmEmailPage() *accountPage {
 		Name:     "confirm-email",
 		Heading:  "Confirm your new email address",
 		Lead:     "Press the button, and this address is the one of your account.",
-		CodeLead: "Enter the new address and the code of the mail.",
+		CodeLead: "Please open the link of the mail again, or paste it here. Its code counts where you are signed in.",
 		Action:   "Confirm address",
-		Code:     true,
 
 		DoneTitle: "Your new address counts",
 		doneText:  "{email} is the address of your account now. You can close this page.",
