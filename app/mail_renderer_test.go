@@ -77,12 +77,13 @@ func TestMailRenderer_Links(t *testing.T) {
 			t.Errorf("%s: a second time it says something else (%v)", c.kind, err)
 		}
 	}
-	// The reader of a mistyped new address learns nothing about the present one.
+	// The reader of a mistyped new address does not learn the present one, and its owner recognizes it.
 	if out, err := letters.Render(func() *db.ResolvedMail {
 		l := letter(db.MailConfirmChange, "")
 		l.Mail.Address = "stranger@example.net"
 		return l
-	}()); err != nil || strings.Contains(out.Text+out.HTML, "ada+auth") {
+	}()); err != nil || strings.Contains(out.Text+out.HTML, "ada+auth") ||
+		!strings.Contains(out.Text, "a…@example.com") {
 		t.Errorf("%v %s", err, out.Text)
 	}
 	// A mail without its token, which was swept, still renders.
