@@ -172,6 +172,30 @@ func (d *DB) Keys(ctx context.Context, user UserID, now time.Time) ([]*ApiKey, e
 	return keys, wrap(err, "keys")
 }
 
+// KeyPage lists the working API keys of a person behind a key, newest first by id, and tells whether there are more.
+func (d *DB) KeyPage(
+	ctx context.Context, user UserID, after KeyID, limit int, now time.Time,
+) (keys []*ApiKey, more bool, err error) {
+	keys = []*ApiKey{}
+	q := d.working(&keys, user, now)
+	if !after.IsZero() {
+		q = q.Where("k.id < ?", after)
+	}
+	if err := q.Order("k.id DESC").Limit(int64(limit) + 1).Scan(ctx); err != nil {
+		return nil, false, wrap(err, "keys, a page")
+	}
+	if more = len(keys) > limit; more {
+		keys = keys[:limit]
+	}
+	return keys, more, nil
+}
+
+// CountKeys counts the working API keys of a person.
+func (d *DB) CountKeys(ctx context.Context, user UserID, now time.Time) (int, error) {
+	n, err := d.working(&[]*ApiKey{}, user, now).Count(ctx)
+	return int(n), wrap(err, "count keys")
+}
+
 // KeysOf finds working API keys of a person by their ids, in any order. It leaves out the keys of others (AK-07).
 func (d *DB) KeysOf(ctx context.Context, user UserID, ids []KeyID, now time.Time) ([]*ApiKey, error) {
 	keys := []*ApiKey{}

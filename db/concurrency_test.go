@@ -47,7 +47,7 @@ func TestKE07_ParallelWriters(t *testing.T) {
 					if err := d.FlushTouches(ctx); err != nil {
 						t.Errorf("flush: %v", err)
 					}
-					if list, err := both[(n+1)%len(both)].Sessions(ctx, u.ID, now); err != nil || len(list) != 1 {
+					if list, err := both[(n+1)%len(both)].Sessions(ctx, u.ID, s.ID, now); err != nil || len(list) != 1 {
 						t.Errorf("sessions: %v %v", list, err)
 					}
 				}

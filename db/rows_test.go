@@ -46,7 +46,7 @@ func TestRows_RoundTrip(t *testing.T) {
 				}
 				same(t, "user", c.User, *u)
 				same(t, "session", c.Session, *s)
-				list, err := d.Sessions(ctx, u.ID, now)
+				list, err := d.Sessions(ctx, u.ID, s.ID, now)
 				if err != nil || len(list) != 1 {
 					t.Fatalf("sessions: %v %v", list, err)
 				}

@@ -1,9 +1,12 @@
 package db
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -122,11 +125,45 @@ func randomNumber() int {
 // maxListed bounds the plain lists of sessions and keys.
 const maxListed = 100
 
-// Sessions lists the live sessions of a person, newest first.
-func (d *DB) Sessions(ctx context.Context, user UserID, now time.Time) ([]*Session, error) {
+// Sessions lists the live sessions of a person, newest first. The current one, zero for none, is always among them.
+func (d *DB) Sessions(ctx context.Context, user UserID, current SessionID, now time.Time) ([]*Session, error) {
 	sessions := []*Session{}
-	err := d.live(&sessions, user, now).Order("s.created_at DESC", "s.id DESC").Limit(maxListed).Scan(ctx)
-	return sessions, wrap(err, "sessions")
+	q := d.live(&sessions, user, now)
+	if !current.IsZero() {
+		q = q.OrderExpr("s.id = ? DESC", current)
+	}
+	if err := q.Order("s.created_at DESC", "s.id DESC").Limit(maxListed).Scan(ctx); err != nil {
+		return nil, wrap(err, "sessions")
+	}
+	slices.SortFunc(sessions, func(a, b *Session) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), bytes.Compare(b.ID.UUID[:], a.ID.UUID[:]))
+	})
+	return sessions, nil
+}
+
+// SessionPage lists the live sessions of a person behind a session, newest first, and tells whether there are more. It
+// orders by id: ids never change, and follow the time of creation.
+func (d *DB) SessionPage(
+	ctx context.Context, user UserID, after SessionID, limit int, now time.Time,
+) (sessions []*Session, more bool, err error) {
+	sessions = []*Session{}
+	q := d.live(&sessions, user, now)
+	if !after.IsZero() {
+		q = q.Where("s.id < ?", after)
+	}
+	if err := q.Order("s.id DESC").Limit(int64(limit) + 1).Scan(ctx); err != nil {
+		return nil, false, wrap(err, "sessions, a page")
+	}
+	if more = len(sessions) > limit; more {
+		sessions = sessions[:limit]
+	}
+	return sessions, more, nil
+}
+
+// CountSessions counts the live sessions of a person.
+func (d *DB) CountSessions(ctx context.Context, user UserID, now time.Time) (int, error) {
+	n, err := d.live(&[]*Session{}, user, now).Count(ctx)
+	return int(n), wrap(err, "count sessions")
 }
 
 // SessionOf finds one live session of a person, by id or, where id is zero, by number. It gives nil for a session that

@@ -23,6 +23,26 @@ type Payload interface {
 	IsPayload()
 }
 
+// A page of API keys.
+type APIKeyConnection struct {
+	// The keys with their cursors.
+	Edges []*APIKeyEdge `json:"edges"`
+	// The keys alone.
+	Nodes []*db.ApiKey `json:"nodes"`
+	// Where this page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many keys there are in all.
+	TotalCount int `json:"totalCount"`
+}
+
+// One API key in a page.
+type APIKeyEdge struct {
+	// The opaque cursor of this edge. It is good for this list of this person only.
+	Cursor string `json:"cursor"`
+	// The key.
+	Node *db.ApiKey `json:"node"`
+}
+
 // Fresh tokens.
 type AuthTokens struct {
 	// The JWT for the `Authorization: Bearer` header. Pages that use the cookie need not ask for it.
@@ -467,6 +487,26 @@ type ServerInfo struct {
 	RegistrationOpen bool `json:"registrationOpen"`
 	// Whether an address must be confirmed before its account can sign in with a password.
 	VerifiedEmailRequired bool `json:"verifiedEmailRequired"`
+}
+
+// A page of sessions.
+type SessionConnection struct {
+	// The sessions with their cursors.
+	Edges []*SessionEdge `json:"edges"`
+	// The sessions alone.
+	Nodes []*db.Session `json:"nodes"`
+	// Where this page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many sessions there are in all.
+	TotalCount int `json:"totalCount"`
+}
+
+// One session in a page.
+type SessionEdge struct {
+	// The opaque cursor of this edge. It is good for this list of this person only.
+	Cursor string `json:"cursor"`
+	// The session.
+	Node *db.Session `json:"node"`
 }
 
 // The proof of `sudo`.

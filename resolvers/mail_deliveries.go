@@ -2,27 +2,23 @@ package resolvers
 
 import (
 	"context"
-	"crypto/hmac"
-	"encoding/base64"
-	"fmt"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
-	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
 // MailDeliveries is Query.mailDeliveries.
 func (r *resolver) MailDeliveries(
 	ctx context.Context, first int, after *string, state *db.MailState,
 ) (*graph.MailDeliveryConnection, error) {
-	if first < 0 || first > maxPage {
-		return nil, fault.New(fault.BadUserInput, fmt.Sprintf("The length of a page is between 0 and %d.", maxPage))
+	if err := checkPage(first); err != nil {
+		return nil, err
 	}
 	page := db.MailPage{State: state, Limit: first}
 	if after != nil {
-		var ok bool
-		if page.After, ok = r.readMailCursor(*after, state); !ok {
+		id, ok := r.readCursor(*after, mailsList, mailState(state))
+		if page.After.UUID = id; !ok {
 			return nil, fault.New(fault.BadUserInput,
 				"This cursor is not one of this list and this state. Begin again without it.")
 		}
@@ -37,7 +33,8 @@ func (r *resolver) MailDeliveries(
 		PageInfo: &graph.PageInfo{HasNextPage: more, HasPreviousPage: after != nil},
 	}
 	for _, m := range mails {
-		c.Edges = append(c.Edges, &graph.MailDeliveryEdge{Cursor: r.mailCursor(m.ID, state), Node: m})
+		cursor := r.cursor(m.ID.UUID, mailsList, mailState(state))
+		c.Edges = append(c.Edges, &graph.MailDeliveryEdge{Cursor: cursor, Node: m})
 	}
 	if n := len(c.Edges); n > 0 {
 		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &c.Edges[0].Cursor, &c.Edges[n-1].Cursor
@@ -82,28 +79,12 @@ func (r *resolver) retryMail(ctx context.Context, text string, e db.Event) (*db.
 
 func errNoDelivery() error { return fault.New(fault.NotFound, "There is no such mail.", "input", "id") }
 
-// mailCursor is userCursor for the list of mails: the MAC covers the list with its order, the id and the state.
-func (r *resolver) mailCursor(id db.MailID, state *db.MailState) string {
-	return base64.RawURLEncoding.EncodeToString(append(id.UUID[:], mailCursorMAC(r.cursorKey, id, state)...))
-}
+const mailsList = "mails, newest first"
 
-func mailCursorMAC(key secret.Key, id db.MailID, state *db.MailState) []byte {
-	var only db.MailState
-	if state != nil {
-		only = *state
+// mailState is what selects the mails of a list, "" for all of them.
+func mailState(state *db.MailState) string {
+	if state == nil {
+		return ""
 	}
-	return key.MAC([]byte("mails, newest first"), id.UUID[:], []byte(only))[:macBytes]
-}
-
-func (r *resolver) readMailCursor(text string, state *db.MailState) (id db.MailID, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) != len(id.UUID)+macBytes ||
-		base64.RawURLEncoding.EncodeToString(raw) != text { // a cursor has one spelling
-		return id, false
-	}
-	copy(id.UUID[:], raw)
-	for _, key := range append([]secret.Key{r.cursorKey}, r.cursorKey.Previous()...) {
-		ok = ok || hmac.Equal(raw[len(id.UUID):], mailCursorMAC(key, id, state))
-	}
-	return id, ok
+	return string(*state)
 }

@@ -3,18 +3,53 @@ package resolvers
 import (
 	"context"
 	"math"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// Sessions is Query.sessions.
+// Sessions is Query.sessions. An API key has no session of its own.
 func (r *resolver) Sessions(ctx context.Context) ([]*db.Session, error) {
 	c, err := r.person(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.DB.Sessions(ctx, c.User.ID, r.now())
+	return r.DB.Sessions(ctx, c.User.ID, c.Caller.Session.ID, r.now())
+}
+
+const sessionsList = "sessions, newest first"
+
+// SessionConnection is Query.sessionConnection.
+func (r *resolver) SessionConnection(
+	ctx context.Context, first *int, after *string,
+) (*graph.SessionConnection, error) {
+	c, err := r.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit, behind, err := r.ownPage(c, sessionsList, first, after)
+	if err != nil {
+		return nil, err
+	}
+	sessions, more, err := r.DB.SessionPage(ctx, c.User.ID, db.SessionIDFrom(behind), limit, r.now())
+	if err != nil {
+		return nil, err
+	}
+	list := &graph.SessionConnection{Edges: []*graph.SessionEdge{}, Nodes: sessions}
+	var cursors []string
+	for _, s := range sessions {
+		cursors = append(cursors, r.cursor(s.ID.UUID, sessionsList, c.User.ID.String()))
+		list.Edges = append(list.Edges, &graph.SessionEdge{Cursor: cursors[len(cursors)-1], Node: s})
+	}
+	list.PageInfo = pageInfo(cursors, after, more)
+	if slices.Contains(graphql.CollectAllFields(ctx), "totalCount") {
+		list.TotalCount, err = r.DB.CountSessions(ctx, c.User.ID, r.now())
+	}
+	return list, err
 }
 
 // Session is Query.session.

@@ -66,8 +66,8 @@ func TestExamplesAreValid(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Register", "Login", "Me", "CurrentCredential", "Sessions", "Session", "RevokeSession", "RevokeOtherSessions",
-		"Keys", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
+		"Register", "Login", "Me", "CurrentCredential", "Sessions", "SessionPage", "Session", "RevokeSession", "RevokeOtherSessions",
+		"Keys", "KeyPage", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
 		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "DeleteAccount",
 		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "RevokeUserSessions",
 		"DeleteUser", "DialectUsage",
