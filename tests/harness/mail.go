@@ -18,12 +18,29 @@ type Letter struct {
 	Token, Code string // "" for none
 }
 
+// failing is a test, or a sequence of a property.
+type failing interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // Letters are the mails to an address so far, the newest first, and of the given kind unless that is "".
-func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Letter {
+func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) (found []Letter) {
 	t.Helper()
-	ctx := context.Background()
+	for _, l := range i.LettersTo(t, "", 1000) {
+		if strings.EqualFold(l.Mail.Address, address) && (kind == "" || l.Mail.Kind == kind) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// LettersTo are the newest mails to a canonical address, "" for all.
+func (i *Instance) LettersTo(t failing, canonical string, most int) (found []Letter) {
+	t.Helper()
 	i.Deliver(t)
-	all, err := i.App.DB.Mailbox(ctx, "", db.MailID{}, 1000)
+	all, err := i.App.DB.Mailbox(context.Background(), canonical, db.MailID{}, most)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +49,7 @@ func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) []Let
 		t.Fatal(err)
 	}
 	codec := token.NewCodec(master, i.Clock.Now)
-	var found []Letter
 	for _, l := range all {
-		if !strings.EqualFold(l.Mail.Address, address) || kind != "" && l.Mail.Kind != kind {
-			continue
-		}
 		out := Letter{ResolvedMail: l}
 		if l.Token != nil {
 			out.Token, out.Code = codec.OneTime(l.Token.ID.UUID).Reveal(), codec.Code(l.Token.ID.UUID).Reveal()
@@ -57,7 +70,7 @@ func (i *Instance) Letter(t testing.TB, address string, kind db.MailKind) Letter
 }
 
 // Deliver sees to it that every mail that is queued by now is resolved.
-func (i *Instance) Deliver(t testing.TB) {
+func (i *Instance) Deliver(t failing) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; {
 		queued, err := i.App.DB.QueuedMails(context.Background())
