@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"html/template"
 	"maps"
 	"net/http"
@@ -38,12 +37,9 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 		origin:      http.NewCrossOriginProtection(),
 	}
 	_, a.site, _ = strings.Cut(cfg.PublicURL, "://")
+	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
 	for _, p := range accountPages() {
-		document, err := cfg.GraphQL.Document(p.mutation)
-		if err != nil { // a mistake of the program: mutations are constants
-			panic(fmt.Sprintf("pages: validate the mutation of the page %s: %v", p.Name, err))
-		}
-		p.document = document
+		p.document = mustParse(cfg.GraphQL, p.mutation)
 		a.pages[p.Name] = p
 	}
 	return a
@@ -54,6 +50,8 @@ type account struct {
 	templates   *template.Template
 	files       *assets.Set
 	pages       map[string]*accountPage
+	mailedToken *gqlhttp.Document
+	me          *gqlhttp.Document
 	minPassword int
 	site        string
 	origin      *http.CrossOriginProtection
@@ -76,7 +74,11 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		a.post(w, r, page)
 	default:
-		writePage(w, r, a.templates, "account.html", http.StatusOK, a.view(page))
+		view := a.view(page)
+		if page.SignedIn {
+			view.Email = a.signedIn(r.Context())
+		}
+		writePage(w, r, a.templates, "account.html", http.StatusOK, view)
 	}
 }
 
@@ -95,6 +97,8 @@ type outcome struct {
 	Title   string `json:"title,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Next    string `json:"next,omitempty"` // a page of ours that follows
+	Look    *look  `json:"look,omitempty"` // of a link that was only looked at
 	status  int
 	wait    int // seconds for Retry-After, 0 for none
 }
@@ -113,7 +117,12 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	// A form on another site could sign its visitors in to the account of an attacker (login CSRF).
 	if a.origin.Check(r) == nil {
 		if form, out.Problem, out.status = readForm(w, r); form != nil {
-			out = a.submit(r.Context(), page, form)
+			if form.Get("look") != "" {
+				seen := a.lookAt(r.Context(), page, form.Get("token"))
+				out = outcome{Look: &seen, status: http.StatusOK}
+			} else {
+				out = a.submit(r.Context(), page, form)
+			}
 			visit.From(r.Context()).CopyHeaders(w.Header())
 		}
 	}
@@ -173,6 +182,10 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 			} `json:"userErrors"`
 		} `json:"outcome"`
 	}
+	var seen look
+	if page.Name == signInPage().Name && variables["email"] == nil {
+		seen = a.lookAt(ctx, page, form.Get("token"))
+	}
 	if err := a.graphql.Do(ctx, page.document, variables, &data); err != nil {
 		return errorOutcome(err)
 	}
@@ -196,12 +209,17 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	if u := data.Outcome.User; u != nil && u.Email != nil {
 		email = *u.Email
 	}
-	return outcome{
+	out := outcome{
 		Done:   true,
 		Title:  page.DoneTitle,
 		Text:   strings.ReplaceAll(page.doneText, "{email}", email),
 		status: http.StatusOK,
 	}
+	if seen.takeOver {
+		out.Text += " The account has no password now."
+		out.Next = choosePasswordPage().Name
+	}
+	return out
 }
 
 // errorOutcome tells the person about a request that failed before its mutation ran.
@@ -215,6 +233,11 @@ func errorOutcome(err error) outcome {
 		}
 	case f.Code == fault.RateLimited:
 		return outcome{Problem: f.Message, status: http.StatusTooManyRequests, wait: f.RetrySeconds()}
+	case f.Code == fault.Unauthenticated, f.Code == fault.SudoRequired:
+		return outcome{
+			Problem: "Please sign in again in this browser, by a new mail, and choose the password within ten minutes.",
+			status:  http.StatusUnauthorized,
+		}
 	case f.Code == fault.Unavailable:
 		return outcome{Problem: f.Message, status: http.StatusServiceUnavailable, wait: f.RetrySeconds()}
 	}
@@ -227,12 +250,9 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 	if variables == nil {
 		variables = map[string]any{}
 	}
-	token := strings.TrimSpace(form.Get("token"))
+	token := linkToken(strings.TrimSpace(form.Get("token")))
 	switch {
-	case token != "" && !p.Code:
-		if _, after, ok := strings.Cut(token, "#token="); ok { // a pasted link
-			token = after
-		}
+	case p.SignedIn:
 	case token == "" && !p.Code:
 		return nil, "Please paste the link of the mail."
 	case token == "":
@@ -243,7 +263,12 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 		}
 		variables["email"] = email
 	}
-	variables["token"] = token
+	if !p.SignedIn {
+		variables["token"] = token
+	}
+	if p.empty {
+		variables["startEmpty"] = form.Get("startEmpty") != ""
+	}
 	if p.Password {
 		if form.Get("password") == "" {
 			return nil, "Please choose a password."

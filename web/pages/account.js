@@ -20,6 +20,26 @@ function take() {
     byHand.hidden = byHand.disabled = true;
     problem.hidden = true;
     (form.querySelector("#password") ?? form.querySelector("button")).focus();
+    look();
+  }
+}
+
+// Tells whose account the link is about, and what it removes, before anybody presses the button.
+async function look() {
+  try {
+    const body = new URLSearchParams({ look: "1", token });
+    const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
+    const { account, takes, keeps } = (await answer.json()).look ?? {};
+    const about = document.getElementById("about");
+    about.textContent = [account, takes].filter(Boolean).join(" ");
+    about.hidden = !about.textContent;
+    if (keeps) {
+      const kept = document.getElementById("keeps");
+      kept.textContent = `What the account says of you stays: ${keeps.join(", ")}.`;
+      kept.hidden = document.getElementById("empty").hidden = false;
+    }
+  } catch {
+    // The button says what is wrong.
   }
 }
 
@@ -34,6 +54,11 @@ function done(outcome) {
   const title = Object.assign(document.createElement("h1"), { textContent: outcome.title, tabIndex: -1 });
   const text = Object.assign(document.createElement("p"), { className: "lead", textContent: outcome.text });
   panel.replaceChildren(tick, title, text);
+  if (outcome.next) {
+    const next = document.createElement("p");
+    next.append(Object.assign(document.createElement("a"), { href: `/account/${outcome.next}`, textContent: "Choose a password" }));
+    panel.append(next);
+  }
   document.title = outcome.title;
   title.focus();
 }

@@ -11,6 +11,8 @@ type accountPage struct {
 	Action   string // the label of the button
 	Password bool   // the form asks for a new password
 	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
+	SignedIn bool   // the form needs the session cookie instead of a link
+	empty    bool   // a take-over may remove what the account says of its person
 
 	DoneTitle string
 	doneText  string // {email} stands for the address of the account
@@ -29,7 +31,8 @@ const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allo
 // accountPages returns the pages, one for each kind of link in mails.
 func accountPages() []*accountPage {
 	return []*accountPage{
-		verifyEmailPage(), confirmEmailPage(), resetPasswordPage(), signInPage(), cancelEmailChangePage(),
+		verifyEmailPage(), confirmEmailPage(), resetPasswordPage(), signInPage(), choosePasswordPage(),
+		cancelEmailChangePage(),
 	}
 }
 
@@ -78,13 +81,14 @@ func resetPasswordPage() *accountPage {
 		Action:   "Save password",
 		Password: true,
 		Code:     true,
+		empty:    true,
 
 		DoneTitle: "Your new password counts",
 		doneText: "{email} has a new password, and everybody who was signed in is signed out. " +
 			"Please sign in again where you use your account.",
 
-		mutation: `mutation ResetPassword($token: String!, $email: String, $password: String!) {
-  outcome: resetPassword(input: {token: $token, email: $email, newPassword: $password}) {
+		mutation: `mutation ResetPassword($token: String!, $email: String, $password: String!, $startEmpty: Boolean!) {
+  outcome: resetPassword(input: {token: $token, email: $email, newPassword: $password, startEmpty: $startEmpty}) {
     user { email } userErrors { code message retryAfterSeconds }
   }
 }`,
@@ -99,12 +103,34 @@ func signInPage() *accountPage {
 		CodeLead: "Enter your address and the code of the mail.",
 		Action:   "Sign in",
 		Code:     true,
+		empty:    true,
 
 		DoneTitle: "You are signed in",
 		doneText:  "You are signed in as {email}. You can go back to where you came from.",
 
-		mutation: `mutation SignIn($token: String!, $email: String) {
-  outcome: loginWithMagicLink(input: {token: $token, email: $email, tokenDelivery: COOKIE}) {
+		mutation: `mutation SignIn($token: String!, $email: String, $startEmpty: Boolean!) {
+  outcome: loginWithMagicLink(input: {token: $token, email: $email, startEmpty: $startEmpty, tokenDelivery: COOKIE}) {
+    user { email } userErrors { code message retryAfterSeconds }
+  }
+}`,
+	}
+}
+
+// choosePasswordPage follows a sign-in by mail that took an account over: it has no password then.
+func choosePasswordPage() *accountPage {
+	return &accountPage{
+		Name:     "choose-password",
+		Heading:  "Choose a password",
+		CodeLead: "For the account that you are signed in to in this browser.",
+		Action:   "Save password",
+		Password: true,
+		SignedIn: true,
+
+		DoneTitle: "Your new password counts",
+		doneText:  "{email} has a new password.",
+
+		mutation: `mutation ChoosePassword($password: String!) {
+  outcome: changePassword(input: {newPassword: $password}) {
     user { email } userErrors { code message retryAfterSeconds }
   }
 }`,
