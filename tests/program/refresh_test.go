@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/tests/harness"
@@ -49,4 +50,25 @@ func TestSE13_CrashDoesNotReviveTokens(t *testing.T) {
 			t.Errorf("the newest token after the reuse: %q", code)
 		}
 	})
+}
+
+// SE-27: a running server writes the first use of a generation within five seconds, so other instances know it then.
+func TestSE27_FirstUseIsWrittenSoon(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.SQLite(t)
+	p := harness.Spawn(t, harness.ProcessEnv(dsn)...)
+	s, conn := &harness.Instance{URL: p.URL}, dbtest.Beside(t, dsn)
+	ada := s.Register(t, "ada@example.com")
+	access, _ := s.NextOf(t, ada.Refresh)
+	if !s.Is(t, access, ada) {
+		t.Fatal("the new access token does not work")
+	}
+	used := time.Now()
+	harness.Eventually(t, "the first use of a generation is written", func() bool {
+		return harness.MustCount(t, conn, `SELECT used_generation FROM sessions`) == 1
+	})
+	// Five seconds, and as many for a busy machine.
+	if took := time.Since(used); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }
