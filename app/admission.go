@@ -3,39 +3,28 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// admission gives the check that runs before a field with @credential: first the limit by address, then the queue of
-// hashes, which refuses when the wait would be too long. A sample of the refusals is logged.
-func (s *Server) admission(fields []gqlhttp.Credential) (func(context.Context, gqlhttp.Credential) error, error) {
-	limiter, err := s.limiter(fields)
-	if err != nil {
-		return nil, err
-	}
-	log := limit.LogRefusals(s.options.Now, s.options.Log)
-	return func(ctx context.Context, c gqlhttp.Credential) (err error) {
-		if limiter != nil {
-			err = limiter.Admit(ctx, c.Limit)
-		}
-		if err == nil && c.Hash {
-			err = s.options.Hasher.Admit()
-		}
-		log(ctx, c.Field, err)
-		return err
-	}, nil
+// limiters apply the rules of the settings. A nil *limiters lets everything pass: the operator has switched limits off.
+type limiters struct {
+	shared *limit.Limiter // by address; on Postgres all instances count together
+	own    *limit.Limiter // of this instance
 }
 
-// limiter makes the limiter of the fields, nil with DRAGOMAN_RATE_LIMITS off. A field with an unknown rule is an error
-// in any case.
-func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
-	rules := limit.Defaults()
+// openLimiters makes the limiters. It fails where the schema names a limit that has no rule, with limits switched off
+// too.
+func (s *Server) openLimiters(fields []gqlhttp.Credential) (*limiters, error) {
+	table := limit.Table()
 	for _, c := range fields {
-		if _, known := rules[c.Limit]; !known {
-			return nil, fmt.Errorf("%s has @credential(limit: %q), but no rule has this name; "+
-				"add it in internal/limit/rule.go", c.Field, c.Limit)
+		known := func(e limit.Entry) bool { return e.Name == c.Limit && e.Shared }
+		if !slices.ContainsFunc(table, known) {
+			return nil, fmt.Errorf("%s has @credential(limit: %q): there is no rule of this name; see internal/limit",
+				c.Field, c.Limit)
 		}
 	}
 	if !s.settings.RateLimits {
@@ -43,12 +32,64 @@ func (s *Server) limiter(fields []gqlhttp.Credential) (*limit.Limiter, error) {
 	}
 	var store limit.Store = limit.NewMemory(limit.DefaultSize)
 	if s.DB.Postgres() {
-		store = s.DB // all instances count together
+		store = s.DB
 	}
-	limiter, err := limit.New(store, rules, s.options.Now)
-	if err != nil {
+	shared, own := map[string]limit.Rule{}, map[string]limit.Rule{}
+	for _, e := range table {
+		if e.Shared {
+			shared[e.Name] = s.settings.Limits[e.Name]
+		} else {
+			own[e.Name] = s.settings.Limits[e.Name]
+		}
+	}
+	var err error
+	l := &limiters{}
+	if l.shared, err = limit.New(store, shared, s.options.Now); err != nil {
 		return nil, err
 	}
-	limiter.OnLimited = s.Observer.Limited
-	return limiter, nil
+	if l.own, err = limit.New(limit.NewMemory(limit.DefaultSize), own, s.options.Now); err != nil {
+		return nil, err
+	}
+	l.shared.OnLimited, l.own.OnLimited = s.Observer.Limited, s.Observer.Limited
+	return l, nil
+}
+
+// byAddress takes a try of the rule that a field names, for the address block, and one of its network where the rule is
+// for callers of whom nothing is known yet.
+func (l *limiters) byAddress(ctx context.Context, name string) error {
+	switch {
+	case l == nil:
+		return nil
+	case name == limit.Mutation:
+		return l.own.Admit(ctx, name)
+	}
+	if err := l.shared.Admit(ctx, name); err != nil || !limit.OfStrangers(name) {
+		return err
+	}
+	return l.own.AdmitAs(ctx, limit.Network, visit.From(ctx).Network(), 1)
+}
+
+// admission gives what is asked before a mutation, or a field with @credential, does anything: the limits by address,
+// then the queue of hashes, which refuses who would wait too long; and what counts a field that was refused before.
+// Refusals are logged by sample.
+func (s *Server) admission(l *limiters) (
+	admit func(context.Context, gqlhttp.Credential) error, refused func(context.Context, string) error,
+) {
+	log := limit.LogRefusals(s.options.Now, s.options.Log)
+	admit = func(ctx context.Context, c gqlhttp.Credential) error {
+		err := l.byAddress(ctx, c.Limit)
+		if err == nil && c.Hash {
+			err = s.options.Hasher.Admit()
+		}
+		log(ctx, c.Field, err)
+		return err
+	}
+	if l == nil {
+		return admit, nil
+	}
+	return admit, func(ctx context.Context, field string) error {
+		err := l.own.AdmitAs(ctx, limit.Refused, visit.From(ctx).Block(), 1)
+		log(ctx, field, err)
+		return err
+	}
 }

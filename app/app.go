@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/edge"
@@ -97,11 +98,15 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	if s.settings.Mailbox == config.On {
 		s.mailboxKey = strings.ToLower(rand.Text())
 	}
-	schema, err := resolvers.New(s.deps())
+	limiters, err := s.openLimiters(gqlhttp.Credentials(graph.NewExecutableSchema(graph.Config{}).Schema()))
 	if err != nil {
 		return err
 	}
-	graphql, err := s.graphql(gqlhttp.Config{Schema: schema, Observe: s.Observer.Field, Log: s.options.Log})
+	schema, err := resolvers.New(s.deps(limiters))
+	if err != nil {
+		return err
+	}
+	graphql, err := s.graphql(limiters, gqlhttp.Config{Schema: schema, Observe: s.Observer.Field, Log: s.options.Log})
 	if err != nil {
 		return err
 	}
@@ -134,9 +139,9 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 }
 
 // deps gives the dependencies of the use cases.
-func (s *Server) deps() resolvers.Deps {
+func (s *Server) deps(l *limiters) resolvers.Deps {
 	set := s.settings
-	return resolvers.Deps{
+	deps := resolvers.Deps{
 		DB:                   s.DB,
 		Codec:                s.codec(),
 		Issuer:               s.Keys,
@@ -160,17 +165,18 @@ func (s *Server) deps() resolvers.Deps {
 		Routes:               Routes(s.Dialects),
 		Profiles:             rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
 	}
+	if l != nil {
+		deps.Limits = l.own
+	}
+	return deps
 }
 
 func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.options.Now) }
 
 // graphql makes the handler of the schema. The documents of callers and the stored documents of dialects and pages all
 // go through it.
-func (s *Server) graphql(cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
-	var err error
-	if cfg.Admit, err = s.admission(gqlhttp.Credentials(cfg.Schema.Schema())); err != nil {
-		return nil, err
-	}
+func (s *Server) graphql(l *limiters, cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
+	cfg.Admit, cfg.Refused = s.admission(l)
 	cfg.Introspection = s.settings.Introspection.Is(s.settings.Loopback())
 	return gqlhttp.New(cfg)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // edit is a change of the caller's own account: updateMe, changeEmail or changePassword.
@@ -143,6 +144,9 @@ func (r *resolver) tryEdit(ctx context.Context, e *edit, read func() error) (*db
 		return nil, err
 	}
 	if err := r.validateEdit(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := limit.Enter(ctx); err != nil {
 		return nil, err
 	}
 	leave, err := r.proveEdit(ctx, e)

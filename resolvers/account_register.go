@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // Register is Mutation.register.
@@ -99,6 +100,9 @@ func (r *resolver) registerOpen(
 // connection waits for it, and the time of the answer does not reveal a taken name.
 func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
 	if chosen == nil {
+		if err := limit.Enter(ctx); err != nil {
+			return nil, err
+		}
 		user.PasswordHash, err = r.Hasher.Hash(ctx, rand.Text()+rand.Text()) // 260 bits
 		return []string{"no_password"}, err
 	}

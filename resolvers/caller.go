@@ -133,7 +133,13 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 		c.expires = &end
 	case graph.CredentialKindAccessToken:
 	}
-	return c, r.DB.Touch(ctx, found, generation, now)
+	if err := r.DB.Touch(ctx, found, generation, now); err != nil {
+		return nil, err
+	}
+	if err := r.countQuery(ctx, c); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // sessionCredential is what an access or session token says about its session.
@@ -172,8 +178,15 @@ func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolve
 		return nil, err
 	case c == nil:
 		return nil, errSignIn()
-	case c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)):
+	}
+	if err := r.countMutation(ctx, c); err != nil {
+		return nil, err
+	}
+	if c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)) {
 		return nil, r.forbidden(ctx, c)
+	}
+	if err := enter(ctx); err != nil {
+		return nil, err
 	}
 	return next(ctx)
 }
@@ -186,8 +199,15 @@ func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.R
 		return nil, err
 	case c == nil:
 		return nil, errSignIn()
-	case !c.may(p):
+	}
+	if err := r.countMutation(ctx, c); err != nil {
+		return nil, err
+	}
+	if !c.may(p) {
 		return nil, r.forbidden(ctx, c)
+	}
+	if err := enter(ctx); err != nil {
+		return nil, err
 	}
 	return next(ctx)
 }

@@ -11,7 +11,7 @@ import (
 // forbidden gives the error for a caller without the permission, and records a sample of these errors (AU-09).
 func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 	now := r.now()
-	if r.denials.Take(ctx, c.User.ID.String(), now) {
+	if r.denials.Take(ctx, now, c.User.ID.String()) {
 		e := db.Event{
 			Action: db.ActionAccessGranted,
 			Reason: fieldName(ctx),

@@ -6,6 +6,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // CancelEmailChange is Mutation.cancelEmailChange.
@@ -25,6 +26,9 @@ func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User
 	id, err := r.Codec.ParseOneTime(text)
 	if err != nil {
 		return nil, errMailToken()
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
 	}
 	user, taken, err := r.DB.CancelEmailChange(ctx, id, r.now())
 	switch {

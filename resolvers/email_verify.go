@@ -1,11 +1,13 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // SendVerificationEmail is Mutation.sendVerificationEmail.
@@ -28,6 +30,9 @@ func (r *resolver) SendVerificationEmail(
 	}
 	if c.kind == graph.CredentialKindAPIKey {
 		return nil, r.forbidden(ctx, c)
+	}
+	if err := cmp.Or(limit.Enter(ctx), r.countMutation(ctx, c)); err != nil {
+		return nil, err
 	}
 	e.User, e.Sess = c.User.ID, c.Caller.Session.ID
 	if pending {

@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // basicPayload makes the payload of a mutation that requests a mail. It records an expected error with the event e.
@@ -30,6 +31,9 @@ func (r *resolver) requestMail(
 	email, canonical, err := identity.Email(address)
 	if err != nil {
 		return r.basicPayload(ctx, e, atField(err, "email"))
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
 	}
 	return r.basicPayload(ctx, e, r.queueMail(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
 }

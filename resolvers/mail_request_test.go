@@ -9,6 +9,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
@@ -19,7 +20,10 @@ func TestMailOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resolver{Deps: Deps{DB: dbtest.Open(t, dbtest.SQLite(t)), Master: master, MailOff: true, Now: time.Now}}
+	r := &resolver{
+		Deps:     Deps{DB: dbtest.Open(t, dbtest.SQLite(t)), Master: master, MailOff: true, Now: time.Now},
+		refusals: limit.NewSample(),
+	}
 	email := "ada@example.com"
 	for name, ask := range map[string]func(context.Context) (*graph.BasicPayload, error){
 		"reset": func(ctx context.Context) (*graph.BasicPayload, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // tokenInput is what the reader of a mail gives back: the token of its link, or its code and the address of the mail.
@@ -46,6 +47,9 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 	}
 	var id db.TokenID
 	if parsed, err := r.Codec.ParseOneTime(in.text); err == nil {
+		if err := limit.Enter(ctx); err != nil {
+			return nil, err
+		}
 		id = db.TokenIDFrom(parsed)
 	} else if id, err = r.tokenByCode(ctx, in, canonical); err != nil {
 		return nil, err
@@ -67,6 +71,9 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 	code := strings.ReplaceAll(in.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
 		return id, errMailToken()
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return id, err
 	}
 	id, err = r.DB.TryCode(ctx, &db.CodeTry{
 		Address: canonical, Key: r.codeTries.MAC([]byte(canonical), []byte(in.purposes[0])), Purposes: in.purposes,
@@ -133,7 +140,7 @@ func (r *resolver) tryRedeem(
 
 // rejectToken records why a token can not be redeemed. The error does not tell the caller why.
 func (r *resolver) rejectToken(ctx context.Context, action db.Action, user db.UserID, reason string) error {
-	if err := r.DB.Record(ctx, db.Event{Action: action, Reason: reason, User: user}, r.now()); err != nil {
+	if err := r.recordSampled(ctx, db.Event{Action: action, Reason: reason, User: user}); err != nil {
 		return err
 	}
 	return auditedError{errMailToken()}

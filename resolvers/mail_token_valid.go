@@ -8,6 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // purposes maps a TokenPurpose of the schema to the purposes of db.
@@ -42,6 +43,9 @@ func (q queries) TokenIsValid(
 	if err != nil && !fault.Is(err, fault.InvalidToken) {
 		return nil, err
 	}
+	if err != nil {
+		limit.Worthless(ctx) // unless a token or a code was looked up
+	}
 	valid := err == nil && m.RejectReason(q.now(), in.purposes...) == ""
 	return &valid, nil
 }
@@ -50,7 +54,11 @@ func (q queries) TokenIsValid(
 func (q queries) MailedToken(ctx context.Context, token string) (*graph.MailedToken, error) {
 	id, err := q.Codec.ParseOneTime(token)
 	if err != nil {
+		limit.Worthless(ctx)
 		return nil, nil //nolint:nilerr // no token of a mail: the answer is null, and costs no look-up
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
 	}
 	m, err := q.DB.TokenWithUser(ctx, db.TokenIDFrom(id))
 	if err != nil || m == nil || m.RejectReason(q.now(), m.Token.Purpose) != "" {

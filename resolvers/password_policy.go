@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
@@ -22,7 +23,14 @@ func (r *resolver) checkPassword(ctx context.Context, text string, own ...string
 	if err := policy.CheckLength(text); err != nil {
 		return false, err
 	}
-	if err = policy.CheckGuess(text, own...); err == nil {
+	if err = policy.CheckGuess(text, own...); err != nil && !r.profile(ctx).Password.FlagGuessable {
+		return false, err
+	}
+	// The input was judged. The rest costs something.
+	if refusal := limit.Enter(ctx); refusal != nil {
+		return false, refusal
+	}
+	if err == nil {
 		err = r.Breaches.Check(ctx, text) // without a connection of the database; accepts on a failure
 	}
 	if err != nil && r.profile(ctx).Password.FlagGuessable {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
@@ -30,6 +31,9 @@ func (r *resolver) checkCurrentPassword(
 ) (a *db.Attempt, leave func(), err error) {
 	if err := password.CheckForm(given); err != nil {
 		return nil, nil, atField(err, field)
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, nil, err
 	}
 	a, leave, err = r.attempt(ctx, db.Identifier{
 		Account: c.User.ID, Pseudonym: c.User.ID.UUID, Address: clientIP(ctx),

@@ -47,9 +47,10 @@ type Deps struct {
 
 	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 
-	Throttle         bool // failures delay the next sign-in, and the mails to an address are limited
-	MailOff          bool // no mail is ever sent
-	RevealAccounts   bool // login tells an unknown account from a wrong password
+	Limits           *limit.Limiter // limits by account and by key; nil: there are none
+	Throttle         bool           // failures delay the next sign-in, and the mails to an address are limited
+	MailOff          bool           // no mail is ever sent
+	RevealAccounts   bool           // login tells an unknown account from a wrong password
 	RegistrationOpen bool
 
 	RequireVerifiedEmail bool // nobody signs in with a password before the address is confirmed
@@ -72,6 +73,7 @@ type resolver struct {
 	deviceKey  secret.Key    // hashes known devices
 	cursorKey  secret.Key    // signs the cursors of lists
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
+	refusals   *limit.Sample // which other refusals are recorded (LG-30)
 	mailLimits *mailLimits   // nil: mails are not limited
 }
 
@@ -85,6 +87,7 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 		deviceKey:  deps.Master.Stable("known devices"),
 		cursorKey:  deps.Master.Key("cursors"),
 		denials:    limit.NewSample(),
+		refusals:   limit.NewLeveledSample(5, 60, 600),
 	}
 	var err error
 	if r.mailLimits, err = newMailLimits(deps); err != nil {

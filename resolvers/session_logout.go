@@ -6,6 +6,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -64,18 +65,24 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 			if err != nil {
 				return end, errRefreshToken()
 			}
+			session := db.SessionIDFrom(id)
+			if err := cmp.Or(limit.Enter(ctx), r.countRefreshToken(ctx, session)); err != nil {
+				return end, err
+			}
 			return db.LogoutTarget{
-				Session:    db.SessionIDFrom(id),
+				Session:    session,
 				Generation: &generation,
 				Rules:      r.refreshRules(ctx),
 			}, nil
 		}
 	}
 	text := visit.From(ctx).Credential
-	var named sessionCredential
-	if named, err = r.sessionOf(text); err != nil || !named.session.IsZero() {
-		end.Session = named.session
+	named, err := r.sessionOf(text)
+	if err != nil {
 		return end, err
+	}
+	if end.Session = named.session; !end.Session.IsZero() {
+		return end, limit.Enter(ctx)
 	}
 	c, err := r.person(ctx)
 	if err != nil {

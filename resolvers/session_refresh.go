@@ -1,12 +1,14 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -26,7 +28,11 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 	if err != nil {
 		return nil, errRefreshToken()
 	}
-	c, err := r.rotate(ctx, db.SessionIDFrom(id), generation)
+	session := db.SessionIDFrom(id)
+	if err := cmp.Or(limit.Enter(ctx), r.countRefreshToken(ctx, session)); err != nil {
+		return nil, err
+	}
+	c, err := r.rotate(ctx, session, generation)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +86,12 @@ func (r *resolver) elsewhereNotice(ctx context.Context, seen *db.Replayed) []*db
 // replay handles a token that is not in force: see db.Replay for the decision. With an error it gives the session too,
 // if there is one. Without an error the token gets its successor, at once or by db.Retry.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
+	if over, found, err := r.overAgain(ctx, session); over || err != nil {
+		if found == nil {
+			return nil, cmp.Or(err, errRefreshToken())
+		}
+		return &db.Replayed{Caller: *found, Verdict: db.VerdictOver}, errRefreshToken()
+	}
 	seen, err := r.DB.Replay(ctx, session, generation, r.refreshRules(ctx), r.now())
 	switch {
 	case err != nil:
@@ -97,6 +109,17 @@ func (r *resolver) replay(ctx context.Context, session db.SessionID, generation 
 	case db.VerdictSingleUse, db.VerdictOver:
 	}
 	return seen, errRefreshToken()
+}
+
+// overAgain looks, without an event, whether a session is over, where one network shows tokens of it again and again:
+// five a minute are on record, and more of the same tell nothing (LG-30). Until then, and of a session that is alive, it
+// says no.
+func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bool, found *db.Caller, err error) {
+	now := r.now()
+	if r.sampled(ctx, db.Event{Action: db.ActionSessionRefreshed, Reason: session.String()}, now) {
+		return false, nil, nil
+	}
+	return r.DB.SessionOver(ctx, session, now)
 }
 
 func errRefreshToken() error {

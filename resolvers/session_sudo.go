@@ -41,7 +41,7 @@ func (r *resolver) requiresSudo(ctx context.Context, _ any, next graphql.Resolve
 // sudoRequired records that an action needs a fresh proof, and gives the error.
 func (r *resolver) sudoRequired(ctx context.Context, c *caller, action db.Action) error {
 	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
-	if err := r.DB.Record(ctx, e, r.now()); err != nil {
+	if err := r.recordSampled(ctx, e); err != nil {
 		return err
 	}
 	return auditedError{fault.New(fault.SudoRequired, "Show your password again first.")}

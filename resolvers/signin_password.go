@@ -8,6 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
 
@@ -32,6 +33,9 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	if err := password.CheckForm(input.Password); err != nil {
 		return nil, atField(err, "password")
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
 	}
 	attempt, leave, err := r.attempt(ctx, who)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // CreateUser is Mutation.createUser.
@@ -57,6 +58,9 @@ func (r *resolver) createUser(
 		if guessable {
 			notes = append(notes, "guessable_password")
 		}
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
 	}
 	e.Note = strings.Join(notes, " ")
 	var mails []*db.Mail

@@ -1,13 +1,16 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // noErrors gives the empty userErrors of a mutation that succeeded.
@@ -41,10 +44,29 @@ func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error 
 		return refusal
 	}
 	e.Reason = strings.ToLower(string(f.Code))
-	if err := r.DB.Record(ctx, e, r.now()); err != nil {
+	if err := r.recordSampled(ctx, e); err != nil {
 		return err
 	}
 	return refusal
+}
+
+// recordSampled writes a sample of the events that changed nothing to the audit log, so that equal refusals cannot flood
+// it (LG-30): five a minute of one action and reason of one account, or without an account of one network, and sixty of
+// all its actions.
+func (r *resolver) recordSampled(ctx context.Context, e db.Event) error {
+	now := r.now()
+	if !r.sampled(ctx, e, now) {
+		return nil
+	}
+	return r.DB.Record(ctx, e, now)
+}
+
+func (r *resolver) sampled(ctx context.Context, e db.Event, now time.Time) bool {
+	who := visit.From(ctx).Network()
+	if id := cmp.Or(e.Actor, e.User); !id.IsZero() {
+		who = id.String()
+	}
+	return r.refusals.Take(ctx, now, strings.Join([]string{who, e.Action.Failed, e.Reason}, " "), who)
 }
 
 // atField adds an input field to an error without one.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 )
 
@@ -40,6 +41,7 @@ type Settings struct {
 	PasswordMinLength int
 	BreachedPasswords string // the URL of a list of breached passwords; "" for none
 	RateLimits        bool
+	Limits            map[string]limit.Rule // by name, every rule of limit.Table
 	TrustedProxies    []netip.Prefix
 	CORSOrigins       []string // as browsers write them; nil for auto, empty for none
 	RevealAccounts    bool

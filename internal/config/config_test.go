@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 const goodSecret = "Zb3Xq0mTt8sWk2Rj6VnYc4Lh9Dp1Fg7Ux5Ae"
@@ -302,6 +304,43 @@ func TestPrint(t *testing.T) {
 		if !strings.HasPrefix(k.name, "DRAGOMAN_") && k.name != "DATABASE_URL" || k.meaning == "" || k.want == "" ||
 			k.secret != strings.Contains(out.String(), k.name+"_FILE") {
 			t.Errorf("the row of %s is not whole", k.name)
+		}
+	}
+}
+
+// LG-27: every rule has a setting, with the default of the table, and a bad value is refused by its name.
+func TestLG27_Limits(t *testing.T) {
+	t.Parallel()
+	standard := mustLoad(t).Limits
+	for _, e := range limit.Table() {
+		if standard[e.Name] != e.Rule {
+			t.Errorf("%s by default: %+v", e.Setting, standard[e.Name])
+		}
+		s := mustLoad(t, e.Setting+"=7/90s")
+		if want := (limit.Rule{Name: e.Name, Burst: 7, Window: 90 * time.Second}); s.Limits[e.Name] != want {
+			t.Errorf("%s: %+v", e.Setting, s.Limits[e.Name])
+		}
+		_, err := load(e.Setting + "=60 in 15m")
+		if bad, ok := errors.AsType[*Error](err); !ok || bad.Name != e.Setting || !strings.Contains(bad.Want, "60/15m") {
+			t.Errorf("%s: %v", e.Setting, err)
+		}
+	}
+	// Each is tried by its name: one that is renamed here is renamed for operators.
+	for _, env := range []string{
+		"DRAGOMAN_LIMIT_LOGIN=2/1m", "DRAGOMAN_LIMIT_REGISTER=2/1m", "DRAGOMAN_LIMIT_REFRESH=2/1m",
+		"DRAGOMAN_LIMIT_RECOVERY=2/1m", "DRAGOMAN_LIMIT_VERIFICATION=2/1m", "DRAGOMAN_LIMIT_CANCEL_EMAIL_CHANGE=2/1m",
+		"DRAGOMAN_LIMIT_ACCOUNT=2/1m", "DRAGOMAN_LIMIT_CREATE_USER=2/1m", "DRAGOMAN_LIMIT_MUTATION=2/1m",
+		"DRAGOMAN_LIMIT_REFUSED=2/1m", "DRAGOMAN_LIMIT_NETWORK=2/1m", "DRAGOMAN_LIMIT_ACCOUNT_MUTATION=2/1m",
+		"DRAGOMAN_LIMIT_KEY_MUTATION=2/1m", "DRAGOMAN_LIMIT_ACCOUNT_QUERY=2/1m", "DRAGOMAN_LIMIT_KEY_QUERY=2/1m",
+	} {
+		changed := 0
+		for name, rule := range mustLoad(t, env).Limits {
+			if rule != standard[name] {
+				changed++
+			}
+		}
+		if changed != 1 {
+			t.Errorf("%s changes %d rules", env, changed)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,10 @@ type key struct {
 
 const defaultListen = "localhost:8080"
 
-var keys = []key{
+// keys is the table of settings.
+var keys = slices.Concat(settingsBeforeLimits, limitKeys(), settingsAfterLimits)
+
+var settingsBeforeLimits = []key{
 	{
 		"DRAGOMAN_LISTEN", defaultListen,
 		"Addresses to listen on, comma-separated. Wins over PORT, which means that port on all interfaces.",
@@ -133,6 +137,9 @@ var keys = []key{
 		"Limits by address and the throttling of failed sign-ins.",
 		onOff, false, boolean(func(s *Settings) *bool { return &s.RateLimits }),
 	},
+}
+
+var settingsAfterLimits = []key{
 	{
 		"DRAGOMAN_TRUSTED_PROXIES", "",
 		"Networks whose X-Forwarded-For counts, comma-separated.",

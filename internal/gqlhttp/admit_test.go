@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
+// Admission is asked for by the field, and a field that is not admitted does nothing.
+func TestAdmitIsAskedBeforeAFieldActs(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	k.post(`mutation{` + login + `}`)
@@ -28,7 +30,7 @@ func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
 		"limited":      {fault.Wait(fault.RateLimited, "Wait.", 2*time.Second), 429, "RATE_LIMITED", "2"},
 		"busy":         {fault.Wait(fault.Unavailable, "Busy.", time.Second), 503, "RATE_LIMITED", "1"},
 		"without time": {fault.New(fault.Unavailable, "Busy."), 503, "RATE_LIMITED", "1"},
-		"internal":     {errors.New("the counter is gone"), 500, "INTERNAL_SERVER_ERROR", ""},
+		"internal":     {errors.New("the counter is gone"), 200, "INTERNAL_SERVER_ERROR", ""},
 	}
 	for name, tt := range tests {
 		for _, accept := range []string{plainJSON, graphqlResponse} {
@@ -36,13 +38,52 @@ func TestAdmitIsAskedBeforeAnythingRuns(t *testing.T) {
 			body := `{"query":` + quote(`mutation{`+login+` revokeOtherSessions{revokedCount}}`) + `}`
 			got := k.send("POST", "/", body, "Content-Type", "application/json", "Accept", accept)
 			if got.StatusCode != tt.status || got.code() != tt.code || got.Header.Get("Retry-After") != tt.wait ||
-				strings.Contains(got.text, `"data"`) {
+				strings.Contains(got.text, `"data"`) != (tt.status == 200) || strings.Contains(got.text, "counter") {
 				t.Errorf("%s: %d %v %s", name, got.StatusCode, got.Header, got.text)
 			}
 		}
 	}
 	if k.runs != 1 {
 		t.Errorf("ran %d times", k.runs)
+	}
+}
+
+// LG-26: a field that is refused before it asks is counted apart, one that took effect without asking is a mistake of
+// ours, and what is counted apart can be refused for that.
+func TestLG26_RefusedIsCounted(t *testing.T) {
+	t.Parallel()
+	var counted []string
+	var limit error
+	k := newKit(t, func(c *Config) {
+		c.Refused = func(_ context.Context, field string) error {
+			counted = append(counted, field)
+			return limit
+		}
+	})
+	answer, answerErr := &graph.LoginPayload{}, error(nil)
+	k.stub.login = func(context.Context, graph.LoginInput) (*graph.LoginPayload, error) { return answer, answerErr }
+	refusal := []*graph.UserError{{Code: graph.ErrorCodeInvalidInput, Message: "No."}}
+	for name, c := range map[string]struct {
+		payload   *graph.LoginPayload
+		err, most error
+		counts    int
+		status    int
+		code      any
+	}{
+		"by data":      {&graph.LoginPayload{UserErrors: refusal}, nil, nil, 1, 200, nil},
+		"by an error":  {nil, fault.New(fault.Unauthenticated, "Sign in."), nil, 1, 200, "UNAUTHENTICATED"},
+		"internal":     {nil, errors.New("gone"), nil, 0, 200, "INTERNAL_SERVER_ERROR"},
+		"took effect":  {&graph.LoginPayload{UserErrors: refusal[:0]}, nil, nil, 0, 200, "INTERNAL_SERVER_ERROR"},
+		"over a limit": {&graph.LoginPayload{UserErrors: refusal}, nil, fault.Wait(fault.RateLimited, "Wait.", 9), 1, 429, "RATE_LIMITED"},
+	} {
+		answer, answerErr, limit, counted = c.payload, c.err, c.most, nil
+		got := k.post(`mutation{` + login + `}`)
+		if len(counted) != c.counts || got.StatusCode != c.status || got.code() != c.code {
+			t.Errorf("%s: counted %v, %d %s", name, counted, got.StatusCode, got.text)
+		}
+	}
+	if len(k.admits) != 0 {
+		t.Errorf("admitted %v", k.admits)
 	}
 }
 

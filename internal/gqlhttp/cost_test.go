@@ -4,19 +4,21 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 const pagedSchema = `
-type Query { users(first: Int = 10, last: Int): Users  me: User }
-type Users { nodes: [User!]! }
-type User { id: ID! friends(first: Int): Users }
+type Query { users(first: Int = 10, last: Int): UserConnection  me: User }
+type UserConnection { nodes: [User!]! }
+type User { id: ID! friends(first: Int): UserConnection }
 input Way @oneOf { a: Int b: String }
 extend type Query { way(way: Way, f: Float, b: Boolean): Int }
 `
@@ -56,7 +58,7 @@ func TestCost(t *testing.T) {
 			nil, false,
 		},
 		"through fragments": {
-			`{users(first:100){...A}} fragment A on Users{nodes{...{friends(first:100){nodes{id}}}}}`,
+			`{users(first:100){...A}} fragment A on UserConnection{nodes{...{friends(first:100){nodes{id}}}}}`,
 			nil, false,
 		},
 		"too long":           {`{users(first:101){nodes{id}}}`, nil, false},
@@ -113,6 +115,102 @@ func TestCoercionOfOtherTypes(t *testing.T) {
 		got, f := coerce(h.schema.Schema(), doc.operations[0], value.(map[string]any))
 		if (f != nil) != (want == "") || f == nil && fmt.Sprint(got) != want {
 			t.Errorf("%s: %v %v", given, got, f)
+		}
+	}
+}
+
+const listedSchema = `
+directive @listSize(assumedSize: Int, slicingArguments: [String!]) on FIELD_DEFINITION
+type Query { users: [User!] @listSize(assumedSize: 100) nodes(ids: [ID!]!, more: [ID!]): [User] ` +
+	`@listSize(slicingArguments: ["ids", "more"]) }
+type User { id: ID! name: String tags: [String!]! friends: [User!]! @listSize(assumedSize: 10) }
+`
+
+// GQ-14: a list without pages costs what it can hold, or what it was asked for.
+func TestGQ14_Lists(t *testing.T) {
+	t.Parallel()
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: listedSchema})
+	h, err := New(Config{
+		Log: slog.New(slog.DiscardHandler), Admit: func(context.Context, Credential) error { return nil },
+		Schema: &graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return schema }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hundred := make([]any, 100)
+	for i := range hundred {
+		hundred[i] = "x"
+	}
+	for query, want := range map[string]int{
+		`{users{id}}`:                           101,
+		`{users{id name tags}}`:                 301,
+		`{users{id friends{id}}}`:               1 + 100*(1+1+10),
+		`{a:users{id} b:users{id}}`:             202,
+		`{users{friends{friends{id}}}}`:         maxCost + 1,
+		`{nodes(ids:["a","b"]){id}}`:            3,
+		`{nodes(ids:"a"){id}}`:                  2,
+		`{nodes(ids:[]){id name}}`:              3,
+		`{nodes(ids:["a"],more:["b","c"]){id}}`: 3,
+		`query($i:[ID!]!){nodes(ids:$i){id}}`:   101,
+		`query($i:[ID!]!){nodes(ids:$i){...F}} fragment F on User{id name friends{id}}`: 1 + 100*(2+1+10),
+	} {
+		doc, errs := h.document(query)
+		if errs != nil {
+			t.Fatalf("%s: %v", query, errs)
+		}
+		total, refusal := doc.operations[0].checkCost(map[string]any{"i": hundred})
+		if total != want || (refusal != nil) != (want > maxCost) {
+			t.Errorf("%s: costs %d, not %d; %v", query, total, want, refusal)
+		}
+	}
+}
+
+// GQ-15: a schema with a list whose length nobody says is refused at the start.
+func TestGQ15_ListSizes(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		`type Query { users: [User!] } type User { id: ID! }`:                              false,
+		`type Query { user: User } type User { id: ID! friends: [User] }`:                  false,
+		`type Query { user: User } interface Node { all: [User!]! } type User { id: ID! }`: false,
+		`type Query { users(first: Int): [User!] } type User { id: ID! tags: [String!]! }`: true,
+		`type Query { users(first: Int): UserConnection } type UserConnection { nodes: [User!]! } ` +
+			`type User { id: ID! }`: true,
+		`type Query { user(of: [In!]): User } type User { id: ID! } input In { all: [In!] }`: true,
+		`directive @listSize(assumedSize: Int) on FIELD_DEFINITION type Query { users: [User!] ` +
+			`@listSize(assumedSize: 3) } type User { id: ID! }`: true,
+	} {
+		err := checkListSizes(gqlparser.MustLoadSchema(&ast.Source{Input: text}))
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "give it @listSize") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// GQ-13: aliases of a mutation are fewer than those of a query, in fragments too.
+func TestGQ13_MutationAliases(t *testing.T) {
+	t.Parallel()
+	aliased := func(n int) string {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, "a%d: __typename ", i)
+		}
+		return all.String()
+	}
+	for document, ok := range map[string]bool{
+		"{" + aliased(maxAliases) + "}":                                                    true,
+		"{" + aliased(maxAliases+1) + "}":                                                  false,
+		"mutation {" + aliased(maxMutated) + "}":                                           true,
+		"mutation {" + aliased(maxMutated+1) + "}":                                         false,
+		"mutation {...F ...F} fragment F on Mutation {" + aliased(maxMutated/2+1) + "}":    false,
+		"query A {" + aliased(maxAliases) + "} mutation B {" + aliased(maxMutated) + "}":   true,
+		"query A {" + aliased(maxMutated) + "} mutation B {" + aliased(maxMutated+1) + "}": false,
+	} {
+		syntax, err := parser.ParseQuery(&ast.Source{Input: document})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := measure(syntax); (f == nil) != ok {
+			t.Errorf("%.60s: %v", document, f)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
@@ -37,7 +38,8 @@ func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]an
 	if refusal != nil {
 		return presented(refusal)
 	}
-	data, errs := h.run(ctx, doc, op, coerced)
+	total, _ := op.checkCost(coerced) // a stored document is counted by its cost, and not held to it
+	data, errs := h.execute(limit.WithCost(ctx, total), doc, op, coerced)
 	if out != nil && data != nil {
 		if err := json.Unmarshal(data, out); err != nil {
 			errs = append(errs, h.list(ctx, err)...)

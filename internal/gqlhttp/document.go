@@ -23,7 +23,6 @@ type Document struct {
 type operation struct {
 	definition  *ast.OperationDefinition
 	credentials []Credential    // the @credential fields, once for each selection of one
-	paged       bool            // whether any field takes first or last
 	notNull     map[string]bool // nullable variables in places that do not allow null
 }
 
@@ -81,13 +80,12 @@ func (h *Handler) validate(syntax *ast.QueryDocument, stored bool) (*Document, g
 	return doc, nil
 }
 
-// survey notes the @credential fields and the pages of a validated selection.
+// survey notes the @credential fields of a validated selection.
 func (op *operation) survey(set ast.SelectionSet) {
 	for field := range everyField(set) {
 		if c, is := credentialOf(field.Definition); is {
 			op.credentials = append(op.credentials, c)
 		}
-		op.paged = op.paged || isPaged(field.Definition)
 	}
 }
 

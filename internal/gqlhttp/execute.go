@@ -8,17 +8,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// admitAll calls Admit once for every @credential field of the operation. Nothing has run when it fails.
-func (h *Handler) admitAll(ctx context.Context, op *operation) gqlerror.List {
-	for _, c := range op.credentials {
-		if err := h.admit(ctx, c); err != nil {
-			h.observeRefusal(ctx, op, c.Field, err)
-			return h.list(ctx, err)
-		}
-	}
-	return nil
-}
-
 // execute runs an operation through the generated code. Of gqlgen's server the code needs the operation context and the
 // response context alone.
 func (h *Handler) execute(
@@ -31,8 +20,8 @@ func (h *Handler) execute(
 		Variables:              variables,
 		DisableIntrospection:   !h.introspection,
 		RecoverFunc:            recovered,
-		ResolverMiddleware:     observeResult,
-		RootResolverMiddleware: h.observeField,
+		ResolverMiddleware:     h.wrapResult,
+		RootResolverMiddleware: h.wrapField,
 	})
 	ctx = graphql.WithResponseContext(ctx, h.present, recovered)
 	response := h.schema.Exec(ctx)(ctx)

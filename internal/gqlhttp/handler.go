@@ -22,15 +22,18 @@ type Config struct {
 	// Introspection lets documents from outside ask for __schema and __type.
 	Introspection bool
 
-	// Admit is called once for every @credential field of the selected operation, before anything runs. It applies the
-	// limits by address and admits to the queue of hashes. It refuses with a *fault.Error of code RateLimited (HTTP
-	// 429) or Unavailable (HTTP 503). Any other error is internal: nothing runs, and the caller gets the generic
-	// message.
+	// Admit is called once for every mutation and every @credential field, when its resolver calls limit.Enter: the
+	// input was judged then, and nothing has happened yet. It applies the limits by address and admits to the queue of
+	// hashes. It refuses with a *fault.Error of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error
+	// is internal: the field does nothing, and the caller gets the generic message.
 	Admit func(ctx context.Context, c Credential) error
 
-	// Observe is called for every root field that runs, and for every @credential field that Admit refuses. It returns
-	// the context of the field. Its second result is called at the end, with the code of the error, or OK. It may be
-	// nil.
+	// Refused is called for every such field that was refused before its resolver called limit.Enter. Its error is
+	// answered instead of the refusal. It may be nil.
+	Refused func(ctx context.Context, field string) error
+
+	// Observe is called for every root field that runs. It returns the context of the field. Its second result is
+	// called at the end, with the code of the error, or OK. It may be nil.
 	Observe func(ctx context.Context, operation, field string) (context.Context, func(code string))
 
 	Log *slog.Logger
@@ -41,6 +44,7 @@ type Handler struct {
 	schema        graphql.ExecutableSchema
 	introspection bool
 	admit         func(ctx context.Context, c Credential) error
+	refused       func(ctx context.Context, field string) error
 	observe       func(ctx context.Context, operation, field string) (context.Context, func(code string))
 	log           *slog.Logger
 	documents     *lru.Cache[string, *Document]
@@ -58,6 +62,9 @@ func New(cfg Config) (*Handler, error) {
 	if err := checkCredentials(cfg.Schema.Schema()); err != nil {
 		return nil, err
 	}
+	if err := checkListSizes(cfg.Schema.Schema()); err != nil {
+		return nil, err
+	}
 	documents, err := lru.New[string, *Document](cachedDocuments)
 	if err != nil {
 		return nil, err
@@ -66,6 +73,7 @@ func New(cfg Config) (*Handler, error) {
 		schema:        cfg.Schema,
 		introspection: cfg.Introspection,
 		admit:         cfg.Admit,
+		refused:       cfg.Refused,
 		observe:       cfg.Observe,
 		log:           cfg.Log,
 		documents:     documents,

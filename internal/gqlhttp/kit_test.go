@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -114,7 +116,16 @@ func (k *kit) logged() string {
 	return k.log.String()
 }
 
-func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) { return next(ctx) }
+// pass lets everybody in. It asks for admission for the mutations that no test is about; login does so itself.
+func pass(ctx context.Context, _ any, next graphql.Resolver) (any, error) {
+	mutation := graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation
+	if mutation && graphql.GetFieldContext(ctx).Field.Name != "login" {
+		if err := limit.Enter(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return next(ctx)
+}
 
 // newKit starts a server whose resolvers return no data. A test may set other resolvers before its first request.
 func newKit(t testing.TB, change ...func(*Config)) *kit {
@@ -125,7 +136,10 @@ func newKit(t testing.TB, change ...func(*Config)) *kit {
 		key: func(context.Context, graph.CreateAPIKeyInput) (*graph.CreateAPIKeyPayload, error) {
 			return &graph.CreateAPIKeyPayload{UserErrors: []*graph.UserError{}}, nil
 		},
-		login: func(context.Context, graph.LoginInput) (*graph.LoginPayload, error) {
+		login: func(ctx context.Context, _ graph.LoginInput) (*graph.LoginPayload, error) {
+			if err := limit.Enter(ctx); err != nil {
+				return nil, err
+			}
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.runs++
@@ -140,7 +154,7 @@ func newKit(t testing.TB, change ...func(*Config)) *kit {
 			Directives: graph.DirectiveRoot{
 				Public: pass,
 				RequiresAuth: func(ctx context.Context, _ any, next graphql.Resolver, _ *db.Permission) (any, error) {
-					return next(ctx)
+					return pass(ctx, nil, next)
 				},
 			},
 		}),

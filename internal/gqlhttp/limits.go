@@ -9,12 +9,13 @@ const (
 	maxExpanded    = 500  // fields of an operation, fragments expanded at every spread
 	maxSpreads     = 40   // of an operation, expanded
 	maxDepth       = 20   // of fields within fields
-	maxAliases     = 30   // of an operation, expanded
+	maxAliases     = 30   // of a query, expanded
+	maxMutated     = 10   // aliases of a mutation, expanded: each may change something (GQ-13)
 	maxDirectives  = 20   // of an operation, expanded
 	maxInlineDepth = 5    // of inline fragments on one path
 	maxMeta        = 2    // fields __schema and __type of an operation, which fetch the whole schema in few fields
 	maxValueDepth  = 32   // of lists and objects in a literal
-	maxCost        = 2000 // of an operation: see checkCost
+	maxCost        = 3000 // of an operation: see checkCost
 	maxPage        = 100  // the greatest value of first and last
 )
 

@@ -58,6 +58,9 @@ func measure(doc *ast.QueryDocument) *fault.Error {
 		if err := total.check(); err != nil {
 			return err
 		}
+		if op.Operation == ast.Mutation && total.aliases > maxMutated {
+			return tooMuch("aliases in a mutation", maxMutated)
+		}
 		if err := m.written(op.SelectionSet); err != nil {
 			return err
 		}

@@ -8,48 +8,59 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// outcome is the code of a root field. It goes from observeResult to observeField through the context.
-type outcome struct {
-	code string
+// rootField is a root field that runs. It goes from wrapField to wrapResult through the context.
+type rootField struct {
+	name   string
+	code   string        // what Observe is told
+	ticket *limit.Ticket // nil for a field without a limit by address
 }
 
-type outcomeKey struct{}
+type rootFieldKey struct{}
 
 const (
 	codeOK       = "OK"
 	codeCanceled = "CANCELED" // the caller hung up
 )
 
-// observeField wraps each root field and reports it to Observe.
-func (h *Handler) observeField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	if h.observe == nil {
-		return next(ctx)
-	}
-	seen := &outcome{code: string(fault.BadUserInput)} // stays if the arguments are refused: no resolver runs
+// wrapField wraps each root field. It gives the field the ticket of its limit and reports the field to Observe.
+func (h *Handler) wrapField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	root := graphql.GetRootFieldContext(ctx)
 	operation := graphql.GetOperationContext(ctx).Operation.Operation
-	ctx, end := h.observe(context.WithValue(ctx, outcomeKey{}, seen), string(operation), root.Field.Name)
-	defer func() { end(seen.code) }()
-	return next(ctx)
+	// This code stays if the arguments are refused: no resolver runs.
+	running := &rootField{name: root.Field.Name, code: string(fault.BadUserInput)}
+	if c, limited := limitOf(operation, root.Field.Definition); limited {
+		ctx, running.ticket = limit.WithTicket(ctx, func(ctx context.Context) error { return h.admit(ctx, c) })
+	}
+	if h.observe != nil {
+		var end func(code string)
+		ctx, end = h.observe(ctx, string(operation), running.name)
+		defer func() { end(running.code) }()
+	}
+	return next(context.WithValue(ctx, rootFieldKey{}, running))
 }
 
-// observeResult wraps each resolver and notes the code of root fields.
-func observeResult(ctx context.Context, next graphql.Resolver) (any, error) {
+// wrapResult wraps each resolver. It counts a root field that was refused before it asked for admission, and notes the
+// code.
+func (h *Handler) wrapResult(ctx context.Context, next graphql.Resolver) (any, error) {
 	if fc := graphql.GetFieldContext(ctx); fc == nil || fc.Parent == nil || fc.Parent.Parent != nil {
 		return next(ctx) // below the root
 	}
-	seen, ok := ctx.Value(outcomeKey{}).(*outcome)
+	running, ok := ctx.Value(rootFieldKey{}).(*rootField)
 	if !ok {
-		return next(ctx) // nobody observes
+		return next(ctx)
 	}
-	seen.code = string(fault.Internal) // stays if the resolver panics
+	running.code = string(fault.Internal) // stays if the resolver panics
 	result, err := next(ctx)
+	if refusal := h.countRefused(ctx, running, result, err); refusal != nil {
+		result, err = nil, refusal
+	}
 	if err != nil {
-		seen.code = codeOf(ctx, err)
+		running.code = codeOf(ctx, err)
 	} else {
-		seen.code = payloadCode(result)
+		running.code = payloadCode(result)
 	}
 	return result, err
 }
@@ -79,12 +90,4 @@ func payloadCode(result any) string {
 		return code.String()
 	}
 	return codeOK
-}
-
-// observeRefusal reports a field that Admit refused. observeField does not see it, because it does not run.
-func (h *Handler) observeRefusal(ctx context.Context, op *operation, field string, err error) {
-	if h.observe != nil {
-		_, end := h.observe(ctx, string(op.definition.Operation), field)
-		end(codeOf(ctx, err))
-	}
 }

@@ -89,13 +89,22 @@ func TestPanicsAreInternal(t *testing.T) {
 	if got := k.post(`{keys{id}}`); got.code() != "INTERNAL_SERVER_ERROR" {
 		t.Errorf("got %s", got.text)
 	}
-	broken := newKit(t, func(c *Config) { c.Admit = func(context.Context, Credential) error { panic(secret) } })
-	if got := broken.post(`mutation{` + login + `}`); got.StatusCode != 500 || got.Data != nil ||
-		got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
-		t.Errorf("got %d %s", got.StatusCode, got.text)
+	admits := func(c *Config) { c.Admit = func(context.Context, Credential) error { panic(secret) } }
+	executes := func(c *Config) { c.Schema = panicking{c.Schema} }
+	for status, broken := range map[int]*kit{200: newKit(t, admits), 500: newKit(t, executes)} {
+		if got := broken.post(`mutation{` + login + `}`); got.StatusCode != status || (got.Data == nil) != (status == 500) ||
+			got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
+			t.Errorf("got %d %s", got.StatusCode, got.text)
+		}
 	}
 	k.alive()
 }
+
+// panicking is a schema whose execution panics.
+type panicking struct{ graphql.ExecutableSchema }
+
+// Exec is graphql.ExecutableSchema.
+func (panicking) Exec(context.Context) graphql.ResponseHandler { panic("execute") }
 
 // The message of a scalar from a library is not shown, because it may quote the value.
 func TestRefusedArgument(t *testing.T) {

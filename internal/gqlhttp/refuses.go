@@ -40,7 +40,7 @@ func (d *Document) Refusals() []fault.Code {
 func refusesOf(field *ast.FieldDefinition) []fault.Code {
 	codes := declared(field)
 	if field.Directives.ForName("requiresAuth") != nil || field.Directives.ForName("requiresPermission") != nil {
-		codes = append(codes, fault.Unauthenticated, fault.Forbidden)
+		codes = append(codes, fault.Unauthenticated, fault.Forbidden, fault.RateLimited)
 	}
 	if field.Directives.ForName("sudo") != nil {
 		codes = append(codes, fault.SudoRequired)

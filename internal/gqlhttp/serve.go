@@ -8,6 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -76,23 +77,14 @@ func (h *Handler) runLimited(
 		return nil, refuse("One request can hold one field that checks a secret.")
 	}
 	variables, f := coerce(h.schema.Schema(), op, given)
+	total := 0
 	if f == nil {
-		f = op.checkCost(variables)
+		total, f = op.checkCost(variables)
 	}
 	if f != nil {
 		return nil, presented(f)
 	}
-	return h.run(ctx, doc, op, variables)
-}
-
-// run executes an operation if Admit allows it. The data is nil if nothing ran.
-func (h *Handler) run(
-	ctx context.Context, doc *Document, op *operation, variables map[string]any,
-) ([]byte, gqlerror.List) {
-	if errs := h.admitAll(ctx, op); errs != nil {
-		return nil, errs
-	}
-	return h.execute(ctx, doc, op, variables)
+	return h.execute(limit.WithCost(ctx, total), doc, op, variables)
 }
 
 func failed(media string, p *problem) (answer, string) {

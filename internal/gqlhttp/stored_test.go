@@ -79,19 +79,19 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 	k := newKit(t)
 	for _, c := range []struct{ text, variables, required, refusals string }{
 		{`{serverInfo{version}}`, "", "", "INTERNAL_SERVER_ERROR"},
-		{`{me{id}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR"},
+		{`{me{id}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED"},
 		{
 			`{b:me{id} ...A} fragment A on Query{a:keys{id} b:me{name} ...{sessions{id}}}`, "", "",
-			"FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+			"FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED",
 		},
 		{
 			`query($n:Int $i:ID="a"){session(number:$n id:$i){id}}`, "n i", "",
-			"BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+			"BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED",
 		},
-		{`{session(number:1){id}}`, "", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED"},
+		{`{session(number:1){id}}`, "", "", "BAD_USER_INPUT FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED"},
 		{
 			`mutation{revokeOtherSessions{...A}} fragment A on Payload{userErrors{code} userErrors{message}}`, "", "",
-			"FORBIDDEN INTERNAL_SERVER_ERROR UNAUTHENTICATED",
+			"FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED",
 		},
 		{
 			`mutation($r:RefreshInput!){x:refresh(input:$r){userErrors{code message}}}`, "r", "r",

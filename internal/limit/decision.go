@@ -26,12 +26,12 @@ func granted(r Rule, tat, now time.Time) Decision {
 	return d
 }
 
-// denied describes a try that was refused.
-func denied(r Rule, tat, now time.Time) Decision {
-	// Where the store does not tell: a bucket without a try gets one within an interval, at the latest.
-	wait := r.interval()
+// denied describes tries that were refused. The step is the time in which as many come back.
+func denied(r Rule, step time.Duration, tat, now time.Time) Decision {
+	// Where the store does not tell: a bucket without these tries gets them within a step, at the latest.
+	wait := step
 	if !tat.IsZero() {
-		wait = max(tat.Sub(now)+r.interval()-r.capacity(), time.Microsecond)
+		wait = max(tat.Sub(now)+step-r.capacity(), time.Microsecond)
 	}
 	return Decision{Rule: r, Reset: wait, RetryAfter: wait}
 }

@@ -46,22 +46,28 @@ func New(store Store, rules map[string]Rule, now func() time.Time) (*Limiter, er
 	return &Limiter{store: store, rules: maps.Clone(rules), now: now}, nil
 }
 
-// Allow takes one try of the rule for name, for this address block. Any text is a block; callers without an address
-// share one (LG-15). A name without a rule is not limited. An error comes from the store; a caller that guards a
-// credential must then reject the request.
-func (l *Limiter) Allow(ctx context.Context, name, block string) (Decision, error) {
+// Allow takes one try of the rule for name, for this key. Any text is a key; callers without an address share one
+// (LG-15). A name without a rule is not limited. An error comes from the store; a caller that guards a credential must
+// then reject the request.
+func (l *Limiter) Allow(ctx context.Context, name, key string) (Decision, error) {
+	return l.allow(ctx, name, key, 1)
+}
+
+// allow takes several tries at once, all or none. More than a full bucket holds count as a full bucket.
+func (l *Limiter) allow(ctx context.Context, name, key string, tries int) (Decision, error) {
 	rule, limited := l.rules[name]
 	if !limited {
 		return Decision{Allowed: true}, nil
 	}
+	step := rule.interval() * time.Duration(min(max(tries, 1), rule.Burst))
 	// Microseconds, as in interval.
 	now := l.now().Truncate(time.Microsecond)
-	tat, allowed, err := l.store.Take(ctx, rule.Name+":"+block, rule.interval(), rule.capacity(), now)
+	tat, allowed, err := l.store.Take(ctx, rule.Name+":"+key, step, rule.capacity(), now)
 	if err != nil {
 		return Decision{}, fmt.Errorf("limit: take a try of %s: %w", name, err)
 	}
 	if !allowed {
-		return denied(rule, tat, now), nil
+		return denied(rule, step, tat, now), nil
 	}
 	return granted(rule, tat, now), nil
 }

@@ -175,7 +175,8 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 		t.Error(err)
 	}
 	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
-		"account", "cancelEmailChange", "createUser", "login", "recovery", "refresh", "register", "verification",
+		"account", "accountMutation", "accountQuery", "cancelEmailChange", "createUser", "keyMutation", "keyQuery",
+		"login", "mutation", "network", "recovery", "refresh", "refused", "register", "verification",
 	}) {
 		t.Errorf("defaults for %v", got)
 	}

@@ -16,7 +16,7 @@ func LogRefusals(now func() time.Time, log *slog.Logger) func(ctx context.Contex
 	sample := NewSample()
 	return func(ctx context.Context, field string, err error) {
 		f, v := fault.From(err), visit.From(ctx)
-		if f == nil || !sample.Take(ctx, v.Block(), now()) {
+		if f == nil || !sample.Take(ctx, now(), v.Block()) {
 			return
 		}
 		log.WarnContext(ctx, "request sent away", "code", f.Code, "field", field, "block", v.Block(), "dialect",

@@ -22,7 +22,7 @@ func TestAU09_Sample(t *testing.T) {
 	s := NewSample()
 	taken := func(key string, times int) (n int) {
 		for range times {
-			if s.Take(context.Background(), key, now) {
+			if s.Take(context.Background(), now, key) {
 				n++
 			}
 		}

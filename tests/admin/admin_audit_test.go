@@ -183,7 +183,7 @@ func TestAU09_LimitsAreLogged(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, "DRAGOMAN_RATE_LIMITS=on")
 		for n := range 200 {
-			if a := s.Refresh(t, "junk"); (a.Code() == "RATE_LIMITED") != (n >= 150) {
+			if a := s.Refresh(t, harness.RefreshOfNobody(t)); (a.Code() == "RATE_LIMITED") != (n >= 150) {
 				t.Fatalf("%d: %s", n, a.Raw)
 			}
 		}

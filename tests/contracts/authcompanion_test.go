@@ -267,7 +267,7 @@ func TestLG13_CompanionLimits(t *testing.T) {
 		}
 		for range 151 {
 			last = s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", "X-Forwarded-For", harness.Attacker,
-				"Cookie", "refreshToken=junk")
+				"Cookie", "refreshToken="+harness.RefreshOfNobody(t))
 		}
 		last.Says(t, 429, `{"statusCode":429,"message":"Too Many Requests"}`)
 	})

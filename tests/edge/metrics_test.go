@@ -30,8 +30,8 @@ func TestMetrics_Figures(t *testing.T) {
 		harness.Fetched(t, "GET", s.URL+"/nowhere", "", "")
 		harness.Fetched(t, "GET", s.URL+"/api/v1/auth/keys", "", "", "Authorization", "Bearer "+ada.Access)
 		for range 61 {
-			if a := s.GraphQL(t, "", harness.RegisterDoc,
-				harness.InputOf("email", "x", "password", harness.GoodPass)); a.Status == 429 {
+			if a := s.GraphQL(t, "", harness.AskMagicDoc,
+				harness.InputOf("email", "nobody@example.com")); a.Status == 429 {
 				break
 			}
 		}
@@ -53,8 +53,8 @@ func TestMetrics_Figures(t *testing.T) {
 			`dragoman_graphql_fields_total{code="OK",field="serverInfo",operation="query"}`:                    1,
 			`dragoman_graphql_fields_total{code="UNAUTHENTICATED",field="sessions",operation="query"}`:         1,
 			`dragoman_graphql_fields_total{code="OK",field="register",operation="mutation"}`:                   1,
-			`dragoman_graphql_fields_total{code="RATE_LIMITED",field="register",operation="mutation"}`:         1,
-			`dragoman_limit_refusals_total{rule="register"}`:                                                   1,
+			`dragoman_graphql_fields_total{code="RATE_LIMITED",field="requestMagicLink",operation="mutation"}`: 1,
+			`dragoman_limit_refusals_total{rule="recovery"}`:                                                   1,
 			`dragoman_dialect_requests_total{dialect="generic-v1",outcome="ok",route="GET /api/v1/auth/keys"}`: 1,
 			`dragoman_http_request_duration_seconds_count{class="4xx",transport="other"}`:                      1,
 			`dragoman_http_request_duration_seconds_count{class="2xx",transport="generic-v1"}`:                 1,
@@ -132,7 +132,7 @@ func TestMetrics_Documented(t *testing.T) {
 	s.Refresh(t, ada.Refresh)
 	harness.Fetched(t, "GET", s.URL+"/api/v1/auth/keys", "", "")
 	for range 61 {
-		s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "x", "password", harness.GoodPass))
+		s.GraphQL(t, "", harness.AskMagicDoc, harness.InputOf("email", "nobody@example.com"))
 	}
 	if err := s.App.Sweep(t.Context()); err != nil {
 		t.Fatal(err)

@@ -164,6 +164,10 @@ func TestAV05_ClockSetBack(t *testing.T) {
 			t.Errorf("the limit by address gave tries away: %s", a.Raw)
 		}
 		s.Clock.Add(time.Minute) // in which the limit gives a few tries back, and not an hour
+		if a := s.Login(t, ada.Email, "a wrong password"); a.Code() != "RATE_LIMITED" {
+			t.Errorf("the limit by network gave tries away: %s", a.Raw)
+		}
+		s.Clock.Add(time.Second) // each limit notices the clock at its own first try, and gives one back in its step
 		if a := s.Login(t, ada.Email, "a wrong password"); a.Code() != "INVALID_CREDENTIALS" {
 			t.Errorf("locked out for the difference of the clocks: %s", a.Raw)
 		}

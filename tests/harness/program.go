@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // built is the program, once for each test program that runs it.
@@ -210,6 +212,9 @@ func SettingNames(t testing.TB) (names []string) {
 	})
 	if len(names) == 0 {
 		t.Fatal("internal/config/keys.go: no table of settings; find where it is now")
+	}
+	for _, e := range limit.Table() {
+		names = append(names, e.Setting)
 	}
 	return names
 }

@@ -68,7 +68,7 @@ func refusalsOf(f *ast.FieldDefinition) (codes []string) {
 		}
 	}
 	if f.Directives.ForName("requiresAuth") != nil || f.Directives.ForName("requiresPermission") != nil {
-		codes = append(codes, "UNAUTHENTICATED", "FORBIDDEN")
+		codes = append(codes, "UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED")
 	}
 	if f.Directives.ForName("sudo") != nil {
 		codes = append(codes, "SUDO_REQUIRED")

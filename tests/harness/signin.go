@@ -1,8 +1,12 @@
 package harness
 
 import (
-	"strings"
 	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
 // Limited starts a server with limits, behind a proxy on this machine, so that tests come from any address.
@@ -22,13 +26,25 @@ const (
 	Attacker = "198.51.100.7"
 )
 
-// Cheap is a request for a limited field that is refused before it costs a hash.
-func Cheap(field string) (document string, variables map[string]any) {
+// Counted is a request for a limited field that counts against its limit, and may be sent again and again: a sign-in of
+// nobody, a registration of an address that is taken after the first, a genuine refresh token of no session.
+func Counted(t testing.TB, field string) (document string, variables map[string]any) {
+	t.Helper()
 	switch field {
 	case "login":
-		return LoginDoc, InputOf("email", "ada@example.com", "password", strings.Repeat("x", 300))
+		return LoginDoc, InputOf("email", "nobody@example.com", "password", WrongPass)
 	case "register":
-		return RegisterDoc, InputOf("email", "not an address", "password", "x")
+		return RegisterDoc, InputOf("email", "taken@example.com", "password", GoodPass)
 	}
-	return RefreshDoc, map[string]any{"token": "junk"}
+	return RefreshDoc, map[string]any{"token": RefreshOfNobody(t)}
+}
+
+// RefreshOfNobody is a refresh token that the servers of tests could have made, of a session that never was.
+func RefreshOfNobody(t testing.TB) string {
+	t.Helper()
+	master, err := secret.New([]byte(Secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.NewCodec(master, time.Now).Refresh(db.NewSessionID().UUID, 0).Reveal()
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
@@ -389,6 +390,9 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_METRICS_LISTEN": {"9090", "localhost", "localhost:99999", "localhost:http"},
 		"DRAGOMAN_METRICS_TOKEN":  {harness.CanarySecret, strings.Repeat("a", 64)},
 		"PORT":                    {"http", "0", "65536", "-1"},
+	}
+	for _, e := range limit.Table() {
+		wrong[e.Setting] = []string{"60 in 15m"} // what else is none: TestLG27_Parse
 	}
 	for _, name := range harness.SettingNames(t) {
 		if wrong[name] == nil && name != "DRAGOMAN_DATA_DIR" {

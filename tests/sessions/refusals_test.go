@@ -40,7 +40,11 @@ func TestUndeclaredRefusalsAreFound(t *testing.T) {
 			logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"UNAUTHENTICATED"}}]}`,
 			false,
 		},
-		{logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"RATE_LIMITED"}}]}`, true},
+		{logout, `{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"RATE_LIMITED"}}]}`, false},
+		{
+			`{ serverInfo { version } }`,
+			`{"errors":[{"path":["serverInfo"],"extensions":{"code":"RATE_LIMITED"}}]}`, true,
+		},
 		{
 			logout,
 			`{"data":{"logout":null},"errors":[{"path":["logout"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`,

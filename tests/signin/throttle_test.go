@@ -234,7 +234,7 @@ func TestLG13_LimitsByAddress(t *testing.T) {
 		}
 		from := func(n int, address, field string) *harness.Answer {
 			t.Helper()
-			document, variables := harness.Cheap(field)
+			document, variables := harness.Counted(t, field)
 			return harness.Asked(t, instances[n%len(instances)].URL, "", document, variables, "X-Forwarded-For",
 				address)
 		}
@@ -296,7 +296,7 @@ func TestLG15_UnknownAddress(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, "DRAGOMAN_RATE_LIMITS=on")
-		document, variables := harness.Cheap("login")
+		document, variables := harness.Counted(t, "login")
 		body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
 		if err != nil {
 			t.Fatal(err)
