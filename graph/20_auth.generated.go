@@ -593,6 +593,9 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 		asMap[k] = v
 	}
 
+	if _, present := asMap["passwordless"]; !present {
+		asMap["passwordless"] = false
+	}
 	if _, present := asMap["signIn"]; !present {
 		asMap["signIn"] = true
 	}
@@ -609,7 +612,7 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 		asMap["tokenDelivery"] = "BODY"
 	}
 
-	fieldsInOrder := [...]string{"email", "password", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "tokenDelivery"}
+	fieldsInOrder := [...]string{"email", "password", "passwordless", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "tokenDelivery"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -630,6 +633,13 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Password = graphql.OmittableOf(data)
+		case "passwordless":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passwordless"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passwordless = data
 		case "username":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("username"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)

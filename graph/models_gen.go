@@ -131,7 +131,7 @@ type CreateUserInput struct {
 	EmailVerified bool `json:"emailVerified"`
 	// The name of the account's role: never one that allows more than the caller may.
 	Role string `json:"role"`
-	// Free data of the application, at most 1 KiB as JSON.
+	// Free data of the application, at most 1 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// Whether the account may sign in: false makes it as `suspendUser` would leave it.
 	Active bool `json:"active"`
@@ -332,13 +332,16 @@ type RefreshInput struct {
 type RegisterInput struct {
 	// The email address.
 	Email string `json:"email"`
-	// The password. Without one the account gets a random one that nobody learns: `sendPasswordSetupEmail` mails a link to choose another.
+	// The password. `INVALID_INPUT` when it is missing or null, unless `passwordless` or `sendPasswordSetupEmail` is true.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// Whether the account may be made without a password. It gets a random one then that nobody learns: a mail of
+	// `sendPasswordSetupEmail` or `requestPasswordReset` lets its owner choose one.
+	Passwordless bool `json:"passwordless"`
 	// A unique handle: 3 to 32 characters of `a`–`z`, `0`–`9`, `.`, `_` and `-`; upper and lower case are the same.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// Free data of the application, at most 1 KiB as JSON.
+	// Free data of the application, at most 1 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`; that of the request when absent.
 	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
@@ -346,7 +349,7 @@ type RegisterInput struct {
 	SignIn bool `json:"signIn"`
 	// Whether a link to confirm the address is mailed. It always is where the address must be confirmed first.
 	SendVerificationEmail bool `json:"sendVerificationEmail"`
-	// Whether a link to choose a password is mailed when none is given.
+	// Whether a link to choose a password is mailed when none is given. None need be given then, as with `passwordless`.
 	SendPasswordSetupEmail bool `json:"sendPasswordSetupEmail"`
 	// Whether a mail says welcome.
 	SendWelcomeEmail bool `json:"sendWelcomeEmail"`

@@ -34,7 +34,7 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
-	notes, err := r.firstPassword(ctx, user, input.Password.Value())
+	notes, err := r.firstPassword(ctx, user, input)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,15 @@ func (r *resolver) registerOpen(
 }
 
 // firstPassword sets the password of a new account and gives notes for the audit log. Without a chosen password the
-// account gets a random one that nobody learns (PW-17). The hash comes before any statement, for a taken name too: no
-// connection waits for it, and the time of the answer does not reveal a taken name.
-func (r *resolver) firstPassword(ctx context.Context, user *db.User, chosen *string) (notes []string, err error) {
+// account gets a random one that nobody learns (PW-17), where input asks for that (PW-20). The hash comes before any
+// statement, for a taken name too: no connection waits for it, and the time of the answer does not reveal a taken name.
+func (r *resolver) firstPassword(
+	ctx context.Context, user *db.User, input graph.RegisterInput,
+) (notes []string, err error) {
+	chosen := input.Password.Value()
+	if chosen == nil && !input.Passwordless && !input.SendPasswordSetupEmail {
+		return nil, fault.New(fault.InvalidInput, "Please enter a password.", "input", "password")
+	}
 	if chosen == nil {
 		if err := limit.Enter(ctx); err != nil {
 			return nil, err

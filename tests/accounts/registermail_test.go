@@ -45,7 +45,7 @@ func TestRegister_Mails(t *testing.T) {
 				"verify-email welcome",
 			},
 			{[]any{"sendPasswordSetupEmail", true, "sendVerificationEmail", false}, "set-password"},
-			{[]any{}, "verify-email"},
+			{[]any{"passwordless", true}, "verify-email"},
 		} {
 			email := fmt.Sprintf("u%d@example.com", n)
 			a := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
@@ -95,7 +95,7 @@ func TestPW17_NoPassword(t *testing.T) {
 			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.NewPass))
 		other := harness.Fine(t, s.GraphQL(t, "", registerAllDoc,
-			harness.InputOf("email", "bob@example.com", "signIn", false)))
+			harness.InputOf("email", "bob@example.com", "passwordless", true, "signIn", false)))
 		if harness.OpenSide(t, dsn).Count(t, `SELECT count(DISTINCT password_hash) FROM users`) != 2 ||
 			other.At("register", "user") == nil {
 			t.Error(other.Raw)
