@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strconv"
 
 	"golang.org/x/text/language"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
 
 const (
@@ -96,10 +99,13 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 }
 
 // metadata converts metadata to the form that the database gives back: a token holds the same numbers before and after
-// the row is read. The limit of 1 KiB counts for that form (JW-11).
+// the row is read. The limit of 1 KiB counts for that form (JW-11). A number that this form rounds is an error (JW-16).
 func metadata(given db.JSONObject) (db.JSONObject, error) {
 	if given == nil {
 		return nil, nil
+	}
+	if !exact(map[string]any(given)) {
+		return nil, fault.New(fault.InvalidInput, strictjson.ExactMessage, "input", "metadata")
 	}
 	var kept map[string]any
 	b, err := json.Marshal(given)
@@ -113,6 +119,28 @@ func metadata(given db.JSONObject) (db.JSONObject, error) {
 		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
 	}
 	return kept, nil
+}
+
+// exact reports whether float64 keeps every number of a value. The literals of a document are of int64 and float64, the
+// variables of a request are json.Number, and the expressions of a dialect may make an int.
+func exact(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return strictjson.Exact(v.String())
+	case int:
+		return strictjson.Exact(strconv.Itoa(v))
+	case int64:
+		return strictjson.Exact(strconv.FormatInt(v, 10))
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !exact(item) })
+	case map[string]any:
+		for _, member := range v {
+			if !exact(member) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // unsigned turns -0 into 0 everywhere, as Postgres does in jsonb.

@@ -89,8 +89,9 @@ func (c *literalCheck) arguments(list ast.ArgumentList) *fault.Error {
 	return nil
 }
 
-// value refuses NUL, which Postgres cannot store in text; numbers that overflow int64 and float64; and values nested
-// deeper than maxValueDepth, because validation is quadratic in the depth.
+// value refuses NUL, which Postgres cannot store in text; numbers that overflow int64 and float64; decimals that
+// float64 rounds, because nothing behind the parser sees their digits (JW-16); and values nested deeper than
+// maxValueDepth, because validation is quadratic in the depth.
 func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	if v == nil {
 		return nil
@@ -111,6 +112,9 @@ func (c *literalCheck) value(v *ast.Value, depth int) *fault.Error {
 	case ast.FloatValue:
 		if _, err := strconv.ParseFloat(v.Raw, 64); err != nil {
 			return fault.New(fault.BadUserInput, strictjson.NumberMessage)
+		}
+		if !strictjson.Exact(v.Raw) {
+			return fault.New(fault.BadUserInput, strictjson.ExactMessage)
 		}
 	}
 	for _, child := range v.Children {

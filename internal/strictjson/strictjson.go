@@ -21,6 +21,7 @@ const MaxDepth = 32
 const (
 	NULMessage    = "A string holds the character U+0000, which is not allowed."
 	NumberMessage = "A number is too large."
+	ExactMessage  = "A number has more digits than can be kept exactly. Give it as a string."
 )
 
 // ErrNotStrict means that a text is not JSON (RFC 8259), or that readers could understand it differently.
