@@ -105,10 +105,15 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	if (email == nil) == (username == nil) {
 		return who, fault.New(fault.InvalidInput, "Give the email or the username, one of them.", "input")
 	}
-	// A name that register would refuse belongs to nobody, however similar it looks (ID-03). Failures count for it too.
-	text := email
+	text, field := email, "email"
 	if who.Username = username != nil; who.Username {
-		text = username
+		text, field = username, "username"
+	}
+	if err := identity.CheckPrintable(*text); err != nil {
+		return who, atField(err, field)
+	}
+	// A name that register would refuse belongs to nobody, however similar it looks (ID-03). Failures count for it too.
+	if who.Username {
 		if _, canonical, err := identity.Username(*text); err == nil {
 			who.Canonical = canonical
 		}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -13,19 +14,25 @@ const (
 	maxLocal = 64  // bytes of the local part (RFC 5321 section 4.5.3.1.1)
 )
 
-// Email reads an email address (ID-01, ID-03). original is the typed address in NFC, without surrounding space: show it
-// and send mails to it. canonical has the local part in lower case and the domain as lower-case A-labels (UTS #46, RFC
-// 5891): compare it and keep it unique. Dots and +tags are part of the address and stay in both.
+// Email reads an email address (ID-01, ID-03). original is the typed address in NFC, without surrounding white space:
+// show it and send mails to it. canonical has the local part in lower case and the domain as lower-case A-labels (UTS
+// #46, RFC 5891): compare it and keep it unique. Dots and +tags are part of the address and stay in both.
 //
 // An address is a dot-atom of ASCII, "@" and a domain name of two or more labels (RFC 5321 section 4.1.2). Quoted local
 // parts, comments, address literals in brackets and local parts outside ASCII (RFC 6531) are errors.
 func Email(text string) (original, canonical string, err error) {
-	if text = strings.Trim(text, " "); len(text) > maxEmail || !clean(text, false) {
-		return "", "", errEmail()
+	if err := CheckPrintable(text); err != nil {
+		return "", "", err
 	}
-	local, domain, found := strings.Cut(strings.TrimSpace(text), "@")
-	// The local part is checked before NFC, which turns a few characters into ASCII (U+212A, the Kelvin sign).
-	if !found || len(local) > maxLocal || !dotAtom(local) {
+	text = strings.TrimSpace(text)
+	local, domain, found := strings.Cut(text, "@")
+	switch {
+	case !found || len(text) > maxEmail || len(local) > maxLocal:
+		return "", "", errEmail()
+	case strings.ContainsFunc(local, beyondASCII):
+		return "", "", refuse(`Letters beyond ASCII are not supported before the "@" of an email address. Please use ` +
+			`another address.`)
+	case !dotAtom(local): // before NFC, which turns a few characters into ASCII (U+212A, the Kelvin sign)
 		return "", "", errEmail()
 	}
 	domain = norm.NFC.String(domain)
@@ -39,6 +46,8 @@ func Email(text string) (original, canonical string, err error) {
 }
 
 func errEmail() error { return refuse("Please enter a valid email address.") }
+
+func beyondASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // dotAtom reports whether local is a Dot-string (RFC 5321 section 4.1.2): runs of atext, joined by single dots.
 func dotAtom(local string) bool {

@@ -19,7 +19,7 @@ func LoginKey(text string) string {
 		return canonical
 	}
 	// ToLower can lengthen a text, so the result is cut again.
-	lower := strings.ToLower(norm.NFC.String(cut(text)))
+	lower := strings.ToLower(norm.NFC.String(cut(strings.TrimSpace(text))))
 	return strings.TrimSpace(cut(lower))
 }
 

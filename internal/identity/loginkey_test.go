@@ -11,7 +11,8 @@ func TestLoginKey(t *testing.T) {
 	for _, same := range [][]string{
 		{"alice@example.com", " Alice@EXAMPLE.com ", "ALICE@example.COM"},
 		{"a@xn--bcher-kva.example", "A@Bücher.example", "a@bu\u0308cher.example"},
-		{"alice", " ALICE", "Alice "},
+		{"alice", " ALICE", "Alice ", "alice\n", "\u2028alice\u00a0"},
+		{"a b", "a b\r\n", strings.Repeat(" ", 400) + "A B"},
 		{"admin", "Admin", " ADMIN "},
 		{"ålice@example.com", "ÅLICE@EXAMPLE.COM", "A\u030alice@example.com"},
 		{"", " ", "\xff"},

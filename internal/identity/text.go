@@ -42,6 +42,25 @@ func Text(text string, maxRunes int) (string, error) {
 	return text, nil
 }
 
+// CheckPrintable rejects an email address or a username in which something stands that nobody can read, for example a
+// line break or a character of zero width (ID-09). White space around the text is no error: Email and Username remove
+// it. The check depends on the text alone, so a sign-in may call it first without revealing anything about the account.
+func CheckPrintable(text string) error {
+	if !clean(strings.TrimSpace(text), false) {
+		return refuse("This contains a character that cannot be printed, for example a line break. " +
+			"Please type it again.")
+	}
+	return nil
+}
+
+// Blank reports whether a text has no character that people see: it holds only white space, controls, format
+// characters, variation selectors and fillers.
+func Blank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsSpace(r) && !hidden(r) && !unicode.Is(unicode.Variation_Selector, r)
+	})
+}
+
 // clean reports whether text is valid UTF-8 without U+FFFD and without hidden characters. If joiners is true, the two
 // zero-width joiners are allowed.
 func clean(text string, joiners bool) bool {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
 func TestText(t *testing.T) {
@@ -71,4 +73,48 @@ func FuzzText(f *testing.F) {
 			t.Errorf("%d code points", n)
 		}
 	})
+}
+
+// ID-09: white space around a name is no error. What stays and cannot be seen is one that says so.
+func TestID09_CheckPrintable(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"", " ", "ada", "ada\n", "\u2028ada\u3000", "a b", "\u00e5da@example.com"} {
+		if err := CheckPrintable(good); err != nil {
+			t.Errorf("%+q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"a\nb", "a\tb", "ada\x00", "a\u200bda", "\ufeffada", "ada\u00ad", "a\u202eda", "ada\xff", "a\u2028b", "\u2800",
+	} {
+		if f := fault.From(CheckPrintable(bad)); f == nil || f.Code != fault.InvalidInput ||
+			!strings.Contains(f.Message, "cannot be printed") {
+			t.Errorf("%+q: %v", bad, f)
+		}
+	}
+	for text, want := range map[string]string{
+		"a\nb@example.com": "cannot be printed", "\u00e5da@example.com": "beyond ASCII", "ada": "valid email address",
+	} {
+		if _, _, err := Email(text); err == nil || !strings.Contains(fault.From(err).Message, want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// PW-21: blanks of every kind, alone and together.
+func TestPW21_Blank(t *testing.T) {
+	t.Parallel()
+	for _, blank := range []string{
+		"", " ", "\t\n\v\f\r", "\u0085\u00a0", "\u1680\u2000\u200a\u202f\u205f\u3000", "\u2028\u2029",
+		"\u200b\u200c\u200d\u2060\ufeff", "\u00ad\u034f\u061c", "\u115f\u1160\u3164\uffa0", "\u2800", "\u180e\u180b",
+		"\ufe0f\U000e0100", "\U000e0020", "\u17b4\u17b5",
+	} {
+		if !Blank(blank) {
+			t.Errorf("%+q is not blank", blank)
+		}
+	}
+	for _, seen := range []string{"a", " a ", ".", "\u00a0_", "\u0301", "\u6625", "\U0001f600\ufe0f"} {
+		if Blank(seen) {
+			t.Errorf("%+q is blank", seen)
+		}
+	}
 }

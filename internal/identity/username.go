@@ -9,10 +9,13 @@ const (
 
 // Username reads a username (ID-04, ID-05). original has the typed case: show it. canonical is in lower case: compare
 // it and keep it unique. A username has 3 to 32 ASCII letters, digits, dots, underscores and hyphens, with at least one
-// letter or digit, so it never looks like an email address. Surrounding space is removed. Names of the server, of its
-// staff and of nobody are reserved, and so is the form of an id.
+// letter or digit, so it never looks like an email address. Surrounding white space is removed. Names of the server, of
+// its staff and of nobody are reserved, and so is the form of an id.
 func Username(text string) (original, canonical string, err error) {
-	original = strings.Trim(text, " ")
+	if err := CheckPrintable(text); err != nil {
+		return "", "", err
+	}
+	original = strings.TrimSpace(text)
 	if len(original) < minUsername || len(original) > maxUsername {
 		return "", "", refuse("Please choose a username of 3 to 32 characters.")
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 )
 
 // The bounds of the length of a password (PW-02).
@@ -52,7 +53,8 @@ func (p Policy) Check(password string, own ...string) error {
 	return p.CheckGuess(password, own...)
 }
 
-// CheckLength calls CheckForm, and returns a *fault.Error PASSWORD_TOO_WEAK for a password that is too short.
+// CheckLength calls CheckForm, and returns a *fault.Error PASSWORD_TOO_WEAK for a password that is too short, or that
+// consists of blanks alone (PW-21).
 func (p Policy) CheckLength(password string) error {
 	if err := CheckForm(password); err != nil {
 		return err
@@ -64,6 +66,9 @@ func (p Policy) CheckLength(password string) error {
 	if utf8.RuneCountInString(norm.NFC.String(password)) < least {
 		return fault.New(fault.PasswordTooWeak,
 			fmt.Sprintf("The password is too short. Please use at least %d characters.", least))
+	}
+	if identity.Blank(password) {
+		return fault.New(fault.PasswordTooWeak, "The password consists of blanks alone. Please choose another.")
 	}
 	return nil
 }

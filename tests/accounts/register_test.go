@@ -253,7 +253,7 @@ func TestID03_ID04_ID05_RefusedIdentities(t *testing.T) {
 	emails := []string{
 		"", " ", "ada", "@example.com", "ada@", "ada@example", "ada@@example.com", "a b@example.com",
 		"ada@exa mple.com",
-		"ada@example.com\r\nBcc: eve@example.com", "ada@example.com\n", "ada\t@example.com", "a\x00da@example.com",
+		"ada@example.com\r\nBcc: eve@example.com", "ada@exa\nmple.com", "ada\t@example.com", "a\x00da@example.com",
 		"ada@example.com\x00", "ad\u00e4@example.com", "\u0430da@example.com", "a\u200bda@example.com",
 		"ada@exam\u200bple.com",
 		"\u202eada@example.com", "ada@example..com", ".ada@example.com", "ada.@example.com", "a..da@example.com",
