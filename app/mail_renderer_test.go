@@ -83,7 +83,7 @@ func TestMailRenderer_Links(t *testing.T) {
 		l.Mail.Address = "stranger@example.net"
 		return l
 	}()); err != nil || strings.Contains(out.Text+out.HTML, "ada+auth") ||
-		!strings.Contains(out.Text, "a…@example.com") {
+		!strings.Contains(out.Text, "a…@ example. com") {
 		t.Errorf("%v %s", err, out.Text)
 	}
 	// A mail without its token, which was swept, still renders.

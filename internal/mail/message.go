@@ -42,14 +42,25 @@ const (
 	maxAddress = 254
 )
 
-// cleaned gives the message with every text that a user chose on one line of bounded length. Its name and its device
-// cannot become a link: mail programs make links of texts that look like an address (OT-20).
+// cleaned gives the message with every text that a user chose on one line of bounded length, and without anything that
+// mail programs make links of (OT-20, OT-40). The address of the recipient alone may stay an address.
 func (m Message) cleaned() Message {
 	for _, text := range []*string{&m.Name, &m.Device} {
 		*text = unlinked(line(*text, maxName))
 	}
 	for _, text := range []*string{&m.To, &m.Account, &m.NewAddress, &m.IP, &m.Site} {
 		*text = line(*text, maxAddress)
+	}
+	own := m.To
+	if !plainAddress(own) {
+		m.To = unlinked(own)
+	}
+	for _, text := range []*string{&m.Account, &m.NewAddress} {
+		if *text == own {
+			*text = m.To
+		} else {
+			*text = unlinked(*text)
+		}
 	}
 	return m
 }
@@ -71,19 +82,6 @@ func line(text string, limit int) string {
 		text = strings.TrimSpace(string(runes[:limit-1])) + "…"
 	}
 	return text
-}
-
-// unlinked puts a space after every punctuation mark of an address: evil.example becomes evil. example.
-func unlinked(text string) string {
-	var out strings.Builder
-	runes := []rune(text)
-	for i, r := range runes {
-		out.WriteRune(r)
-		if strings.ContainsRune("./:@\\", r) && i+1 < len(runes) && runes[i+1] != ' ' {
-			out.WriteByte(' ')
-		}
-	}
-	return out.String()
 }
 
 // Lasting is a duration in its greatest whole unit, which templates put into words.
