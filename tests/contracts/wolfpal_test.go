@@ -174,6 +174,7 @@ func TestLG04_WolfpalRegister(t *testing.T) {
 		}
 		for _, email := range []string{wolfMail, "free@mrdemonwolf.github.io"} {
 			for _, username := range []string{wolfName, strings.ToUpper(wolfName), "admin", "support", "null"} {
+				s.Clock.Add(15 * time.Second) // or a sample of them is on record
 				register(username, email).Says(t, http.StatusConflict, wolfExists)
 			}
 		}
