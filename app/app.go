@@ -119,6 +119,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		Log:            s.options.Log,
 		Now:            s.options.Now,
 		RevealAccounts: s.settings.RevealAccounts,
+		MailPages:      s.settings.MailPages,
 		MatchExpired:   s.Keys.MatchExpired(s.codec()),
 		OnUse:          s.countUse,
 	})
@@ -161,6 +162,8 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		RegistrationOpen:     set.Registration,
 		MailOff:              set.MailOff,
 		RequireVerifiedEmail: set.RequireVerifiedEmail,
+		MailPages:            set.MailPages,
+		Returns:              set.Returns(),
 		Version:              s.options.Version,
 		Routes:               Routes(s.Dialects),
 		Profiles:             rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"net/url"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/profile"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
@@ -90,6 +90,7 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		return message
 	}
 	page := l.home + "/account/" + accountPage[purpose]
+	message.Button = m.Data.Button
 	message.LinkFor = time.Duration(m.TTLSeconds) * time.Second
 	if letter.Token == nil { // swept: the mail is an old one in the local mailbox
 		message.Link = page
@@ -106,14 +107,8 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	return message
 }
 
-// link makes a link from the public URL, or from the link of the dialect, never from a request (OT-07). The link of a
-// dialect may have {token} and {email} in its path and in its query.
+// link is made of the configured public URL, or of the page that a dialect's file or the operator names, and never of a
+// request (OT-07). The token stands in its fragment (OT-35).
 func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
-	if m.Link == "" {
-		return page + "#token=" + token
-	}
-	return strings.NewReplacer("{token}", escape(token), "{email}", escape(m.Address)).Replace(m.Link)
+	return profile.Filled(cmp.Or(m.Link, page+"#token="+profile.TokenGap), token)
 }
-
-// escape is url.QueryEscape with %20 for a space, which is right in a path too.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

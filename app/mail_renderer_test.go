@@ -30,8 +30,7 @@ func letter(kind db.MailKind, link string) *db.ResolvedMail {
 	return l
 }
 
-// OT-07, OT-14: a link leads to the page of the server with the token behind the #, or to the link of the dialect with
-// escaped values.
+// OT-07, OT-35: a link leads to the page of the server, or to the page of an application, with the token behind the #.
 func TestMailRenderer_Links(t *testing.T) {
 	t.Parallel()
 	templates, err := mail.Load("")
@@ -54,11 +53,11 @@ func TestMailRenderer_Links(t *testing.T) {
 		{db.MailConfirmChange, "", ours + "confirm-email#token=" + text, true},
 		{db.MailChangeAsked, "", ours + "cancel-email-change#token=" + text, false},
 		{db.MailEmailChanged, "", ours + "cancel-email-change#token=" + text, false},
-		{db.MailResetPassword, "https://app.example.com/reset/{token}", "https://app.example.com/reset/" + text, true},
 		{
-			db.MailVerifyEmail, "https://app.example.com/verify?token={token}&email={email}",
-			"https://app.example.com/verify?token=" + text + "&email=ada%2Bauth%40example.com", true,
+			db.MailResetPassword, "https://app.example.com/reset?a=1&b=2#token={token}",
+			"https://app.example.com/reset?a=1&b=2#token=" + text, true,
 		},
+		{db.MailVerifyEmail, "https://app.example.com/#/in/{token}", "https://app.example.com/#/in/" + text, true},
 		{db.MailWelcome, "", "", false},
 	} {
 		out, err := letters.Render(letter(c.kind, c.link))

@@ -89,7 +89,7 @@ type Mail struct {
 	TokenID    TokenID   `bun:"token_id"`    // zero for none, and until it is resolved
 	Locale     string    `bun:"locale"`      // a language tag, "" for the default
 	Dialect    string    `bun:"dialect"`     // the dialect of the caller
-	Link       string    `bun:"link"`        // with {token} and {email} in it; "" for our own page
+	Link       string    `bun:"link"`        // with {token} in its fragment; "" for our own page
 	TTLSeconds int       `bun:"ttl_seconds"` // of the token
 	Data       MailData  `bun:"data"`
 	State      MailState `bun:"state"`
@@ -110,9 +110,13 @@ type MailData struct {
 	Device     string `json:"device,omitempty"`     // "Safari on iPhone"
 	IP         string `json:"ip,omitempty"`
 	Failures   int    `json:"failures,omitempty"`
+	ReturnTo   string `json:"returnTo,omitempty"` // where a sign-in by the mail goes on
 
 	TakesOver   bool `json:"takesOver,omitempty"`   // redeeming its token is the first proof of whose address it is
 	Unconfirmed bool `json:"unconfirmed,omitempty"` // nobody ever proved to own the address that the mail goes to
+
+	// Button is what the button says, by language; "" for every other language. Nil for the words of the templates.
+	Button map[string]string `json:"button,omitempty"`
 }
 
 // Value gives the JSON text.

@@ -17,7 +17,8 @@ type OneTimeToken struct {
 	UserID           UserID     `bun:"user_id"`
 	Address          string     `bun:"address"` // the token confirms it, or reverts to it, and no other (OT-11)
 	AddressCanonical string     `bun:"address_canonical"`
-	MailID           MailID     `bun:"mail_id"` // the mail that it was made for: see isOvertaken
+	MailID           MailID     `bun:"mail_id"`   // the mail that it was made for: see isOvertaken
+	ReturnTo         string     `bun:"return_to"` // where a sign-in goes on; "" for nowhere
 	CreatedAt        time.Time  `bun:"created_at"`
 	ExpiresAt        time.Time  `bun:"expires_at"`
 	InvalidatedAt    *time.Time `bun:"invalidated_at"`
@@ -29,7 +30,7 @@ func issueToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) 
 	m := &l.Mail
 	t := &OneTimeToken{
 		ID: newTokenID(), Purpose: m.Purpose(), UserID: m.UserID, Address: m.Address,
-		AddressCanonical: m.AddressCanonical, MailID: m.ID, CreatedAt: now,
+		AddressCanonical: m.AddressCanonical, MailID: m.ID, ReturnTo: m.Data.ReturnTo, CreatedAt: now,
 		ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
 	if t.Purpose == PurposeCancelChange {

@@ -71,7 +71,8 @@ func (m *TokenWithUser) takeOverNote(notes ...string) string {
 }
 
 const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
-t.address_canonical AS t_address_canonical, t.mail_id AS t_mail_id, t.created_at AS t_created_at,
+t.address_canonical AS t_address_canonical, t.mail_id AS t_mail_id, t.return_to AS t_return_to,
+t.created_at AS t_created_at,
 t.expires_at AS t_expires_at, t.invalidated_at AS t_invalidated_at, t.redeemed AS t_redeemed`
 
 var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+`

@@ -400,7 +400,11 @@ func (ec *executionContext) unmarshalInputUpdateMeInput(ctx context.Context, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "username", "metadata", "locale", "email", "password", "currentPassword"}
+	if _, present := asMap["sendVerificationEmail"]; !present {
+		asMap["sendVerificationEmail"] = true
+	}
+
+	fieldsInOrder := [...]string{"name", "username", "metadata", "locale", "email", "sendVerificationEmail", "password", "currentPassword"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -442,6 +446,13 @@ func (ec *executionContext) unmarshalInputUpdateMeInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Email = graphql.OmittableOf(data)
+		case "sendVerificationEmail":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendVerificationEmail"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendVerificationEmail = data
 		case "password":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)

@@ -409,7 +409,7 @@ func (ec *executionContext) unmarshalInputRequestMagicLinkInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"email"}
+	fieldsInOrder := [...]string{"email", "returnTo"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -423,6 +423,13 @@ func (ec *executionContext) unmarshalInputRequestMagicLinkInput(ctx context.Cont
 				return it, err
 			}
 			it.Email = data
+		case "returnTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnTo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnTo = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -527,8 +534,11 @@ func (ec *executionContext) unmarshalInputSendVerificationEmailInput(ctx context
 	if _, present := asMap["pending"]; !present {
 		asMap["pending"] = false
 	}
+	if _, present := asMap["revealAccount"]; !present {
+		asMap["revealAccount"] = false
+	}
 
-	fieldsInOrder := [...]string{"email", "pending"}
+	fieldsInOrder := [...]string{"email", "pending", "revealAccount"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -549,6 +559,13 @@ func (ec *executionContext) unmarshalInputSendVerificationEmailInput(ctx context
 				return it, err
 			}
 			it.Pending = data
+		case "revealAccount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revealAccount"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevealAccount = data
 		}
 	}
 	return it, nil
@@ -773,6 +790,22 @@ func (ec *executionContext) marshalNTokenPurpose2githubᚗcomᚋdragomanᚑauth�
 func (ec *executionContext) unmarshalNVerifyEmailInput2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐVerifyEmailInput(ctx context.Context, v any) (VerifyEmailInput, error) {
 	res, err := ec.unmarshalInputVerifyEmailInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOMailTokenState2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐMailTokenState(ctx context.Context, v any) (*MailTokenState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(MailTokenState)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMailTokenState2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐMailTokenState(ctx context.Context, sel ast.SelectionSet, v *MailTokenState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) marshalOMailedToken2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐMailedToken(ctx context.Context, sel ast.SelectionSet, v *MailedToken) graphql.Marshaler {

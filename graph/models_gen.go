@@ -131,7 +131,7 @@ type CreateUserInput struct {
 	EmailVerified bool `json:"emailVerified"`
 	// The name of the account's role: never one that allows more than the caller may.
 	Role string `json:"role"`
-	// Free data of the application, at most 1 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
+	// Free data of the application, at most 4 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// Whether the account may sign in: false makes it as `suspendUser` would leave it.
 	Active bool `json:"active"`
@@ -216,6 +216,8 @@ type LoginPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// The session. Null when refused.
 	Session *db.Session `json:"session,omitempty"`
+	// Where the person goes on: `returnTo` of the `requestMagicLink` whose mail signed in. Null otherwise.
+	ReturnTo *string `json:"returnTo,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -341,7 +343,7 @@ type RegisterInput struct {
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// Free data of the application, at most 1 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
+	// Free data of the application, at most 4 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`; that of the request when absent.
 	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
@@ -378,6 +380,9 @@ func (RegisterPayload) IsPayload() {}
 type RequestMagicLinkInput struct {
 	// The address of the account.
 	Email string `json:"email"`
+	// Where the person goes on after the sign-in: an absolute URL of `DRAGOMAN_RETURN_URLS`, compared by scheme, host, port and path. It is kept
+	// by the server and stands in no link. `INVALID_INPUT` for any other.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // Asks for a mail by which a new password is chosen.
@@ -476,6 +481,9 @@ type SendVerificationEmailInput struct {
 	// Whether it is about the address that waits in `User.pendingEmail` of the signed-in person: the mail by which it is confirmed is sent once
 	// more. Not together with `email`.
 	Pending bool `json:"pending"`
+	// Whether an `email` that no account waits to confirm is refused with `CONFLICT`, on a server that reveals accounts
+	// (`DRAGOMAN_REVEAL_ACCOUNTS`). Elsewhere it has no effect.
+	RevealAccount bool `json:"revealAccount"`
 }
 
 // What a deployment offers.
@@ -560,12 +568,15 @@ type UpdateMeInput struct {
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// The unique handle.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
-	// The free data of the application, at most 1 KiB as JSON; replaced as a whole.
+	// The free data of the application, at most 4 KiB as JSON; replaced as a whole.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`.
 	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 	// A new address, under the rules of `changeEmail`. The address in use may stand here without further ado.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// Whether a mail by which a new address is confirmed goes to it, where the new address counts at once. A new address that waits always gets
+	// one, and so does every new address where addresses must be confirmed.
+	SendVerificationEmail bool `json:"sendVerificationEmail"`
 	// A new password, under the rules of `changePassword`. It ends all other sessions.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// The password in use now, where `email` or `password` asks for it.
@@ -633,6 +644,9 @@ type UserError struct {
 	Field []string `json:"field,omitempty"`
 	// After how many seconds a retry makes sense, for `ACCOUNT_LOCKED`.
 	RetryAfterSeconds *int `json:"retryAfterSeconds,omitempty"`
+	// What the token of a mail is worth, for `INVALID_TOKEN`. Null for every other refusal, and for a code of 6 digits: who guesses one learns
+	// nothing.
+	TokenState *MailTokenState `json:"tokenState,omitempty"`
 }
 
 // The answer of a mutation that changes a user.
@@ -810,6 +824,73 @@ func (e *ErrorCode) UnmarshalJSON(b []byte) error {
 }
 
 func (e ErrorCode) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What the token of a mail is worth.
+type MailTokenState string
+
+const (
+	// It would be taken now.
+	MailTokenStateValid MailTokenState = "VALID"
+	// It is no token of a mail of this server, or one for something else or for another address.
+	MailTokenStateUnknown MailTokenState = "UNKNOWN"
+	// It is too old.
+	MailTokenStateExpired MailTokenState = "EXPIRED"
+	// It was used, or a newer mail or a change of the account took its place.
+	MailTokenStateSpent MailTokenState = "SPENT"
+	// Its account is gone, suspended, or has another address by now.
+	MailTokenStateAccountUnavailable MailTokenState = "ACCOUNT_UNAVAILABLE"
+)
+
+var AllMailTokenState = []MailTokenState{
+	MailTokenStateValid,
+	MailTokenStateUnknown,
+	MailTokenStateExpired,
+	MailTokenStateSpent,
+	MailTokenStateAccountUnavailable,
+}
+
+func (e MailTokenState) IsValid() bool {
+	switch e {
+	case MailTokenStateValid, MailTokenStateUnknown, MailTokenStateExpired, MailTokenStateSpent, MailTokenStateAccountUnavailable:
+		return true
+	}
+	return false
+}
+
+func (e MailTokenState) String() string {
+	return string(e)
+}
+
+func (e *MailTokenState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MailTokenState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MailTokenState", str)
+	}
+	return nil
+}
+
+func (e MailTokenState) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MailTokenState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MailTokenState) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -126,6 +126,7 @@ type ComplexityRoot struct {
 	}
 
 	LoginPayload struct {
+		ReturnTo   func(childComplexity int) int
 		Session    func(childComplexity int) int
 		Tokens     func(childComplexity int) int
 		User       func(childComplexity int) int
@@ -229,6 +230,7 @@ type ComplexityRoot struct {
 		SessionConnection func(childComplexity int, first *int, after *string) int
 		Sessions          func(childComplexity int) int
 		TokenIsValid      func(childComplexity int, purpose TokenPurpose, token string, email *string) int
+		TokenState        func(childComplexity int, purpose TokenPurpose, token string, email *string) int
 		User              func(childComplexity int, id string) int
 		Users             func(childComplexity int, first *int, after *string, last *int, before *string, filter *db.UserFilter) int
 	}
@@ -355,6 +357,7 @@ type ComplexityRoot struct {
 		Field             func(childComplexity int) int
 		Message           func(childComplexity int) int
 		RetryAfterSeconds func(childComplexity int) int
+		TokenState        func(childComplexity int) int
 	}
 
 	UserPayload struct {
@@ -706,6 +709,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DialectUsage.SunsetAt(childComplexity), true
 
+	case "LoginPayload.returnTo":
+		if e.ComplexityRoot.LoginPayload.ReturnTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.ReturnTo(childComplexity), true
 	case "LoginPayload.session":
 		if e.ComplexityRoot.LoginPayload.Session == nil {
 			break
@@ -1374,6 +1383,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.TokenIsValid(childComplexity, args["purpose"].(TokenPurpose), args["token"].(string), args["email"].(*string)), true
+	case "Query.tokenState":
+		if e.ComplexityRoot.Query.TokenState == nil {
+			break
+		}
+
+		args, err := ec.field_Query_tokenState_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TokenState(childComplexity, args["purpose"].(TokenPurpose), args["token"].(string), args["email"].(*string)), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -1851,6 +1871,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.RetryAfterSeconds(childComplexity), true
+	case "UserError.tokenState":
+		if e.ComplexityRoot.UserError.TokenState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.TokenState(childComplexity), true
 
 	case "UserPayload.user":
 		if e.ComplexityRoot.UserPayload.User == nil {
@@ -2188,6 +2214,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_LoginPayload_session(ctx, field)
+	case "returnTo":
+		return ec.fieldContext_LoginPayload_returnTo(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_LoginPayload_userErrors(ctx, field)
 	}
@@ -2536,6 +2564,8 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_field(ctx, field)
 	case "retryAfterSeconds":
 		return ec.fieldContext_UserError_retryAfterSeconds(ctx, field)
+	case "tokenState":
+		return ec.fieldContext_UserError_tokenState(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
 }

@@ -18,6 +18,7 @@ type edit struct {
 	field    string  // the input field of the new password
 	current  *string // the current password as typed, nil for none
 	reissued bool    // the payload has a new access token
+	verify   bool    // a new address that counts at once gets a mail by which it is confirmed
 }
 
 func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
@@ -64,7 +65,7 @@ func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*g
 
 // readInput reads the fields of updateMe.
 func (e *edit) readInput(input graph.UpdateMeInput) (err error) {
-	e.current = input.CurrentPassword.Value()
+	e.current, e.verify = input.CurrentPassword.Value(), input.SendVerificationEmail
 	if name, given := input.Name.ValueOK(); given {
 		e.Name = true
 		if err := setName(e.To, name); err != nil {

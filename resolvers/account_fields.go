@@ -18,7 +18,7 @@ import (
 
 const (
 	maxName     = 200  // code points of a display name
-	maxMetadata = 1024 // bytes of JSON (JW-11)
+	maxMetadata = 4096 // bytes of JSON (JW-11)
 )
 
 // setEmail, setUsername, setName and setLocale set a field of an account from what was typed. Nil clears the field.
@@ -116,7 +116,7 @@ func metadata(given db.JSONObject) (db.JSONObject, error) {
 		b, err = json.Marshal(unsigned(kept))
 	}
 	if err != nil || len(b) > maxMetadata {
-		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 1 KiB as JSON.", "input", "metadata")
+		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 4 KiB as JSON.", "input", "metadata")
 	}
 	return kept, nil
 }

@@ -25,7 +25,7 @@ func (r *resolver) CancelEmailChange(
 func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {
 	id, err := r.Codec.ParseOneTime(text)
 	if err != nil {
-		return nil, errMailToken()
+		return nil, errMailToken("")
 	}
 	if err := limit.Enter(ctx); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User
 	case taken != nil:
 		return nil, fault.New(fault.AlreadyExists, "Somebody else has this address by now.")
 	case user == nil:
-		return nil, errMailToken()
+		return nil, errMailToken("")
 	}
 	return user, nil
 }

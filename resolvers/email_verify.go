@@ -7,6 +7,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
@@ -21,7 +22,12 @@ func (r *resolver) SendVerificationEmail(
 			return r.basicPayload(ctx, e, fault.New(fault.InvalidInput,
 				"Give an address, or ask for the one that waits.", "input", "pending"))
 		} else if email != nil {
-			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email)
+			if input.RevealAccount && r.RevealAccounts {
+				if err := r.requireWaiting(ctx, *email); err != nil {
+					return r.basicPayload(ctx, e, err)
+				}
+			}
+			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email, "")
 		}
 	}
 	c, err := r.person(ctx)
@@ -39,6 +45,20 @@ func (r *resolver) SendVerificationEmail(
 		return r.basicPayload(ctx, e, r.requestPendingMail(ctx, c, e))
 	}
 	return r.basicPayload(ctx, e, r.requestOwnMail(ctx, c, e))
+}
+
+// requireWaiting refuses an address that no account waits to confirm, on a server that reveals accounts. One code for
+// an unknown and for a confirmed address is what the older API documents.
+func (r *resolver) requireWaiting(ctx context.Context, address string) error {
+	_, canonical, err := identity.Email(address)
+	if err != nil {
+		return atField(err, "email")
+	}
+	user, err := r.DB.UserNamed(ctx, canonical)
+	if err == nil && (user == nil || user.EmailVerified() || user.Status != db.UserActive) {
+		err = fault.New(fault.Conflict, "No account waits to confirm this address.", "input", "email")
+	}
+	return err
 }
 
 func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) error {
@@ -100,7 +120,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 		return nil, err
 	}
 	if !in.owner.IsZero() && m.User.ID != in.owner {
-		return nil, r.rejectToken(ctx, in.action, m.User.ID, "other_account")
+		return nil, r.rejectToken(ctx, in, m.User.ID, "other_account")
 	}
 	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
@@ -114,7 +134,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	case input.AllowConfirmed:
 		return r.confirmedBefore(ctx, in, m, reason)
 	}
-	return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
+	return nil, r.rejectToken(ctx, in, m.User.ID, reason)
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
@@ -137,7 +157,7 @@ func (r *resolver) confirmedBefore(
 		return nil, err
 	}
 	if m == nil || !m.Confirmed(r.now()) {
-		return nil, r.rejectToken(ctx, in.action, db.UserID{}, reason)
+		return nil, r.rejectToken(ctx, in, db.UserID{}, reason)
 	}
 	e := db.Event{Action: in.action, Note: "confirmed_before", User: m.User.ID}
 	return &m.User, r.DB.Record(ctx, e, r.now())

@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -49,11 +50,11 @@ func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, a
 	if kind == db.MailConfirmChange && r.emailAtOnce(ctx) {
 		name = linkNames[db.MailVerifyEmail] // the document knows no address that waits
 	}
-	if special, ok := r.profile(ctx).Mails[name]; ok {
-		m.Link = special.Link
-		if special.TTL > 0 {
-			lives = special.TTL
-		}
+	special := r.profile(ctx).Mails[name]
+	m.Link = cmp.Or(special.Page, r.MailPages[name])
+	lives = cmp.Or(special.TTL, lives)
+	if kind != db.MailSetPassword { // whoever chooses the first password resets none
+		m.Data.Button = special.Button
 	}
 	m.TTLSeconds = int(lives / time.Second)
 	return m

@@ -22,7 +22,7 @@ func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*gr
 // requestMail queues a mail for whoever has an address. Statements and answer are the same for every address (LG-05):
 // the account is looked up only when the mail is sent.
 func (r *resolver) requestMail(
-	ctx context.Context, action db.Action, kind db.MailKind, address string,
+	ctx context.Context, action db.Action, kind db.MailKind, address, returnTo string,
 ) (*graph.BasicPayload, error) {
 	e := db.Event{Action: action}
 	if r.MailOff {
@@ -35,7 +35,9 @@ func (r *resolver) requestMail(
 	if err := limit.Enter(ctx); err != nil {
 		return nil, err
 	}
-	return r.basicPayload(ctx, e, r.queueMail(ctx, e, r.mail(ctx, kind, db.UserID{}, email, canonical)))
+	m := r.mail(ctx, kind, db.UserID{}, email, canonical)
+	m.Data.ReturnTo = returnTo
+	return r.basicPayload(ctx, e, r.queueMail(ctx, e, m))
 }
 
 // queueMail queues a requested mail. An address over its limit gets none: only the note of the event differs then.

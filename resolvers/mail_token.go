@@ -3,8 +3,10 @@ package resolvers
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -31,7 +33,7 @@ func (r *resolver) redeemableToken(ctx context.Context, in tokenInput) (*db.Toke
 		return nil, err
 	}
 	if reason := m.RejectReason(r.now(), in.purposes...); reason != "" {
-		return nil, r.rejectToken(ctx, in.action, m.User.ID, reason)
+		return nil, r.rejectToken(ctx, in, m.User.ID, reason)
 	}
 	return m, nil
 }
@@ -42,7 +44,7 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 	if in.email != nil {
 		var err error
 		if _, canonical, err = identity.Email(*in.email); err != nil {
-			return nil, errMailToken()
+			return nil, errMailToken(graph.MailTokenStateUnknown)
 		}
 	}
 	var id db.TokenID
@@ -59,9 +61,9 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 	case err != nil:
 		return nil, err
 	case m == nil:
-		return nil, r.rejectToken(ctx, in.action, db.UserID{}, "unknown_token")
+		return nil, r.rejectToken(ctx, in, db.UserID{}, "unknown_token")
 	case in.email != nil && m.Token.AddressCanonical != canonical:
-		return nil, r.rejectToken(ctx, in.action, m.User.ID, "other_address") // OT-06
+		return nil, r.rejectToken(ctx, in, m.User.ID, "other_address") // OT-06
 	}
 	return m, nil
 }
@@ -70,7 +72,7 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical string) (id db.TokenID, err error) {
 	code := strings.ReplaceAll(in.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
-		return id, errMailToken()
+		return id, errMailToken(graph.MailTokenStateUnknown)
 	}
 	if err := limit.Enter(ctx); err != nil {
 		return id, err
@@ -81,7 +83,7 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 		Right: func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) },
 	}, r.now())
 	if err == nil && id.IsZero() {
-		err = auditedError{errMailToken()}
+		err = auditedError{errMailToken("")}
 	}
 	return id, err
 }
@@ -112,7 +114,7 @@ func (r *resolver) redeem(
 ) (*db.User, error) {
 	user, reason, err := r.tryRedeem(ctx, in, m, write)
 	if err == nil && reason != "" {
-		err = r.rejectToken(ctx, in.action, m.User.ID, reason)
+		err = r.rejectToken(ctx, in, m.User.ID, reason)
 	}
 	return user, err
 }
@@ -138,15 +140,58 @@ func (r *resolver) tryRedeem(
 	return nil, cmp.Or(m.RejectReason(r.now(), in.purposes...), "overtaken"), nil
 }
 
-// rejectToken records why a token can not be redeemed. The error does not tell the caller why.
-func (r *resolver) rejectToken(ctx context.Context, action db.Action, user db.UserID, reason string) error {
-	if err := r.recordSampled(ctx, db.Event{Action: action, Reason: reason, User: user}); err != nil {
+// rejectToken records why a token can not be redeemed. Whoever has the token of a mail learns what became of it; whoever
+// has a code learns nothing.
+func (r *resolver) rejectToken(ctx context.Context, in tokenInput, user db.UserID, reason string) error {
+	if err := r.recordSampled(ctx, db.Event{Action: in.action, Reason: reason, User: user}); err != nil {
 		return err
 	}
-	return auditedError{errMailToken()}
+	if r.isCode(in) {
+		return auditedError{errMailToken("")}
+	}
+	state := tokenState(reason)
+	if reason == "unknown_token" && r.longAgo(in) {
+		state = graph.MailTokenStateExpired
+	}
+	return auditedError{errMailToken(state)}
 }
 
-func errMailToken() error {
-	return fault.New(fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.",
-		"input", "token")
+// longAgo tells whether a token was made more than a day ago. The row of such a token may be gone because it expired,
+// and not because its account was deleted.
+func (r *resolver) longAgo(in tokenInput) bool {
+	id, err := r.Codec.ParseOneTime(in.text)
+	if err != nil {
+		return false
+	}
+	made := time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)) // RFC 9562 section 5.7
+	return r.now().Sub(made) > 24*time.Hour
+}
+
+// isCode tells whether the text is no token but, at most, a code.
+func (r *resolver) isCode(in tokenInput) bool {
+	_, err := r.Codec.ParseOneTime(in.text)
+	return err != nil
+}
+
+// tokenState is what callers learn of a reason.
+func tokenState(reason string) graph.MailTokenState {
+	switch reason {
+	case "":
+		return graph.MailTokenStateValid
+	case "spent", "replaced", "overtaken":
+		return graph.MailTokenStateSpent
+	case "expired":
+		return graph.MailTokenStateExpired
+	case "suspended", "address_changed", "unknown_token": // the rows of an account are deleted with it
+		return graph.MailTokenStateAccountUnavailable
+	}
+	return graph.MailTokenStateUnknown
+}
+
+func errMailToken(state graph.MailTokenState) error {
+	err := fault.New(
+		fault.InvalidToken, "This link or code is wrong, used or too old. Ask for another mail.", "input", "token",
+	)
+	err.TokenState = string(state)
+	return err
 }

@@ -32,21 +32,11 @@ func purposes(p graph.TokenPurpose) []db.Purpose {
 func (q queries) TokenIsValid(
 	ctx context.Context, purpose graph.TokenPurpose, token string, email *string,
 ) (*bool, error) {
-	owner, err := q.signedIn(ctx)
+	state, err := q.TokenState(ctx, purpose, token, email)
 	if err != nil {
 		return nil, err
 	}
-	in := tokenInput{
-		text: token, email: email, purposes: purposes(purpose), owner: owner, action: db.ActionTokenChecked,
-	}
-	m, err := q.findToken(ctx, in)
-	if err != nil && !fault.Is(err, fault.InvalidToken) {
-		return nil, err
-	}
-	if err != nil {
-		limit.Worthless(ctx) // unless a token or a code was looked up
-	}
-	valid := err == nil && m.RejectReason(q.now(), in.purposes...) == ""
+	valid := *state == graph.MailTokenStateValid
 	return &valid, nil
 }
 
@@ -94,4 +84,33 @@ func accountLabel(u *db.User) *string {
 	}
 	label := identity.Abridged(*u.Email)
 	return &label
+}
+
+// TokenState is Query.tokenState.
+func (q queries) TokenState(
+	ctx context.Context, purpose graph.TokenPurpose, token string, email *string,
+) (*graph.MailTokenState, error) {
+	owner, err := q.signedIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := tokenInput{
+		text: token, email: email, purposes: purposes(purpose), owner: owner, action: db.ActionTokenChecked,
+	}
+	m, err := q.findToken(ctx, in)
+	if fault.Is(err, fault.InvalidToken) {
+		limit.Worthless(ctx) // unless a token or a code was looked up
+	}
+	state := graph.MailTokenStateUnknown
+	switch f := fault.From(err); {
+	case err == nil:
+		if state = tokenState(m.RejectReason(q.now(), in.purposes...)); state != graph.MailTokenStateValid && q.isCode(in) {
+			state = graph.MailTokenStateUnknown
+		}
+	case f == nil || f.Code != fault.InvalidToken:
+		return nil, err
+	case f.TokenState != "":
+		state = graph.MailTokenState(f.TokenState)
+	}
+	return &state, nil
 }

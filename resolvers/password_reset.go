@@ -11,7 +11,7 @@ import (
 func (r *resolver) RequestPasswordReset(
 	ctx context.Context, input graph.RequestPasswordResetInput,
 ) (*graph.BasicPayload, error) {
-	return r.requestMail(ctx, db.ActionPasswordResetRequested, db.MailResetPassword, input.Email)
+	return r.requestMail(ctx, db.ActionPasswordResetRequested, db.MailResetPassword, input.Email, "")
 }
 
 // ResetPassword is Mutation.resetPassword.

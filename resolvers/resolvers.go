@@ -18,6 +18,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/profile"
+	"github.com/dragoman-auth/dragoman/internal/returnurl"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -44,6 +45,9 @@ type Deps struct {
 	// Profiles has the deviations of each dialect, by its name. A dialect without a profile, such as graphql, follows
 	// the settings above.
 	Profiles map[string]*profile.Profile
+
+	MailPages map[string]string // pages of the operator, by the names of profile.MailKinds, see profile.ParsePage
+	Returns   returnurl.List    // where a sign-in by mail may go on
 
 	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 

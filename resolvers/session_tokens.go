@@ -77,13 +77,17 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	form := r.profile(ctx).Access
 	// A token ends with its session at the latest, but lasts at least a second, the unit of its claims.
 	ttl := max(min(r.accessTTL(ctx), s.AbsoluteEnd.Sub(r.now())), time.Second)
+	data := u.Metadata
+	if form.NoMetadata {
+		data = nil
+	}
 	return r.Issuer.Issue(token.Access{
 		User:       u.ID.String(),
 		Session:    s.ID.String(),
 		Generation: s.Generation,
 		Roles:      []string{u.Role},
 		Methods:    methods,
-		Metadata:   u.Metadata,
+		Metadata:   data,
 		HS256:      form.HS256,
 		Extra:      extra,
 	}, ttl)

@@ -5,13 +5,25 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
 // RequestMagicLink is Mutation.requestMagicLink.
 func (r *resolver) RequestMagicLink(
 	ctx context.Context, input graph.RequestMagicLinkInput,
 ) (*graph.BasicPayload, error) {
-	return r.requestMail(ctx, db.ActionMagicLinkRequested, db.MailMagicLink, input.Email)
+	action, returnTo := db.ActionMagicLinkRequested, ""
+	if wanted := input.ReturnTo.Value(); wanted != nil {
+		var allowed bool
+		if returnTo, allowed = r.Returns.Allows(*wanted); !allowed {
+			return r.basicPayload(ctx, db.Event{Action: action}, errReturnTo())
+		}
+	}
+	return r.requestMail(ctx, action, db.MailMagicLink, input.Email, returnTo)
+}
+
+func errReturnTo() error {
+	return fault.New(fault.InvalidInput, "This server does not lead back to that address.", "input", "returnTo")
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
@@ -42,11 +54,19 @@ func (r *resolver) loginWithMagicLink(
 		return nil, err
 	}
 	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
-	return r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
+	payload, err := r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
 		return r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 			return orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{
 				Session: session, Limit: r.SessionLimit, StartEmpty: input.StartEmpty, Mails: r.takeOverNotice(ctx, m),
 			}))
 		})
 	})
+	if err != nil {
+		return nil, err
+	}
+	// The list may have become shorter since the mail was requested.
+	if to, allowed := r.Returns.Allows(m.Token.ReturnTo); allowed {
+		payload.ReturnTo = &to
+	}
+	return payload, nil
 }

@@ -28,6 +28,10 @@ func userErrors(err error) ([]*graph.UserError, error) {
 		seconds := f.RetrySeconds()
 		e.RetryAfterSeconds = &seconds
 	}
+	if f.TokenState != "" {
+		state := graph.MailTokenState(f.TokenState)
+		e.TokenState = &state
+	}
 	return []*graph.UserError{e}, nil
 }
 

@@ -28,12 +28,16 @@ const (
 	foreign                              // any other page, or an image, a frame, a script …: rejected
 )
 
+// classifyOrigin goes by the form of the request alone. Whatever says that it is a navigation, or asks for HTML, gets a
+// page: scanners of mails send either. A credential does not make a program: a browser has the cookie of a session too.
 func classifyOrigin(req *http.Request, fromForeignPage bool) originClass {
 	h := req.Header
 	dest := h.Get("Sec-Fetch-Dest")
+	asksForPage := h.Get("Sec-Fetch-Mode") == "navigate" ||
+		strings.Contains(strings.ToLower(strings.Join(h.Values("Accept"), ",")), "text/html")
 	switch {
 	case strings.Contains(strings.ToLower(h.Get("Purpose")+h.Get("Sec-Purpose")+h.Get("X-Moz")), "prefetch"),
-		dest == "document", dest == "" && strings.Contains(h.Get("Accept"), "text/html"):
+		dest == "document", dest == "" && asksForPage, dest == "empty" && asksForPage && !fromForeignPage:
 		return needsConfirmation
 	case fromForeignPage, dest != "" && dest != "empty", dest == "" && embedded(req):
 		return foreign

@@ -40,7 +40,7 @@ type Dialect struct {
 	jsonType    string   // Content-Type of JSON answers
 	claims      []string // the names of additional claims of access tokens
 	redirects   []string
-	links       []*link
+	mails       []*mail
 	errors      *errorTable
 	renewal     *renewal // nil for none
 	routes      []*route
@@ -144,7 +144,7 @@ func (d *Dialect) decode(root *node) error {
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
 		"emailChange":      oneOf(func(s string) { d.Profile.EmailAtOnce = s == "at-once" }, "confirmed", "at-once"),
 		"signInAfterReset": boolean(&d.Profile.SignInAfterReset),
-		"links":            d.decodeLinks,
+		"mails":            d.decodeMails,
 		"cookies":          entries(d.decodeCookie),
 		"renew":            d.decodeRenewal,
 		"contentType":      d.decodeContentType,
@@ -233,6 +233,7 @@ func (d *Dialect) decodeCredentials(n *node) error {
 				return item.fault("Describe it under cookies:.", "there is no cookie %q", source.Names[0])
 			}
 			source.Names = c.names
+			d.Profile.Access.NoMetadata = true
 		}
 		d.credentials = append(d.credentials, source)
 		return nil

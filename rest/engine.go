@@ -28,6 +28,8 @@ type Config struct {
 
 	RevealAccounts bool // whether callers may learn which accounts exist
 
+	MailPages map[string]string // of the operator, by a name of profile.MailKinds, in the form of profile.ParsePage
+
 	// OnUse is called after each answer, before the next request of the connection, so it must be quick. It may be nil.
 	OnUse func(context.Context, Use)
 
@@ -48,6 +50,7 @@ type Engine struct {
 	reveals      bool
 	matchExpired func(credential, refresh string) (expired, otherSession bool)
 	renewals     map[*Dialect]*gqlhttp.Document
+	mailPages    map[string]string
 }
 
 // New prepares every route: it validates the document and the variables against the schema, requires a row for every
@@ -69,6 +72,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		reveals:      cfg.RevealAccounts,
 		matchExpired: cfg.MatchExpired,
 		renewals:     map[*Dialect]*gqlhttp.Document{},
+		mailPages:    cfg.MailPages,
 	}
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
@@ -85,7 +89,7 @@ type place struct {
 	dialect  *Dialect // gives the form of answers without a route
 	routes   map[string]*mounted
 	names    map[string]string // the Name of each route, see Call
-	landings []*landing        // of links in mails
+	arrivals []*arrival        // of mails
 }
 
 // mounted is a route that is ready to serve.
@@ -125,9 +129,11 @@ func (e *Engine) mount(ctx context.Context, publicURL string) error {
 				at.routes[r.method], at.names[r.method] = m, r.name(prefix)
 			}
 		}
-		for _, l := range d.links {
-			at := of(d, pattern("", l.path))
-			at.landings = append(at.landings, l.landing(publicURL))
+		for _, m := range d.mails {
+			for _, l := range m.landings {
+				at := of(d, pattern("", l.path))
+				at.arrivals = append(at.arrivals, m.arrive(l, publicURL, e.mailPages))
+			}
 		}
 	}
 	for pattern, at := range places {
@@ -199,7 +205,7 @@ func (e *Engine) handler(p *place) http.Handler {
 			defer x.reportUse(p.names[m.method])
 			defer x.recover()
 			x.serve(m, confirmed)
-		case slices.Contains(allowed, req.Method): // the path of a link, without its token
+		case slices.Contains(allowed, req.Method): // a landing, without its token
 			e.unmatched(w, req, p.dialect, unknownRoute)
 		default:
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
@@ -239,13 +245,12 @@ func (p *place) match(req *http.Request) (m *mounted, confirmed bool) {
 }
 
 // Profiles returns the profiles of the dialects, by name. strict applies the server's rules for new passwords if the
-// dialect's are weaker; least is the server's minimum length. Links in mails begin with publicURL, without a final
-// slash.
+// dialect's are weaker; least is the server's minimum length. publicURL has no final slash.
 func Profiles(dialects []*Dialect, strict bool, least int, publicURL string) map[string]*profile.Profile {
 	out := map[string]*profile.Profile{}
 	for _, d := range dialects {
 		p := *d.Profile
-		p.Mails = d.mails(publicURL)
+		p.Mails = d.profileMails(publicURL)
 		if strict {
 			p.Password = profile.Password{MinLength: max(p.Password.MinLength, least)}
 		}

@@ -55,7 +55,7 @@ type apiError struct {
 	code    string
 	message string
 	field   []string // the path of the invalid input
-	problem string   // details MALFORMED_REQUEST, BAD_USER_INPUT and UNAUTHENTICATED
+	problem string   // details MALFORMED_REQUEST, BAD_USER_INPUT, UNAUTHENTICATED and INVALID_TOKEN
 	kind    string   // for BAD_USER_INPUT with the wrong type: the right type
 	retry   int      // seconds, 0 if retrying does not help
 	found   any      // the findings of a check with all:

@@ -280,6 +280,7 @@ func userError(data map[string]any) *apiError {
 		apiErr := &apiError{}
 		apiErr.code, _ = first["code"].(string)
 		apiErr.message, _ = first["message"].(string)
+		apiErr.problem, _ = first["tokenState"].(string)
 		if retry, ok := first["retryAfterSeconds"].(float64); ok {
 			apiErr.retry = int(retry)
 		}

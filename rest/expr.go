@@ -62,6 +62,15 @@ var options = []gojq.CompilerOption{
 	gojq.WithFunction("seconds", 0, 0, func(v any, _ []any) any {
 		return onTime("seconds", v, func(t time.Time) any { return t.UTC().Format("2006-01-02T15:04:05Z") })
 	}),
+	gojq.WithFunction("downcase", 0, 0, func(v any, _ []any) any {
+		switch v := v.(type) {
+		case nil:
+			return nil
+		case string:
+			return strings.ToLower(v)
+		}
+		return errors.New("downcase takes a text")
+	}),
 	gojq.WithFunction("is_email", 0, 0, func(v any, _ []any) any {
 		s, ok := v.(string)
 		if !ok {

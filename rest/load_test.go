@@ -93,7 +93,7 @@ func TestLoad_RefusesKeys(t *testing.T) {
 			"{}#!\n", `an example has no key "answers"`, "Did you mean answer?"},
 		{"of an answer", "    status: 204\n", "    status: 204\n    examples:\n      - title: x\n        answer: " +
 			"{code: 204}#!\n", `no key "code"`, "status"},
-		{"of links", "fixtures: {}", "links: {verify: x}#!", `no key "verify"`, "Did you mean verifyEmail?"},
+		{"of mails", "fixtures: {}", "mails: {verify: {}}#!", `no key "verify"`, "Did you mean verifyEmail?"},
 		{
 			"of password", "fixtures: {}", "password: {minimum: 8}#!", `password has no key "minimum"`,
 			"Did you mean minLength?",
@@ -456,61 +456,6 @@ func TestLoad_RefusesRest(t *testing.T) {
 			"fresh, session",
 		},
 		{"an unknown type of content", "fixtures: {}", "contentType: text/html#!", `"text/html"`, "application/json"},
-		{
-			"a link to elsewhere", "fixtures: {}", "links: {verifyEmail: 'https://example.com/{token}'}#!",
-			"{publicUrl}/",
-			"{publicUrl}",
-		},
-		{
-			"a link without a token", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify'}#!", "{token}",
-			"{publicUrl}",
-		},
-		{
-			"a link with a piece of a segment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify-{token}'}#!",
-			"not the path of a link", "/reset/{token}",
-		},
-		{
-			"a link with a gap that nothing fills", "fixtures: {}", "links: {verifyEmail: " +
-				"'{publicUrl}/{user}/{token}'}#!",
-			"cannot hold {user}", "{email} may be",
-		},
-		{
-			"a link with the address in its path", "fixtures: {}", "links: {verifyEmail: " +
-				"'{publicUrl}/{email}/{token}'}#!",
-			"cannot hold {email}", "{email} may be a parameter",
-		},
-		{
-			"a link with the token twice", "fixtures: {}",
-			"links: {verifyEmail: '{publicUrl}/{token}?token={token}'}#!",
-			"{token} once", "{publicUrl}",
-		},
-		{
-			"a link with a fragment", "fixtures: {}", "links: {verifyEmail: '{publicUrl}/verify#token={token}'}#!",
-			"not the path of a link", "?token={token}",
-		},
-		{
-			"a link with a parameter twice", "fixtures: {}", "links: {verifyEmail: " +
-				"'{publicUrl}/verify?a={token}&a=1'}#!",
-			`"a=1" is not a parameter`, "?token={token}",
-		},
-		{
-			"a link with a piece of a parameter", "fixtures: {}",
-			"links: {verifyEmail: '{publicUrl}/verify?a=x{token}'}#!", "not a parameter of a link", "?token={token}",
-		},
-		{
-			"a link without an address", "fixtures: {}", "links:\n  verifyEmail: {ttl: 48h}#!", "needs the key url",
-			"Add url:",
-		},
-		{
-			"a link of no time", "fixtures: {}", "links:\n  verifyEmail: {url: '{publicUrl}/{token}', ttl: 1s}#!",
-			"not a duration", "1m",
-		},
-		{"a link that is as another", "fixtures: {}", "links:\n  verifyEmail: '{publicUrl}/a/{token}'\n  signIn: " +
-			"{url: '{publicUrl}/a/{token}'}#!", "have the same address", "another path"},
-		{
-			"a link to a page of the server", "fixtures: {}", "links: {signIn: '{publicUrl}/.well-known/{token}'}#!",
-			"belongs to the server", "another path",
-		},
 		{"a sign-in in another word", "fixtures: {}", "signInAfterReset: 'yes'#!", "true or false", "true or false"},
 		{
 			"a mail of another kind", "fixtures: {}", "fixtures:\n  a: {mail: {kind: welcome, to: a@example.com}}#!",
@@ -733,7 +678,7 @@ func TestFault(t *testing.T) {
 	}
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, " +
-		"contentType, cookies, credentials, deprecated, dialect, emailChange, errors, fixtures, links, mounts, " +
+		"contentType, cookies, credentials, deprecated, dialect, emailChange, errors, fixtures, mails, mounts, " +
 		"password, redirects, renew, routes, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)

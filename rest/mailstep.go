@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"github.com/dragoman-auth/dragoman/internal/profile"
 )
 
 // MailStep reads the newest mail of a kind.
 type MailStep struct {
-	Kind string // a key under links:
+	Kind string // a key under mails:
 	To   string // an email address
 }
 
@@ -22,7 +24,7 @@ type MailSecrets struct {
 func (s *Step) decodeMail(n *node) error {
 	s.Mail = &MailStep{}
 	if err := n.decode("mail", keys{
-		"kind": oneOf(func(kind string) { s.Mail.Kind = kind }, linkKinds...),
+		"kind": oneOf(func(kind string) { s.Mail.Kind = kind }, profile.MailKinds...),
 		"to":   text(&s.Mail.To),
 	}); err != nil {
 		return err

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// spot is a method and path that a dialect serves: a route below one mount, or a link in mails.
+// spot is a method and path that a dialect serves: a route below one mount, or a landing of a mail.
 type spot struct {
 	dialect *Dialect
 	at      *node
-	method  string // GET for a link
-	link    bool
+	method  string // GET for a landing
+	landing bool
 	path    []string // the segments of whole; "{" for a parameter
 	whole   string   // the path with its mount
 }
@@ -39,9 +39,9 @@ func refuseOverlaps(dialects []*Dialect, reserved []string) error {
 				})
 			}
 		}
-		for _, l := range d.links {
+		for _, l := range d.landings() {
 			spots = append(spots, spot{
-				dialect: d, at: l.at, method: http.MethodGet, link: true, path: segments(l.path), whole: l.path,
+				dialect: d, at: l.at, method: http.MethodGet, landing: true, path: segments(l.path), whole: l.path,
 			})
 		}
 	}
@@ -100,8 +100,8 @@ func clash(a, b spot) error {
 		other = b.dialect.File + ":" + strconv.Itoa(b.at.line)
 	}
 	same := a.method == b.method && (a.dialect != b.dialect || aWins == bWins)
-	if a.dialect == b.dialect && (a.link || b.link) {
-		same = false // land tells the link of a browser from the route of a program
+	if a.dialect == b.dialect && (a.landing || b.landing) {
+		same = false // land tells the landing of a browser from the route of a program
 	}
 	switch {
 	case a.dialect != b.dialect && (aWins || bWins), same:

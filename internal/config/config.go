@@ -44,6 +44,7 @@ type Settings struct {
 	Limits            map[string]limit.Rule // by name, every rule of limit.Table
 	TrustedProxies    []netip.Prefix
 	CORSOrigins       []string // as browsers write them; nil for auto, empty for none
+	ReturnURLs        []string // as returnurl.Parse gives them; nil for auto, empty for none
 	RevealAccounts    bool
 	Registration      bool
 
@@ -59,6 +60,8 @@ type Settings struct {
 	Mailbox       Switch        // see LocalMailbox
 	MailFrom      *mail.Address // nil for the default: see Sender
 	MailTemplates string        // a directory; "" for the templates of the program
+
+	MailPages map[string]string // by kind, as profile.ParsePage gives them; nil for the pages of the server
 
 	Playground    Switch
 	Introspection Switch

@@ -60,6 +60,7 @@ type Error struct {
 	Message    string        // an English sentence for a person; never holds a secret
 	Field      []string      // the path of the invalid input field, for example input, email; nil for none
 	RetryAfter time.Duration // when a retry makes sense; zero if a retry does not help
+	TokenState string        // a member of the GraphQL enum MailTokenState, for the token of a mail; "" for none
 }
 
 // New makes an expected error. The field path is optional.

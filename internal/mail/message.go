@@ -21,11 +21,12 @@ type Message struct {
 	Account    string // the address or the username of the account; "" if the recipient may not be its owner
 	NewAddress string // the new address of a change of address, "" in other mails
 
-	Link    string        // holds the one-time token; "" in notices
-	Page    string        // the page where the code can be typed, "" for none of this server
-	Code    string        // the short form of the token, "" for none
-	LinkFor time.Duration // how long the token is valid
-	CodeFor time.Duration // how long the code is valid
+	Button  map[string]string // replaces the text of the button, by language; "" for every other language
+	Link    string            // holds the one-time token; "" in notices
+	Page    string            // the page where the code can be typed, "" for none of this server
+	Code    string            // the short form of the token, "" for none
+	LinkFor time.Duration     // how long the token is valid
+	CodeFor time.Duration     // how long the code is valid
 
 	At       time.Time // when it happened
 	Device   string    // for example "Safari on iPhone", "" if unknown

@@ -140,6 +140,7 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 	}
 	if m.Link != "" {
 		l.Action, l.LinkIntro, l.LinkNote = oneLine("action"), oneLine("link-intro"), oneLine("link-note")
+		l.Action = cmp.Or(m.Button[lang], m.Button[""], l.Action)
 		l.Link = html.URL(m.Link) //nolint:gosec // comes from settings and files of the operator; values are escaped
 	}
 	if m.Code != "" {

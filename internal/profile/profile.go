@@ -19,8 +19,8 @@ type Profile struct {
 	// Sudo is how long sensitive operations stay allowed after a proof by password; zero for 10 minutes.
 	Sudo time.Duration
 
-	// Mails are the links of the mails that callers of the dialect request, by the names verifyEmail, resetPassword,
-	// signIn and changeEmail. A mail without an entry links to our own page.
+	// Mails are the mails that callers of the dialect request, by a name of MailKinds. A mail without an entry links to
+	// the page of the operator, or to our own.
 	Mails map[string]Mail
 
 	// EmailAtOnce makes a new address take effect at once, unconfirmed. The old address gets a notice with a revert
@@ -36,13 +36,17 @@ type Profile struct {
 	SessionSuffices bool
 }
 
-// Mail is the link of a mail.
+// Mail is what a dialect says of a mail.
 type Mail struct {
-	// Link is an absolute URL with {token}, and optionally {email}; "" for our own page.
-	Link string
+	// Page is where the mail links to, in the form of ParsePage; "" for the page of the operator, or our own.
+	Page string
 
 	// TTL is the lifetime of the token; zero for the setting of the server.
 	TTL time.Duration
+
+	// Button is what the button of the mail says, by language; "" for every other language. Nil for the words of the
+	// templates.
+	Button map[string]string
 }
 
 // Access is the form of access tokens.
@@ -54,10 +58,14 @@ type Access struct {
 	// setting, or is derived from the server secret. Otherwise the active signing key signs, with typ at+jwt.
 	HS256 bool
 
+	// NoMetadata leaves the metadata of the user out of tokens, unless Claims returns a claim of that name. A dialect that
+	// keeps the access token in a cookie has it: browsers drop a cookie of more than 4096 bytes.
+	NoMetadata bool
+
 	// Claims computes further claims from {user: {…}, session: {…}}. The fields have the names of the GraphQL types
 	// User and Session, and plain JSON values, with times as text; Claims must not change them. It runs for each new
 	// token, and before an account or a session is written, then with 0 for numbers that are not yet drawn. It must not
-	// return a claim that the server sets (token.ReservedClaim). The claim metadata, an object of at most 1 KiB or
+	// return a claim that the server sets (token.ReservedClaim). The claim metadata, an object of at most 4 KiB or
 	// null, replaces the user's. An error is internal: the caller learns only that something went wrong. Nil for none.
 	Claims func(ctx context.Context, subject map[string]any) (map[string]any, error)
 }

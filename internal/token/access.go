@@ -19,12 +19,12 @@ const accessType = "at+jwt"
 const leeway = 5 * time.Second
 
 // maxMetadata is the greatest length of the encoded claim metadata, in bytes.
-const maxMetadata = 1024
+const maxMetadata = 4096
 
 // minHMACKey is the least length of an HS256 key, in bytes (RFC 7518, section 3.2).
 const minHMACKey = 32
 
-// ErrTooLarge is returned for an access token with more than 1 KiB of encoded metadata, or with more than 4 KiB in all.
+// ErrTooLarge is returned for an access token with more than 4 KiB of encoded metadata, or with more than 8 KiB in all.
 var ErrTooLarge = errors.New("token: the access token is too large; use fewer or shorter claims")
 
 // Access is the content of an access token.
@@ -35,7 +35,7 @@ type Access struct {
 	Generation int64          // the claim gen, of the session's refresh token; omitted if NoGeneration
 	Roles      []string       // the claim roles; omitted if empty
 	Methods    []string       // the claim amr (RFC 8176); omitted if empty
-	Metadata   map[string]any // the claim metadata, at most 1 KiB encoded; as an object it overwrites no other claim
+	Metadata   map[string]any // the claim metadata, at most 4 KiB encoded; as an object it overwrites no other claim
 	IssuedAt   time.Time      // the claim iat, whole seconds in UTC; set by Issue
 	ExpiresAt  time.Time      // the claim exp, whole seconds in UTC; set by Issue
 

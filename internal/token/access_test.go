@@ -221,21 +221,21 @@ func TestJW11_MetadataLimit(t *testing.T) {
 		}
 		return err
 	}
-	if err := sized(strings.Repeat("x", 1016)); err != nil {
-		t.Errorf("1024 bytes: %v", err)
+	if err := sized(strings.Repeat("x", 4088)); err != nil {
+		t.Errorf("4096 bytes: %v", err)
 	}
-	if err := sized(strings.Repeat("x", 1017)); !errors.Is(err, token.ErrTooLarge) {
-		t.Errorf("1025 bytes: %v", err)
+	if err := sized(strings.Repeat("x", 4089)); !errors.Is(err, token.ErrTooLarge) {
+		t.Errorf("4097 bytes: %v", err)
 	}
 	// The limit is on the size in the token, where < is escaped to six bytes.
-	if err := sized(strings.Repeat("<", 169)); err != nil {
-		t.Errorf("1022 bytes: %v", err)
+	if err := sized(strings.Repeat("<", 681)); err != nil {
+		t.Errorf("4094 bytes: %v", err)
 	}
-	if err := sized(strings.Repeat("<", 170)); !errors.Is(err, token.ErrTooLarge) {
-		t.Errorf("1028 bytes: %v", err)
+	if err := sized(strings.Repeat("<", 682)); !errors.Is(err, token.ErrTooLarge) {
+		t.Errorf("4100 bytes: %v", err)
 	}
 	a := someone()
-	for range 500 {
+	for range 1000 {
 		a.Roles = append(a.Roles, "a-role")
 	}
 	if _, _, err := i.Issue(a, time.Minute); !errors.Is(err, token.ErrTooLarge) {

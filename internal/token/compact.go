@@ -3,10 +3,10 @@ package token
 import "strings"
 
 // maxCompact is the greatest length of a JWT in bytes. A longer one is rejected unread.
-const maxCompact = 4096
+const maxCompact = 8192
 
 // isCompact reports whether text is a JWS in compact form (RFC 7515, section 7.1): three segments of base64url (RFC
-// 4648, section 5), at most 4 KiB in all. A segment is not empty, and has no padding, white space or spare bits.
+// 4648, section 5), at most 8 KiB in all. A segment is not empty, and has no padding, white space or spare bits.
 // isCompact allocates nothing, also for a hostile text.
 func isCompact(text string) bool {
 	if len(text) > maxCompact {

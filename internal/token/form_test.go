@@ -50,12 +50,12 @@ func TestJW06_CompactForm(t *testing.T) {
 		"one character more":       good + "A",
 		"one byte more":            good + "AA",
 		"length of 1 mod 4":        part[0] + "." + part[1] + "." + part[2] + "AAA",
-		"over 4 KiB":               withID(3000),
+		"over 8 KiB":               withID(6000),
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); refuses(t, i, text) })
 	}
-	long := withID(2700)
-	if _, err := i.Verify(long); err != nil || len(long) > 4096 || len(long) < 3900 {
+	long := withID(5770)
+	if _, err := i.Verify(long); err != nil || len(long) > 8192 || len(long) < 7900 {
 		t.Errorf("%d bytes: %v", len(long), err)
 	}
 }

@@ -318,10 +318,10 @@ func TestJW11_ExtraClaimsLimit(t *testing.T) {
 		extra map[string]any
 		fits  bool
 	}{
-		"metadata of 1024 bytes": {map[string]any{"metadata": map[string]any{"k": strings.Repeat("x", 1016)}}, true},
-		"metadata of 1025 bytes": {map[string]any{"metadata": map[string]any{"k": strings.Repeat("x", 1017)}}, false},
-		"2 KB":                   {map[string]any{"k": strings.Repeat("x", 2000)}, true},
-		"4 KB":                   {map[string]any{"k": strings.Repeat("x", 4000)}, false},
+		"metadata of 4096 bytes": {map[string]any{"metadata": map[string]any{"k": strings.Repeat("x", 4088)}}, true},
+		"metadata of 4097 bytes": {map[string]any{"metadata": map[string]any{"k": strings.Repeat("x", 4089)}}, false},
+		"5 KB":                   {map[string]any{"k": strings.Repeat("x", 5000)}, true},
+		"8 KB":                   {map[string]any{"k": strings.Repeat("x", 8000)}, false},
 		"a megabyte":             {map[string]any{"k": strings.Repeat("x", 1<<20)}, false},
 	} {
 		a := someone()
@@ -331,7 +331,7 @@ func TestJW11_ExtraClaimsLimit(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err == nil {
-			if _, err := i.Verify(text.Reveal()); err != nil || len(text) > 4096 {
+			if _, err := i.Verify(text.Reveal()); err != nil || len(text) > 8192 {
 				t.Errorf("%s: issued what does not verify: %v", name, err)
 			}
 		}

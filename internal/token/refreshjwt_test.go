@@ -247,8 +247,8 @@ func TestJW03_RefreshJWT_Claims(t *testing.T) {
 			t.Errorf("%s: %v", claims, err)
 		}
 	}
-	long := refreshClaims(`"gen":7`, `"gen":7,"x":"`+strings.Repeat("x", 3000)+`"`)
-	refusesRefresh(t, c, forgeHMAC(own, goodRefreshHeader, long)) // over 4 KiB
+	long := refreshClaims(`"gen":7`, `"gen":7,"x":"`+strings.Repeat("x", 6000)+`"`)
+	refusesRefresh(t, c, forgeHMAC(own, goodRefreshHeader, long)) // over 8 KiB
 }
 
 func TestSE04_RefreshJWT_EveryMutationRefused(t *testing.T) {

@@ -136,7 +136,7 @@ func TestCompanion_UsersMeRefused(t *testing.T) {
 			{
 				[]any{"name", "N", "metadata", map[string]any{"k": strings.Repeat("x", 5000)}},
 				400,
-				companionInvalid("body/data/attributes/metadata: The metadata is longer than 1 KiB as JSON."),
+				companionInvalid("body/data/attributes/metadata: The metadata is longer than 4 KiB as JSON."),
 			},
 			{
 				[]any{"name", strings.Repeat("x", 201), "password", "another"},

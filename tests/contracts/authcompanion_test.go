@@ -182,7 +182,7 @@ func TestCompanion_Register(t *testing.T) {
 		large := harness.CompanionBody("name", "N", "email", "new@example.com", "password", harness.CompanionPass,
 			"metadata", map[string]any{"k": strings.Repeat("x", 4096)})
 		s.CompanionAsks(t, "POST "+harness.Companion+"/register", large).
-			Says(t, 400, companionInvalid("body/data/attributes/metadata: The metadata is longer than 1 KiB as JSON."))
+			Says(t, 400, companionInvalid("body/data/attributes/metadata: The metadata is longer than 4 KiB as JSON."))
 		if after := conn.Census(t); after != before {
 			t.Errorf("%s became %s", before, after)
 		}

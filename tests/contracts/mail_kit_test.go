@@ -14,15 +14,20 @@ import (
 
 // What the tests of several dialects need about mails.
 
-// linkedLetter is the newest mail of a kind to an address. Its link is that of a document (OT-14), and its token lives
+// linkedLetter is the newest mail of a kind to an address. It links to a page of the server (OT-35), and its token lives
 // this long.
-func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.MailKind, link string,
+func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.MailKind, page string,
 	lives time.Duration,
 ) harness.Letter {
 	t.Helper()
 	l := i.Letter(t, address, kind)
-	if l.Mail.Link != i.App.PublicURL+link || l.Token == "" {
-		t.Errorf("%s to %s links to %q, want %s", kind, address, l.Mail.Link, link)
+	r, err := i.Call("GET /dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if link := i.App.PublicURL + "/account/" + page + "#token=" + l.Token; l.Token == "" || l.Mail.Link != "" ||
+		!strings.Contains(r.Body, `"links":["`+link+`"]`) {
+		t.Errorf("%s to %s does not link to %s: %d %s", kind, address, link, r.Status, r.Body)
 	}
 	if got := l.ResolvedMail.Token.ExpiresAt.Sub(l.ResolvedMail.Token.CreatedAt); got != lives {
 		t.Errorf("the token of %s lives for %v, want %v", kind, got, lives)

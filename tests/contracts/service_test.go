@@ -81,7 +81,8 @@ func TestService_Register(t *testing.T) {
 			`{"email":"a@mail.com","password":""}`: "Invalid Password",
 			`{"email":"a@mail.com","password":"1234567"}`:                          "Invalid Password",
 			`{"email":"a@mail.com","password":"` + strings.Repeat("x", 300) + `"}`: "Invalid Password",
-			`{"email":7}`:                                             "email must be of type string.",
+			`{"email":7}`:                                             "Invalid Email",
+			`{"email":"a@mail.com","password":7}`:                     "Invalid Password",
 			`{"email":"a@mail.com","options":[]}`:                     "options must be of type object.",
 			`{"email":"a@mail.com","options":{"sendEmail":1}}`:        "options.sendEmail must be of type boolean.",
 			`{"email":"a@mail.com","options":{"sendSms":"true"}}`:     "options.sendSms must be of type boolean.",
@@ -157,12 +158,14 @@ func TestService_Login(t *testing.T) {
 		for body, want := range map[string]string{
 			`{"email":"example@mail.com","password":"guess"}`:      "Invalid credentials",
 			`{"email":"nobody@mail.com","password":"password123"}`: "Invalid credentials",
-			`{"email":"nobody","password":"password123"}`:          "Invalid credentials",
+			`{"email":"nobody","password":"password123"}`:          "Invalid Email",
 			`{"email":"example@mail.com","password":"` + strings.Repeat("x", 2000) +
 				`"}`: "Invalid credentials",
-			`{"password":"password123"}`:                 "Invalid Email",
-			`{"email":"example@mail.com"}`:               "Invalid Password",
-			`{"email":"example@mail.com","password":""}`: "Invalid Password",
+			`{"password":"password123"}`:                                                            "Invalid Email",
+			`{"email":7,"password":"password123"}`:                                                  "Invalid Email",
+			`{"email":"example@mail.com","password":7}`:                                             "Invalid Password",
+			`{"email":"example@mail.com"}`:                                                          "Invalid Password",
+			`{"email":"example@mail.com","password":""}`:                                            "Invalid Password",
 			`{"email":"example@mail.com","password":"password123","options":{"setCookie":"false"}}`: "options.setCookie must be of type boolean.",
 		} {
 			r, set := s.Jar(t, "POST /login", body)

@@ -2,24 +2,26 @@ package dialects
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// The engine where mails come into it: the links of a dialect, and the token of a mail in the place of a credential.
+// The engine where mails come into it: the landings of a dialect, and the token of a mail in the place of a credential.
 
 const mailingDialect = `dialect: own
 title: Own API
 mounts: [/own]
 cookies: {c: {names: [c1]}}
 credentials: [bearer, cookie c]
-links:
-  verifyEmail: {url: "{publicUrl}/own/verify/{token}", ttl: 48h}
-  resetPassword: "{publicUrl}/web/reset?mail={email}&token={token}&from=mail"
-  signIn: "{publicUrl}/own/in?token={token}"
-  changeEmail: "{publicUrl}/own/change/{token}"
+mails:
+  verifyEmail: {landing: ["/own/verify/{token}", "/own/verify?v={token}"], ttl: 48h}
+  resetPassword: {landing: "/web/reset?mail={email}&token={token}&from=mail"}
+  signIn: {landing: "/own/in?token={token}"}
+  changeEmail: {landing: "/own/change/{token}"}
 errors:
   body: {error: =.code, problem: =.problem}
   UNAUTHENTICATED: {status: 401}
@@ -81,6 +83,21 @@ func TestOT14_EngineLandings(t *testing.T) {
 	}{
 		{"a navigation", "GET /own/verify/ot1.a", navigation, 303, page + "verify-email#token=ot1.a"},
 		{"an older browser", "GET /own/verify/ot1.a", older, 303, page + "verify-email#token=ot1.a"},
+		{"a second landing", "GET /own/verify?v=ot1.a", program, 303, page + "verify-email#token=ot1.a"},
+		{
+			"a navigation that says no more", "GET /own/verify/ot1.a",
+			[]string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"}, 303, page + "verify-email#token=ot1.a",
+		},
+		{
+			"a script that asks for HTML", "GET /own/verify/ot1.a", []string{
+				"Accept", "text/html", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin",
+			}, 303, page + "verify-email#token=ot1.a",
+		},
+		{
+			"a frame", "GET /own/verify/ot1.a", []string{
+				"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site",
+			}, 403, "",
+		},
 		{"a prefetch", "GET /own/verify/ot1.a", prefetch, 303, page + "verify-email#token=ot1.a"},
 		{"HEAD of a route that changes state", "HEAD /own/verify/ot1.a", navigation, 405, ""},
 		{"a program", "GET /own/verify/ot1.a", program, 401, ""},
@@ -121,6 +138,35 @@ func TestOT14_EngineLandings(t *testing.T) {
 		if r.Status == http.StatusSeeOther && r.Body != "" {
 			t.Errorf("%s: %q", x.name, r.Body)
 		}
+	}
+}
+
+// OT-35: a page of an application that the file of a dialect, or the operator, names takes the place of ours: in mails
+// and for landings. The file comes first.
+func TestOT35_PagesOfApplications(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(mailingDialect, `landing: "/own/in?token={token}"`,
+		`landing: "/own/in?token={token}", page: "https://app.example.com/#/in/{token}", button: {en: Come in}`, 1)
+	s := speak(t, dbtest.SQLite(t), text, "DRAGOMAN_MAIL_PAGES="+
+		"signIn=https://other.example.com/in,resetPassword=https://app.example.com/reset?x=1")
+	s.Register(t, "reader@example.com")
+	navigation := []string{"Sec-Fetch-Mode", "navigate"}
+	for route, want := range map[string]string{
+		"GET /own/in?token=ot1.a":             "https://app.example.com/#/in/ot1.a",
+		"GET /web/reset?token=ot1.a":          "https://app.example.com/reset?x=1#token=ot1.a",
+		"GET /own/verify/ot1.a":               s.URL + "/account/verify-email#token=ot1.a",
+		"GET /own/in?token=ot1.%23%2Fevil":    "https://app.example.com/#/in/ot1.%23%2Fevil",
+		"GET /web/reset?token=ot1.a%22%3E%0A": "https://app.example.com/reset?x=1#token=ot1.a%22%3E%0A",
+	} {
+		if r := s.Ask(t, route, "", navigation...); r.Status != http.StatusSeeOther || r.Header.Get("Location") != want {
+			t.Errorf("%s: %d %q, want %q", route, r.Status, r.Header.Get("Location"), want)
+		}
+	}
+	harness.Fine(t, s.GraphQL(t, "", harness.AskMagicDoc, harness.InputOf("email", "reader@example.com")))
+	l := s.Letter(t, "reader@example.com", db.MailMagicLink)
+	mail := s.Ask(t, "GET /dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json").Body
+	if !strings.Contains(mail, `"links":["https://other.example.com/in#token=`+l.Token+`"]`) {
+		t.Errorf("the mail of GraphQL: %s", mail)
 	}
 }
 

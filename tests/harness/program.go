@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -189,29 +190,38 @@ const CanarySecret = "canary-Secret"
 // SettingNames returns the names in the tables of settings: the first value in every row of the type key.
 func SettingNames(t testing.TB) (names []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), Path("internal/config/keys.go"), nil, 0)
+	files, err := filepath.Glob(Path("internal/config/*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		table, ok := n.(*ast.CompositeLit)
-		if !ok {
-			return true
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
-		if list, ok := table.Type.(*ast.ArrayType); !ok || fmt.Sprint(list.Elt) != "key" {
-			return true
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, row := range table.Elts {
-			name, err := strconv.Unquote(row.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			table, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
 			}
-			names = append(names, name)
-		}
-		return false
-	})
+			if list, ok := table.Type.(*ast.ArrayType); !ok || fmt.Sprint(list.Elt) != "key" {
+				return true
+			}
+			for _, row := range table.Elts {
+				name, err := strconv.Unquote(row.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				names = append(names, name)
+			}
+			return false
+		})
+	}
 	if len(names) == 0 {
-		t.Fatal("internal/config/keys.go: no table of settings; find where it is now")
+		t.Fatal("internal/config: no table of settings; find where it is now")
 	}
 	for _, e := range limit.Table() {
 		names = append(names, e.Setting)

@@ -99,8 +99,10 @@ type outcome struct {
 	Problem string `json:"problem,omitempty"`
 	Next    string `json:"next,omitempty"` // a page of ours that follows
 	Look    *look  `json:"look,omitempty"` // of a link that was only looked at
-	status  int
-	wait    int // seconds for Retry-After, 0 for none
+	// ReturnTo is where the person goes on, from the list of return URLs; "" for nowhere.
+	ReturnTo string `json:"returnTo,omitempty"`
+	status   int
+	wait     int // seconds for Retry-After, 0 for none
 }
 
 func (a *account) view(p *accountPage) accountView {
@@ -176,6 +178,7 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 			User *struct {
 				Email *string `json:"email"`
 			} `json:"user"`
+			ReturnTo   string `json:"returnTo"`
 			UserErrors []struct {
 				Code    fault.Code `json:"code"`
 				Message string     `json:"message"`
@@ -214,6 +217,8 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		Title:  page.DoneTitle,
 		Text:   strings.ReplaceAll(page.doneText, "{email}", email),
 		status: http.StatusOK,
+
+		ReturnTo: data.Outcome.ReturnTo,
 	}
 	if seen.takeOver {
 		out.Text += " The account has no password now."

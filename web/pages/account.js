@@ -59,6 +59,11 @@ function done(outcome) {
     next.append(Object.assign(document.createElement("a"), { href: `/account/${outcome.next}`, textContent: "Choose a password" }));
     panel.append(next);
   }
+  if (outcome.returnTo) {
+    const on = document.createElement("p");
+    on.append(Object.assign(document.createElement("a"), { href: outcome.returnTo, textContent: "Continue" }));
+    panel.append(on);
+  }
   document.title = outcome.title;
   title.focus();
 }
@@ -82,6 +87,10 @@ async function send(event) {
     const outcome = await answer.json();
     if (outcome.done) {
       token = "";
+      if (outcome.returnTo && !outcome.next) { // of the server's list, and asked for by the request of the mail
+        location.replace(outcome.returnTo);
+        return;
+      }
       done(outcome);
       return;
     }

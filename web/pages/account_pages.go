@@ -110,7 +110,7 @@ func signInPage() *accountPage {
 
 		mutation: `mutation SignIn($token: String!, $email: String, $startEmpty: Boolean!) {
   outcome: loginWithMagicLink(input: {token: $token, email: $email, startEmpty: $startEmpty, tokenDelivery: COOKIE}) {
-    user { email } userErrors { code message retryAfterSeconds }
+    user { email } returnTo userErrors { code message retryAfterSeconds }
   }
 }`,
 	}

@@ -168,6 +168,7 @@ CREATE TABLE IF NOT EXISTS one_time_tokens (
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
   mail_id           uuid        NOT NULL, -- of mails of a kind the newest counts, in whatever order they are sent
+  return_to         text        NOT NULL DEFAULT '', -- where a sign-in by the token goes on
   created_at        timestamptz NOT NULL,
   expires_at        timestamptz NOT NULL,
   invalidated_at    timestamptz, -- when it was redeemed, or superseded

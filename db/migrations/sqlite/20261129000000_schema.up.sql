@@ -167,6 +167,7 @@ CREATE TABLE IF NOT EXISTS one_time_tokens (
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
   mail_id           blob        NOT NULL, -- of mails of a kind the newest counts, in whatever order they are sent
+  return_to         text        NOT NULL DEFAULT '', -- where a sign-in by the token goes on
   created_at        timestamp NOT NULL,
   expires_at        timestamp NOT NULL,
   invalidated_at    timestamp, -- when it was redeemed, or superseded

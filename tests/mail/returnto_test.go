@@ -1,0 +1,148 @@
+package mail
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+)
+
+const magicTo = `mutation M($input: RequestMagicLinkInput!) { requestMagicLink(input: $input) { userErrors { code field } } }`
+
+const signInTo = `mutation S($input: LoginWithMagicLinkInput!) {
+  loginWithMagicLink(input: $input) { returnTo user { email } userErrors { code } }
+}`
+
+// OT-08, OT-39: where a sign-in by mail goes on is compared with the list when it is asked for and when it is used. It
+// is told by GraphQL and by the page, alike for an address that nobody has, and stands in no link.
+func TestOT39_ReturnTo(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		const listed = "https://app.example.com/welcome"
+		s := harness.Start(t, dsn, "DRAGOMAN_RETURN_URLS="+listed)
+		s.Register(t, "ada@example.com")
+		for _, bad := range []string{
+			"https://evil.example/welcome", "https://app.example.com/welcome/../x", "https://app.example.com/",
+			"https://app.example.com@evil.example/welcome", "javascript:alert(1)", "//app.example.com/welcome",
+			"https://app.example.com:8443/welcome", "http://app.example.com/welcome", "http://localhost:5173/", "",
+		} {
+			for _, email := range []string{"ada@example.com", "nobody@example.com"} {
+				a := s.GraphQL(t, "", magicTo, harness.InputOf("email", email, "returnTo", bad))
+				if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `"field":["input","returnTo"]`) {
+					t.Errorf("%q for %s: %s", bad, email, a.Raw)
+				}
+			}
+		}
+		if got := s.Letters(t, "ada@example.com", db.MailMagicLink); len(got) > 0 {
+			t.Errorf("%d mails were sent", len(got))
+		}
+		ask := func(returnTo any) harness.Letter {
+			s.Clock.Add(time.Minute)
+			for _, email := range []string{"nobody@example.com", "ada@example.com"} {
+				harness.Fine(t, s.GraphQL(t, "", magicTo, harness.InputOf("email", email, "returnTo", returnTo)))
+			}
+			return s.Letter(t, "ada@example.com", db.MailMagicLink)
+		}
+		l := ask("HTTPS://App.example.com:443/welcome?state=1&next=%2Fcart")
+		_, mail := visitPage(t, s, "GET", "/dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json")
+		if strings.Contains(mail, "app.example.com") || !strings.Contains(mail, s.URL+"/account/sign-in#token="+l.Token) {
+			t.Errorf("the mail says %s", mail)
+		}
+		a := harness.Fine(t, s.GraphQL(t, "", signInTo, harness.InputOf("token", l.Token)))
+		if got := a.Text("loginWithMagicLink", "returnTo"); got != listed+"?state=1&next=%2Fcart" {
+			t.Errorf("returnTo is %q", got)
+		}
+		form := func(token string) string { return url.Values{"token": {token}}.Encode() }
+		_, page := visitPage(t, s, "POST", "/account/sign-in", form(ask(listed).Token), "Accept", "application/json",
+			"Sec-Fetch-Site", "same-origin")
+		if !strings.Contains(page, `"returnTo":"`+listed+`"`) {
+			t.Errorf("the page says %s", page)
+		}
+		_, page = visitPage(t, s, "POST", "/account/sign-in", form(ask(listed).Token), "Accept", "text/html",
+			"Sec-Fetch-Site", "same-origin")
+		if !strings.Contains(page, `<a href="`+listed+`">`) {
+			t.Errorf("without scripts the page has no link: %s", page)
+		}
+		a = harness.Fine(t, s.GraphQL(t, "", signInTo, harness.InputOf("token", ask(nil).Token)))
+		if a.At("loginWithMagicLink", "returnTo") != nil {
+			t.Errorf("%s", a.Raw)
+		}
+		// A URL that was taken off the list meanwhile is forgotten; a code tells as the link does.
+		l = ask(listed)
+		other := harness.StartWithClock(t, s.Clock, dsn, "DRAGOMAN_RETURN_URLS=none")
+		a = harness.Fine(t, other.GraphQL(t, "", signInTo, harness.InputOf("token", l.Token)))
+		if a.At("loginWithMagicLink", "returnTo") != nil {
+			t.Errorf("a URL of no list: %s", a.Raw)
+		}
+		l = ask(listed)
+		a = harness.Fine(t, s.GraphQL(t, "", signInTo, harness.InputOf("token", l.Code, "email", "ada@example.com")))
+		if a.Text("loginWithMagicLink", "returnTo") != listed {
+			t.Errorf("by code: %s", a.Raw)
+		}
+	})
+}
+
+// OT-38: who has the token of a mail learns what became of it; who types a code learns nothing, right or wrong.
+func TestOT38_TokenState(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		ada := s.Register(t, "ada@example.com")
+		const query = `query Q($token: String!, $email: String) {
+  state: tokenState(purpose: PASSWORD_RESET, token: $token, email: $email)
+}`
+		const reset = `mutation R($input: ResetPasswordInput!) {
+  resetPassword(input: $input) { userErrors { code tokenState } }
+}`
+		state := func(want, token string, email any) {
+			t.Helper()
+			a := s.GraphQL(t, "", query, map[string]any{"token": token, "email": email})
+			if got := a.Text("state"); got != want {
+				t.Errorf("tokenState of %.8s… is %q, want %s: %s", token, got, want, a.Raw)
+			}
+			if want == "VALID" {
+				return
+			}
+			input := map[string]any{"token": token, "newPassword": "a better horse battery"}
+			if email != nil {
+				input["email"] = email
+			}
+			a = s.GraphQL(t, "", reset, map[string]any{"input": input})
+			told := `"tokenState":"` + want + `"`
+			if len(token) == 6 {
+				told = `"tokenState":null`
+			}
+			if a.Code() != "INVALID_TOKEN" || !strings.Contains(a.Raw, told) {
+				t.Errorf("resetPassword by %.8s…: %s, want %s", token, a.Raw, told)
+			}
+		}
+		older := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
+		l := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
+		state("VALID", l.Token, nil)
+		state("VALID", l.Code, ada.Email)
+		state("SPENT", older.Token, nil)
+		state("UNKNOWN", older.Code, ada.Email)
+		state("UNKNOWN", l.Token+"x", nil)
+		state("UNKNOWN", "", nil)
+		state("UNKNOWN", l.Token, "eve@example.com") // OT-06
+		state("UNKNOWN", s.Letter(t, ada.Email, db.MailVerifyEmail).Token, nil)
+		s.Clock.Add(16 * time.Minute)
+		state("EXPIRED", l.Token, nil)
+		state("UNKNOWN", l.Code, ada.Email)
+		l = s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
+		harness.Fine(t, s.GraphQL(t, "", reset, harness.InputOf("token", l.Token, "newPassword", "a new horse battery")))
+		state("SPENT", l.Token, nil)
+		state("UNKNOWN", l.Code, ada.Email)
+		l = s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
+		conn := harness.OpenSide(t, dsn)
+		conn.MustExec(t, "UPDATE users SET status = 'SUSPENDED'")
+		state("ACCOUNT_UNAVAILABLE", l.Token, nil)
+		state("UNKNOWN", l.Code, ada.Email)
+		conn.MustExec(t, "DELETE FROM users")
+		state("ACCOUNT_UNAVAILABLE", l.Token, nil)
+	})
+}
