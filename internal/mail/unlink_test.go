@@ -22,7 +22,8 @@ var linked = map[string]*regexp.Regexp{
 
 // linksIn names what a mail program would make links of.
 func linksIn(text string) (found []string) {
-	dots := strings.NewReplacer("\u3002", ".", "\u06d4", ".", "\u2044", "/", "\u2215", "/", "\u2216", `\`, "\u2236", ":")
+	dots := strings.NewReplacer("\u3002", ".", "\u06d4", ".", "\u2044", "/", "\u2215", "/", "\u2216", `\`,
+		"\u2236", ":")
 	for line := range strings.Lines(dots.Replace(norm.NFKC.String(text))) {
 		for name, form := range linked {
 			if s := form.FindString(strings.TrimSpace(line)); s != "" {
@@ -35,15 +36,21 @@ func linksIn(text string) (found []string) {
 
 // lures are texts that look like a link, by every kind of it.
 var lures = []string{
-	"www.evil.example", "WWW.EVIL.EXAMPLE", "evil.com", "evil.zip", "evil.co.uk", "evil.xn--p1ai", "\u0437\u043b\u043e.\u0440\u0444",
+	"www.evil.example", "WWW.EVIL.EXAMPLE", "evil.com", "evil.zip", "evil.co.uk", "evil.xn--p1ai",
+	"\u0437\u043b\u043e.\u0440\u0444",
 	"a.b.c", "evil.example.", "evil.example:8080/x", "10.0.0.1", "evil.museum?x=1",
-	"evil\u3002com", "evil\uff0ecom", "evil\uff61com", "evil\u2024com", "evil\ufe52com", "evil\u2488com", "evil\u06d4com",
+	"evil\u3002com", "evil\uff0ecom", "evil\uff61com", "evil\u2024com", "evil\ufe52com", "evil\u2488com",
+	"evil\u06d4com",
 	"www\u3002evil\uff0eexample", "evil.\u200bcom", "evil\u2060.com", "evil.\ufe0fcom", "evil.\u0301com",
-	"http://evil.example", "HTTPS://evil.example/x?y#z", "https:evil", "hxxp\uff1a\uff0f\uff0fevil", "mailto:eve", "tel:112",
-	"javascript:alert(1)", "file:///etc/passwd", "http:\u2215\u2215evil", "http\u2236evil", "//evil", `\\evil\share`, "\uff3c\uff3cevil",
+	"http://evil.example", "HTTPS://evil.example/x?y#z", "https:evil", "hxxp\uff1a\uff0f\uff0fevil", "mailto:eve",
+	"tel:112",
+	"javascript:alert(1)", "file:///etc/passwd", "http:\u2215\u2215evil", "http\u2236evil", "//evil",
+	`\\evil\share`, "\uff3c\uff3cevil",
 	"eve@evil.example", "eve\uff20evil\uff0eexample", "eve\ufe6bevil", "a@b",
-	"+1 (555) 123-4567", "5551234567", "555.123.4567", "1-800-555-0199", "55512", "\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
-	"\uff15\uff15\uff15\uff11\uff12\uff13\uff14", "555\u2010123\u20114567", "555\u200b1234567", "555\u00a0123\u00a04567", "*100#12345",
+	"+1 (555) 123-4567", "5551234567", "555.123.4567", "1-800-555-0199", "55512",
+	"\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
+	"\uff15\uff15\uff15\uff11\uff12\uff13\uff14", "555\u2010123\u20114567", "555\u200b1234567", "555\u00a0123\u00a04567",
+	"*100#12345",
 	"call +49 30 1234567 now", "\u2460\u2461\u2462\u2463\u2464\u2465", "55/51/23/4", "555~1234", "5 5 5 1 2 3 4",
 }
 
@@ -94,8 +101,9 @@ func TestOT41_StaysReadable(t *testing.T) {
 		"evil\u3002com": "evil\u3002 com", "evil.": "evil.",
 		"5551234567": "555'123'456'7", "user20261129": "user202'611'29", "+1 (555) 123-4567": "+1' (555') 123'-456'7",
 		"ada": "ada", "Ada Lovelace": "Ada Lovelace", "ada_l-1815": "ada_l-1815", "Charles III": "Charles III",
-		"Zo\u00eb O'Brien-Smith": "Zo\u00eb O'Brien-Smith", "\u6625\u7720\u4e0d\u89ba\u6681": "\u6625\u7720\u4e0d\u89ba\u6681", "Ren\u00e9 (2026)": "Ren\u00e9 (2026)",
-		"Safari on iPhone": "Safari on iPhone", "": "",
+		"Zo\u00eb O'Brien-Smith": "Zo\u00eb O'Brien-Smith", "Ren\u00e9 (2026)": "Ren\u00e9 (2026)",
+		"\u6625\u7720\u4e0d\u89ba\u6681": "\u6625\u7720\u4e0d\u89ba\u6681",
+		"Safari on iPhone":               "Safari on iPhone", "": "",
 	} {
 		if got := unlinked(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)

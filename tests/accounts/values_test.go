@@ -33,16 +33,16 @@ func TestPW20_MissingPassword(t *testing.T) {
 		} {
 			before := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.create_failed' `+
 				`AND reason = 'invalid_input'`)
-			const literal = `mutation { register(input: {email: "ada@example.com"%s}) { user { id } tokens { accessToken } ` +
-				`userErrors { code message field } } }`
+			const literal = `mutation { register(input: {email: "ada@example.com"%s}) { user { id } ` +
+				`tokens { accessToken } userErrors { code message field } } }`
 			for name, a := range map[string]*harness.Answer{
 				"absent":      s.GraphQL(t, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com")),
 				"null":        s.Registers(t, "email", "ada@example.com", "password", nil),
 				"no literal":  s.GraphQL(t, "", fmt.Sprintf(literal, ""), nil),
 				"null inside": s.GraphQL(t, "", fmt.Sprintf(literal, ", password: null"), nil),
 				"said no":     s.Registers(t, "email", "ada@example.com", "passwordless", false, "signIn", false),
-				"another mail": s.Registers(t, "email", "ada@example.com", "password", nil, "sendVerificationEmail", true,
-					"sendWelcomeEmail", true),
+				"another mail": s.Registers(t, "email", "ada@example.com", "password", nil,
+					"sendVerificationEmail", true, "sendWelcomeEmail", true),
 			} {
 				if field, _ := fieldOf(a, "register"); a.Code() != "INVALID_INPUT" || field != "[input password]" ||
 					a.At("register", "user") != nil || a.At("register", "tokens") != nil {
@@ -76,7 +76,8 @@ func TestPW20_MissingPassword(t *testing.T) {
 func TestPW21_Blanks(t *testing.T) {
 	t.Parallel()
 	blanks := []string{
-		strings.Repeat(" ", 12), strings.Repeat("\u00a0", 12), strings.Repeat("\u200b", 12), strings.Repeat("\u3164", 12),
+		strings.Repeat(" ", 12), strings.Repeat("\u00a0", 12), strings.Repeat("\u200b", 12),
+		strings.Repeat("\u3164", 12),
 		"\t\n\r \u2003\u2028\u3000\u2800\ufeff\u00ad\ufe0f\u2060",
 	}
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -95,7 +96,8 @@ func TestPW21_Blanks(t *testing.T) {
 				"resetPassword": s.GraphQL(t, "", harness.ResetDoc,
 					harness.InputOf("token", reset.Token, "newPassword", blank)),
 			} {
-				if _, message := fieldOf(a, name); a.Code() != "PASSWORD_TOO_WEAK" || !strings.Contains(message, "blanks") {
+				if _, message := fieldOf(a, name); a.Code() != "PASSWORD_TOO_WEAK" ||
+					!strings.Contains(message, "blanks") {
 					t.Errorf("%+q, %s: %s", blank, name, a.Raw)
 				}
 			}
@@ -114,7 +116,9 @@ func spellings(name string) []string {
 
 // unprintable are names in which something stands that nobody can read.
 func unprintable(name string) []string {
-	return []string{name[:2] + "\n" + name[2:], name + "\u200b", "\ufeff" + name, name[:2] + "\t" + name[2:], "\u202e" + name}
+	return []string{
+		name[:2] + "\n" + name[2:], name[:2] + "\t" + name[2:], name + "\u200b", "\ufeff" + name, "\u202e" + name,
+	}
 }
 
 // ID-09: white space around an address or a username is no part of it, at registration, at sign-in and where a mail is
@@ -123,9 +127,11 @@ func TestID09_WhiteSpace(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		a := s.Registers(t, "email", "\n\u00a0Ada@example.com\t\r\n", "username", "\u2028Ada.L\n", "password", harness.GoodPass)
+		a := s.Registers(t, "email", "\n\u00a0Ada@example.com\t\r\n", "username", "\u2028Ada.L\n",
+			"password", harness.GoodPass)
 		id := a.Text("register", "user", "id")
-		if a.Text("register", "user", "email") != "Ada@example.com" || a.Text("register", "user", "username") != "Ada.L" {
+		if a.Text("register", "user", "email") != "Ada@example.com" ||
+			a.Text("register", "user", "username") != "Ada.L" {
 			t.Fatal(a.Raw)
 		}
 		for _, email := range spellings("ada@example.com") {
@@ -135,8 +141,8 @@ func TestID09_WhiteSpace(t *testing.T) {
 			}
 		}
 		for _, username := range spellings("ada.l") {
-			harness.RefusedWith(t, s.Registers(t, "email", "b@example.com", "username", username, "password", harness.GoodPass),
-				"ALREADY_EXISTS")
+			harness.RefusedWith(t, s.Registers(t, "email", "b@example.com", "username", username,
+				"password", harness.GoodPass), "ALREADY_EXISTS")
 			if got := s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", username, "password",
 				harness.GoodPass)).Text("login", "user", "id"); got != id {
 				t.Errorf("%+q signs in %q", username, got)
@@ -162,8 +168,8 @@ func TestID09_WhiteSpace(t *testing.T) {
 				says(t, s.Registers(t, "email", email, "password", harness.GoodPass), email)
 			}
 			for _, username := range unprintable([]string{"ada.l", "nobody.l"}[n]) {
-				says(t, s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", username, "password", harness.GoodPass)),
-					username)
+				says(t, s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("username", username,
+					"password", harness.GoodPass)), username)
 			}
 		}
 		if side := harness.OpenSide(t, dsn); side.Count(t, `SELECT count(*) FROM throttles`) != 0 ||
@@ -194,7 +200,8 @@ func TestLG06_WhiteSpaceCountsOnce(t *testing.T) {
 			for n, identifier := range fields {
 				field := map[bool]string{true: "email", false: "username"}[strings.Contains(identifier, "@")]
 				want := map[bool]string{true: "ACCOUNT_LOCKED", false: "INVALID_CREDENTIALS"}[n >= 5]
-				if a := s.LoginFrom(t, fmt.Sprintf("192.0.2.%d", n), field, identifier, "wrong horse"); a.Code() != want {
+				a := s.LoginFrom(t, fmt.Sprintf("192.0.2.%d", n), field, identifier, "wrong horse")
+				if a.Code() != want {
 					t.Errorf("%s, %+q: %s, want %s", name, identifier, a.Raw, want)
 				}
 			}
@@ -207,13 +214,16 @@ func TestID03_LocalPartBeyondASCII(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn)
-		for _, email := range []string{"\u00e5da@example.com", "\u0430da@example.com", "\u7528\u6237@example.com", "a\u0301da@b\u00fccher.example"} {
+		for _, email := range []string{
+			"\u00e5da@example.com", "\u0430da@example.com", "\u7528\u6237@example.com", "a\u0301da@b\u00fccher.example",
+		} {
 			for mutation, a := range map[string]*harness.Answer{
 				"register":             s.Registers(t, "email", email, "password", harness.GoodPass),
 				"requestPasswordReset": s.GraphQL(t, "", harness.AskResetDoc, harness.InputOf("email", email)),
 			} {
 				field, message := fieldOf(a, mutation)
-				if a.Code() != "INVALID_INPUT" || field != "[input email]" || !strings.Contains(message, "beyond ASCII") {
+				if a.Code() != "INVALID_INPUT" || field != "[input email]" ||
+					!strings.Contains(message, "beyond ASCII") {
 					t.Errorf("%s, %s: %s", email, mutation, a.Raw)
 				}
 			}
@@ -224,9 +234,11 @@ func TestID03_LocalPartBeyondASCII(t *testing.T) {
 // keptNumbers come back with their value, in answers and in claims. roundedNumbers are those that float64 changes.
 var (
 	keptNumbers = map[string]string{
-		"9007199254740991": "9007199254740991", "9007199254740992": "9007199254740992", "-9007199254740992": "-9007199254740992",
-		"9007199254740994": "9007199254740994", "0.1": "0.1", "1.50": "1.5", "1e3": "1000", "0.30000000000000004": "0.30000000000000004",
-		"-0": "0", "1e-7": "1e-7", "123456789.125": "123456789.125", "1.0": "1",
+		"9007199254740991": "9007199254740991", "9007199254740992": "9007199254740992",
+		"-9007199254740992": "-9007199254740992",
+		"9007199254740994":  "9007199254740994", "0.1": "0.1", "1.50": "1.5", "1e3": "1000",
+		"0.30000000000000004": "0.30000000000000004",
+		"-0":                  "0", "1e-7": "1e-7", "123456789.125": "123456789.125", "1.0": "1",
 	}
 	roundedNumbers = []string{
 		"9007199254740993", "-9007199254740993", "1152921504606846977", "9223372036854775807", "0.12345678901234567890",
@@ -277,10 +289,12 @@ func TestJW16_MetadataNumbers(t *testing.T) {
 			}
 			for _, document := range []string{
 				`mutation { updateMe(input: {metadata: {l: [{n: ` + number + `}]}}) { userErrors { code message } } }`,
-				`mutation($m: JSONObject = {n: ` + number + `}) { updateMe(input: {metadata: $m}) { userErrors { code message } } }`,
+				`mutation($m: JSONObject = {n: ` + number + `}) { updateMe(input: {metadata: $m}) ` +
+					`{ userErrors { code message } } }`,
 			} {
 				a := s.GraphQL(t, ada.Access, document, nil)
-				want := map[bool]string{true: "BAD_USER_INPUT", false: "INVALID_INPUT"}[strings.ContainsAny(number, ".e")]
+				decimal := strings.ContainsAny(number, ".e")
+				want := map[bool]string{true: "BAD_USER_INPUT", false: "INVALID_INPUT"}[decimal]
 				if a.Code() != want || !strings.Contains(a.Raw, "exactly") {
 					t.Errorf("%s: %s, want %s", document, a.Raw, want)
 				}

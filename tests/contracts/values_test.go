@@ -14,11 +14,12 @@ import (
 // registrations are the routes that make an account, with a body of an address, a username and the JSON of a password.
 var registrations = map[string]func(email, username, password string) (route, body string){
 	"authcompanion": func(email, _, password string) (string, string) {
-		return "POST " + harness.Companion + "/register", `{"data":{"type":"users","attributes":{"name":"N","email":"` + email +
-			`","password":` + password + `}}}`
+		return "POST " + harness.Companion + "/register", `{"data":{"type":"users","attributes":{"name":"N","email":"` +
+			email + `","password":` + password + `}}}`
 	},
 	"wolfpal": func(email, username, password string) (string, string) {
-		return "POST " + harness.Wolf + "/register", `{"username":"` + username + `","email":"` + email + `","password":` + password + `}`
+		return "POST " + harness.Wolf + "/register", `{"username":"` + username + `","email":"` + email +
+			`","password":` + password + `}`
 	},
 	"authentication-zero": func(email, _, password string) (string, string) {
 		return "POST /sign_up", `{"email":"` + email + `","password":` + password + `}`
@@ -71,7 +72,8 @@ func TestPW21_DialectsBlanks(t *testing.T) {
 		s := harness.Start(t, dsn)
 		for name, register := range registrations {
 			for _, password := range []string{
-				" ", "\u3000", "\u200b", strings.Repeat(" ", 14), strings.Repeat("\u00a0", 14), strings.Repeat("\u3164", 14),
+				" ", "\u3000", "\u200b", strings.Repeat(" ", 14), strings.Repeat("\u00a0", 14),
+				strings.Repeat("\u3164", 14),
 			} {
 				route, body := register("ada@example.com", "somebody", `"`+password+`"`)
 				if r := calls(t, s, route, body); r.Status < 400 || r.Status >= 500 {
@@ -143,16 +145,18 @@ func TestJW16_CompanionNumbers(t *testing.T) {
 			{"1e-999", ""},
 		} {
 			for _, member := range []string{"metadata", "metdata"} {
-				r := calls(t, s, "POST "+harness.Companion+"/register", fmt.Sprintf(`{"data":{"type":"users","attributes":`+
-					`{"name":"N","email":"%s%d@example.com","password":"mysecretpass",%q:{"l":[%s]}}}}`, member, n, member, row.number))
+				body := fmt.Sprintf(`{"data":{"type":"users","attributes":{"name":"N","email":"%s%d@example.com",`+
+					`"password":"mysecretpass",%q:{"l":[%s]}}}}`, member, n, member, row.number)
+				r := calls(t, s, "POST "+harness.Companion+"/register", body)
 				if row.want == "" {
-					r.Says(t, http.StatusBadRequest, companionInvalid("body/data/attributes/metadata: A number has more digits "+
-						"than can be kept exactly. Give it as a string."))
+					r.Says(t, http.StatusBadRequest, companionInvalid("body/data/attributes/metadata: A number has more "+
+						"digits than can be kept exactly. Give it as a string."))
 					continue
 				}
 				_, rest, _ := strings.Cut(r.Body, `"access_token":"`)
 				claims, err := base64.RawURLEncoding.DecodeString(strings.Split(rest+"..", ".")[1])
-				if err != nil || r.Status != http.StatusCreated || !strings.Contains(string(claims), `"l":[`+row.want+`]`) {
+				if err != nil || r.Status != http.StatusCreated ||
+					!strings.Contains(string(claims), `"l":[`+row.want+`]`) {
 					t.Errorf("%s: %d %s, claims %s %v", row.number, r.Status, r.Body, claims, err)
 				}
 			}
