@@ -76,6 +76,7 @@ type commands struct {
 		Promote operator.AccountArg `cmd:"" help:"Give an account the role admin."`
 		Demote  operator.AccountArg `cmd:"" help:"Take the role admin from an account."`
 	} `cmd:"" help:"Administration from the terminal."`
+	Users   operator.UserCommands    `cmd:"" help:"The accounts of people."`
 	Dialect operator.DialectCommands `cmd:"" help:"The REST APIs that the server speaks."`
 	operator.Commands
 }
@@ -128,20 +129,30 @@ func run(
 		return operator.Health(ctx, settings, stdout, cli.Health.URL)
 	case "migrate":
 		return operator.Migrate(ctx, settings, stdout)
-	case "admin create <email>":
-		return operator.CreateAdmin(ctx, settings, stdout, cli.Admin.Create.Email, cli.Admin.Create.Username)
-	case "admin promote <who>":
-		return operator.SetRole(ctx, settings, stdout, cli.Admin.Promote.Who, db.RoleAdmin)
-	case "admin demote <who>":
-		return operator.SetRole(ctx, settings, stdout, cli.Admin.Demote.Who, db.RoleUser)
 	}
-	if done, err := cli.Dialect.Run(ctx, command.Command(), settings, stdout); done {
-		return err
-	}
-	if done, err := cli.Run(ctx, command.Command(), settings, stdout); done {
-		return err
+	for _, run := range []func(context.Context, string, *config.Settings, io.Writer) (bool, error){
+		cli.runAdmin, cli.Users.Run, cli.Dialect.Run, cli.Commands.Run,
+	} {
+		if done, err := run(ctx, command.Command(), settings, stdout); done {
+			return err
+		}
 	}
 	return serve(ctx, settings, log, stdout)
+}
+
+// runAdmin runs the command of that name and tells whether it is one of `dragoman admin`.
+func (c *commands) runAdmin(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool,
+	error,
+) {
+	switch name {
+	case "admin create <email>":
+		return true, operator.CreateAdmin(ctx, settings, stdout, c.Admin.Create.Email, c.Admin.Create.Username)
+	case "admin promote <who>":
+		return true, operator.SetRole(ctx, settings, stdout, c.Admin.Promote.Who, db.RoleAdmin)
+	case "admin demote <who>":
+		return true, operator.SetRole(ctx, settings, stdout, c.Admin.Demote.Who, db.RoleUser)
+	}
+	return false, nil
 }
 
 // serve runs the server until ctx ends, then drains it.

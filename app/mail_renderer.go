@@ -72,6 +72,16 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		Name:        *cmp.Or(u.Name, none),
 		Account:     *cmp.Or(u.Email, u.Username, none),
 	}
+	if key := m.Data.Key; key != nil {
+		message.Key = &mail.Key{Name: key.Name, Change: string(key.Change)}
+		for _, scope := range key.Scopes {
+			message.Key.Scopes = append(message.Key.Scopes, string(scope))
+		}
+	}
+	for _, key := range m.Data.Keys {
+		used := cmp.Or(key.LastUsedAt, new(time.Time))
+		message.Keys = append(message.Keys, mail.Key{Name: key.Name, LastUsed: *used})
+	}
 	switch m.Kind {
 	case db.MailConfirmChange:
 		// The reader has to recognize the account (OT-25), and may be a stranger: the address in use is abridged.

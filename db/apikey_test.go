@@ -23,8 +23,9 @@ func TestCreateKey_SessionIsOver(t *testing.T) {
 			ID: db.NewKeyID(), UserID: u.ID, Handle: "x", Hash: []byte("x"), Prefix: "sk_live_x", Name: "x",
 			CreatedAt: noon(),
 		}
-		if stored, err := d.CreateKey(from(t, ""), k, s.ID); err != nil || stored {
-			t.Errorf("%v %v", stored, err)
+		no, err := d.CreateKey(from(t, ""), &db.Actor{User: u.ID, Session: s.ID}, k, nil)
+		if err != nil || no == nil || no.Why != db.CallerGone {
+			t.Errorf("%v %v", no, err)
 		}
 	})
 }

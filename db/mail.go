@@ -26,6 +26,7 @@ const (
 	MailAfterFailures    MailKind = "after-failures"    // a sign-in that many failures came before
 	MailSessionElsewhere MailKind = "session-elsewhere" // a retry of a refresh from another network
 	MailDisabled         MailKind = "password-disabled" // after 100 failures
+	MailKeyMade          MailKind = "api-key-made"      // an API key was made, may more, or got another secret
 	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
 	MailTookOver         MailKind = "took-over"         // a sign-in by mail was the first proof of whose address it is
 	MailWelcome          MailKind = "welcome"
@@ -117,7 +118,29 @@ type MailData struct {
 
 	// Button is what the button says, by language; "" for every other language. Nil for the words of the templates.
 	Button map[string]string `json:"button,omitempty"`
+
+	Key  *MailKey  `json:"key,omitempty"`  // that the mail is about
+	Keys []MailKey `json:"keys,omitempty"` // that work when the mail is resolved, the newest first; see MailPassword
 }
+
+// MailKey is what a mail says about an API key.
+type MailKey struct {
+	Name   string       `json:"name"`
+	Scopes []Permission `json:"scopes,omitempty"`
+	Change KeyChange    `json:"change,omitempty"`
+
+	LastUsedAt *time.Time `json:"lastUsedAt,omitempty"` // nil for never
+}
+
+// KeyChange is what happened to an API key that its owner is told of.
+type KeyChange string
+
+// The changes of API keys that make a mail.
+const (
+	KeyMade    KeyChange = "made"
+	KeyWidened KeyChange = "widened" // it may more than before
+	KeyRotated KeyChange = "rotated" // it has another secret
+)
 
 // Value gives the JSON text.
 func (m MailData) Value() (driver.Value, error) { return jsonText(m) }

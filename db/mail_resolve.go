@@ -108,11 +108,27 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 		}
 		l.Mail.TokenID = l.Token.ID
 	}
+	if l.Mail.Kind == MailPassword {
+		if l.Mail.Data.Keys, err = mailKeys(ctx, tx, l.Mail.UserID, now); err != nil {
+			return err
+		}
+	}
 	l.Mail.Data.TakesOver = l.Token != nil && (&TokenWithUser{Token: *l.Token, User: l.User}).TakesOver()
 	l.Mail.ResolvedAt = &now
 	_, err = tx.NewUpdate().Model(&l.Mail).
 		Column("user_id", "address", "address_canonical", "token_id", "ttl_seconds", "data", "resolved_at").WherePK().Exec(ctx)
 	return err
+}
+
+// mailKeys lists the working API keys of a person for a mail.
+func mailKeys(ctx context.Context, tx bun.Tx, user UserID, now time.Time) ([]MailKey, error) {
+	var keys []*ApiKey
+	err := workingKeys(tx.NewSelect().Model(&keys), user, now).Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
+	listed := make([]MailKey, len(keys))
+	for i, k := range keys {
+		listed[i] = MailKey{Name: k.Name, LastUsedAt: k.LastUsedAt}
+	}
+	return listed, err
 }
 
 // stillApplies tells whether a mail still matches the account.

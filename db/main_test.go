@@ -58,8 +58,8 @@ func addKey(t *testing.T, d *db.DB, u *db.User, handle string, now time.Time, en
 		ID: db.NewKeyID(), UserID: u.ID, Handle: handle, Hash: []byte("hash of " + handle), Prefix: "sk_live_" + handle,
 		Name: handle, Scopes: []db.Permission{db.ProfileRead}, CreatedAt: now, ExpiresAt: ends,
 	}
-	if stored, err := d.CreateKey(from(t, ""), k, db.SessionID{}); err != nil || !stored {
-		t.Fatalf("key: %v %v", stored, err)
+	if err := d.AddKey(from(t, ""), k); err != nil {
+		t.Fatal(err)
 	}
 	return k
 }

@@ -17,14 +17,21 @@ var endSession = writes("endSession",
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
+), k AS (
+  UPDATE api_keys SET revoked_at = :now WHERE :end_keys AND user_id = (SELECT user_id FROM s) AND revoked_at IS NULL
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :session AND `+aliveSQLite+inForce,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE id = :session AND changes() = 1`,
-	`SELECT changes() AS n`,
+	endKeysOfSession,
+	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
 )
+
+// endKeysOfSession ends the API keys of the person behind a session, on SQLite.
+const endKeysOfSession = `UPDATE api_keys SET revoked_at = :now
+WHERE :end_keys AND user_id = (SELECT user_id FROM sessions WHERE id = :session) AND revoked_at IS NULL` + ifRecorded
 
 // LogoutTarget names the session to end. Where a refresh token names it, its generation counts as in a refresh: the
 // generation in force, or a predecessor to which Rules still give the successor. An older one ends nothing here: see
@@ -33,6 +40,7 @@ type LogoutTarget struct {
 	Session    SessionID
 	Generation *int64 // nil where an access or session token names the session
 	Rules      RefreshRules
+	EndKeys    bool // whether the API keys of the person end too
 }
 
 func (d *DB) logoutParams(t LogoutTarget, reason Action, now time.Time) params {
@@ -45,14 +53,26 @@ func (d *DB) logoutParams(t LogoutTarget, reason Action, now time.Time) params {
 		{"now", now},
 		{"reason", reason.Done},
 		{"generation", t.Generation},
+		{"end_keys", t.EndKeys},
 	})
 }
+
+// note is the remark of the event.
+func (t LogoutTarget) note() string {
+	if t.EndKeys {
+		return NoteKeysEnded
+	}
+	return ""
+}
+
+// NoteKeysEnded is the remark of an event that ended the API keys of the person too.
+const NoteKeysEnded = "api_keys_ended"
 
 // Logout ends one session and tells whether it was alive. A failure of the database is an error, never a success
 // (SE-06).
 func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool, error) {
-	e := Event{Action: ActionSessionEnded, Sess: end.Session}
-	n, err := d.count(ctx, endSession, d.logoutParams(end, e.Action, now).with(eventParams(ctx, e, now)))
+	e := Event{Action: ActionSessionEnded, Note: end.note(), Sess: end.Session}
+	n, err := d.end(ctx, endSession, end, d.logoutParams(end, e.Action, now).with(eventParams(ctx, e, now)))
 	return n == 1, err
 }
 
@@ -101,6 +121,9 @@ var endAll = writes("endAll",
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
   FROM s LIMIT 1
+), k AS (
+  UPDATE api_keys SET revoked_at = :now
+  WHERE :end_keys AND user_id = (SELECT user_id FROM s LIMIT 1) AND revoked_at IS NULL
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
@@ -109,8 +132,9 @@ WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQL
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE id = :session AND changes() > 0`,
+	endKeysOfSession,
 	`SELECT count(*) AS n FROM sessions
-WHERE changes() = 1 AND user_id = (SELECT user_id FROM sessions WHERE id = :session)
+WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM sessions WHERE id = :session)
   AND revoked_at = :now AND revoked_reason = :reason`,
 )
 
@@ -126,7 +150,25 @@ func (d *DB) LogoutOthers(ctx context.Context, id SessionID, now time.Time) (int
 }
 
 func (d *DB) endAll(ctx context.Context, end LogoutTarget, spare SessionID, action Action, now time.Time) (int, error) {
-	e := Event{Action: action, Sess: end.Session}
+	e := Event{Action: action, Note: end.note(), Sess: end.Session}
 	p := d.logoutParams(end, action, now).with(params{{"spared", spare}})
-	return d.count(ctx, endAll, p.with(eventParams(ctx, e, now)))
+	return d.end(ctx, endAll, end, p.with(eventParams(ctx, e, now)))
+}
+
+// lockUserOfSession locks the account of a session.
+var lockUserOfSession = onPostgres("lockUserOfSession", `SELECT 1 FROM users
+WHERE id = (SELECT user_id FROM sessions WHERE id = :session) FOR NO KEY UPDATE`)
+
+// end runs a statement that ends sessions, and counts them. Where the API keys end too it waits for keys that are being
+// made: else one of them would outlive the session that made it.
+func (d *DB) end(ctx context.Context, st *statement, end LogoutTarget, p params) (int, error) {
+	var options []option
+	if end.EndKeys {
+		options = append(options, locking(lockUserOfSession, params{{"session", end.Session}}))
+	}
+	var answer struct {
+		N int `bun:"n"`
+	}
+	_, err := d.queryRow(ctx, st, p, &answer, options...)
+	return answer.N, err
 }

@@ -23,7 +23,8 @@ var resetPassword = writes("resetPassword",
     SELECT id FROM sessions WHERE user_id = (SELECT id FROM u) AND `+alivePostgres+` ORDER BY id FOR UPDATE
   )
 ), k AS (
-  UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+  UPDATE api_keys SET revoked_at = :now
+  WHERE (:unverified OR :end_keys) AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), f AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
@@ -43,7 +44,7 @@ WHERE id = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset'
 WHERE user_id = :user AND `+aliveSQLite+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now
-WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
+WHERE (:unverified OR :end_keys) AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
 	`DELETE FROM known_devices WHERE user_id = :user`+ifRecorded,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
@@ -53,6 +54,7 @@ WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 type Reset struct {
 	Hash       string // of the new password
 	StartEmpty bool   // whether a take-over removes username, name and metadata of the one before
+	EndKeys    bool   // whether the API keys end; a take-over ends them in any case
 	Note       string // of the event
 	Mails      []*Mail
 }
@@ -65,7 +67,7 @@ type Reset struct {
 func (d *DB) ResetPassword(ctx context.Context, m *TokenWithUser, r *Reset, now time.Time) (*User, error) {
 	e := Event{Action: ActionPasswordReset, Note: m.takeOverNote(r.Note), User: m.User.ID}
 	p := m.params(now).with(params{
-		{"password_hash", r.Hash}, {"start_empty", r.StartEmpty && m.TakesOver()},
+		{"password_hash", r.Hash}, {"start_empty", r.StartEmpty && m.TakesOver()}, {"end_keys", r.EndKeys},
 	}).with(eventParams(ctx, e, now))
 	var row redeemed
 	found, err := d.redeem(ctx, m, resetPassword, p, &row, d.mails(ctx, r.Mails))

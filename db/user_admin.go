@@ -7,78 +7,68 @@ import (
 	"time"
 )
 
-// What administrators and operators do to accounts. Only a caller with all permissions of an administrator may change
-// an administrator (AZ-07), and the last active administrator stays one (AZ-06).
+// What administrators and operators do to accounts. Actor says who may, and the last active administrator stays one
+// (AZ-06).
 
 // lockAdmins locks an account and all active administrators. Of several who stop being administrators at once, the last
 // one sees that it is the last.
 var lockAdmins = onPostgres("lockAdmins", `SELECT 1 FROM users
-WHERE id = :user OR (role = 'admin' AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`)
+WHERE id = :user OR (`+holdsAll+` AND status = 'ACTIVE') ORDER BY id FOR NO KEY UPDATE`)
 
 // notLastAdmin is the condition under which the account :user may stop being an active administrator.
-const notLastAdmin = `(role <> 'admin' OR status <> 'ACTIVE'
-  OR EXISTS (SELECT 1 FROM users o WHERE o.role = 'admin' AND o.status = 'ACTIVE' AND o.id <> :user))`
-
-// Rejection says why the change of an administrator did not happen. At most one of its parts is set.
-type Rejection struct {
-	NotFound   bool // the account does not exist
-	AdminsOnly bool // the account is an administrator, and the caller may less
-	LastAdmin  bool // no administrator would be left
-	Taken      Taken
-}
-
-// rejectionOf reads the answer of a statement that changed nothing. was is the role of the account, "" for no account.
-func rejectionOf(was string, canManageAdmins bool) *Rejection {
-	switch {
-	case was == "":
-		return &Rejection{NotFound: true}
-	case was == RoleAdmin && !canManageAdmins:
-		return &Rejection{AdminsOnly: true}
-	}
-	return &Rejection{LastAdmin: true}
-}
+const notLastAdmin = `(NOT ` + holdsAll + ` OR status <> 'ACTIVE'
+  OR EXISTS (SELECT 1 FROM users o WHERE ` + holdsAll + ` AND o.status = 'ACTIVE' AND o.id <> :user))`
 
 const insertUser = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username,
   username_canonical, name,
   metadata, role, status, password_hash, created_at, updated_at, invited)
 SELECT :user, :number, :email, :email_canonical, :email_verified_at, :username, :username_canonical, :name,
-  :metadata, :role, :status, :password_hash, :now, :now, :invited WHERE true
-ON CONFLICT DO NOTHING`
+  :metadata, :role, :status, :password_hash, :now, :now, :invited WHERE `
 
 var createUser = writes("createUser",
-	`WITH u AS (`+insertUser+` RETURNING id), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
-) SELECT count(*) AS n FROM u`,
-	insertUser,
+	`WITH u AS (`+insertUser+verdictPostgres+` = 'ok'
+  ON CONFLICT DO NOTHING RETURNING id
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
+) SELECT (SELECT count(*) FROM u) AS n, `+verdictPostgres+` AS verdict`,
+	insertUser+verdictSQLite+` = 'ok'
+ON CONFLICT DO NOTHING`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
-	`SELECT changes() AS n`,
+	`SELECT changes() AS n, `+verdictSQLite+` AS verdict`,
 )
 
-// CreateUser makes the account of another person, with its event e, draws its number and queues the mails. When a name
-// is taken it makes nothing, and the answer says which.
-func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (*Taken, error) {
+// CreateUser makes the account of another person, with its event e, draws its number and queues the mails. A Rejection
+// means that nothing was made.
+func (d *DB) CreateUser(ctx context.Context, by *Actor, u *User, e Event, mails ...*Mail) (*Rejection, error) {
+	e = by.event(e)
 	e.User = u.ID
+	made := deed{needs: UsersWrite, makes: true, gives: u.BeyondUser()}
 	for range numberDraws {
 		u.Number = randomNumber()
-		p := u.params().with(params{{"status", string(u.Status)}}).with(eventWithActorParams(ctx, e, u.CreatedAt))
-		var made struct {
-			N int `bun:"n"`
+		p := u.params().with(params{{"status", string(u.Status)}}, made.params(by, u.CreatedAt),
+			eventWithActorParams(ctx, e, u.CreatedAt))
+		var row struct {
+			N       int    `bun:"n"`
+			Verdict string `bun:"verdict"`
 		}
 		var queue txStep
 		if len(mails) > 0 {
 			queue = func(tx *sql.Tx) error {
-				if made.N == 0 {
+				if row.N == 0 {
 					return nil
 				}
 				return d.mailIn(ctx, tx, mails...)
 			}
 		}
-		_, err := d.queryRow(ctx, createUser, p, &made, after(queue))
-		if err != nil || made.N == 1 {
+		_, err := d.queryRow(ctx, createUser, p, &row, after(queue))
+		switch {
+		case err != nil || row.N == 1:
 			return nil, err
+		case row.Verdict != "ok":
+			return rejection(row.Verdict), nil
 		}
 		taken, err := d.taken(ctx, u.ID, &u.EmailCanonical, u.UsernameCanonical)
 		if err != nil || *taken != (Taken{}) {
-			return taken, err
+			return &Rejection{Why: NameTaken, Taken: *taken}, err
 		}
 	}
 	return nil, errNoFreeNumber
@@ -86,7 +76,10 @@ func (d *DB) CreateUser(ctx context.Context, u *User, e Event, mails ...*Mail) (
 
 // UserChange lists what changes of an account. Parts that are nil or not set stay.
 type UserChange struct {
-	Email, EmailCanonical *string // both or none; the new address counts as confirmed
+	// Email and EmailCanonical are both set or none. A new address that somebody else gives ends the sessions and all
+	// tokens of the account and is not confirmed; one that the person gives waits, as in ChangeAccount.
+	Email, EmailCanonical *string
+	EmailConfirmed        bool // the operator typed the address
 
 	SetUsername                 bool
 	Username, UsernameCanonical *string
@@ -100,74 +93,94 @@ type UserChange struct {
 	Role   *string
 	Status *UserStatus // SUSPENDED ends the sessions too
 
-	// Mails gives the mails to queue with a change of the address; was and is are the person before and after it. Nil
-	// for none.
-	Mails func(was, is *User) []*Mail
+	// Mails gives the mails to queue with a change of the address; was and is are the person before and after it, and
+	// taken tells whether the pending address is somebody else's. Nil for none.
+	Mails func(was, is *User, taken bool) []*Mail
 }
 
-const setUser = `UPDATE users SET updated_at = :now,
-    email = coalesce(:email, email), email_canonical = coalesce(:email_canonical, email_canonical),
-    email_verified_at = CASE WHEN :email_canonical IS NULL THEN email_verified_at ELSE :now END,
-    pending_email = CASE WHEN :email_canonical IS NULL THEN pending_email END,
-    pending_email_canonical = CASE WHEN :email_canonical IS NULL THEN pending_email_canonical END,
-    pending_shown = pending_shown AND :email_canonical IS NULL,
+// deed is the change as the verdict sees it.
+func (c *UserChange) deed() deed {
+	d := deed{needs: UsersWrite, email: c.Email}
+	if c.Role != nil {
+		d.gives = (&User{Role: *c.Role}).BeyondUser()
+	}
+	return d
+}
+
+// addressGiven is the condition of another address, or another spelling of it; addressWaits that of one that waits, since
+// the person gives it; addressMoves that of one that counts at once.
+const (
+	addressGiven = `(CAST(:email AS text) IS NOT NULL AND coalesce(email, '') <> :email)`
+	addressWaits = `(` + addressGiven + ` AND :own AND email_canonical IS DISTINCT FROM :email_canonical)`
+	addressMoves = `(` + addressGiven + ` AND NOT :own AND email_canonical IS DISTINCT FROM :email_canonical)`
+
+	setUser = `UPDATE users SET updated_at = :now,
+    email = CASE WHEN NOT ` + addressGiven + ` OR ` + addressWaits + ` THEN email ELSE :email END,
+    email_canonical = CASE WHEN ` + addressMoves + ` THEN :email_canonical ELSE email_canonical END,
+    email_verified_at = CASE WHEN ` + addressMoves + ` THEN CASE WHEN :email_confirmed THEN :now END
+      WHEN :email_confirmed THEN coalesce(email_verified_at, :now) ELSE email_verified_at END,
+    pending_email = CASE WHEN NOT ` + addressGiven + ` THEN pending_email WHEN ` + addressWaits + ` THEN :email END,
+    pending_email_canonical = CASE WHEN NOT ` + addressGiven + ` THEN pending_email_canonical
+      WHEN ` + addressWaits + ` THEN :email_canonical END,
+    pending_shown = pending_shown AND NOT ` + addressGiven + `, invited = invited OR ` + addressMoves + `,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,
     metadata = CASE WHEN :set_metadata THEN :metadata ELSE metadata END,
     role = coalesce(:role, role), status = coalesce(:status, status)
-  WHERE id = :user AND (:can_manage_admins OR role <> 'admin')
-    AND ((coalesce(:role, 'admin') = 'admin' AND coalesce(:status, 'ACTIVE') = 'ACTIVE') OR ` + notLastAdmin + `)`
+  WHERE id = :user`
 
-var changeUser = writes("changeUser",
-	`WITH u AS (`+setUser+` RETURNING *
-), l AS (
-  SELECT id FROM sessions WHERE :status = 'SUSPENDED' AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
-  ORDER BY id FOR UPDATE
-), s AS (
-  UPDATE sessions SET revoked_at = :now, revoked_reason = 'user.suspended' WHERE id IN (SELECT id FROM l)
-), o AS (
-  UPDATE one_time_tokens SET invalidated_at = :now
-  WHERE user_id = (SELECT id FROM u WHERE :email_canonical IS NOT NULL) AND invalidated_at IS NULL
-), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
-) SELECT `+userColumns+`, coalesce(x.role, '') AS was
-FROM (SELECT 1) one LEFT JOIN u ON true LEFT JOIN users x ON x.id = :user`,
-	setUser,
-	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'user.suspended'
-WHERE :status = 'SUSPENDED' AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
-	`UPDATE one_time_tokens SET invalidated_at = :now
-WHERE :email_canonical IS NOT NULL AND user_id = :user AND invalidated_at IS NULL`+ifRecorded,
-	`SELECT `+userColumns+`, coalesce(x.role, '') AS was
-FROM (SELECT 1) one LEFT JOIN users x ON x.id = :user LEFT JOIN users u ON u.id = :user`+ifRecorded,
+	keepsAdmin = `((coalesce(:role, '` + RoleAdmin + `') = '` + RoleAdmin + `' AND coalesce(:status, 'ACTIVE') = 'ACTIVE')
+  OR ` + notLastAdmin + `)`
+
+	endedByChange = `CASE WHEN :status = 'SUSPENDED' THEN 'user.suspended' ELSE 'user.updated' END`
+
+	afterUserChange = userColumns + `, EXISTS (
+  SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken`
 )
 
-// ChangeUser changes an account, with its event e, and gives the account after the change. canManageAdmins tells
-// whether the caller may all that administrators may. A Rejection means that nothing changed. A new address invalidates
-// all earlier tokens, revert links too: the administrator decides whose account it is.
+var changeUser = writes("changeUser",
+	`WITH w AS (
+  SELECT `+addressGiven+` AS given, `+addressMoves+` AS moved FROM users WHERE id = :user
+), u AS (`+setUser+` AND `+verdictPostgres+` = 'ok' AND `+keepsAdmin+` RETURNING *
+), l AS (
+  SELECT id FROM sessions
+  WHERE (:status = 'SUSPENDED' OR (SELECT moved FROM w)) AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+  ORDER BY id FOR UPDATE
+), s AS (
+  UPDATE sessions SET revoked_at = :now, revoked_reason = `+endedByChange+` WHERE id IN (SELECT id FROM l)
+), o AS (
+  UPDATE one_time_tokens SET invalidated_at = :now
+  WHERE user_id = (SELECT id FROM u) AND invalidated_at IS NULL
+    AND ((SELECT moved FROM w) OR ((SELECT given FROM w) AND purpose = 'CONFIRM_CHANGE'))
+), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
+) SELECT `+afterUserChange+`, `+verdictPostgres+` AS verdict
+FROM (SELECT 1) one LEFT JOIN u ON true`,
+	insertEventWithActor+` SELECT `+eventWithActorValues+`
+FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok' AND `+keepsAdmin,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = `+endedByChange+`
+WHERE user_id = :user AND revoked_at IS NULL
+  AND (:status = 'SUSPENDED' OR EXISTS (SELECT 1 FROM users WHERE id = :user AND `+addressMoves+`))`+ifRecorded,
+	`UPDATE one_time_tokens SET invalidated_at = :now
+WHERE user_id = :user AND invalidated_at IS NULL AND EXISTS (
+  SELECT 1 FROM users WHERE id = :user AND (`+addressMoves+` OR (`+addressGiven+` AND purpose = 'CONFIRM_CHANGE')))`+ifRecorded,
+	setUser+ifRecorded,
+	`SELECT `+afterUserChange+`, `+verdictSQLite+` AS verdict
+FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,
+)
+
+// ChangeUser changes an account, with its event e, and gives the account after the change. A Rejection means that
+// nothing changed. An address that somebody else gives invalidates all earlier tokens, revert links too: the
+// administrator decides whose account it is.
 func (d *DB) ChangeUser(
-	ctx context.Context, id UserID, c *UserChange, canManageAdmins bool, e Event, now time.Time,
+	ctx context.Context, by *Actor, id UserID, c *UserChange, e Event, now time.Time,
 ) (*User, *Rejection, error) {
+	e = by.event(e)
 	e.User = id
-	p := params{
-		{"user", id},
-		{"now", now},
-		{"can_manage_admins", canManageAdmins},
-		{"email", c.Email},
-		{"email_canonical", c.EmailCanonical},
-		{"set_username", c.SetUsername},
-		{"username", c.Username},
-		{"username_canonical", c.UsernameCanonical},
-		{"set_name", c.SetName},
-		{"name", c.Name},
-		{"set_metadata", c.SetMetadata},
-		{"metadata", c.Metadata},
-		{"role", c.Role},
-		{"status", (*string)(c.Status)},
-	}.with(eventWithActorParams(ctx, e, now))
 	var row struct {
-		User User   `bun:"embed:u_"`
-		Was  string `bun:"was"`
+		User    User   `bun:"embed:u_"`
+		Taken   bool   `bun:"taken"` // the pending address, by somebody else
+		Verdict string `bun:"verdict"`
 	}
 	var was User
 	read := func(tx *sql.Tx) error {
@@ -180,8 +193,9 @@ func (d *DB) ChangeUser(
 		if c.Mails == nil || row.User.ID.IsZero() {
 			return nil
 		}
-		return d.queueIn(ctx, tx, c.Mails(&was, &row.User))
+		return d.queueIn(ctx, tx, c.Mails(&was, &row.User, row.Taken))
 	}
+	p := c.params(by, id).with(c.deed().params(by, now), eventWithActorParams(ctx, e, now))
 	lock := locking(lockAdmins, params{{"user", id}})
 	_, err := d.queryRow(ctx, changeUser, p, &row, lock, before(read), after(queue))
 	blocked := takenBy(err)
@@ -191,13 +205,33 @@ func (d *DB) ChangeUser(
 		if *taken == (Taken{}) {
 			taken = blocked // the other account gave the name up meanwhile
 		}
-		return nil, &Rejection{Taken: *taken}, err
+		return nil, &Rejection{Why: NameTaken, Taken: *taken}, err
 	case err != nil:
 		return nil, nil, err
 	case row.User.ID.IsZero():
-		return nil, rejectionOf(row.Was, canManageAdmins), nil
+		return nil, rejection(row.Verdict), nil
 	}
 	return &row.User, nil, nil
+}
+
+// params are the new values.
+func (c *UserChange) params(by *Actor, id UserID) params {
+	return params{
+		{"user", id},
+		{"own", by.User == id},
+		{"email", c.Email},
+		{"email_canonical", c.EmailCanonical},
+		{"email_confirmed", c.EmailConfirmed},
+		{"set_username", c.SetUsername},
+		{"username", c.Username},
+		{"username_canonical", c.UsernameCanonical},
+		{"set_name", c.SetName},
+		{"name", c.Name},
+		{"set_metadata", c.SetMetadata},
+		{"metadata", c.Metadata},
+		{"role", c.Role},
+		{"status", (*string)(c.Status)},
+	}
 }
 
 // Note lists what changes of the account, one word each, for the audit log.

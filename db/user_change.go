@@ -20,6 +20,7 @@ type Change struct {
 	AtOnce bool
 
 	EndOthers bool   // whether the other sessions end
+	EndKeys   bool   // whether the API keys end
 	Action    Action // of the event, and the reason of the ended sessions
 	Note      string // of the event
 
@@ -85,6 +86,8 @@ var changeAccount = writes("changeAccount",
   )
 ), o AS (
   UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND `+outdatedTokens+`
+), k AS (
+  UPDATE api_keys SET revoked_at = :now WHERE :end_keys AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*')
@@ -98,6 +101,7 @@ FROM u JOIN sessions s ON s.id = :session`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+ifRecorded,
 	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND `+outdatedTokens+ifRecorded,
+	`UPDATE api_keys SET revoked_at = :now WHERE :end_keys AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*')`+ifRecorded,
 	`SELECT `+userColumns+`, `+sessionColumns+`,
 `+pendingTaken+` AS taken
@@ -138,6 +142,7 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		{"set_password", c.Password},
 		{"password_hash", to.PasswordHash},
 		{"end_others", c.EndOthers},
+		{"end_keys", c.EndKeys},
 		{"reason", c.Action.Done},
 		{"scope", scope},
 	}.with(eventParams(ctx, e, now))

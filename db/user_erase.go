@@ -8,8 +8,8 @@ import (
 // Sessions are deleted before their user, in the order in which every statement locks them.
 var eraseAccount = writes("eraseAccount",
 	`WITH o AS (
-  SELECT u.id, role <> 'admin' OR EXISTS (
-    SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE' AND other.id <> u.id
+  SELECT u.id, NOT `+holdsAll+` OR EXISTS (
+    SELECT 1 FROM users other WHERE `+holdsAll+` AND other.status = 'ACTIVE' AND other.id <> u.id
   ) AS may
   FROM users u WHERE u.id = :user AND u.status = 'ACTIVE' AND EXISTS (
     SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id AND `+alivePostgres+`)
@@ -26,8 +26,8 @@ var eraseAccount = writes("eraseAccount",
 	insertEvent+` SELECT `+eventValues+` FROM users u
 WHERE u.id = :user AND u.status = 'ACTIVE'
   AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = u.id AND `+aliveSQLite+`)
-  AND (role <> 'admin' OR EXISTS (
-    SELECT 1 FROM users other WHERE other.role = 'admin' AND other.status = 'ACTIVE' AND other.id <> u.id))`,
+  AND (NOT `+holdsAll+` OR EXISTS (
+    SELECT 1 FROM users other WHERE `+holdsAll+` AND other.status = 'ACTIVE' AND other.id <> u.id))`,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
 	`DELETE FROM users WHERE id = :user`+ifRecorded, // sessions and keys go with it
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS may

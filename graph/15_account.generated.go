@@ -325,8 +325,11 @@ func (ec *executionContext) unmarshalInputChangePasswordInput(ctx context.Contex
 	if _, present := asMap["revokeOtherSessions"]; !present {
 		asMap["revokeOtherSessions"] = true
 	}
+	if _, present := asMap["revokeApiKeys"]; !present {
+		asMap["revokeApiKeys"] = false
+	}
 
-	fieldsInOrder := [...]string{"currentPassword", "newPassword", "revokeOtherSessions"}
+	fieldsInOrder := [...]string{"currentPassword", "newPassword", "revokeOtherSessions", "revokeApiKeys"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -354,6 +357,13 @@ func (ec *executionContext) unmarshalInputChangePasswordInput(ctx context.Contex
 				return it, err
 			}
 			it.RevokeOtherSessions = data
+		case "revokeApiKeys":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revokeApiKeys"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevokeAPIKeys = data
 		}
 	}
 	return it, nil

@@ -538,11 +538,14 @@ func (ec *executionContext) unmarshalInputLogoutInput(ctx context.Context, obj a
 	if _, present := asMap["everywhere"]; !present {
 		asMap["everywhere"] = false
 	}
+	if _, present := asMap["revokeApiKeys"]; !present {
+		asMap["revokeApiKeys"] = false
+	}
 	if _, present := asMap["allowEnded"]; !present {
 		asMap["allowEnded"] = false
 	}
 
-	fieldsInOrder := [...]string{"refreshToken", "everywhere", "allowEnded"}
+	fieldsInOrder := [...]string{"refreshToken", "everywhere", "revokeApiKeys", "allowEnded"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -563,6 +566,13 @@ func (ec *executionContext) unmarshalInputLogoutInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.Everywhere = data
+		case "revokeApiKeys":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revokeApiKeys"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevokeAPIKeys = data
 		case "allowEnded":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowEnded"))
 			data, err := ec.unmarshalNBoolean2bool(ctx, v)

@@ -93,6 +93,8 @@ type ChangePasswordInput struct {
 	NewPassword string `json:"newPassword"`
 	// Whether all other sessions end.
 	RevokeOtherSessions bool `json:"revokeOtherSessions"`
+	// Whether all API keys of the account end.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
 // Makes an API key.
@@ -242,6 +244,8 @@ type LogoutInput struct {
 	RefreshToken graphql.Omittable[*string] `json:"refreshToken,omitempty"`
 	// Whether every session of the person ends.
 	Everywhere bool `json:"everywhere"`
+	// Whether all API keys of the person end too.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 	// Whether a refresh token of a session that was ended before gets the answer of a success, so that a call can be repeated.
 	// One whose session ran out is refused as ever, and so is one with `everywhere`.
 	AllowEnded bool `json:"allowEnded"`
@@ -402,12 +406,16 @@ type ResetPasswordInput struct {
 	// Whether a reset that is the first proof of whose address it is (`mailedToken.takesOver`) removes the username, the name and the metadata
 	// that somebody else may have given the account. It means nothing for any other reset.
 	StartEmpty bool `json:"startEmpty"`
+	// Whether all API keys of the account end.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
 // The answer of `resetPassword`.
 type ResetPasswordPayload struct {
 	// The person. Null when refused.
 	User *db.User `json:"user,omitempty"`
+	// The API keys of the account that go on, newest first. Null when refused.
+	APIKeys []*db.ApiKey `json:"apiKeys,omitempty"`
 	// Null: a reset is no sign-in. Tokens are there only for callers of an older API that documents it so.
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// Null as `tokens` is.
@@ -579,7 +587,8 @@ type UpdateMeInput struct {
 	SendVerificationEmail bool `json:"sendVerificationEmail"`
 	// A new password, under the rules of `changePassword`. It ends all other sessions.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
-	// The password in use now, where `email` or `password` asks for it.
+	// The password in use now, where `email` or `password` asks for it; on an account beyond `user` also where `username`, `name` or `metadata` does.
+	// It may be left out while the session is in its sudo window; what is given must be right.
 	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
 }
 
@@ -600,7 +609,9 @@ func (UpdateMePayload) IsPayload() {}
 type UpdateUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
-	// The email address, confirmed by the administrator. It can not be cleared. The former one gets a notice, and a change that waits is dropped.
+	// The email address. It can not be cleared. A new one ends the sessions of the account and all that was mailed for it, and is not confirmed: a
+	// mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
+	// `changeEmail`. The address of somebody else's account beyond `user` is `FORBIDDEN`: its owner changes it, or the operator on the terminal.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The username.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
@@ -651,7 +662,8 @@ type UserError struct {
 
 // The answer of a mutation that changes a user.
 type UserPayload struct {
-	// The user after the change, null when refused.
+	// The user after the change, null when refused. It is null after a success too for a caller who may not read the user: who changed somebody else,
+	// and does not hold `USERS_READ`.
 	User *db.User `json:"user,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`

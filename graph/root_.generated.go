@@ -244,6 +244,7 @@ type ComplexityRoot struct {
 	}
 
 	ResetPasswordPayload struct {
+		APIKeys    func(childComplexity int) int
 		Session    func(childComplexity int) int
 		Tokens     func(childComplexity int) int
 		User       func(childComplexity int) int
@@ -1448,6 +1449,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RegisterPayload.UserErrors(childComplexity), true
 
+	case "ResetPasswordPayload.apiKeys":
+		if e.ComplexityRoot.ResetPasswordPayload.APIKeys == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.APIKeys(childComplexity), true
 	case "ResetPasswordPayload.session":
 		if e.ComplexityRoot.ResetPasswordPayload.Session == nil {
 			break
@@ -2340,6 +2347,8 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 	switch field.Name {
 	case "user":
 		return ec.fieldContext_ResetPasswordPayload_user(ctx, field)
+	case "apiKeys":
+		return ec.fieldContext_ResetPasswordPayload_apiKeys(ctx, field)
 	case "tokens":
 		return ec.fieldContext_ResetPasswordPayload_tokens(ctx, field)
 	case "session":

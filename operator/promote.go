@@ -46,13 +46,12 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 		return err
 	}
 	change := &db.UserChange{Role: &role}
-	changed, no, err := database.ChangeUser(
-		ctx, user.ID, change, true, db.Event{Action: db.ActionUserUpdated, Note: change.Note()}, db.Clock(time.Now()),
-	)
+	changed, no, err := database.ChangeUser(ctx, &db.Actor{Terminal: true}, user.ID, change,
+		db.Event{Action: db.ActionUserUpdated, Note: change.Note()}, db.Clock(time.Now()))
 	switch {
 	case err != nil:
 		return err
-	case no != nil && no.LastAdmin:
+	case no != nil && no.Why == db.LastAdmin:
 		return fmt.Errorf("%s is the last administrator who can sign in; make another one first", who)
 	case no != nil:
 		return fmt.Errorf("%s: the account was deleted meanwhile; nothing was changed", who)

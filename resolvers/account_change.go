@@ -173,13 +173,18 @@ func (r *resolver) validateEdit(ctx context.Context, e *edit) error {
 			notes = append(notes, "guessable_password")
 		}
 	}
+	if e.EndKeys {
+		notes = append(notes, db.NoteKeysEnded)
+	}
 	e.Note = strings.Join(notes, " ")
 	return nil
 }
 
-// proveEdit demands a proof for a new email address or password. Call leave after the write.
+// proveEdit demands a proof for a new email address or password, and for whatever others see of an account beyond
+// `user` (AZ-11). Call leave after the write.
 func (r *resolver) proveEdit(ctx context.Context, e *edit) (leave func(), err error) {
-	if !e.Email && !e.Password {
+	beyond := e.By.User.BeyondUser() && (e.Username || e.Name || e.Metadata)
+	if !e.Email && !e.Password && !beyond {
 		return func() {}, nil
 	}
 	e.Proof, leave, err = r.prove(ctx, e.caller, e.current, e.Action)

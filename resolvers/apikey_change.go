@@ -41,7 +41,12 @@ func (r *resolver) updateKey(ctx context.Context, c *caller, input graph.UpdateA
 		}
 		scopes = unique(scopes)
 	}
-	return keyOrNotFound(r.DB.UpdateKey(ctx, c.User.ID, keyID(input.ID), name, scopes, c.Session.ID, r.now()))
+	by := r.actor(ctx, c)
+	key, no, err := r.DB.UpdateKey(ctx, by, keyID(input.ID), name, scopes, r.now(), r.keyMails(ctx, c, db.KeyWidened))
+	if err == nil {
+		err = r.rejectedKey(ctx, c, no)
+	}
+	return key, err
 }
 
 // keyID parses the id of a key. Any other text gives the zero id, which no key has.
@@ -50,11 +55,9 @@ func keyID(text string) (id db.KeyID) {
 	return id
 }
 
-func keyOrNotFound(key *db.ApiKey, err error) (*db.ApiKey, error) {
-	if err == nil && key == nil {
-		err = errNoKey()
-	}
-	return key, err
+// rejectedKey gives the error for the Rejection of a change of an API key, nil for none.
+func (r *resolver) rejectedKey(ctx context.Context, c *caller, no *db.Rejection) error {
+	return r.rejected(ctx, c, no, errNoKey())
 }
 
 // errNoKey is the error for a key that does not exist, and for the key of somebody else (AK-07).

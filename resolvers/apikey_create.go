@@ -55,16 +55,12 @@ func (r *resolver) createKey(
 		ID: db.NewKeyID(), UserID: c.User.ID, Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix,
 		Name: name, Scopes: unique(input.Scopes), CreatedAt: now, ExpiresAt: expires,
 	}
-	stored, err := r.DB.CreateKey(ctx, key, c.Session.ID)
+	no, err := r.DB.CreateKey(ctx, r.actor(ctx, c), key, r.keyMails(ctx, c, db.KeyMade))
+	if err == nil {
+		err = r.rejectedKey(ctx, c, no)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !stored {
-		forget(ctx)
-		if _, err := r.person(ctx); err != nil {
-			return nil, err // the session ended, or the account was erased, meanwhile
-		}
-		return nil, fault.New(fault.Conflict, "You have as many API keys as one account may have. Delete one first.")
 	}
 	text := made.Text.Reveal()
 	return &graph.CreateAPIKeyPayload{APIKey: key, Secret: &text, UserErrors: noErrors()}, nil

@@ -20,7 +20,11 @@ func (r *resolver) RotateAPIKey(
 		return nil, err
 	}
 	swap := &db.ApiKey{Handle: made.Handle, Hash: made.Hash, Prefix: made.Prefix}
-	key, err := keyOrNotFound(r.DB.RotateKey(ctx, c.User.ID, keyID(input.ID), swap, c.Session.ID, r.now()))
+	mails := r.keyMails(ctx, c, db.KeyRotated)
+	key, no, err := r.DB.RotateKey(ctx, r.actor(ctx, c), keyID(input.ID), swap, r.now(), mails)
+	if err == nil {
+		err = r.rejectedKey(ctx, c, no)
+	}
 	if err != nil {
 		e := db.Event{Action: db.ActionKeyRotated, User: c.User.ID, Sess: c.Session.ID}
 		errs, err := userErrors(r.record(ctx, err, e))

@@ -10,6 +10,14 @@ import (
 
 // forbidden gives the error for a caller without the permission, and records a sample of these errors (AU-09).
 func (r *resolver) forbidden(ctx context.Context, c *caller) error {
+	if c.kind == graph.CredentialKindAPIKey {
+		return r.forbiddenBecause(ctx, c, "This API key may not do that.")
+	}
+	return r.forbiddenBecause(ctx, c, "You may not do that.")
+}
+
+// forbiddenBecause is forbidden with another message.
+func (r *resolver) forbiddenBecause(ctx context.Context, c *caller, message string) error {
 	now := r.now()
 	if r.denials.Take(ctx, now, c.User.ID.String()) {
 		e := db.Event{
@@ -23,8 +31,5 @@ func (r *resolver) forbidden(ctx context.Context, c *caller) error {
 			return err
 		}
 	}
-	if c.kind == graph.CredentialKindAPIKey {
-		return fault.New(fault.Forbidden, "This API key may not do that.")
-	}
-	return fault.New(fault.Forbidden, "You may not do that.")
+	return fault.New(fault.Forbidden, message)
 }

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -28,6 +29,19 @@ func (r *resolver) takeOverNotice(ctx context.Context, m *db.TokenWithUser) []*d
 		return nil
 	}
 	return r.mailNotice(ctx, db.MailTookOver, &m.User, db.MailData{})
+}
+
+// keyMails makes the mail about a change of an API key. A key that may no more than before makes none.
+func (r *resolver) keyMails(ctx context.Context, c *caller, change db.KeyChange) db.KeyMails {
+	return func(was, is *db.ApiKey) []*db.Mail {
+		had := func(p db.Permission) bool { return slices.Contains(was.Scopes, p) }
+		if change == db.KeyWidened && !slices.ContainsFunc(is.Scopes, func(p db.Permission) bool { return !had(p) }) {
+			return nil
+		}
+		return r.mailNotice(ctx, db.MailKeyMade, &c.User, db.MailData{
+			Key: &db.MailKey{Name: is.Name, Scopes: is.Scopes, Change: change},
+		})
+	}
 }
 
 // notices makes the mails that the success or the failure of a sign-in may queue (LG-20).

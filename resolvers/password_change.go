@@ -17,6 +17,7 @@ func (r *resolver) ChangePassword(ctx context.Context, input graph.ChangePasswor
 	e.current = input.CurrentPassword.Value()
 	return r.userPayload(r.applyEdit(ctx, e, func() error {
 		e.setPassword(input.NewPassword, "newPassword", input.RevokeOtherSessions)
+		e.EndKeys = input.RevokeAPIKeys
 		return nil
 	}))
 }

@@ -18,7 +18,8 @@ func (r *resolver) prove(
 	if given != nil {
 		return r.checkCurrentPassword(ctx, c, *given, action, "currentPassword")
 	}
-	if r.profile(ctx).SessionSuffices || r.sudoEnd(ctx, &c.Caller.Session) != nil {
+	bare := r.profile(ctx).SessionSuffices && !c.User.BeyondUser() // AZ-15
+	if bare || r.sudoEnd(ctx, &c.Caller.Session) != nil {
 		return nil, func() {}, nil
 	}
 	return nil, nil, r.sudoRequired(ctx, c, action)

@@ -2,6 +2,10 @@ package resolvers
 
 import (
 	"context"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -44,20 +48,27 @@ func (r *resolver) resetPassword(
 	if err != nil {
 		return nil, r.record(ctx, atField(err, "newPassword"), db.Event{Action: in.action, User: m.User.ID})
 	}
+	if input.RevokeAPIKeys {
+		note = strings.TrimSpace(note + " " + db.NoteKeysEnded)
+	}
 	hash, err := r.Hasher.Hash(ctx, input.NewPassword)
 	if err != nil {
 		return nil, err
 	}
 	user, err := r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		return orStale(r.DB.ResetPassword(ctx, m, &db.Reset{
-			Hash: hash, StartEmpty: input.StartEmpty, Note: note,
+			Hash: hash, StartEmpty: input.StartEmpty, EndKeys: input.RevokeAPIKeys, Note: note,
 			Mails: r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{}),
 		}, r.now()))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return r.afterReset(ctx, user)
+	payload, err := r.afterReset(ctx, user)
+	if err == nil && slices.Contains(graphql.CollectAllFields(ctx), "apiKeys") {
+		payload.APIKeys, err = r.DB.Keys(ctx, user.ID, r.now())
+	}
+	return payload, err
 }
 
 // afterReset starts a session only in a dialect that documents it (OT-09). A reset proves the mailbox alone, and must

@@ -27,6 +27,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	if err != nil {
 		return err
 	}
+	end.EndKeys = input != nil && input.RevokeAPIKeys
 	n := 0
 	if input != nil && input.Everywhere {
 		n, err = r.DB.LogoutEverywhere(ctx, end, r.now())
@@ -50,7 +51,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	// A refresh token that ended nothing counts as in a refresh: the reuse of a rotated one ends the session.
 	seen, err := r.replay(ctx, end.Session, *end.Generation)
 	over := seen != nil && seen.Verdict == db.VerdictOver && seen.Session.RevokedAt != nil
-	if over && input.AllowEnded && !input.Everywhere {
+	if over && input.AllowEnded && !input.Everywhere && !input.RevokeAPIKeys {
 		return nil // the session has ended already (SE-25)
 	}
 	return cmp.Or(err, errRefreshToken())

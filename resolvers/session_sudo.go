@@ -12,17 +12,24 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
-// sudoWindow is how long after a proof by password sensitive operations are allowed (SE-23).
-const sudoWindow = 10 * time.Minute
+// sudoLasts is how long after a proof sensitive operations are allowed (SE-23).
+const sudoLasts = 10 * time.Minute
+
+// sudoWindow gives the times between which a proof counts now: after from and up to until. A proof dated in the future
+// does not count: the clock was set back, and the window would be longer by the difference (AV-05).
+func (r *resolver) sudoWindow(ctx context.Context) (from, until time.Time) {
+	now := r.now()
+	return now.Add(-cmp.Or(r.profile(ctx).Sudo, sudoLasts)), now.Add(clockSkew)
+}
 
 // sudoEnd gives the end of the sudo window of a session, nil where it is closed. The window begins with a sign-in or
-// with sudo; a refresh does not extend it, and an API key has none. Ignore a proof dated in the future: the clock was
-// set back, and the window would be longer by the difference (AV-05).
+// with sudo; a refresh does not extend it, and an API key has none.
 func (r *resolver) sudoEnd(ctx context.Context, s *db.Session) *time.Time {
-	end, now := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoWindow)), r.now()
-	if !end.After(now) || s.AuthAt.After(now.Add(clockSkew)) {
+	from, until := r.sudoWindow(ctx)
+	if !s.AuthAt.After(from) || s.AuthAt.After(until) {
 		return nil
 	}
+	end := s.AuthAt.Add(cmp.Or(r.profile(ctx).Sudo, sudoLasts))
 	return &end
 }
 
@@ -43,6 +50,10 @@ func (r *resolver) sudoRequired(ctx context.Context, c *caller, action db.Action
 	e := db.Event{Action: action, Reason: "sudo_required", User: c.User.ID, Sess: c.Caller.Session.ID, Key: c.Key.ID}
 	if err := r.recordSampled(ctx, e); err != nil {
 		return err
+	}
+	if c.kind == graph.CredentialKindAPIKey {
+		return auditedError{fault.New(fault.SudoRequired,
+			"An API key may not do that: it takes a person who signed in, or gave the password, a few minutes ago.")}
 	}
 	return auditedError{fault.New(fault.SudoRequired, "Show your password again first.")}
 }

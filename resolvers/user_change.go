@@ -49,7 +49,7 @@ func (r *resolver) change(
 	if user.Status == db.UserSuspended {
 		r.clearOwnCookie(ctx, c, user.ID)
 	}
-	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
+	return &graph.UserPayload{User: c.shown(user), UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) changed(
@@ -64,9 +64,9 @@ func (r *resolver) changed(
 	}
 	done := *e
 	done.Note = change.Note()
-	user, no, err := r.DB.ChangeUser(ctx, e.User, change, c.canManageAdmins(), done, r.now())
+	user, no, err := r.DB.ChangeUser(ctx, r.actor(ctx, c), e.User, change, done, r.now())
 	if err == nil {
-		err = r.adminError(ctx, c, no)
+		err = r.rejected(ctx, c, no, errNoUser())
 	}
 	return user, err
 }
@@ -86,15 +86,9 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 		}
 	}
 	if text := input.Email.Value(); text != nil {
-		if input.ID == c.User.ID.String() && r.sudoEnd(ctx, &c.Caller.Session) == nil {
-			return nil, r.sudoRequired(ctx, c, db.ActionUserUpdated) // as in changeEmail
+		if err := r.changeAddress(ctx, c, change, input.ID == c.User.ID.String(), *text); err != nil {
+			return nil, err
 		}
-		email, canonical, err := identity.Email(*text)
-		if err != nil {
-			return nil, atField(err, "email")
-		}
-		change.Email, change.EmailCanonical = &email, &canonical
-		change.Mails = r.addressSet(ctx)
 	}
 	if text := input.Username.Value(); text != nil {
 		username, canonical, err := identity.Username(*text)
@@ -118,7 +112,7 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 		change.Status = &status
 	}
 	if change.Role = input.Role.Value(); change.Role != nil {
-		if err := r.grantable(ctx, c, *change.Role); err != nil {
+		if err := checkRole(*change.Role); err != nil {
 			return nil, err
 		}
 	}
@@ -127,18 +121,44 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 	return change, err
 }
 
-// addressSet makes the mail to the former address when an administrator sets another one. It has no revert link: a lost
-// or stolen mailbox may be the reason for the change.
-func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User) []*db.Mail {
-	return func(was, is *db.User) []*db.Mail {
-		if was.EmailCanonical == is.EmailCanonical {
+// changeAddress reads the address of updateUser. The own address waits to be confirmed, as in changeEmail.
+func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.UserChange, own bool, text string) error {
+	email, canonical, err := identity.Email(text)
+	if err != nil {
+		return atField(err, "email")
+	}
+	if own && c.User.Email != nil && *c.User.Email == email {
+		return nil // a form that shows the address sends it back, as in updateMe
+	}
+	change.Email, change.EmailCanonical = &email, &canonical
+	switch {
+	case !own:
+		change.Mails = r.addressSet(ctx)
+	case r.MailOff && canonical != c.User.EmailCanonical:
+		return errNoMail()
+	default:
+		asked := &edit{Change: db.Change{To: &db.User{EmailCanonical: canonical}, Email: true}}
+		change.Mails, err = r.changeMails(ctx, asked)
+	}
+	return err
+}
+
+// addressSet makes the mails when an administrator sets another address: a notice to the former one, and to the new one
+// a link that chooses a password and confirms it. The notice has no revert link: a lost or stolen mailbox may be the
+// reason for the change.
+func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User, taken bool) []*db.Mail {
+	return func(was, is *db.User, _ bool) []*db.Mail {
+		if r.MailOff || was.EmailCanonical == is.EmailCanonical {
 			return nil
 		}
-		mails := r.mailNotice(ctx, db.MailEmailChanged, was, db.MailData{NewAddress: *is.Email})
+		data := db.MailData{NewAddress: *is.Email}
+		mails := r.mailNotice(ctx, db.MailEmailChanged, was, data)
 		for _, m := range mails {
 			m.NoLink()
 			m.Data.Device, m.Data.IP = "", "" // the owner does not learn those of the administrator
 		}
-		return mails
+		setup := r.mail(ctx, db.MailSetPassword, is.ID, *is.Email, is.EmailCanonical)
+		setup.Data = data
+		return append(mails, setup)
 	}
 }

@@ -21,13 +21,13 @@ func (r *resolver) CreateUser(ctx context.Context, input graph.CreateUserInput) 
 		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.UserPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
+	return &graph.UserPayload{User: c.shown(user), UserErrors: noErrors()}, nil
 }
 
 func (r *resolver) createUser(
 	ctx context.Context, c *caller, e db.Event, input graph.CreateUserInput,
 ) (*db.User, error) {
-	if err := r.grantable(ctx, c, input.Role); err != nil {
+	if err := checkRole(input.Role); err != nil {
 		return nil, err
 	}
 	user, err := r.newUser(graph.RegisterInput{
@@ -67,9 +67,9 @@ func (r *resolver) createUser(
 	if input.Password.Value() == nil && !r.MailOff {
 		mails = append(mails, r.mail(ctx, db.MailSetPassword, user.ID, *user.Email, user.EmailCanonical))
 	}
-	taken, err := r.DB.CreateUser(ctx, user, e, mails...)
-	if err == nil && taken != nil {
-		err = alreadyExists(taken)
+	no, err := r.DB.CreateUser(ctx, r.actor(ctx, c), user, e, mails...)
+	if err == nil {
+		err = r.rejected(ctx, c, no, errNoUser())
 	}
 	return user, err
 }

@@ -13,14 +13,14 @@ func (r *resolver) DeleteUser(ctx context.Context, input graph.DeleteUserInput) 
 	if err != nil {
 		return nil, err
 	}
-	e, no := c.actorEvent(db.ActionUserDeleted), &db.Rejection{NotFound: true}
+	e, no := c.actorEvent(db.ActionUserDeleted), &db.Rejection{Why: db.NotFound}
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
-		if no, err = r.DB.DeleteUser(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
+		if no, err = r.DB.DeleteUser(ctx, r.actor(ctx, c), e.User, e, r.now()); err != nil {
 			return nil, err
 		}
 	}
 	forget(ctx)
-	if err := r.adminError(ctx, c, no); err != nil {
+	if err := r.rejected(ctx, c, no, errNoUser()); err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.DeleteUserPayload{UserErrors: errs}, err
 	}

@@ -15,14 +15,14 @@ func (r *resolver) RevokeUserSessions(
 	if err != nil {
 		return nil, err
 	}
-	e, no, n := c.actorEvent(db.ActionSessionAllRevoked), &db.Rejection{NotFound: true}, 0
+	e, no, n := c.actorEvent(db.ActionSessionAllRevoked), &db.Rejection{Why: db.NotFound}, 0
 	if e.User.UnmarshalText([]byte(input.ID)) == nil {
-		if n, no, err = r.DB.RevokeUserSessions(ctx, e.User, c.canManageAdmins(), e, r.now()); err != nil {
+		if n, no, err = r.DB.RevokeUserSessions(ctx, r.actor(ctx, c), e.User, e, r.now()); err != nil {
 			return nil, err
 		}
 	}
 	forget(ctx)
-	if err := r.adminError(ctx, c, no); err != nil {
+	if err := r.rejected(ctx, c, no, errNoUser()); err != nil {
 		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.RevokeOtherSessionsPayload{UserErrors: errs}, err
 	}

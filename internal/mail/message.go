@@ -33,8 +33,29 @@ type Message struct {
 	IP       string    // "" if unknown
 	Failures int       // how many wrong passwords there were before
 
-	TakesOver   bool // the link is the first proof of whose address it is: what the account had before is removed
-	Unconfirmed bool // nobody ever proved to own the address that the mail goes to
+	TakesOver   bool  // the link is the first proof of whose address it is: what the account had before is removed
+	Unconfirmed bool  // nobody ever proved to own the address that the mail goes to
+	Key         *Key  // that the mail is about, nil for others
+	Keys        []Key // the API keys of the account that work, in mails about a new password
+}
+
+// Key is an API key.
+type Key struct {
+	Name     string
+	Scopes   []string  // what it may do, in the names of the API; of the key that a mail is about
+	Change   string    // made, widened (it may more than before) or rotated (it has another secret); likewise
+	LastUsed time.Time // zero for never; of the keys in a list
+}
+
+// LastUse is the time of the last use as mails write times, "" for never.
+func (k Key) LastUse() string { return clock(k.LastUsed) }
+
+// clock writes a time, "" for none.
+func clock(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02 15:04 UTC")
 }
 
 // The greatest lengths of texts that users chose, in characters.
@@ -63,7 +84,21 @@ func (m Message) cleaned() Message {
 			*text = unlinked(*text)
 		}
 	}
+	if m.Key != nil {
+		key := m.Key.cleaned()
+		m.Key = &key
+	}
+	keys := make([]Key, len(m.Keys))
+	for i, k := range m.Keys {
+		keys[i] = k.cleaned()
+	}
+	m.Keys = keys
 	return m
+}
+
+func (k Key) cleaned() Key {
+	k.Name = unlinked(line(k.Name, maxName))
+	return k
 }
 
 // line makes one line of a text, at most limit characters long. It removes control characters and invisible format

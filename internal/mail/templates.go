@@ -40,6 +40,7 @@ var kinds = map[string]bool{
 	"after-failures":    false,
 	"password-disabled": false,
 	"session-elsewhere": false,
+	"api-key-made":      false,
 	"address-taken":     false,
 	"welcome":           false,
 	"took-over":         false,
@@ -146,17 +147,17 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 	if m.Code != "" {
 		l.Code, l.CodeNote = m.Code, oneLine("code-note")
 	}
-	at := ""
-	if !m.At.IsZero() {
-		at = m.At.UTC().Format("2006-01-02 15:04 UTC")
+	about := func(name string, of any) string {
+		var out bytes.Buffer
+		if words.Lookup(name) == nil {
+			return ""
+		}
+		if err := words.ExecuteTemplate(&out, name, of); err != nil {
+			errs = append(errs, err)
+		}
+		return strings.Join(strings.Fields(out.String()), " ")
 	}
-	for _, f := range []Fact{
-		{"account", m.Account},
-		{"new-address", m.NewAddress},
-		{"time", at},
-		{"device", m.Device},
-		{"ip", m.IP},
-	} {
+	for _, f := range m.facts(about) {
 		if f.Value != "" {
 			l.Facts = append(l.Facts, Fact{oneLine("label-" + f.Name), f.Value})
 		}
@@ -165,6 +166,18 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 		return Rendered{}, errors.Join(errs...)
 	}
 	return t.layOut(l)
+}
+
+// facts are the particulars of a message, each under the name of its label; about words a part of it.
+func (m *Message) facts(about func(name string, of any) string) []Fact {
+	all := []Fact{{"account", m.Account}, {"new-address", m.NewAddress}}
+	if m.Key != nil {
+		all = append(all, Fact{"key", m.Key.Name}, Fact{"scopes", strings.Join(m.Key.Scopes, ", ")})
+	}
+	for _, key := range m.Keys {
+		all = append(all, Fact{"key", cmp.Or(about("key", key), key.Name)})
+	}
+	return append(all, Fact{"time", clock(m.At)}, Fact{"device", m.Device}, Fact{"ip", m.IP})
 }
 
 func (t *Templates) layOut(l Layout) (Rendered, error) {
@@ -206,6 +219,12 @@ func sample(kind string) Message {
 	if kind == "change-asked" || kind == "email-changed" {
 		m.NewAddress = "ada@example.org"
 	}
+	if kind == "api-key-made" {
+		m.Key = &Key{Name: "Backup", Scopes: []string{"PROFILE_READ", "USERS_READ"}, Change: "made"}
+	}
+	if kind == "password-changed" {
+		m.Keys = []Key{{Name: "Backup", LastUsed: m.At}, {Name: "Import"}}
+	}
 	if kinds[kind] {
 		m.Link, m.LinkFor = "https://auth.example.com/account/page#token=sample", time.Hour
 		m.Page, m.Code, m.CodeFor = "https://auth.example.com/account/page", "012345", 10*time.Minute
@@ -223,6 +242,7 @@ func (t *Templates) check() error {
 			bare.Name, bare.Account, bare.NewAddress = "", "", ""
 			bare.Page, bare.Code = "", ""
 			bare.Device, bare.IP, bare.Failures = "", "", 0
+			bare.Keys = nil
 			for _, m := range []Message{full, bare} {
 				out, err := t.render(lang, m)
 				switch {

@@ -110,10 +110,16 @@ func TestAdmin_UpdateUser(t *testing.T) {
 			}
 		}
 		metadata := map[string]any{"a": "b"}
-		t.Run("every field is set, and the address counts as verified", func(t *testing.T) {
+		t.Run("every field is set, and the address is not verified", func(t *testing.T) {
 			update(t, "", "email", "Ada@New.example", "username", "ada.l", "name", "Ada", "metadata", metadata)
+			if s.Is(t, ada.Access, ada) {
+				t.Error("the session of the former address goes on")
+			}
+			login := s.Login(t, "ada@new.example", harness.GoodPass)
+			ada.Access, ada.Refresh = login.Text("login", "tokens", "accessToken"), login.Text("login", "tokens",
+				"refreshToken")
 			requireUser(t, map[string]any{
-				"email": "Ada@New.example", "emailVerified": true, "username": "ada.l", "name": "Ada",
+				"email": "Ada@New.example", "emailVerified": false, "username": "ada.l", "name": "Ada",
 				"metadata": metadata,
 			})
 		})
@@ -311,7 +317,7 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			{
 				"updateUser of an admin", harness.UpdateUserDoc,
 				func() map[string]any { return harness.InputOf("id", other.ID, "name", "x") },
-				[]string{u, f, f, f, "", f, f, f, f, ""},
+				[]string{u, f, f, f, "", f, f, f, f, k},
 			},
 			{
 				"updateUser to admin", harness.UpdateUserDoc,
@@ -330,7 +336,7 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			{
 				"suspendUser of an admin", harness.SuspendDoc,
 				func() map[string]any { return harness.InputOf("id", other.ID) },
-				[]string{u, f, f, f, "", f, f, f, f, ""},
+				[]string{u, f, f, f, "", f, f, f, f, k},
 			},
 			{
 				"reactivateUser", harness.ReactivateDoc, func() map[string]any { return harness.InputOf("id", ada.ID) },
@@ -344,7 +350,7 @@ func TestAZ02_IDORMatrix(t *testing.T) {
 			{
 				"revokeUserSessions of an admin", harness.EndUserDoc,
 				func() map[string]any { return harness.InputOf("id", other.ID) },
-				[]string{u, f, f, f, "", f, f, f, f, ""},
+				[]string{u, f, f, f, "", f, f, f, f, k},
 			},
 			{"deleteUser of an admin", harness.DeleteUserDoc, func() map[string]any {
 				a := s.GraphQL(t, root.Access, harness.CreateUserDoc,
@@ -733,8 +739,7 @@ func TestAdmin_EndsUnderWay(t *testing.T) {
 	})
 }
 
-// TestSE23_GivingTheRoleAdmin wants a recent proof of who makes administrators, or changes the own address as one; a
-// key has none.
+// TestSE23_GivingTheRoleAdmin wants a recent proof of who makes administrators, or changes an address; a key has none.
 func TestSE23_GivingTheRoleAdmin(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -771,7 +776,10 @@ func TestSE23_GivingTheRoleAdmin(t *testing.T) {
 			},
 			"somebody's address": {
 				root.Access, harness.UpdateUserDoc,
-				harness.InputOf("id", ada.ID, "email", "ada@new.example"), "",
+				harness.InputOf("id", ada.ID, "email", "ada@new.example"), "SUDO_REQUIRED",
+			},
+			"somebody's name": {
+				root.Access, harness.UpdateUserDoc, harness.InputOf("id", ada.ID, "name", "Ada"), "",
 			},
 			"an address by the key": {
 				key, harness.UpdateUserDoc,

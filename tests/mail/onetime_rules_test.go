@@ -287,7 +287,7 @@ func TestSE07_OneTimeTokens(t *testing.T) {
 				if err := id.UnmarshalText([]byte(who.ID)); err != nil {
 					t.Fatal(err)
 				}
-				if no, err := i.App.DB.DeleteUser(t.Context(), id, true, db.Event{Action: db.ActionUserDeleted},
+				if no, err := i.App.DB.DeleteUser(t.Context(), &db.Actor{Terminal: true}, id, db.Event{Action: db.ActionUserDeleted},
 					i.Clock.Now()); no != nil || err != nil {
 					t.Fatal(no, err)
 				}

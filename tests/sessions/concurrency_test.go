@@ -153,7 +153,7 @@ func TestStatements_Budget(t *testing.T) {
 			{"a page of sessions", 2, ask(ada.Access, `{ sessionConnection { nodes { id } } }`, nil)},
 			{"a page of sessions, counted", 3, ask(ada.Access, `{ sessionConnection { totalCount nodes { id } } }`, nil)},
 			{"a page of keys", 2, ask(ada.Access, `{ keyConnection { nodes { id } } }`, nil)},
-			{"createApiKey", 5, ask(ada.Access, harness.CreateKey, nil)},
+			{"createApiKey", 7, ask(ada.Access, harness.CreateKey, nil)},
 			{"deleteApiKey", 2, ask(ada.Access, harness.DeleteKeyDoc, map[string]any{"id": keyID})},
 			{"refresh", 1, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},
 			{"refresh within the grace", 2, ask("", harness.RefreshDoc, map[string]any{"token": ada.Refresh})},

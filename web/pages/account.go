@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -100,9 +101,11 @@ type outcome struct {
 	Next    string `json:"next,omitempty"` // a page of ours that follows
 	Look    *look  `json:"look,omitempty"` // of a link that was only looked at
 	// ReturnTo is where the person goes on, from the list of return URLs; "" for nowhere.
-	ReturnTo string `json:"returnTo,omitempty"`
-	status   int
-	wait     int // seconds for Retry-After, 0 for none
+	ReturnTo  string   `json:"returnTo,omitempty"`
+	KeysIntro string   `json:"keysIntro,omitempty"`
+	Keys      []string `json:"keys,omitempty"` // the API keys that still work, one line each
+	status    int
+	wait      int // seconds for Retry-After, 0 for none
 }
 
 func (a *account) view(p *accountPage) accountView {
@@ -178,7 +181,8 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 			User *struct {
 				Email *string `json:"email"`
 			} `json:"user"`
-			ReturnTo   string `json:"returnTo"`
+			ReturnTo   string       `json:"returnTo"`
+			APIKeys    []workingKey `json:"apiKeys"`
 			UserErrors []struct {
 				Code    fault.Code `json:"code"`
 				Message string     `json:"message"`
@@ -224,7 +228,28 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		out.Text += " The account has no password now."
 		out.Next = choosePasswordPage().Name
 	}
+	out.list(data.Outcome.APIKeys)
 	return out
+}
+
+// workingKey is an API key that still works after a change.
+type workingKey struct {
+	Name       string     `json:"name"`
+	LastUsedAt *time.Time `json:"lastUsedAt"` // nil for never
+}
+
+// list shows the API keys that still work.
+func (o *outcome) list(keys []workingKey) {
+	for _, key := range keys {
+		used := "never used"
+		if key.LastUsedAt != nil {
+			used = "last used " + key.LastUsedAt.UTC().Format("2006-01-02 15:04 UTC")
+		}
+		o.Keys = append(o.Keys, key.Name+", "+used)
+	}
+	if len(o.Keys) > 0 {
+		o.KeysIntro = "These API keys of the account still work. Sign in and delete those that you do not know:"
+	}
 }
 
 // errorOutcome tells the person about a request that failed before its mutation ran.
@@ -282,6 +307,9 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 			return nil, "The two passwords are not the same."
 		}
 		variables["password"] = form.Get("password")
+	}
+	if p.AsksKeys {
+		variables["revokeKeys"] = form.Get("revokeKeys") != ""
 	}
 	return variables, ""
 }

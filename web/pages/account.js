@@ -64,6 +64,11 @@ function done(outcome) {
     on.append(Object.assign(document.createElement("a"), { href: outcome.returnTo, textContent: "Continue" }));
     panel.append(on);
   }
+  if (outcome.keys) {
+    const list = Object.assign(document.createElement("ul"), { className: "keys" });
+    list.append(...outcome.keys.map((key) => Object.assign(document.createElement("li"), { textContent: key })));
+    panel.append(Object.assign(document.createElement("p"), { textContent: outcome.keysIntro }), list);
+  }
   document.title = outcome.title;
   title.focus();
 }

@@ -10,6 +10,7 @@ type accountPage struct {
 	CodeLead string // shown otherwise
 	Action   string // the label of the button
 	Password bool   // the form asks for a new password
+	AsksKeys bool   // the form asks whether the API keys end, and the answer lists those that still work
 	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
 	SignedIn bool   // the form needs the session cookie instead of a link
 	empty    bool   // a take-over may remove what the account says of its person
@@ -80,6 +81,7 @@ func resetPasswordPage() *accountPage {
 		CodeLead: "Enter your address, the code of the mail, and a new password.",
 		Action:   "Save password",
 		Password: true,
+		AsksKeys: true,
 		Code:     true,
 		empty:    true,
 
@@ -87,9 +89,13 @@ func resetPasswordPage() *accountPage {
 		doneText: "{email} has a new password, and everybody who was signed in is signed out. " +
 			"Please sign in again where you use your account.",
 
-		mutation: `mutation ResetPassword($token: String!, $email: String, $password: String!, $startEmpty: Boolean!) {
-  outcome: resetPassword(input: {token: $token, email: $email, newPassword: $password, startEmpty: $startEmpty}) {
-    user { email } userErrors { code message retryAfterSeconds }
+		mutation: `mutation ResetPassword(
+  $token: String!, $email: String, $password: String!, $startEmpty: Boolean!, $revokeKeys: Boolean!
+) {
+  outcome: resetPassword(input: {
+    token: $token, email: $email, newPassword: $password, startEmpty: $startEmpty, revokeApiKeys: $revokeKeys
+  }) {
+    user { email } apiKeys { name lastUsedAt } userErrors { code message retryAfterSeconds }
   }
 }`,
 	}

@@ -1,0 +1,59 @@
+package program
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+)
+
+// TestAZ13_SetEmail wants that the operator gives any account another address, beside a server that runs: it is
+// confirmed, sessions and earlier mails end, and the former address gets a notice without a link.
+func TestAZ13_SetEmail(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		env, dir := harness.ProcessEnv(dsn), t.TempDir()
+		s := harness.Start(t, dsn)
+		root := s.Admin(t, dsn, "root@example.com")
+		s.Register(t, "taken@example.com")
+		reset := s.Mailed(t, harness.AskResetDoc, root.Email, db.MailResetPassword).Token
+		got := command(t, dir, env, "users", "set-email", root.ID, "Next@example.com")
+		if got.code != 0 || got.stderr != "" || got.stdout != root.ID+
+			" had the email address root@example.com and has Next@example.com now, confirmed.\n" {
+			t.Errorf("%+v", got)
+		}
+		s.Expect(t, "INVALID_TOKEN", "", harness.ResetDoc,
+			harness.InputOf("token", reset, "newPassword", harness.NewPass))
+		if s.Is(t, root.Access, root) {
+			t.Error("a session goes on")
+		}
+		in := harness.Fine(t, s.Login(t, "next@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
+		if a := s.GraphQL(t, in, `{ me { emailVerified } }`, nil); a.At("me", "emailVerified") != true {
+			t.Error(a.Raw)
+		}
+		if l := s.Letter(t, root.Email, db.MailEmailChanged); l.Token != "" ||
+			l.Mail.Data.NewAddress != "Next@example.com" {
+			t.Errorf("%+v", l.Mail)
+		}
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.updated' `+
+			`AND reason = 'email' AND dialect = 'terminal' AND actor_id IS NULL`); n != 1 {
+			t.Errorf("%d events", n)
+		}
+		for _, refused := range []struct{ who, email, says string }{
+			{"next@example.com", "taken@example.com", "choose another one"},
+			{"nobody@example.com", "x@example.com", "no account"},
+			{"next@example.com", "nonsense", "nonsense"},
+		} {
+			got := command(t, dir, env, "users", "set-email", refused.who, refused.email)
+			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, refused.says) {
+				t.Errorf("%v: %+v", refused, got)
+			}
+		}
+		if got := command(t, dir, env, "users", "set-email", "next@example.com", "next@example.com"); got.code != 0 ||
+			!s.Is(t, in, root) {
+			t.Errorf("another spelling: %+v", got)
+		}
+	})
+}
