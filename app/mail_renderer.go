@@ -72,16 +72,7 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		Name:        *cmp.Or(u.Name, none),
 		Account:     *cmp.Or(u.Email, u.Username, none),
 	}
-	if key := m.Data.Key; key != nil {
-		message.Key = &mail.Key{Name: key.Name, Change: string(key.Change)}
-		for _, scope := range key.Scopes {
-			message.Key.Scopes = append(message.Key.Scopes, string(scope))
-		}
-	}
-	for _, key := range m.Data.Keys {
-		used := cmp.Or(key.LastUsedAt, new(time.Time))
-		message.Keys = append(message.Keys, mail.Key{Name: key.Name, LastUsed: *used})
-	}
+	addKeys(&message, &m.Data)
 	switch m.Kind {
 	case db.MailConfirmChange:
 		// The reader has to recognize the account (OT-25), and may be a stranger: the address in use is abridged.
@@ -121,4 +112,18 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 // request (OT-07). The token stands in its fragment (OT-35).
 func (l *MailRenderer) link(page string, m *db.Mail, token string) string {
 	return profile.Filled(cmp.Or(m.Link, page+"#token="+profile.TokenGap), token)
+}
+
+// addKeys tells a message of the API keys that it is about.
+func addKeys(message *mail.Message, data *db.MailData) {
+	if key := data.Key; key != nil {
+		message.Key = &mail.Key{Name: key.Name, Change: string(key.Change)}
+		for _, scope := range key.Scopes {
+			message.Key.Scopes = append(message.Key.Scopes, string(scope))
+		}
+	}
+	for _, key := range data.Keys {
+		used := cmp.Or(key.LastUsedAt, new(time.Time))
+		message.Keys = append(message.Keys, mail.Key{Name: key.Name, LastUsed: *used})
+	}
 }
