@@ -99,7 +99,7 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 }
 
 // metadata converts metadata to the form that the database gives back: a token holds the same numbers before and after
-// the row is read. The limit of 1 KiB counts for that form (JW-11). A number that this form rounds is an error (JW-16).
+// the row is read. The limit of 4 KiB counts for that form (JW-11). A number that this form rounds is an error (JW-16).
 func metadata(given db.JSONObject) (db.JSONObject, error) {
 	if given == nil {
 		return nil, nil

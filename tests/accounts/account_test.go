@@ -145,7 +145,7 @@ func TestUpdateMe_AllOrNothing(t *testing.T) {
 			{"INVALID_INPUT", "username", map[string]any{"username": "a"}},
 			{"INVALID_INPUT", "name", map[string]any{"name": strings.Repeat("x", 201)}},
 			{"INVALID_INPUT", "name", map[string]any{"name": "a\nb"}},
-			{"INVALID_INPUT", "metadata", map[string]any{"metadata": map[string]any{"a": strings.Repeat("x", 1024)}}},
+			{"INVALID_INPUT", "metadata", map[string]any{"metadata": map[string]any{"a": strings.Repeat("x", 4096)}}},
 			{"INVALID_INPUT", "password", map[string]any{"password": nil}},
 			{"PASSWORD_TOO_WEAK", "password", map[string]any{"password": "short"}},
 			{

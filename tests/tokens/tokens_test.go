@@ -324,7 +324,7 @@ func TestJW03_AccessTokenEnds(t *testing.T) {
 	})
 }
 
-// JW-11: metadata up to 1 KiB goes everywhere that tokens go; beyond that registration is refused, and nothing in
+// JW-11: metadata up to 4 KiB goes everywhere that tokens go; beyond that registration is refused, and nothing in
 // between is an internal error.
 func TestJW11_Metadata(t *testing.T) {
 	t.Parallel()
@@ -346,8 +346,8 @@ func TestJW11_Metadata(t *testing.T) {
 	}
 	rows := map[string]row{
 		"nothing":      {map[string]any{}, "ok"},
-		"1024 bytes":   {filled("x", 1024), "ok"},
-		"1025 bytes":   {filled("x", 1025), "INVALID_INPUT"},
+		"4096 bytes":   {filled("x", 4096), "ok"},
+		"4097 bytes":   {filled("x", 4097), "INVALID_INPUT"},
 		"20 kilobytes": {filled("x", 20_000), "INVALID_INPUT"},
 		"reserved names": {map[string]any{
 			"sub": "admin", "exp": 9e9, "roles": []string{"admin"}, "sid": "x",
@@ -361,7 +361,7 @@ func TestJW11_Metadata(t *testing.T) {
 		"less than": "<", "ampersand": "&", "accent": "é", "emoji": "😀", "line separator": "\u2028", "quote": `"`,
 		"control": "\u0001", "delete": "\u007f",
 	} {
-		for _, size := range []int{1018, 1023, 1024, 1025} {
+		for _, size := range []int{4090, 4095, 4096, 4097} {
 			rows[fmt.Sprintf("%s near %d", name, size)] = row{metadata: filled(unit, size)}
 		}
 	}
@@ -369,7 +369,7 @@ func TestJW11_Metadata(t *testing.T) {
 		"1", "1E+2", "1e20", "1e-7", "999999999999999999", "123456789012345678901234567890",
 		"1.0", "-0",
 	} {
-		for _, size := range []int{20, 400, 1024} {
+		for _, size := range []int{20, 400, 4096} {
 			rows[fmt.Sprintf("%s up to %d", number, size)] = row{metadata: numbers(number, size)}
 		}
 	}
