@@ -135,6 +135,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		Origins:        s.settings.Origins(),
 		Expose:         rest.AnswerHeaders(s.Dialects),
 		Cookie:         credential.NewSessionCookie(s.PublicURL).Name,
+		DeviceCookie:   credential.NewDeviceCookie(s.PublicURL).Name,
 	}, s.routes(graphql, engine))
 	return nil
 }
@@ -157,6 +158,7 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		SessionLimit:         set.SessionLimit,
 		RefreshGrace:         set.RefreshGrace,
 		Cookie:               credential.NewSessionCookie(s.PublicURL),
+		DeviceCookie:         credential.NewDeviceCookie(s.PublicURL),
 		Throttle:             set.RateLimits,
 		RevealAccounts:       set.RevealAccounts,
 		RegistrationOpen:     set.Registration,

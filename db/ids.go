@@ -132,6 +132,9 @@ func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
 // NewSessionID makes a fresh time-ordered id.
 func NewSessionID() SessionID { return SessionIDFrom(token.NewID()) }
 
+// UserIDFrom is for the account of a device token, which holds it without its prefix.
+func UserIDFrom(u uuid.UUID) UserID { return UserID{id[userKind]{u}} }
+
 // SessionIDFrom types a UUID that a checked token carried.
 func SessionIDFrom(u uuid.UUID) SessionID { return SessionID{id[sessionKind]{u}} }
 

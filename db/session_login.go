@@ -15,7 +15,7 @@ import (
 // failures of its bucket.
 type Attempt struct {
 	User     User       `bun:"embed:u_"` // zero ID when no account matches
-	Known    bool       `bun:"known"`    // whether a session of the account was used from this address
+	Known    bool       `bun:"known"`    // whether the device token of the request counts for the account
 	Failures int        `bun:"failures"`
 	FailedAt *time.Time `bun:"failed_at"`
 	LoggedAt *time.Time `bun:"logged_at"` // when a throttled attempt last left an event
@@ -44,16 +44,16 @@ const (
 // NearlyDisabled tells whether a further failure may disable the password.
 func (a *Attempt) NearlyDisabled() bool { return a.InARow >= nearlyDisabled }
 
-// bucket counts failures: by account, whatever was typed (LG-06), by a pseudonym for an account that does not exist
-// (LG-08), and apart for an IP address from which the account was used, so that nobody can lock the owner out. Known
-// devices play no part in this. One more bucket, of the scope *, counts all failures of an account since its last
-// success.
+// bucket counts failures. A caller with a device token of the account has a bucket for the device (LG-21). All others
+// share one bucket for each name by which the account can be called, apart from one another (LG-22); whoever is signed
+// in has one for the session. An account that does not exist has a pseudonym for its key (LG-08). One more bucket, of
+// the scope *, counts all failures of an account since its last success.
 type bucket struct {
 	accountKey uuid.UUID
 	scope      string
 }
 
-// Bucket names the bucket: an account or its pseudonym, and, where the account was used from it, the IP address.
+// Bucket names the bucket: an account or its pseudonym, and whose failures are counted together.
 func (a *Attempt) Bucket() string { return a.bucket.accountKey.String() + " " + a.bucket.scope }
 
 // The statement of an attempt, before and after the condition that finds the account.
@@ -64,8 +64,11 @@ const (
     AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN users u ON `
 	attemptPostgresEnd = `
-LEFT JOIN LATERAL (SELECT true AS known FROM sessions s WHERE s.user_id = u.id AND s.ip = :ip LIMIT 1) k ON true
-LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN known THEN :ip ELSE '' END
+LEFT JOIN LATERAL (
+  SELECT u.id = :shown_account AND coalesce(u.devices_cleared_at <= :shown_issued_at, true) AS known
+) k ON true
+LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym)
+  AND t.scope = CASE WHEN known THEN :shown_scope ELSE :scope END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 
 	attemptSQLite = `SELECT ` + userColumns + `, coalesce(u.known, 0) AS known,
@@ -73,9 +76,11 @@ LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope 
   EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND :device IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM known_devices d WHERE d.user_id = u.id AND d.device = :device) AS new_device
 FROM (SELECT 1) one LEFT JOIN (
-  SELECT *, EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.ip = :ip) AS known FROM users WHERE `
+  SELECT *, id = :shown_account AND coalesce(devices_cleared_at <= :shown_issued_at, true) AS known
+  FROM users WHERE `
 	attemptSQLiteEnd = `) u ON true
-LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym) AND t.scope = CASE WHEN u.known THEN :ip ELSE '' END
+LEFT JOIN throttles t ON t.account_key = coalesce(u.id, :pseudonym)
+  AND t.scope = CASE WHEN u.known THEN :shown_scope ELSE :scope END
 LEFT JOIN throttles c ON c.account_key = coalesce(u.id, :pseudonym) AND c.scope = '*'`
 )
 
@@ -106,8 +111,34 @@ type Identifier struct {
 	Canonical string    // canonical email or username; "" for one that nobody can have
 	Username  bool      // whether Canonical is a username
 	Pseudonym uuid.UUID // a keyed hash of what was typed; stands for an account that does not exist
-	Address   string    // the client's address, "" when unknown
+	Session   SessionID // the session of a person who is signed in; zero in a sign-in
+	Shown     Shown     // the device token of the request; zero for none
 	Device    []byte    // the keyed hash of the device in a sign-in; nil otherwise
+}
+
+// Shown is what a valid device token says.
+type Shown struct {
+	Device   uuid.UUID
+	Account  UserID
+	IssuedAt time.Time
+}
+
+// Counts tells whether the token counts for the account: it is the account's, and no older than the last time that the
+// devices of the account were cleared.
+func (s Shown) Counts(u *User) bool {
+	return !s.Account.IsZero() && s.Account == u.ID &&
+		(u.DevicesClearedAt == nil || !s.IssuedAt.Before(*u.DevicesClearedAt))
+}
+
+// scope is the scope of the failures that show the token.
+func (s Shown) scope() string { return "device " + s.Device.String() }
+
+// scope is the scope of the failures of callers without a device token.
+func (who *Identifier) scope() string {
+	if !who.Session.IsZero() {
+		return "session " + who.Session.UUID.String()
+	}
+	return "name " + who.Pseudonym.String()
 }
 
 // Attempt reads the account and its failures in one statement. An account that does not exist is no error.
@@ -120,7 +151,15 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 		st = attemptByUsername
 	}
 	a := Attempt{event: who.Event}
-	p := params{{"name", name}, {"pseudonym", who.Pseudonym[:]}, {"ip", who.Address}, {"device", who.Device}}
+	p := params{
+		{"name", name},
+		{"pseudonym", who.Pseudonym[:]},
+		{"scope", who.scope()},
+		{"shown_account", who.Shown.Account},
+		{"shown_issued_at", who.Shown.IssuedAt},
+		{"shown_scope", who.Shown.scope()},
+		{"device", who.Device},
+	}
 	if _, err := d.queryRow(ctx, st, p, &a); err != nil {
 		return nil, err
 	}
@@ -129,8 +168,8 @@ func (d *DB) Attempt(ctx context.Context, who Identifier) (*Attempt, error) {
 	if !a.User.ID.IsZero() {
 		a.bucket.accountKey = a.User.ID.UUID
 	}
-	if a.Known {
-		a.bucket.scope = who.Address
+	if a.bucket.scope = who.scope(); a.Known {
+		a.bucket.scope = who.Shown.scope()
 	}
 	return &a, nil
 }

@@ -1,14 +1,18 @@
 package db_test
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 )
 
-// LG-06 and LG-08: failures belong to the account, whatever was typed, and to a stand-in where there is none.
+// LG-06, LG-08 and LG-22: the failures of strangers belong to the account and the name that they typed, and to a
+// pseudonym where there is no account.
 func TestAttempt_Buckets(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -21,10 +25,7 @@ func TestAttempt_Buckets(t *testing.T) {
 			t.Fatalf("register: %v %v", taken, err)
 		}
 		byEmail := db.Identifier{Canonical: email, Pseudonym: somebody("1").Pseudonym}
-		byUsername := db.Identifier{
-			Canonical: username, Username: true, Pseudonym: somebody("2").Pseudonym,
-			Address: "192.0.2.9",
-		}
+		byUsername := db.Identifier{Canonical: username, Username: true, Pseudonym: somebody("2").Pseudonym}
 		nobody, other := somebody("nobody@example.com"), somebody("other@example.com")
 		if a := attempt(t, d, byEmail); a.User.ID != u.ID || a.Known || a.Failures != 0 || a.FailedAt != nil ||
 			a.User.PasswordHash != "hash" {
@@ -40,22 +41,30 @@ func TestAttempt_Buckets(t *testing.T) {
 			now.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
+		signedIn := db.Identifier{Account: u.ID, Pseudonym: u.ID.UUID, Session: db.NewSessionID()}
 		for name, row := range map[string]struct {
-			who  db.Identifier
-			want int
+			who          db.Identifier
+			want, inARow int
 		}{
-			"by email": {byEmail, 6}, "by username": {byUsername, 6}, "nobody": {nobody, 1}, "nobody else": {other, 0},
-			"the email as username": {db.Identifier{Canonical: email, Username: true, Pseudonym: other.Pseudonym}, 0},
+			"by email": {byEmail, 3, 6}, "by username": {byUsername, 3, 6}, "signed in": {signedIn, 0, 6},
+			"nobody": {nobody, 1, 1}, "nobody else": {other, 0, 0},
+			"the email as username": {
+				db.Identifier{Canonical: email, Username: true, Pseudonym: other.Pseudonym}, 0, 0,
+			},
 		} {
 			a := attempt(t, d, row.who)
-			if a.Failures != row.want || (a.FailedAt != nil) != (row.want > 0) || a.Known {
-				t.Errorf("%s: %d failures, last %v", name, a.Failures, a.FailedAt)
+			if a.Failures != row.want || (a.FailedAt != nil) != (row.want > 0) || a.Known || a.InARow != row.inARow {
+				t.Errorf("%s: %d failures of %d, last %v", name, a.Failures, a.InARow, a.FailedAt)
 			}
-			if row.want == 6 && (!a.FailedAt.Equal(now.Add(2*time.Second)) || a.Bucket() != u.ID.UUID.String()+" ") {
-				t.Errorf("%s: last %v, counted for %v", name, a.FailedAt, a.Bucket())
+			if row.want == 3 && !a.FailedAt.Equal(now.Add(2*time.Second)) {
+				t.Errorf("%s: last %v", name, a.FailedAt)
 			}
-			if row.want < 6 && (!a.User.ID.IsZero() || a.Bucket() != row.who.Pseudonym.String()+" ") {
-				t.Errorf("%s: an account: %v", name, a.User.ID)
+			key := row.who.Pseudonym
+			if row.inARow == 6 {
+				key = u.ID.UUID
+			}
+			if a.User.ID.IsZero() != (row.inARow < 6) || !strings.HasPrefix(a.Bucket(), key.String()+" ") {
+				t.Errorf("%s: account %v, counted for %v", name, a.User.ID, a.Bucket())
 			}
 		}
 		if n := count(t, dbtest.Beside(t, dsn),
@@ -65,47 +74,61 @@ func TestAttempt_Buckets(t *testing.T) {
 	})
 }
 
-// A device that signed in before has a bucket of its own: nobody can lock the owner out from elsewhere, and a success
-// forgives the failures of its own bucket and no other.
-func TestAttempt_KnownDevice(t *testing.T) {
+// LG-21: a device that shows a token of the account has a bucket of its own: nobody can lock the owner out from
+// elsewhere, and a success forgives the failures of its own bucket and no other. A token counts for its account alone,
+// and not when the devices of the account were cleared since.
+func TestLG21_Attempt(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		d := dbtest.Open(t, dsn)
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
 		ada, bob := join(t, d, "ada@example.com"), join(t, d, "bob@example.com")
-		home, away := "192.0.2.1", "192.0.2.2"
-		enter(t, d, ada, home, day, day, noon())
-		enter(t, d, bob, away, day, day, noon())
-		at := func(address string) db.Identifier {
-			return db.Identifier{Canonical: "ada@example.com", Pseudonym: somebody("ada").Pseudonym, Address: address}
+		home := db.Shown{Device: uuid.New(), Account: ada.ID, IssuedAt: noon()}
+		second := db.Shown{Device: uuid.New(), Account: ada.ID, IssuedAt: noon()}
+		foreign := db.Shown{Device: home.Device, Account: bob.ID, IssuedAt: noon()}
+		none := db.Shown{}
+		at := func(shown db.Shown) db.Identifier {
+			return db.Identifier{Canonical: "ada@example.com", Pseudonym: somebody("ada").Pseudonym, Shown: shown}
 		}
 		for range 5 {
-			fail(t, d, at(away), noon())
+			fail(t, d, at(none), noon())
 		}
 		fail(t, d, at(home), noon())
-		want := func(address string, known bool, failures int) {
+		want := func(name string, shown db.Shown, known bool, failures int) {
 			t.Helper()
-			if a := attempt(t, d, at(address)); a.Known != known || a.Failures != failures {
-				t.Errorf("from %q: known %v, %d failures", address, a.Known, a.Failures)
+			a := attempt(t, d, at(shown))
+			if a.Known != known || a.Failures != failures || shown.Counts(&a.User) != known {
+				t.Errorf("%s: known %v, %d failures", name, a.Known, a.Failures)
 			}
 		}
-		want(home, true, 1)
-		want(away, false, 5) // a device that is known to somebody else is not known here
-		want("", false, 5)
+		want("home", home, true, 1)
+		want("second", second, true, 0)
+		want("of somebody else", foreign, false, 5)
+		want("none", none, false, 5)
 
-		login := func(address string) {
+		login := func(shown db.Shown) {
 			t.Helper()
 			s := db.NewSession(from(t, ""), ada.ID, day, day, noon(), db.AuthPassword)
-			if ok, err := d.Login(from(t, address), attempt(t, d, at(address)), s, 100); err != nil || !ok {
+			if ok, err := d.Login(from(t, ""), attempt(t, d, at(shown)), s, 100); err != nil || !ok {
 				t.Fatalf("login: %v %v", ok, err)
 			}
 		}
 		login(home)
-		want(home, true, 0)
-		want("", false, 5)
+		want("home after its success", home, true, 0)
+		want("none after the success of home", none, false, 5)
 		fail(t, d, at(home), noon())
-		login("")
-		want(home, true, 1)
-		want("", false, 0)
+		login(none)
+		want("home after the success of none", home, true, 1)
+		want("none after its success", none, false, 0)
+
+		for _, row := range []struct {
+			name  string
+			after time.Duration // between the clearing of the devices and the issue of the token
+			known bool
+		}{{"before", -time.Microsecond, false}, {"in the same moment", 0, true}, {"after", time.Microsecond, true}} {
+			shown := db.Shown{Device: uuid.New(), Account: ada.ID, IssuedAt: noon().Add(row.after)}
+			execute(t, conn, `UPDATE users SET devices_cleared_at = last_login_at`) // noon
+			want("issued "+row.name, shown, row.known, 0)
+		}
 	})
 }
 

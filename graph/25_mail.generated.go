@@ -390,7 +390,7 @@ func (ec *executionContext) unmarshalInputLoginWithMagicLinkInput(ctx context.Co
 		asMap["tokenDelivery"] = "BODY"
 	}
 
-	fieldsInOrder := [...]string{"token", "email", "startEmpty", "tokenDelivery"}
+	fieldsInOrder := [...]string{"token", "email", "startEmpty", "deviceToken", "tokenDelivery"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -418,6 +418,13 @@ func (ec *executionContext) unmarshalInputLoginWithMagicLinkInput(ctx context.Co
 				return it, err
 			}
 			it.StartEmpty = data
+		case "deviceToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deviceToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DeviceToken = graphql.OmittableOf(data)
 		case "tokenDelivery":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokenDelivery"))
 			data, err := ec.unmarshalNTokenDelivery2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐTokenDelivery(ctx, v)

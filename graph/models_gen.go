@@ -205,6 +205,10 @@ type LoginInput struct {
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The password.
 	Password string `json:"password"`
+	// The `deviceToken` of an earlier sign-in of this account. It may stand in the header `X-Device-Token` instead, as for every operation that asks
+	// for a password. Failed sign-ins that show it are counted for this device alone, so that no stranger locks its person out.
+	// Any other text means nothing.
+	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
 	// How tokens reach the client.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
@@ -220,6 +224,9 @@ type LoginPayload struct {
 	Session *db.Session `json:"session,omitempty"`
 	// Where the person goes on: `returnTo` of the `requestMagicLink` whose mail signed in. Null otherwise.
 	ReturnTo *string `json:"returnTo,omitempty"`
+	// A token to show at the next sign-in on this device; keep it when the person signs out. It is no proof of who somebody is. It counts for 180
+	// days and is renewed by every sign-in. Null when refused, for a refresh, and with the delivery `COOKIE`, which sets a cookie of its own for it.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -234,6 +241,8 @@ type LoginWithMagicLinkInput struct {
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// As in `resetPassword`.
 	StartEmpty bool `json:"startEmpty"`
+	// As in `login`. It keeps its device.
+	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
 	// How tokens reach the client.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
@@ -371,6 +380,8 @@ type RegisterPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// The new session. Null when `tokens` is.
 	Session *db.Session `json:"session,omitempty"`
+	// As in `LoginPayload`. Null when `tokens` is.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// Whether the address must be confirmed before anybody can sign in. The answer is the same then for an address that is taken, and the
 	// mail to it says what is the case.
 	ConfirmationRequired bool `json:"confirmationRequired"`

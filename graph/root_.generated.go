@@ -126,11 +126,12 @@ type ComplexityRoot struct {
 	}
 
 	LoginPayload struct {
-		ReturnTo   func(childComplexity int) int
-		Session    func(childComplexity int) int
-		Tokens     func(childComplexity int) int
-		User       func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		DeviceToken func(childComplexity int) int
+		ReturnTo    func(childComplexity int) int
+		Session     func(childComplexity int) int
+		Tokens      func(childComplexity int) int
+		User        func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	MailDelivery struct {
@@ -237,6 +238,7 @@ type ComplexityRoot struct {
 
 	RegisterPayload struct {
 		ConfirmationRequired func(childComplexity int) int
+		DeviceToken          func(childComplexity int) int
 		Session              func(childComplexity int) int
 		Tokens               func(childComplexity int) int
 		User                 func(childComplexity int) int
@@ -710,6 +712,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DialectUsage.SunsetAt(childComplexity), true
 
+	case "LoginPayload.deviceToken":
+		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.DeviceToken(childComplexity), true
 	case "LoginPayload.returnTo":
 		if e.ComplexityRoot.LoginPayload.ReturnTo == nil {
 			break
@@ -1424,6 +1432,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RegisterPayload.ConfirmationRequired(childComplexity), true
+	case "RegisterPayload.deviceToken":
+		if e.ComplexityRoot.RegisterPayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.DeviceToken(childComplexity), true
 	case "RegisterPayload.session":
 		if e.ComplexityRoot.RegisterPayload.Session == nil {
 			break
@@ -2223,6 +2237,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_session(ctx, field)
 	case "returnTo":
 		return ec.fieldContext_LoginPayload_returnTo(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_LoginPayload_deviceToken(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_LoginPayload_userErrors(ctx, field)
 	}
@@ -2335,6 +2351,8 @@ func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, fie
 		return ec.fieldContext_RegisterPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_RegisterPayload_session(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_RegisterPayload_deviceToken(ctx, field)
 	case "confirmationRequired":
 		return ec.fieldContext_RegisterPayload_confirmationRequired(ctx, field)
 	case "userErrors":

@@ -91,7 +91,7 @@ func (r *resolver) registerOpen(
 		return nil, r.takenError(ctx, user, taken)
 	}
 	return &graph.RegisterPayload{
-		User: user, Session: login.Session, Tokens: login.Tokens, UserErrors: noErrors(),
+		User: user, Session: login.Session, Tokens: login.Tokens, DeviceToken: login.DeviceToken, UserErrors: noErrors(),
 	}, nil
 }
 

@@ -118,7 +118,8 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 	case token.KindAPIKey:
 		c.kind = graph.CredentialKindAPIKey
 		found, err = r.callerByKey(ctx, text, now)
-	case token.KindRefresh, token.KindNone: // a refresh token authenticates nothing (SE-14, SE-15)
+	// Refresh and device tokens authenticate nothing (SE-14, SE-15).
+	case token.KindRefresh, token.KindDevice, token.KindNone:
 	}
 	if err != nil || found == nil {
 		return nil, err
@@ -165,7 +166,7 @@ func (r *resolver) sessionOf(text string) (named sessionCredential, err error) {
 		case err == nil && named.session.UnmarshalText([]byte(access.Session)) == nil:
 			named.generation, named.expires = access.Generation, &access.ExpiresAt
 		}
-	case token.KindNone, token.KindRefresh, token.KindAPIKey:
+	case token.KindNone, token.KindRefresh, token.KindDevice, token.KindAPIKey:
 	}
 	return named, nil
 }

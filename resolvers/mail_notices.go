@@ -46,7 +46,7 @@ func (r *resolver) keyMails(ctx context.Context, c *caller, change db.KeyChange)
 
 // notices makes the mails that the success or the failure of a sign-in may queue (LG-20).
 func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
-	if a.NewDevice {
+	if a.NewDevice && !a.Known {
 		n.NewDevice = r.mailNotice(ctx, db.MailNewSignIn, &a.User, db.MailData{})
 	}
 	if a.Failures >= manyFailures {

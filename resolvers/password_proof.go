@@ -25,8 +25,9 @@ func (r *resolver) prove(
 	return nil, nil, r.sudoRequired(ctx, c, action)
 }
 
-// checkCurrentPassword checks the password of a person who is signed in. A wrong one counts like a failed sign-in: in
-// the same bucket, with the same delays and turns (PW-09, LG-06).
+// checkCurrentPassword checks the password of a person who is signed in. A wrong one counts like a failed sign-in, with
+// the same delays and turns (PW-09): for the device whose token the request shows, else for the session, so that no
+// stranger locks a person out who is signed in (LG-21).
 func (r *resolver) checkCurrentPassword(
 	ctx context.Context, c *caller, given string, action db.Action, field string,
 ) (a *db.Attempt, leave func(), err error) {
@@ -37,7 +38,7 @@ func (r *resolver) checkCurrentPassword(
 		return nil, nil, err
 	}
 	a, leave, err = r.attempt(ctx, db.Identifier{
-		Account: c.User.ID, Pseudonym: c.User.ID.UUID, Address: clientIP(ctx),
+		Account: c.User.ID, Pseudonym: c.User.ID.UUID, Session: c.Caller.Session.ID, Shown: r.shownDevice(ctx, nil),
 		Event: db.Event{Action: action, User: c.User.ID, Sess: c.Caller.Session.ID},
 	})
 	if err != nil {

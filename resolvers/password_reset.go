@@ -79,7 +79,10 @@ func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetP
 		return payload, nil
 	}
 	// The method is a magic link: the token came by mail.
-	p := proof{user: user, method: db.AuthMagicLink, at: r.now(), delivery: graph.TokenDeliveryBody}
+	p := proof{
+		user: user, method: db.AuthMagicLink, shown: r.shownDevice(ctx, nil), at: r.now(),
+		delivery: graph.TokenDeliveryBody,
+	}
 	login, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
 		started, err := r.DB.Login(ctx, &db.Attempt{User: *user}, s, r.SessionLimit)
 		if !started { // the account changed again: there is no session

@@ -3,11 +3,14 @@ package resolvers
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/mileusna/useragent"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -48,6 +51,43 @@ func nilIfEmpty(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// shownDevice gives the device token of the request: the given one, else that of its header or cookie. It is zero for a
+// text that is no valid device token: such a caller is a stranger.
+func (r *resolver) shownDevice(ctx context.Context, given *string) db.Shown {
+	text := visit.From(ctx).DeviceToken
+	if given != nil && *given != "" {
+		text = *given
+	}
+	d, err := r.Codec.ParseDevice(text)
+	if err != nil {
+		return db.Shown{}
+	}
+	return db.Shown{Device: d.ID, Account: db.UserIDFrom(d.Account), IssuedAt: d.IssuedAt}
+}
+
+// deliverDevice renews the device token of a person who just signed in, or makes one, and gives it where the tokens of
+// the session go: in a cookie, in a header of the answer where a dialect serves the request, or else as text.
+func (r *resolver) deliverDevice(
+	ctx context.Context, u *db.User, shown db.Shown, at time.Time, delivery graph.TokenDelivery,
+) *string {
+	d := token.Device{ID: shown.Device, Account: u.ID.UUID, IssuedAt: at}
+	if !shown.Counts(u) {
+		d.ID = token.NewID()
+	}
+	text, v := r.Codec.Device(d).Reveal(), visit.From(ctx)
+	switch {
+	case delivery == graph.TokenDeliveryCookie:
+		v.SetCookie(r.DeviceCookie.SetDevice(text))
+		return nil
+	case r.Profiles[v.Dialect] != nil:
+		v.SetHeader(credential.DeviceHeader, text)
+		if r.DeviceCookie.Name != "" {
+			v.OfferDeviceCookie(r.DeviceCookie.SetDevice(text))
+		}
+	}
+	return &text
 }
 
 // deviceID identifies the device of the request, in 16 bytes: a keyed hash of the name of its user agent, which has no

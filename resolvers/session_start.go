@@ -14,6 +14,7 @@ type proof struct {
 	user     *db.User
 	method   db.AuthMethod
 	device   []byte    // becomes a known device; nil for a method that remembers none
+	shown    db.Shown  // the device token of the request
 	at       time.Time // the start of the session
 	delivery graph.TokenDelivery
 }
@@ -52,5 +53,8 @@ func (r *resolver) startSession(
 	if err != nil {
 		return nil, err
 	}
-	return &graph.LoginPayload{User: user, Session: session, Tokens: tokens, UserErrors: noErrors()}, nil
+	return &graph.LoginPayload{
+		User: user, Session: session, Tokens: tokens, UserErrors: noErrors(),
+		DeviceToken: r.deliverDevice(ctx, user, p.shown, session.CreatedAt, p.delivery),
+	}, nil
 }

@@ -53,7 +53,13 @@ func (r *resolver) loginWithMagicLink(
 	if err != nil {
 		return nil, err
 	}
-	p := proof{user: &m.User, method: db.AuthMagicLink, at: r.now(), delivery: input.TokenDelivery}
+	p := proof{
+		user:     &m.User,
+		method:   db.AuthMagicLink,
+		shown:    r.shownDevice(ctx, input.DeviceToken.Value()),
+		at:       r.now(),
+		delivery: input.TokenDelivery,
+	}
 	payload, err := r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
 		return r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 			return orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{

@@ -60,6 +60,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		user:     user,
 		method:   db.AuthPassword,
 		device:   r.deviceID(ctx),
+		shown:    r.shownDevice(ctx, input.DeviceToken.Value()),
 		at:       now,
 		delivery: input.TokenDelivery,
 	}
@@ -121,6 +122,6 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 		who.Canonical = canonical
 	}
 	copy(who.Pseudonym[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
-	who.Address, who.Device = clientIP(ctx), r.deviceID(ctx)
+	who.Shown, who.Device = r.shownDevice(ctx, input.DeviceToken.Value()), r.deviceID(ctx)
 	return who, nil
 }

@@ -367,6 +367,10 @@ func (x *exchange) send(out *reply) {
 	x.written = true
 	x.withRenewed(out)
 	x.failed = x.failed || out.status >= http.StatusBadRequest // an outcome or an expression can set it
+	if c := x.visit.DeviceCookie(); c != nil && len(out.cookies) > 0 {
+		// The caller is a browser that keeps its session in a cookie, and keeps the device token in one too.
+		out.cookies = append(out.cookies, c)
+	}
 	x.visit.CopyHeaders(x.w.Header())
 	if x.page {
 		writeOutcome(x.w, x.dialect, out)

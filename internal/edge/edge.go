@@ -34,6 +34,7 @@ type Config struct {
 	Origins        *origin.Policy // decides which pages of other origins are trusted; nil for none
 	Expose         []string       // headers of dialects that trusted pages may read
 	Cookie         string         // the name of the session cookie, "" for none
+	DeviceCookie   string         // the name of the cookie for device tokens, "" for none
 	Log            *slog.Logger
 	Now            func() time.Time
 
@@ -45,7 +46,9 @@ type Config struct {
 
 // exposed returns the headers that pages of trusted origins may read: the server's own, and further ones of dialects.
 func exposed(further []string) []string {
-	all := []string{"X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"}
+	all := []string{
+		"X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate", credential.DeviceHeader,
+	}
 	for _, name := range further {
 		if !slices.ContainsFunc(all, func(own string) bool { return strings.EqualFold(own, name) }) {
 			all = append(all, name)
@@ -71,6 +74,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			Foreign:   cfg.Origins.Foreign(r),
 		}
 		readCredential(v, r, cfg.Cookie)
+		v.DeviceToken = credential.Device(r.Header, cfg.DeviceCookie)
 		out := &recorder{ResponseWriter: w}
 		ctx := r.Context() //nolint:contextcheck // Observe derives its context from it
 		ended := func(string, string, int) {}

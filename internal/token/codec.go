@@ -1,5 +1,5 @@
-// Package token writes and reads the credentials of the server: access, refresh and session tokens, API keys, and the
-// one-time tokens and codes of mails. It also writes and reads ids in their text form.
+// Package token writes and reads the credentials of the server: access, refresh and session tokens, API keys, device
+// tokens, and the one-time tokens and codes of mails. It also writes and reads ids in their text form.
 //
 // The rules of this package:
 //   - A credential has one spelling. A text in another case, with padding, spare bits or white space is rejected
@@ -44,7 +44,7 @@ const (
 
 // Codec writes and checks the credentials that need the server secret alone. It is safe for concurrent use.
 type Codec struct {
-	refresh, session, apiKey, oneTime, code secret.Key
+	refresh, session, device, apiKey, oneTime, code secret.Key
 
 	refreshJWT func() [][]byte // the first key signs; a function, because fmt prints only its address
 	now        func() time.Time
@@ -57,6 +57,7 @@ func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 	return &Codec{
 		refresh:    m.Key("refresh"),
 		session:    m.Key("session"),
+		device:     m.Key("device"),
 		apiKey:     m.Key("api-key"),
 		oneTime:    m.Key("one-time token"),
 		code:       m.Key("one-time code"),

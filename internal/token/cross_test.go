@@ -26,6 +26,7 @@ func checks(c *token.Codec, i *token.Issuer) map[token.Credential]func(string) e
 		token.KindSession: func(s string) error { _, err := c.ParseSession(s); return err },
 		token.KindRefresh: func(s string) error { _, _, err := c.ParseRefresh(s); return err },
 		token.KindAPIKey:  func(s string) error { _, _, err := c.ParseAPIKey(s); return err },
+		token.KindDevice:  func(s string) error { _, err := c.ParseDevice(s); return err },
 	}
 }
 
@@ -38,6 +39,7 @@ func TestSE15_CrossUseMatrix(t *testing.T) {
 		token.KindSession: c.Session(id).Reveal(),
 		token.KindRefresh: c.Refresh(id, 0).Reveal(),
 		token.KindAPIKey:  newAPIKey(t, c).Text.Reveal(),
+		token.KindDevice:  c.Device(token.Device{ID: id, Account: id, IssuedAt: noon()}).Reveal(),
 	}
 	older := issueHS256(t, i)
 	if got := token.Kind(older); got != token.KindAccess {
@@ -137,6 +139,7 @@ func TestKind_Table(t *testing.T) {
 		"rt1.":                                  token.KindRefresh,
 		"rt2.":                                  token.KindNone,
 		"st1.":                                  token.KindSession,
+		"dt1.":                                  token.KindDevice,
 		"ST1.":                                  token.KindNone,
 		" st1.":                                 token.KindNone,
 		"Bearer YQ.YQ.YQ":                       token.KindNone,

@@ -29,10 +29,15 @@ type Visit struct {
 	SessionCookie bool
 	Foreign       bool
 
-	mu      sync.Mutex
-	apiKey  string
-	header  http.Header
-	cookies map[string]*http.Cookie
+	// DeviceToken is the text that the request presented as its device token, "" for none. Nobody has checked it.
+	DeviceToken string
+
+	mu           sync.Mutex
+	apiKey       string
+	knownDevice  bool
+	deviceCookie *http.Cookie
+	header       http.Header
+	cookies      map[string]*http.Cookie
 }
 
 // SetHeader sets a header of the answer. It is safe for concurrent use, because the resolvers of a query run

@@ -102,7 +102,7 @@ func companionSays(t testing.TB, i *harness.Instance, r harness.Reply, status in
 // companionCookies demands the two cookies, equal but for their names, and gives their value.
 func companionCookies(t testing.TB, i *harness.Instance, r harness.Reply, attributes string) string {
 	t.Helper()
-	set := r.Header.Values("Set-Cookie")
+	set := harness.OwnCookies(r.Header)
 	if len(set) != 2 {
 		t.Fatalf("%s: the cookies %q", r.Asked, set)
 	}

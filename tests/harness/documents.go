@@ -45,10 +45,10 @@ const (
 const (
 	RegisterDoc = `mutation Register($input: RegisterInput!) { register(input: $input) {
   user { id number email username name metadata } session { id number } tokens { accessToken refreshToken ` +
-		`sessionToken expiresIn expiresAt tokenType }
+		`sessionToken expiresIn expiresAt tokenType } deviceToken
   userErrors { code message field retryAfterSeconds } } }`
 	LoginDoc = `mutation Login($input: LoginInput!) { login(input: $input) {
-  user { id email } session { id number } tokens { accessToken refreshToken sessionToken expiresIn }
+  user { id email } session { id number } tokens { accessToken refreshToken sessionToken expiresIn } deviceToken
   userErrors { code message field retryAfterSeconds } } }`
 	RefreshDoc = `mutation Refresh($token: String!) { refresh(input: {refreshToken: $token}) {
   user { id } session { id } tokens { accessToken refreshToken sessionToken }

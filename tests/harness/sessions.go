@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,10 +25,17 @@ const (
 	LocalCookie = "dragoman_session"
 )
 
-// CookieOf gives the one cookie that an answer sets, nil for none.
+// OwnCookies gives the lines of Set-Cookie but for the cookie of a device token.
+func OwnCookies(h http.Header) []string {
+	return slices.DeleteFunc(slices.Clone(h.Values("Set-Cookie")), func(line string) bool {
+		return strings.HasPrefix(line, "device=") || strings.HasPrefix(line, "__Host-device=")
+	})
+}
+
+// CookieOf gives the one cookie that an answer sets, nil for none. The cookie of a device token is none.
 func CookieOf(t testing.TB, a *Answer) *http.Cookie {
 	t.Helper()
-	all := (&http.Response{Header: a.Header}).Cookies()
+	all := (&http.Response{Header: http.Header{"Set-Cookie": OwnCookies(a.Header)}}).Cookies()
 	if len(all) > 1 {
 		t.Fatalf("the answer sets several cookies: %v", a.Header.Values("Set-Cookie"))
 	}

@@ -21,6 +21,13 @@ func (i *Instance) LoginFrom(t testing.TB, address, field, identifier, password 
 	return Asked(t, i.URL, "", LoginDoc, InputOf(field, identifier, "password", password), "X-Forwarded-For", address)
 }
 
+// LoginOn signs in by email from an address, with a device token in the header; "" for none.
+func (i *Instance) LoginOn(t testing.TB, address, device, email, password string) *Answer {
+	t.Helper()
+	return Asked(t, i.URL, "", LoginDoc, InputOf("email", email, "password", password), "X-Forwarded-For", address,
+		"X-Device-Token", device)
+}
+
 const (
 	Owner    = "203.0.113.5"
 	Attacker = "198.51.100.7"

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +152,7 @@ func TestLG09_Disabled(t *testing.T) {
 			harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
 			harness.Owner))
 		access, refresh := a.Text("register", "tokens", "accessToken"), a.Text("register", "tokens", "refreshToken")
+		device := a.Text("register", "deviceToken")
 		_, key := s.NewKey(t, access, nil)
 		ada := harness.Account{ID: a.Text("register", "user", "id"), Email: "ada@example.com"}
 		conn := harness.OpenSide(t, dsn)
@@ -163,7 +163,10 @@ func TestLG09_Disabled(t *testing.T) {
 			t.Fatal(a.Raw)
 		}
 		paced(t, s, 60, harness.Attacker)
-		paced(t, s, 39, harness.Owner) // a known device is no way round
+		for range 39 { // a known device is no way round
+			s.Clock.Add(15*time.Minute + time.Second)
+			harness.RefusedWith(t, s.LoginOn(t, harness.Owner, device, ada.Email, harness.WrongPass), "INVALID_CREDENTIALS")
+		}
 		if conn.Count(t, `SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL`) != 0 ||
 			len(s.Letters(t, ada.Email, db.MailDisabled)) != 0 {
 			t.Fatal("disabled after 99 failures in a row")
@@ -171,10 +174,12 @@ func TestLG09_Disabled(t *testing.T) {
 		paced(t, s, 1, harness.Attacker)
 		wrong := s.LoginFrom(t, harness.Owner, "email", "nobody@example.com", harness.GoodPass)
 		for _, from := range []string{harness.Owner, harness.Attacker, "192.0.2.1"} {
-			s.Clock.Add(16 * time.Minute)
-			if a := s.LoginFrom(t, from, "email", ada.Email, harness.GoodPass); a.Raw != wrong.Raw ||
-				a.Status != wrong.Status {
-				t.Errorf("from %s: %s, not %s", from, a.Raw, wrong.Raw)
+			for _, token := range []string{"", device} {
+				s.Clock.Add(16 * time.Minute)
+				if a := s.LoginOn(t, from, token, ada.Email, harness.GoodPass); a.Raw != wrong.Raw ||
+					a.Status != wrong.Status {
+					t.Errorf("from %s: %s, not %s", from, a.Raw, wrong.Raw)
+				}
 			}
 		}
 		if n := len(s.Letters(t, ada.Email, db.MailDisabled)); n != 1 {
@@ -230,19 +235,17 @@ func TestLG09_Volley(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
-		for n := range 16 { // a known address each: as many buckets, which nothing takes turns for
-			harness.Fine(t, harness.Asked(t, s.URL, "",
-				map[bool]string{true: harness.RegisterDoc, false: harness.LoginDoc}[n == 0],
-				harness.InputOf("email", "ada@example.com", "password", harness.GoodPass), "X-Forwarded-For",
-				fmt.Sprintf("192.0.2.%d", n)))
+		s.Register(t, "ada@example.com")
+		devices := make([]string, 16) // as many buckets, which nothing takes turns for
+		for n := range devices {
+			devices[n] = harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass)).Text("login", "deviceToken")
 		}
 		s.Login(t, "ada@example.com", harness.WrongPass)
 		harness.OpenSide(t, dsn).MustExec(t, `UPDATE throttles SET failures = 92 WHERE scope = '*'`)
 		codes := map[string]int{}
 		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
 			return harness.Send(s.URL, "", harness.LoginDoc,
-				harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Forwarded-For",
-				fmt.Sprintf("192.0.2.%d", n))
+				harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Device-Token", devices[n])
 		}) {
 			if a == nil {
 				t.Fatal("no answer")

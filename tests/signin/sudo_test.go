@@ -101,30 +101,37 @@ func TestPW09_CurrentPassword(t *testing.T) {
 	})
 }
 
-// PW-09, LG-06, LG-11: failures count for the account, wherever the password is asked for, and the lock arms itself
-// again.
+// PW-09, LG-11, LG-21: failures on a device that shows its token are one count, wherever the password is asked for, and
+// the lock arms itself again.
 func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		ada := s.Register(t, "ada@example.com")
+		device := harness.Fine(t, s.Login(t, ada.Email, harness.GoodPass)).Text("login", "deviceToken")
+		ask := func(credential, document string, variables map[string]any) *harness.Answer {
+			return harness.Asked(t, s.URL, credential, document, variables, "X-Device-Token", device)
+		}
+		login := func(password string) *harness.Answer {
+			return ask("", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", password))
+		}
 		ways := proofs()
 		wrong := func() []*harness.Answer {
 			all := []*harness.Answer{
-				s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass)),
-				s.Login(t, ada.Email, harness.WrongPass),
+				ask(ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass)),
+				login(harness.WrongPass),
 			}
 			for _, p := range ways[:3] {
-				all = append(all, s.GraphQL(t, ada.Access, p.document, p.with(harness.WrongPass)))
+				all = append(all, ask(ada.Access, p.document, p.with(harness.WrongPass)))
 			}
 			return all
 		}
 		everywhere := func(code string) {
 			t.Helper()
-			all := []*harness.Answer{s.GraphQL(t, ada.Access, harness.SudoDoc,
-				harness.InputOf("password", harness.GoodPass)), s.Login(t, ada.Email, harness.GoodPass)}
+			all := []*harness.Answer{ask(ada.Access, harness.SudoDoc,
+				harness.InputOf("password", harness.GoodPass)), login(harness.GoodPass)}
 			for _, p := range ways {
-				all = append(all, s.GraphQL(t, ada.Access, p.document, p.with(harness.GoodPass)))
+				all = append(all, ask(ada.Access, p.document, p.with(harness.GoodPass)))
 			}
 			for n, a := range all {
 				if a.Code() != code || code != "" && !strings.Contains(a.Raw, `"retryAfterSeconds":2`) {
@@ -140,7 +147,7 @@ func TestPW09_LG11_WrongPasswordsLock(t *testing.T) {
 			}
 			everywhere("ACCOUNT_LOCKED")
 			// Without the password the window is what counts, and it is open.
-			if a := s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+			if a := ask(ada.Access, harness.ChangeEmailDoc,
 				harness.InputOf("email", ada.Email)); a.Code() != "" {
 				t.Errorf("by the window: %s", a.Raw)
 			}
@@ -182,9 +189,13 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
 		ada := s.Register(t, "ada@example.com")
+		device := harness.Fine(t, s.Login(t, ada.Email, harness.GoodPass)).Text("login", "deviceToken")
+		ask := func(credential, document string, variables map[string]any) *harness.Answer {
+			return harness.Asked(t, s.URL, credential, document, variables, "X-Device-Token", device)
+		}
 		conn := harness.OpenSide(t, dsn)
 		failures := func() string {
-			return strings.Join(conn.Texts(t, `SELECT CASE scope WHEN '' THEN 'strangers' ELSE 'own' END || failures `+
+			return strings.Join(conn.Texts(t, `SELECT CASE WHEN scope LIKE 'name %' THEN 'strangers' ELSE 'own' END || failures `+
 				`FROM throttles WHERE scope <> '*' ORDER BY 1`), " ")
 		}
 		for range 3 {
@@ -216,14 +227,14 @@ func TestLG19_SuccessClearsItsOwn(t *testing.T) {
 			},
 			{"login", "", harness.LoginDoc, harness.InputOf("email", ada.Email, "password", harness.GoodPass), true},
 		} {
-			conn.MustExec(t, `DELETE FROM throttles WHERE scope <> ''`)
-			s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass))
-			s.GraphQL(t, ada.Access, harness.ChangeEmailDoc,
+			conn.MustExec(t, `DELETE FROM throttles WHERE scope NOT LIKE 'name %'`)
+			ask(ada.Access, harness.SudoDoc, harness.InputOf("password", harness.WrongPass))
+			ask(ada.Access, harness.ChangeEmailDoc,
 				harness.InputOf("email", ada.Email, "currentPassword", harness.WrongPass))
 			if got := failures(); got != "own2 strangers3" {
 				t.Fatalf("failures %s", got)
 			}
-			if a := s.GraphQL(t, success.credential, success.document, success.variables); a.Code() != "" {
+			if a := ask(success.credential, success.document, success.variables); a.Code() != "" {
 				t.Errorf("%s: %s", success.name, a.Raw)
 			}
 			want := map[bool]string{true: "strangers3", false: "own2 strangers3"}[success.clears]

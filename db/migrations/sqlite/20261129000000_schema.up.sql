@@ -107,8 +107,9 @@ CREATE TABLE IF NOT EXISTS audit_events (
 -- Refreshes are by far the most events, and the first to be deleted.
 CREATE INDEX IF NOT EXISTS audit_events_refreshes ON audit_events (id) WHERE action = 'session.refreshed';
 
--- Consecutive failures. account_key is the account, or the pseudonym of an account that does not exist. scope is the IP
--- address of a device that signed in before, '' for all other devices, and * for the failures in every scope.
+-- Consecutive failures. account_key is the account, or the pseudonym of an account that does not exist. scope names the
+-- device that showed its token, the session of a person who was signed in, or the keyed hash of the name that somebody
+-- else typed; * is for the failures in every scope.
 CREATE TABLE IF NOT EXISTS throttles (
   account_key blob        NOT NULL,
   scope       text        NOT NULL,
