@@ -8,6 +8,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 )
 
@@ -26,9 +27,14 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 			return nil, err
 		}
 	}
+	if s.settings.RateLimits {
+		key := s.master.Stable("mail budgets")
+		s.DB.LimitMails(func(canonical string) []byte { return key.MAC([]byte(identity.Mailbox(canonical))) })
+	}
 	worker, err := s.DB.StartMail(ctx, db.Delivery{
 		Send: send, Now: s.options.Now, Log: s.options.Log,
 		OnAttempt: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
+		OnLimited: s.Observer.MailLimited,
 	})
 	return &Mail{worker}, err
 }

@@ -74,6 +74,13 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	}
 	addKeys(&message, &m.Data)
 	switch m.Kind {
+	case db.MailDigest:
+		message.At, message.Device, message.IP = time.Time{}, "", "" // of the first notice alone
+		for _, r := range m.Data.Repeats {
+			message.Repeats = append(message.Repeats, mail.Repeat{
+				Kind: string(r.Kind), Change: string(r.Change), Count: r.Count, Since: r.Since,
+			})
+		}
 	case db.MailConfirmChange:
 		// The reader has to recognize the account (OT-25), and may be a stranger: the address in use is abridged.
 		message.Account = *cmp.Or(u.Username, none)

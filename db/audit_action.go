@@ -47,6 +47,7 @@ var (
 	ActionAccessGranted = Action{"access.granted", "access.denied"}
 
 	ActionMailRetried       = Action{"mail.retried", "mail.retry_failed"}
+	ActionMailLimited       = Action{"mail.limited", ""} // over the budget of a mailbox
 	ActionSigningKeyRotated = Action{"signing_key.rotated", ""}
 	ActionRestoreFinished   = Action{"restore.finished", ""}
 )
@@ -61,6 +62,6 @@ func Actions() []Action {
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
 		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionMailRetried,
-		ActionSigningKeyRotated, ActionRestoreFinished,
+		ActionMailLimited, ActionSigningKeyRotated, ActionRestoreFinished,
 	}
 }

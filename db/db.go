@@ -40,6 +40,7 @@ type DB struct {
 	usage    usage
 	observer func(context.Context, QueryEvent) // nil for none: see Observe
 	queue    *outbox.Queue
+	mailbox  func(canonical string) []byte // nil: mails are not limited; see LimitMails
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.

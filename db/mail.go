@@ -30,6 +30,7 @@ const (
 	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
 	MailTookOver         MailKind = "took-over"         // a sign-in by mail was the first proof of whose address it is
 	MailWelcome          MailKind = "welcome"
+	MailDigest           MailKind = "digest" // of notices over the budget of a mailbox
 )
 
 // Purpose gives the purpose of the token in the mail, "" for none.
@@ -97,7 +98,8 @@ type Mail struct {
 	Attempts   int       `bun:"attempts"`   // to send it
 	LastError  *string   `bun:"last_error"` // of the last attempt; holds no secret
 
-	NextAttemptAt *time.Time `bun:"next_attempt_at"` // nil before the first attempt and after the last one
+	// NextAttemptAt is nil before the first attempt and after the last one, unless the mail is held: see checkBudget.
+	NextAttemptAt *time.Time `bun:"next_attempt_at"`
 	CreatedAt     time.Time  `bun:"created_at"`
 	ResolvedAt    *time.Time `bun:"resolved_at"`
 	SentAt        *time.Time `bun:"sent_at"`
@@ -121,6 +123,9 @@ type MailData struct {
 
 	Key  *MailKey  `json:"key,omitempty"`  // that the mail is about
 	Keys []MailKey `json:"keys,omitempty"` // that work when the mail is resolved, the newest first; see MailPassword
+
+	HeldSince *time.Time `json:"heldSince,omitempty"` // of a notice over the budget of its mailbox
+	Repeats   []Repeat   `json:"repeats,omitempty"`   // of a digest
 }
 
 // MailKey is what a mail says about an API key.

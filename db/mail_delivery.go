@@ -24,6 +24,9 @@ type Delivery struct {
 	Log       *slog.Logger
 	Poll      time.Duration   // how often to look for mails of other servers; 0 for outbox.Poll
 	OnAttempt func(MailState) // called after each attempt; QUEUED where another attempt follows
+
+	// OnLimited is called for a mail over the budget of its mailbox, which is dropped, or held for a digest.
+	OnLimited func(outcome string)
 }
 
 // MailWorker sends queued mails until it is stopped.
@@ -44,11 +47,14 @@ type mailer struct {
 // work is one attempt. The queue only learns what comes next; the row of the mail holds the rest.
 func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	id, log := job.Args.Mail, m.how.Log.With("mail", job.Args.Mail)
-	mail, err := m.d.Resolve(ctx, id, Clock(m.how.Now()))
-	if err != nil {
+	now := Clock(m.how.Now())
+	mail, over, err := m.d.ResolveInBudget(ctx, id, now)
+	switch {
+	case err != nil:
 		return m.later(ctx, log, err)
-	}
-	if mail == nil {
+	case over != nil:
+		return m.limited(log, over, now)
+	case mail == nil:
 		return nil
 	}
 	failure := m.send(ctx, log, mail)
@@ -79,6 +85,20 @@ func (m *mailer) work(ctx context.Context, job *outbox.Job[mailJob]) error {
 	m.how.OnAttempt(MailQueued)
 	log.Warn("a mail was not sent, and will be tried again", "attempt", job.Attempt, "at", next, "error", failure)
 	return failure
+}
+
+// limited ends the attempt at a mail over the budget of its mailbox. It counts as none.
+func (m *mailer) limited(log *slog.Logger, over *OverBudget, now time.Time) error {
+	if over.Outcome != "" && m.how.OnLimited != nil {
+		m.how.OnLimited(over.Outcome)
+	}
+	if over.Noted {
+		log.Info("a mailbox has too many mails: one was " + over.Outcome)
+	}
+	if over.Until.IsZero() {
+		return nil
+	}
+	return outbox.Later(over.Until.Sub(now))
 }
 
 // later retries after an error of the database, which counts as no attempt.

@@ -135,11 +135,12 @@ func (d *DB) RetryMail(ctx context.Context, id MailID, e Event, now time.Time) (
 	return mail, queued, d.withOwners(ctx, []*Mail{mail})
 }
 
-// QueuedMails lists the mails that are not resolved, the oldest first.
-func (d *DB) QueuedMails(ctx context.Context) ([]MailID, error) {
+// QueuedMails lists the mails that can be resolved at now and are not, the oldest first.
+func (d *DB) QueuedMails(ctx context.Context, now time.Time) ([]MailID, error) {
 	var mails []*Mail
 	q := d.r.NewSelect().Model(&mails).Column("id").
-		Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).Order("m.id")
+		Where("m.state = ? AND m.resolved_at IS NULL", MailQueued).
+		Where("m.next_attempt_at IS NULL OR m.next_attempt_at <= ?", now).Order("m.id")
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "queued mails")
 	}

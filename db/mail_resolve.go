@@ -15,24 +15,38 @@ type ResolvedMail struct {
 }
 
 // Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the
-// same. Nil means that there is nothing to send: the mail is gone or sent, nobody has the address, or the mail does not
-// apply any more.
+// same. Nil means that there is nothing to send now: the mail is gone or sent, nobody has the address, the mail does not
+// apply any more, or its mailbox had too many.
 //
 // A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10), and
 // not to an address that is only shown: that one recovers nothing (OT-24). A
 // new token invalidates its predecessors (OT-03), except revert links to other addresses: whoever took an account over
 // could end the owner's link by a second change. A mail that a newer one of its kind overtook is not sent.
 func (d *DB) Resolve(ctx context.Context, id MailID, now time.Time) (*ResolvedMail, error) {
-	var mail *ResolvedMail
-	err := d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		var err error
-		mail, err = d.resolveIn(ctx, tx, id, now)
-		return err
-	})
-	return mail, wrap(err, "resolve a mail")
+	mail, _, err := d.ResolveInBudget(ctx, id, now)
+	return mail, err
 }
 
-func (d *DB) resolveIn(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*ResolvedMail, error) {
+// ResolveInBudget is Resolve, and tells what became of a mail over the budget of its mailbox.
+func (d *DB) ResolveInBudget(
+	ctx context.Context, id MailID, now time.Time,
+) (mail *ResolvedMail, over *OverBudget, err error) {
+	err = d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) (err error) {
+		mail, err = d.readMail(ctx, tx, id)
+		if err != nil || mail == nil {
+			return err
+		}
+		mail, over, err = d.resolveIn(ctx, tx, mail, now)
+		return err
+	})
+	if err != nil {
+		return nil, nil, wrap(err, "resolve a mail")
+	}
+	return mail, over, nil
+}
+
+// readMail reads a mail that waits, and locks its account. It deletes a mail that does not apply any more.
+func (d *DB) readMail(ctx context.Context, tx bun.Tx, id MailID) (*ResolvedMail, error) {
 	var l ResolvedMail
 	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the
 	// result of the first. It is also locked before what belongs to it: this prevents deadlocks.
@@ -58,26 +72,36 @@ FROM mails m WHERE m.id = ?)`, id)
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
 	}
+	return &l, nil
+}
+
+func (d *DB) resolveIn(
+	ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time,
+) (*ResolvedMail, *OverBudget, error) {
 	switch {
 	case l.Mail.ResolvedAt == nil:
 	case l.Mail.TokenID.IsZero():
-		return &l, nil
+		return l, nil, nil
 	default:
-		reusable, err := reuseToken(ctx, tx, &l, now)
+		reusable, err := reuseToken(ctx, tx, l, now)
 		if err != nil || reusable {
-			return &l, err
+			return l, nil, err
 		}
 	}
-	if late, err := isOvertaken(ctx, tx, &l); err != nil {
-		return nil, err
+	if late, err := isOvertaken(ctx, tx, l); err != nil {
+		return nil, nil, err
 	} else if late {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
-		return nil, err
+		return nil, nil, err
 	}
-	if err := resolveRecipient(ctx, tx, &l, now); err != nil {
-		return nil, err
+	if over, err := d.checkBudget(ctx, tx, l, now); err != nil || over != nil {
+		return nil, over, err
 	}
-	return &l, nil
+	l.Mail.release()
+	if err := resolveRecipient(ctx, tx, l, now); err != nil {
+		return nil, nil, err
+	}
+	return l, nil, nil
 }
 
 // reuseToken gives a further attempt the token of the first, and tells whether it did. A token that expired before the
@@ -108,7 +132,7 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 		}
 		l.Mail.TokenID = l.Token.ID
 	}
-	if l.Mail.Kind == MailPassword {
+	if l.Mail.Kind == MailPassword || l.Mail.Kind == MailDigest {
 		if l.Mail.Data.Keys, err = mailKeys(ctx, tx, l.Mail.UserID, now); err != nil {
 			return err
 		}
@@ -116,7 +140,8 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 	l.Mail.Data.TakesOver = l.Token != nil && (&TokenWithUser{Token: *l.Token, User: l.User}).TakesOver()
 	l.Mail.ResolvedAt = &now
 	_, err = tx.NewUpdate().Model(&l.Mail).
-		Column("user_id", "address", "address_canonical", "token_id", "ttl_seconds", "data", "resolved_at").WherePK().Exec(ctx)
+		Column("kind", "user_id", "address", "address_canonical", "token_id", "ttl_seconds", "data", "next_attempt_at",
+			"resolved_at").WherePK().Exec(ctx)
 	return err
 }
 

@@ -19,6 +19,7 @@ const (
 	keepSent      = 7 * 24 * time.Hour    // a mail that was sent
 	keepMails     = 30 * 24 * time.Hour   // any other mail: a failed one, for whoever looks into it
 	keepTokens    = 24 * time.Hour        // an expired one-time token: whoever comes late learns that it expired
+	keepBudgets   = 24 * time.Hour        // how many mails a mailbox got
 	keepDevices   = 180 * 24 * time.Hour  // a device without a sign-in
 	keepUsage     = 400 * 24 * time.Hour  // calls of a dialect: a year and a bit, to compare the same weeks
 	sweepPause    = 10 * time.Millisecond // between batches: others can write
@@ -54,6 +55,8 @@ var sweeps = []swept{
 (SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
 	{"tries of codes", `DELETE FROM code_tries WHERE address IN
 (SELECT address FROM code_tries WHERE first_at < ? LIMIT ? ?)`, codeTriesFor, false, false},
+	{"budgets of mailboxes", `DELETE FROM mail_budgets WHERE mailbox IN
+(SELECT mailbox FROM mail_budgets WHERE counted_at < ? LIMIT ? ?)`, keepBudgets, false, false},
 	{"throttles", `DELETE FROM throttles WHERE (account_key, scope) IN
 (SELECT account_key, scope FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
@@ -88,6 +91,7 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM mails WHERE id < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM one_time_tokens WHERE expires_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM code_tries WHERE first_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM mail_budgets WHERE counted_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||

@@ -55,7 +55,7 @@ func TestResolve_Once(t *testing.T) {
 		if l, err := d.Resolve(ctx, nobody.ID, now); err != nil || l != nil {
 			t.Errorf("a mail to nobody: %+v %v", l, err)
 		}
-		if queued, err := d.QueuedMails(ctx); err != nil || len(queued) != 0 {
+		if queued, err := d.QueuedMails(ctx, now); err != nil || len(queued) != 0 {
 			t.Errorf("queued: %v %v", queued, err)
 		}
 	})

@@ -32,7 +32,7 @@ const newestMails = 100
 func ReadMail(
 	ctx context.Context, database *db.DB, codec *token.Codec, now time.Time, kind, to string,
 ) (rest.MailSecrets, error) {
-	queued, err := database.QueuedMails(ctx)
+	queued, err := database.QueuedMails(ctx, db.Clock(now))
 	if err != nil {
 		return rest.MailSecrets{}, err
 	}

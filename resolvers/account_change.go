@@ -207,10 +207,7 @@ func (r *resolver) writeEdit(ctx context.Context, e *edit) (*db.Caller, error) {
 	if e.Email && !e.AtOnce && r.MailOff && e.To.EmailCanonical != e.By.User.EmailCanonical {
 		return nil, errNoMail()
 	}
-	var err error
-	if e.Mails, err = r.changeMails(ctx, e); err != nil {
-		return nil, err
-	}
+	e.Mails = r.changeMails(ctx, e)
 	after, taken, err := r.DB.ChangeAccount(ctx, &e.Change, r.now())
 	switch {
 	case err != nil:

@@ -1,7 +1,6 @@
 package resolvers
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -164,9 +163,6 @@ func unsigned(v any) any {
 func (r *resolver) takenError(ctx context.Context, wanted *db.User, which *db.Taken) error {
 	if which.Email && !which.Username && !r.MailOff {
 		m := r.mail(ctx, db.MailAddressTaken, db.UserID{}, *wanted.Email, wanted.EmailCanonical)
-		if may, err := r.allowMail(ctx, m.Kind, m.AddressCanonical); err != nil || !may {
-			return cmp.Or(err, alreadyExists(which))
-		}
 		if err := r.DB.QueueMails(ctx, m); err != nil {
 			return err
 		}

@@ -20,22 +20,12 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 
 // changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go
 // out for one that is somebody else's: that person learns of it, and nobody can confirm it.
-func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.User, taken bool) []*db.Mail, error) {
+func (r *resolver) changeMails(ctx context.Context, e *edit) func(was, is *db.User, taken bool) []*db.Mail {
 	if r.MailOff || !e.Email && !e.Password {
-		return nil, nil
+		return nil
 	}
-	ask := map[db.MailKind]bool{}
-	if e.Email {
-		for _, kind := range []db.MailKind{db.MailConfirmChange, db.MailAddressTaken} { // it is not known yet which
-			if kind == db.MailConfirmChange && !e.verify && r.emailAtOnce(ctx) {
-				continue // the document of the dialect promises no such mail (OT-37)
-			}
-			var err error
-			if ask[kind], err = r.allowMail(ctx, kind, e.To.EmailCanonical); err != nil {
-				return nil, err
-			}
-		}
-	}
+	// The document of a dialect that changes an address at once may promise no mail to confirm it (OT-37).
+	confirms := e.verify || !r.emailAtOnce(ctx)
 	return func(was, is *db.User, taken bool) (mails []*db.Mail) {
 		if e.Password {
 			mails = r.mailNotice(ctx, db.MailPassword, was, db.MailData{})
@@ -47,22 +37,22 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) (func(was, is *db.U
 				mails = append(mails, r.mail(ctx, db.MailVerifyEmail, is.ID, *is.Email, is.EmailCanonical))
 			}
 		case e.Email && is.PendingEmail != nil:
-			mails = append(mails, r.pendingMails(ctx, was, is, taken, ask)...)
+			mails = append(mails, r.pendingMails(ctx, was, is, taken, confirms)...)
 		}
 		return mails
-	}, nil
+	}
 }
 
 // pendingMails are those of an address that waits, shown or not. The former one is told of each address once; asked for
 // again, only the mail to confirm goes out again.
 func (r *resolver) pendingMails(
-	ctx context.Context, was, is *db.User, taken bool, ask map[db.MailKind]bool,
+	ctx context.Context, was, is *db.User, taken, confirms bool,
 ) (mails []*db.Mail) {
 	kind, user := db.MailConfirmChange, is.ID
 	if taken {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
-	if ask[kind] {
+	if taken || confirms {
 		mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
 	}
 	if was.PendingEmailCanonical != nil && *was.PendingEmailCanonical == *is.PendingEmailCanonical &&
@@ -79,7 +69,7 @@ func (r *resolver) pendingMails(
 // addressNotice tells the former address of a new one, with a link to take the change back. An address that nobody ever
 // proved to own gets no link: its reader may be a stranger to whom somebody mistyped it (OT-21).
 func (r *resolver) addressNotice(ctx context.Context, kind db.MailKind, was *db.User, to *string) []*db.Mail {
-	mails := r.mailNotice(ctx, kind, was, db.MailData{NewAddress: *to, Unconfirmed: !was.EmailVerified()})
+	mails := r.mailNotice(ctx, kind, was, db.MailData{NewAddress: *to})
 	for _, m := range mails {
 		if m.Data.Unconfirmed {
 			m.NoLink()

@@ -70,7 +70,8 @@ func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) er
 	case c.User.EmailVerified() || c.User.Email == nil:
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
-	return r.queueMail(ctx, e, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+	return r.DB.AskMails(ctx, e, r.now(),
+		r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
 }
 
 // requestPendingMail mails the pending address again. An address that belongs to somebody else by now gets the notice
@@ -90,7 +91,8 @@ func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event
 	if owner != nil && owner.EmailVerified() && owner.ID != c.User.ID {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
-	return r.queueMail(ctx, e, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
+	return r.DB.AskMails(ctx, e, r.now(),
+		r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
 }
 
 // VerifyEmail is Mutation.verifyEmail.

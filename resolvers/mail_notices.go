@@ -12,13 +12,15 @@ import (
 const manyFailures = 5
 
 // mailNotice makes the mail that tells the owner of an account what just happened to it, and from which device and
-// address. It is empty where no mail is sent. No limit applies: nobody requested the mail.
+// address. It is empty where no mail is sent. It says whether the address is confirmed: such notices are never dropped
+// (OT-32).
 func (r *resolver) mailNotice(ctx context.Context, kind db.MailKind, u *db.User, data db.MailData) []*db.Mail {
 	if r.MailOff || u.Email == nil {
 		return nil
 	}
 	m := r.mail(ctx, kind, u.ID, *u.Email, u.EmailCanonical)
 	data.Device, data.IP = device(nilIfEmpty(visit.From(ctx).UserAgent)).Name, clientIP(ctx)
+	data.Unconfirmed = !u.EmailVerified()
 	m.Data = data
 	return []*db.Mail{m}
 }

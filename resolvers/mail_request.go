@@ -37,20 +37,7 @@ func (r *resolver) requestMail(
 	}
 	m := r.mail(ctx, kind, db.UserID{}, email, canonical)
 	m.Data.ReturnTo = returnTo
-	return r.basicPayload(ctx, e, r.queueMail(ctx, e, m))
-}
-
-// queueMail queues a requested mail. An address over its limit gets none: only the note of the event differs then.
-func (r *resolver) queueMail(ctx context.Context, e db.Event, m *db.Mail) error {
-	allowed, err := r.allowMail(ctx, m.Kind, m.AddressCanonical)
-	if err != nil {
-		return err
-	}
-	if !allowed {
-		e.Note = "limited"
-		return r.DB.AskMails(ctx, e, r.now())
-	}
-	return r.DB.AskMails(ctx, e, r.now(), m)
+	return r.basicPayload(ctx, e, r.DB.AskMails(ctx, e, r.now(), m))
 }
 
 func errNoMail() error { return fault.New(fault.FeatureDisabled, "This server sends no mail.") }

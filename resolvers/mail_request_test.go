@@ -41,7 +41,7 @@ func TestMailOff(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
-	if queued, err := r.DB.QueuedMails(t.Context()); err != nil || len(queued) != 0 {
+	if queued, err := r.DB.QueuedMails(t.Context(), time.Now()); err != nil || len(queued) != 0 {
 		t.Errorf("%v %v", queued, err)
 	}
 }

@@ -53,7 +53,7 @@ type Deps struct {
 	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 
 	Limits           *limit.Limiter // limits by account and by key; nil: there are none
-	Throttle         bool           // failures delay the next sign-in, and the mails to an address are limited
+	Throttle         bool           // failures delay the next sign-in
 	MailOff          bool           // no mail is ever sent
 	RevealAccounts   bool           // login tells an unknown account from a wrong password
 	RegistrationOpen bool
@@ -79,7 +79,6 @@ type resolver struct {
 	cursorKey  secret.Key    // signs the cursors of lists
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
 	refusals   *limit.Sample // which other refusals are recorded (LG-30)
-	mailLimits *mailLimits   // nil: mails are not limited
 }
 
 // New makes the executable schema. It fails for a root field that does not say who may call it, and for a mutation
@@ -93,10 +92,6 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 		cursorKey:  deps.Master.Key("cursors"),
 		denials:    limit.NewSample(),
 		refusals:   limit.NewLeveledSample(5, 60, 600),
-	}
-	var err error
-	if r.mailLimits, err = newMailLimits(deps); err != nil {
-		return nil, err
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},

@@ -138,7 +138,7 @@ func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.User
 		return errNoMail()
 	default:
 		asked := &edit{Change: db.Change{To: &db.User{EmailCanonical: canonical}, Email: true}}
-		change.Mails, err = r.changeMails(ctx, asked)
+		change.Mails = r.changeMails(ctx, asked)
 	}
 	return err
 }

@@ -134,7 +134,7 @@ var settingsBeforeLimits = []key{
 	},
 	{
 		"DRAGOMAN_RATE_LIMITS", "on",
-		"Limits by address and the throttling of failed sign-ins.",
+		"Limits by address, the budgets of mailboxes and the throttling of failed sign-ins.",
 		onOff, false, boolean(func(s *Settings) *bool { return &s.RateLimits }),
 	},
 }

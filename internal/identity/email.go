@@ -107,3 +107,16 @@ func Abridged(email string) string {
 	_, first := utf8.DecodeRuneInString(local)
 	return local[:first] + "…@" + domain
 }
+
+// Mailbox gives the mailbox of a canonical address, as mails to it are counted (OT-17): without a +tag, and at Gmail
+// without dots. Nothing else goes by it: accounts with such addresses are different ones.
+func Mailbox(canonical string) string {
+	local, domain, _ := strings.Cut(canonical, "@")
+	if name, _, tagged := strings.Cut(local, "+"); tagged && name != "" {
+		local = name
+	}
+	if domain == "gmail.com" || domain == "googlemail.com" {
+		local, domain = strings.ReplaceAll(local, ".", ""), "gmail.com"
+	}
+	return local + "@" + domain
+}

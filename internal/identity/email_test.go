@@ -145,3 +145,17 @@ func FuzzEmail(f *testing.F) {
 		}
 	})
 }
+
+// OT-17: addresses of one mailbox are counted as one, and of two mailboxes as two.
+func TestMailbox(t *testing.T) {
+	t.Parallel()
+	for canonical, want := range map[string]string{
+		"ada@example.com": "ada@example.com", "ada+x+y@example.com": "ada@example.com",
+		"a.da@example.com": "a.da@example.com", "a.d.a+x@gmail.com": "ada@gmail.com", "a.da@googlemail.com": "ada@gmail.com",
+		"+ada@example.com": "+ada@example.com",
+	} {
+		if got := Mailbox(canonical); got != want {
+			t.Errorf("%s: %s, want %s", canonical, got, want)
+		}
+	}
+}

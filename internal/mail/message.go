@@ -37,6 +37,16 @@ type Message struct {
 	Unconfirmed bool  // nobody ever proved to own the address that the mail goes to
 	Key         *Key  // that the mail is about, nil for others
 	Keys        []Key // the API keys of the account that work, in mails about a new password
+
+	Repeats []Repeat // of a digest, which stands for several notices
+}
+
+// Repeat is how many notices of a kind a digest stands for.
+type Repeat struct {
+	Kind   string
+	Change string // of an API key, as in Key; "" in other notices
+	Count  int
+	Since  time.Time
 }
 
 // Key is an API key.

@@ -44,6 +44,7 @@ var kinds = map[string]bool{
 	"address-taken":     false,
 	"welcome":           false,
 	"took-over":         false,
+	"digest":            false,
 }
 
 // Templates renders mails. The texts are plain text, one file for each language and kind, and the two layouts turn them
@@ -162,8 +163,12 @@ func (t *Templates) render(lang string, m Message) (Rendered, error) {
 			l.Facts = append(l.Facts, Fact{oneLine("label-" + f.Name), f.Value})
 		}
 	}
-	if len(errs) > 0 {
-		return Rendered{}, errors.Join(errs...)
+	for _, r := range m.Repeats {
+		fact, err := t.repeated(lang, words, data, r)
+		l.Facts, errs = append(l.Facts, fact), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Rendered{}, err
 	}
 	return t.layOut(l)
 }
@@ -178,6 +183,23 @@ func (m *Message) facts(about func(name string, of any) string) []Fact {
 		all = append(all, Fact{"key", cmp.Or(about("key", key), key.Name)})
 	}
 	return append(all, Fact{"time", clock(m.At)}, Fact{"device", m.Device}, Fact{"ip", m.IP})
+}
+
+// repeated gives the line of a digest about the notices of one kind, whose subject is its name.
+func (t *Templates) repeated(lang string, words *text.Template, data templateData, r Repeat) (Fact, error) {
+	var name, value bytes.Buffer
+	data.Key = &Key{Change: r.Change}
+	notice := cmp.Or(t.words[lang][r.Kind], t.words[defaultLanguage][r.Kind])
+	if notice == nil {
+		name.WriteString(r.Kind)
+	} else if err := notice.ExecuteTemplate(&name, "subject", data); err != nil {
+		return Fact{}, err
+	}
+	err := words.ExecuteTemplate(&value, "repeat", struct {
+		Count int
+		Since string
+	}{r.Count, clock(r.Since)})
+	return Fact{strings.Join(strings.Fields(name.String()), " "), strings.Join(strings.Fields(value.String()), " ")}, err
 }
 
 func (t *Templates) layOut(l Layout) (Rendered, error) {
@@ -224,6 +246,9 @@ func sample(kind string) Message {
 	}
 	if kind == "password-changed" {
 		m.Keys = []Key{{Name: "Backup", LastUsed: m.At}, {Name: "Import"}}
+	}
+	if kind == "digest" {
+		m.Repeats = []Repeat{{Kind: "new-sign-in", Count: 2, Since: m.At}}
 	}
 	if kinds[kind] {
 		m.Link, m.LinkFor = "https://auth.example.com/account/page#token=sample", time.Hour

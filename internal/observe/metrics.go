@@ -16,21 +16,22 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	requests    *prometheus.HistogramVec
-	inFlight    prometheus.Gauge
-	fields      *prometheus.CounterVec
-	logins      *prometheus.CounterVec
-	refreshes   *prometheus.CounterVec
-	limited     *prometheus.CounterVec
-	dialects    *prometheus.CounterVec
-	mails       *prometheus.CounterVec
-	hashWait    prometheus.Histogram
-	statements  *prometheus.CounterVec
-	slow        prometheus.Counter
-	swept       *prometheus.CounterVec
-	sweepFailed prometheus.Counter
-	sweepAt     prometheus.Gauge
-	sweepTook   prometheus.Gauge
+	requests     *prometheus.HistogramVec
+	inFlight     prometheus.Gauge
+	fields       *prometheus.CounterVec
+	logins       *prometheus.CounterVec
+	refreshes    *prometheus.CounterVec
+	limited      *prometheus.CounterVec
+	dialects     *prometheus.CounterVec
+	mails        *prometheus.CounterVec
+	mailsLimited *prometheus.CounterVec
+	hashWait     prometheus.Histogram
+	statements   *prometheus.CounterVec
+	slow         prometheus.Counter
+	swept        *prometheus.CounterVec
+	sweepFailed  prometheus.Counter
+	sweepAt      prometheus.Gauge
+	sweepTook    prometheus.Gauge
 }
 
 const namespace = "dragoman"
@@ -61,6 +62,8 @@ func newMetrics(version string) *metrics {
 		dialects: counters("dialect_requests_total",
 			"Requests to dialects, by route and outcome.", "dialect", "route", "outcome"),
 		mails: counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
+		mailsLimited: counters("mails_limited_total",
+			"Mails over the budget of their mailbox, by what became of them.", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -75,14 +78,17 @@ func newMetrics(version string) *metrics {
 	for _, outcome := range []string{"sent", "queued", "failed"} {
 		m.mails.WithLabelValues(outcome) // starts at 0, because an alert looks for an increase
 	}
+	for _, outcome := range []string{"dropped", "held"} {
+		m.mailsLimited.WithLabelValues(outcome)
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.hashWait,
-		m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
+		m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.mailsLimited,
+		m.hashWait, m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -175,6 +175,13 @@ func (o *Observer) Mail(outcome string) {
 	}
 }
 
+// MailLimited counts a mail over the budget of its mailbox. The outcome is dropped or held.
+func (o *Observer) MailLimited(outcome string) {
+	if o.metrics != nil {
+		o.metrics.mailsLimited.WithLabelValues(outcome).Inc()
+	}
+}
+
 // HashWaited records how long a request waited in the queue of password hashes.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {

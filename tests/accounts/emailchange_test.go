@@ -377,7 +377,7 @@ func TestEmailChange_TakenMeanwhile(t *testing.T) {
 	})
 }
 
-// OT-17: asked for again, a change is mailed again, within the limits; the former address hears of each address once.
+// OT-17: asked for again, a change is mailed again, one a minute; the former address hears of each address once.
 func TestOT17_EmailChangeAgain(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -386,9 +386,10 @@ func TestOT17_EmailChangeAgain(t *testing.T) {
 		for range 12 {
 			harness.Fine(t, s.GraphQL(t, ada.Access, askDoc,
 				harness.InputOf("email", "new@example.com", "currentPassword", harness.GoodPass)))
+			s.Deliver(t)
 			s.Clock.Add(31 * time.Second)
 		}
-		if n := len(s.Letters(t, "new@example.com", db.MailConfirmChange)); n != 5 {
+		if n := len(s.Letters(t, "new@example.com", db.MailConfirmChange)); n != 6 {
 			t.Errorf("%d mails", n)
 		}
 		if n := len(s.Letters(t, "ada@example.com", db.MailChangeAsked)); n != 1 {

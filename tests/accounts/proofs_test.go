@@ -348,13 +348,13 @@ func TestOT03_OvertakenMail(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, harness.MailWaits)
 		who := s.Register(t, "ada@example.com")
-		queued, err := s.App.DB.QueuedMails(t.Context())
+		queued, err := s.App.DB.QueuedMails(t.Context(), db.Clock(s.Clock.Now()))
 		if err != nil || len(queued) != 1 {
 			t.Fatal(queued, err)
 		}
 		s.Clock.Add(time.Minute)
 		harness.Fine(t, s.GraphQL(t, "", harness.SendVerifyDoc, harness.InputOf("email", who.Email)))
-		all, err := s.App.DB.QueuedMails(t.Context())
+		all, err := s.App.DB.QueuedMails(t.Context(), db.Clock(s.Clock.Now()))
 		if err != nil || len(all) != 2 {
 			t.Fatal(all, err)
 		}

@@ -73,7 +73,7 @@ func (i *Instance) Letter(t testing.TB, address string, kind db.MailKind) Letter
 func (i *Instance) Deliver(t failing) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); ; {
-		queued, err := i.App.DB.QueuedMails(context.Background())
+		queued, err := i.App.DB.QueuedMails(context.Background(), db.Clock(i.Clock.Now()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -210,7 +210,7 @@ CREATE TABLE IF NOT EXISTS mails (
   state             text        NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'FAILED')),
   attempts          integer     NOT NULL DEFAULT 0,
   last_error        text,
-  next_attempt_at   timestamp, -- after one that failed
+  next_attempt_at   timestamp, -- after one that failed, or while a notice is held for a digest
   created_at        timestamp NOT NULL,
   resolved_at       timestamp,
   sent_at           timestamp
@@ -220,6 +220,20 @@ CREATE INDEX IF NOT EXISTS mails_user_id ON mails (user_id);
 
 -- Sent mails are swept after a week.
 CREATE INDEX IF NOT EXISTS mails_sent_at ON mails (sent_at) WHERE sent_at IS NOT NULL;
+
+-- How many mails went to a mailbox within a day, by a keyed hash of it: no account, so that deleting one refills nothing.
+-- mails has the time in microseconds and the kind of each. over_budget is whether the last one was over the budget,
+-- noted_at when one of those last left an event, and unnoted how many there were since, that one included.
+CREATE TABLE IF NOT EXISTS mail_budgets (
+  mailbox     blob        PRIMARY KEY,
+  mails       text        NOT NULL,
+  counted_at  timestamp   NOT NULL,
+  over_budget boolean     NOT NULL DEFAULT false,
+  unnoted     integer     NOT NULL DEFAULT 0,
+  noted_at    timestamp
+);
+
+CREATE INDEX IF NOT EXISTS mail_budgets_counted_at ON mail_budgets (counted_at);
 
 -- The devices that an account was signed in from. device is a keyed hash of what it calls itself and of its address
 -- block. session_id is the first session that began there.
