@@ -105,10 +105,14 @@ func dialectCalls() []dialectCall {
 // openToAll are routes that the table opens to everybody for one of their uses, and that are tried elsewhere for the
 // other.
 var openToAll = map[string]bool{
-	"authcompanion DELETE /refresh":              true, // by the refresh token
-	"wolfpal POST /user/activate-account/resend": true, // to an address
-	"wolfpal POST /account/change-email/resend":  true, // a mail to the address that waits, at the asking of its session
-	"service-authentication POST /email/verify":  true, // to an address, or to the own one
+	"authentication-zero GET /identity/email_verification": true, // by the token of a mail, and so the next three
+	"service-authentication GET /email/verify/{token}":     true,
+	"wolfpal PUT /user/activate-account/{token}":           true,
+	"wolfpal PUT /account/change-email/{token}":            true,
+	"authcompanion DELETE /refresh":                        true, // by the refresh token
+	"wolfpal POST /user/activate-account/resend":           true, // to an address
+	"wolfpal POST /account/change-email/resend":            true, // a mail to the address that waits, at the asking of its session
+	"service-authentication POST /email/verify":            true, // to an address, or to the own one
 }
 
 // dialectRoutes finds the routes of the shipped dialects that reach mutations of these names.
