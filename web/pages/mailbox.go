@@ -21,9 +21,9 @@ import (
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
 //	/dev/mailbox/ID/html    the HTML part of the mail, in which no script runs
 //
-// Whoever can read it can take over accounts. So it answers requests from this machine alone that came through no proxy,
-// for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to point here;
-// or whoever has the key of Config.MailboxKey. Pages of other origins learn nothing from it.
+// Reading the mailbox is enough to take over accounts. So it answers requests from this machine alone that came through
+// no proxy, for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to
+// point here; or whoever has the key of Config.MailboxKey. Pages of other origins learn nothing from it.
 func newMailbox(cfg Config, pages *template.Template) http.Handler {
 	if cfg.Mailbox == nil {
 		return http.HandlerFunc(edge.NotFound)

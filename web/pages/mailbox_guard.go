@@ -48,7 +48,7 @@ func (b *mailbox) keep(w http.ResponseWriter, r *http.Request) bool {
 	if b.key == "" || !query.Has(mailboxKey) || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		return false
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is left out without https
 		Name: mailboxCookie, Value: b.key, Path: "/dev/", HttpOnly: true, Secure: b.https,
 		SameSite: http.SameSiteLaxMode,
 	})
