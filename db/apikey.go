@@ -132,8 +132,8 @@ func (d *DB) CreateKey(ctx context.Context, by *Actor, k *ApiKey, mails KeyMails
 	return no, err
 }
 
-const changeKey = `UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes)` +
-	ofWorkingKey
+const changeKey = `UPDATE api_keys SET name = coalesce(:name, name), scopes = coalesce(:scopes, scopes),
+  rotated_at = CASE WHEN :scopes IS NULL THEN rotated_at ELSE :now END` + ofWorkingKey
 
 var updateKey = writes("updateKey",
 	`WITH k AS (`+changeKey+` AND `+keyVerdictPostgres+` = 'ok' RETURNING *
@@ -153,7 +153,8 @@ func (d *DB) UpdateKey(
 	return d.changeKeyBy(ctx, updateKey, by, p, id, mails)
 }
 
-const changeKeySecret = `UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix` + ofWorkingKey
+const changeKeySecret = `UPDATE api_keys SET handle = :handle, hash = :hash, prefix = :prefix, rotated_at = :now` +
+	ofWorkingKey
 
 var rotateKey = writes("rotateKey",
 	`WITH k AS (`+changeKeySecret+` AND `+keyVerdictPostgres+` = 'ok' RETURNING *

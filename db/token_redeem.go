@@ -109,19 +109,23 @@ func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) 
 	return &row.User, nil
 }
 
-// The token of a change is redeemed while the account has the address that the resolver read, none included.
+// The token of a change is redeemed while the account has the address that the resolver read, none included. An account
+// beyond `user` takes the new address only in a session of its own within the sudo window (AZ-11). The condition of a
+// live session, and two parentheses, must follow.
 const redeemChange = redeemToken + ofPending + ` AND purpose = 'CONFIRM_CHANGE' AND EXISTS (
-  SELECT 1 FROM users WHERE users.id = :user AND email_canonical IS NOT DISTINCT FROM :email_canonical)`
+  SELECT 1 FROM users WHERE users.id = :user AND email_canonical IS NOT DISTINCT FROM :email_canonical
+  AND (NOT (` + beyondUser + `) OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = :by_session
+    AND sessions.user_id = :user AND authenticated_at > :proved_from AND authenticated_at <= :proved_until AND `
 
 var confirmChange = writes("confirmChange",
-	`WITH t AS (`+redeemChange+` RETURNING user_id, address, address_canonical
+	`WITH t AS (`+redeemChange+alivePostgres+`))) RETURNING user_id, address, address_canonical
 ), `+provePostgres+`, u AS (
   UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
     pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now
   FROM t WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
 ), o AS (`+othersPostgres+`), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
-	redeemChange,
+	redeemChange+aliveSQLite+`)))`,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
@@ -134,13 +138,16 @@ FROM one_time_tokens t WHERE users.id = :user AND t.id = :token`+ifRecorded,
 
 // ConfirmChange gives the account its pending address, confirmed, and queues the mails that report it. It invalidates
 // all other tokens but revert links (OT-03). Where somebody else proved to own the address meanwhile, nothing changes,
-// and taken says so. The user is nil as in ConfirmEmail.
+// and taken says so. by is who shows the token: see redeemChange. The user is nil as in ConfirmEmail.
 func (d *DB) ConfirmChange(
-	ctx context.Context, m *TokenWithUser, now time.Time, mails ...*Mail,
+	ctx context.Context, m *TokenWithUser, by *Actor, now time.Time, mails ...*Mail,
 ) (u *User, taken *Taken, err error) {
 	e := Event{Action: ActionEmailVerified, Note: "email_changed", User: m.User.ID}
 	p := m.params(now).with(params{
 		{"email_canonical", text(m.User.EmailCanonical)},
+		{"by_session", by.Session},
+		{"proved_from", by.ProvedFrom},
+		{"proved_until", by.ProvedUntil},
 	}).with(eventParams(ctx, e, now))
 	var row redeemed
 	found, err := d.redeem(ctx, m, confirmChange, p, &row, d.mails(ctx, mails))

@@ -126,7 +126,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	}
 	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
-			return orStale(r.confirmChange(ctx, m))
+			return r.confirmChange(ctx, m)
 		}
 		return orStale(r.DB.ConfirmEmail(ctx, m, r.now()))
 	})
@@ -140,13 +140,28 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
+// An account beyond `user` takes it only in a session of its own within the sudo window (AZ-11).
 func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.User, error) {
+	c, err := r.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := &db.Actor{}
+	if c != nil {
+		by = r.actor(ctx, c)
+	}
+	if m.User.BeyondUser() && (c == nil || c.kind == graph.CredentialKindAPIKey ||
+		r.sudoEnd(ctx, &c.Caller.Session) == nil) {
+		no := fault.New(fault.InvalidToken,
+			"This account takes a new address only where its owner just signed in to it: sign in, then confirm.")
+		return nil, r.record(ctx, no, db.Event{Action: db.ActionEmailVerified, User: m.User.ID})
+	}
 	notice := r.addressNotice(ctx, db.MailEmailChanged, &m.User, &m.Token.Address)
-	user, taken, err := r.DB.ConfirmChange(ctx, m, r.now(), notice...)
+	user, taken, err := r.DB.ConfirmChange(ctx, m, by, r.now(), notice...)
 	if err == nil && taken != nil {
 		err = r.record(ctx, alreadyExists(taken), db.Event{Action: db.ActionEmailVerified, User: m.User.ID})
 	}
-	return user, err
+	return orStale(user, err)
 }
 
 // confirmedBefore accepts a token that is no good any more while the address that it is for is the confirmed one of the
