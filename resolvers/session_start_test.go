@@ -23,11 +23,13 @@ var makers = map[string][]string{
 	"accessToken":        {"tokens", "validateClaims"},
 	"refreshToken":       {"tokens"},
 	"setCookie":          {"tokens"},
-	"SetCookie":          {"setCookie"},
+	"SetCookie":          {"setCookie", "deliverDevice"},
+	"deliverDevice":      {"startSession"},
 	"Issuer.Issue":       {"accessToken"},
 	"Codec.Refresh":      {"refreshToken"},
 	"Codec.RefreshJWT":   {"refreshToken"},
 	"Codec.Session":      {"tokens", "setCookie"},
+	"Codec.Device":       {"deliverDevice"},
 }
 
 // ways are the sign-in methods. A further one is a decision.

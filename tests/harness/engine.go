@@ -57,7 +57,7 @@ func (r Reply) WantError(t testing.TB, status int, code string) {
 // Cookies are those that an answer sets, as they stand there, by their name.
 func (r Reply) Cookies() map[string]string {
 	all := map[string]string{}
-	for _, line := range r.Header.Values("Set-Cookie") {
+	for _, line := range OwnCookies(r.Header) {
 		name, rest, _ := strings.Cut(line, "=")
 		all[name] = rest
 	}
