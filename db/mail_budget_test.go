@@ -67,7 +67,8 @@ func TestOT17_Figures(t *testing.T) {
 			t.Error("none after a minute")
 		}
 		sent := []time.Time{at, at, at.Add(time.Minute)}
-		for step, tick := at.Add(2*time.Minute), time.Minute; step.Before(at.Add(30 * time.Hour)); step = step.Add(tick) {
+		for step, tick := at.Add(2*time.Minute),
+			time.Minute; step.Before(at.Add(30 * time.Hour)); step = step.Add(tick) {
 			for range sends(t, d, step, unasked(ada, "a"), unasked(bob, "b")) {
 				sent = append(sent, step)
 			}

@@ -134,7 +134,8 @@ WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQL
 FROM sessions WHERE id = :session AND changes() > 0`,
 	endKeysOfSession,
 	`SELECT count(*) AS n FROM sessions
-WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM sessions WHERE id = :session)
+WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM `+
+		`sessions WHERE id = :session)
   AND revoked_at = :now AND revoked_reason = :reason`,
 )
 

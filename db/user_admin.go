@@ -107,8 +107,8 @@ func (c *UserChange) deed() deed {
 	return d
 }
 
-// addressGiven is the condition of another address, or another spelling of it; addressWaits that of one that waits, since
-// the person gives it; addressMoves that of one that counts at once.
+// addressGiven is the condition of another address, or another spelling of it; addressWaits that of one that waits,
+// since the person gives it; addressMoves that of one that counts at once.
 const (
 	addressGiven = `(CAST(:email AS text) IS NOT NULL AND coalesce(email, '') <> :email)`
 	addressWaits = `(` + addressGiven + ` AND :own AND email_canonical IS DISTINCT FROM :email_canonical)`
@@ -130,7 +130,8 @@ const (
     role = coalesce(:role, role), status = coalesce(:status, status)
   WHERE id = :user`
 
-	keepsAdmin = `((coalesce(:role, '` + RoleAdmin + `') = '` + RoleAdmin + `' AND coalesce(:status, 'ACTIVE') = 'ACTIVE')
+	keepsAdmin = `((coalesce(:role, '` + RoleAdmin + `') = '` + RoleAdmin +
+		`' AND coalesce(:status, 'ACTIVE') = 'ACTIVE')
   OR ` + notLastAdmin + `)`
 
 	endedByChange = `CASE WHEN :status = 'SUSPENDED' THEN 'user.suspended' ELSE 'user.updated' END`
@@ -163,7 +164,8 @@ WHERE user_id = :user AND revoked_at IS NULL
   AND (:status = 'SUSPENDED' OR EXISTS (SELECT 1 FROM users WHERE id = :user AND `+addressMoves+`))`+ifRecorded,
 	`UPDATE one_time_tokens SET invalidated_at = :now
 WHERE user_id = :user AND invalidated_at IS NULL AND EXISTS (
-  SELECT 1 FROM users WHERE id = :user AND (`+addressMoves+` OR (`+addressGiven+` AND purpose = 'CONFIRM_CHANGE')))`+ifRecorded,
+  SELECT 1 FROM users WHERE id = :user AND (`+addressMoves+` OR (`+addressGiven+` AND purpose = 'CONFIRM_CHANGE')))`+
+		ifRecorded,
 	setUser+ifRecorded,
 	`SELECT `+afterUserChange+`, `+verdictSQLite+` AS verdict
 FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,

@@ -104,7 +104,8 @@ func (q queries) TokenState(
 	state := graph.MailTokenStateUnknown
 	switch f := fault.From(err); {
 	case err == nil:
-		if state = tokenState(m.RejectReason(q.now(), in.purposes...)); state != graph.MailTokenStateValid && q.isCode(in) {
+		if state = tokenState(m.RejectReason(q.now(), in.purposes...)); state != graph.MailTokenStateValid &&
+			q.isCode(in) {
 			state = graph.MailTokenStateUnknown
 		}
 	case f == nil || f.Code != fault.InvalidToken:

@@ -35,11 +35,12 @@ type Deps struct {
 	Master   *secret.Master     // the server secret, from which keys are derived
 	Now      func() time.Time
 
-	AccessTTL    time.Duration           // lifetime of an access token
-	SessionTTL   time.Duration           // lifetime of a session, used or not
-	SessionIdle  time.Duration           // lifetime of a session since its last use
-	SessionLimit int                     // sessions of one account at once
-	RefreshGrace time.Duration           // how long a rotated refresh token may be retried, for the same successor (SE-10)
+	AccessTTL    time.Duration // lifetime of an access token
+	SessionTTL   time.Duration // lifetime of a session, used or not
+	SessionIdle  time.Duration // lifetime of a session since its last use
+	SessionLimit int           // sessions of one account at once
+	// how long a rotated refresh token may be retried, for the same successor (SE-10)
+	RefreshGrace time.Duration
 	Cookie       credential.ServerCookie // for session tokens
 	DeviceCookie credential.ServerCookie // for device tokens
 

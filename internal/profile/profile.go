@@ -58,8 +58,8 @@ type Access struct {
 	// setting, or is derived from the server secret. Otherwise the active signing key signs, with typ at+jwt.
 	HS256 bool
 
-	// NoMetadata leaves the metadata of the user out of tokens, unless Claims returns a claim of that name. A dialect that
-	// keeps the access token in a cookie has it: browsers drop a cookie of more than 4096 bytes.
+	// NoMetadata leaves the metadata of the user out of tokens, unless Claims returns a claim of that name. A dialect
+	// that keeps the access token in a cookie has it: browsers drop a cookie of more than 4096 bytes.
 	NoMetadata bool
 
 	// Claims computes further claims from {user: {…}, session: {…}}. The fields have the names of the GraphQL types

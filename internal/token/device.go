@@ -33,7 +33,8 @@ type Device struct {
 
 // Device returns the device token of d:
 //
-//	dt1.<device: 26 base32>.<account: 26 base32>.<microseconds of the issue: decimal>.<key id: 4 base64url><mac: 43 base64url>
+//	dt1.<device: 26 base32>.<account: 26 base32>.<microseconds of the issue: decimal>.
+//	<key id: 4 base64url><mac: 43 base64url>
 //
 // No token is stored.
 func (c *Codec) Device(d Device) secret.Text { return deviceText(c.device, d) }

@@ -18,8 +18,10 @@ func someDevice(at time.Time) token.Device {
 func TestDevice_RoundTrip(t *testing.T) {
 	t.Parallel()
 	c := newCodec(t)
-	shape := regexp.MustCompile(`^dt1\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-9]{16}\.[A-Za-z0-9_-]{47}$`)
-	for _, age := range []time.Duration{0, time.Microsecond, time.Hour, token.DeviceLife - time.Microsecond, -time.Second} {
+	shape := regexp.MustCompile(
+		`^dt1\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-9]{16}\.[A-Za-z0-9_-]{47}$`)
+	for _, age := range []time.Duration{0, time.Microsecond, time.Hour, token.DeviceLife - time.Microsecond,
+		-time.Second} {
 		d := someDevice(noon().Add(-age).UTC())
 		text := c.Device(d).Reveal()
 		if got, err := c.ParseDevice(text); err != nil || got != d || !shape.MatchString(text) {
@@ -27,7 +29,8 @@ func TestDevice_RoundTrip(t *testing.T) {
 		}
 	}
 	for _, age := range []time.Duration{token.DeviceLife, 2 * token.DeviceLife, -time.Minute} {
-		if _, err := c.ParseDevice(c.Device(someDevice(noon().Add(-age))).Reveal()); !errors.Is(err, token.ErrMalformed) {
+		if _, err := c.ParseDevice(c.Device(someDevice(noon().Add(-age))).Reveal()); !errors.Is(err,
+			token.ErrMalformed) {
 			t.Errorf("%v old: %v", age, err)
 		}
 	}

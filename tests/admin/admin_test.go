@@ -78,7 +78,7 @@ func TestAdmin_CreateUser(t *testing.T) {
 			"a role of fancy": {harness.InputOf("email", "x@example.com", "role", "owner"), "INVALID_INPUT", "role"},
 			"no role":         {harness.InputOf("email", "x@example.com", "role", ""), "INVALID_INPUT", "role"},
 			"much metadata": {harness.InputOf("email", "x@example.com", "metadata",
-				map[string]any{"x": strings.Repeat("y", 2000)}), "INVALID_INPUT", "metadata"},
+				map[string]any{"x": strings.Repeat("y", 5000)}), "INVALID_INPUT", "metadata"},
 		} {
 			a := s.Expect(t, row.code, root.Access, harness.CreateUserDoc, row.input)
 			if !strings.Contains(a.Raw, `["input","`+row.field+`"]`) || a.At("createUser", "user") != nil {

@@ -84,6 +84,8 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		"cancelEmailChange": {
 			"email.change_canceled", cancelChangeDoc,
 			func(t *testing.T, who account) (string, input) {
+				harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+					harness.InputOf("token", s.Letter(t, who.Email, db.MailVerifyEmail).Token)))
 				change := harness.InputOf("email", "moved@example.com")
 				harness.Fine(t, s.GraphQL(t, who.Access, harness.ChangeEmailDoc, change))
 				confirm := s.Letter(t, "moved@example.com", db.MailConfirmChange).Token

@@ -43,38 +43,58 @@ func dialectCalls() []dialectCall {
 	return []dialectCall{
 		{"generic-v1", "POST /logout", "`logout`", "own", to("POST /api/v1/auth/logout", ""), nil},
 		{"generic-v1", keys, "`createApiKey`: `PROFILE_READ`", "own", to("POST /api/v1/auth/keys", "{}"), nil},
-		{"generic-v1", keys, "`createApiKey`: more scopes", "own",
-			to("POST /api/v1/auth/keys", `{"scopes":["PROFILE_READ","USERS_READ"]}`), nil},
+		{
+			"generic-v1", keys, "`createApiKey`: more scopes", "own",
+			to("POST /api/v1/auth/keys", `{"scopes":["PROFILE_READ","USERS_READ"]}`), nil,
+		},
 		{"generic-v1", "DELETE /keys/{keyId}", "`deleteApiKey`", "own", func(c *try) (string, string) {
 			return "DELETE /api/v1/auth/keys/" + c.keyID, ""
 		}, nil},
 
-		{"authcompanion", me, "`updateMe`: username, name, metadata", "own",
-			to("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"name":"N"`)), nil},
-		{"authcompanion", me, "`updateMe`: email", "own",
-			address("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"email":%q`)), aged},
-		{"authcompanion", me, "`updateMe`: password", "own",
-			to("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"password":"`+harness.NewPass+`"`)), aged},
+		{
+			"authcompanion", me, "`updateMe`: username, name, metadata", "own",
+			to("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"name":"N"`)), nil,
+		},
+		{
+			"authcompanion", me, "`updateMe`: email", "own",
+			address("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"email":%q`)), aged,
+		},
+		{
+			"authcompanion", me, "`updateMe`: password", "own",
+			to("POST /v1/auth/users/me", fmt.Sprintf(attributes, `"password":"`+harness.NewPass+`"`)), aged,
+		},
 
 		{"authentication-zero", "DELETE /sessions/{id}", "`revokeSession`", "own", func(c *try) (string, string) {
 			list := c.GraphQL(c.t, c.actor.Access, `{ sessions { id number } }`, nil).At("sessions").([]any)
 			return fmt.Sprintf("DELETE /sessions/%.0f", list[0].(map[string]any)["number"]), ""
 		}, nil},
-		{"authentication-zero", "POST /sessions/sudo", "`sudo` with the password", "own",
-			to("POST /sessions/sudo", `{"password":"`+harness.GoodPass+`"}`), nil},
-		{"authentication-zero", "PUT, PATCH /password", "`changePassword` with `currentPassword`", "own",
+		{
+			"authentication-zero", "POST /sessions/sudo", "`sudo` with the password", "own",
+			to("POST /sessions/sudo", `{"password":"`+harness.GoodPass+`"}`), nil,
+		},
+		{
+			"authentication-zero", "PUT, PATCH /password", "`changePassword` with `currentPassword`", "own",
 			to("PATCH /password", `{"current_password":"`+harness.GoodPass+`","password":"`+harness.NewPass+
-				`","password_confirmation":"`+harness.NewPass+`"}`), nil},
-		{"authentication-zero", "PUT, PATCH /identity/email", "`changeEmail`", "own",
-			address("PATCH /identity/email", `{"email":%q}`), nil},
-		{"authentication-zero", "POST /identity/email_verification", "`sendVerificationEmail`", "own",
-			to("POST /identity/email_verification", ""), nil},
+				`","password_confirmation":"`+harness.NewPass+`"}`), nil,
+		},
+		{
+			"authentication-zero", "PUT, PATCH /identity/email", "`changeEmail`", "own",
+			address("PATCH /identity/email", `{"email":%q}`), nil,
+		},
+		{
+			"authentication-zero", "POST /identity/email_verification", "`sendVerificationEmail`", "own",
+			to("POST /identity/email_verification", ""), nil,
+		},
 
 		{"service-authentication", "GET /token/revoke", "`logout`", "own", to("GET /token/revoke", ""), []string{"nobody"}},
-		{"service-authentication", "POST /user", "`createUser`", "a new account",
-			address("POST /user", `{"email":%q}`), nil},
-		{"service-authentication", "POST /user", "`createUser` with the role admin", "a new account",
-			address("POST /user", `{"email":%q,"role":"admin"}`), nil},
+		{
+			"service-authentication", "POST /user", "`createUser`", "a new account",
+			address("POST /user", `{"email":%q}`), nil,
+		},
+		{
+			"service-authentication", "POST /user", "`createUser` with the role admin", "a new account",
+			address("POST /user", `{"email":%q,"role":"admin"}`), nil,
+		},
 		{"service-authentication", put, "`updateUser`: email", "own", user(`{"email":"ADDRESS"}`), nil},
 		{"service-authentication", put, "`updateUser`: email", "a user", user(`{"email":"ADDRESS"}`), nil},
 		{"service-authentication", put, "`updateUser`: email", "an admin", user(`{"email":"ADDRESS"}`), nil},
@@ -85,20 +105,28 @@ func dialectCalls() []dialectCall {
 		{"service-authentication", put, "`updateUser`: the role user", "own", user(`{"role":"user"}`), nil},
 
 		{"wolfpal", "POST /logout", "`logout`", "own", to("POST /api/auth/logout", ""), nil},
-		{"wolfpal", "PUT /account/change-password", "`changePassword` with `currentPassword`", "own",
+		{
+			"wolfpal", "PUT /account/change-password", "`changePassword` with `currentPassword`", "own",
 			to("PUT /api/account/change-password",
-				`{"oldPassword":"`+harness.GoodPass+`","newPassword":"`+harness.NewPass+`"}`), nil},
-		{"wolfpal", "POST /account/change-email", "`changeEmail`", "own",
-			address("POST /api/account/change-email", `{"email":%q}`), nil},
-		{"wolfpal", "PUT /account/change-username", "`updateMe`: username, name, metadata", "own",
+				`{"oldPassword":"`+harness.GoodPass+`","newPassword":"`+harness.NewPass+`"}`), nil,
+		},
+		{
+			"wolfpal", "POST /account/change-email", "`changeEmail`", "own",
+			address("POST /api/account/change-email", `{"email":%q}`), nil,
+		},
+		{
+			"wolfpal", "PUT /account/change-username", "`updateMe`: username, name, metadata", "own",
 			func(c *try) (string, string) {
 				return "PUT /api/account/change-username", fmt.Sprintf(`{"username":"name%d"}`, c.n)
-			}, nil},
+			}, nil,
+		},
 		{"wolfpal", "DELETE /sessions/{id}", "`revokeSession`", "own", func(c *try) (string, string) {
 			return "DELETE /api/sessions/" + c.actor.Session, ""
 		}, nil},
-		{"wolfpal", "DELETE /sessions", "`logout` everywhere, with the keys", "own",
-			to("DELETE /api/sessions", ""), nil},
+		{
+			"wolfpal", "DELETE /sessions", "`logout` everywhere, with the keys", "own",
+			to("DELETE /api/sessions", ""), nil,
+		},
 	}
 }
 

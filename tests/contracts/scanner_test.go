@@ -264,8 +264,10 @@ func TestOT36_NavigationsGetThePage(t *testing.T) {
 				{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"},
 				{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"},
 				{"Accept", "text/html"},
-				{"Accept", "text/html,*/*;q=0.1", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
-					"same-origin"},
+				{
+					"Accept", "text/html,*/*;q=0.1", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
+					"same-origin",
+				},
 				{"Accept", "application/xhtml+xml, TEXT/HTML;q=0.9"},
 				{"Sec-Purpose", "prefetch"},
 			} {

@@ -274,8 +274,8 @@ func TestPW10_WolfpalChangeEmail(t *testing.T) {
 	s.REST(t, "POST "+wolfChange+"resend", "", harness.Bearer(access)...).Says(t, http.StatusOK, wolfChanging)
 }
 
-// LG-04, LG-05: what asks for a mail tells nothing of an address, but for resend where accounts are revealed; who has it gets the
-// mail. The owner of an address that somebody registers once more is told.
+// LG-04, LG-05: what asks for a mail tells nothing of an address, but for resend where accounts are revealed; who has
+// it gets the mail. The owner of an address that somebody registers once more is told.
 func TestLG05_Wolfpal(t *testing.T) {
 	t.Parallel()
 	for _, reveal := range []string{"off", "on"} {

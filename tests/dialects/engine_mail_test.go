@@ -86,7 +86,8 @@ func TestOT14_EngineLandings(t *testing.T) {
 		{"a second landing", "GET /own/verify?v=ot1.a", program, 303, page + "verify-email#token=ot1.a"},
 		{
 			"a navigation that says no more", "GET /own/verify/ot1.a",
-			[]string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"}, 303, page + "verify-email#token=ot1.a",
+			[]string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"},
+			303, page + "verify-email#token=ot1.a",
 		},
 		{
 			"a script that asks for HTML", "GET /own/verify/ot1.a", []string{

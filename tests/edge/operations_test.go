@@ -167,7 +167,8 @@ func TestAV05_ClockSetBack(t *testing.T) {
 		if a := s.Login(t, ada.Email, "a wrong password"); a.Code() != "RATE_LIMITED" {
 			t.Errorf("the limit by network gave tries away: %s", a.Raw)
 		}
-		s.Clock.Add(10 * time.Second) // each limit notices the clock at its own first try, and gives tries back from there
+		// each limit notices the clock at its own first try, and gives tries back from there
+		s.Clock.Add(10 * time.Second)
 		if a := s.Login(t, ada.Email, "a wrong password"); a.Code() != "INVALID_CREDENTIALS" {
 			t.Errorf("locked out for the difference of the clocks: %s", a.Raw)
 		}

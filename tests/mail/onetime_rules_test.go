@@ -16,7 +16,8 @@ import (
 // valid asks whether a token would be taken.
 func valid(t testing.TB, i *harness.Instance, purpose, token string, email any, as ...string) bool {
 	t.Helper()
-	a := i.GraphQL(t, strings.Join(as, ""), validDoc, map[string]any{"purpose": purpose, "token": token, "email": email})
+	a := i.GraphQL(t, strings.Join(as, ""), validDoc,
+		map[string]any{"purpose": purpose, "token": token, "email": email})
 	if len(a.Errors) > 0 {
 		t.Fatalf("%s", a.Raw)
 	}
@@ -287,7 +288,8 @@ func TestSE07_OneTimeTokens(t *testing.T) {
 				if err := id.UnmarshalText([]byte(who.ID)); err != nil {
 					t.Fatal(err)
 				}
-				if no, err := i.App.DB.DeleteUser(t.Context(), &db.Actor{Terminal: true}, id, db.Event{Action: db.ActionUserDeleted},
+				if no, err := i.App.DB.DeleteUser(t.Context(), &db.Actor{Terminal: true}, id,
+					db.Event{Action: db.ActionUserDeleted},
 					i.Clock.Now()); no != nil || err != nil {
 					t.Fatal(no, err)
 				}

@@ -33,8 +33,10 @@ func TestEngine_BrokenFile(t *testing.T) {
 	}
 	want := file + ":5: a dialect has no key \"mount\"\n    Did you mean mounts? The keys here are "
 	for _, args := range [][]string{{"dialect", "check", file}, {"dialect", "list"}, {"serve"}, {}} {
-		_, err := commanded(t, []string{"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_DIALECTS=all",
-			"DRAGOMAN_LISTEN=127.0.0.1:0"}, args...)
+		_, err := commanded(t, []string{
+			"DRAGOMAN_DIALECTS_DIR=" + dir, "DRAGOMAN_DIALECTS=all",
+			"DRAGOMAN_LISTEN=127.0.0.1:0",
+		}, args...)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}

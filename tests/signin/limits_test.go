@@ -268,8 +268,10 @@ func worthless() map[string]called {
 		"refresh, forged": {harness.RefreshDoc, false, func(int, *caller) map[string]any {
 			return map[string]any{"token": forged}
 		}},
-		"valid, forged": {`query V($token: String!) { tokenIsValid(purpose: MAGIC_LINK, token: $token) }`, false,
-			func(int, *caller) map[string]any { return map[string]any{"token": "ot1.x"} }},
+		"valid, forged": {
+			`query V($token: String!) { tokenIsValid(purpose: MAGIC_LINK, token: $token) }`, false,
+			func(int, *caller) map[string]any { return map[string]any{"token": "ot1.x"} },
+		},
 	}
 	for name, c := range calls {
 		if c.needs {

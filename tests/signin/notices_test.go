@@ -165,7 +165,8 @@ func TestLG09_Disabled(t *testing.T) {
 		paced(t, s, 60, harness.Attacker)
 		for range 39 { // a known device is no way round
 			s.Clock.Add(15*time.Minute + time.Second)
-			harness.RefusedWith(t, s.LoginOn(t, harness.Owner, device, ada.Email, harness.WrongPass), "INVALID_CREDENTIALS")
+			harness.RefusedWith(t, s.LoginOn(t, harness.Owner, device, ada.Email, harness.WrongPass),
+				"INVALID_CREDENTIALS")
 		}
 		if conn.Count(t, `SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL`) != 0 ||
 			len(s.Letters(t, ada.Email, db.MailDisabled)) != 0 {
@@ -245,7 +246,8 @@ func TestLG09_Volley(t *testing.T) {
 		codes := map[string]int{}
 		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
 			return harness.Send(s.URL, "", harness.LoginDoc,
-				harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Device-Token", devices[n])
+				harness.InputOf("email", "ada@example.com", "password", harness.WrongPass), "X-Device-Token",
+				devices[n])
 		}) {
 			if a == nil {
 				t.Fatal("no answer")

@@ -48,7 +48,10 @@ func TestLG06_OneCountForAllSpellings(t *testing.T) {
 				{"email", " ada@xn--bcher-kva.example"},
 			},
 			{
-				{"username", "ada.l"}, {"username", "ADA.L"}, {"username", "Ada.l"}, {"username", "aDa.L"},
+				{"username", "ada.l"},
+				{"username", "ADA.L"},
+				{"username", "Ada.l"},
+				{"username", "aDa.L"},
 				{"username", "adA.l"},
 			},
 		} {
