@@ -24,8 +24,6 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) func(was, is *db.Us
 	if r.MailOff || !e.Email && !e.Password {
 		return nil
 	}
-	// The document of a dialect that changes an address at once may promise no mail to confirm it (OT-37).
-	confirms := e.verify || !r.emailAtOnce(ctx)
 	return func(was, is *db.User, taken bool) (mails []*db.Mail) {
 		if e.Password {
 			mails = r.mailNotice(ctx, db.MailPassword, was, db.MailData{})
@@ -33,11 +31,11 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) func(was, is *db.Us
 		switch {
 		case is.EmailCanonical != was.EmailCanonical: // at once, in place of one that was never confirmed
 			mails = append(mails, r.addressNotice(ctx, db.MailEmailChanged, was, is.Email)...)
-			if e.verify || r.RequireVerifiedEmail {
+			if e.verify || r.RequireVerifiedEmail { // the document of a dialect may promise no such mail (OT-37)
 				mails = append(mails, r.mail(ctx, db.MailVerifyEmail, is.ID, *is.Email, is.EmailCanonical))
 			}
 		case e.Email && is.PendingEmail != nil:
-			mails = append(mails, r.pendingMails(ctx, was, is, taken, confirms)...)
+			mails = append(mails, r.pendingMails(ctx, was, is, taken)...)
 		}
 		return mails
 	}
@@ -45,16 +43,13 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) func(was, is *db.Us
 
 // pendingMails are those of an address that waits, shown or not. The former one is told of each address once; asked for
 // again, only the mail to confirm goes out again.
-func (r *resolver) pendingMails(
-	ctx context.Context, was, is *db.User, taken, confirms bool,
-) (mails []*db.Mail) {
+func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken bool) (mails []*db.Mail) {
 	kind, user := db.MailConfirmChange, is.ID
 	if taken {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
-	if taken || confirms {
-		mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
-	}
+	// Also where the document of a dialect promises no such mail (OT-37): an address that is only shown recovers nothing.
+	mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
 	if was.PendingEmailCanonical != nil && *was.PendingEmailCanonical == *is.PendingEmailCanonical &&
 		was.PendingShown == is.PendingShown {
 		return mails

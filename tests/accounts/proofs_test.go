@@ -34,7 +34,7 @@ func TestOT21_MistypedAddress(t *testing.T) {
 			func(who harness.Account, right string) {
 				changeAtOnce(t, s, who.Access, right)
 				harness.Fine(t, s.GraphQL(t, who.Access, harness.VerifyDoc,
-					harness.InputOf("token", s.Letter(t, right, db.MailVerifyEmail).Token)))
+					harness.InputOf("token", s.Mailed(t, harness.SendVerifyDoc, right, db.MailVerifyEmail).Token)))
 			},
 		} {
 			wrong, right := fmt.Sprintf("mistyped%d@example.net", n), fmt.Sprintf("right%d@example.com", n)
