@@ -127,9 +127,9 @@ func TestIDs_InTheDatabase(t *testing.T) {
 			}
 		}
 		// The zero id is NULL.
-		if n := count(t, conn, "audit_events WHERE action = 'api_key.created' AND actor_id IS NULL AND key_id IS "+
-			"NOT NULL"); n != 1 {
-			t.Errorf("%d events of the key", n)
+		if n := count(t, conn, "audit_events WHERE action = 'login.succeeded' AND key_id IS NULL AND actor_id IS NULL "+
+			"AND session_id IS NOT NULL"); n != 1 {
+			t.Errorf("%d events of the sign-in", n)
 		}
 	})
 }
