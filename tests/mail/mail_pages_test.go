@@ -402,7 +402,7 @@ func TestAccountPages_Forms(t *testing.T) {
 		if res.StatusCode == 429 && res.Header.Get("Retry-After") != "" {
 			break
 		}
-		if n > 200 || res.StatusCode != 200 || !strings.Contains(text, "This link is not good any more") {
+		if n > 700 || res.StatusCode != 200 || !strings.Contains(text, "This link is not good any more") {
 			t.Fatalf("try %d: %d %s", n, res.StatusCode, text)
 		}
 	}
