@@ -314,7 +314,7 @@ func TestOT13_PagesUseNothingUp(t *testing.T) {
 	res, text := visitPage(t, s, "POST", "/account/sign-in", token, "Sec-Fetch-Site", "same-origin", "Origin", s.URL,
 		"Accept", "application/json")
 	if res.StatusCode != 200 || !strings.Contains(text, `"done":true`) || !strings.Contains(text, "ada@example.com") ||
-		len(res.Cookies()) != 1 {
+		len(res.Cookies()) != 2 { // of the session and of the device
 		t.Errorf("%d %s %v", res.StatusCode, text, res.Cookies())
 	}
 }
