@@ -48,7 +48,8 @@ func (r *resolver) pendingMails(ctx context.Context, was, is *db.User, taken boo
 	if taken {
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
-	// Also where the document of a dialect promises no such mail (OT-37): an address that is only shown recovers nothing.
+	// Also where the document of a dialect promises no such mail (OT-37): an address that is only shown recovers
+	// nothing.
 	mails = append(mails, r.mail(ctx, kind, user, *is.PendingEmail, *is.PendingEmailCanonical))
 	if was.PendingEmailCanonical != nil && *was.PendingEmailCanonical == *is.PendingEmailCanonical &&
 		was.PendingShown == is.PendingShown {

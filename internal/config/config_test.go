@@ -321,7 +321,8 @@ func TestLG27_Limits(t *testing.T) {
 			t.Errorf("%s: %+v", e.Setting, s.Limits[e.Name])
 		}
 		_, err := load(e.Setting + "=60 in 15m")
-		if bad, ok := errors.AsType[*Error](err); !ok || bad.Name != e.Setting || !strings.Contains(bad.Want, "60/15m") {
+		if bad, ok := errors.AsType[*Error](err); !ok || bad.Name != e.Setting ||
+			!strings.Contains(bad.Want, "60/15m") {
 			t.Errorf("%s: %v", e.Setting, err)
 		}
 	}

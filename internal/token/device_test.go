@@ -20,8 +20,10 @@ func TestDevice_RoundTrip(t *testing.T) {
 	c := newCodec(t)
 	shape := regexp.MustCompile(
 		`^dt1\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-7][0-9a-hjkmnp-tv-z]{25}\.[0-9]{16}\.[A-Za-z0-9_-]{47}$`)
-	for _, age := range []time.Duration{0, time.Microsecond, time.Hour, token.DeviceLife - time.Microsecond,
-		-time.Second} {
+	for _, age := range []time.Duration{
+		0, time.Microsecond, time.Hour, token.DeviceLife - time.Microsecond,
+		-time.Second,
+	} {
 		d := someDevice(noon().Add(-age).UTC())
 		text := c.Device(d).Reveal()
 		if got, err := c.ParseDevice(text); err != nil || got != d || !shape.MatchString(text) {

@@ -128,8 +128,8 @@ func TestAZ13_NobodyElses(t *testing.T) {
 	})
 }
 
-// TestAZ11_Raced wants that of two administrators who demote each other at the same moment one stays, and that a demoted
-// one changes nothing any more, whatever was under way.
+// TestAZ11_Raced wants that of two administrators who demote each other at the same moment one stays, and that a
+// demoted one changes nothing any more, whatever was under way.
 func TestAZ11_Raced(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -153,7 +153,8 @@ func TestAZ11_Raced(t *testing.T) {
 					t.Errorf("round %d: %+v", round, a)
 				}
 			}
-			left := side.Count(t, fmt.Sprintf(`SELECT count(*) FROM users WHERE role = 'admin' AND email IN ('%s', '%s')`,
+			left := side.Count(t, fmt.Sprintf(`SELECT count(*) FROM users WHERE role = 'admin' AND email IN ('%s', `+
+				`'%s')`,
 				pair[0].Email, pair[1].Email))
 			if done != 1 || left != 1 {
 				t.Errorf("round %d: %d demotions, %d administrators", round, done, left)

@@ -45,7 +45,8 @@ func TestAK10_Proof(t *testing.T) {
 		}
 		s.Expect(t, "", root.Access, harness.UpdateKeyDoc, harness.InputOf("id", plain, "name", "plain"))
 		s.Expect(t, "", root.Access, harness.UpdateKeyDoc, harness.InputOf("id", wide, "scopes", everyScope[:2]))
-		s.Expect(t, "SUDO_REQUIRED", root.Access, harness.UpdateKeyDoc, harness.InputOf("id", wide, "scopes", everyScope))
+		s.Expect(t, "SUDO_REQUIRED", root.Access, harness.UpdateKeyDoc,
+			harness.InputOf("id", wide, "scopes", everyScope))
 		s.Expect(t, "", root.Access, harness.RotateKeyDoc, harness.InputOf("id", plain))
 		s.Expect(t, "", root.Access, harness.CreateKey, harness.InputOf("scopes", []string{}))
 		s.Expect(t, "", root.Access, harness.DropKeyDoc, harness.InputOf("id", plain))
@@ -105,8 +106,8 @@ func TestAK10_Raced(t *testing.T) {
 	})
 }
 
-// TestAK11_KeyMails wants that the owner hears of a key that was made, that may more, or that has another secret; and of
-// nothing else.
+// TestAK11_KeyMails wants that the owner hears of a key that was made, that may more, or that has another secret; and
+// of nothing else.
 func TestAK11_KeyMails(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -202,8 +203,8 @@ func TestAK12_EndKeys(t *testing.T) {
 	})
 }
 
-// TestAK12_EndKeysRaced wants that of many who end the keys by one refresh token or session nobody fails inside, and that
-// a key made meanwhile by a session that ended is not alive.
+// TestAK12_EndKeysRaced wants that of many who end the keys by one refresh token or session nobody fails inside, and
+// that a key made meanwhile by a session that ended is not alive.
 func TestAK12_EndKeysRaced(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -230,8 +231,8 @@ func TestAK12_EndKeysRaced(t *testing.T) {
 	})
 }
 
-// TestAK12_KeysListed wants that whoever resets a password, and whoever hears that it was changed, is told which API keys
-// go on, by name and last use; the page asks whether to end them.
+// TestAK12_KeysListed wants that whoever resets a password, and whoever hears that it was changed, is told which API
+// keys go on, by name and last use; the page asks whether to end them.
 func TestAK12_KeysListed(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -246,7 +247,8 @@ func TestAK12_KeysListed(t *testing.T) {
 			t.Fatal("the key does not work")
 		}
 		l := s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-		if a := s.GraphQL(t, "", endKeysResetDoc, harness.InputOf("token", l.Token, "newPassword", "short")); a.Code() !=
+		if a := s.GraphQL(t, "", endKeysResetDoc, harness.InputOf("token", l.Token, "newPassword",
+			"short")); a.Code() !=
 			"PASSWORD_TOO_WEAK" || a.At("resetPassword", "apiKeys") != nil {
 			t.Errorf("a reset that was refused: %s", a.Raw)
 		}
