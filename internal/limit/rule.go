@@ -111,11 +111,7 @@ func Table() []Entry {
 			"DRAGOMAN_LIMIT_ACCOUNT_QUERY", ByAccount, false,
 			"Queries of a signed-in person, from everywhere; one for each hundred of what a query costs.",
 		},
-		{
-			Rule{KeyQuery, 30_000, five},
-			"DRAGOMAN_LIMIT_KEY_QUERY", ByKey, false,
-			"Queries with an API key, from everywhere, likewise.",
-		},
+		{Rule{KeyQuery, 30_000, five}, "DRAGOMAN_LIMIT_KEY_QUERY", ByKey, false, "Queries with an API key, likewise."},
 	}
 }
 
