@@ -148,7 +148,8 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 // mailKeys lists the working API keys of a person for a mail.
 func mailKeys(ctx context.Context, tx bun.Tx, user UserID, now time.Time) ([]MailKey, error) {
 	var keys []*ApiKey
-	err := workingKeys(tx.NewSelect().Model(&keys), user, now).Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
+	err := workingKeys(tx.NewSelect().Model(&keys), user, now).
+		Order("k.created_at DESC", "k.id DESC").Limit(MaxKeys).Scan(ctx)
 	listed := make([]MailKey, len(keys))
 	for i, k := range keys {
 		listed[i] = MailKey{Name: k.Name, LastUsedAt: k.LastUsedAt}

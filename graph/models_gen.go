@@ -593,8 +593,8 @@ type UpdateMeInput struct {
 	Locale graphql.Omittable[*string] `json:"locale,omitempty"`
 	// A new address, under the rules of `changeEmail`. The address in use may stand here without further ado.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
-	// Whether a mail by which a new address is confirmed goes to it, where the new address counts at once. A new address that waits always gets
-	// one, and so does every new address where addresses must be confirmed.
+	// Whether a mail by which a new address is confirmed goes to it, where the new address counts at once and replaces one that was never
+	// confirmed. Any other new address always gets one.
 	SendVerificationEmail bool `json:"sendVerificationEmail"`
 	// A new password, under the rules of `changePassword`. It ends all other sessions.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`

@@ -2,22 +2,6 @@ package visit
 
 import "net/http"
 
-// SetKnownDevice notes that the request holds a device token with the MAC of this server. It is safe for concurrent
-// use.
-func (v *Visit) SetKnownDevice() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.knownDevice = true
-}
-
-// KnownDevice reports whether the request holds a device token with the MAC of this server, for whichever account. It
-// is safe for concurrent use.
-func (v *Visit) KnownDevice() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.knownDevice
-}
-
 // OfferDeviceCookie keeps the cookie of a new device token, for a dialect whose answer sets cookies. It is safe for
 // concurrent use.
 func (v *Visit) OfferDeviceCookie(c *http.Cookie) {

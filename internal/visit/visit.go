@@ -34,7 +34,6 @@ type Visit struct {
 
 	mu           sync.Mutex
 	apiKey       string
-	knownDevice  bool
 	deviceCookie *http.Cookie
 	header       http.Header
 	cookies      map[string]*http.Cookie

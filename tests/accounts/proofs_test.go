@@ -374,3 +374,31 @@ func TestOT03_OvertakenMail(t *testing.T) {
 			harness.InputOf("token", s.Letter(t, who.Email, db.MailVerifyEmail).Token)))
 	})
 }
+
+// AZ-11: an account beyond `user` takes a new address only in a session of its own with a recent proof, and never by
+// the link alone; the link stays good meanwhile. Its code does no more.
+func TestAZ11_ConfirmedInOwnSession(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		root := s.Admin(t, dsn, "root@example.com")
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE users SET email_verified_at = created_at`)
+		harness.Fine(t, s.GraphQL(t, root.Access, askDoc, harness.InputOf("email", "new@example.com")))
+		l := s.Letter(t, "new@example.com", db.MailConfirmChange)
+		long := s.LoginAs(t, root, "SESSION_TOKEN").Refresh
+		_, key := s.NewKey(t, root.Access, nil)
+		s.Clock.Add(11 * time.Minute)
+		for _, credential := range []string{"", key, long} {
+			harness.RefusedWith(t, s.GraphQL(t, credential, harness.VerifyDoc, harness.InputOf("token", l.Token)),
+				"INVALID_TOKEN")
+		}
+		if got := addresses(t, s, long); got != "root@example.com true new@example.com" {
+			t.Error(got)
+		}
+		harness.Fine(t, s.GraphQL(t, long, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)))
+		harness.Fine(t, s.GraphQL(t, long, harness.VerifyDoc, harness.InputOf("token", l.Token)))
+		if got := addresses(t, s, long); got != "new@example.com true <nil>" {
+			t.Error(got)
+		}
+	})
+}
