@@ -548,8 +548,11 @@ func TestHT16_AV01_BrokenDatabase(t *testing.T) {
 	t.Parallel()
 	// What still works without the table is left out: an API key needs no session, and a logout no account.
 	for table, works := range map[string][]string{
-		"sessions": {"me by key", "keys by key", "credential by key"},
-		"users":    {"out by token", "out by key", "logout by token", "logout by key"},
+		"sessions": {
+			"me by key", "keys by key", "credential by key", "wrong by token", "wrong by key", "nobody by token",
+			"nobody by key",
+		},
+		"users": {"out by token", "out by key", "logout by token", "logout by key"},
 		"audit_events": {
 			"me by token", "me by key", "sessions by token", "sessions by key", "keys by token", "keys by key",
 			"credential by token", "credential by key",

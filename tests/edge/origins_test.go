@@ -142,8 +142,8 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 	nobody := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_CORS_ORIGINS=none")
 	public := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	all := map[*harness.Instance]string{local: "local", listed: "listed", nobody: "nobody", public: "public"}
-	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Link, X-Not-Sent, " +
-		"X-Session-Token"
+	const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, X-Device-Token, Link, " +
+		"X-Not-Sent, X-Session-Token"
 	for origin, may := range map[string][]*harness.Instance{
 		"http://localhost:5173":         {local, listed},
 		"http://localhost:5174":         {local},
@@ -271,10 +271,11 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 		s.Register(t, "ada@example.com")
 		res, text := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json",
 			harness.Credentials("email", "ada@example.com", harness.GoodPass))
-		if len(res.Cookies()) != 1 || res.StatusCode != http.StatusOK {
+		if len(res.Cookies()) != 2 || res.StatusCode != http.StatusOK { // its own, and that of the device
 			t.Fatalf("%d %s", res.StatusCode, text)
 		}
-		pass := harness.Carrying(res.Cookies()[0])
+		cookies := slices.DeleteFunc(res.Cookies(), func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "device") })
+		pass := harness.Carrying(cookies[0])
 		for _, group := range []struct {
 			requests map[string][]string
 			status   int
@@ -290,8 +291,12 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 				}
 				res, _ := harness.Fetched(t, "POST", s.URL+"/gate/in", "application/json",
 					harness.Credentials("email", "ada@example.com", harness.GoodPass), header...)
-				if in := len(res.Cookies()) == 1; in != (group.status == http.StatusOK) {
-					t.Errorf("%s: signed in %t, %d", name, in, res.StatusCode)
+				want := 0
+				if group.status == http.StatusOK {
+					want = 2
+				}
+				if got := len(res.Cookies()); got != want {
+					t.Errorf("%s: %d cookies, %d", name, got, res.StatusCode)
 				}
 			}
 		}

@@ -173,6 +173,7 @@ var shapes = []struct {
 	name string
 }{
 	{regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ[\w-]*\.\.\.`), "<token>"},
+	{regexp.MustCompile(`dt1\.[\w.-]+`), "<device>"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "<second>"},
 	{regexp.MustCompile(`":\d{4,}\b`), `":<number>`},
 	{regexp.MustCompile(`\s+\n|\s+$`), "\n"},

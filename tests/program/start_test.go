@@ -381,6 +381,8 @@ func TestKE03_WrongValues(t *testing.T) {
 			"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com",
 			"=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>",
 		},
+		"DRAGOMAN_MAIL_PAGES":     {"nothing", "verifyEmail=https://app.example.com/verify/{token}", "verifyEmail=ftp://x"},
+		"DRAGOMAN_RETURN_URLS":    {"https://", "app.example.com", "javascript:alert(1)"},
 		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
 		"DRAGOMAN_PLAYGROUND":     {"true"},
 		"DRAGOMAN_INTROSPECTION":  {"true"},

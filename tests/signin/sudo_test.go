@@ -466,8 +466,8 @@ func TestStatements_Account(t *testing.T) {
 				"changePassword", harness.ChangePasswordDoc,
 				harness.InputOf("newPassword", harness.GoodPass, "currentPassword", harness.GoodPass), 8,
 			},
-			{"updateApiKey", harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"), 2},
-			{"rotateApiKey", harness.RotateKeyDoc, harness.InputOf("id", keyID), 2},
+			{"updateApiKey", harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"), 6},
+			{"rotateApiKey", harness.RotateKeyDoc, harness.InputOf("id", keyID), 7},
 			{"deleteAccount", harness.DeleteAccountDoc, nil, 5},
 		} {
 			var a *harness.Answer

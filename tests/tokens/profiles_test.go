@@ -409,7 +409,7 @@ func TestProfiles_FailingClaims(t *testing.T) {
 			return map[string]any{"sub": "admin"}, nil
 		},
 		"too large": func(context.Context, map[string]any) (map[string]any, error) {
-			return map[string]any{"x": strings.Repeat("x", 4000)}, nil
+			return map[string]any{"x": strings.Repeat("x", 9000)}, nil
 		},
 		"no JSON": func(context.Context, map[string]any) (map[string]any, error) {
 			return map[string]any{"x": make(chan int)}, nil
