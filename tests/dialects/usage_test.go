@@ -269,7 +269,7 @@ func TestUsage_Instances(t *testing.T) {
 		}
 	}
 	_, key := one.NewKey(t, root.Access, map[string]any{"scopes": []string{"USERS_READ"}})
-	got := two.Used(t, key, nil)
+	got := two.Used(t, key, map[string]any{"first": 20})
 	if len(got) != 1 || !strings.HasPrefix(got[0], "GET /old/users/{id} 80/0 ") ||
 		strings.Count(got[0], " 10/0]") != calls {
 		t.Errorf("two instances: %s", got)

@@ -104,7 +104,8 @@ func (s *Side) empty(t testing.TB) {
 // Promoter makes administrators beside the server, as the operator does.
 func Promoter(t *testing.T, conn *Side) func(context.Context, string) error {
 	return func(_ context.Context, who string) error {
-		conn.MustExec(t, `UPDATE users SET role = 'admin' WHERE email_canonical = '`+who+`'`)
+		conn.MustExec(t, `UPDATE users SET role = 'admin'
+WHERE '`+who+`' IN (email_canonical, username_canonical)`)
 		return nil
 	}
 }
