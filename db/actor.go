@@ -60,7 +60,8 @@ type Actor struct {
 	Key      KeyID     // of an API key; zero for a person
 	Terminal bool      // the operator, who may everything
 
-	// ProvedFrom and ProvedUntil bound the sudo window: a proof of the session counts after the one and up to the other.
+	// ProvedFrom and ProvedUntil bound the sudo window: a proof of the session counts after the one and up to the
+	// other.
 	ProvedFrom, ProvedUntil time.Time
 }
 

@@ -23,8 +23,8 @@ const (
 	longHold  = time.Hour
 )
 
-// LimitMails gives each mailbox a budget. mailbox gives the keyed hash of the mailbox of a canonical address: no address
-// is stored. It is called before the first mail is resolved. Without it mails are not limited.
+// LimitMails gives each mailbox a budget. mailbox gives the keyed hash of the mailbox of a canonical address: no
+// address is stored. It is called before the first mail is resolved. Without it mails are not limited.
 func (d *DB) LimitMails(mailbox func(canonical string) []byte) { d.mailbox = mailbox }
 
 // The texts for both databases differ in the functions of JSON alone. fits tells whether the budget has room for one
@@ -73,9 +73,9 @@ type OverBudget struct {
 	Noted   bool      // whether the audit log has an event of it
 }
 
-// checkBudget counts a mail at its first resolution. It gives nil for a mail that is sent: within the budget, or because
-// it may neither be dropped nor wait any longer. A dropped mail makes no token, so that an older link stays good (OT-31).
-// The account is locked.
+// checkBudget counts a mail at its first resolution. It gives nil for a mail that is sent: within the budget, or
+// because it may neither be dropped nor wait any longer. A dropped mail makes no token, so that an older link stays
+// good (OT-31). The account is locked.
 func (d *DB) checkBudget(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*OverBudget, error) {
 	m := &l.Mail
 	if d.mailbox == nil || m.ResolvedAt != nil {

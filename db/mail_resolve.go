@@ -15,8 +15,8 @@ type ResolvedMail struct {
 }
 
 // Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the
-// same. Nil means that there is nothing to send now: the mail is gone or sent, nobody has the address, the mail does not
-// apply any more, or its mailbox had too many.
+// same. Nil means that there is nothing to send now: the mail is gone or sent, nobody has the address, the mail does
+// not apply any more, or its mailbox had too many.
 //
 // A mail that was requested by address goes to the address as the account has it, not as somebody wrote it (OT-10), and
 // not to an address that is only shown: that one recovers nothing (OT-24). A

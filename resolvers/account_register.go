@@ -91,7 +91,8 @@ func (r *resolver) registerOpen(
 		return nil, r.takenError(ctx, user, taken)
 	}
 	return &graph.RegisterPayload{
-		User: user, Session: login.Session, Tokens: login.Tokens, DeviceToken: login.DeviceToken, UserErrors: noErrors(),
+		User: user, Session: login.Session, Tokens: login.Tokens, DeviceToken: login.DeviceToken,
+		UserErrors: noErrors(),
 	}, nil
 }
 

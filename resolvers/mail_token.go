@@ -140,8 +140,8 @@ func (r *resolver) tryRedeem(
 	return nil, cmp.Or(m.RejectReason(r.now(), in.purposes...), "overtaken"), nil
 }
 
-// rejectToken records why a token can not be redeemed. Whoever has the token of a mail learns what became of it; whoever
-// has a code learns nothing.
+// rejectToken records why a token can not be redeemed. Whoever has the token of a mail learns what became of it;
+// whoever has a code learns nothing.
 func (r *resolver) rejectToken(ctx context.Context, in tokenInput, user db.UserID, reason string) error {
 	if err := r.recordSampled(ctx, db.Event{Action: in.action, Reason: reason, User: user}); err != nil {
 		return err

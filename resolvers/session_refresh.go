@@ -112,8 +112,8 @@ func (r *resolver) replay(ctx context.Context, session db.SessionID, generation 
 }
 
 // overAgain looks, without an event, whether a session is over, where one network shows tokens of it again and again:
-// five a minute are on record, and more of the same tell nothing (LG-30). Until then, and of a session that is alive, it
-// says no.
+// five a minute are on record, and more of the same tell nothing (LG-30). Until then, and of a session that is alive,
+// it says no.
 func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bool, found *db.Caller, err error) {
 	now := r.now()
 	if r.sampled(ctx, db.Event{Action: db.ActionSessionRefreshed, Reason: session.String()}, now) {

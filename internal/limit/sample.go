@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Sample limits repeated lines of a log, so that callers cannot flood it (AU-09). It has levels, each with so many lines
-// a minute for each of its keys. It is safe for concurrent use.
+// Sample limits repeated lines of a log, so that callers cannot flood it (AU-09). It has levels, each with so many
+// lines a minute for each of its keys. It is safe for concurrent use.
 type Sample struct {
 	store  *Memory
 	levels []Rule

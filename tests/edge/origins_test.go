@@ -274,7 +274,8 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 		if len(res.Cookies()) != 2 || res.StatusCode != http.StatusOK { // its own, and that of the device
 			t.Fatalf("%d %s", res.StatusCode, text)
 		}
-		cookies := slices.DeleteFunc(res.Cookies(), func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "device") })
+		cookies := slices.DeleteFunc(res.Cookies(),
+			func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "device") })
 		pass := harness.Carrying(cookies[0])
 		for _, group := range []struct {
 			requests map[string][]string
@@ -285,7 +286,8 @@ func TestHT03_HT04_DialectOrigins(t *testing.T) {
 				for _, method := range []string{"POST", "GET"} {
 					res, text := harness.Fetched(t, method, s.URL+"/gate/out", "", "", with...)
 					if method == "GET" && slices.Contains(header, "navigate") {
-						if res.StatusCode != http.StatusOK || !strings.Contains(text, "<button") { // a page, and no change
+						// a page, and no change
+						if res.StatusCode != http.StatusOK || !strings.Contains(text, "<button") {
 							t.Errorf("%s, GET: %d %s", name, res.StatusCode, text)
 						}
 						continue

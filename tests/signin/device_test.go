@@ -67,7 +67,8 @@ func TestLG08_KnownDevice(t *testing.T) {
 		if renewed == device || strings.Split(renewed, ".")[1] != strings.Split(device, ".")[1] {
 			t.Errorf("%s is renewed as %s", device, renewed)
 		}
-		// That the owner came in opens nothing to strangers, and the device has a limit as well, under any of its tokens.
+		// That the owner came in opens nothing to strangers, and the device has a limit as well, under any of its
+		// tokens.
 		if a := s.LoginOn(t, harness.Owner, "", email, harness.GoodPass); a.Code() != "ACCOUNT_LOCKED" {
 			t.Errorf("a stranger, after the owner: %s", a.Raw)
 		}
@@ -170,7 +171,8 @@ func TestLG21_Cleared(t *testing.T) {
 		l := s.Mailed(t, harness.AskResetDoc, email, db.MailResetPassword)
 		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc,
 			harness.InputOf("token", l.Token, "newPassword", harness.NewPass)))
-		after := harness.Fine(t, s.LoginOn(t, harness.Owner, before, email, harness.NewPass)).Text("login", "deviceToken")
+		after := harness.Fine(t, s.LoginOn(t, harness.Owner, before, email, harness.NewPass)).Text("login",
+			"deviceToken")
 		if strings.Split(before, ".")[1] == strings.Split(after, ".")[1] {
 			t.Error("the device kept its id over the reset")
 		}
@@ -187,8 +189,8 @@ func TestLG21_Cleared(t *testing.T) {
 	})
 }
 
-// TestLG21_MagicLink: a sign-in by mail gives a token too, and keeps the device. One that takes an account over is on no
-// device of before.
+// TestLG21_MagicLink: a sign-in by mail gives a token too, and keeps the device. One that takes an account over is on
+// no device of before.
 func TestLG21_MagicLink(t *testing.T) {
 	t.Parallel()
 	const doc = `mutation($input: LoginWithMagicLinkInput!) { loginWithMagicLink(input: $input) { deviceToken ` +

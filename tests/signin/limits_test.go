@@ -60,7 +60,8 @@ func callsOf() map[string]called {
 		"requestPasswordReset":  {harness.AskResetDoc, false, input("email", "nobody{n}@example.com")},
 		"requestMagicLink":      {harness.AskMagicDoc, false, input("email", "nobody{n}@example.com")},
 		"verifyEmail":           {harness.VerifyDoc, false, input("token", "123456", "email", "nobody@example.com")},
-		"resetPassword": {harness.ResetDoc, false, input("token", "123456", "email", "nobody@example.com", "newPassword",
+		"resetPassword": {harness.ResetDoc, false, input("token", "123456", "email", "nobody@example.com",
+			"newPassword",
 			harness.GoodPass)},
 		"loginWithMagicLink": {harness.MagicDoc, false, input("token", "123456", "email", "nobody@example.com")},
 		"cancelEmailChange":  {plain("cancelEmailChange", ""), false, input("token", "{mailed}")},
@@ -200,12 +201,13 @@ func TestLG28_EveryMutationByAddress(t *testing.T) {
 	})
 }
 
-// TestLG29_EveryMutationByAccount: what a live credential does is counted from everywhere together; a key has a count of
-// its own, and so has everybody else.
+// TestLG29_EveryMutationByAccount: what a live credential does is counted from everywhere together; a key has a count
+// of its own, and so has everybody else.
 func TestLG29_EveryMutationByAccount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Limited(t, harness.NewClock(), dsn, limits("ACCOUNT_MUTATION", "2/15m", "KEY_MUTATION", "2/15m")...)
+		s := harness.Limited(t, harness.NewClock(), dsn,
+			limits("ACCOUNT_MUTATION", "2/15m", "KEY_MUTATION", "2/15m")...)
 		number := 0
 		ask := func(credential string, c called, who *caller) *harness.Answer {
 			number++
@@ -250,11 +252,15 @@ func worthless() map[string]called {
 	forged := "rt1.01m80kh2hde329jbn2p11d90dk.0.Dvj4kIiQDKlgra7j--t9cyX73rmubIakzJLOlWFhSSv6nEQ"
 	calls := callsOf()
 	all := map[string]called{
-		"register, short":          {harness.RegisterDoc, false, input("email", "new@example.com", "password", "x")},
-		"register, common":         {harness.RegisterDoc, false, input("email", "new@example.com", "password", "password1")},
-		"register, no address":     {harness.RegisterDoc, false, input("email", "nobody", "password", harness.GoodPass)},
-		"login, two names":         {harness.LoginDoc, false, input("email", "a@example.com", "username", "a", "password", "x")},
-		"login, too long":          {harness.LoginDoc, false, input("email", "a@example.com", "password", strings.Repeat("x", 300))},
+		"register, short": {harness.RegisterDoc, false, input("email", "new@example.com", "password", "x")},
+		"register, common": {harness.RegisterDoc, false,
+			input("email", "new@example.com", "password", "password1")},
+		"register, no address": {harness.RegisterDoc, false,
+			input("email", "nobody", "password", harness.GoodPass)},
+		"login, two names": {harness.LoginDoc, false,
+			input("email", "a@example.com", "username", "a", "password", "x")},
+		"login, too long": {harness.LoginDoc, false,
+			input("email", "a@example.com", "password", strings.Repeat("x", 300))},
 		"logout, forged":           {harness.LogoutDoc, false, input("refreshToken", forged)},
 		"logout, nobody":           {harness.LogoutDoc, false, nil},
 		"sendVerification, nobody": {harness.SendVerifyDoc, false, nil},
@@ -281,8 +287,8 @@ func worthless() map[string]called {
 	return all
 }
 
-// TestLG26_WorthlessIsCountedApart: thousands of calls that prove nothing leave an honest caller at the same address all
-// that they need; they have a limit of their own.
+// TestLG26_WorthlessIsCountedApart: thousands of calls that prove nothing leave an honest caller at the same address
+// all that they need; they have a limit of their own.
 func TestLG26_WorthlessIsCountedApart(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -343,8 +349,9 @@ func TestLG26_WorthlessInDialects(t *testing.T) {
 		for path, body := range map[string]string{
 			"POST " + harness.Generic + "/refresh": `{"refreshToken": "junk"}`,
 			"POST /token/refresh":                  `{"refreshToken": "junk"}`,
-			"POST /sign_in":                        harness.Credentials("email", "ada@example.com", strings.Repeat("x", 300)),
-			"POST /v1/auth/register":               `{"name": "x", "email": "nobody", "password": "x"}`,
+			"POST /sign_in": harness.Credentials("email", "ada@example.com",
+				strings.Repeat("x", 300)),
+			"POST /v1/auth/register": `{"name": "x", "email": "nobody", "password": "x"}`,
 		} {
 			r := s.REST(t, path, body, "X-Forwarded-For", harness.Attacker)
 			if r.Status < 400 || r.Status >= 500 || r.Status == http.StatusTooManyRequests {
@@ -356,7 +363,8 @@ func TestLG26_WorthlessInDialects(t *testing.T) {
 		t.Errorf("from the same address: %s", a.Raw)
 	}
 	for n := range 700 {
-		r := s.REST(t, "POST "+harness.Generic+"/refresh", `{"refreshToken": "junk"}`, "X-Forwarded-For", harness.Attacker)
+		r := s.REST(t, "POST "+harness.Generic+"/refresh", `{"refreshToken": "junk"}`, "X-Forwarded-For",
+			harness.Attacker)
 		if r.Status == http.StatusTooManyRequests {
 			return
 		}
@@ -371,7 +379,8 @@ func TestLG26_WorthlessInDialects(t *testing.T) {
 func TestLG30_RowsAreBounded(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Limited(t, harness.NewClock(), dsn, "DRAGOMAN_LIMIT_NETWORK=100/15m", "DRAGOMAN_LIMIT_REFRESH=20/15m",
+		s := harness.Limited(t, harness.NewClock(), dsn, "DRAGOMAN_LIMIT_NETWORK=100/15m",
+			"DRAGOMAN_LIMIT_REFRESH=20/15m",
 			"DRAGOMAN_LIMIT_MUTATION=20/15m")
 		root, side := someCaller(t, s, dsn, "root@example.com"), harness.OpenSide(t, dsn)
 		rows := func() (n int) {
@@ -392,7 +401,8 @@ func TestLG30_RowsAreBounded(t *testing.T) {
 						credential = root.ended
 					}
 					address := fmt.Sprintf("192.0.2.%d", number%4)
-					if _, err := harness.Send(s.URL, credential, c.document, c.variables(number, root), "X-Forwarded-For",
+					if _, err := harness.Send(s.URL, credential, c.document, c.variables(number, root),
+						"X-Forwarded-For",
 						address); err != nil {
 						t.Fatalf("%s number %d: %v", name, n, err)
 					}
@@ -471,10 +481,12 @@ func TestLG31_QueriesByAccount(t *testing.T) {
 		number := 0
 		ask := func(credential, document string) *harness.Answer {
 			number++
-			return harness.Asked(t, s.URL, credential, document, nil, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", number))
+			return harness.Asked(t, s.URL, credential, document, nil, "X-Forwarded-For",
+				fmt.Sprintf("192.0.2.%d", number))
 		}
 		for n := range 6 {
-			document := []string{harness.MeDoc, harness.CurrentDoc, `{ a: me { id } b: me { email } node(id: "x") { id } }`}[n%3]
+			document := []string{harness.MeDoc, harness.CurrentDoc, `{ a: me { id } b: me { email } node(id: "x") { ` +
+				`id } }`}[n%3]
 			if a := ask(ada.Access, document); limitedBy(t, a, "accountQuery") != (n == 5) {
 				t.Errorf("number %d: %d %s", n+1, a.Status, a.Raw)
 			}
@@ -519,7 +531,8 @@ func TestLG32_Network(t *testing.T) {
 			}
 		}
 		for _, address := range []string{"192.0.3.1", "2001:db8:1::1"} {
-			if a := s.LoginFrom(t, address, "email", "nobody@example.com", harness.WrongPass); a.Status != http.StatusOK {
+			if a := s.LoginFrom(t, address, "email", "nobody@example.com",
+				harness.WrongPass); a.Status != http.StatusOK {
 				t.Errorf("from %s: %d", address, a.Status)
 			}
 		}
@@ -537,7 +550,8 @@ func TestGQ13_GQ14_DearDocuments(t *testing.T) {
 	}
 	var nodes, lists, revokes strings.Builder
 	for n := range 24 {
-		fmt.Fprintf(&nodes, "n%d: nodes(ids: $ids) { ... on Session { id userAgent ipAddress createdAt device { name } } } ", n)
+		fmt.Fprintf(&nodes, "n%d: nodes(ids: $ids) { ... on Session { id userAgent ipAddress createdAt device { name "+
+			"} } } ", n)
 		fmt.Fprintf(&lists, "s%d: sessions { id userAgent ipAddress createdAt updatedAt } ", n)
 	}
 	for n := range 11 {
