@@ -54,9 +54,9 @@ func (r *resolver) record(ctx context.Context, refusal error, e db.Event) error 
 	return refusal
 }
 
-// recordSampled writes a sample of the events that changed nothing to the audit log, so that equal refusals cannot flood
-// it (LG-30): five a minute of one action and reason of one account, or without an account of one network, and sixty of
-// all its actions.
+// recordSampled writes a sample of the events that changed nothing to the audit log, so that equal refusals cannot
+// flood it (LG-30): five a minute of one action and reason of one account, or without an account of one network, and
+// sixty of all its actions.
 func (r *resolver) recordSampled(ctx context.Context, e db.Event) error {
 	now := r.now()
 	if !r.sampled(ctx, e, now) {

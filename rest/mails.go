@@ -15,8 +15,8 @@ import (
 )
 
 // A mail links to a page with the token in the fragment, which browsers send to no server (OT-35). The address that the
-// document of the API shows in its mails is a landing: a browser that opens it is redirected to the page, a program gets
-// the route of that path, if there is one. Opening a landing changes nothing (OT-13, OT-36).
+// document of the API shows in its mails is a landing: a browser that opens it is redirected to the page, a program
+// gets the route of that path, if there is one. Opening a landing changes nothing (OT-13, OT-36).
 
 // mail is what the file says of the mails of one kind.
 type mail struct {

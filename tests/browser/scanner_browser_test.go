@@ -20,8 +20,8 @@ var urlInMail = regexp.MustCompile(`https?://[^\s"'<>]+`)
 // looksOnly is how long a scanner that runs the scripts of a page stays on it.
 const looksOnly = 300 * time.Millisecond
 
-// TestBrowser_OT35_ScannersWithScripts: a scanner that opens every URL of a mail in a real browser, and runs the scripts
-// of its page without a click, changes nothing: no form submits itself. Then the person's own click works.
+// TestBrowser_OT35_ScannersWithScripts: a scanner that opens every URL of a mail in a real browser, and runs the
+// scripts of its page without a click, changes nothing: no form submits itself. Then the person's own click works.
 func TestBrowser_OT35_ScannersWithScripts(t *testing.T) {
 	t.Parallel()
 	pages := map[string]bool{}

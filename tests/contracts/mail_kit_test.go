@@ -14,8 +14,8 @@ import (
 
 // What the tests of several dialects need about mails.
 
-// linkedLetter is the newest mail of a kind to an address. It links to a page of the server (OT-35), and its token lives
-// this long.
+// linkedLetter is the newest mail of a kind to an address. It links to a page of the server (OT-35), and its token
+// lives this long.
 func linkedLetter(t testing.TB, i *harness.Instance, address string, kind db.MailKind, page string,
 	lives time.Duration,
 ) harness.Letter {

@@ -210,7 +210,8 @@ func TestJW11_MetadataFits(t *testing.T) {
 			http.StatusOK {
 			t.Errorf("users/me: %d %.300s", r.Status, r.Body)
 		}
-		ours := harness.Fine(t, s.Login(t, companionEmail, harness.CompanionPass)).Text("login", "tokens", "accessToken")
+		ours := harness.Fine(t, s.Login(t, companionEmail, harness.CompanionPass)).Text("login", "tokens",
+			"accessToken")
 		sizes["the access token of GraphQL"] = len(ours)
 		if me := s.GraphQL(t, ours, `{ me { metadata } }`, nil).At("me", "metadata", "k"); me != full["k"] {
 			t.Errorf("me: %.100v", me)
@@ -222,8 +223,9 @@ func TestJW11_MetadataFits(t *testing.T) {
 		if claims := harness.ClaimsOf(t, set["session"].Value); r.Status != http.StatusOK || claims["metadata"] != nil {
 			t.Errorf("the session cookie holds the metadata")
 		}
-		signed := harness.Fine(t, s.GraphQL(t, "", harness.LoginDoc, harness.InputOf("email", companionEmail, "password",
-			harness.CompanionPass, "tokenDelivery", "COOKIE")))
+		signed := harness.Fine(t, s.GraphQL(t, "", harness.LoginDoc,
+			harness.InputOf("email", companionEmail, "password",
+				harness.CompanionPass, "tokenDelivery", "COOKIE")))
 		for _, c := range (&http.Response{Header: signed.Header}).Cookies() {
 			sizes["the cookie of GraphQL"] = len(c.Name) + 1 + len(c.Value)
 		}

@@ -140,8 +140,8 @@ func state(t testing.TB, conn *harness.Side) string {
 	return b.String()
 }
 
-// OT-35: no mail carries a URL that acts by GET. For every dialect and every mail that it causes, a scanner that fetches
-// all URLs of the mail changes nothing, and then the person's own click still works.
+// OT-35: no mail carries a URL that acts by GET. For every dialect and every mail that it causes, a scanner that
+// fetches all URLs of the mail changes nothing, and then the person's own click still works.
 func TestOT35_ScannersChangeNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range harness.MailCauses() {
@@ -265,7 +265,8 @@ func TestOT36_NavigationsGetThePage(t *testing.T) {
 				{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"},
 				{"Accept", "text/html"},
 				{
-					"Accept", "text/html,*/*;q=0.1", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
+					"Accept", "text/html,*/*;q=0.1", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty",
+					"Sec-Fetch-Site",
 					"same-origin",
 				},
 				{"Accept", "application/xhtml+xml, TEXT/HTML;q=0.9"},

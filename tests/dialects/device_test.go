@@ -9,8 +9,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-// TestLG21_Dialects: a sign-in of a dialect answers with a device token in the header, and in a cookie too where it sets
-// cookies. The header, or the cookie, is the way round a lock at every door; nothing else of the request is.
+// TestLG21_Dialects: a sign-in of a dialect answers with a device token in the header, and in a cookie too where it
+// sets cookies. The header, or the cookie, is the way round a lock at every door; nothing else of the request is.
 func TestLG21_Dialects(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -50,7 +50,8 @@ func TestLG21_Dialects(t *testing.T) {
 					cookie = c.Value
 				}
 			}
-			if r.Status >= http.StatusBadRequest || !strings.HasPrefix(token, "dt1.") || (cookie == token) != door.cookies ||
+			if r.Status >= http.StatusBadRequest || !strings.HasPrefix(token, "dt1.") ||
+				(cookie == token) != door.cookies ||
 				!door.cookies && cookie != "" || strings.Contains(r.Body, token) {
 				t.Errorf("%s: %d %s %v", door.route, r.Status, r.Body, r.Header)
 			}

@@ -253,14 +253,22 @@ func worthless() map[string]called {
 	calls := callsOf()
 	all := map[string]called{
 		"register, short": {harness.RegisterDoc, false, input("email", "new@example.com", "password", "x")},
-		"register, common": {harness.RegisterDoc, false,
-			input("email", "new@example.com", "password", "password1")},
-		"register, no address": {harness.RegisterDoc, false,
-			input("email", "nobody", "password", harness.GoodPass)},
-		"login, two names": {harness.LoginDoc, false,
-			input("email", "a@example.com", "username", "a", "password", "x")},
-		"login, too long": {harness.LoginDoc, false,
-			input("email", "a@example.com", "password", strings.Repeat("x", 300))},
+		"register, common": {
+			harness.RegisterDoc, false,
+			input("email", "new@example.com", "password", "password1"),
+		},
+		"register, no address": {
+			harness.RegisterDoc, false,
+			input("email", "nobody", "password", harness.GoodPass),
+		},
+		"login, two names": {
+			harness.LoginDoc, false,
+			input("email", "a@example.com", "username", "a", "password", "x"),
+		},
+		"login, too long": {
+			harness.LoginDoc, false,
+			input("email", "a@example.com", "password", strings.Repeat("x", 300)),
+		},
 		"logout, forged":           {harness.LogoutDoc, false, input("refreshToken", forged)},
 		"logout, nobody":           {harness.LogoutDoc, false, nil},
 		"sendVerification, nobody": {harness.SendVerifyDoc, false, nil},
