@@ -109,7 +109,9 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 		if failed != nil || named.session.IsZero() {
 			return nil, failed
 		}
-		generation = named.generation
+		if generation = named.generation; visit.From(ctx).Renewed() {
+			generation-- // the answer with the new token may be lost: only the old one was used (SE-26)
+		}
 		c.kind, c.expires = graph.CredentialKindSessionToken, named.expires
 		if named.expires != nil {
 			c.kind = graph.CredentialKindAccessToken

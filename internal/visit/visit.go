@@ -33,6 +33,7 @@ type Visit struct {
 	DeviceToken string
 
 	mu           sync.Mutex
+	renewed      bool
 	apiKey       string
 	deviceCookie *http.Cookie
 	header       http.Header
@@ -72,8 +73,15 @@ func (v *Visit) ClearCookie(c *http.Cookie) {
 func (v *Visit) Renew(credential string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.Credential = credential
+	v.Credential, v.renewed = credential, true
 	v.header.Del("WWW-Authenticate")
+}
+
+// Renewed tells whether Renew replaced the credential. The caller learns the new one with the answer.
+func (v *Visit) Renewed() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.renewed
 }
 
 func (v *Visit) setCookie(c *http.Cookie) {

@@ -303,6 +303,43 @@ func TestSE10_RenewTogether(t *testing.T) {
 	})
 }
 
+// SE-26: a renewal whose answer was lost is renewed again, with the same successor, until that one is used. The request
+// itself, which the server runs with the new token, is no use.
+func TestSE26_Renewed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		z := s.Service(t, harness.ServiceMail)
+		lost := z.Cookies()
+		renewed := func(status int) (token, refresh string) {
+			t.Helper()
+			r, set := s.Jar(t, "GET /user", "", lost...)
+			if r.Status != status {
+				t.Fatalf("renewed: %d %s, want %d", r.Status, r.Body, status)
+			}
+			if set["session"] == nil || set["refreshToken"] == nil {
+				return "", ""
+			}
+			return set["session"].Value, set["refreshToken"].Value
+		}
+		s.Clock.Add(16 * time.Minute)
+		_, first := renewed(http.StatusOK)
+		s.Clock.Add(time.Minute)
+		token, again := renewed(http.StatusOK)
+		if first == "" || again != first {
+			t.Errorf("another successor: %q, %q", first, again)
+		}
+		if !s.Works(t, token) {
+			t.Error("the new token opens nothing")
+		}
+		s.Clock.Add(time.Minute)
+		renewed(http.StatusUnauthorized)
+		if why := harness.OpenSide(t, dsn).Texts(t, "SELECT revoked_reason FROM sessions"); why[0] != "token_reused" {
+			t.Errorf("the session ended because of %v", why)
+		}
+	})
+}
+
 // LG-13: a renewal counts as a refresh. Who is over the limit is told that, and not to sign in again.
 func TestLG13_RenewLimited(t *testing.T) {
 	t.Parallel()
