@@ -13,6 +13,7 @@ import (
 // The settings of a server that no door changes.
 const (
 	modelGrace  = 10 * time.Second // in which the predecessor of a refresh token gets its successor again
+	modelTries  = 3                // lost answers of one generation, and generations in a row that lose answers
 	modelLife   = 720 * time.Hour  // of a session in all
 	modelTouch  = time.Minute      // how exact the last use of a session is
 	modelLeeway = 5 * time.Second  // that the end of a JWT may be off
@@ -36,9 +37,20 @@ type modelSession struct {
 	generation int // of the refresh token in force; -1 where the session has none
 	made       time.Time
 	rotated    time.Time // when that generation came about
+	lost       losses
 	used       time.Time
 	proved     time.Time // when the person last gave the password
 	revoked    bool
+}
+
+// losses are the answers with the generation in force that never arrived.
+type losses struct {
+	until      time.Time // until when a refresh counts as one more; zero for never
+	useless    bool      // whether an access token of the generation was used, and so its answer arrived
+	generation int       // the last one that lost an answer
+	count      int       // how often it did
+	inARow     int       // generations without a gap that did
+	last       time.Time
 }
 
 // held is a token that somebody kept.
@@ -61,7 +73,8 @@ type model struct {
 	throttle bool // whether failed sign-ins are counted
 	users    []*modelUser
 	sessions []*modelSession
-	failed   map[any]*failures
+	failed   map[any]*failures // by stranger, or by *modelSession
+	retries  int               // lost answers that were given again
 }
 
 func canonical(name string) string { return strings.ToLower(name) }
@@ -104,14 +117,18 @@ func (m *model) caller(w way, h *held) *modelSession {
 	if !m.good(w, h) || !m.alive(h.session) {
 		return nil
 	}
-	m.touch(h.session)
+	m.touch(h)
 	return h.session
 }
 
-func (m *model) touch(s *modelSession) {
-	if m.now.Sub(s.used) >= modelTouch {
+// touch is a use of an access or session token. The first use of a generation says that its answer arrived.
+func (m *model) touch(h *held) {
+	s := h.session
+	first := s.generation > 0 && h.generation == s.generation && !s.lost.useless
+	if first || m.now.Sub(s.used) >= modelTouch {
 		s.used = m.now
 	}
+	s.lost.useless = s.lost.useless || first
 }
 
 // newPassword judges one by the rules of a door.
@@ -170,17 +187,15 @@ func (m *model) fail(key any) {
 	f.count, f.last = f.count+1, m.now
 }
 
-// key is what failures are counted by: the account, whatever it is called at the moment, or what was typed where there
-// is none.
-func key(u *modelUser, typed string) any {
-	if u == nil {
-		return canonical(typed)
-	}
-	return u
+// stranger is what failures of a sign-in without a device token are counted by: the account, nil for none, and the name
+// that was typed. Those of somebody who is signed in count by the session.
+type stranger struct {
+	user *modelUser
+	name string
 }
 
 func (m *model) login(d *door, u *modelUser, typed, password string) (string, *modelSession) {
-	key := key(u, typed)
+	key := stranger{u, canonical(typed)}
 	switch {
 	case m.locked(key):
 		return locked, nil
@@ -201,13 +216,21 @@ func (m *model) refresh(d *door, h *held) (string, *modelSession) {
 	switch {
 	case h.generation == s.generation:
 		s.generation, s.rotated, s.used = s.generation+1, m.now, m.now
+		s.lost.useless, s.lost.until = false, time.Time{}
+		if !d.singleUse {
+			s.lost.until = m.now.Add(d.access)
+		}
 		return accepted, s
-	case !m.predecessor(h):
+	case m.inGrace(h) && d.singleUse:
+		return badToken, nil
+	case m.inGrace(h):
+		return accepted, s
+	case !m.answerLost(d, h):
 		s.revoked = true
 		return reusedToken, nil
-	case d.singleUse:
-		return badToken, nil
 	}
+	m.retries++
+	s.lost.again(s.generation, m.now)
 	return accepted, s
 }
 
@@ -219,9 +242,36 @@ func (m *model) swappable(h *held) bool {
 	return m.alive(h.session)
 }
 
-// predecessor tells whether a token is the last one before that in force, within its grace.
-func (m *model) predecessor(h *held) bool {
-	return h.generation == h.session.generation-1 && !h.session.rotated.Before(m.now.Add(-modelGrace))
+// inGrace tells whether a token is the last one before that in force, a moment after the rotation or a lost answer.
+func (m *model) inGrace(h *held) bool {
+	s, since := h.session, m.now.Add(-modelGrace)
+	return h.generation == s.generation-1 &&
+		(!s.rotated.Before(since) || s.lost.generation == s.generation && !s.lost.last.Before(since))
+}
+
+// answerLost tells whether a token is the last one before that in force, of somebody who never got the answer.
+func (m *model) answerLost(d *door, h *held) bool {
+	s, l := h.session, h.session.lost
+	tries := l.count
+	if l.generation != s.generation {
+		tries = 0
+		if l.generation == s.generation-1 {
+			tries = l.inARow
+		}
+	}
+	return h.generation == s.generation-1 && !d.singleUse && !l.useless && m.now.Before(l.until) && tries < modelTries
+}
+
+func (l *losses) again(generation int, now time.Time) {
+	switch l.generation {
+	case generation:
+		l.count++
+	case generation - 1:
+		l.count, l.inARow = 1, l.inARow+1
+	default:
+		l.count, l.inARow = 1, 1
+	}
+	l.generation, l.last = generation, now
 }
 
 // logoutBy ends the session of a refresh token.
@@ -234,7 +284,7 @@ func (m *model) logoutBy(d *door, h *held) string {
 		return badToken
 	}
 	h.session.revoked = true
-	if h.generation == h.session.generation || m.predecessor(h) {
+	if h.generation == h.session.generation || m.inGrace(h) || m.answerLost(d, h) {
 		return accepted
 	}
 	return reusedToken
@@ -274,16 +324,15 @@ func (m *model) revoke(w way, h *held, which *modelSession) string {
 
 // prove holds the current password against that of the account; nil stands for none given, where time decides.
 func (m *model) prove(d *door, s *modelSession, current *string) string {
-	key := any(s.user)
 	switch {
 	case current == nil && (d.noSudo || m.now.Before(s.proved.Add(d.sudo))):
 		return accepted
 	case current == nil:
 		return needsSudo
-	case m.locked(key):
+	case m.locked(s):
 		return locked
 	case *current != s.user.password:
-		m.fail(key)
+		m.fail(s)
 		return wrongPassword
 	}
 	return accepted
@@ -308,7 +357,7 @@ func (m *model) changePassword(d *door, w way, h *held, current *string, next st
 		return proof
 	}
 	if current != nil {
-		delete(m.failed, s.user)
+		delete(m.failed, s)
 	}
 	s.user.password, s.user.pending = next, ""
 	m.endOthers(s)
@@ -330,7 +379,7 @@ func (m *model) changeEmail(d *door, w way, h *held, current *string, email stri
 		return takenEmail
 	}
 	if current != nil {
-		delete(m.failed, s.user)
+		delete(m.failed, s)
 	}
 	switch {
 	case d.atOnce || canonical(s.user.email) == canonical(email):
@@ -361,7 +410,7 @@ func (m *model) sudo(d *door, w way, h *held, current string) string {
 	if proof := m.prove(d, s, &current); proof != accepted {
 		return proof
 	}
-	delete(m.failed, s.user)
+	delete(m.failed, s)
 	s.proved = m.now
 	return accepted
 }

@@ -85,8 +85,11 @@ func (m *machine) newPassword() string {
 	}).Draw(m.T, "new password")
 }
 
-// password is mostly that of the user.
+// password is mostly that of the user, and never while somebody guesses.
 func (m *machine) password(u *modelUser) string {
+	if m.guessing {
+		return "not the password"
+	}
 	if u != nil && m.often("right password") {
 		return u.password
 	}
@@ -123,11 +126,13 @@ func (m *machine) refreshToken() *held {
 // presents draws a door, a way and a token for an operation of somebody who is signed in.
 func (m *machine) presents(operation string) (*door, way, *held) {
 	d := m.door(operation)
-	w := way{}
-	if len(d.ways) > 0 {
-		w = d.ways[rapid.IntRange(0, len(d.ways)-1).Draw(m.T, "way")]
-	}
+	w := m.way(d)
 	return d, w, m.token("token", func(h *held) bool { return m.good(w, h) && m.alive(h.session) })
+}
+
+func (m *machine) way(d *door) way {
+	n := rapid.IntRange(0, len(d.ways)-1).Draw(m.T, "way")
+	return d.ways[n]
 }
 
 func (w way) carry(h *held) []string {
@@ -175,26 +180,73 @@ func (m *machine) logsIn(operation string) func(*rapid.T) {
 	}
 }
 
-// guesses is a volley of wrong passwords at one account, through one door after another.
+// guesses is a volley of wrong passwords at one account, through one door after another: by one of its names, or by
+// somebody who is signed in.
 func (m *machine) guesses(*rapid.T) {
-	typed, u := m.name(false)
+	by := rapid.SampledFrom([]string{"login by email", "login by username", "session"}).Draw(m.T, "guesses by")
+	if by == "session" {
+		m.guessesInside()
+		return
+	}
+	typed, u := m.name(by == "login by username")
 	for range rapid.IntRange(2, 7).Draw(m.T, "guesses") {
 		m.step()
-		d := m.door("login by email")
+		d := m.door(by)
 		typed := m.spelled(typed)
 		decision, _ := m.login(d, u, typed, "not the password")
-		m.through(d, "login by email", decision, map[string]string{"email": typed, "password": "not the password"})
+		m.through(d, by, decision, map[string]string{
+			"email": typed, "username": typed, "password": "not the password",
+		})
+	}
+}
+
+func (m *machine) guessesInside() {
+	m.guessing = true
+	defer func() { m.guessing = false }()
+	h := m.token("token", func(h *held) bool { return m.good(way{}, h) && m.alive(h.session) })
+	for range rapid.IntRange(2, 7).Draw(m.T, "guesses") {
+		operation := rapid.SampledFrom([]string{"sudo", "password", "email"}).Draw(m.T, "proof")
+		d := m.door(operation)
+		m.asksBy(d, m.way(d), h, operation)
 	}
 }
 
 func (m *machine) refreshes(*rapid.T) {
+	m.refreshesBy(m.refreshToken())
+}
+
+func (m *machine) refreshesBy(h *held) {
 	m.step()
-	d, h := m.door("refresh"), m.refreshToken()
+	d := m.door("refresh")
 	decision, s := m.refresh(d, h)
 	r := m.through(d, "refresh", decision, map[string]string{"refresh": h.text})
 	if s != nil {
 		m.keep(d, "refresh", r, s, true)
 	}
+}
+
+// losesAnswers is somebody behind a bad connection, who asks again with the same token once the grace is over, and now
+// and then gets an answer and goes on from there.
+func (m *machine) losesAnswers(*rapid.T) {
+	h := m.refreshToken()
+	for range rapid.IntRange(2, 9).Draw(m.T, "tries") {
+		m.refreshesBy(h)
+		m.Clock.Add(modelGrace + time.Second)
+		m.now = m.Clock.Now()
+		if !m.often("lost") {
+			h = m.newest(h)
+		}
+	}
+}
+
+// newest is the refresh token of the same session that was kept last.
+func (m *machine) newest(h *held) *held {
+	for _, o := range m.tokens {
+		if o.session == h.session && (o.kind == "refresh" || o.kind == "jwt") {
+			h = o
+		}
+	}
+	return h
 }
 
 func (m *machine) logsOutByRefresh(*rapid.T) {
@@ -225,20 +277,24 @@ func (m *machine) readsRenewed(*rapid.T) {
 // asks is an operation of somebody who is signed in.
 func (m *machine) asks(operation string) func(*rapid.T) {
 	return func(*rapid.T) {
-		m.step()
 		d, w, h := m.presents(operation)
-		s := (*modelSession)(nil)
-		if m.good(w, h) && m.alive(h.session) {
-			s = h.session
-		}
-		values, decision := m.decides(d, w, h, s, operation)
-		r := m.through(d, operation, decision, values, w.carry(h)...)
-		if decision == accepted && s != nil && d.does[operation].gives != nil {
-			m.keep(d, operation, r, s, h.kind == "access")
-		}
-		if decision == accepted && operation == "list" {
-			m.listed(d, r, s)
-		}
+		m.asksBy(d, w, h, operation)
+	}
+}
+
+func (m *machine) asksBy(d *door, w way, h *held, operation string) {
+	m.step()
+	s := (*modelSession)(nil)
+	if m.good(w, h) && m.alive(h.session) {
+		s = h.session
+	}
+	values, decision := m.decides(d, w, h, s, operation)
+	r := m.through(d, operation, decision, values, w.carry(h)...)
+	if decision == accepted && s != nil && d.does[operation].gives != nil {
+		m.keep(d, operation, r, s, h.kind == "access")
+	}
+	if decision == accepted && operation == "list" {
+		m.listed(d, r, s)
 	}
 }
 
@@ -341,9 +397,13 @@ func (m *machine) ends() (ends []time.Time) {
 		s.rotated.Add(modelGrace), s.proved.Add(10 * time.Minute), s.proved.Add(30 * time.Minute), s.used.Add(s.idle),
 		s.made.Add(modelLife),
 		s.used.Add(modelTouch), h.expires, h.expires.Add(modelLeeway), h.expires.Add(modelLeeway),
+		s.lost.until, s.lost.last.Add(modelGrace),
 	}
-	if f := m.failed[s.user]; f != nil {
-		all = append(all, f.last.Add(limit.Delay(f.count)), f.last.Add(modelForget))
+	u := s.user
+	for _, key := range []any{s, stranger{u, canonical(u.email)}, stranger{u, canonical(u.username)}} {
+		if f := m.failed[key]; f != nil {
+			all = append(all, f.last.Add(limit.Delay(f.count)), f.last.Add(modelForget))
+		}
 	}
 	for _, end := range all {
 		if end.After(m.now) {

@@ -36,9 +36,10 @@ type machine struct {
 	*rapid.T
 	*parity
 	model
-	prefix string
-	tokens []*held
-	near   *modelSession // of which something ended a moment ago, or is about to
+	prefix   string
+	tokens   []*held
+	near     *modelSession // of which something ended a moment ago, or is about to
+	guessing bool          // whether every password is wrong
 }
 
 // TestGQ12_Parity is rule GQ-12: whichever door a request goes through, it is decided as at all others, but for what
@@ -124,6 +125,7 @@ func (p *parity) sequence(t *rapid.T) {
 		"b read, renewed":      m.readsRenewed,
 		"c refresh":            m.refreshes,
 		"c login by email":     m.logsIn("login by email"),
+		"c lost answers":       m.losesAnswers,
 		"d register":           m.registers,
 		"d logout by refresh":  m.logsOutByRefresh,
 		"e password":           m.asks("password"),
@@ -142,6 +144,7 @@ func (p *parity) sequence(t *rapid.T) {
 		steps["c guesses"] = m.guesses
 	}
 	t.Repeat(steps)
+	p.came["a lost answer, given again"] += m.retries
 }
 
 // report says what was reached. In a full run every door has to be asked for everything that it does.
