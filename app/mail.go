@@ -8,7 +8,6 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 )
 
@@ -28,8 +27,7 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 		}
 	}
 	if s.settings.RateLimits {
-		key := s.master.Stable("mail budgets")
-		s.DB.LimitMails(func(canonical string) []byte { return key.MAC([]byte(identity.Mailbox(canonical))) })
+		s.DB.LimitMails(AddressHashes(s.master).Mailbox)
 	}
 	worker, err := s.DB.StartMail(ctx, db.Delivery{
 		Send: send, Now: s.options.Now, Log: s.options.Log,

@@ -14,10 +14,15 @@ import (
 func RecordSecretUse(
 	ctx context.Context, database *db.DB, master *secret.Master, now time.Time,
 ) (*secret.Master, error) {
-	ids := master.IDs()
-	if err := database.RecordSecretUse(ctx, ids[0], db.Clock(now)); err != nil {
+	if err := database.RecordSecretUse(ctx, master.IDs()[0], db.Clock(now)); err != nil {
 		return nil, err
 	}
+	return KnownMaster(ctx, database, master)
+}
+
+// KnownMaster gives master with its oldest secret marked, as RecordSecretUse does, and writes nothing.
+func KnownMaster(ctx context.Context, database *db.DB, master *secret.Master) (*secret.Master, error) {
+	ids := master.IDs()
 	used, err := database.ServerSecrets(ctx)
 	if err != nil {
 		return nil, err

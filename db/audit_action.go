@@ -14,6 +14,7 @@ var (
 	ActionUserSuspended   = Action{"user.suspended", "user.suspend_failed"}
 	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
 	ActionUserDeleted     = Action{"user.deleted", "user.delete_failed"}
+	ActionUserUnlocked    = Action{"user.unlocked", "user.unlock_failed"}
 
 	ActionSessionRefreshed = Action{"session.refreshed", "session.refresh_failed"}
 	ActionSessionEnded     = Action{"session.ended", ""} // by its person, who signed out
@@ -56,7 +57,7 @@ var (
 func Actions() []Action {
 	return []Action{
 		ActionLoginSucceeded, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
-		ActionUserReactivated, ActionUserDeleted, ActionSessionRefreshed, ActionSessionEnded,
+		ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
 		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,

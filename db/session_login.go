@@ -26,8 +26,21 @@ type Attempt struct {
 	// Notices are queued with the success or the failure that they report.
 	Notices Notices
 
+	Disabled bool // set by LoginFailed: this failure disabled the password
+
 	bucket bucket
 	event  Event // the common part of the events of its failures
+}
+
+// Action is the action of the events of its failures.
+func (a *Attempt) Action() Action { return a.event.Action }
+
+// FailuresWith counts the failures in a row of the bucket, with one more at now.
+func (a *Attempt) FailuresWith(now time.Time) int {
+	if a.FailedAt == nil || a.FailedAt.Before(now.Add(-forgetAfter)) {
+		return 1
+	}
+	return a.Failures + 1
 }
 
 // Notices are the mails that may follow an attempt.
@@ -236,6 +249,7 @@ func (d *DB) LoginFailed(ctx context.Context, a *Attempt, reason string, counted
 		return d.mailIn(ctx, tx, a.Notices.Disabled...)
 	}
 	_, err := d.queryRow(ctx, loginFailed, p, &answer, locking(lockUser, params{{"user", a.User.ID}}), after(mails))
+	a.Disabled = err == nil && answer.N == 1
 	return err
 }
 
@@ -253,16 +267,16 @@ WHERE account_key = :account_key AND scope = :scope AND (logged_at IS NULL OR lo
 )
 
 // LoginThrottled writes the event of an attempt that was refused unseen. One event stands for all attempts until the
-// next failure: an attacker can not flood the log.
-func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) error {
+// next failure: an attacker can not flood the log. It tells whether it wrote one.
+func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) (bool, error) {
 	if a.LoggedAt != nil && !a.LoggedAt.Before(*a.FailedAt) {
-		return nil
+		return false, nil
 	}
 	e := a.event
 	e.Reason = "throttled"
 	p := params{{"account_key", a.bucket.accountKey[:]}, {"scope", a.bucket.scope}, {"now", now}}
-	_, err := d.count(ctx, loginThrottled, p.with(eventParams(ctx, e, now)))
-	return err
+	n, err := d.count(ctx, loginThrottled, p.with(eventParams(ctx, e, now)))
+	return n == 1, err
 }
 
 // On Postgres all parts of the statement see the rows as they were before it, so the new session is not among those

@@ -70,3 +70,9 @@ const (
 	PurposeConfirmChange Purpose = "CONFIRM_CHANGE"
 	PurposeCancelChange  Purpose = "CANCEL_CHANGE" // of a pending change, or of one that took place
 )
+
+func purposes() []Purpose {
+	return []Purpose{
+		PurposeVerifyEmail, PurposeResetPassword, PurposeMagicLink, PurposeConfirmChange, PurposeCancelChange,
+	}
+}

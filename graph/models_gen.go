@@ -561,6 +561,12 @@ type SuspendUserInput struct {
 	ID string `json:"id"`
 }
 
+// Lifts what failed sign-ins did to an account.
+type UnlockUserInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
+
 // Changes an API key. What is absent or null stays as it is.
 type UpdateAPIKeyInput struct {
 	// The global identifier.

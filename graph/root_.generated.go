@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Session() SessionResolver
+	User() UserResolver
 }
 
 type DirectiveRoot struct {
@@ -195,6 +196,7 @@ type ComplexityRoot struct {
 		SendVerificationEmail func(childComplexity int, input *SendVerificationEmailInput) int
 		Sudo                  func(childComplexity int, input SudoInput) int
 		SuspendUser           func(childComplexity int, input SuspendUserInput) int
+		UnlockUser            func(childComplexity int, input UnlockUserInput) int
 		UpdateAPIKey          func(childComplexity int, input UpdateAPIKeyInput) int
 		UpdateMe              func(childComplexity int, input UpdateMeInput) int
 		UpdateUser            func(childComplexity int, input UpdateUserInput) int
@@ -337,6 +339,7 @@ type ComplexityRoot struct {
 		Number               func(childComplexity int) int
 		Permissions          func(childComplexity int) int
 		Roles                func(childComplexity int) int
+		Security             func(childComplexity int) int
 		Status               func(childComplexity int) int
 		UpdatedAt            func(childComplexity int) int
 		Username             func(childComplexity int) int
@@ -366,6 +369,12 @@ type ComplexityRoot struct {
 	UserPayload struct {
 		User       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	UserSecurity struct {
+		Failures           func(childComplexity int) int
+		LockedUntil        func(childComplexity int) int
+		PasswordDisabledAt func(childComplexity int) int
 	}
 }
 
@@ -1156,6 +1165,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SuspendUser(childComplexity, args["input"].(SuspendUserInput)), true
+	case "Mutation.unlockUser":
+		if e.ComplexityRoot.Mutation.UnlockUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_unlockUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnlockUser(childComplexity, args["input"].(UnlockUserInput)), true
 	case "Mutation.updateApiKey":
 		if e.ComplexityRoot.Mutation.UpdateAPIKey == nil {
 			break
@@ -1805,6 +1825,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Roles(childComplexity), true
+	case "User.security":
+		if e.ComplexityRoot.User.Security == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Security(childComplexity), true
 	case "User.status":
 		if e.ComplexityRoot.User.Status == nil {
 			break
@@ -1912,6 +1938,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserPayload.UserErrors(childComplexity), true
 
+	case "UserSecurity.failures":
+		if e.ComplexityRoot.UserSecurity.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserSecurity.Failures(childComplexity), true
+	case "UserSecurity.lockedUntil":
+		if e.ComplexityRoot.UserSecurity.LockedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserSecurity.LockedUntil(childComplexity), true
+	case "UserSecurity.passwordDisabledAt":
+		if e.ComplexityRoot.UserSecurity.PasswordDisabledAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserSecurity.PasswordDisabledAt(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -1943,6 +1988,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSendVerificationEmailInput,
 		ec.unmarshalInputSudoInput,
 		ec.unmarshalInputSuspendUserInput,
+		ec.unmarshalInputUnlockUserInput,
 		ec.unmarshalInputUpdateApiKeyInput,
 		ec.unmarshalInputUpdateMeInput,
 		ec.unmarshalInputUpdateUserInput,
@@ -2553,6 +2599,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_roles(ctx, field)
 	case "permissions":
 		return ec.fieldContext_User_permissions(ctx, field)
+	case "security":
+		return ec.fieldContext_User_security(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -2605,6 +2653,18 @@ func (ec *executionContext) childFields_UserPayload(ctx context.Context, field g
 		return ec.fieldContext_UserPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UserSecurity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "failures":
+		return ec.fieldContext_UserSecurity_failures(ctx, field)
+	case "lockedUntil":
+		return ec.fieldContext_UserSecurity_lockedUntil(ctx, field)
+	case "passwordDisabledAt":
+		return ec.fieldContext_UserSecurity_passwordDisabledAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserSecurity", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

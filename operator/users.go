@@ -22,14 +22,20 @@ type UserCommands struct {
 		Who   string `arg:"" help:"The id, the email address or the username of the account."`
 		Email string `arg:"" help:"The new email address."`
 	} `cmd:"" help:"Give an account another email address, confirmed; its sessions end."`
+	Unlock struct {
+		Who string `arg:"" help:"The id, the email address or the username of the account."`
+	} `cmd:"" help:"Lift what failed sign-ins and too many mails did to an account."`
 }
 
 // Run runs the command of that name and tells whether it is one of these.
 func (c *UserCommands) Run(ctx context.Context, name string, settings *config.Settings, stdout io.Writer) (bool,
 	error,
 ) {
-	if name == "users set-email <who> <email>" {
+	switch name {
+	case "users set-email <who> <email>":
 		return true, SetEmail(ctx, settings, stdout, c.SetEmail.Who, c.SetEmail.Email)
+	case "users unlock <who>":
+		return true, Unlock(ctx, settings, stdout, c.Unlock.Who)
 	}
 	return false, nil
 }

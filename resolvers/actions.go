@@ -45,6 +45,7 @@ var actions = map[string]db.Action{
 	"suspendUser":        db.ActionUserSuspended,
 	"reactivateUser":     db.ActionUserReactivated,
 	"deleteUser":         db.ActionUserDeleted,
+	"unlockUser":         db.ActionUserUnlocked,
 	"revokeUserSessions": db.ActionSessionAllRevoked,
 
 	"retryMailDelivery": db.ActionMailRetried,

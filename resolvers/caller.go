@@ -53,6 +53,8 @@ type callerSlot struct {
 	done   bool
 	caller *caller
 	err    error
+
+	securities securities
 }
 
 // Exec is graphql.ExecutableSchema.
@@ -89,12 +91,13 @@ func (r *resolver) caller(ctx context.Context) (*caller, error) {
 }
 
 // forget makes the next field of the operation look the caller up again: the field that just ran may have ended the
-// session.
+// session. What failures did to accounts is read again too.
 func forget(ctx context.Context) {
 	if slot, ok := ctx.Value(callerKey{}).(*callerSlot); ok {
 		slot.mu.Lock()
 		slot.done = false
 		slot.mu.Unlock()
+		slot.securities.forget()
 	}
 }
 

@@ -27,6 +27,11 @@ func (r *resolver) MailDeliveries(
 	if err != nil {
 		return nil, err
 	}
+	for _, m := range mails {
+		if m.Owner != nil {
+			willShow(ctx, m.Owner)
+		}
+	}
 	c := &graph.MailDeliveryConnection{
 		Edges:    []*graph.MailDeliveryEdge{},
 		Nodes:    mails,

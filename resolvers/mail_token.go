@@ -78,11 +78,12 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 		return id, err
 	}
 	id, err = r.DB.TryCode(ctx, &db.CodeTry{
-		Address: canonical, Key: r.codeTries.MAC([]byte(canonical), []byte(in.purposes[0])), Purposes: in.purposes,
+		Address: canonical, Key: r.Addresses.Tries(canonical, in.purposes[0]), Purposes: in.purposes,
 		Owner: in.owner, Action: in.action,
 		Right: func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) },
 	}, r.now())
 	if err == nil && id.IsZero() {
+		r.logFailure(ctx, in.action, "wrong_code")
 		err = auditedError{errMailToken("")}
 	}
 	return id, err
@@ -146,6 +147,7 @@ func (r *resolver) rejectToken(ctx context.Context, in tokenInput, user db.UserI
 	if err := r.recordSampled(ctx, db.Event{Action: in.action, Reason: reason, User: user}); err != nil {
 		return err
 	}
+	r.logFailure(ctx, in.action, reason)
 	if r.isCode(in) {
 		return auditedError{errMailToken("")}
 	}

@@ -66,8 +66,12 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 		return nil
 	}
 	left = min(left, delay)
-	if err := r.DB.LoginThrottled(ctx, a, now); err != nil {
+	logged, err := r.DB.LoginThrottled(ctx, a, now)
+	if err != nil {
 		return err
+	}
+	if logged {
+		r.logFailure(ctx, a.Action(), "throttled")
 	}
 	return fault.Wait(fault.AccountLocked, "Too many failed sign-ins. Wait a moment, then try again.", left)
 }
@@ -77,7 +81,12 @@ func (r *resolver) checkThrottle(ctx context.Context, a *db.Attempt) error {
 func (r *resolver) countFailure(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWithin)
 	defer cancel()
-	return r.DB.LoginFailed(ctx, a, reason, r.Throttle, now)
+	if err := r.DB.LoginFailed(ctx, a, reason, r.Throttle, now); err != nil {
+		return err
+	}
+	r.logFailure(ctx, a.Action(), reason)
+	r.logLock(ctx, a, now)
+	return nil
 }
 
 // failureReason gives the reason for the audit log. The caller never learns it.

@@ -6,6 +6,7 @@ package resolvers
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ type Deps struct {
 	Breaches *password.Breaches // nil: passwords are not looked up in breaches
 	Master   *secret.Master     // the server secret, from which keys are derived
 	Now      func() time.Time
+	Log      *slog.Logger
+
+	Addresses db.AddressHashes // hashes the addresses by which wrong codes and mails are counted
 
 	AccessTTL    time.Duration // lifetime of an access token
 	SessionTTL   time.Duration // lifetime of a session, used or not
@@ -75,7 +79,6 @@ type resolver struct {
 	Deps
 	turns      limit.Turns   // one password check at a time for each Attempt.Bucket
 	pseudonyms secret.Key    // hashes identifiers without an account
-	codeTries  secret.Key    // hashes the addresses by which wrong codes are counted
 	deviceKey  secret.Key    // hashes known devices
 	cursorKey  secret.Key    // signs the cursors of lists
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
@@ -88,7 +91,6 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 	r := &resolver{
 		Deps:       deps,
 		pseudonyms: deps.Master.Stable("login stand-in"),
-		codeTries:  deps.Master.Stable("code tries"),
 		deviceKey:  deps.Master.Stable("known devices"),
 		cursorKey:  deps.Master.Key("cursors"),
 		denials:    limit.NewSample(),
@@ -143,6 +145,7 @@ type root struct{ *resolver }
 func (r root) Query() graph.QueryResolver       { return queries(r) }
 func (r root) Mutation() graph.MutationResolver { return r.resolver }
 func (r root) Session() graph.SessionResolver   { return sessionFields(r) }
+func (r root) User() graph.UserResolver         { return userFields(r) }
 
 // queries is the resolver of Query.
 type queries struct{ *resolver }

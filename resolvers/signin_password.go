@@ -94,9 +94,11 @@ func (r *resolver) loginFailed(ctx context.Context, a *db.Attempt, right bool, n
 // unverified is the error for the right password of an account with an unconfirmed address. It does not count as a
 // failure.
 func (r *resolver) unverified(ctx context.Context, a *db.Attempt, now time.Time) error {
-	if err := r.DB.LoginFailed(ctx, a, "email_not_verified", false, now); err != nil {
+	const reason = "email_not_verified"
+	if err := r.DB.LoginFailed(ctx, a, reason, false, now); err != nil {
 		return err
 	}
+	r.logFailure(ctx, a.Action(), reason)
 	return fault.New(fault.NotVerified, "Confirm your email address first.")
 }
 

@@ -54,6 +54,7 @@ func (r *resolver) Users(
 	if err != nil {
 		return nil, err
 	}
+	willShow(ctx, users...)
 	c := &graph.UserConnection{
 		Edges:    []*graph.UserEdge{},
 		Nodes:    users,

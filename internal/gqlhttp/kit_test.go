@@ -43,12 +43,15 @@ type (
 func (s *stub) Query() graph.QueryResolver       { return queries{s} }
 func (s *stub) Mutation() graph.MutationResolver { return mutations{s} }
 func (s *stub) Session() graph.SessionResolver   { return s }
+func (s *stub) User() graph.UserResolver         { return nil }
 
 func (q queries) Me(ctx context.Context) (*db.User, error) { return q.me(ctx) }
 
 func (q queries) Keys(ctx context.Context) ([]*db.ApiKey, error) { return q.keys(ctx) }
 
 func (q queries) Session(context.Context, *string, *int) (*db.Session, error) { return nil, nil }
+
+func (q queries) User(context.Context, string) (*db.User, error) { return nil, nil }
 
 func (q queries) Sessions(context.Context) ([]*db.Session, error) { return nil, nil }
 

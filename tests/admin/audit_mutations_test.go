@@ -116,6 +116,7 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 				return root.Access, harness.InputOf("id", who.ID)
 			},
 		},
+		"unlockUser":         {"user.unlocked", harness.UnlockDoc, byRoot()},
 		"deleteUser":         {"user.deleted", harness.DeleteUserDoc, byRoot()},
 		"revokeUserSessions": {"session.all_revoked", harness.EndUserDoc, byRoot()},
 

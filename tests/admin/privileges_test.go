@@ -168,6 +168,7 @@ func privilegedOps() map[string]operation {
 		"`updateUser`: the role user":  {harness.UpdateUserDoc, onTarget("role", "user")},
 		"`suspendUser`":                {harness.SuspendDoc, onTarget()},
 		"`reactivateUser`":             {harness.ReactivateDoc, onTarget()},
+		"`unlockUser`":                 {harness.UnlockDoc, onTarget()},
 		"`deleteUser`":                 {harness.DeleteUserDoc, onTarget()},
 		"`revokeUserSessions`":         {harness.EndUserDoc, onTarget()},
 		"`retryMailDelivery`": {retryMailDoc, func(c *try) map[string]any {

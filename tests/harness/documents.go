@@ -27,6 +27,8 @@ const (
 		`userErrors { code message field } } }`
 	ReactivateDoc = `mutation R($input: ReactivateUserInput!) { reactivateUser(input: $input) { user { id status } ` +
 		`userErrors { code message field } } }`
+	UnlockDoc = `mutation U($input: UnlockUserInput!) { unlockUser(input: $input) { user { id security { failures ` +
+		`lockedUntil passwordDisabledAt } } userErrors { code message field } } }`
 	DeleteUserDoc = `mutation D($input: DeleteUserInput!) { deleteUser(input: $input) { deletedUserId userErrors { ` +
 		`code message field } } }`
 	EndUserDoc = `mutation E($input: RevokeUserSessionsInput!) { revokeUserSessions(input: $input) { revokedCount ` +

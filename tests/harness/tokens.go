@@ -100,6 +100,7 @@ func (i *Instance) Speaks(t *testing.T, profiles map[string]*profile.Profile) *s
 	}
 	schema, err := resolvers.New(resolvers.Deps{
 		DB: i.App.DB, Codec: token.NewCodec(master, i.Clock.Now), Issuer: issuer, Master: master, Now: i.Clock.Now,
+		Addresses: app.AddressHashes(master), Log: slog.New(slog.NewJSONHandler(i.Logged, nil)),
 		Hasher: password.NewHasher(2), Policy: password.Policy{MinLength: 8}, Profiles: profiles,
 		AccessTTL: 10 * time.Minute, SessionTTL: 30 * 24 * time.Hour, SessionIdle: 14 * 24 * time.Hour,
 		SessionLimit: 100,

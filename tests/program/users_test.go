@@ -9,6 +9,44 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
+// TestLG23_Terminal wants that the operator lifts what failures did to any account, beside a server that runs: it says
+// what there was, and leaves an event without an actor.
+func TestLG23_Terminal(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		env, dir := harness.ProcessEnv(dsn), t.TempDir()
+		s, side := harness.Start(t, dsn, "DRAGOMAN_RATE_LIMITS=on"), harness.OpenSide(t, dsn)
+		root := s.Admin(t, dsn, "root@example.com")
+		code := s.Mailed(t, harness.AskResetDoc, root.Email, db.MailResetPassword).Code
+		for range 5 {
+			s.Login(t, root.Email, harness.WrongPass)
+			s.GraphQL(t, "", harness.ResetDoc, harness.InputOf("token", strings.Map(func(r rune) rune {
+				return '0' + (r-'0'+1)%10
+			}, code), "email", root.Email, "newPassword", harness.NewPass))
+		}
+		side.MustExec(t, `UPDATE users SET password_disabled_at = created_at`)
+		got := command(t, dir, env, "users", "unlock", "Root@example.com")
+		if got.code != 0 || got.stderr != "" ||
+			!strings.HasPrefix(got.stdout, root.ID+" is unlocked: 5 failed sign-ins are forgotten, ") ||
+			!strings.Contains(got.stdout, " is in force again") {
+			t.Errorf("%+v", got)
+		}
+		if n := side.Count(t, `SELECT (SELECT count(*) FROM throttles) + (SELECT count(*) FROM code_tries) + `+
+			`(SELECT count(*) FROM users WHERE password_disabled_at IS NOT NULL)`); n != 0 {
+			t.Errorf("%d are left", n)
+		}
+		harness.Fine(t, s.Login(t, root.Email, harness.GoodPass))
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.unlocked' AND `+
+			`dialect = 'terminal' AND actor_id IS NULL`); n != 1 {
+			t.Errorf("%d events", n)
+		}
+		if got := command(t, dir, env, "users", "unlock", "nobody@example.com"); got.code != 1 || got.stdout != "" ||
+			!strings.Contains(got.stderr, "no account") {
+			t.Errorf("nobody: %+v", got)
+		}
+	})
+}
+
 // TestAZ13_SetEmail wants that the operator gives any account another address, beside a server that runs: it is
 // confirmed, sessions and earlier mails end, and the former address gets a notice without a link.
 func TestAZ13_SetEmail(t *testing.T) {

@@ -81,6 +81,7 @@ func callsOf() map[string]called {
 		"updateUser":          {harness.UpdateUserDoc, true, id("user")},
 		"suspendUser":         {harness.SuspendDoc, true, id("user")},
 		"reactivateUser":      {harness.ReactivateDoc, true, id("user")},
+		"unlockUser":          {harness.UnlockDoc, true, id("user")},
 		"deleteUser":          {harness.DeleteUserDoc, true, id("user")},
 		"revokeUserSessions":  {harness.EndUserDoc, true, id("user")},
 		"retryMailDelivery":   {plain("retryMailDelivery", "delivery { id }"), true, id("mail")},
