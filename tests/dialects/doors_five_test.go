@@ -23,13 +23,13 @@ func companionDoor() *door {
 	return &door{
 		name: "authcompanion", access: time.Hour, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
 		session: "refresh",
-		least:   1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, allowEnded: true, ways: []way{bearerWay},
+		least:   1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, readWrites: true, allowEnded: true, ways: []way{bearerWay},
 		tells: map[string]string{
 			accepted: "200 access_token", badCredentials: "400 Login Failed", locked: "429 Too Many Requests",
 			rateLimited: "429 Too Many Requests", unauthenticated: `401 "Unauthorized"`,
 			badToken: "400 Refresh Token Failed", reusedToken: "400 Refresh Token Failed",
-			wrongPassword: "403 The current password is wrong",
-			takenEmail:    "400 Email Already In Use",
+			wrongPassword: "403 The current password is wrong", forbidden: `401 "Unauthorized"`,
+			takenEmail: "400 Email Already In Use",
 		},
 		does: map[string]saying{
 			"register":          register,
@@ -67,6 +67,7 @@ func wolfDoor() *door {
 			weak: `400 "NOT_LONG_ENOUGH"`, same: "409 PASSWORD_CONFLICT", badCredentials: "400 INVALID_CREDENTIALS",
 			locked: "429 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED",
 			unauthenticated: "401 Unauthorized", badToken: "401 Unauthorized", reusedToken: "401 Unauthorized",
+			forbidden:     "401 Unauthorized",
 			wrongPassword: "401 Wrong old password.", takenUsername: "409 USERNAME_CONFLICT",
 			absent: "404 SESSION_NOT_FOUND",
 		},
@@ -128,7 +129,8 @@ func serviceDoor() *door {
 			accepted: `200 "success":true`, weak: "400 Invalid Password", takenEmail: "400 Email already exists",
 			badCredentials: "400 Invalid credentials",
 			locked:         "429 Too many requests", rateLimited: "429 Too many requests",
-			unauthenticated: "401 Session Token is ", badToken: "400 Token is invalid",
+			unauthenticated: "401 Session Token is ", forbidden: "403 User does not have required capabilities",
+			badToken:    "400 Token is invalid",
 			reusedToken: "400 Token is blacklisted",
 		},
 		does: map[string]saying{
@@ -154,8 +156,9 @@ func genericDoor() *door {
 	return &door{
 		name: "generic-v1", access: time.Hour, idle: 336 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
 		session: "refresh", singleUse: true,
-		ways: []way{bearerWay},
+		ways: []way{bearerWay, keyWay},
 		tells: map[string]string{
+			forbidden: "403 API keys cannot be used for this", absent: "404 API key not found",
 			accepted: `200 "token"`, badCredentials: "401 Invalid credentials", locked: "429 Too many requests",
 			rateLimited: "429 Too many requests", unauthenticated: "401 Authentication required",
 			badToken: "401 Invalid or expired refresh token", reusedToken: "401 Invalid or expired refresh token",
@@ -177,7 +180,13 @@ func genericDoor() *door {
 				call:  "POST /api/v1/auth/logout",
 				tells: map[string]string{accepted: "200 Successfully logged out"},
 			},
-			"read": {call: "GET /api/v1/auth/keys", tells: map[string]string{accepted: "200 []"}},
+			"read": {call: "GET /api/v1/auth/keys", tells: map[string]string{accepted: "200 ["}},
+			"keys": {call: "GET /api/v1/auth/keys", tells: map[string]string{accepted: "200 ["}},
+			"make key": {
+				call: "POST /api/v1/auth/keys", body: "{}", tells: map[string]string{accepted: `201 "apiKey"`},
+				gives: map[string]string{"key": "body apiKey", "id": "body keyId"},
+			},
+			"delete key": {call: "DELETE /api/v1/auth/keys/<key>", tells: map[string]string{accepted: "204 "}},
 		},
 	}
 }
@@ -187,7 +196,7 @@ func zeroDoor() *door {
 	return &door{
 		name: "authentication-zero", access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 30 * time.Minute,
 		alg: "ES256", session: "session",
-		least: 12, flags: true, early: true, noSignIn: true, atOnce: true,
+		least: 12, flags: true, early: true, noSignIn: true, atOnce: true, numbers: true,
 		ways: []way{
 			bearerWay,
 			{header: "Authorization", value: `Token token="<token>"`},
@@ -196,7 +205,8 @@ func zeroDoor() *door {
 		tells: map[string]string{
 			weak: "422 is too short", badCredentials: "401 That email or password is incorrect",
 			locked: "429 maximum number of attempts", rateLimited: "429 maximum number of attempts",
-			unauthenticated: "401 HTTP Token: Access denied.", wrongPassword: "400 The current password you entered " +
+			unauthenticated: "401 HTTP Token: Access denied.", forbidden: "401 HTTP Token: Access denied.",
+			wrongPassword: "400 The current password you entered " +
 				"is incorrect",
 			needsSudo: "403 Enter your password to continue", absent: `404 {"status":404,"error":"Not Found"}`,
 			takenEmail: "422 has already been taken",
@@ -212,8 +222,8 @@ func zeroDoor() *door {
 				tells: map[string]string{accepted: `201 "user_id"`},
 				gives: map[string]string{"session": "header X-Session-Token"},
 			},
-			"read":       {call: "GET /sessions", tells: map[string]string{accepted: `200 "user_id":<number of user>`}},
-			"list":       {call: "GET /sessions", tells: map[string]string{accepted: `200 "user_id":<number of user>`}},
+			"read":       {call: "GET /sessions", tells: map[string]string{accepted: "200 ["}},
+			"list":       {call: "GET /sessions", tells: map[string]string{accepted: "200 ["}},
 			"revoke one": {call: "DELETE /sessions/<number of session>", tells: map[string]string{accepted: "204 "}},
 			"sudo": {
 				call: "POST /sessions/sudo", body: `{"password":"<current>"}`,

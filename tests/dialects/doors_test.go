@@ -31,7 +31,8 @@ const (
 	reusedToken     = "reused token"    // the refresh token was used before, and that ended its session
 	wrongPassword   = "wrong password"  // the current password is not the one that was given
 	needsSudo       = "needs sudo"      // the sign-in is too long ago
-	absent          = "absent"          // there is no such session of this person
+	absent          = "absent"          // there is no such session or key of this person
+	forbidden       = "forbidden"       // an API key may not do that
 )
 
 // door is what one door documents.
@@ -54,6 +55,8 @@ type door struct {
 	noSudo     bool // sensitive changes need the session alone
 	atOnce     bool // a new address counts at once, and one that is taken is refused
 	keepsEmail bool // the address in use is no change, and needs no proof
+	readWrites bool // a read is a change of nothing, which no API key may do
+	numbers    bool // sessions are told by their numbers
 	allowEnded bool // a sign-out by the refresh token of a session that was ended is a success
 
 	ways []way
@@ -66,6 +69,7 @@ type door struct {
 type way struct {
 	header, value string
 	sessionOnly   bool // a session token alone counts here
+	keyOnly       bool // an API key alone counts here
 }
 
 // saying is how a door says one operation. Places like <email> are filled in.
@@ -74,10 +78,13 @@ type saying struct {
 	form       bool
 	header     []string
 	tells      map[string]string
-	gives      map[string]string // access, refresh, session: "body data.token", "header X", "cookie name"
+	gives      map[string]string // access, refresh, session, key, id: "body data.token", "header X", "cookie name"
 }
 
-var bearerWay = way{header: "Authorization", value: "Bearer <token>"}
+var (
+	bearerWay = way{header: "Authorization", value: "Bearer <token>"}
+	keyWay    = way{header: "X-API-Key", value: "<token>", keyOnly: true}
+)
 
 // fill puts values into the places of a template, each escaped by the function.
 func fill(template string, values map[string]string, escape func(string) string) string {
@@ -185,12 +192,18 @@ func graphqlDoors() []*door {
 		}
 		read := ask(`{ me { id email } }`, `{}`)
 		read.tells = map[string]string{accepted: `200 "id":"<user>"`, unauthenticated: `200 "me":null`}
+		makeKey := ask("mutation { createApiKey { apiKey { id } secret userErrors { code } } }", `{}`)
+		makeKey.gives = map[string]string{
+			"key": "body data.createApiKey.secret", "id": "body data.createApiKey.apiKey.id",
+		}
+		keys := ask(`{ keys { id } }`, `{}`)
+		keys.tells = map[string]string{accepted: "200 "}
 		list := ask(`{ sessions { id } }`, `{}`)
 		list.tells = map[string]string{accepted: "200 "}
 		d := &door{
 			name: "graphql " + delivery, access: 10 * time.Minute, idle: 336 * time.Hour, sudo: 10 * time.Minute,
 			alg: "ES256", least: 8,
-			session: map[string]string{"BODY": "refresh"}[delivery], username: true, ways: []way{bearerWay},
+			session: map[string]string{"BODY": "refresh"}[delivery], username: true, ways: []way{bearerWay, keyWay},
 			tells: map[string]string{
 				accepted: `200 "userErrors":[]`, weak: "200 PASSWORD_TOO_WEAK", tooCommon: "200 PASSWORD_BREACHED",
 				takenEmail:     `200 "ALREADY_EXISTS","field":["input","email"]`,
@@ -199,13 +212,15 @@ func graphqlDoors() []*door {
 				locked:         "200 ACCOUNT_LOCKED", rateLimited: "429 RATE_LIMITED",
 				unauthenticated: "200 UNAUTHENTICATED", badToken: "200 INVALID_TOKEN", reusedToken: "200 TOKEN_REUSED",
 				wrongPassword: "200 INVALID_CURRENT_PASSWORD", needsSudo: "200 SUDO_REQUIRED", absent: "200 NOT_FOUND",
+				forbidden: "200 FORBIDDEN",
 			},
 			does: map[string]saying{
 				"register": start("register", "RegisterInput",
 					`"email":"<email>","username":"<username>","password":"<password>"`),
 				"login by email":    start("login", "LoginInput", `"email":"<email>","password":"<password>"`),
 				"login by username": start("login", "LoginInput", `"username":"<username>","password":"<password>"`),
-				"refresh":           refresh, "read": read, "list": list,
+				"refresh":           refresh, "read": read, "list": list, "keys": keys, "make key": makeKey,
+				"delete key":        mutation("deleteApiKey", "DeleteApiKeyInput", `{"id":"<key>"}`),
 				"logout":            ask("mutation { logout { userErrors { code } } }", `{}`),
 				"logout by refresh": mutation("logout", "LogoutInput", `{"refreshToken":"<refresh>"}`),
 				"logout everywhere": mutation("logout", "LogoutInput", `{"everywhere":true}`),

@@ -27,6 +27,7 @@ type modelUser struct {
 	number                    int
 	email, username, password string
 	pending                   string // an address that waits to be confirmed
+	suspended                 bool
 }
 
 type modelSession struct {
@@ -43,6 +44,13 @@ type modelSession struct {
 	revoked    bool
 }
 
+// modelKey is an API key, which reads the account and no more.
+type modelKey struct {
+	user    *modelUser
+	id      string
+	deleted bool
+}
+
 // losses are the answers with the generation in force that never arrived.
 type losses struct {
 	until      time.Time // until when a refresh counts as one more; zero for never
@@ -56,8 +64,9 @@ type losses struct {
 // held is a token that somebody kept.
 type held struct {
 	text       string
-	kind       string // access, refresh, jwt (a refresh token as one), session; "" for what is no token
+	kind       string // access, refresh, jwt (a refresh token as one), session, key; "" for what is no token
 	session    *modelSession
+	key        *modelKey
 	generation int
 	expires    time.Time // of access and jwt
 }
@@ -73,6 +82,7 @@ type model struct {
 	throttle bool // whether failed sign-ins are counted
 	users    []*modelUser
 	sessions []*modelSession
+	keys     []*modelKey
 	failed   map[any]*failures // by stranger, or by *modelSession
 	retries  int               // lost answers that were given again
 }
@@ -101,24 +111,48 @@ func (m *model) alive(s *modelSession) bool {
 	return s != nil && !s.revoked && m.now.Before(s.made.Add(modelLife)) && m.now.Before(s.used.Add(s.idle))
 }
 
-// good tells whether a token names a session here, alive or not.
+// good tells whether a token names a session or a key here, alive or not.
 func (m *model) good(w way, h *held) bool {
 	switch h.kind {
 	case "session":
-		return true
+		return !w.keyOnly
 	case "access":
-		return !w.sessionOnly && m.now.Before(h.expires.Add(modelLeeway))
+		return !w.sessionOnly && !w.keyOnly && m.now.Before(h.expires.Add(modelLeeway))
+	case "key":
+		return !w.sessionOnly
 	}
 	return false
 }
 
-// caller is the session that asks, nil for nobody. It is used by that.
-func (m *model) caller(w way, h *held) *modelSession {
-	if !m.good(w, h) || !m.alive(h.session) {
+// valid tells whether what a token names is alive.
+func (m *model) valid(h *held) bool {
+	if h.key != nil {
+		return !h.key.deleted && !h.key.user.suspended
+	}
+	return m.alive(h.session)
+}
+
+// reader is who asks by a session or a key, nil for nobody. The session is used by that.
+func (m *model) reader(w way, h *held) *modelUser {
+	switch {
+	case !m.good(w, h) || !m.valid(h):
 		return nil
+	case h.key != nil:
+		return h.key.user
 	}
 	m.touch(h)
-	return h.session
+	return h.session.user
+}
+
+// caller is the session that asks, for what no key may do. It is used by that.
+func (m *model) caller(w way, h *held) (*modelSession, string) {
+	switch {
+	case m.reader(w, h) == nil:
+		return nil, unauthenticated
+	case h.key != nil:
+		return nil, forbidden
+	}
+	return h.session, accepted
 }
 
 // touch is a use of an access or session token. The first use of a generation says that its answer arrived.
@@ -199,7 +233,7 @@ func (m *model) login(d *door, u *modelUser, typed, password string) (string, *m
 	switch {
 	case m.locked(key):
 		return locked, nil
-	case u == nil || u.password != password:
+	case u == nil || u.password != password || u.suspended:
 		m.fail(key)
 		return badCredentials, nil
 	}
@@ -291,8 +325,11 @@ func (m *model) logoutBy(d *door, h *held) string {
 }
 
 func (m *model) logout(w way, h *held, everywhere bool) string {
-	if !m.good(w, h) || !m.alive(h.session) {
+	switch {
+	case !m.good(w, h) || !m.valid(h):
 		return unauthenticated
+	case h.key != nil:
+		return forbidden
 	}
 	if everywhere {
 		m.endOthers(h.session)
@@ -311,10 +348,10 @@ func (m *model) endOthers(spare *modelSession) {
 }
 
 func (m *model) revoke(w way, h *held, which *modelSession) string {
-	s := m.caller(w, h)
+	s, who := m.caller(w, h)
 	switch {
 	case s == nil:
-		return unauthenticated
+		return who
 	case which.user != s.user || !m.alive(which):
 		return absent
 	}
@@ -346,9 +383,9 @@ func (m *model) changePassword(d *door, w way, h *held, current *string, next st
 	case d.conflict && current != nil && *current == next:
 		return same
 	}
-	s := m.caller(w, h)
+	s, who := m.caller(w, h)
 	if s == nil {
-		return unauthenticated
+		return who
 	}
 	if rules != accepted {
 		return rules
@@ -365,10 +402,10 @@ func (m *model) changePassword(d *door, w way, h *held, current *string, next st
 }
 
 func (m *model) changeEmail(d *door, w way, h *held, current *string, email string) string {
-	s := m.caller(w, h)
+	s, who := m.caller(w, h)
 	switch {
 	case s == nil:
-		return unauthenticated
+		return who
 	case d.keepsEmail && s.user.email == email:
 		return accepted
 	}
@@ -391,9 +428,9 @@ func (m *model) changeEmail(d *door, w way, h *held, current *string, email stri
 }
 
 func (m *model) changeUsername(w way, h *held, name string) string {
-	s := m.caller(w, h)
+	s, who := m.caller(w, h)
 	if s == nil {
-		return unauthenticated
+		return who
 	}
 	if other := m.byUsername(name); other != nil && other != s.user {
 		return takenUsername
@@ -403,9 +440,9 @@ func (m *model) changeUsername(w way, h *held, name string) string {
 }
 
 func (m *model) sudo(d *door, w way, h *held, current string) string {
-	s := m.caller(w, h)
+	s, who := m.caller(w, h)
 	if s == nil {
-		return unauthenticated
+		return who
 	}
 	if proof := m.prove(d, s, &current); proof != accepted {
 		return proof
@@ -415,17 +452,69 @@ func (m *model) sudo(d *door, w way, h *held, current string) string {
 	return accepted
 }
 
+// revokeOthers ends the other sessions of who asks.
+func (m *model) revokeOthers(w way, h *held) string {
+	s, who := m.caller(w, h)
+	if s != nil {
+		m.endOthers(s)
+	}
+	return who
+}
+
+// read is a read of the own account, of a list or of the keys.
+func (m *model) read(d *door, w way, h *held) string {
+	u := m.reader(w, h)
+	switch {
+	case u == nil:
+		return unauthenticated
+	case h.key != nil && d.readWrites:
+		return forbidden
+	}
+	return accepted
+}
+
+// makeKey gives the new key too.
+func (m *model) makeKey(w way, h *held) (string, *modelKey) {
+	s, who := m.caller(w, h)
+	if s == nil {
+		return who, nil
+	}
+	k := &modelKey{user: s.user}
+	m.keys = append(m.keys, k)
+	return accepted, k
+}
+
+func (m *model) deleteKey(w way, h *held, k *modelKey) string {
+	s, who := m.caller(w, h)
+	switch {
+	case s == nil:
+		return who
+	case k.user != s.user || k.deleted:
+		return absent
+	}
+	k.deleted = true
+	return accepted
+}
+
+// suspend ends the sessions of a person, who then can not sign in; the keys are worth nothing meanwhile.
+func (m *model) suspend(u *modelUser) {
+	u.suspended = true
+	for _, s := range m.sessions {
+		s.revoked = s.revoked || s.user == u
+	}
+}
+
 // readRenewed is a read by an access token and a refresh token side by side: where the one is not good, the other is
 // swapped, unless the two are of different sessions.
-func (m *model) readRenewed(d *door, w way, access, refresh *held) (decision string, s *modelSession, renewed bool) {
-	if s := m.caller(w, access); s != nil {
-		return accepted, s, false
+func (m *model) readRenewed(d *door, w way, access, refresh *held) (u *modelUser, renewed *modelSession) {
+	if u := m.reader(w, access); u != nil {
+		return u, nil
 	}
 	if access.kind == "access" && access.session != refresh.session {
-		return unauthenticated, nil, false
+		return nil, nil
 	}
 	if decision, s := m.refresh(d, refresh); decision == accepted {
-		return accepted, s, true
+		return s.user, s
 	}
-	return unauthenticated, nil, false
+	return nil, nil
 }

@@ -19,7 +19,7 @@ import (
 const modelNames = 4 // addresses and usernames of a sequence
 
 var (
-	listedIDs     = regexp.MustCompile(`sess_\w{26}`)
+	listedIDs     = regexp.MustCompile(`(?:sess|key)_\w{26}`)
 	listedNumbers = regexp.MustCompile(`\{"id":(\d+),`)
 )
 
@@ -102,7 +102,7 @@ func (m *machine) password(u *modelUser) string {
 func (m *machine) token(label string, liked func(*held) bool) *held {
 	all := m.tokens[max(0, len(m.tokens)-40):]
 	pool := map[int]func(*held) bool{
-		1: func(h *held) bool { return m.alive(h.session) && !liked(h) },
+		1: func(h *held) bool { return m.valid(h) && !liked(h) },
 		2: func(h *held) bool { return h.session != nil && h.session == m.near },
 		3: func(h *held) bool { return h.session != nil && h.session == m.near },
 		4: liked, 5: liked, 6: liked, 7: liked,
@@ -127,7 +127,7 @@ func (m *machine) refreshToken() *held {
 func (m *machine) presents(operation string) (*door, way, *held) {
 	d := m.door(operation)
 	w := m.way(d)
-	return d, w, m.token("token", func(h *held) bool { return m.good(w, h) && m.alive(h.session) })
+	return d, w, m.token("token", func(h *held) bool { return m.good(w, h) && m.valid(h) })
 }
 
 func (m *machine) way(d *door) way {
@@ -203,7 +203,7 @@ func (m *machine) guesses(*rapid.T) {
 func (m *machine) guessesInside() {
 	m.guessing = true
 	defer func() { m.guessing = false }()
-	h := m.token("token", func(h *held) bool { return m.good(way{}, h) && m.alive(h.session) })
+	h := m.token("token", func(h *held) bool { return m.good(way{}, h) && m.valid(h) })
 	for range rapid.IntRange(2, 7).Draw(m.T, "guesses") {
 		operation := rapid.SampledFrom([]string{"sudo", "password", "email"}).Draw(m.T, "proof")
 		d := m.door(operation)
@@ -259,16 +259,16 @@ func (m *machine) readsRenewed(*rapid.T) {
 	m.step()
 	d, h := m.door("read, renewed"), m.refreshToken()
 	access := m.token("access token", func(h *held) bool { return h.kind == "access" })
-	decision, s, renewed := m.readRenewed(d, way{}, access, h)
-	values := map[string]string{"user": "somebody"}
-	if s != nil {
-		values = valuesOf(s.user)
+	u, renewed := m.readRenewed(d, way{}, access, h)
+	decision, values := unauthenticated, map[string]string{"user": "somebody"}
+	if u != nil {
+		decision, values = accepted, valuesOf(u)
 	}
 	values["token"], values["refresh"] = access.text, h.text
 	r := m.through(d, "read, renewed", decision, values)
 	switch {
-	case renewed:
-		m.keep(d, "read, renewed", r, s, true)
+	case renewed != nil:
+		m.keep(d, "read, renewed", r, renewed, true)
 	case r.Header.Get("Set-Cookie") != "":
 		m.Fatalf("%s: nothing was renewed, and it sets %q", d.name, r.Header.Values("Set-Cookie"))
 	}
@@ -284,26 +284,93 @@ func (m *machine) asks(operation string) func(*rapid.T) {
 
 func (m *machine) asksBy(d *door, w way, h *held, operation string) {
 	m.step()
-	s := (*modelSession)(nil)
-	if m.good(w, h) && m.alive(h.session) {
-		s = h.session
-	}
-	values, decision := m.decides(d, w, h, s, operation)
+	values, decision := m.decides(d, w, h, m.asker(w, h), operation)
 	r := m.through(d, operation, decision, values, w.carry(h)...)
-	if decision == accepted && s != nil && d.does[operation].gives != nil {
-		m.keep(d, operation, r, s, h.kind == "access")
-	}
-	if decision == accepted && operation == "list" {
-		m.listed(d, r, s)
+	switch {
+	case decision != accepted:
+	case operation == "list" || operation == "keys" || d.numbers && operation == "read": // that one reads the list
+		m.listed(d, operation, r, m.asker(w, h))
+	case operation == "make key":
+		m.keepKey(d, r)
+	case d.does[operation].gives != nil:
+		m.keep(d, operation, r, h.session, h.kind == "access")
 	}
 }
 
-// decides draws what is asked for and asks the model. s is who asks, nil for nobody.
-func (m *machine) decides(d *door, w way, h *held, s *modelSession, operation string) (map[string]string, string) {
-	user := (*modelUser)(nil)
-	if s != nil {
-		user = s.user
+// asker is who asks, nil for nobody.
+func (m *machine) asker(w way, h *held) *modelUser {
+	switch {
+	case !m.good(w, h) || !m.valid(h):
+		return nil
+	case h.key != nil:
+		return h.key.user
 	}
+	return h.session.user
+}
+
+// keepKey reads the new key of an answer.
+func (m *machine) keepKey(d *door, r harness.Reply) {
+	gives, k := d.does["make key"].gives, m.keys[len(m.keys)-1]
+	k.id = pick(r, gives["id"])
+	m.tokens = append(m.tokens, &held{text: pick(r, gives["key"]), kind: "key", key: k})
+	if k.id == "" || !strings.HasPrefix(m.tokens[len(m.tokens)-1].text, "sk_live_") {
+		m.Fatalf("%s gives no key: %d %s", d.name, r.Status, r.Body)
+	}
+}
+
+// suspends suspends somebody, or brings somebody back, through GraphQL as an administrator.
+func (m *machine) suspends(*rapid.T) {
+	var some []*modelUser
+	for _, u := range m.users {
+		if u.id != "" {
+			some = append(some, u)
+		}
+	}
+	if len(some) == 0 {
+		return
+	}
+	u := some[rapid.IntRange(0, len(some)-1).Draw(m.T, "who")]
+	for _, o := range some {
+		if o.suspended && m.often("back") {
+			u = o
+		}
+	}
+	m.step()
+	if !u.suspended {
+		m.suspend(u)
+		m.administers("suspendUser", u)
+		return
+	}
+	u.suspended = false
+	m.administers("reactivateUser", u)
+}
+
+// administers does something to an account as an administrator.
+func (m *machine) administers(field string, u *modelUser) {
+	m.came[field]++
+	m.Logf("%s: %s", field, u.id)
+	document := map[string]string{
+		"suspendUser": harness.SuspendDoc, "reactivateUser": harness.ReactivateDoc,
+	}[field]
+	a, err := harness.Send(m.URL, m.admin(), document, harness.InputOf("id", u.id), m.from()...)
+	if err != nil || a.Code() != "" || a.Text(field, "user", "id") != u.id {
+		m.Fatalf("%s: %v %+v", field, err, a)
+	}
+}
+
+// admin signs the administrator in.
+func (m *machine) admin() (token string) {
+	m.requests++
+	a, err := harness.Send(m.URL, "", harness.LoginDoc,
+		harness.InputOf("email", modelAdmin, "password", harness.GoodPass), m.from()...)
+	if token = a.Text("login", "tokens", "accessToken"); err != nil || token == "" {
+		m.Fatalf("the administrator: %v %+v", err, a)
+	}
+	return token
+}
+
+// decides draws what is asked for and asks the model. The user is who asks, nil for nobody.
+func (m *machine) decides(d *door, w way, h *held, user *modelUser, operation string) (map[string]string, string) {
 	values := valuesOf(user)
 	current := func() *string {
 		text := m.password(user)
@@ -316,15 +383,11 @@ func (m *machine) decides(d *door, w way, h *held, s *modelSession, operation st
 	case "logout everywhere":
 		return values, m.logout(w, h, true)
 	case "revoke one":
-		which := m.anySession(s)
+		which := m.anySession(user)
 		values["session"], values["number of session"] = which.id, strconv.Itoa(which.number)
 		return values, m.revoke(w, h, which)
 	case "revoke others":
-		if m.caller(w, h) == nil {
-			return values, unauthenticated
-		}
-		m.endOthers(s)
-		return values, accepted
+		return values, m.revokeOthers(w, h)
 	case "password", "password, no proof":
 		var given *string
 		if operation == "password" {
@@ -344,18 +407,33 @@ func (m *machine) decides(d *door, w way, h *held, s *modelSession, operation st
 		return values, m.changeUsername(w, h, values["username"])
 	case "sudo":
 		return values, m.sudo(d, w, h, *current())
+	case "make key":
+		decision, _ := m.makeKey(w, h)
+		return values, decision
+	case "delete key":
+		k := m.anyKey()
+		values["key"] = k.id
+		return values, m.deleteKey(w, h, k)
 	}
-	if m.caller(w, h) == nil { // read, list
-		return values, unauthenticated
+	return values, m.read(d, w, h)
+}
+
+// anyKey draws one, a made-up one where there is none.
+func (m *machine) anyKey() *modelKey {
+	if len(m.keys) == 0 {
+		return &modelKey{id: "key_01m00000000000000000000000", deleted: true}
 	}
-	return values, accepted
+	return m.keys[rapid.IntRange(0, len(m.keys)-1).Draw(m.T, "key")]
 }
 
 // anySession draws one, mostly of the person who asks, and a made-up one where there is none.
-func (m *machine) anySession(of *modelSession) *modelSession {
+func (m *machine) anySession(of *modelUser) *modelSession {
 	var all, own []*modelSession
 	for _, s := range m.sessions {
-		if all = append(all, s); of != nil && s.user == of.user {
+		if s.id == "" { // it was over before anybody could ask
+			continue
+		}
+		if all = append(all, s); s.user == of {
 			own = append(own, s)
 		}
 	}
@@ -387,7 +465,7 @@ func (m *machine) waits(*rapid.T) {
 // ends are the moments to come at which something changes for one session, which tokens are drawn of more often from
 // then on.
 func (m *machine) ends() (ends []time.Time) {
-	h := m.token("token that ends", func(h *held) bool { return m.alive(h.session) })
+	h := m.token("token that ends", m.valid)
 	s := h.session
 	if s == nil {
 		return nil
@@ -418,6 +496,7 @@ func (m *machine) agrees(*rapid.T) {
 	m.now = m.Clock.Now()
 	m.check("read")
 	m.check("list")
+	m.check("keys")
 }
 
 func (m *machine) check(operation string) {
@@ -425,21 +504,25 @@ func (m *machine) check(operation string) {
 	m.asks(operation)(m.T)
 }
 
-// listed holds the list of sessions against the model.
-func (m *machine) listed(d *door, r harness.Reply, of *modelSession) {
+// listed holds a list of the sessions or the keys of somebody against the model.
+func (m *machine) listed(d *door, operation string, r harness.Reply, of *modelUser) {
 	var want []string
-	numbers := strings.Contains(d.does["list"].tells[accepted], "number")
 	for _, s := range m.sessions {
 		switch {
-		case s.user != of.user || !m.alive(s):
-		case numbers:
+		case operation == "keys" || s.user != of || !m.alive(s):
+		case d.numbers:
 			want = append(want, strconv.Itoa(s.number))
 		default:
 			want = append(want, s.id)
 		}
 	}
+	for _, k := range m.keys {
+		if operation == "keys" && k.user == of && !k.deleted {
+			want = append(want, k.id)
+		}
+	}
 	got := listedIDs.FindAllString(r.Body, -1)
-	if numbers {
+	if d.numbers {
 		got = nil
 		for _, found := range listedNumbers.FindAllStringSubmatch(r.Body, -1) {
 			got = append(got, found[1])

@@ -47,7 +47,7 @@ type machine struct {
 func TestGQ12_Parity(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		drive(t, &parity{Instance: harness.Start(t, dsn), target: harness.Amount(400, 20_000)})
+		drive(t, dsn, &parity{Instance: harness.Start(t, dsn), target: harness.Amount(400, 20_000)})
 	})
 }
 
@@ -56,7 +56,7 @@ func TestGQ12_Parity(t *testing.T) {
 func TestGQ12_ParityThrottled(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		drive(t, &parity{
+		drive(t, dsn, &parity{
 			Instance: harness.Limited(t, harness.NewClock(), dsn), target: harness.Amount(200, 5_000),
 			counted: true,
 		})
@@ -89,8 +89,12 @@ func TestLG13_OneLimitForAllDoors(t *testing.T) {
 	})
 }
 
-func drive(t *testing.T, p *parity) {
+// modelAdmin suspends people and brings them back.
+const modelAdmin = "admin@example.com"
+
+func drive(t *testing.T, dsn string, p *parity) {
 	t.Helper()
+	p.Admin(t, dsn, modelAdmin)
 	p.doors, p.reached, p.came, p.started = doors(), map[string]int{}, map[string]int{}, time.Now()
 	p.Clock.At = p.Clock.At.Truncate(time.Second) // as tokens count
 	for p.steps < p.target && !t.Failed() {
@@ -139,6 +143,10 @@ func (p *parity) sequence(t *rapid.T) {
 		"g revoke others":      m.asks("revoke others"),
 		"h logout everywhere":  m.asks("logout everywhere"),
 		"h read":               m.asks("read"),
+		"d make key":           m.asks("make key"),
+		"h delete key":         m.asks("delete key"),
+		"f suspend":            m.suspends,
+		"b at once":            m.together,
 	}
 	if p.counted {
 		steps["c guesses"] = m.guesses
@@ -178,10 +186,7 @@ func (m *machine) through(d *door, operation, decision string, values map[string
 	m.reached[d.name+": "+operation]++
 	m.came[operation+": "+decision]++
 	m.Logf("%s: %s → %s  %v", d.name, operation, decision, values)
-	if m.throttle {
-		header = append(header, "X-Forwarded-For", fmt.Sprintf("100.%d.%d.%d", m.requests>>16&63+64, m.requests>>8&255,
-			m.requests&255))
-	}
+	header = append(header, m.from()...)
 	r, err := d.request(m.Instance, operation, values, header...)
 	if err == nil {
 		err = d.told(r, operation, decision, values)
@@ -193,6 +198,16 @@ func (m *machine) through(d *door, operation, decision string, values map[string
 		m.Fatal(err)
 	}
 	return r
+}
+
+// from is the address of a request, another one each time.
+func (m *machine) from() []string {
+	if !m.throttle {
+		return nil
+	}
+	return []string{
+		"X-Forwarded-For", fmt.Sprintf("100.%d.%d.%d", m.requests>>16&63+64, m.requests>>8&255, m.requests&255),
+	}
 }
 
 // keep reads the tokens of an answer, which all belong to a session.
