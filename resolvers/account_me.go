@@ -7,9 +7,10 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 )
 
-// Me is Query.me: null without a valid credential, FORBIDDEN for an API key without PROFILE_READ.
+// Me is Query.me: null without a credential, UNAUTHENTICATED for one that is refused, FORBIDDEN for an API key without
+// PROFILE_READ.
 func (r *resolver) Me(ctx context.Context) (*db.User, error) {
-	c, err := r.caller(ctx)
+	c, err := r.presented(ctx)
 	if err != nil || c == nil {
 		return nil, err
 	}
@@ -19,9 +20,9 @@ func (r *resolver) Me(ctx context.Context) (*db.User, error) {
 	return &c.User, nil
 }
 
-// CurrentCredential is Query.currentCredential.
+// CurrentCredential is Query.currentCredential: null without a credential, UNAUTHENTICATED for one that is refused.
 func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, error) {
-	c, err := r.caller(ctx)
+	c, err := r.presented(ctx)
 	if err != nil || c == nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (r *resolver) rejected(ctx context.Context, c *caller, no *db.Rejection, mi
 		if _, err := r.person(ctx); err != nil {
 			return err
 		}
-		return errSignIn()
+		return errEnded()
 	case db.Forbidden:
 		return r.forbidden(ctx, c)
 	case db.OwnerOnly:

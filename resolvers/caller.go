@@ -11,7 +11,6 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
-	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -49,10 +48,11 @@ type callerSchema struct{ graphql.ExecutableSchema }
 type callerKey struct{}
 
 type callerSlot struct {
-	mu     sync.Mutex
-	done   bool
-	caller *caller
-	err    error
+	mu      sync.Mutex
+	done    bool
+	caller  *caller
+	refusal refusal
+	err     error
 
 	securities securities
 }
@@ -67,9 +67,15 @@ func (s callerSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 }
 
 // caller gives the caller of the request, nil for nobody. A credential that is malformed, expired or revoked counts as
-// none: the answer says so in WWW-Authenticate (RFC 6750 section 3). A failure of the database is an error, never
+// none here; the answer says so in WWW-Authenticate (RFC 6750 section 3). A failure of the database is an error, never
 // nobody.
 func (r *resolver) caller(ctx context.Context) (*caller, error) {
+	c, _, err := r.callerOrRefusal(ctx)
+	return c, err
+}
+
+// callerOrRefusal is caller, and says why the credential that was presented counts as none.
+func (r *resolver) callerOrRefusal(ctx context.Context) (*caller, refusal, error) {
 	slot, ok := ctx.Value(callerKey{}).(*callerSlot)
 	if !ok {
 		slot = &callerSlot{}
@@ -77,17 +83,16 @@ func (r *resolver) caller(ctx context.Context) (*caller, error) {
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if !slot.done {
-		slot.caller, slot.err = r.lookUp(ctx)
+		slot.caller, slot.refusal, slot.err = r.lookUp(ctx)
 		slot.done = true
-		v := visit.From(ctx)
-		if slot.err == nil && slot.caller == nil && (v.Credential != "" || v.Ambiguous) {
+		if v := visit.From(ctx); slot.refusal != "" {
 			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
-			if v.SessionCookie && !v.Ambiguous {
+			if v.SessionCookie && v.Problem == "" {
 				v.ClearCookie(r.Cookie.Clear())
 			}
 		}
 	}
-	return slot.caller, slot.err
+	return slot.caller, slot.refusal, slot.err
 }
 
 // forget makes the next field of the operation look the caller up again: the field that just ran may have ended the
@@ -101,18 +106,21 @@ func forget(ctx context.Context) {
 	}
 }
 
-func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
-	now := r.now()
+// lookUp finds the caller, or why there is none; neither where no credential was presented.
+func (r *resolver) lookUp(ctx context.Context) (*caller, refusal, error) {
+	now, v := r.now(), visit.From(ctx)
+	if v.Credential == "" {
+		return nil, ambiguities[v.Problem], nil
+	}
 	c, found, err := &caller{}, (*db.Caller)(nil), error(nil)
 	generation := int64(token.NoGeneration)
-	text := visit.From(ctx).Credential
-	switch token.Kind(text) {
+	switch token.Kind(v.Credential) {
 	case token.KindAccess, token.KindSession:
-		named, failed := r.sessionOf(text)
+		named, failed := r.sessionOf(v.Credential)
 		if failed != nil || named.session.IsZero() {
-			return nil, failed
+			return nil, named.refusal, failed
 		}
-		if generation = named.generation; visit.From(ctx).Renewed() {
+		if generation = named.generation; v.Renewed() {
 			generation-- // the answer with the new token may be lost: only the old one was used (SE-26)
 		}
 		c.kind, c.expires = graph.CredentialKindSessionToken, named.expires
@@ -122,54 +130,60 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, error) {
 		found, err = r.DB.CallerBySession(ctx, named.session, now)
 	case token.KindAPIKey:
 		c.kind = graph.CredentialKindAPIKey
-		found, err = r.callerByKey(ctx, text, now)
+		found, err = r.callerByKey(ctx, v.Credential, now)
 	// Refresh and device tokens authenticate nothing (SE-14, SE-15).
 	case token.KindRefresh, token.KindDevice, token.KindNone:
 	}
-	if err != nil || found == nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return nil, "", err
+	case found == nil:
+		return nil, refusalOf(token.Kind(v.Credential)), nil
 	}
 	c.Caller = found
 	switch c.kind {
 	case graph.CredentialKindAPIKey:
 		c.expires = found.Key.ExpiresAt
-		visit.From(ctx).SetAPIKey(found.Key.Prefix)
+		v.SetAPIKey(found.Key.Prefix)
 	case graph.CredentialKindSessionToken:
 		end := found.Session.ExpiresAt()
 		c.expires = &end
 	case graph.CredentialKindAccessToken:
 	}
 	if err := r.DB.Touch(ctx, found, generation, now); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := r.countQuery(ctx, c); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return c, nil
+	return c, "", nil
 }
 
 // sessionCredential is what an access or session token says about its session.
 type sessionCredential struct {
 	session    db.SessionID // zero for an invalid token
+	refusal    refusal      // of an invalid token
 	generation int64        // of an access token
 	expires    *time.Time   // the end of an access token, nil for a session token
 }
 
 // sessionOf gives the session that an access or session token names. The session may have ended.
 func (r *resolver) sessionOf(text string) (named sessionCredential, err error) {
-	named.generation = token.NoGeneration
+	named.generation, named.refusal = token.NoGeneration, isNoToken
 	switch token.Kind(text) {
 	case token.KindSession:
 		if u, err := r.Codec.ParseSession(text); err == nil {
-			named.session = db.SessionIDFrom(u)
+			named.session, named.refusal = db.SessionIDFrom(u), ""
 		}
 	case token.KindAccess:
 		access, err := r.Issuer.Verify(text)
 		switch {
 		case err != nil && !errors.Is(err, token.ErrMalformed):
 			return named, err
+		case errors.Is(err, token.ErrExpired):
+			named.refusal = hasExpired
 		case err == nil && named.session.UnmarshalText([]byte(access.Session)) == nil:
-			named.generation, named.expires = access.Generation, &access.ExpiresAt
+			named.generation, named.expires, named.refusal = access.Generation, &access.ExpiresAt, ""
 		}
 	case token.KindNone, token.KindRefresh, token.KindDevice, token.KindAPIKey:
 	}
@@ -178,12 +192,9 @@ func (r *resolver) sessionOf(text string) (named sessionCredential, err error) {
 
 // requiresAuth is the directive @requiresAuth.
 func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolver, scope *db.Permission) (any, error) {
-	c, err := r.caller(ctx)
-	switch {
-	case err != nil:
+	c, err := r.person(ctx)
+	if err != nil {
 		return nil, err
-	case c == nil:
-		return nil, errSignIn()
 	}
 	if err := r.countMutation(ctx, c); err != nil {
 		return nil, err
@@ -199,12 +210,9 @@ func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolve
 
 // requiresPermission is the directive @requiresPermission.
 func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.Resolver, p db.Permission) (any, error) {
-	c, err := r.caller(ctx)
-	switch {
-	case err != nil:
+	c, err := r.person(ctx)
+	if err != nil {
 		return nil, err
-	case c == nil:
-		return nil, errSignIn()
 	}
 	if err := r.countMutation(ctx, c); err != nil {
 		return nil, err
@@ -217,14 +225,3 @@ func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.R
 	}
 	return next(ctx)
 }
-
-// person is caller with an error for nobody: for the fields that are guarded by requiresAuth or requiresPermission.
-func (r *resolver) person(ctx context.Context) (*caller, error) {
-	c, err := r.caller(ctx)
-	if err == nil && c == nil {
-		err = errSignIn()
-	}
-	return c, err
-}
-
-func errSignIn() error { return fault.New(fault.Unauthenticated, "Sign in first.") }

@@ -72,7 +72,7 @@ func (r *resolver) superseded(ctx context.Context, a *db.Attempt, field string) 
 		return err
 	}
 	if a == nil {
-		return errSignIn()
+		return errEnded()
 	}
 	return r.wrongPassword(ctx, a, "account_changed", field)
 }

@@ -161,7 +161,7 @@ func TestUserErrors(t *testing.T) {
 		errs[0].Code != graph.ErrorCodeInvalidToken {
 		t.Errorf("%v, %v", errs, err)
 	}
-	for _, e := range []error{errSignIn(), fault.New(fault.Forbidden, "No."), nil} {
+	for _, e := range []error{errEnded(), fault.New(fault.Forbidden, "No."), nil} {
 		if errs, err := userErrors(e); errs != nil || err != e {
 			t.Errorf("%v became %v, %v", e, errs, err)
 		}

@@ -46,7 +46,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	case end.Generation == nil:
 		forget(ctx)
 		_, err := r.person(ctx) // looks the session up again: it has ended, and the answer says so
-		return cmp.Or(err, errSignIn())
+		return cmp.Or(err, errEnded())
 	}
 	// A refresh token that ended nothing counts as in a refresh: the reuse of a rotated one ends the session.
 	seen, err := r.replay(ctx, end.Session, *end.Generation)
@@ -92,5 +92,5 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 	if token.Kind(text) == token.KindAPIKey {
 		return end, r.forbidden(ctx, c)
 	}
-	return end, errSignIn()
+	return end, errEnded()
 }

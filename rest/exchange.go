@@ -30,7 +30,7 @@ type exchange struct {
 func (e *Engine) exchange(w http.ResponseWriter, req *http.Request, d *Dialect, r *route) *exchange {
 	v := visit.From(req.Context())
 	v.Dialect = d.Name
-	v.Credential, v.Ambiguous = credential.Read(req.Header, d.credentials)
+	v.Credential, v.Problem = credential.Read(req.Header, d.credentials)
 	v.SessionCookie = false // only GraphQL reads the session cookie
 	announce(w.Header(), d, r)
 	return &exchange{
@@ -315,7 +315,7 @@ func (x *exchange) sendError(apiErr *apiError) {
 	apiErr.reveals = x.engine.reveals
 	if apiErr.code == string(fault.Unauthenticated) && apiErr.problem == "" {
 		switch {
-		case x.visit.Ambiguous:
+		case x.visit.Problem != "":
 			apiErr.problem = "ambiguous"
 		case x.visit.Credential == "":
 			apiErr.problem = "missing"

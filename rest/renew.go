@@ -85,7 +85,7 @@ func (e *Engine) prepareRenewal(d *Dialect) error {
 // leftover, but not a token of another session: then another API of this host may have set a cookie of the same name.
 func (x *exchange) renewable() bool {
 	r := x.dialect.renewal
-	if r == nil || x.req.Method == http.MethodHead || x.visit.Ambiguous ||
+	if r == nil || x.req.Method == http.MethodHead || x.visit.Problem != "" ||
 		!x.page && classifyOrigin(x.req, x.visit.Foreign) != direct {
 		return false
 	}

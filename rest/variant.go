@@ -92,7 +92,7 @@ func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 
 // mailedToken returns the token of a mail that the request presents as its credential, nil for none.
 func (x *exchange) mailedToken() any {
-	if !x.visit.Ambiguous && token.IsOneTime(x.visit.Credential) {
+	if x.visit.Problem == "" && token.IsOneTime(x.visit.Credential) {
 		return x.visit.Credential
 	}
 	return nil

@@ -23,10 +23,10 @@ func (c ServerCookie) SetDevice(token string) *http.Cookie { return c.Set(token,
 // ambiguous by it.
 func Device(h http.Header, cookie string) string {
 	var f find
-	if f.add(f.one(h, DeviceHeader)); f.text == "" && !f.ambiguous && cookie != "" {
+	if f.add(f.one(h, DeviceHeader)); f.text == "" && f.problem == "" && cookie != "" {
 		f.cookies(h, []string{cookie})
 	}
-	if f.ambiguous {
+	if f.problem != "" {
 		return ""
 	}
 	return f.text

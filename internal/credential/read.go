@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,13 +14,24 @@ const (
 	apiKey        = "X-Api-Key"
 )
 
+// Problem says why the credentials of a request are ambiguous. "" means that they are not.
+type Problem string
+
+// The problems that there are.
+const (
+	Several  Problem = "several"   // two credentials that differ, or a header that was sent twice
+	NoScheme Problem = "no scheme" // an Authorization header in a form that none of the sources has
+	NoAPIKey Problem = "no key"    // an X-API-Key that is no API key
+	NoCookie Problem = "no cookie" // a session cookie that holds no session token
+)
+
 // Read returns the credential that a request presents in one of the sources, verbatim, "" for none.
 //
 // The same text in two places counts once. Two different ones are ambiguous, and so are a header that is sent twice, an
 // Authorization header in a form that none of the sources has, and an X-API-Key that is no API key. Then text is "".
 // A header of Authorization or of a source's name counts as absent when it is blank, a cookie when it is empty: that is
 // how clients that have nothing to say often say it.
-func Read(h http.Header, sources []Source) (text string, ambiguous bool) {
+func Read(h http.Header, sources []Source) (text string, problem Problem) {
 	var f find
 	f.authorization(h, sources)
 	for _, s := range sources {
@@ -33,22 +45,26 @@ func Read(h http.Header, sources []Source) (text string, ambiguous bool) {
 		case Bearer, Token, Bare: // are in the one header
 		}
 	}
-	if f.ambiguous {
-		return "", true
+	if f.problem != "" {
+		return "", f.problem
 	}
-	return f.text, false
+	return f.text, ""
 }
 
 // find collects the credentials found so far.
 type find struct {
-	text      string
-	ambiguous bool
+	text    string
+	problem Problem // the first
 }
 
 func (f *find) add(text string) {
-	f.ambiguous = f.ambiguous || f.text != "" && f.text != text
+	if f.text != "" && f.text != text {
+		f.fail(Several)
+	}
 	f.text = text
 }
+
+func (f *find) fail(problem Problem) { f.problem = cmp.Or(f.problem, problem) }
 
 // one returns the value of a header that may be sent once, "" if it is absent or blank.
 func (f *find) one(h http.Header, name string) string {
@@ -59,7 +75,7 @@ func (f *find) one(h http.Header, name string) string {
 	case 1:
 		return values[0]
 	}
-	f.ambiguous = true
+	f.fail(Several)
 	return ""
 }
 
@@ -75,8 +91,10 @@ func (f *find) apiKey(h http.Header) {
 	values := h.Values(apiKey)
 	switch {
 	case len(values) == 0:
-	case len(values) > 1 || token.Kind(values[0]) != token.KindAPIKey:
-		f.ambiguous = true
+	case len(values) > 1:
+		f.fail(Several)
+	case token.Kind(values[0]) != token.KindAPIKey:
+		f.fail(NoAPIKey)
 	default:
 		f.add(values[0])
 	}
@@ -115,7 +133,7 @@ func (f *find) authorization(h http.Header, sources []Source) {
 		text = value
 	}
 	if blank(text) {
-		f.ambiguous = true
+		f.fail(NoScheme)
 		return
 	}
 	f.add(text)

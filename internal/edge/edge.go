@@ -125,12 +125,12 @@ func readCredential(v *visit.Visit, r *http.Request, cookie string) {
 	if cookie != "" {
 		own := credential.Source{Kind: credential.Cookie, Names: []string{cookie}}
 		sources = append(sources, own)
-		text, ambiguous := credential.Read(http.Header{"Cookie": r.Header["Cookie"]}, []credential.Source{own})
-		v.SessionCookie = text != "" || ambiguous
+		text, problem := credential.Read(http.Header{"Cookie": r.Header["Cookie"]}, []credential.Source{own})
+		v.SessionCookie = text != "" || problem != ""
 	}
-	v.Credential, v.Ambiguous = credential.Read(r.Header, sources)
-	if v.SessionCookie && token.Kind(v.Credential) != token.KindSession {
-		v.Credential, v.Ambiguous = "", true
+	v.Credential, v.Problem = credential.Read(r.Header, sources)
+	if v.SessionCookie && v.Problem == "" && token.Kind(v.Credential) != token.KindSession {
+		v.Credential, v.Problem = "", credential.NoCookie
 	}
 }
 

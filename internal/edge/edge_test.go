@@ -102,8 +102,8 @@ func TestCredential(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header = c.header
 		serve(Config{}, r, func(_ http.ResponseWriter, r *http.Request) {
-			if v := visit.From(r.Context()); v.Credential != c.text || v.Ambiguous != c.ambiguous {
-				t.Errorf("%s: %q %t", c.name, v.Credential, v.Ambiguous)
+			if v := visit.From(r.Context()); v.Credential != c.text || (v.Problem != "") != c.ambiguous {
+				t.Errorf("%s: %q %q", c.name, v.Credential, v.Problem)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -84,8 +85,10 @@ func isJSON(h http.Header) bool {
 
 // readGet requires a header that a page of another origin cannot send without a preflight request (GQ-05).
 func readGet(r *http.Request) (request, *problem) {
-	if r.Header.Get("Apollo-Require-Preflight") == "" && r.Header.Get("X-Apollo-Operation-Name") == "" {
-		return request{}, bad(http.StatusBadRequest, "A GET request needs the header Apollo-Require-Preflight.")
+	if !preflighted(r.Header) {
+		return request{}, bad(http.StatusBadRequest, "A GET request needs a header that no link and no form can send: "+
+			"Authorization with Bearer, Content-Type: application/json or Apollo-Require-Preflight: 1. "+
+			"Or send the query by POST.")
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -107,6 +110,22 @@ func readGet(r *http.Request) (request, *problem) {
 		}
 	}
 	return parameters(object)
+}
+
+// preflighted tells whether a browser lets another origin send these headers only after a preflight request, which the
+// server answers by the list of origins. Basic and Digest do not count: a browser repeats them by itself.
+func preflighted(h http.Header) bool {
+	scheme, _, _ := strings.Cut(h.Get("Authorization"), " ")
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token") || media == "application/json" ||
+		slices.ContainsFunc(ownHeaders, func(name string) bool { return h.Get(name) != "" })
+}
+
+// ownHeaders are headers that no form, link or image sends: those of this server, and those that clients send against
+// forged requests.
+var ownHeaders = []string{
+	"Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Preflight", "X-Requested-With", "X-API-Key",
+	"X-Device-Token",
 }
 
 // decodeParameter decodes strict JSON. Malformed text is 400; JSON with a refused value, such as NUL, is a request

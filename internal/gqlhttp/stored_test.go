@@ -79,7 +79,7 @@ func TestStoredDocumentsTellAboutThemselves(t *testing.T) {
 	k := newKit(t)
 	for _, c := range []struct{ text, variables, required, refusals string }{
 		{`{serverInfo{version}}`, "", "", "INTERNAL_SERVER_ERROR"},
-		{`{me{id}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED"},
+		{`{me{id}}`, "", "", "FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED"},
 		{
 			`{b:me{id} ...A} fragment A on Query{a:keys{id} b:me{name} ...{sessions{id}}}`, "", "",
 			"FORBIDDEN INTERNAL_SERVER_ERROR RATE_LIMITED UNAUTHENTICATED",

@@ -21,6 +21,9 @@ const headerHS256 = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 // ErrUnknownKey is the ErrMalformed of a token with a valid form and an unknown key. A newer key may have signed it.
 var ErrUnknownKey = fmt.Errorf("%w: its key is unknown", ErrMalformed)
 
+// ErrExpired says that an access token has expired and is valid otherwise. It is ErrMalformed too.
+var ErrExpired = fmt.Errorf("%w: it has expired", ErrMalformed)
+
 // kidLength is the length of a kid: 32 bytes in base64url.
 const kidLength = 43
 
@@ -56,7 +59,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return Access{}, malformed("its signature is wrong")
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return Access{}, malformed("it has expired")
+		return Access{}, ErrExpired
 	case err != nil || !token.Valid:
 		return Access{}, malformed("its issuer, audience, times or identifiers are wrong")
 	}

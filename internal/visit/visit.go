@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"github.com/dragoman-auth/dragoman/internal/credential"
 )
 
-// Visit is one request, as the edge received it; a dialect replaces Dialect, Credential, Ambiguous and SessionCookie.
+// Visit is one request, as the edge received it; a dialect replaces Dialect, Credential, Problem and SessionCookie.
 type Visit struct {
 	RequestID string     // ours, never the caller's
 	IP        netip.Addr // the client's address; the zero Addr when it is unknown
@@ -19,13 +21,13 @@ type Visit struct {
 	Languages string     // the header Accept-Language, at most 200 bytes; "" for none
 	Dialect   string     // the name of the dialect; graphql where none serves the request
 
-	// Credential is the token or key that the request presented, "" for none. Ambiguous means that the request
-	// presented several, or a malformed one; then none counts.
+	// Credential is the token or key that the request presented, "" for none. Problem says why the request presented
+	// several, or a malformed one; then none counts.
 	Credential string
-	Ambiguous  bool
+	Problem    credential.Problem
 
 	// SessionCookie means that the request has the cookie of GraphQL sessions. The cookie is the Credential, unless
-	// Ambiguous. Foreign means that a browser sent the request for a page of an untrusted origin (HT-03).
+	// there is a Problem. Foreign means that a browser sent the request for a page of an untrusted origin (HT-03).
 	SessionCookie bool
 	Foreign       bool
 

@@ -191,7 +191,7 @@ func graphqlDoors() []*door {
 			"refresh": "body data.refresh.tokens.refreshToken",
 		}
 		read := ask(`{ me { id email } }`, `{}`)
-		read.tells = map[string]string{accepted: `200 "id":"<user>"`, unauthenticated: `200 "me":null`}
+		read.tells = map[string]string{accepted: `200 "id":"<user>"`, unauthenticated: `200 UNAUTHENTICATED`}
 		makeKey := ask("mutation { createApiKey { apiKey { id } secret userErrors { code } } }", `{}`)
 		makeKey.gives = map[string]string{
 			"key": "body data.createApiKey.secret", "id": "body data.createApiKey.apiKey.id",

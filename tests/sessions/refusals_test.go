@@ -62,7 +62,7 @@ func TestUndeclaredRefusalsAreFound(t *testing.T) {
 			`query A { a: me { id } } query B { a: sessions { id } }`,
 			`{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, false,
 		},
-		{`{ a: me { id } }`, `{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, true},
+		{`{ a: serverInfo { version } }`, `{"errors":[{"path":["a"],"extensions":{"code":"UNAUTHENTICATED"}}]}`, true},
 		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"The argument \"a\" is ` +
 			`refused","extensions":{"code":"BAD_USER_INPUT"}}]}`, false},
 		{`{ keys { id } }`, `{"errors":[{"path":["keys"],"message":"Give one of ` +

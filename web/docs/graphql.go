@@ -38,7 +38,7 @@ func graphqlPageOf(cfg Config, f frame) graphqlPage {
 	page := graphqlPage{frame: f, Facts: []fact{
 		{"Endpoint", []line{
 			{"POST " + cfg.PublicURL + "/graphql", "with a JSON body"},
-			{"GET " + cfg.PublicURL + "/graphql", "for queries, with the header Apollo-Require-Preflight"},
+			{"GET " + cfg.PublicURL + "/graphql", "for queries, with a header that no link can send: Authorization, Content-Type or Apollo-Require-Preflight"},
 		}},
 		{"Credentials", []line{
 			{"Authorization: Bearer …", "an access token, a session token or an API key"},

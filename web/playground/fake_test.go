@@ -125,7 +125,8 @@ func whoAmI(authorization string) string {
 		return `{"data":{"currentCredential":{"kind":"API_KEY"},"me":null},"errors":[{"message":"not ` +
 			`allowed","path":["me"]}]}`
 	}
-	return `{"data":{"currentCredential":null,"me":null}}`
+	return `{"data":{"currentCredential":null,"me":null},"errors":[{"message":"The access token has expired.",` +
+		`"extensions":{"code":"UNAUTHENTICATED"},"path":["me"]}]}`
 }
 
 // tinySchema is the smallest schema that GraphiQL accepts. The documents of the tabs are invalid against it, which only

@@ -57,7 +57,8 @@
     const key = data?.currentCredential?.kind === "API_KEY" ? " (API key)" : "";
     if (data?.me) return ["good", `signed in as ${data.me.email ?? data.me.id}${key}`];
     if (data?.currentCredential) return ["good", `token accepted${key}`];
-    if (data && !errors) return ["bad", "token not accepted: wrong, expired or revoked"];
+    const refusal = errors?.find((e) => e.extensions?.code === "UNAUTHENTICATED");
+    if (refusal) return ["bad", `token not accepted: ${refusal.message}`];
     return ["bad", `token not checked: ${errors?.[0]?.message ?? "no answer"}`];
   }
 

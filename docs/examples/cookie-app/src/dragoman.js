@@ -3,7 +3,7 @@
 
 const server = document.querySelector("meta[name=dragoman]").content;
 
-// ask runs a GraphQL document. It gives the data, or throws an Error that people can read.
+// ask runs a GraphQL document. It gives the data, or throws an Error that people can read, with the code of the error.
 async function ask(query, variables) {
   const response = await fetch(`${server}/graphql`, {
     method: "POST",
@@ -12,7 +12,7 @@ async function ask(query, variables) {
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = await response.json();
-  if (errors) throw new Error(errors[0].message);
+  if (errors) throw Object.assign(new Error(errors[0].message), { code: errors[0].extensions?.code });
   for (const payload of Object.values(data)) {
     if (payload?.userErrors?.length) throw new Error(payload.userErrors[0].message);
   }
@@ -31,7 +31,15 @@ export const login = (email, password) =>
 
 export const logout = () => ask(`mutation { logout { userErrors { message } } }`);
 
-// whoAmI gives the person, or null when nobody is signed in.
-export const whoAmI = async () => (await ask(`{ me { email } }`)).me;
+// whoAmI gives the person, or null when nobody is signed in. UNAUTHENTICATED says that the browser sent the cookie of a
+// session that has ended; the same answer clears the cookie.
+export const whoAmI = async () => {
+  try {
+    return (await ask(`{ me { email } }`)).me;
+  } catch (error) {
+    if (error.code === "UNAUTHENTICATED") return null;
+    throw error;
+  }
+};
 
 export const sessions = async () => (await ask(`{ sessions { isCurrent device { name } } }`)).sessions;

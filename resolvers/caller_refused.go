@@ -1,0 +1,72 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/token"
+)
+
+// refusal says why a presented credential names no caller, in a sentence for the person who wrote the client. It never
+// holds the credential. "" means that none was presented.
+type refusal string
+
+// The refusals of credentials whose form is that of this server.
+const (
+	hasExpired refusal = "The access token has expired: refresh it, then repeat the request."
+	hasEnded   refusal = "The session of this credential has ended: sign in again."
+	isNoKey    refusal = "The API key is unknown, revoked or expired: make another one."
+	isRefresh  refusal = "A refresh token identifies nobody: send the access token."
+	isDevice   refusal = "A device token identifies nobody: send the access token."
+	isNoToken  refusal = "The credential is not a token of this server: sign in to get one."
+)
+
+// ambiguities are the refusals of requests that present no credential or several.
+var ambiguities = map[credential.Problem]refusal{
+	credential.Several: "The request presents more than one credential: send one.",
+	credential.NoScheme: "The Authorization header is not in a form that is read here: " +
+		"send `Authorization: Bearer <token>`.",
+	credential.NoAPIKey: "The X-API-Key header holds no API key: send a token as `Authorization: Bearer <token>`.",
+	credential.NoCookie: "The session cookie holds no session token: sign in again.",
+}
+
+// refusalOf says what is wrong with a credential of this kind that names no caller.
+func refusalOf(kind token.Credential) refusal {
+	switch kind {
+	case token.KindAccess, token.KindSession:
+		return hasEnded
+	case token.KindAPIKey:
+		return isNoKey
+	case token.KindRefresh:
+		return isRefresh
+	case token.KindDevice:
+		return isDevice
+	case token.KindNone:
+	}
+	return isNoToken
+}
+
+// presented gives the caller of the request, nil where no credential was presented. A credential that was presented and
+// refused is an error, so that clients refresh and repeat the request. Fields that work beside a stale credential call
+// caller.
+func (r *resolver) presented(ctx context.Context) (*caller, error) {
+	c, why, err := r.callerOrRefusal(ctx)
+	if err == nil && c == nil && why != "" {
+		err = fault.New(fault.Unauthenticated, string(why))
+	}
+	return c, err
+}
+
+// errEnded is the error where a session ended while it was used.
+func errEnded() error { return fault.New(fault.Unauthenticated, string(hasEnded)) }
+
+// person is presented with an error for nobody.
+func (r *resolver) person(ctx context.Context) (*caller, error) {
+	c, err := r.presented(ctx)
+	if err == nil && c == nil {
+		err = fault.New(fault.Unauthenticated,
+			"Sign in first: this takes a credential, and the request presents none.")
+	}
+	return c, err
+}
