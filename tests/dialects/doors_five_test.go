@@ -23,7 +23,8 @@ func companionDoor() *door {
 	return &door{
 		name: "authcompanion", access: time.Hour, idle: 168 * time.Hour, sudo: 10 * time.Minute, alg: "HS256",
 		session: "refresh",
-		least:   1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, readWrites: true, allowEnded: true, ways: []way{bearerWay},
+		least:   1, flags: true, noSudo: true, atOnce: true, keepsEmail: true, readWrites: true, allowEnded: true,
+		ways: []way{bearerWay},
 		tells: map[string]string{
 			accepted: "200 access_token", badCredentials: "400 Login Failed", locked: "429 Too Many Requests",
 			rateLimited: "429 Too Many Requests", unauthenticated: `401 "Unauthorized"`,
