@@ -613,8 +613,9 @@ type UpdateMeInput struct {
 type UpdateMePayload struct {
 	// The user after the change, null when refused.
 	User *db.User `json:"user,omitempty"`
-	// An access token with the changed claims for the present session, with the refresh token that is in force; null when refused.
-	// Who came with a session token keeps that, and gets no refresh token; nor does anybody whose session was handed out as one or as a cookie.
+	// An access token with the changed claims for the present session; null when refused. It ends with the credential of the request: the refresh
+	// token or session token that the caller has stays good, and only that gives more time. In a dialect that documents it, it is a whole one, with
+	// the refresh token in force, for an access token that came with that refresh token.
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`

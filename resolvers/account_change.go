@@ -8,6 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // edit is a change of the caller's own account: updateMe, changeEmail or changePassword.
@@ -52,15 +53,17 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	return &graph.UpdateMePayload{User: &after.User, Tokens: tokens, UserErrors: noErrors()}, err
 }
 
-// reissue makes a new access token for a live session, from the account after the change (SE-14). The refresh token is
-// the current one again. A session with a session token or a cookie gets no refresh token, whatever credential the
-// request has: a page cannot read the cookie, and must not get a token that lives as long.
+// reissue makes a new access token for a live session, from the account after the change (SE-14). It ends with the
+// credential of the request: only a refresh token prolongs anything (SE-31). A dialect documents that it gives a whole
+// access token, and the refresh token in force; it does so for an access token of the generation in force alone, and
+// never for a session that was handed out as a session token or a cookie: a page cannot read the cookie, and must not
+// get a token that lives as long.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
-	tokens, err := r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
-	if err == nil && (c.kind != graph.CredentialKindAccessToken || after.Session.Generation == db.NoRefresh) {
-		tokens.RefreshToken = nil
+	inForce := c.kind == graph.CredentialKindAccessToken && c.generation == after.Session.Generation
+	if r.Profiles[visit.From(ctx).Dialect] != nil && inForce {
+		return r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
 	}
-	return tokens, err
+	return r.accessAlone(ctx, &after.User, &after.Session, c.expires)
 }
 
 // readInput reads the fields of updateMe.

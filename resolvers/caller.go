@@ -18,8 +18,9 @@ import (
 // caller is the person behind the credential of a request.
 type caller struct {
 	*db.Caller
-	kind    graph.CredentialKind
-	expires *time.Time // when the credential itself ends, nil for never
+	kind       graph.CredentialKind
+	generation int64      // of an access token
+	expires    *time.Time // when the credential itself ends, nil for never
 }
 
 // may tells whether the caller holds a permission (AK-05, AZ-03).
@@ -123,7 +124,7 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, refusal, error) {
 		if generation = named.generation; v.Renewed() {
 			generation-- // the answer with the new token may be lost: only the old one was used (SE-26)
 		}
-		c.kind, c.expires = graph.CredentialKindSessionToken, named.expires
+		c.kind, c.generation, c.expires = graph.CredentialKindSessionToken, named.generation, named.expires
 		if named.expires != nil {
 			c.kind = graph.CredentialKindAccessToken
 		}

@@ -21,15 +21,9 @@ var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "ot
 func (r *resolver) tokens(
 	ctx context.Context, u *db.User, s *db.Session, delivery graph.TokenDelivery,
 ) (*graph.AuthTokens, error) {
-	access, claims, err := r.accessToken(ctx, u, s)
+	t, err := r.accessAlone(ctx, u, s, nil)
 	if err != nil {
 		return nil, err
-	}
-	t := &graph.AuthTokens{
-		AccessToken: access.Reveal(),
-		TokenType:   "Bearer",
-		ExpiresIn:   int(claims.ExpiresAt.Sub(claims.IssuedAt).Seconds()),
-		ExpiresAt:   claims.ExpiresAt,
 	}
 	switch delivery {
 	case graph.TokenDeliverySessionToken:
@@ -42,6 +36,22 @@ func (r *resolver) tokens(
 		t.RefreshToken = &text
 	}
 	return t, nil
+}
+
+// accessAlone makes an access token that ends no later than until; nil for its usual time.
+func (r *resolver) accessAlone(
+	ctx context.Context, u *db.User, s *db.Session, until *time.Time,
+) (*graph.AuthTokens, error) {
+	access, claims, err := r.accessToken(ctx, u, s, until)
+	if err != nil {
+		return nil, err
+	}
+	return &graph.AuthTokens{
+		AccessToken: access.Reveal(),
+		TokenType:   "Bearer",
+		ExpiresIn:   int(claims.ExpiresAt.Sub(claims.IssuedAt).Seconds()),
+		ExpiresAt:   claims.ExpiresAt,
+	}, nil
 }
 
 // refreshToken makes the refresh token of the session's generation, in the form of the dialect. The times of a JWT
@@ -64,8 +74,11 @@ func (r *resolver) refreshToken(ctx context.Context, u *db.User, s *db.Session) 
 	})
 }
 
-// accessToken makes an access token in the form of the dialect of this request.
-func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (secret.Text, token.Access, error) {
+// accessToken makes an access token in the form of the dialect of this request. It ends no later than until; nil for
+// its usual time.
+func (r *resolver) accessToken(
+	ctx context.Context, u *db.User, s *db.Session, until *time.Time,
+) (secret.Text, token.Access, error) {
 	extra, err := r.dialectClaims(ctx, u, s)
 	if err != nil {
 		return "", token.Access{}, err
@@ -76,7 +89,10 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 	}
 	form := r.profile(ctx).Access
 	// A token ends with its session at the latest, but lasts at least a second, the unit of its claims.
-	ttl := max(min(r.accessTTL(ctx), s.AbsoluteEnd.Sub(r.now())), time.Second)
+	ttl := min(r.accessTTL(ctx), s.AbsoluteEnd.Sub(r.now()))
+	if until != nil {
+		ttl = min(ttl, until.Sub(r.now().Truncate(time.Second))) // claims count in seconds
+	}
 	data := u.Metadata
 	if form.NoMetadata {
 		data = nil
@@ -90,7 +106,7 @@ func (r *resolver) accessToken(ctx context.Context, u *db.User, s *db.Session) (
 		Metadata:   data,
 		HS256:      form.HS256,
 		Extra:      extra,
-	}, ttl)
+	}, max(ttl, time.Second))
 }
 
 // accessTTL is how long an access token of the present dialect lives.
@@ -104,7 +120,7 @@ func (r *resolver) validateClaims(ctx context.Context, u *db.User, s *db.Session
 	if r.profile(ctx).Access.Claims == nil {
 		return nil
 	}
-	_, _, err := r.accessToken(ctx, u, s)
+	_, _, err := r.accessToken(ctx, u, s, nil)
 	return err
 }
 

@@ -79,7 +79,8 @@ func TestUpdateMe(t *testing.T) {
 	})
 }
 
-// SE-14: the tokens of updateMe are those of the present session, and its generation does not move.
+// SE-14, SE-31: the token of updateMe is one of the present session, whose generation does not move. It ends with the
+// credential of the request, and no refresh token stands beside it.
 func TestSE14_UpdateMeTokens(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -90,8 +91,9 @@ func TestSE14_UpdateMeTokens(t *testing.T) {
 		s.Clock.Add(time.Minute)
 		for range 3 {
 			a := s.GraphQL(t, access, harness.UpdateMeDoc, harness.InputOf("name", "Ada"))
-			if a.Text("updateMe", "tokens", "refreshToken") != inForce ||
-				a.At("updateMe", "tokens", "sessionToken") != nil {
+			again := a.Text("updateMe", "tokens", "accessToken")
+			if a.At("updateMe", "tokens", "refreshToken") != nil || a.At("updateMe", "tokens", "sessionToken") != nil ||
+				!s.Is(t, again, ada) || harness.ClaimsOf(t, again)["exp"] != harness.ClaimsOf(t, access)["exp"] {
 				t.Errorf("%s", a.Raw)
 			}
 		}

@@ -1,6 +1,7 @@
 package contracts
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"strings"
@@ -287,5 +288,34 @@ func TestPW09_CompanionParallel(t *testing.T) {
 		r := s.CompanionAsks(t, "POST "+harness.Companion+"/login",
 			harness.CompanionBody("email", companionEmail, "password", "secret of "+winner))
 		companionSays(t, s, r, 200, companionTemplate, `"`+winner+`"`, companionEmail)
+	})
+}
+
+// SE-31: an access token that came before the refresh token in force gets neither that refresh token nor more time.
+func TestSE31_Companion(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := companionServer(t, dsn)
+		old := companionJoins(t, s, companionEmail)
+		s.Clock.Add(time.Minute)
+		r := s.CompanionAsks(t, "POST "+harness.Companion+"/refresh", "{}", companionCookie(old.Refresh)...)
+		now := companionSays(t, s, r, http.StatusOK, companionRefresh, `"Authy Person"`, companionEmail)
+		s.Clock.Add(time.Minute)
+		r = s.CompanionAsks(t, harness.CompanionMe, harness.CompanionBody("name", "N"), harness.Bearer(old.Access)...)
+		var body struct {
+			Data struct {
+				Attributes struct {
+					Expiry float64 `json:"access_token_expiry"`
+				} `json:"attributes"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal([]byte(r.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if r.Status != http.StatusOK || r.Header.Get("Set-Cookie") != "" ||
+			body.Data.Attributes.Expiry != old.Claims["exp"] {
+			t.Errorf("by a token of before: %d %s %v, want the end %v", r.Status, r.Body, r.Header, old.Claims["exp"])
+		}
+		companionChange(t, s, now, `"M"`, companionEmail, "name", "M")
 	})
 }
