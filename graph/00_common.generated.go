@@ -23,7 +23,7 @@ type MutationResolver interface {
 	UpdateMe(ctx context.Context, input UpdateMeInput) (*UpdateMePayload, error)
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (*UserPayload, error)
 	ChangeEmail(ctx context.Context, input ChangeEmailInput) (*UserPayload, error)
-	CancelEmailChange(ctx context.Context, input CancelEmailChangeInput) (*UserPayload, error)
+	CancelEmailChange(ctx context.Context, input CancelEmailChangeInput) (*EmailPayload, error)
 	Sudo(ctx context.Context, input SudoInput) (*SudoPayload, error)
 	DeleteAccount(ctx context.Context) (*BasicPayload, error)
 	Register(ctx context.Context, input RegisterInput) (*RegisterPayload, error)
@@ -31,7 +31,7 @@ type MutationResolver interface {
 	Refresh(ctx context.Context, input RefreshInput) (*LoginPayload, error)
 	Logout(ctx context.Context, input *LogoutInput) (*BasicPayload, error)
 	SendVerificationEmail(ctx context.Context, input *SendVerificationEmailInput) (*BasicPayload, error)
-	VerifyEmail(ctx context.Context, input VerifyEmailInput) (*UserPayload, error)
+	VerifyEmail(ctx context.Context, input VerifyEmailInput) (*EmailPayload, error)
 	RequestPasswordReset(ctx context.Context, input RequestPasswordResetInput) (*BasicPayload, error)
 	ResetPassword(ctx context.Context, input ResetPasswordInput) (*ResetPasswordPayload, error)
 	RequestMagicLink(ctx context.Context, input RequestMagicLinkInput) (*BasicPayload, error)
@@ -1036,7 +1036,7 @@ func (ec *executionContext) _Mutation_cancelEmailChange(ctx context.Context, fie
 
 			directive1 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
-					var zeroVal *UserPayload
+					var zeroVal *EmailPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
 				return ec.Directives.Public(ctx, nil, directive0)
@@ -1045,8 +1045,8 @@ func (ec *executionContext) _Mutation_cancelEmailChange(ctx context.Context, fie
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
-			return ec.marshalOUserPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐUserPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *EmailPayload) graphql.Marshaler {
+			return ec.marshalOEmailPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐEmailPayload(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1059,7 +1059,7 @@ func (ec *executionContext) fieldContext_Mutation_cancelEmailChange(ctx context.
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_UserPayload(ctx, field)
+			return ec.childFields_EmailPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -1487,7 +1487,7 @@ func (ec *executionContext) _Mutation_verifyEmail(ctx context.Context, field gra
 
 			directive1 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
-					var zeroVal *UserPayload
+					var zeroVal *EmailPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
 				return ec.Directives.Public(ctx, nil, directive0)
@@ -1496,8 +1496,8 @@ func (ec *executionContext) _Mutation_verifyEmail(ctx context.Context, field gra
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *UserPayload) graphql.Marshaler {
-			return ec.marshalOUserPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐUserPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *EmailPayload) graphql.Marshaler {
+			return ec.marshalOEmailPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐEmailPayload(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1510,7 +1510,7 @@ func (ec *executionContext) fieldContext_Mutation_verifyEmail(ctx context.Contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_UserPayload(ctx, field)
+			return ec.childFields_EmailPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -4229,6 +4229,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._LoginPayload(ctx, sel, obj)
+	case EmailPayload:
+		return ec._EmailPayload(ctx, sel, &obj)
+	case *EmailPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._EmailPayload(ctx, sel, obj)
 	case DeleteUserPayload:
 		return ec._DeleteUserPayload(ctx, sel, &obj)
 	case *DeleteUserPayload:

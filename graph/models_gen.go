@@ -197,6 +197,19 @@ type Device struct {
 	Os *string `json:"os,omitempty"`
 }
 
+// The answer of what the token of a mail confirms or takes back.
+type EmailPayload struct {
+	// The address that the mail went to, which is the address of the account now. Null when refused.
+	Email *string `json:"email,omitempty"`
+	// The user after the change, for who may read it: its signed-in person, and callers with `USERS_READ`. Null for everybody else, since a link
+	// proves whose an address is, and is no sign-in; and null when refused.
+	User *db.User `json:"user,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (EmailPayload) IsPayload() {}
+
 // Signs in with a password.
 type LoginInput struct {
 	// The email address. Exactly one of `email` and `username` is given.
@@ -445,7 +458,7 @@ type RetryMailDeliveryInput struct {
 
 // The answer of `retryMailDelivery`.
 type RetryMailDeliveryPayload struct {
-	// The mail as it is now. Null when refused.
+	// The mail as it is now, for callers with `USERS_READ`, as in `mailDeliveries`. Null for all others, and when refused.
 	Delivery *db.Mail `json:"delivery,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`

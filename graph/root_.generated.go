@@ -126,6 +126,12 @@ type ComplexityRoot struct {
 		SunsetAt     func(childComplexity int) int
 	}
 
+	EmailPayload struct {
+		Email      func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	LoginPayload struct {
 		DeviceToken func(childComplexity int) int
 		ReturnTo    func(childComplexity int) int
@@ -720,6 +726,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DialectUsage.SunsetAt(childComplexity), true
+
+	case "EmailPayload.email":
+		if e.ComplexityRoot.EmailPayload.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailPayload.Email(childComplexity), true
+	case "EmailPayload.user":
+		if e.ComplexityRoot.EmailPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailPayload.User(childComplexity), true
+	case "EmailPayload.userErrors":
+		if e.ComplexityRoot.EmailPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailPayload.UserErrors(childComplexity), true
 
 	case "LoginPayload.deviceToken":
 		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
@@ -2271,6 +2296,18 @@ func (ec *executionContext) childFields_DialectUsage(ctx context.Context, field 
 		return ec.fieldContext_DialectUsage_callers(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DialectUsage", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return ec.fieldContext_EmailPayload_email(ctx, field)
+	case "user":
+		return ec.fieldContext_EmailPayload_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EmailPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -60,9 +60,12 @@ func checkRole(name string) error {
 	return nil
 }
 
-// shown gives an account to a caller who may read it, and nil to any other: a change answers no more than Query.user
-// (AZ-14).
+// shown gives an account to a caller who may read it, and nil to any other, and to nobody: a change answers no more
+// than Query.user (AZ-14).
 func (c *caller) shown(u *db.User) *db.User {
+	if c == nil {
+		return nil
+	}
 	if c.may(db.UsersRead) || u.ID == c.User.ID && c.may(db.ProfileRead) {
 		return u
 	}

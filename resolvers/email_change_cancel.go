@@ -12,14 +12,14 @@ import (
 // CancelEmailChange is Mutation.cancelEmailChange.
 func (r *resolver) CancelEmailChange(
 	ctx context.Context, input graph.CancelEmailChangeInput,
-) (*graph.UserPayload, error) {
+) (*graph.EmailPayload, error) {
 	user, err := r.cancelEmailChange(ctx, input.Token)
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionEmailChangeCanceled}))
-		return &graph.UserPayload{UserErrors: errs}, err
+		return &graph.EmailPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
+	return r.emailPayload(ctx, user, user.Email)
 }
 
 func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {

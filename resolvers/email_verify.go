@@ -96,22 +96,34 @@ func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event
 }
 
 // VerifyEmail is Mutation.verifyEmail.
-func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.UserPayload, error) {
-	user, err := r.verifyEmail(ctx, input)
+func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.EmailPayload, error) {
+	user, address, err := r.verifyEmail(ctx, input)
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(err)
-		return &graph.UserPayload{UserErrors: errs}, err
+		return &graph.EmailPayload{UserErrors: errs}, err
 	}
-	return &graph.UserPayload{User: user, UserErrors: noErrors()}, nil
+	return r.emailPayload(ctx, user, &address)
 }
 
-// verifyEmail refuses the token of another account to somebody who is signed in: two accounts may wait for the same
-// address, and one's own is meant (OT-25).
-func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*db.User, error) {
-	owner, err := r.signedIn(ctx)
+// emailPayload answers what the token of a mail did. Whoever has the token knows the address that the mail went to. The
+// account is for who may read it: a link may be in strange hands, and is never a sign-in (AZ-16).
+func (r *resolver) emailPayload(ctx context.Context, u *db.User, address *string) (*graph.EmailPayload, error) {
+	c, err := r.caller(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return &graph.EmailPayload{Email: address, User: c.shown(u), UserErrors: noErrors()}, nil
+}
+
+// verifyEmail gives the account and the address that was confirmed. It refuses the token of another account to somebody
+// who is signed in: two accounts may wait for the same address, and one's own is meant (OT-25).
+func (r *resolver) verifyEmail(
+	ctx context.Context, input graph.VerifyEmailInput,
+) (user *db.User, address string, err error) {
+	owner, err := r.signedIn(ctx)
+	if err != nil {
+		return nil, "", err
 	}
 	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), owner: owner, action: db.ActionEmailVerified,
@@ -119,10 +131,10 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	}
 	m, err := r.findToken(ctx, in)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !in.owner.IsZero() && m.User.ID != in.owner {
-		return nil, r.rejectToken(ctx, in, m.User.ID, "other_account")
+		return nil, "", r.rejectToken(ctx, in, m.User.ID, "other_account")
 	}
 	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
@@ -132,11 +144,12 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	})
 	switch {
 	case err != nil || user != nil:
-		return user, err
 	case input.AllowConfirmed:
-		return r.confirmedBefore(ctx, in, m, reason)
+		user, err = r.confirmedBefore(ctx, in, m, reason)
+	default:
+		err = r.rejectToken(ctx, in, m.User.ID, reason)
 	}
-	return nil, r.rejectToken(ctx, in, m.User.ID, reason)
+	return user, m.Token.Address, err
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.

@@ -61,6 +61,9 @@ func (r *resolver) RetryMailDelivery(
 		errs, err := userErrors(r.record(ctx, err, e))
 		return &graph.RetryMailDeliveryPayload{UserErrors: errs}, err
 	}
+	if !c.may(db.UsersRead) { // a mail holds its account (AZ-14)
+		mail = nil
+	}
 	return &graph.RetryMailDeliveryPayload{Delivery: mail, UserErrors: noErrors()}, nil
 }
 

@@ -173,7 +173,7 @@ func (r *robbery) ownerConfirms() {
 				continue
 			}
 			if a := r.ask("", harness.VerifyDoc, harness.InputOf("token", l.Token)); a.Code() == "" {
-				o.proved, o.address = id, a.Text("verifyEmail", "user", "email")
+				o.proved, o.address = id, a.Text("verifyEmail", "email")
 			}
 		}
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	cancelDoc = `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { user { id email ` +
-		`emailVerified pendingEmail } userErrors { code message field } } }`
+	cancelDoc = `mutation C($input: CancelEmailChangeInput!) { cancelEmailChange(input: $input) { email user { id } ` +
+		`userErrors { code message field } } }`
 	pendingDoc = `{ me { email emailVerified pendingEmail } }`
 	askDoc     = `mutation E($input: ChangeEmailInput!) { changeEmail(input: $input) { user { email emailVerified ` +
 		`pendingEmail } userErrors { code message field } } }`
@@ -76,7 +76,7 @@ func TestOT19_EmailChange(t *testing.T) {
 		in := harness.Fine(t, s.Login(t, "new@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
 		changed := s.Letter(t, "ada@example.com", db.MailEmailChanged)
 		a = harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", changed.Token)))
-		if !strings.Contains(a.Raw, `"email":"ada@example.com","emailVerified":true,"pendingEmail":null`) {
+		if a.Text("cancelEmailChange", "email") != "ada@example.com" {
 			t.Error(a.Raw)
 		}
 		if s.Is(t, in, ada) || s.Is(t, ada.Access, ada) {
@@ -84,7 +84,10 @@ func TestOT19_EmailChange(t *testing.T) {
 		}
 		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", changed.Token)), "INVALID_TOKEN")
 		harness.RefusedWith(t, s.Login(t, "new@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
-		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
+		in = harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
+		if got := addresses(t, s, in); got != "ada@example.com true <nil>" {
+			t.Error(got)
+		}
 		// OT-04, SE-04
 		for _, text := range []string{
 			"", "x", "ot1.", changed.Token + "x", strings.ToUpper(changed.Token),
@@ -314,7 +317,7 @@ func TestOT03_EmailChangeOrders(t *testing.T) {
 			harness.InputOf("token", l.Token, "newPassword", "the password of a thief")))
 		late := s.Mailed(t, harness.AskMagicDoc, "thief2@example.net", db.MailMagicLink).Token
 		a = harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)))
-		if !strings.Contains(a.Raw, `"email":"ada@example.com","emailVerified":true`) {
+		if a.Text("cancelEmailChange", "email") != "ada@example.com" {
 			t.Error(a.Raw)
 		}
 		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", second)), "INVALID_TOKEN")
@@ -348,7 +351,7 @@ func TestEmailChange_TakenMeanwhile(t *testing.T) {
 		link := move("new@example.com")
 		other := s.Register(t, "ada@example.com")
 		a := harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)))
-		if !strings.Contains(a.Raw, `"email":"ada@example.com","emailVerified":true`) || !strings.Contains(a.Raw, ada.ID) {
+		if a.Text("cancelEmailChange", "email") != "ada@example.com" {
 			t.Error(a.Raw)
 		}
 		if got := addresses(t, s, other.Access); got != "<nil> false <nil>" {
@@ -356,6 +359,9 @@ func TestEmailChange_TakenMeanwhile(t *testing.T) {
 		}
 		ada.Access = harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass)).
 			Text("login", "tokens", "accessToken")
+		if got := addresses(t, s, ada.Access); !s.Is(t, ada.Access, ada) || got != "ada@example.com true <nil>" {
+			t.Error(got)
+		}
 		link = move("newer@example.com")
 		other = confirmed(t, s, "ada@example.com")
 		harness.RefusedWith(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)), "ALREADY_EXISTS")

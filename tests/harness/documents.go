@@ -69,7 +69,7 @@ const (
 const (
 	SendVerifyDoc = `mutation S($input: SendVerificationEmailInput) { sendVerificationEmail(input: $input) { ` +
 		`userErrors { code message field } } }`
-	VerifyDoc = `mutation V($input: VerifyEmailInput!) { verifyEmail(input: $input) { user { id email ` +
+	VerifyDoc = `mutation V($input: VerifyEmailInput!) { verifyEmail(input: $input) { email user { id email ` +
 		`emailVerified } userErrors { code message field } } }`
 	AskResetDoc = `mutation A($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { userErrors ` +
 		`{ code message field } } }`

@@ -178,7 +178,8 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	}
 	var data struct {
 		Outcome *struct {
-			User *struct {
+			Email *string `json:"email"`
+			User  *struct {
 				Email *string `json:"email"`
 			} `json:"user"`
 			ReturnTo   string       `json:"returnTo"`
@@ -212,14 +213,14 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		}
 		return out
 	}
-	email := "Your account"
-	if u := data.Outcome.User; u != nil && u.Email != nil {
-		email = *u.Email
+	email := data.Outcome.Email
+	if u := data.Outcome.User; u != nil {
+		email = u.Email
 	}
 	out := outcome{
 		Done:   true,
 		Title:  page.DoneTitle,
-		Text:   strings.ReplaceAll(page.doneText, "{email}", email),
+		Text:   page.done(email),
 		status: http.StatusOK,
 
 		ReturnTo: data.Outcome.ReturnTo,
@@ -230,6 +231,15 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	}
 	out.list(data.Outcome.APIKeys)
 	return out
+}
+
+// done is what a page says after a success. Without an address it speaks of the account.
+func (p *accountPage) done(email *string) string {
+	name := "Your account"
+	if email != nil {
+		name = *email
+	}
+	return strings.ReplaceAll(p.doneText, "{email}", name)
 }
 
 // workingKey is an API key that still works after a change.

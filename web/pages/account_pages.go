@@ -25,7 +25,7 @@ type accountPage struct {
 
 const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allowConfirmed: Boolean!) {
   outcome: verifyEmail(input: {token: $token, email: $email, allowConfirmed: $allowConfirmed}) {
-    user { email } userErrors { code message retryAfterSeconds }
+    email userErrors { code message retryAfterSeconds }
   }
 }`
 
@@ -158,7 +158,7 @@ func cancelEmailChangePage() *accountPage {
 
 		mutation: `mutation CancelEmailChange($token: String!) {
   outcome: cancelEmailChange(input: {token: $token}) {
-    user { email } userErrors { code message retryAfterSeconds }
+    email userErrors { code message retryAfterSeconds }
   }
 }`,
 	}
