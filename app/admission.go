@@ -7,6 +7,8 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -69,27 +71,57 @@ func (l *limiters) byAddress(ctx context.Context, name string) error {
 	return l.own.AdmitAs(ctx, limit.Network, visit.From(ctx).Network(), 1)
 }
 
-// admission gives what is asked before a mutation, or a field with @credential, does anything: the limits by address,
-// then the queue of hashes, which refuses who would wait too long; and what counts a field that was refused before.
-// Refusals are logged by sample.
-func (s *Server) admission(l *limiters) (
-	admit func(context.Context, gqlhttp.Credential) error, refused func(context.Context, string) error,
-) {
+// giveBack gives back the tries that byAddress took for a field that was not served.
+func (l *limiters) giveBack(ctx context.Context, name string) error {
+	v := visit.From(ctx)
+	err := l.shared.GiveBack(ctx, name, v.Block())
+	if err == nil && limit.OfStrangers(name) {
+		err = l.own.GiveBack(ctx, limit.Network, v.Network())
+	}
+	return err
+}
+
+// admission sets what is asked before a mutation, or a field with @credential, does anything: the queue of hashes, which
+// refuses who would find no place, then the limits by address, so that who is sent away by the queue loses no try
+// (LG-35); what counts a field that was refused before; and what gives the try back of a field that lost its place in
+// the queue. Refusals are logged by sample.
+func (s *Server) admission(l *limiters, cfg *gqlhttp.Config) {
 	log := limit.LogRefusals(s.options.Now, s.options.Log)
-	admit = func(ctx context.Context, c gqlhttp.Credential) error {
-		err := l.byAddress(ctx, c.Limit)
-		if err == nil && c.Hash {
-			err = s.options.Hasher.Admit()
+	cfg.Admit = func(ctx context.Context, c gqlhttp.Credential) (err error) {
+		if c.Hash {
+			err = s.options.Hasher.Admit(ctx)
+		}
+		if err == nil {
+			err = l.byAddress(ctx, c.Limit)
 		}
 		log(ctx, c.Field, err)
 		return err
 	}
 	if l == nil {
-		return admit, nil
+		return
 	}
-	return admit, func(ctx context.Context, field string) error {
+	cfg.Refused = func(ctx context.Context, field string) error {
 		err := l.own.AdmitAs(ctx, limit.Refused, visit.From(ctx).Block(), 1)
 		log(ctx, field, err)
 		return err
+	}
+	cfg.Unserved = func(ctx context.Context, c gqlhttp.Credential) {
+		if err := l.giveBack(ctx, c.Limit); err != nil {
+			s.options.Log.WarnContext(ctx, "limits: a try of a call that was not served is not given back", "error", err,
+				"request_id", visit.From(ctx).RequestID)
+		}
+	}
+}
+
+// identify tells callers of the queue of hashes apart: by the device token of the request, which is judged by its MAC
+// alone, else by the network.
+func (s *Server) identify(codec *token.Codec) func(context.Context) password.Caller {
+	return func(ctx context.Context) password.Caller {
+		v := visit.From(ctx)
+		c := password.Caller{Network: v.Network()}
+		if d, err := codec.ParseDevice(v.DeviceToken); err == nil {
+			c.Account = d.Account.String()
+		}
+		return c
 	}
 }

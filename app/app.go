@@ -183,7 +183,8 @@ func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.option
 // graphql makes the handler of the schema. The documents of callers and the stored documents of dialects and pages all
 // go through it.
 func (s *Server) graphql(l *limiters, cfg gqlhttp.Config) (*gqlhttp.Handler, error) {
-	cfg.Admit, cfg.Refused = s.admission(l)
+	s.admission(l, &cfg)
+	s.options.Hasher.Identify(s.identify(s.codec()))
 	cfg.Introspection = s.settings.Introspection.Is(s.settings.Loopback())
 	return gqlhttp.New(cfg)
 }

@@ -33,3 +33,15 @@ func (d *DB) Take(
 	found, err := d.queryRow(ctx, takeTry, p, &row)
 	return row.TAT, found && !row.TAT.After(now.Add(capacity)), err
 }
+
+var giveBackTry = onPostgres("giveBackTry", `UPDATE rate_limits
+SET tat = tat - :interval::bigint * interval '1 microsecond' WHERE key = :key RETURNING tat`)
+
+// GiveBack is limit.Store on Postgres.
+func (d *DB) GiveBack(ctx context.Context, key string, interval time.Duration) error {
+	var row struct {
+		TAT time.Time `bun:"tat"`
+	}
+	_, err := d.queryRow(ctx, giveBackTry, params{{"key", key}, {"interval", interval.Microseconds()}}, &row)
+	return err
+}

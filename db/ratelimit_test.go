@@ -35,3 +35,27 @@ func TestTake_ClockPutBack(t *testing.T) {
 		t.Error("not one try, an interval and a second later")
 	}
 }
+
+// LG-35: a try that is given back can be taken again; a key that is not stored stays so.
+func TestLG35_GiveBackOnPostgres(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.Postgres(t))
+	const interval, capacity, key = time.Minute, 2 * time.Minute, "login:192.0.2.1"
+	back := func(key string) {
+		t.Helper()
+		if err := d.GiveBack(t.Context(), key, interval); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back(key)
+	back("login:192.0.2.2")
+	for n, want := range []bool{true, true, false, false, true, false} {
+		if n == 4 {
+			back(key)
+		}
+		_, allowed, err := d.Take(t.Context(), key, interval, capacity, noon())
+		if err != nil || allowed != want {
+			t.Errorf("try %d: %v %v", n+1, allowed, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -65,6 +66,15 @@ func (r *resolver) shownDevice(ctx context.Context, given *string) db.Shown {
 		return db.Shown{}
 	}
 	return db.Shown{Device: d.ID, Account: db.UserIDFrom(d.Account), IssuedAt: d.IssuedAt}
+}
+
+// asCaller says in the queue of hashes who shows a device token, in the input or in the request.
+func asCaller(ctx context.Context, shown db.Shown) context.Context {
+	c := password.Caller{Network: visit.From(ctx).Network()}
+	if !shown.Account.IsZero() {
+		c.Account = shown.Account.UUID.String()
+	}
+	return password.WithCaller(ctx, c)
 }
 
 // deliverDevice renews the device token of a person who just signed in, or makes one, and gives it where the tokens of

@@ -34,6 +34,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	if err := password.CheckForm(input.Password); err != nil {
 		return nil, atField(err, "password")
 	}
+	ctx = asCaller(ctx, who.Shown)
 	if err := limit.Enter(ctx); err != nil {
 		return nil, err
 	}

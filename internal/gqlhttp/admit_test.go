@@ -3,6 +3,7 @@ package gqlhttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // Admission is asked for by the field, and a field that is not admitted does nothing.
@@ -45,6 +47,37 @@ func TestAdmitIsAskedBeforeAFieldActs(t *testing.T) {
 	}
 	if k.runs != 1 {
 		t.Errorf("ran %d times", k.runs)
+	}
+}
+
+// LG-35: a field that was admitted and then found the server too busy is told of, so that its try is given back; one
+// that was refused, or failed otherwise, is not.
+func TestLG35_Unserved(t *testing.T) {
+	t.Parallel()
+	var told []string
+	k := newKit(t, func(c *Config) {
+		c.Unserved = func(_ context.Context, c Credential) { told = append(told, c.Field+" "+c.Limit) }
+	})
+	busy := fault.Wait(fault.Unavailable, "Busy.", time.Second)
+	for name, tt := range map[string]struct {
+		refuse, fails error
+		want          int
+	}{
+		"busy": {nil, busy, 1}, "wrapped": {nil, fmt.Errorf("wait: %w", busy), 1}, "refused": {busy, nil, 0},
+		"served": {nil, nil, 0}, "wrong": {nil, fault.New(fault.Forbidden, "No."), 0},
+		"internal": {nil, errors.New("lost"), 0},
+	} {
+		told, k.refuse = nil, tt.refuse
+		k.stub.login = func(ctx context.Context, _ graph.LoginInput) (*graph.LoginPayload, error) {
+			if err := limit.Enter(ctx); err != nil {
+				return nil, err
+			}
+			return &graph.LoginPayload{UserErrors: []*graph.UserError{}}, tt.fails
+		}
+		k.post(`mutation{` + login + `}`)
+		if len(told) != tt.want || tt.want == 1 && told[0] != "login login" {
+			t.Errorf("%s: %q", name, told)
+		}
 	}
 }
 

@@ -23,14 +23,17 @@ type Config struct {
 	Introspection bool
 
 	// Admit is called once for every mutation and every @credential field, when its resolver calls limit.Enter: the
-	// input was judged then, and nothing has happened yet. It applies the limits by address and admits to the queue of
-	// hashes. It refuses with a *fault.Error of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error
+	// input was judged then, and nothing has happened yet. It asks the queue of hashes and applies the limits by address. It refuses with a *fault.Error of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error
 	// is internal: the field does nothing, and the caller gets the generic message.
 	Admit func(ctx context.Context, c Credential) error
 
 	// Refused is called for every such field that was refused before its resolver called limit.Enter. Its error is
 	// answered instead of the refusal. It may be nil.
 	Refused func(ctx context.Context, field string) error
+
+	// Unserved is called for every such field that Admit let pass and that then failed with the code Unavailable: it
+	// was too much for the server, and should cost its caller nothing. It may be nil.
+	Unserved func(ctx context.Context, c Credential)
 
 	// Observe is called for every root field that runs. It returns the context of the field. Its second result is
 	// called at the end, with the code of the error, or OK. It may be nil.
@@ -45,6 +48,7 @@ type Handler struct {
 	introspection bool
 	admit         func(ctx context.Context, c Credential) error
 	refused       func(ctx context.Context, field string) error
+	unserved      func(ctx context.Context, c Credential)
 	observe       func(ctx context.Context, operation, field string) (context.Context, func(code string))
 	log           *slog.Logger
 	documents     *lru.Cache[string, *Document]
@@ -74,6 +78,7 @@ func New(cfg Config) (*Handler, error) {
 		introspection: cfg.Introspection,
 		admit:         cfg.Admit,
 		refused:       cfg.Refused,
+		unserved:      cfg.Unserved,
 		observe:       cfg.Observe,
 		log:           cfg.Log,
 		documents:     documents,

@@ -19,6 +19,13 @@ func limitOf(operation ast.Operation, field *ast.FieldDefinition) (c Credential,
 	return Credential{Field: field.Name, Limit: limit.Mutation}, true
 }
 
+// giveBack tells Unserved of a field that was admitted and then found the server too busy.
+func (h *Handler) giveBack(ctx context.Context, field *rootField, err error) {
+	if h.unserved != nil && field.ticket.Admitted() && fault.Is(err, fault.Unavailable) {
+		h.unserved(context.WithoutCancel(ctx), field.credential)
+	}
+}
+
 // countRefused counts a field that was refused before it asked for admission: what proves nothing has a limit of its
 // own, and never uses up that of honest callers (LG-26). The error is what to answer instead.
 //

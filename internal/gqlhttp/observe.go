@@ -13,9 +13,10 @@ import (
 
 // rootField is a root field that runs. It goes from wrapField to wrapResult through the context.
 type rootField struct {
-	name   string
-	code   string        // what Observe is told
-	ticket *limit.Ticket // nil for a field without a limit by address
+	name       string
+	code       string        // what Observe is told
+	ticket     *limit.Ticket // nil for a field without a limit by address
+	credential Credential    // of the ticket
 }
 
 type rootFieldKey struct{}
@@ -32,6 +33,7 @@ func (h *Handler) wrapField(ctx context.Context, next graphql.RootResolver) grap
 	// This code stays if the arguments are refused: no resolver runs.
 	running := &rootField{name: root.Field.Name, code: string(fault.BadUserInput)}
 	if c, limited := limitOf(operation, root.Field.Definition); limited {
+		running.credential = c
 		ctx, running.ticket = limit.WithTicket(ctx, func(ctx context.Context) error { return h.admit(ctx, c) })
 	}
 	if h.observe != nil {
@@ -54,6 +56,7 @@ func (h *Handler) wrapResult(ctx context.Context, next graphql.Resolver) (any, e
 	}
 	running.code = string(fault.Internal) // stays if the resolver panics
 	result, err := next(ctx)
+	h.giveBack(ctx, running, err)
 	if refusal := h.countRefused(ctx, running, result, err); refusal != nil {
 		result, err = nil, refusal
 	}

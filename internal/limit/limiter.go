@@ -23,6 +23,10 @@ type Store interface {
 	// store does not return it. On an error it is unknown whether a try was left.
 	Take(ctx context.Context, key string, interval, capacity time.Duration, now time.Time) (
 		tat time.Time, allowed bool, err error)
+
+	// GiveBack undoes one Take of a key, in one atomic step: tat = tat - interval. It does nothing for a key that is
+	// not stored.
+	GiveBack(ctx context.Context, key string, interval time.Duration) error
 }
 
 // Limiter applies rules to callers. It is safe for concurrent use.
@@ -51,6 +55,18 @@ func New(store Store, rules map[string]Rule, now func() time.Time) (*Limiter, er
 // then reject the request.
 func (l *Limiter) Allow(ctx context.Context, name, key string) (Decision, error) {
 	return l.allow(ctx, name, key, 1)
+}
+
+// GiveBack gives back a try that Allow, Admit or AdmitAs took: nothing came of it.
+func (l *Limiter) GiveBack(ctx context.Context, name, key string) error {
+	rule, limited := l.rules[name]
+	if !limited {
+		return nil
+	}
+	if err := l.store.GiveBack(ctx, rule.Name+":"+key, rule.interval()); err != nil {
+		return fmt.Errorf("limit: give a try of %s back: %w", name, err)
+	}
+	return nil
 }
 
 // allow takes several tries at once, all or none. More than a full bucket holds count as a full bucket.

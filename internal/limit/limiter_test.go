@@ -139,6 +139,8 @@ func (s brokenStore) Take(context.Context, string, time.Duration, time.Duration,
 	return time.Time{}, false, s.err
 }
 
+func (s brokenStore) GiveBack(context.Context, string, time.Duration) error { return s.err }
+
 func TestAllow_FailsClosed(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection lost")
@@ -151,6 +153,51 @@ func TestAllow_FailsClosed(t *testing.T) {
 	d, err = newLimiter(t, brokenStore{}, time.Now, rule).Allow(t.Context(), "login", "192.0.2.1")
 	if d.Allowed || err != nil || d.RetryAfter != 15*time.Second {
 		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+// LG-35: a try that is given back can be taken again, and a bucket never holds more than its burst.
+func TestLG35_GiveBack(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := newLimiter(t, NewMemory(0), func() time.Time { return now }, Rule{"login", 2, time.Minute})
+	left := func() (n int) {
+		for {
+			d, err := l.Allow(t.Context(), "login", "192.0.2.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !d.Allowed {
+				return n
+			}
+			n++
+		}
+	}
+	back := func(n int) {
+		for range n {
+			if err := l.GiveBack(t.Context(), "login", "192.0.2.1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	back(1) // nothing was taken
+	if n := left(); n != 2 {
+		t.Errorf("a full bucket gave %d", n)
+	}
+	back(1)
+	if n := left(); n != 1 {
+		t.Errorf("one back gave %d", n)
+	}
+	back(2)
+	now = now.Add(time.Minute)
+	back(1)
+	if n := left(); n != 2 {
+		t.Errorf("more back than were taken gave %d", n)
+	}
+	lost := errors.New("connection lost")
+	if err := newLimiter(t, brokenStore{lost}, time.Now, Rule{"login", 2, time.Minute}).GiveBack(t.Context(), "login",
+		"192.0.2.1"); !errors.Is(err, lost) {
+		t.Errorf("a lost store: %v", err)
 	}
 }
 

@@ -54,6 +54,16 @@ func (m *Memory) Take(_ context.Context, key string, interval, capacity time.Dur
 	return time.UnixMicro(next), true, nil
 }
 
+// GiveBack is Store.GiveBack, and never fails.
+func (m *Memory) GiveBack(_ context.Context, key string, interval time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if tat, known := m.tats.Get(key); known {
+		m.tats.Add(key, tat-interval.Microseconds())
+	}
+	return nil
+}
+
 // Len is the number of keys that the store holds.
 func (m *Memory) Len() int {
 	m.mu.Lock()

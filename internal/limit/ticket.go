@@ -55,6 +55,16 @@ func (t *Ticket) Asked() bool {
 	return t.asked
 }
 
+// Admitted tells whether the field has asked and was not refused. It is false for no ticket.
+func (t *Ticket) Admitted() bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked && t.err == nil
+}
+
 // Worthless tells whether the field said so.
 func (t *Ticket) Worthless() bool {
 	t.mu.Lock()

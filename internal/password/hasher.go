@@ -23,6 +23,8 @@ type Hasher struct {
 	fresh  func() phc                          // returns parameters and a new salt, with an empty sum
 	dummy  phc                                 // verified for accounts without a password hash
 	derive func(password []byte, h phc) []byte // argon2id; tests replace it
+
+	identify func(context.Context) Caller // see Identify
 }
 
 // NewHasher returns a hasher that derives at most slots hashes at once; less than 1 counts as 1. A derivation takes
@@ -47,9 +49,12 @@ func newHasher(slots int, fresh func() phc) *Hasher {
 	return h
 }
 
-// Admit is a cheap check before a request that will hash. It returns a *fault.Error SERVICE_UNAVAILABLE if a new caller
-// would wait for more than two seconds. It reserves no slot.
-func (h *Hasher) Admit() error { return h.queue.admit() }
+// Admit is a cheap check before a request that will hash. It returns a *fault.Error SERVICE_UNAVAILABLE if the caller
+// would find no place in the queue. It reserves none.
+func (h *Hasher) Admit(ctx context.Context) error { return h.queue.admit(h.caller(ctx)) }
+
+// Identify sets what tells callers apart who ask without WithCaller. Call it before the hasher is used.
+func (h *Hasher) Identify(identify func(context.Context) Caller) { h.identify = identify }
 
 // Load returns the number of running derivations and of waiting callers.
 func (h *Hasher) Load() (working, waiting int) { return h.queue.load() }
@@ -93,7 +98,7 @@ func (h *Hasher) run(ctx context.Context, password string, p phc) ([]byte, error
 	if err := CheckForm(password); err != nil {
 		return nil, err
 	}
-	leave, err := h.queue.enter(ctx)
+	leave, err := h.queue.enter(ctx, h.caller(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("wait for a hash slot: %w", err)
 	}

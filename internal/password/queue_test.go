@@ -65,12 +65,12 @@ func TestPW14_FiveHundredAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, began := newGated(2), time.Now()
-		if err := g.Admit(); err != nil {
+		if err := g.Admit(t.Context()); err != nil {
 			t.Errorf("refused while idle: %v", err)
 		}
 		wait := g.start(t.Context(), 500)
 		synctest.Wait() // two callers work, a hundred wait, and the others have got an error
-		if err := g.Admit(); !fault.Is(err, fault.Unavailable) {
+		if err := g.Admit(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("Admit with a full queue: %v", err)
 		}
 		close(g.gate)
@@ -84,7 +84,7 @@ func TestPW14_FiveHundredAtOnce(t *testing.T) {
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("somebody waited for a timer: %v", waited)
 		}
-		if err := g.Admit(); err != nil {
+		if err := g.Admit(t.Context()); err != nil {
 			t.Errorf("refused after the rush: %v", err)
 		}
 	})
@@ -121,14 +121,14 @@ func TestPW15_WhoGoesAwayIsNotHashed(t *testing.T) {
 			if outcome := wait(); outcome["canceled"] != 100 {
 				t.Fatalf("outcome %v", outcome)
 			}
-			if err := g.Admit(); err != nil {
+			if err := g.Admit(t.Context()); err != nil {
 				t.Fatalf("the queue is still full: %v", err)
 			}
 		}
 		close(g.gate)
 		first()
-		if g.worked.Load() != 2 || g.queue.waiting != 0 {
-			t.Errorf("%d derivations, %d waiting", g.worked.Load(), g.queue.waiting)
+		if working, waiting := g.Load(); g.worked.Load() != 2 || working != 0 || waiting != 0 {
+			t.Errorf("%d derivations, %d working, %d waiting", g.worked.Load(), working, waiting)
 		}
 	})
 }
@@ -141,7 +141,7 @@ func TestPW15_AnEndedContextNeverHashes(t *testing.T) {
 	if _, err := g.Hash(ctx, "correct horse"); !errors.Is(err, context.Canceled) || g.worked.Load() != 0 {
 		t.Errorf("%v, %d derivations", err, g.worked.Load())
 	}
-	if len(g.queue.slots) != 0 || g.queue.waiting != 0 {
+	if working, waiting := g.Load(); working != 0 || waiting != 0 {
 		t.Error("a slot or a place in the queue was not released")
 	}
 }
@@ -154,11 +154,11 @@ func TestPW14_TheLineFollowsTheCost(t *testing.T) {
 		for range 200 {
 			q.learn(cost)
 		}
-		q.slots <- struct{}{}
-		for q.waiting = 0; q.admit() == nil; q.waiting++ {
+		for n := 0; q.admit(Caller{}) == nil; n++ {
+			q.join(Caller{})
 		}
-		if diff := q.waiting - room; diff < -1 || diff > 1 {
-			t.Errorf("hashes of %v: %d may wait, want %d", cost, q.waiting, room)
+		if _, waiting := q.load(); waiting < room-1 || waiting > room+1 {
+			t.Errorf("hashes of %v: %d may wait, want %d", cost, waiting, room)
 		}
 	}
 }
