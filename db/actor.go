@@ -117,6 +117,7 @@ type deed struct {
 	needs    Permission
 	makes    bool    // the account; else it has to be there
 	gives    bool    // a role beyond `user`
+	vouches  bool    // says that an address is confirmed without a mail to it
 	erases   bool    // the account
 	signsOut bool    // ends sessions and does nothing else: nobody needs a proof to end their own
 	email    *string // the new address, as it is written; nil for none
@@ -129,6 +130,7 @@ func (d deed) params(by *Actor, now time.Time) params {
 		{"by_operator", by.Terminal},
 		{"deed_makes", d.makes},
 		{"deed_gives", d.gives},
+		{"deed_vouches", d.vouches},
 		{"deed_erases", d.erases},
 		{"deed_signs_out", d.signsOut},
 		{"deed_email", d.email},
@@ -148,7 +150,8 @@ const (
   WHEN ` + beyondUser + ` AND NOT a.rules THEN 'forbidden'
   WHEN :deed_signs_out AND a.person AND t.id = a.id THEN 'ok'
   WHEN ` + beyondUser + ` AND t.id <> a.id AND ` + otherEmail + ` THEN 'owner_only'
-  WHEN (:deed_gives OR :deed_erases OR ` + otherEmail + ` OR ` + beyondUser + `) AND NOT a.proved THEN 'sudo_required'
+  WHEN (:deed_gives OR :deed_vouches OR :deed_erases OR ` + otherEmail + ` OR ` + beyondUser + `)
+    AND NOT a.proved THEN 'sudo_required'
   ELSE 'ok' END
 FROM (SELECT 1) one LEFT JOIN users t ON t.id = :user LEFT JOIN `
 

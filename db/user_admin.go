@@ -41,7 +41,7 @@ ON CONFLICT DO NOTHING`,
 func (d *DB) CreateUser(ctx context.Context, by *Actor, u *User, e Event, mails ...*Mail) (*Rejection, error) {
 	e = by.event(e)
 	e.User = u.ID
-	made := deed{needs: UsersWrite, makes: true, gives: u.BeyondUser()}
+	made := deed{needs: UsersWrite, makes: true, gives: u.BeyondUser(), vouches: u.EmailVerified()}
 	for range numberDraws {
 		u.Number = randomNumber()
 		p := u.params().with(params{{"status", string(u.Status)}}, made.params(by, u.CreatedAt),

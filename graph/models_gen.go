@@ -129,7 +129,7 @@ type CreateUserInput struct {
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// A first password. Without one a mail asks the person to choose one, and nobody can sign in with a password until then.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
-	// Whether the address counts as confirmed.
+	// Whether the address counts as confirmed. To vouch for one takes a person who signed in, or called `sudo`, in the last 10 minutes.
 	EmailVerified bool `json:"emailVerified"`
 	// The name of the account's role: never one that allows more than the caller may.
 	Role string `json:"role"`

@@ -124,7 +124,8 @@ func (r *resolver) identifier(ctx context.Context, input graph.LoginInput) (who 
 	} else if _, canonical, err := identity.Email(*text); err == nil {
 		who.Canonical = canonical
 	}
-	copy(who.Pseudonym[:], r.pseudonyms.MAC([]byte(identity.LoginKey(*text))))
+	// An address and a username of the same text count apart, since for an account they do (LG-22).
+	copy(who.Pseudonym[:], r.pseudonyms.MAC([]byte(field), []byte(identity.LoginKey(*text))))
 	who.Shown, who.Device = r.shownDevice(ctx, input.DeviceToken.Value()), r.deviceID(ctx)
 	return who, nil
 }

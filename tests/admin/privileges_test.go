@@ -154,6 +154,9 @@ func privilegedOps() map[string]operation {
 		"`createUser`": {harness.CreateUserDoc, func(c *try) map[string]any {
 			return harness.InputOf("email", address(c))
 		}},
+		"`createUser` with `emailVerified`": {harness.CreateUserDoc, func(c *try) map[string]any {
+			return harness.InputOf("email", address(c), "emailVerified", true)
+		}},
 		"`createUser` with the role admin": {harness.CreateUserDoc, func(c *try) map[string]any {
 			return harness.InputOf("email", address(c), "role", "admin")
 		}},

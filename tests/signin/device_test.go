@@ -133,6 +133,33 @@ func TestLG22_NamesAreApart(t *testing.T) {
 	})
 }
 
+// LG-22: what is typed as an address and as a username counts apart, for an account and for none, so that a lock by the
+// one asked for by the other does not tell who has an account.
+func TestLG22_KindsOfNamesAreApart(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Limited(t, harness.NewClock(), dsn)
+		registered(t, s, "ada@example.com", "ada.l")
+		for typed, name := range map[string]string{
+			"ada@example.com": "the address of an account", "bob@example.com": "a free address",
+			"ada.l": "the username of an account", "bob.l": "a free username",
+		} {
+			for _, kinds := range [][2]string{{"email", "username"}, {"username", "email"}} {
+				for range 5 {
+					s.LoginFrom(t, harness.Attacker, kinds[0], typed, harness.WrongPass)
+				}
+				if a := s.LoginFrom(t, harness.Attacker, kinds[0], typed, harness.WrongPass); a.Code() != "ACCOUNT_LOCKED" {
+					t.Errorf("%s as %s: %s", name, kinds[0], a.Raw)
+				}
+				if a := s.LoginFrom(t, harness.Attacker, kinds[1], typed, harness.WrongPass); kinds[1] == "username" &&
+					a.Code() != "INVALID_CREDENTIALS" {
+					t.Errorf("%s as %s, after failures as %s: %s", name, kinds[1], kinds[0], a.Raw)
+				}
+			}
+		}
+	})
+}
+
 // TestLG21_Session: what a stranger fails at locks nobody out who is signed in, and what fails in a session is counted
 // for that session.
 func TestLG21_Session(t *testing.T) {
