@@ -81,10 +81,10 @@ func (l *limiters) giveBack(ctx context.Context, name string) error {
 	return err
 }
 
-// admission sets what is asked before a mutation, or a field with @credential, does anything: the queue of hashes, which
-// refuses who would find no place, then the limits by address, so that who is sent away by the queue loses no try
-// (LG-35); what counts a field that was refused before; and what gives the try back of a field that lost its place in
-// the queue. Refusals are logged by sample.
+// admission sets what is asked before a mutation, or a field with @credential, does anything: the queue of hashes,
+// which refuses who would find no place, then the limits by address, so that who is sent away by the queue loses no try
+// (LG-35). It also sets what counts a field that was refused before, and what gives the try back of a field that lost
+// its place in the queue. Refusals are logged by sample.
 func (s *Server) admission(l *limiters, cfg *gqlhttp.Config) {
 	log := limit.LogRefusals(s.options.Now, s.options.Log)
 	cfg.Admit = func(ctx context.Context, c gqlhttp.Credential) (err error) {
@@ -107,8 +107,8 @@ func (s *Server) admission(l *limiters, cfg *gqlhttp.Config) {
 	}
 	cfg.Unserved = func(ctx context.Context, c gqlhttp.Credential) {
 		if err := l.giveBack(ctx, c.Limit); err != nil {
-			s.options.Log.WarnContext(ctx, "limits: a try of a call that was not served is not given back", "error", err,
-				"request_id", visit.From(ctx).RequestID)
+			s.options.Log.WarnContext(ctx, "limits: a try of a call that was not served is not given back",
+				"error", err, "request_id", visit.From(ctx).RequestID)
 		}
 	}
 }

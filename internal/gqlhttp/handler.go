@@ -23,7 +23,8 @@ type Config struct {
 	Introspection bool
 
 	// Admit is called once for every mutation and every @credential field, when its resolver calls limit.Enter: the
-	// input was judged then, and nothing has happened yet. It asks the queue of hashes and applies the limits by address. It refuses with a *fault.Error of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error
+	// input was judged then, and nothing has happened yet. It asks the queue of hashes and applies the limits by
+	// address. It refuses with a *fault.Error of code RateLimited (HTTP 429) or Unavailable (HTTP 503). Any other error
 	// is internal: the field does nothing, and the caller gets the generic message.
 	Admit func(ctx context.Context, c Credential) error
 

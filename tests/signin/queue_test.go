@@ -25,7 +25,8 @@ func flood(s *harness.Instance, place func(n int) string) (stop func() (judged, 
 					return
 				default:
 				}
-				input := harness.InputOf("email", fmt.Sprintf("nobody%d.%d@example.com", n, i), "password", harness.WrongPass)
+				input := harness.InputOf("email", fmt.Sprintf("nobody%d.%d@example.com", n, i), "password",
+					harness.WrongPass)
 				a, err := harness.Send(s.URL, "", harness.LoginDoc, input, "X-Forwarded-For", place(n%100))
 				if err != nil {
 					continue
@@ -80,14 +81,15 @@ func TestLG34_Flood(t *testing.T) {
 			judged, away := stop()
 			t.Logf("%d and %d of 15; the flood: %d judged, %d sent away", known, stranger, judged, away)
 			if known != 15 || stranger < 14 || away == 0 {
-				t.Errorf("%d of 15 with a device token, %d of 15 without, %d of the flood sent away", known, stranger, away)
+				t.Errorf("%d of 15 with a device token, %d of 15 without, %d of the flood sent away", known, stranger,
+					away)
 			}
 		})
 	}
 }
 
-// TestLG35_NoTryIsUsedUp: calls that the queue of hashes sends away, at the door or after they waited, leave the limit of
-// their address as it was.
+// TestLG35_NoTryIsUsedUp: calls that the queue of hashes sends away, at the door or after they waited, leave the limit
+// of their address as it was.
 func TestLG35_NoTryIsUsedUp(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn, append(limits("LOGIN", "200/15m"), harness.RealHashes)...)
