@@ -143,7 +143,9 @@ func (m *machine) inside(o *operation, u *modelUser, tokens []*held, key *modelK
 	next := ""
 	switch o.name {
 	case "password":
-		next = m.newPassword()
+		if next = m.newPassword(); next == password {
+			next += " 2" // the same one has another hash, for which a sign-in at that moment is refused
+		}
 		values["password"] = next
 	case "delete key":
 		values["key"] = key.id
