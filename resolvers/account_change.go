@@ -59,7 +59,8 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 // never for a session that was handed out as a session token or a cookie: a page cannot read the cookie, and must not
 // get a token that lives as long.
 func (r *resolver) reissue(ctx context.Context, c *caller, after *db.Caller) (*graph.AuthTokens, error) {
-	inForce := c.kind == graph.CredentialKindAccessToken && c.generation == after.Session.Generation
+	inForce := c.kind == graph.CredentialKindAccessToken && after.Session.Generation != db.NoRefresh &&
+		c.generation == after.Session.Generation
 	if r.Profiles[visit.From(ctx).Dialect] != nil && inForce {
 		return r.tokens(ctx, &after.User, &after.Session, graph.TokenDeliveryBody)
 	}

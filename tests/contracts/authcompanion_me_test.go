@@ -317,5 +317,11 @@ func TestSE31_Companion(t *testing.T) {
 			t.Errorf("by a token of before: %d %s %v, want the end %v", r.Status, r.Body, r.Header, old.Claims["exp"])
 		}
 		companionChange(t, s, now, `"M"`, companionEmail, "name", "M")
+		// A session that was handed out as a session token has no refresh token here either.
+		eve := s.LoginAs(t, s.Register(t, "eve@example.com"), "SESSION_TOKEN")
+		r = s.CompanionAsks(t, harness.CompanionMe, harness.CompanionBody("name", "N"), harness.Bearer(eve.Access)...)
+		if r.Status != http.StatusOK || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("a session token: %d %s %v", r.Status, r.Body, r.Header)
+		}
 	})
 }
