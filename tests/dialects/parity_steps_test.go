@@ -284,6 +284,7 @@ func (m *machine) asks(operation string) func(*rapid.T) {
 
 func (m *machine) asksBy(d *door, w way, h *held, operation string) {
 	m.step()
+	until := m.endOf(h)
 	values, decision := m.decides(d, w, h, m.asker(w, h), operation)
 	r := m.through(d, operation, decision, values, w.carry(h)...)
 	switch {
@@ -293,8 +294,20 @@ func (m *machine) asksBy(d *door, w way, h *held, operation string) {
 	case operation == "make key":
 		m.keepKey(d, r)
 	case d.does[operation].gives != nil:
-		m.keep(d, operation, r, h.session, h.kind == "access")
+		if g := h.session.generation; h.kind == "access" && g >= 0 && h.generation == g {
+			m.keep(d, operation, r, h.session, true)
+			return
+		}
+		m.keepUntil(d, operation, r, h.session, false, until)
 	}
+}
+
+// endOf is when a token ends that was shown: a session with its last use before.
+func (m *machine) endOf(h *held) time.Time {
+	if h.kind == "session" {
+		return earlier(h.session.made.Add(modelLife), h.session.used.Add(h.session.idle))
+	}
+	return h.expires
 }
 
 // asker is who asks, nil for nobody.

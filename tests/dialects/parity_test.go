@@ -212,13 +212,20 @@ func (m *machine) from() []string {
 
 // keep reads the tokens of an answer, which all belong to a session.
 func (m *machine) keep(d *door, operation string, r harness.Reply, s *modelSession, refreshToo bool) {
+	m.keepUntil(d, operation, r, s, refreshToo, s.made.Add(modelLife))
+}
+
+// keepUntil is keep for an access token that ends no later than a time.
+func (m *machine) keepUntil(
+	d *door, operation string, r harness.Reply, s *modelSession, refreshToo bool, until time.Time,
+) {
 	gives := d.does[operation].gives
 	for _, kind := range slices.Sorted(maps.Keys(gives)) { // in an order, so that a sequence can be run again
 		place := gives[kind]
 		h := &held{text: pick(r, place), kind: kind, session: s, generation: s.generation}
 		switch kind {
 		case "access":
-			life := min(d.access, s.made.Add(modelLife).Sub(m.now))
+			life := min(d.access, s.made.Add(modelLife).Sub(m.now), until.Sub(m.now.Truncate(time.Second)))
 			h.expires = m.now.Truncate(time.Second).Add(max(life, time.Second).Truncate(time.Second))
 			if alg := algOf(h.text); alg != d.alg {
 				m.Fatalf("%s: %s gives a token of %q", d.name, operation, alg)
