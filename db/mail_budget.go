@@ -119,7 +119,7 @@ func (d *DB) limitMail(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time
 		_, err := tx.NewDelete().Model(m).WherePK().Exec(ctx)
 		return &OverBudget{Outcome: "dropped"}, err
 	}
-	if m.Purpose() != "" {
+	if m.Purpose() == PurposeCancelChange {
 		if linked, err := hasRevertLink(ctx, tx, m, now); err != nil || !linked {
 			return nil, err
 		}
@@ -133,14 +133,16 @@ func (d *DB) limitMail(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time
 	return nil, nil
 }
 
-// mustArrive tells whether a mail is never dropped: a notice to an address that somebody proved to own (OT-32). Whoever
-// asks for mails, or puts the address of somebody else into their account, sends no more than the budget.
+// mustArrive tells whether a mail is never dropped: a notice to an address that somebody proved to own (OT-32), and the
+// mail with which the owner of an account chooses a password, where an administrator caused it (OT-54). Whoever asks
+// for mails, or puts the address of somebody else into their account, sends no more than the budget.
 func (l *ResolvedMail) mustArrive() bool {
 	m, u := &l.Mail, &l.User
 	switch m.Kind {
-	case MailVerifyEmail, MailResetPassword, MailSetPassword, MailMagicLink, MailConfirmChange, MailAddressTaken,
-		MailWelcome:
+	case MailVerifyEmail, MailResetPassword, MailMagicLink, MailConfirmChange, MailAddressTaken, MailWelcome:
 		return false
+	case MailSetPassword:
+		return u.Invited // else somebody registered without a password, perhaps with the address of a stranger
 	}
 	return !m.Data.Unconfirmed || u.EmailVerified() && u.EmailCanonical == m.AddressCanonical
 }
@@ -162,12 +164,19 @@ func (m *Mail) isHeld(now time.Time) bool {
 		m.NextAttemptAt.After(now) && !m.NextAttemptAt.After(now.Add(longHold))
 }
 
-// holdMail holds a notice, or adds it to the one to the same address that is held already.
+// holdMail holds a notice, or adds it to the one to the same address that is held already, which becomes a digest: what
+// it was about may be off before it is sent, and the others must arrive (OT-50). The mail to choose a password is held
+// alone.
 func holdMail(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*OverBudget, error) {
 	m := &l.Mail
+	if m.Kind == MailSetPassword {
+		m.Data.HeldSince = &now
+		return holdUntil(ctx, tx, m, now.Add(shortHold))
+	}
 	var held Mail
 	err := tx.NewSelect().Model(&held).
 		Where("m.user_id = ? AND m.address_canonical = ? AND m.id <> ?", l.User.ID, m.AddressCanonical, m.ID).
+		Where("m.kind <> ?", MailSetPassword).
 		Where("m.state = ? AND m.resolved_at IS NULL AND m.next_attempt_at IS NOT NULL", MailQueued).
 		Order("m.id").Limit(1).Scan(ctx)
 	switch {
@@ -177,11 +186,11 @@ func holdMail(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*
 		m.Data.HeldSince = &now
 		return holdUntil(ctx, tx, m, now.Add(shortHold))
 	}
-	if len(held.Data.Repeats) == 0 {
-		held.addRepeat(&held)
+	if held.Kind != MailDigest {
+		held.becomeDigest()
 	}
 	held.addRepeat(m)
-	if _, err := tx.NewUpdate().Model(&held).Column("data").WherePK().Exec(ctx); err != nil {
+	if _, err := tx.NewUpdate().Model(&held).Column("kind", "ttl_seconds", "data").WherePK().Exec(ctx); err != nil {
 		return nil, err
 	}
 	_, err = tx.NewDelete().Model(m).WherePK().Exec(ctx)
@@ -224,10 +233,9 @@ func (m *Mail) addRepeat(other *Mail) {
 	m.Data.Repeats = all
 }
 
-// release makes a held mail ready to be sent: as a digest, where it stands for several.
-func (m *Mail) release() {
-	m.NextAttemptAt = nil
-	if len(m.Data.Repeats) > 0 {
-		m.Kind, m.TTLSeconds, m.Data.Key = MailDigest, 0, nil
-	}
+// becomeDigest makes a held notice a digest of itself. It keeps nothing that its line does not say.
+func (m *Mail) becomeDigest() {
+	m.addRepeat(m)
+	m.Kind, m.TTLSeconds = MailDigest, 0
+	m.Data = MailData{HeldSince: m.Data.HeldSince, Repeats: m.Data.Repeats, Unconfirmed: m.Data.Unconfirmed}
 }

@@ -23,6 +23,18 @@ var mailJobs = outbox.Kind[mailJob]{
 	},
 }
 
+// wakeMails sends the mails that waited for an account to be active.
+func (d *DB) wakeMails(ctx context.Context, tx *sql.Tx, user UserID) error {
+	var mails []*Mail
+	err := d.w.NewUpdate().Model(&mails).Set("next_attempt_at = NULL").
+		Where("user_id = ? AND state = ? AND resolved_at IS NULL AND next_attempt_at IS NOT NULL", user, MailQueued).
+		Returning("id").Conn(tx).Scan(ctx)
+	if err != nil || len(mails) == 0 {
+		return wrap(err, "wake mails")
+	}
+	return d.enqueueIn(ctx, tx, mails)
+}
+
 // enqueueIn makes the jobs that will send mails.
 func (d *DB) enqueueIn(ctx context.Context, tx *sql.Tx, mails []*Mail) error {
 	jobs := make([]mailJob, len(mails))

@@ -65,8 +65,9 @@ FROM mails m WHERE m.id = ?)`, id)
 	if err != nil {
 		return nil, ignoreNoRows(err)
 	}
-	if missing == nil && l.Mail.UserID.IsZero() {
-		l.Mail.AddressCanonical = l.User.EmailCanonical // another one for who asked by the address that is only shown
+	if missing == nil && l.Mail.UserID.IsZero() && l.Mail.AddressCanonical != l.User.EmailCanonical {
+		// Somebody asked by the address that is only shown, perhaps its owner: where they go on is theirs (OT-53).
+		l.Mail.AddressCanonical, l.Mail.Data.ReturnTo = l.User.EmailCanonical, ""
 	}
 	if missing != nil || !stillApplies(&l) {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
@@ -78,6 +79,10 @@ FROM mails m WHERE m.id = ?)`, id)
 func (d *DB) resolveIn(
 	ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time,
 ) (*ResolvedMail, *OverBudget, error) {
+	if l.User.Status != UserActive {
+		over, err := holdUntil(ctx, tx, &l.Mail, now.Add(longHold))
+		return nil, over, err
+	}
 	switch {
 	case l.Mail.ResolvedAt == nil:
 	case l.Mail.TokenID.IsZero():
@@ -97,7 +102,7 @@ func (d *DB) resolveIn(
 	if over, err := d.checkBudget(ctx, tx, l, now); err != nil || over != nil {
 		return nil, over, err
 	}
-	l.Mail.release()
+	l.Mail.NextAttemptAt = nil
 	if err := resolveRecipient(ctx, tx, l, now); err != nil {
 		return nil, nil, err
 	}
@@ -157,10 +162,11 @@ func mailKeys(ctx context.Context, tx bun.Tx, user UserID, now time.Time) ([]Mai
 	return listed, err
 }
 
-// stillApplies tells whether a mail still matches the account.
+// stillApplies tells whether a mail still matches the account. What must arrive waits until a suspended account is
+// active (OT-51). An account without an address confirms another one, and its notices go where they went (OT-52).
 func stillApplies(l *ResolvedMail) bool {
 	m, u := &l.Mail, &l.User
-	if u.Email == nil || u.Status != UserActive {
+	if u.Email == nil && m.UserID.IsZero() || u.Status != UserActive && !l.mustArrive() {
 		return false
 	}
 	switch m.Kind {

@@ -14,6 +14,7 @@ var loginByMail = writes("loginByMail",
   UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
     updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
     password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
+    password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
     devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
     pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
     pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
@@ -26,6 +27,9 @@ var loginByMail = writes("loginByMail",
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), d AS (
   DELETE FROM known_devices WHERE :unverified AND user_id = (SELECT id FROM u)
+), f AS (
+  DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
+    SELECT scope FROM throttles WHERE :unverified AND account_key = :user ORDER BY scope FOR UPDATE)
 ), x AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'login.succeeded' WHERE id IN (
     SELECT id FROM sessions WHERE :unverified AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
@@ -47,6 +51,7 @@ var loginByMail = writes("loginByMail",
 	`UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
   updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
   password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
+  password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
   devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
   pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
   pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
@@ -57,6 +62,7 @@ WHERE :unverified AND user_id = :user AND `+otherTokens+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`DELETE FROM known_devices WHERE :unverified AND user_id = :user`+ifRecorded,
+	`DELETE FROM throttles WHERE :unverified AND account_key = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now,
   revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END
 WHERE id IN (
@@ -79,8 +85,8 @@ type MailLogin struct {
 
 // LoginByMail starts the session of a person by the token of a mail. An address that was never confirmed is confirmed
 // now. This is the first proof of whose address it is, so LoginByMail removes what somebody else may have made
-// (OA-07): the password, sessions, API keys, known devices, a pending address and all other tokens. The user is nil as
-// in ConfirmEmail.
+// (OA-07): the password and its failures, sessions, API keys, known devices, a pending address and all other tokens.
+// The user is nil as in ConfirmEmail.
 func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*User, error) {
 	s := l.Session
 	e := Event{

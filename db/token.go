@@ -36,14 +36,23 @@ func issueToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) 
 	if t.Purpose == PurposeCancelChange {
 		t.CreatedAt = m.CreatedAt // the order of changes decides which address came first, not the order of mails
 	}
-	_, err := tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
+	before := tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
 		Where("user_id = ? AND purpose = ? AND invalidated_at IS NULL", m.UserID, t.Purpose).
-		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical).Exec(ctx)
-	if err != nil {
+		Where("purpose <> ? OR address_canonical = ?", PurposeCancelChange, m.AddressCanonical)
+	if m.Kind == MailResetPassword { // anybody asks for one
+		before = before.Where("mail_id NOT IN (?)", setupMails(tx, m.UserID))
+	}
+	if _, err := before.Exec(ctx); err != nil {
 		return nil, err
 	}
-	_, err = tx.NewInsert().Model(t).Exec(ctx)
+	_, err := tx.NewInsert().Model(t).Exec(ctx)
 	return t, err
+}
+
+// setupMails are the mails with which the owner of an account chooses a password, as an administrator caused them.
+// Mails that a stranger asks for neither end nor overtake them (OT-54).
+func setupMails(tx bun.Tx, user UserID) *bun.SelectQuery {
+	return tx.NewSelect().Model((*Mail)(nil)).Column("id").Where("m.user_id = ? AND m.kind = ?", user, MailSetPassword)
 }
 
 // isOvertaken tells whether a newer mail of the same kind was sent first: its token counts, and the older mail is not
@@ -53,9 +62,12 @@ func isOvertaken(ctx context.Context, tx bun.Tx, l *ResolvedMail) (bool, error) 
 	if purpose == "" || purpose == PurposeCancelChange {
 		return false, nil
 	}
-	n, err := tx.NewSelect().Model((*OneTimeToken)(nil)).
-		Where("t.user_id = ? AND t.purpose = ? AND t.mail_id > ?", l.User.ID, purpose, l.Mail.ID).
-		Count(ctx)
+	newer := tx.NewSelect().Model((*OneTimeToken)(nil)).
+		Where("t.user_id = ? AND t.purpose = ? AND t.mail_id > ?", l.User.ID, purpose, l.Mail.ID)
+	if l.Mail.Kind == MailSetPassword {
+		newer = newer.Where("t.mail_id IN (?)", setupMails(tx, l.User.ID))
+	}
+	n, err := newer.Count(ctx)
 	return n > 0, err
 }
 

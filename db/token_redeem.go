@@ -20,8 +20,9 @@ WHERE id = :token AND user_id = :user AND invalidated_at IS NULL AND expires_at 
 	ofPending = ` AND pending_email_canonical = one_time_tokens.address_canonical)`
 
 	// Every other token of the account is invalidated. Revert links stay good, so that whoever took an account over can
-	// not rob its owner of them.
-	otherTokens    = `id <> :token AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE'`
+	// not rob its owner of them; but not where nobody proved the address: then it came from an administrator, who ended
+	// the claims of all former addresses.
+	otherTokens    = `id <> :token AND invalidated_at IS NULL AND (:unverified OR purpose <> 'CANCEL_CHANGE')`
 	othersPostgres = `UPDATE one_time_tokens SET invalidated_at = :now
   WHERE user_id = (SELECT id FROM u) AND ` + otherTokens
 	othersSQLite = `UPDATE one_time_tokens SET invalidated_at = :now

@@ -9,7 +9,8 @@ import (
 const clearProfile = `username = CASE WHEN :start_empty THEN NULL ELSE username END,
     username_canonical = CASE WHEN :start_empty THEN NULL ELSE username_canonical END,
     name = CASE WHEN :start_empty THEN NULL ELSE name END,
-    metadata = CASE WHEN :start_empty THEN NULL ELSE metadata END`
+    metadata = CASE WHEN :start_empty THEN NULL ELSE metadata END,
+    locale = CASE WHEN :start_empty THEN NULL ELSE locale END`
 
 var resetPassword = writes("resetPassword",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'RESET_PASSWORD' RETURNING user_id

@@ -76,10 +76,13 @@ func (d *DB) CreateUser(ctx context.Context, by *Actor, u *User, e Event, mails 
 
 // UserChange lists what changes of an account. Parts that are nil or not set stay.
 type UserChange struct {
-	// Email and EmailCanonical are both set or none. A new address that somebody else gives ends the sessions and all
-	// tokens of the account and is not confirmed; one that the person gives waits, as in ChangeAccount.
+	// Email and EmailCanonical are both set or none. A new address that somebody else gives ends whatever opened the
+	// account before, and all its tokens, and is not confirmed; one that the person gives waits, as in ChangeAccount.
 	Email, EmailCanonical *string
 	EmailConfirmed        bool // the operator typed the address
+
+	// KeepPassword is for a server that sends no mail: there nothing could set another password.
+	KeepPassword bool
 
 	SetUsername                 bool
 	Username, UsernameCanonical *string
@@ -123,6 +126,8 @@ const (
     pending_email_canonical = CASE WHEN NOT ` + addressGiven + ` THEN pending_email_canonical
       WHEN ` + addressWaits + ` THEN :email_canonical END,
     pending_shown = pending_shown AND NOT ` + addressGiven + `, invited = invited OR ` + addressMoves + `,
+    password_hash = CASE WHEN ` + addressMoves + ` AND NOT :keep_password THEN NULL ELSE password_hash END,
+    devices_cleared_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE devices_cleared_at END,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,
@@ -136,8 +141,16 @@ const (
 
 	endedByChange = `CASE WHEN :status = 'SUSPENDED' THEN 'user.suspended' ELSE 'user.updated' END`
 
-	afterUserChange = userColumns + `, EXISTS (
-  SELECT 1 FROM users w WHERE w.email_canonical = u.pending_email_canonical AND w.id <> u.id) AS taken`
+	afterUserChange = userColumns + `, ` + pendingTaken + ` AS taken`
+
+	// Mails about earlier changes of the address, which were not sent yet, lose their links (AZ-20). A change that waited
+	// is off, and is not told of any more.
+	unlinkMails = `UPDATE mails SET ttl_seconds = 0, token_id = NULL WHERE kind = 'email-changed' AND state <> 'SENT'`
+	dropMails   = `DELETE FROM mails WHERE kind = 'change-asked' AND state <> 'SENT'`
+
+	// On SQLite the steps that end what was before run before the address changes.
+	ifMovesSQLite = ` AND EXISTS (SELECT 1 FROM users WHERE id = :user AND ` + addressMoves + `)` + ifRecorded
+	ofMoved       = ` AND user_id = (SELECT id FROM u) AND (SELECT moved FROM w)`
 )
 
 var changeUser = writes("changeUser",
@@ -154,11 +167,20 @@ var changeUser = writes("changeUser",
   UPDATE one_time_tokens SET invalidated_at = :now
   WHERE user_id = (SELECT id FROM u) AND invalidated_at IS NULL
     AND ((SELECT moved FROM w) OR ((SELECT given FROM w) AND purpose = 'CONFIRM_CHANGE'))
+), k AS (
+  UPDATE api_keys SET revoked_at = :now WHERE revoked_at IS NULL`+ofMoved+`
+), d AS (
+  DELETE FROM known_devices WHERE true`+ofMoved+`
+), m AS (`+unlinkMails+ofMoved+`), c AS (`+dropMails+ofMoved+`
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+afterUserChange+`, `+verdictPostgres+` AS verdict
 FROM (SELECT 1) one LEFT JOIN u ON true`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok' AND `+keepsAdmin,
+	`UPDATE api_keys SET revoked_at = :now WHERE user_id = :user AND revoked_at IS NULL`+ifMovesSQLite,
+	`DELETE FROM known_devices WHERE user_id = :user`+ifMovesSQLite,
+	unlinkMails+` AND user_id = :user`+ifMovesSQLite,
+	dropMails+` AND user_id = :user`+ifMovesSQLite,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = `+endedByChange+`
 WHERE user_id = :user AND revoked_at IS NULL
   AND (:status = 'SUSPENDED' OR EXISTS (SELECT 1 FROM users WHERE id = :user AND `+addressMoves+`))`+ifRecorded,
@@ -172,8 +194,9 @@ FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,
 )
 
 // ChangeUser changes an account, with its event e, and gives the account after the change. A Rejection means that
-// nothing changed. An address that somebody else gives invalidates all earlier tokens, revert links too: the
-// administrator decides whose account it is.
+// nothing changed. An address that somebody else gives invalidates all earlier tokens, revert links too, and ends the
+// password, sessions, API keys and known devices: the administrator decides whose account it is (AZ-20, AZ-21). The
+// mails that waited for the account to be active are sent once it is.
 func (d *DB) ChangeUser(
 	ctx context.Context, by *Actor, id UserID, c *UserChange, e Event, now time.Time,
 ) (*User, *Rejection, error) {
@@ -192,7 +215,15 @@ func (d *DB) ChangeUser(
 		return d.lockAccount(ctx, tx, id, &was)
 	}
 	queue := func(tx *sql.Tx) error {
-		if c.Mails == nil || row.User.ID.IsZero() {
+		if row.User.ID.IsZero() {
+			return nil
+		}
+		if c.Status != nil && *c.Status == UserActive {
+			if err := d.wakeMails(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		if c.Mails == nil {
 			return nil
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &row.User, row.Taken))
@@ -224,6 +255,7 @@ func (c *UserChange) params(by *Actor, id UserID) params {
 		{"email", c.Email},
 		{"email_canonical", c.EmailCanonical},
 		{"email_confirmed", c.EmailConfirmed},
+		{"keep_password", c.KeepPassword},
 		{"set_username", c.SetUsername},
 		{"username", c.Username},
 		{"username_canonical", c.UsernameCanonical},

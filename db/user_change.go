@@ -41,6 +41,9 @@ func (c *Change) proof() (hash, address *string) {
 // shown meanwhile, and replaces an address only that was never confirmed. Another spelling of the address in use stays
 // confirmed if it was. A change of the password drops an address that waits, and no one that is shown.
 //
+// Of an account that an administrator made, invited ends with what the person changes of it: only what the
+// administrator gave is theirs (AZ-22).
+//
 // The change invalidates earlier tokens that do not match it any more (OT-03, SE-08). Revert links stay good: whoever
 // took an account over could end them by changing its password.
 const (
@@ -60,6 +63,8 @@ const (
   pending_email_canonical = CASE WHEN ` + waits + ` THEN :email_canonical
     WHEN ` + keepsWait + ` THEN pending_email_canonical END,
   pending_shown = CASE WHEN ` + waits + ` THEN :at_once ELSE ` + keepsWait + ` AND pending_shown END,
+  invited = invited AND NOT (:set_username OR :set_name OR :set_metadata
+    OR (` + replaces + ` AND NOT (` + sameAddress + `))),
   password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
   password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
 WHERE id = :user AND status = 'ACTIVE' AND (CAST(:proof_hash AS text) IS NULL OR password_hash = :proof_hash)

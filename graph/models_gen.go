@@ -640,8 +640,8 @@ func (UpdateMePayload) IsPayload() {}
 type UpdateUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
-	// The email address. It can not be cleared. A new one ends the sessions of the account and all that was mailed for it, and is not confirmed: a
-	// mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
+	// The email address. It can not be cleared. A new one ends the password, the sessions and the API keys of the account and all that was mailed for
+	// it, and is not confirmed: a mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
 	// `changeEmail`. The address of somebody else's account beyond `user` is `FORBIDDEN`: its owner changes it, or the operator on the terminal.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The username.

@@ -41,8 +41,9 @@ func (c *UserCommands) Run(ctx context.Context, name string, settings *config.Se
 }
 
 // SetEmail is `dragoman users set-email`: it gives an account another address, which counts as confirmed, and prints
-// what it did. Sessions and all that was mailed before end, and the former address gets a notice. Beside the owner in a
-// session of their own, this alone changes the address of an account beyond `user` (AZ-13).
+// what it did. Whatever opened the account before ends, and so does what was mailed; the former address gets a notice,
+// and the new one a mail to choose a password. Beside the owner in a session of their own, this alone changes the
+// address of an account beyond `user` (AZ-13, AZ-21).
 func SetEmail(ctx context.Context, settings *config.Settings, stdout io.Writer, who, address string) (err error) {
 	email, canonical, err := identity.Email(address)
 	if err != nil {
@@ -59,9 +60,11 @@ func SetEmail(ctx context.Context, settings *config.Settings, stdout io.Writer, 
 		return err
 	}
 	now := db.Clock(time.Now())
-	change := &db.UserChange{Email: &email, EmailCanonical: &canonical, EmailConfirmed: true}
+	change := &db.UserChange{
+		Email: &email, EmailCanonical: &canonical, EmailConfirmed: true, KeepPassword: settings.MailOff,
+	}
 	if !settings.MailOff {
-		change.Mails = func(was, is *db.User, _ bool) []*db.Mail { return addressNotice(was, is, now) }
+		change.Mails = func(was, is *db.User, _ bool) []*db.Mail { return addressMails(was, is, now) }
 	}
 	_, no, err := database.ChangeUser(ctx, &db.Actor{Terminal: true}, user.ID, change,
 		db.Event{Action: db.ActionUserUpdated, Note: change.Note()}, now)
@@ -77,7 +80,17 @@ func SetEmail(ctx context.Context, settings *config.Settings, stdout io.Writer, 
 	if user.Email != nil {
 		former = *user.Email
 	}
-	_, err = fmt.Fprintf(stdout, "%s had the email address %s and has %s now, confirmed.\n", user.ID, former, email)
+	ended := ""
+	switch {
+	case user.EmailCanonical == canonical: // another spelling
+	case settings.MailOff:
+		ended = " Sessions and API keys ended. The password stays, since this server sends no mail to choose another."
+	default:
+		ended = " Password, sessions and API keys ended. A mail to the new address lets its reader choose a password."
+	}
+	_, err = fmt.Fprintf(
+		stdout, "%s had the email address %s and has %s now, confirmed.%s\n", user.ID, former, email, ended,
+	)
 	return err
 }
 
@@ -98,14 +111,24 @@ func findUser(ctx context.Context, database *db.DB, who string) (user *db.User, 
 	return user, err
 }
 
-// addressNotice tells the former address that another one took its place; it has no revert link.
-func addressNotice(was, is *db.User, now time.Time) []*db.Mail {
-	if was.Email == nil || was.EmailCanonical == is.EmailCanonical {
+// setupLives is how long the link to choose a password is good, as in mails that administrators cause.
+const setupLives = 24 * time.Hour
+
+// addressMails tell the former address that another one took its place, without a revert link, and let the reader of
+// the new one choose a password.
+func addressMails(was, is *db.User, now time.Time) (mails []*db.Mail) {
+	if was.EmailCanonical == is.EmailCanonical {
 		return nil
 	}
-	return []*db.Mail{{
-		ID: db.NewMailID(), Kind: db.MailEmailChanged, UserID: is.ID, Address: *was.Email,
-		AddressCanonical: was.EmailCanonical, Dialect: "terminal", Data: db.MailData{NewAddress: *is.Email},
-		State: db.MailQueued, CreatedAt: now,
-	}}
+	mail := func(kind db.MailKind, address, canonical string, lives time.Duration) *db.Mail {
+		return &db.Mail{
+			ID: db.NewMailID(), Kind: kind, UserID: is.ID, Address: address, AddressCanonical: canonical,
+			Dialect: "terminal", Data: db.MailData{NewAddress: *is.Email}, TTLSeconds: int(lives / time.Second),
+			State: db.MailQueued, CreatedAt: now,
+		}
+	}
+	if was.Email != nil {
+		mails = append(mails, mail(db.MailEmailChanged, *was.Email, was.EmailCanonical, 0))
+	}
+	return append(mails, mail(db.MailSetPassword, *is.Email, is.EmailCanonical, setupLives))
 }

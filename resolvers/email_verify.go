@@ -65,9 +65,11 @@ func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) er
 	switch {
 	case r.MailOff:
 		return errNoMail()
-	case c.User.PendingShown:
+	case c.User.PendingShown || c.User.Email == nil && c.User.PendingEmail != nil:
 		return r.requestPendingMail(ctx, c, e)
-	case c.User.EmailVerified() || c.User.Email == nil:
+	case c.User.Email == nil:
+		return fault.New(fault.Conflict, "Your account has no address: give it one first.")
+	case c.User.EmailVerified():
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
 	return r.DB.AskMails(ctx, e, r.now(),

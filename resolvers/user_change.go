@@ -133,7 +133,7 @@ func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.User
 	change.Email, change.EmailCanonical = &email, &canonical
 	switch {
 	case !own:
-		change.Mails = r.addressSet(ctx)
+		change.Mails, change.KeepPassword = r.addressSet(ctx), r.MailOff
 	case r.MailOff && canonical != c.User.EmailCanonical:
 		return errNoMail()
 	default:

@@ -216,8 +216,11 @@ func TestOA07_TakeOver(t *testing.T) {
 				n++
 				email, username := fmt.Sprintf("owner%d@example.com", n), fmt.Sprintf("stranger%d", n)
 				a := harness.Fine(t, s.Registers(t, "email", email, "password", harness.GoodPass, "username", username,
-					"name", "A Stranger", "metadata", map[string]any{"k": 1}))
+					"name", "A Stranger", "metadata", map[string]any{"k": 1}, "locale", "ar"))
 				access := a.Text("register", "tokens", "accessToken")
+				ofWhom := `(SELECT id FROM users WHERE email_canonical = '` + email + `')`
+				harness.RefusedWith(t, s.Login(t, email, harness.NewPass), "INVALID_CREDENTIALS")
+				side.MustExec(t, `UPDATE users SET password_disabled_at = created_at WHERE id = `+ofWhom)
 				_, key := s.NewKey(t, access, nil)
 				verify := s.Letter(t, email, db.MailVerifyEmail).Token
 				ask, kind, redeem := harness.AskResetDoc, db.MailResetPassword, harness.ResetDoc
@@ -240,6 +243,13 @@ func TestOA07_TakeOver(t *testing.T) {
 					`NULL AND name IS NOT NULL AND metadata IS NOT NULL`)
 				if (left == 1) == empty {
 					t.Errorf("%s, empty %v: the names stay: %v", by, empty, left == 1)
+				}
+				if n := side.Count(t, `SELECT count(*) FROM users WHERE password_disabled_at IS NULL AND id = `+ofWhom+
+					fmt.Sprintf(` AND (locale IS NULL) = %t`, empty)); n != 1 {
+					t.Errorf("%s, empty %v: the language or the lock of before", by, empty)
+				}
+				if n := side.Count(t, `SELECT count(*) FROM throttles WHERE account_key = `+ofWhom); n != 0 {
+					t.Errorf("%s: failures of before count", by)
 				}
 				if s.Alive(t, access) || s.Alive(t, key) {
 					t.Errorf("%s: a session or a key of before is alive", by)

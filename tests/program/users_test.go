@@ -48,7 +48,8 @@ func TestLG23_Terminal(t *testing.T) {
 }
 
 // TestAZ13_SetEmail wants that the operator gives any account another address, beside a server that runs: it is
-// confirmed, sessions and earlier mails end, and the former address gets a notice without a link.
+// confirmed, password, sessions and earlier mails end, the former address gets a notice without a link, and the new one
+// a mail to choose a password.
 func TestAZ13_SetEmail(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -59,7 +60,8 @@ func TestAZ13_SetEmail(t *testing.T) {
 		reset := s.Mailed(t, harness.AskResetDoc, root.Email, db.MailResetPassword).Token
 		got := command(t, dir, env, "users", "set-email", root.ID, "Next@example.com")
 		if got.code != 0 || got.stderr != "" || got.stdout != root.ID+
-			" had the email address root@example.com and has Next@example.com now, confirmed.\n" {
+			" had the email address root@example.com and has Next@example.com now, confirmed. "+
+			"Password, sessions and API keys ended. A mail to the new address lets its reader choose a password.\n" {
 			t.Errorf("%+v", got)
 		}
 		s.Expect(t, "INVALID_TOKEN", "", harness.ResetDoc,
@@ -67,7 +69,10 @@ func TestAZ13_SetEmail(t *testing.T) {
 		if s.Is(t, root.Access, root) {
 			t.Error("a session goes on")
 		}
-		in := harness.Fine(t, s.Login(t, "next@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
+		harness.RefusedWith(t, s.Login(t, "next@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
+		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf(
+			"token", s.Letter(t, "next@example.com", db.MailSetPassword).Token, "newPassword", harness.NewPass)))
+		in := harness.Fine(t, s.Login(t, "next@example.com", harness.NewPass)).Text("login", "tokens", "accessToken")
 		if a := s.GraphQL(t, in, `{ me { emailVerified } }`, nil); a.At("me", "emailVerified") != true {
 			t.Error(a.Raw)
 		}
