@@ -12,6 +12,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/origin"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
@@ -220,6 +221,7 @@ func (k *Keyring) Renew(ctx context.Context) error {
 
 // ServeJWKS serves the JSON Web Key Set (RFC 7517 section 5) of the active, the next and the retired keys.
 func (k *Keyring) ServeJWKS(w http.ResponseWriter, _ *http.Request) {
+	origin.Public(w.Header()) // a page of another origin checks tokens by it
 	w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(jwksMaxAge.Seconds())))
 	_, _ = w.Write(k.current.Load().jwks)

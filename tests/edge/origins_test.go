@@ -193,8 +193,15 @@ func TestHT06_OriginsOfServer(t *testing.T) {
 					if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Request-Id") == "" {
 						t.Errorf("%s: %v", where, h)
 					}
+					if public := c.path == "/.well-known/jwks.json"; public && !r.preflight && !allowed &&
+						h.Get("Access-Control-Allow-Origin") != "*" {
+						t.Errorf("%s: %v", where, h)
+					}
 					if !allowed {
 						for field := range h {
+							if c.path == "/.well-known/jwks.json" && !r.preflight && field == "Access-Control-Allow-Origin" {
+								continue
+							}
 							if strings.HasPrefix(field, "Access-Control-") {
 								t.Errorf("%s: %s: %q", where, field, h[field])
 							}
