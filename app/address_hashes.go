@@ -12,7 +12,7 @@ func AddressHashes(master *secret.Master) db.AddressHashes {
 	tries, mailboxes := master.Stable("code tries"), master.Stable("mail budgets")
 	return db.AddressHashes{
 		Tries: func(canonical string, of db.Purpose) []byte {
-			return tries.MAC([]byte(canonical), []byte(of))
+			return tries.MAC([]byte(canonical), []byte(of.CodeGroup()))
 		},
 		Mailbox: func(canonical string) []byte {
 			return mailboxes.MAC([]byte(identity.Mailbox(canonical)))

@@ -19,7 +19,7 @@ import (
 type tokenInput struct {
 	text     string
 	email    *string      // must be the address of the token, if given; a code needs it
-	purposes []db.Purpose // at most two
+	purposes []db.Purpose // at most two, of one CodeGroup
 	owner    db.UserID    // who is signed in, where it matters; zero for nobody
 	action   db.Action    // of the audit events
 }
