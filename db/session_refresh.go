@@ -34,7 +34,7 @@ WHERE s.id = :session AND changes() = 1`,
 type RefreshRules struct {
 	Grace     time.Duration // after the rotation, to callers at the same time
 	Retry     time.Duration // after the rotation, to a caller whose answer was lost: see Retry; zero for never
-	SingleUse bool          // never; within the grace the token is refused and harms nothing
+	SingleUse bool          // never, also elsewhere; within the grace the token is refused and harms nothing
 }
 
 // Rotate moves a session from one generation of its refresh token to the next. The statement is conditional: of many
@@ -56,11 +56,12 @@ func (d *DB) Rotate(
 	return d.caller(ctx, rotate, p.with(eventParams(ctx, e, now)))
 }
 
-// retryUntil is nil for a rotation that no retry is possible after.
+// retryUntil is nil for the rotation of a token that is good once: the predecessor gets nothing again, at no door. A
+// rotation that no retry is possible after has its own time.
 func (r RefreshRules) retryUntil(now time.Time) *time.Time {
-	if r.SingleUse || r.Retry <= 0 {
+	if r.SingleUse {
 		return nil
 	}
-	end := now.Add(r.Retry)
+	end := now.Add(max(r.Retry, 0))
 	return &end
 }

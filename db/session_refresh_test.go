@@ -16,6 +16,7 @@ func TestReplay_Table(t *testing.T) {
 	t.Parallel()
 	const grace, life = 10 * time.Second, 10 * time.Minute
 	const over = "UPDATE sessions SET revoked_at = created_at, revoked_reason = 'session.ended'"
+	const swappedOnce = "UPDATE sessions SET retry_until = NULL WHERE generation > 0"
 	rows := map[string]struct {
 		behind        int64         // how many generations the token is behind
 		after         time.Duration // since the last rotation
@@ -31,6 +32,8 @@ func TestReplay_Table(t *testing.T) {
 		"used":                {1, time.Minute, "token_reused", "token_reused", "UPDATE sessions SET used_generation = 3"},
 		"its own access used": {1, time.Minute, "answer_lost", "token_reused", "UPDATE sessions SET used_generation = 2"},
 		"no retry":            {1, time.Minute, "token_reused", "token_reused", "UPDATE sessions SET retry_until = NULL"},
+		"swapped once":        {1, 0, "single_use", "single_use", swappedOnce},
+		"swapped once, later": {1, grace + time.Microsecond, "token_reused", "token_reused", swappedOnce},
 		"grandparent":         {2, 0, "token_reused", "token_reused", ""},
 		"grandparent, later":  {2, time.Minute, "token_reused", "token_reused", ""},
 		"ahead":               {-1, 0, "token_reused", "token_reused", ""},

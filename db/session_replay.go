@@ -12,7 +12,7 @@ type Verdict string
 const (
 	VerdictWithinGrace Verdict = "within_grace" // the predecessor, at the same time: give the successor again
 	VerdictAnswerLost  Verdict = "answer_lost"  // the predecessor, of which nothing was used: see Retry
-	VerdictSingleUse   Verdict = "single_use"   // the predecessor within the grace, where a dialect refuses it
+	VerdictSingleUse   Verdict = "single_use"   // the predecessor within the grace, and it is good once where it was shown or swapped
 	VerdictReused      Verdict = "token_reused" // this use of the token ended the session
 	VerdictOver        Verdict = "session_over" // the session is not alive
 )
@@ -30,9 +30,10 @@ const (
   AND used_generation < generation AND NOT :used AND CASE WHEN retried_generation = generation THEN retries < 3
     ELSE retried_generation < generation - 1 OR generation - retried_since < 3 END`
 
-	// verdict is the verdict about a session that is alive and that this use of the token does not end.
+	// verdict is the verdict about a session that is alive and that this use of the token does not end. Without
+	// retry_until the token was swapped where each is good once, and so at no other door again (SE-30).
 	verdict = `CASE WHEN status <> 'ACTIVE' THEN 'session_over' WHEN ` + inGrace + ` THEN
-    CASE WHEN :single_use THEN 'single_use' ELSE 'within_grace' END
+    CASE WHEN :single_use OR retry_until IS NULL THEN 'single_use' ELSE 'within_grace' END
   WHEN ` + answerLost + ` THEN 'answer_lost' ELSE 'session_over' END`
 )
 

@@ -53,7 +53,7 @@ type modelKey struct {
 
 // losses are the answers with the generation in force that never arrived.
 type losses struct {
-	until      time.Time // until when a refresh counts as one more; zero for never
+	until      time.Time // until when a refresh counts as one more; zero where each token is good once
 	useless    bool      // whether an access token of the generation was used, and so its answer arrived
 	generation int       // the last one that lost an answer
 	count      int       // how often it did
@@ -255,7 +255,7 @@ func (m *model) refresh(d *door, h *held) (string, *modelSession) {
 			s.lost.until = m.now.Add(d.access)
 		}
 		return accepted, s
-	case m.inGrace(h) && d.singleUse:
+	case m.inGrace(h) && (d.singleUse || s.lost.until.IsZero()): // refused here, or swapped where each is good once
 		return badToken, nil
 	case m.inGrace(h):
 		return accepted, s

@@ -40,6 +40,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS users_shown_email_canonical ON users (pending_
 -- used_generation is the newest generation of which an access token was used. Until retry_until a refresh token whose
 -- answer was lost gets the same successor again: retried_generation is the last generation for which that happened,
 -- retries counts how often, retried_at says when last, and retried_since is the first of such generations in a row.
+-- Without retry_until the last rotation was where each token is good once.
 CREATE TABLE IF NOT EXISTS sessions (
   id                 uuid        PRIMARY KEY,
   number             integer     NOT NULL UNIQUE,
