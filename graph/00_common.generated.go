@@ -69,7 +69,7 @@ type QueryResolver interface {
 	ReadableUsers(ctx context.Context, first *int, after *string) (*UserConnection, error)
 	Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *db.UserFilter) (*UserConnection, error)
 	MailDeliveries(ctx context.Context, first int, after *string, state *db.MailState) (*MailDeliveryConnection, error)
-	DialectUsage(ctx context.Context, since *time.Time, dialect *string) ([]*db.DialectUsage, error)
+	DialectUsage(ctx context.Context, since *time.Time, dialect *string, first int, skip int) ([]*db.DialectUsage, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -529,6 +529,22 @@ func (ec *executionContext) field_Query_dialectUsage_args(ctx context.Context, r
 		return nil, err
 	}
 	args["dialect"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "skip",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["skip"] = arg3
 	return args, nil
 }
 
@@ -3746,7 +3762,7 @@ func (ec *executionContext) _Query_dialectUsage(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().DialectUsage(ctx, fc.Args["since"].(*time.Time), fc.Args["dialect"].(*string))
+			return ec.Resolvers.Query().DialectUsage(ctx, fc.Args["since"].(*time.Time), fc.Args["dialect"].(*string), fc.Args["first"].(int), fc.Args["skip"].(int))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next

@@ -664,7 +664,7 @@ type UserConnection struct {
 	Nodes []*db.User `json:"nodes"`
 	// Where this page stands.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many users match in all.
+	// How many users match in all. It costs 500.
 	TotalCount int `json:"totalCount"`
 }
 

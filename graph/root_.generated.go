@@ -225,7 +225,7 @@ type ComplexityRoot struct {
 
 	Query struct {
 		CurrentCredential func(childComplexity int) int
-		DialectUsage      func(childComplexity int, since *time.Time, dialect *string) int
+		DialectUsage      func(childComplexity int, since *time.Time, dialect *string, first int, skip int) int
 		KeyConnection     func(childComplexity int, first *int, after *string) int
 		Keys              func(childComplexity int) int
 		MailDeliveries    func(childComplexity int, first int, after *string, state *db.MailState) int
@@ -1312,7 +1312,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.DialectUsage(childComplexity, args["since"].(*time.Time), args["dialect"].(*string)), true
+		return e.ComplexityRoot.Query.DialectUsage(childComplexity, args["since"].(*time.Time), args["dialect"].(*string), args["first"].(int), args["skip"].(int)), true
 
 	case "Query.keyConnection":
 		if e.ComplexityRoot.Query.KeyConnection == nil {

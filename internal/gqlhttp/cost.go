@@ -15,55 +15,96 @@ func isPaged(def *ast.FieldDefinition) bool {
 	return def.Arguments.ForName("first") != nil || def.Arguments.ForName("last") != nil
 }
 
-// checkCost gives the cost of an operation, and refuses one that costs more than maxCost. A field costs 1. The fields
-// below a page cost their sum times the length of the page, those below another list its size (GQ-14).
-func (op *operation) checkCost(variables map[string]any) (int, *fault.Error) {
-	total, err := cost(op.definition.SelectionSet, variables)
+// checkCost gives the cost of an operation, and refuses one that costs more than maxCost. A field costs 1, or what @cost
+// says (GQ-16). The fields below a page cost their sum times the length of the page, those below another list its size
+// (GQ-14).
+func (op *operation) checkCost(schema *ast.Schema, variables map[string]any) (int, *fault.Error) {
+	all, err := cost(op.definition.SelectionSet, schema, variables)
+	total := min(all.each+all.once, maxCost+1)
 	if err == nil && total > maxCost {
 		err = fault.New(fault.BadUserInput, fmt.Sprintf("The operation costs too much: the limit is %d.", maxCost))
 	}
 	return total, err
 }
 
-// cost adds up a selection. The sum stops at maxCost+1, so that nested pages cannot overflow an int.
-func cost(set ast.SelectionSet, variables map[string]any) (int, *fault.Error) {
-	total := 0
+// sum is the cost of a selection. once is what @cost says of its fields: a page is one object, so the length of a page
+// multiplies it no more than the page itself. No sum exceeds maxCost+1, so that nested pages cannot overflow an int.
+type sum struct{ each, once int }
+
+// cost adds up a selection.
+func cost(set ast.SelectionSet, schema *ast.Schema, variables map[string]any) (total sum, err *fault.Error) {
 	for _, selection := range set {
-		var one int
-		var err *fault.Error
+		var one sum
 		switch s := selection.(type) {
 		case *ast.Field:
-			one, err = fieldCost(s, variables)
+			one, err = fieldCost(s, schema, variables)
 		case *ast.InlineFragment:
-			one, err = cost(s.SelectionSet, variables)
+			one, err = cost(s.SelectionSet, schema, variables)
 		case *ast.FragmentSpread:
-			one, err = cost(s.Definition.SelectionSet, variables)
+			one, err = cost(s.Definition.SelectionSet, schema, variables)
 		}
 		if err != nil {
-			return 0, err
+			return sum{}, err
 		}
-		total = min(total+one, maxCost+1)
+		total.each, total.once = min(total.each+one.each, maxCost+1), min(total.once+one.once, maxCost+1)
 	}
 	return total, nil
 }
 
-func fieldCost(field *ast.Field, variables map[string]any) (int, *fault.Error) {
-	below, err := cost(field.SelectionSet, variables)
+func fieldCost(field *ast.Field, schema *ast.Schema, variables map[string]any) (sum, *fault.Error) {
+	below, err := cost(field.SelectionSet, schema, variables)
 	if err != nil {
-		return 0, err
+		return sum{}, err
 	}
 	size := listSize(field, variables)
 	if isPaged(field.Definition) {
 		if size, err = pageSize(field, variables); err != nil {
-			return 0, err
+			return sum{}, err
 		}
 	}
-	return min(1+min(size, maxCost)*below, maxCost+1), nil
+	if !isPaged(field.Definition) || field.Definition.Type.Elem != nil { // no page, but each entry itself
+		below = sum{each: below.each + below.once}
+	}
+	arguments := field.ArgumentMap(variables)
+	one := sum{each: 1 + min(size, maxCost)*below.each + below.once}
+	for _, argument := range field.Definition.Arguments {
+		one.each += inputCost(schema, argument.Type, arguments[argument.Name])
+	}
+	if weight := weightOf(field.Definition.Directives); weight > 0 {
+		one.once = weight
+		one.each--
+	}
+	one.each = min(one.each, maxCost+1)
+	return one, nil
 }
 
-// pageSize is the length of a page.
+// inputCost adds up what @cost says of the fields of an input that are given.
+func inputCost(schema *ast.Schema, of *ast.Type, value any) (total int) {
+	given, ok := value.(map[string]any)
+	def := schema.Types[of.Name()]
+	if !ok || def == nil || def.Kind != ast.InputObject {
+		return 0
+	}
+	for _, field := range def.Fields {
+		if inside := given[field.Name]; inside != nil {
+			total = min(total+weightOf(field.Directives)+inputCost(schema, field.Type, inside), maxCost+1)
+		}
+	}
+	return total
+}
+
+// weightOf is the weight of @cost, 0 without it.
+func weightOf(of ast.DirectiveList) (weight int) {
+	if d := of.ForName("cost"); d != nil {
+		weight, _ = strconv.Atoi(d.Arguments.ForName("weight").Value.Raw)
+	}
+	return weight
+}
+
+// pageSize is the length of a page. One that neither first nor last says, null included, has the default of the schema,
+// or, without one, the longest of all.
 func pageSize(field *ast.Field, variables map[string]any) (int, *fault.Error) {
-	length := int64(1)
+	length := int64(-1)
 	arguments := field.ArgumentMap(variables)
 	for _, name := range []string{"first", "last"} {
 		n, ok := arguments[name].(int64)
@@ -75,7 +116,17 @@ func pageSize(field *ast.Field, variables map[string]any) (int, *fault.Error) {
 		}
 		length = max(length, n)
 	}
-	return int(length), nil
+	if length >= 0 {
+		return max(int(length), 1), nil
+	}
+	for _, name := range []string{"first", "last"} {
+		if def := field.Definition.Arguments.ForName(name); def != nil && def.DefaultValue != nil {
+			if n, err := strconv.Atoi(def.DefaultValue.Raw); err == nil {
+				return max(n, 1), nil
+			}
+		}
+	}
+	return maxPage, nil
 }
 
 // listSize is what @listSize says of a field: the length of its slicing argument, or the assumed size; 1 without it.

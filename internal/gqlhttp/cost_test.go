@@ -158,7 +158,81 @@ func TestGQ14_Lists(t *testing.T) {
 		if errs != nil {
 			t.Fatalf("%s: %v", query, errs)
 		}
-		total, refusal := doc.operations[0].checkCost(map[string]any{"i": hundred})
+		total, refusal := doc.operations[0].checkCost(schema, map[string]any{"i": hundred})
+		if total != want || (refusal != nil) != (want > maxCost) {
+			t.Errorf("%s: costs %d, not %d; %v", query, total, want, refusal)
+		}
+	}
+}
+
+// GQ-14: a page without a length, null included, costs as the one that is answered; one without a default the longest.
+func TestGQ14_PageWithoutLength(t *testing.T) {
+	t.Parallel()
+	h := pagedHandler(t)
+	for query, want := range map[string]int{
+		`{users(first:7){nodes{id}}}`:                                15,
+		`{users{nodes{id}}}`:                                         21,
+		`{users(first:null){nodes{id}}}`:                             21,
+		`query($n:Int){users(first:$n){nodes{id}}}`:                  21,
+		`query($n:Int=null){users(first:$n,last:null){nodes{id}}}`:   21,
+		`{users(first:null,last:3){nodes{id}}}`:                      7,
+		`{users(first:0){nodes{id}}}`:                                3,
+		`{me{friends{nodes{id}}}}`:                                   1 + 1 + 200,
+		`{me{friends(first:null){nodes{id}}}}`:                       1 + 1 + 200,
+		`{users(first:null){nodes{friends(first:null){nodes{id}}}}}`: 1 + 10*(1+1+200),
+	} {
+		doc, errs := h.document(query)
+		if errs != nil {
+			t.Fatalf("%s: %v", query, errs)
+		}
+		if total, _ := doc.operations[0].checkCost(h.schema.Schema(), nil); total != want {
+			t.Errorf("%s: costs %d, not %d", query, total, want)
+		}
+	}
+}
+
+const weighedSchema = `
+directive @cost(weight: Int!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+type Query { users(first: Int = 10, filter: Filter): UserConnection  usage(first: Int! = 10): [User!] @cost(weight: 500) }
+type UserConnection { nodes: [User!]! totalCount: Int! @cost(weight: 500) }
+type User { id: ID! friends(first: Int = 10): UserConnection }
+input Filter { search: String @cost(weight: 300) role: String inner: Filter }
+`
+
+// GQ-16: what @cost says of a field counts once for a page, and once for each entry above it; that of an input where it
+// is given, in the text or in a variable.
+func TestGQ16_Weights(t *testing.T) {
+	t.Parallel()
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: weighedSchema})
+	h, err := New(Config{
+		Log: slog.New(slog.DiscardHandler), Admit: func(context.Context, Credential) error { return nil },
+		Schema: &graphql.ExecutableSchemaMock{SchemaFunc: func() *ast.Schema { return schema }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]any{"f": map[string]any{"search": "x"}, "none": map[string]any{"search": nil}, "s": "x"}
+	for query, want := range map[string]int{
+		`{users(first:100){totalCount}}`:                                 501,
+		`{users{totalCount nodes{id}}}`:                                  1 + 500 + 20,
+		`{users{...F}} fragment F on UserConnection{n:totalCount}`:       501,
+		`{users(first:0,filter:{search:"x"}){totalCount}}`:               801,
+		`{users(first:1,filter:{role:"x"}){nodes{id}}}`:                  3,
+		`{users(first:1,filter:{search:null}){nodes{id}}}`:               3,
+		`{users(first:1,filter:{inner:{search:"x"}}){nodes{id}}}`:        303,
+		`query($f:Filter){users(first:1,filter:$f){nodes{id}}}`:          303,
+		`query($none:Filter){users(first:1,filter:$none){nodes{id}}}`:    3,
+		`query($s:String){users(first:1,filter:{search:$s}){nodes{id}}}`: 303,
+		`{usage{id}}`:                           510,
+		`{a:usage(first:1){id} b:usage{id}}`:    500 + 1 + 500 + 10,
+		`{usage(first:2){friends{totalCount}}}`: 500 + 2*501,
+		`{users{nodes{friends{totalCount}}}}`:   maxCost + 1,
+	} {
+		doc, errs := h.document(query)
+		if errs != nil {
+			t.Fatalf("%s: %v", query, errs)
+		}
+		total, refusal := doc.operations[0].checkCost(schema, given)
 		if total != want || (refusal != nil) != (want > maxCost) {
 			t.Errorf("%s: costs %d, not %d; %v", query, total, want, refusal)
 		}

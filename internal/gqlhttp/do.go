@@ -38,7 +38,7 @@ func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]an
 	if refusal != nil {
 		return presented(refusal)
 	}
-	total, _ := op.checkCost(coerced) // a stored document is counted by its cost, and not held to it
+	total, _ := op.checkCost(h.schema.Schema(), coerced) // a stored document is counted by its cost, and not held to it
 	data, errs := h.execute(limit.WithCost(ctx, total), doc, op, coerced)
 	if out != nil && data != nil {
 		if err := json.Unmarshal(data, out); err != nil {

@@ -79,7 +79,7 @@ func (h *Handler) runLimited(
 	variables, f := coerce(h.schema.Schema(), op, given)
 	total := 0
 	if f == nil {
-		total, f = op.checkCost(variables)
+		total, f = op.checkCost(h.schema.Schema(), variables)
 	}
 	if f != nil {
 		return nil, presented(f)

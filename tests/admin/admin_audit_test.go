@@ -157,7 +157,7 @@ func TestAU09_ForbiddenIsSampled(t *testing.T) {
 			}
 			return n
 		}
-		many := "{ " + strings.Repeat("%s: users { totalCount } ", 30) + "}"
+		many := "{ " + strings.Repeat("%s: users { pageInfo { hasNextPage } } ", 30) + "}"
 		var names []any
 		for n := range 30 {
 			names = append(names, fmt.Sprint("u", n))

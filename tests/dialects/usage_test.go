@@ -163,8 +163,20 @@ func TestUsage_Counts(t *testing.T) {
 		}
 		for first, ok := range map[int]bool{0: true, 100: true, 101: false, -1: false} {
 			if a := s.GraphQL(t, root.Access, harness.UsageDoc,
-				map[string]any{"first": first}); (a.Code() == "") != ok {
+				map[string]any{"first": first, "routes": 4}); (a.Code() == "") != ok {
 				t.Errorf("%d callers: %s", first, a.Raw)
+			}
+		}
+		for routes, ok := range map[int]bool{0: true, 4: true, 5: false, 100: false, 101: false, -1: false} {
+			if a := s.GraphQL(t, root.Access, harness.UsageDoc,
+				map[string]any{"first": 100, "routes": routes}); (a.Code() == "") != ok {
+				t.Errorf("a hundred callers of %d routes: %s", routes, a.Raw)
+			}
+		}
+		for skip, length := range map[int]int{0: 4, 8: 1, 9: 0, 1 << 30: 0, -1: -1} {
+			a := s.GraphQL(t, root.Access, harness.UsageDoc, map[string]any{"skip": skip, "routes": 4})
+			if list, ok := a.At("dialectUsage").([]any); ok != (length >= 0) || ok && len(list) != length {
+				t.Errorf("behind %d routes: %s", skip, a.Raw)
 			}
 		}
 		figures, page := harness.Scrape(t, s.URL, harness.MetricsToken)
@@ -217,8 +229,8 @@ func TestUsage_Days(t *testing.T) {
 				t.Errorf("since %q: %s", since, got)
 			}
 		}
-		if a := s.GraphQL(t, root.Access, harness.UsageDoc, nil); !strings.Contains(a.Raw,
-			`"lastCallAt":"2027-03-11T00:00:02.000Z"`) {
+		if a := s.GraphQL(t, root.Access, harness.UsageDoc,
+			map[string]any{"first": 0, "routes": 100}); !strings.Contains(a.Raw, `"lastCallAt":"2027-03-11T00:00:02.000Z"`) {
 			t.Errorf("the last call: %s", a.Raw)
 		}
 

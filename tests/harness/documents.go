@@ -107,7 +107,8 @@ const (
 )
 
 // UsageDoc lists the calls of dialects.
-const UsageDoc = `query Usage($since: DateTime, $dialect: String, $first: Int) { dialectUsage(since: $since, ` +
-	`dialect: $dialect) {
+const UsageDoc = `query Usage($since: DateTime, $dialect: String, $first: Int, ` +
+	`$routes: Int! = 50, $skip: Int! = 0) { dialectUsage(since: $since, dialect: $dialect, first: $routes, ` +
+	`skip: $skip) {
   dialect route isMounted count refusedCount lastCallAt deprecatedAt sunsetAt successor
   callers(first: $first) { kind value addressBlock count refusedCount lastCallAt } } }`

@@ -3,6 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -133,16 +134,27 @@ func WithOldAPI(t testing.TB, changes ...string) string {
 	return "DRAGOMAN_DIALECTS_DIR=" + dir
 }
 
+// usage reads the whole list, four routes at a time.
+func (i *Instance) usage(t testing.TB, credential string, variables map[string]any) (all []any) {
+	t.Helper()
+	for page := map[string]any{"routes": 4}; ; page["skip"] = len(all) {
+		maps.Copy(page, variables)
+		a := i.GraphQL(t, credential, UsageDoc, page)
+		list, ok := a.At("dialectUsage").([]any)
+		if !ok {
+			t.Fatalf("dialectUsage: %s", a.Raw)
+		}
+		if all = append(all, list...); len(list) < 4 {
+			return all
+		}
+	}
+}
+
 // Used asks what was called and gives one line for each route with calls: route count/refused, then its callers.
 func (i *Instance) Used(t testing.TB, credential string, variables map[string]any) []string {
 	t.Helper()
-	a := i.GraphQL(t, credential, UsageDoc, variables)
-	list, ok := a.At("dialectUsage").([]any)
-	if !ok {
-		t.Fatalf("dialectUsage: %s", a.Raw)
-	}
 	var lines []string
-	for _, one := range list {
+	for _, one := range i.usage(t, credential, variables) {
 		u := one.(map[string]any)
 		if u["count"].(float64) == 0 {
 			continue

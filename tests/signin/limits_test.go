@@ -557,11 +557,15 @@ func TestGQ13_GQ14_DearDocuments(t *testing.T) {
 	for i := range ids {
 		ids[i] = ada.Session
 	}
-	var nodes, lists, revokes strings.Builder
+	var nodes, lists, revokes, counts, usages strings.Builder
 	for n := range 24 {
 		fmt.Fprintf(&nodes, "n%d: nodes(ids: $ids) { ... on Session { id userAgent ipAddress createdAt device { name "+
 			"} } } ", n)
 		fmt.Fprintf(&lists, "s%d: sessions { id userAgent ipAddress createdAt updatedAt } ", n)
+	}
+	for n := range 30 {
+		fmt.Fprintf(&counts, "c%d: users(first: 0, filter: {search: \"x\"}) { totalCount } ", n)
+		fmt.Fprintf(&usages, "u%d: dialectUsage(first: 1) { count } ", n)
 	}
 	for n := range 11 {
 		fmt.Fprintf(&revokes, "r%d: revokeSession(input: {id: \"sess_%s\"}) { userErrors { code } } ", n, nowhere)
@@ -569,12 +573,18 @@ func TestGQ13_GQ14_DearDocuments(t *testing.T) {
 	for name, document := range map[string]string{
 		"nodes": "query N($ids: [ID!]!) { " + nodes.String() + " }", "lists": "{ " + lists.String() + " }",
 		"mutations": "mutation { " + revokes.String() + " }",
+		"counts":    "{ " + counts.String() + " }",
+		"usage":     "{ " + usages.String() + " }",
+		"no length": `{ users(first: null) { nodes { ` + strings.Repeat("id ", 160) + `} } }`,
 	} {
 		if a := s.GraphQL(t, ada.Access, document, map[string]any{"ids": ids}); a.Code() != "BAD_USER_INPUT" ||
 			a.Data != nil {
 			t.Errorf("%s: %d, %d bytes, %.200s", name, a.Status, len(a.Raw), a.Raw)
 		}
 	}
+	// Two lists that are searched and counted are no more than a page of an application asks for.
+	s.Expect(t, "FORBIDDEN", ada.Access, `query($f: UserFilter) { a: users(filter: $f) { totalCount nodes { id email } } `+
+		`b: users(filter: $f) { totalCount nodes { id email } } }`, map[string]any{"f": map[string]any{"search": "x"}})
 	// What pages of an application ask for passes.
 	for _, document := range []string{
 		`{ me { id number email emailVerified pendingEmail username name locale metadata status createdAt updatedAt
