@@ -9,6 +9,8 @@ type Action struct{ Done, Failed string }
 var (
 	ActionLoginSucceeded = Action{"login.succeeded", "login.failed"} // by whatever way in; the methods say which
 
+	ActionRegistrationRequested = Action{"registration.requested", ""} // where the address is confirmed first
+
 	ActionUserCreated     = Action{"user.created", "user.create_failed"} // by the person, or by the actor
 	ActionUserUpdated     = Action{"user.updated", "user.update_failed"}
 	ActionUserSuspended   = Action{"user.suspended", "user.suspend_failed"}
@@ -56,7 +58,7 @@ var (
 // Actions lists them all.
 func Actions() []Action {
 	return []Action{
-		ActionLoginSucceeded, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
+		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
 		ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
 		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,

@@ -84,6 +84,9 @@ type Mail struct {
 	// when the mail is sent, so that a request does the same for every address (LG-05).
 	UserID UserID `bun:"user_id"`
 
+	// RegistrationID is the registration that the mail is about, zero for none. There is no account yet then.
+	RegistrationID UserID `bun:"registration_id"`
+
 	// Address is where the mail goes, and the address that its token confirms or reverts to: see Resolve.
 	Address          string `bun:"address"`
 	AddressCanonical string `bun:"address_canonical"`

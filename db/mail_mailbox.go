@@ -20,13 +20,23 @@ func (d *DB) Mailbox(ctx context.Context, canonical string, id MailID, limit int
 }
 
 // resolvedMails reads the account and the token of each mail. It leaves out the mails of an account that was deleted.
+// Of a registration that ended it knows the address alone.
 func (d *DB) resolvedMails(ctx context.Context, mails []*Mail) ([]*ResolvedMail, error) {
 	var resolved []*ResolvedMail
 	for _, m := range mails {
 		l := &ResolvedMail{Mail: *m}
-		if err := d.r.NewSelect().Model(&l.User).Where("u.id = ?", m.UserID).Scan(ctx); ignoreNoRows(err) != nil {
+		g := Registration{ID: m.RegistrationID, Address: m.Address, AddressCanonical: m.AddressCanonical}
+		read := d.r.NewSelect().Model(&l.User).Where("u.id = ?", m.UserID)
+		if m.UserID.IsZero() {
+			read = d.r.NewSelect().Model(&g).WherePK()
+		}
+		err := read.Scan(ctx)
+		switch {
+		case ignoreNoRows(err) != nil:
 			return nil, wrap(err, "mailbox")
-		} else if err != nil {
+		case m.UserID.IsZero():
+			l.Registration, l.User = &g, g.User()
+		case err != nil:
 			continue
 		}
 		if !m.TokenID.IsZero() {

@@ -10,8 +10,10 @@ import (
 // ResolvedMail is a mail that can be sent, with its recipient and its token.
 type ResolvedMail struct {
 	Mail  Mail
-	User  User
+	User  User          // the account that a registration would make, where the mail is about one
 	Token *OneTimeToken // nil for none
+
+	Registration *Registration // nil for a mail to an account
 }
 
 // Resolve finds the recipient of a mail and makes its token, at the first attempt to send it; later attempts get the
@@ -32,7 +34,7 @@ func (d *DB) ResolveInBudget(
 	ctx context.Context, id MailID, now time.Time,
 ) (mail *ResolvedMail, over *OverBudget, err error) {
 	err = d.w.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) (err error) {
-		mail, err = d.readMail(ctx, tx, id)
+		mail, err = d.readMail(ctx, tx, id, now)
 		if err != nil || mail == nil {
 			return err
 		}
@@ -45,8 +47,9 @@ func (d *DB) ResolveInBudget(
 	return mail, over, nil
 }
 
-// readMail reads a mail that waits, and locks its account. It deletes a mail that does not apply any more.
-func (d *DB) readMail(ctx context.Context, tx bun.Tx, id MailID) (*ResolvedMail, error) {
+// readMail reads a mail that waits, and locks its account or its registration. It deletes a mail that does not apply
+// any more.
+func (d *DB) readMail(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*ResolvedMail, error) {
 	var l ResolvedMail
 	// The account is locked before the mail is read: of two servers that resolve a mail at once, the second sees the
 	// result of the first. It is also locked before what belongs to it: this prevents deadlocks.
@@ -61,15 +64,22 @@ FROM mails m WHERE m.id = ?)`, id)
 	if ignoreNoRows(missing) != nil {
 		return nil, missing
 	}
-	err := tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued).Scan(ctx)
+	waiting, err := d.lockRegistration(ctx, tx, id, now)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.NewSelect().Model(&l.Mail).Where("m.id = ?", id).Where("m.state = ?", MailQueued).Scan(ctx)
 	if err != nil {
 		return nil, ignoreNoRows(err)
+	}
+	if l.Mail.forRegistration() && toRegistration(&l, waiting) {
+		return &l, nil
 	}
 	if missing == nil && l.Mail.UserID.IsZero() && l.Mail.AddressCanonical != l.User.EmailCanonical {
 		// Somebody asked by the address that is only shown, perhaps its owner: where they go on is theirs (OT-53).
 		l.Mail.AddressCanonical, l.Mail.Data.ReturnTo = l.User.EmailCanonical, ""
 	}
-	if missing != nil || !stillApplies(&l) {
+	if missing != nil || l.Mail.forRegistration() && !l.Mail.RegistrationID.IsZero() || !stillApplies(&l) {
 		_, err := tx.NewDelete().Model(&l.Mail).WherePK().Exec(ctx)
 		return nil, err
 	}
@@ -122,7 +132,10 @@ func reuseToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) 
 
 // resolveRecipient sets the recipient of a mail, and makes its token.
 func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (err error) {
-	if l.Mail.UserID.IsZero() {
+	switch {
+	case l.Registration != nil:
+		l.Mail.RegistrationID, l.Mail.Address = l.Registration.ID, l.Registration.Address
+	case l.Mail.UserID.IsZero():
 		l.Mail.UserID, l.Mail.Address = l.User.ID, *l.User.Email
 	}
 	l.Token = nil
@@ -145,8 +158,8 @@ func resolveRecipient(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.
 	l.Mail.Data.TakesOver = l.Token != nil && (&TokenWithUser{Token: *l.Token, User: l.User}).TakesOver()
 	l.Mail.ResolvedAt = &now
 	_, err = tx.NewUpdate().Model(&l.Mail).
-		Column("kind", "user_id", "address", "address_canonical", "token_id", "ttl_seconds", "data", "next_attempt_at",
-			"resolved_at").WherePK().Exec(ctx)
+		Column("kind", "user_id", "registration_id", "address", "address_canonical", "token_id", "ttl_seconds", "data",
+			"next_attempt_at", "resolved_at").WherePK().Exec(ctx)
 	return err
 }
 

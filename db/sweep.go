@@ -18,7 +18,7 @@ const (
 	keepSecrets   = 400 * 24 * time.Hour  // the use of a server secret: no session lives longer than 365 days
 	keepSent      = 7 * 24 * time.Hour    // a mail that was sent
 	keepMails     = 30 * 24 * time.Hour   // any other mail: a failed one, for whoever looks into it
-	keepTokens    = 24 * time.Hour        // an expired one-time token: whoever comes late learns that it expired
+	keepTokens    = 24 * time.Hour        // an expired one-time token, or registration: for whoever comes late
 	keepBudgets   = 24 * time.Hour        // how many mails a mailbox got
 	keepDevices   = 180 * 24 * time.Hour  // a device without a sign-in
 	keepUsage     = 400 * 24 * time.Hour  // calls of a dialect: a year and a bit, to compare the same weeks
@@ -53,6 +53,8 @@ var sweeps = []swept{
 (SELECT id FROM mails WHERE id < ? ORDER BY id LIMIT ? ?)`, keepMails, true, false},
 	{"one-time tokens", `DELETE FROM one_time_tokens WHERE id IN
 (SELECT id FROM one_time_tokens WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
+	{"registrations", `DELETE FROM registrations WHERE id IN
+(SELECT id FROM registrations WHERE expires_at < ? LIMIT ? ?)`, keepTokens, false, false},
 	{"tries of codes", `DELETE FROM code_tries WHERE address IN
 (SELECT address FROM code_tries WHERE first_at < ? LIMIT ? ?)`, codeTriesFor, false, false},
 	{"budgets of mailboxes", `DELETE FROM mail_budgets WHERE mailbox IN
@@ -90,6 +92,7 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM mails WHERE sent_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM mails WHERE id < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM one_time_tokens WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM registrations WHERE expires_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM code_tries WHERE first_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM mail_budgets WHERE counted_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||

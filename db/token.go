@@ -14,8 +14,9 @@ type OneTimeToken struct {
 
 	ID               TokenID    `bun:"id,pk"`
 	Purpose          Purpose    `bun:"purpose"`
-	UserID           UserID     `bun:"user_id"`
-	Address          string     `bun:"address"` // the token confirms it, or reverts to it, and no other (OT-11)
+	UserID           UserID     `bun:"user_id"`         // zero while a registration waits for the token
+	RegistrationID   UserID     `bun:"registration_id"` // that it was mailed for, zero for none
+	Address          string     `bun:"address"`         // the token confirms it, or reverts to it, and no other (OT-11)
 	AddressCanonical string     `bun:"address_canonical"`
 	MailID           MailID     `bun:"mail_id"`   // the mail that it was made for: see isOvertaken
 	ReturnTo         string     `bun:"return_to"` // where a sign-in goes on; "" for nowhere
@@ -29,12 +30,15 @@ type OneTimeToken struct {
 func issueToken(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time.Time) (*OneTimeToken, error) {
 	m := &l.Mail
 	t := &OneTimeToken{
-		ID: newTokenID(), Purpose: m.Purpose(), UserID: m.UserID, Address: m.Address,
+		ID: newTokenID(), Purpose: m.Purpose(), UserID: m.UserID, RegistrationID: m.RegistrationID, Address: m.Address,
 		AddressCanonical: m.AddressCanonical, MailID: m.ID, ReturnTo: m.Data.ReturnTo, CreatedAt: now,
 		ExpiresAt: now.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
 	if t.Purpose == PurposeCancelChange {
 		t.CreatedAt = m.CreatedAt // the order of changes decides which address came first, not the order of mails
+	}
+	if l.Registration != nil {
+		return t, issueForRegistration(ctx, tx, t)
 	}
 	before := tx.NewUpdate().Model((*OneTimeToken)(nil)).Set("invalidated_at = ?", now).
 		Where("user_id = ? AND purpose = ? AND invalidated_at IS NULL", m.UserID, t.Purpose).
@@ -55,11 +59,23 @@ func setupMails(tx bun.Tx, user UserID) *bun.SelectQuery {
 	return tx.NewSelect().Model((*Mail)(nil)).Column("id").Where("m.user_id = ? AND m.kind = ?", user, MailSetPassword)
 }
 
+// issueForRegistration makes a token for a registration, which waits as long as its token. Earlier tokens stay good:
+// any of them serves whoever registered, and somebody else who registers with the address ends none (OT-48).
+func issueForRegistration(ctx context.Context, tx bun.Tx, t *OneTimeToken) error {
+	_, err := tx.NewUpdate().Model((*Registration)(nil)).Set("expires_at = ?", t.ExpiresAt).
+		Where("id = ? AND expires_at < ?", t.RegistrationID, t.ExpiresAt).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.NewInsert().Model(t).Exec(ctx)
+	return err
+}
+
 // isOvertaken tells whether a newer mail of the same kind was sent first: its token counts, and the older mail is not
 // sent any more (OT-03). Mails are sent in any order; their ids have the order in which they were asked for.
 func isOvertaken(ctx context.Context, tx bun.Tx, l *ResolvedMail) (bool, error) {
 	purpose := l.Mail.Purpose()
-	if purpose == "" || purpose == PurposeCancelChange {
+	if purpose == "" || purpose == PurposeCancelChange || l.Registration != nil {
 		return false, nil
 	}
 	newer := tx.NewSelect().Model((*OneTimeToken)(nil)).

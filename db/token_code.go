@@ -17,10 +17,11 @@ const (
 )
 
 // newestCode finds the newest token that was mailed to an address: the code belongs to it. A code that moves an account
-// to a new address counts for the person who is signed in to that account alone, :owner (OT-25).
+// to a new address counts for the person who is signed in to that account alone, :owner (OT-25). Nobody who is signed
+// in means a registration.
 const newestCode = `SELECT id FROM one_time_tokens
   WHERE address_canonical = :address AND purpose IN (:purpose, :other_purpose)
-  AND (purpose <> 'CONFIRM_CHANGE' OR user_id = :owner)
+  AND (purpose <> 'CONFIRM_CHANGE' OR user_id = :owner) AND (user_id IS NOT NULL OR :owner IS NULL)
   AND invalidated_at IS NULL AND expires_at > :now AND created_at > :created_after
   ORDER BY mail_id DESC LIMIT 1`
 

@@ -33,8 +33,8 @@ WHERE user_id = :user AND ` + otherTokens + ifRecorded
 )
 
 // An address belongs to the account that proved it last (OT-22). Whoever proves :address takes it from the accounts
-// that have it without a proof, and ends the wait of others for it: their tokens are invalidated. A pending address
-// that is only shown in their own account stays there, so that nobody learns of the proof.
+// that have it without a proof, and ends the wait of others for it: their tokens are invalidated, and registrations are
+// deleted. A pending address that is only shown in their own account stays there, so that nobody learns of the proof.
 const (
 	yieldAddress = `UPDATE users SET updated_at = :now,
     email = CASE WHEN email_canonical = :address THEN NULL ELSE email END,
@@ -43,11 +43,14 @@ const (
   WHERE users.id <> :user AND ((email_canonical = :address AND email_verified_at IS NULL)
     OR (pending_shown AND pending_email_canonical = :address))`
 	endWaits = `UPDATE one_time_tokens SET invalidated_at = :now
-  WHERE address_canonical = :address AND user_id <> :user AND invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE'`
+  WHERE address_canonical = :address AND user_id IS DISTINCT FROM :user AND id <> :token AND invalidated_at IS NULL
+    AND purpose <> 'CANCEL_CHANGE'`
+	endRegistrations = `DELETE FROM registrations WHERE address_canonical = :address`
 
 	// The parts follow t, which holds the redeemed token. The account takes the address after y: see yielded.
 	provePostgres = `y AS (` + yieldAddress + ` AND EXISTS (SELECT 1 FROM t) RETURNING users.id
 ), w AS (` + endWaits + ` AND EXISTS (SELECT 1 FROM t)
+), r AS (` + endRegistrations + ` AND EXISTS (SELECT 1 FROM t)
 )`
 	// yielded makes a part of a statement run after y: an address is unique.
 	yielded = `(SELECT count(*) FROM y) >= 0`
@@ -93,6 +96,7 @@ var confirmEmail = writes("confirmEmail",
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
+	endRegistrations+ifRecorded,
 	`UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now
 WHERE id = :user`+ifRecorded,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
@@ -130,6 +134,7 @@ var confirmChange = writes("confirmChange",
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
+	endRegistrations+ifRecorded,
 	`UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
   pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now
 FROM one_time_tokens t WHERE users.id = :user AND t.id = :token`+ifRecorded,

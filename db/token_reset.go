@@ -37,6 +37,7 @@ var resetPassword = writes("resetPassword",
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
+	endRegistrations+ifRecorded,
 	`UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, devices_cleared_at = :now,
   email_verified_at = coalesce(email_verified_at, :now), pending_email = NULL, pending_email_canonical = NULL,
   pending_shown = false, updated_at = :now, `+clearProfile+`

@@ -7,10 +7,28 @@ import (
 	"time"
 )
 
-// TokenWithUser is a one-time token with its account.
+// TokenWithUser is a one-time token with its account, or with the registrations that it can make an account of.
 type TokenWithUser struct {
 	Token OneTimeToken `bun:"embed:t_"`
 	User  User         `bun:"embed:u_"`
+
+	// Registrations are those of the address that waited since the token was made, the newest first. Held tells whether
+	// an account proved the address meanwhile. Both are for a token without an account.
+	Registrations []*Registration `bun:"-"`
+	Held          bool            `bun:"held"`
+}
+
+// OfRegistration tells whether the token makes an account of a registration.
+func (m *TokenWithUser) OfRegistration() bool { return m.Token.UserID.IsZero() }
+
+// Waiting lists the registrations that can become an account still.
+func (m *TokenWithUser) Waiting(now time.Time) (waiting []*Registration) {
+	for _, g := range m.Registrations {
+		if g.Waits(now) {
+			waiting = append(waiting, g)
+		}
+	}
+	return waiting
 }
 
 // RejectReason gives the reason, for the audit log, why a token is good for none of these purposes at now; "" for a
@@ -26,10 +44,23 @@ func (m *TokenWithUser) RejectReason(now time.Time, purposes ...Purpose) string 
 		return "replaced"
 	case !t.ExpiresAt.After(now):
 		return "expired"
+	case m.OfRegistration():
+		return m.rejectRegistration(now)
 	case u.Status != UserActive:
 		return "suspended"
 	case !t.matchesAddress(u):
 		return "address_changed"
+	}
+	return ""
+}
+
+// rejectRegistration is RejectReason for a token without an account.
+func (m *TokenWithUser) rejectRegistration(now time.Time) string {
+	switch {
+	case m.Held:
+		return "address_taken"
+	case len(m.Waiting(now)) == 0:
+		return "registration_ended"
 	}
 	return ""
 }
@@ -70,20 +101,25 @@ func (m *TokenWithUser) takeOverNote(notes ...string) string {
 	return strings.TrimSpace(strings.Join(notes, " "))
 }
 
-const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id, t.address AS t_address,
+const tokenColumns = `t.id AS t_id, t.purpose AS t_purpose, t.user_id AS t_user_id,
+t.registration_id AS t_registration_id, t.address AS t_address,
 t.address_canonical AS t_address_canonical, t.mail_id AS t_mail_id, t.return_to AS t_return_to,
 t.created_at AS t_created_at,
 t.expires_at AS t_expires_at, t.invalidated_at AS t_invalidated_at, t.redeemed AS t_redeemed`
 
-var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+`
-FROM one_time_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = :token`)
+var tokenWithUser = reads("tokenWithUser", `SELECT `+tokenColumns+`, `+userColumns+`, t.user_id IS NULL AND EXISTS (
+  SELECT 1 FROM users h WHERE h.email_canonical = t.address_canonical AND h.email_verified_at IS NOT NULL) AS held
+FROM one_time_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.id = :token`)
 
-// TokenWithUser reads a one-time token and its account; nil for none.
+// TokenWithUser reads a one-time token with its account or its registrations; nil for none.
 func (d *DB) TokenWithUser(ctx context.Context, id TokenID) (*TokenWithUser, error) {
 	var m TokenWithUser
 	found, err := d.queryRow(ctx, tokenWithUser, params{{"token", id}}, &m)
 	if err != nil || !found {
 		return nil, err
 	}
-	return &m, nil
+	if m.OfRegistration() {
+		err = d.readRegistrations(ctx, &m)
+	}
+	return &m, err
 }

@@ -31,7 +31,7 @@ type MutationResolver interface {
 	Refresh(ctx context.Context, input RefreshInput) (*LoginPayload, error)
 	Logout(ctx context.Context, input *LogoutInput) (*BasicPayload, error)
 	SendVerificationEmail(ctx context.Context, input *SendVerificationEmailInput) (*BasicPayload, error)
-	VerifyEmail(ctx context.Context, input VerifyEmailInput) (*EmailPayload, error)
+	VerifyEmail(ctx context.Context, input VerifyEmailInput) (*VerifyEmailPayload, error)
 	RequestPasswordReset(ctx context.Context, input RequestPasswordResetInput) (*BasicPayload, error)
 	ResetPassword(ctx context.Context, input ResetPasswordInput) (*ResetPasswordPayload, error)
 	RequestMagicLink(ctx context.Context, input RequestMagicLinkInput) (*BasicPayload, error)
@@ -1503,7 +1503,7 @@ func (ec *executionContext) _Mutation_verifyEmail(ctx context.Context, field gra
 
 			directive1 := func(ctx context.Context) (any, error) {
 				if ec.Directives.Public == nil {
-					var zeroVal *EmailPayload
+					var zeroVal *VerifyEmailPayload
 					return zeroVal, errors.New("directive public is not implemented")
 				}
 				return ec.Directives.Public(ctx, nil, directive0)
@@ -1512,8 +1512,8 @@ func (ec *executionContext) _Mutation_verifyEmail(ctx context.Context, field gra
 			next = directive1
 			return next
 		},
-		func(ctx context.Context, selections ast.SelectionSet, v *EmailPayload) graphql.Marshaler {
-			return ec.marshalOEmailPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐEmailPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *VerifyEmailPayload) graphql.Marshaler {
+			return ec.marshalOVerifyEmailPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐVerifyEmailPayload(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1526,7 +1526,7 @@ func (ec *executionContext) fieldContext_Mutation_verifyEmail(ctx context.Contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_EmailPayload(ctx, field)
+			return ec.childFields_VerifyEmailPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -4175,6 +4175,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case VerifyEmailPayload:
+		return ec._VerifyEmailPayload(ctx, sel, &obj)
+	case *VerifyEmailPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._VerifyEmailPayload(ctx, sel, obj)
 	case UserPayload:
 		return ec._UserPayload(ctx, sel, &obj)
 	case *UserPayload:

@@ -302,7 +302,12 @@ type MailedToken struct {
 	// Whether it is the first proof of whose address this is. The password, the sessions, the API keys and the known devices that the account has
 	// are removed then, since somebody else may have made them.
 	TakesOver bool `json:"takesOver"`
-	// The username that the account keeps unless `startEmpty` is given; null unless `takesOver`.
+	// Whether it makes an account of a registration.
+	Registration bool `json:"registration"`
+	// Whether the registration becomes an account only with `password`, `newPassword` or `unattended`: the request does not show the device token
+	// of a registration with this address.
+	PasswordNeeded bool `json:"passwordNeeded"`
+	// The username that the account keeps unless `startEmpty` is given; null unless `takesOver` or `registration`.
 	Username *string `json:"username,omitempty"`
 	// The display name, as `username`.
 	Name *string `json:"name,omitempty"`
@@ -381,7 +386,7 @@ type RegisterInput struct {
 	SendPasswordSetupEmail bool `json:"sendPasswordSetupEmail"`
 	// Whether a mail says welcome.
 	SendWelcomeEmail bool `json:"sendWelcomeEmail"`
-	// How tokens reach the client.
+	// How tokens reach the client, and the device token.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
 
@@ -393,10 +398,11 @@ type RegisterPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// The new session. Null when `tokens` is.
 	Session *db.Session `json:"session,omitempty"`
-	// As in `LoginPayload`. Null when `tokens` is.
+	// As in `LoginPayload`. Null when refused, and when `signIn` is false unless the address must be confirmed first: shown to `verifyEmail`, it is the
+	// proof of who registered then.
 	DeviceToken *string `json:"deviceToken,omitempty"`
-	// Whether the address must be confirmed before anybody can sign in. The answer is the same then for an address that is taken, and the
-	// mail to it says what is the case.
+	// Whether the address must be confirmed first. There is no account until then, and the username stays free. The answer is the same for an address
+	// that is taken, and the mail to it says what is the case.
 	ConfirmationRequired bool `json:"confirmationRequired"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
@@ -702,16 +708,48 @@ type UserPayload struct {
 
 func (UserPayload) IsPayload() {}
 
-// Confirms an address.
+// Confirms an address. Where the mail is about a registration (`mailedToken.registration`), this makes the account, and one of these decides
+// about its password: the device token of the registration, `password`, `newPassword` or `unattended`. Without any of them the call is refused
+// with `INVALID_INPUT` at `newPassword`, and the token stays good.
 type VerifyEmailInput struct {
 	// The token of the mail; or its code of 6 digits, which needs `email` beside it.
 	Token string `json:"token"`
 	// The address that the mail went to. Beside a token it is compared when given.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The `deviceToken` of `register`. It may stand in the header `X-Device-Token` or in the cookie instead. Of several registrations with the
+	// address it names the one that counts, and its password is that of the account.
+	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
+	// The password of a registration, as a proof of whose it is, where no device token is shown: that registration counts, and its password is that
+	// of the account.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// A new password for the account that a registration becomes, under the rules of `serverInfo.passwordPolicy`.
+	NewPassword graphql.Omittable[*string] `json:"newPassword,omitempty"`
+	// Whether a registration becomes an account without any of these proofs, for programs that redeem a token and can ask nobody. The password of the
+	// registration counts where no other one waited for the address since the mail. Else the account has no password, username, name and metadata.
+	Unattended bool `json:"unattended"`
+	// Whether an account that a registration becomes is made without the username, the name and the metadata of the registration.
+	StartEmpty bool `json:"startEmpty"`
 	// Whether a token that confirmed this very address before, within its life, gets the answer of a success, so that a link can be followed
 	// twice. Nothing changes then. A code is good once in any case.
 	AllowConfirmed bool `json:"allowConfirmed"`
 }
+
+// The answer of `verifyEmail`.
+type VerifyEmailPayload struct {
+	// As in `EmailPayload`.
+	Email *string `json:"email,omitempty"`
+	// As in `EmailPayload`.
+	User *db.User `json:"user,omitempty"`
+	// The username of the registration, where somebody else has it by now: the account is made without it. Null otherwise.
+	UsernameTaken *string `json:"usernameTaken,omitempty"`
+	// Whether the account was made of a registration and has no password: nobody signs in with one until its owner chooses one by
+	// `requestPasswordReset`.
+	PasswordMissing bool `json:"passwordMissing"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (VerifyEmailPayload) IsPayload() {}
 
 // The kinds of credential.
 type CredentialKind string

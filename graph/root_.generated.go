@@ -166,14 +166,16 @@ type ComplexityRoot struct {
 	}
 
 	MailedToken struct {
-		Account   func(childComplexity int) int
-		Email     func(childComplexity int) int
-		Invited   func(childComplexity int) int
-		Metadata  func(childComplexity int) int
-		Name      func(childComplexity int) int
-		Purpose   func(childComplexity int) int
-		TakesOver func(childComplexity int) int
-		Username  func(childComplexity int) int
+		Account        func(childComplexity int) int
+		Email          func(childComplexity int) int
+		Invited        func(childComplexity int) int
+		Metadata       func(childComplexity int) int
+		Name           func(childComplexity int) int
+		PasswordNeeded func(childComplexity int) int
+		Purpose        func(childComplexity int) int
+		Registration   func(childComplexity int) int
+		TakesOver      func(childComplexity int) int
+		Username       func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -381,6 +383,14 @@ type ComplexityRoot struct {
 		Failures           func(childComplexity int) int
 		LockedUntil        func(childComplexity int) int
 		PasswordDisabledAt func(childComplexity int) int
+	}
+
+	VerifyEmailPayload struct {
+		Email           func(childComplexity int) int
+		PasswordMissing func(childComplexity int) int
+		User            func(childComplexity int) int
+		UserErrors      func(childComplexity int) int
+		UsernameTaken   func(childComplexity int) int
 	}
 }
 
@@ -906,12 +916,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MailedToken.Name(childComplexity), true
+	case "MailedToken.passwordNeeded":
+		if e.ComplexityRoot.MailedToken.PasswordNeeded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.PasswordNeeded(childComplexity), true
 	case "MailedToken.purpose":
 		if e.ComplexityRoot.MailedToken.Purpose == nil {
 			break
 		}
 
 		return e.ComplexityRoot.MailedToken.Purpose(childComplexity), true
+	case "MailedToken.registration":
+		if e.ComplexityRoot.MailedToken.Registration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.Registration(childComplexity), true
 	case "MailedToken.takesOver":
 		if e.ComplexityRoot.MailedToken.TakesOver == nil {
 			break
@@ -1982,6 +2004,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserSecurity.PasswordDisabledAt(childComplexity), true
 
+	case "VerifyEmailPayload.email":
+		if e.ComplexityRoot.VerifyEmailPayload.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.Email(childComplexity), true
+	case "VerifyEmailPayload.passwordMissing":
+		if e.ComplexityRoot.VerifyEmailPayload.PasswordMissing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.PasswordMissing(childComplexity), true
+	case "VerifyEmailPayload.user":
+		if e.ComplexityRoot.VerifyEmailPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.User(childComplexity), true
+	case "VerifyEmailPayload.userErrors":
+		if e.ComplexityRoot.VerifyEmailPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.UserErrors(childComplexity), true
+	case "VerifyEmailPayload.usernameTaken":
+		if e.ComplexityRoot.VerifyEmailPayload.UsernameTaken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.UsernameTaken(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -2386,6 +2439,10 @@ func (ec *executionContext) childFields_MailedToken(ctx context.Context, field g
 		return ec.fieldContext_MailedToken_account(ctx, field)
 	case "takesOver":
 		return ec.fieldContext_MailedToken_takesOver(ctx, field)
+	case "registration":
+		return ec.fieldContext_MailedToken_registration(ctx, field)
+	case "passwordNeeded":
+		return ec.fieldContext_MailedToken_passwordNeeded(ctx, field)
 	case "username":
 		return ec.fieldContext_MailedToken_username(ctx, field)
 	case "name":
@@ -2702,6 +2759,22 @@ func (ec *executionContext) childFields_UserSecurity(ctx context.Context, field 
 		return ec.fieldContext_UserSecurity_passwordDisabledAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserSecurity", field.Name)
+}
+
+func (ec *executionContext) childFields_VerifyEmailPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return ec.fieldContext_VerifyEmailPayload_email(ctx, field)
+	case "user":
+		return ec.fieldContext_VerifyEmailPayload_user(ctx, field)
+	case "usernameTaken":
+		return ec.fieldContext_VerifyEmailPayload_usernameTaken(ctx, field)
+	case "passwordMissing":
+		return ec.fieldContext_VerifyEmailPayload_passwordMissing(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_VerifyEmailPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerifyEmailPayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

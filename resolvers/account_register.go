@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"crypto/rand"
+	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -44,23 +45,36 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	return r.registerOpen(ctx, input, user, notes)
 }
 
-// registerConfirmed registers where the address must be confirmed before the first sign-in. A new and a taken address
-// get the same answer. Only the owner of the mailbox learns the difference (LG-04).
+// registerConfirmed registers where the address must be confirmed first. It makes no account: the registration waits
+// until somebody proves the address. Statements and answer are the same for every address; only the owner of the
+// mailbox learns the difference (LG-04, OT-43). The device token is the proof of who registered (OT-45).
 func (r *resolver) registerConfirmed(
 	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
 ) (*graph.RegisterPayload, error) {
-	taken, err := r.DB.Register(ctx, user, nil, r.firstMails(ctx, user, input), notes...)
-	if err == nil && taken != nil {
-		err = r.takenError(ctx, user, taken)
-		if taken.Username {
-			return nil, err
-		}
-		err = r.record(ctx, err, db.Event{Action: db.ActionUserCreated})
+	chosen := input.Password.Value() != nil
+	m := r.mail(ctx, db.MailVerifyEmail, db.UserID{}, *user.Email, user.EmailCanonical)
+	m.RegistrationID = user.ID
+	g := &db.Registration{
+		ID: user.ID, Address: *user.Email, AddressCanonical: user.EmailCanonical, Username: user.Username,
+		UsernameCanonical: user.UsernameCanonical, Name: user.Name, Metadata: user.Metadata, Locale: user.Locale,
+		Dialect: m.Dialect, SendWelcome: input.SendWelcomeEmail,
+		SendPasswordSetup: input.SendPasswordSetupEmail && !chosen,
+		CreatedAt:         user.CreatedAt, ExpiresAt: user.CreatedAt.Add(time.Duration(m.TTLSeconds) * time.Second),
 	}
-	if err != nil && !fault.Is(err, fault.AlreadyExists) {
+	if chosen {
+		g.PasswordHash = user.PasswordHash
+	}
+	taken, err := r.DB.AddRegistration(ctx, g, m, notes...)
+	if err == nil && taken {
+		err = alreadyExists(&db.Taken{Username: true})
+	}
+	if err != nil {
 		return nil, err
 	}
-	return &graph.RegisterPayload{ConfirmationRequired: true, UserErrors: noErrors()}, nil
+	return &graph.RegisterPayload{
+		DeviceToken:          r.deliverDevice(ctx, user, db.Shown{}, user.CreatedAt, input.TokenDelivery),
+		ConfirmationRequired: true, UserErrors: noErrors(),
+	}, nil
 }
 
 // registerOpen creates an account that is usable at once, with a session where input.SignIn asks for one.
@@ -133,7 +147,7 @@ func (r *resolver) firstMails(ctx context.Context, u *db.User, input graph.Regis
 		due  bool
 		kind db.MailKind
 	}{
-		{input.SendVerificationEmail || r.RequireVerifiedEmail, db.MailVerifyEmail},
+		{input.SendVerificationEmail, db.MailVerifyEmail},
 		{input.SendPasswordSetupEmail && input.Password.Value() == nil, db.MailSetPassword},
 		{input.SendWelcomeEmail, db.MailWelcome},
 	} {

@@ -55,7 +55,11 @@ func (r *resolver) requireWaiting(ctx context.Context, address string) error {
 		return atField(err, "email")
 	}
 	user, err := r.DB.UserNamed(ctx, canonical)
-	if err == nil && (user == nil || user.EmailVerified() || user.Status != db.UserActive) {
+	if err != nil || user != nil && !user.EmailVerified() && user.Status == db.UserActive {
+		return err
+	}
+	waits, err := r.DB.RegistrationWaits(ctx, canonical, r.now())
+	if err == nil && (!waits || user != nil && user.EmailVerified()) {
 		err = fault.New(fault.Conflict, "No account waits to confirm this address.", "input", "email")
 	}
 	return err
@@ -98,14 +102,19 @@ func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event
 }
 
 // VerifyEmail is Mutation.verifyEmail.
-func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.EmailPayload, error) {
-	user, address, err := r.verifyEmail(ctx, input)
+func (r *resolver) VerifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.VerifyEmailPayload, error) {
+	payload, err := r.verifyEmail(ctx, input)
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(err)
-		return &graph.EmailPayload{UserErrors: errs}, err
+		return &graph.VerifyEmailPayload{UserErrors: errs}, err
 	}
-	return r.emailPayload(ctx, user, &address)
+	shown, err := r.emailPayload(ctx, payload.User, payload.Email)
+	if err != nil {
+		return nil, err
+	}
+	payload.User, payload.UserErrors = shown.User, shown.UserErrors
+	return payload, nil
 }
 
 // emailPayload answers what the token of a mail did. Whoever has the token knows the address that the mail went to. The
@@ -120,12 +129,10 @@ func (r *resolver) emailPayload(ctx context.Context, u *db.User, address *string
 
 // verifyEmail gives the account and the address that was confirmed. It refuses the token of another account to somebody
 // who is signed in: two accounts may wait for the same address, and one's own is meant (OT-25).
-func (r *resolver) verifyEmail(
-	ctx context.Context, input graph.VerifyEmailInput,
-) (user *db.User, address string, err error) {
+func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput) (*graph.VerifyEmailPayload, error) {
 	owner, err := r.signedIn(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	in := tokenInput{
 		text: input.Token, email: input.Email.Value(), owner: owner, action: db.ActionEmailVerified,
@@ -133,10 +140,13 @@ func (r *resolver) verifyEmail(
 	}
 	m, err := r.findToken(ctx, in)
 	if err != nil {
-		return nil, "", err
+		return nil, err
+	}
+	if m.OfRegistration() {
+		return r.redeemRegistration(ctx, in, m, input)
 	}
 	if !in.owner.IsZero() && m.User.ID != in.owner {
-		return nil, "", r.rejectToken(ctx, in, m.User.ID, "other_account")
+		return nil, r.rejectToken(ctx, in, m.User.ID, "other_account")
 	}
 	user, reason, err := r.tryRedeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
 		if m.Token.Purpose == db.PurposeConfirmChange {
@@ -144,14 +154,10 @@ func (r *resolver) verifyEmail(
 		}
 		return orStale(r.DB.ConfirmEmail(ctx, m, r.now()))
 	})
-	switch {
-	case err != nil || user != nil:
-	case input.AllowConfirmed:
-		user, err = r.confirmedBefore(ctx, in, m, reason)
-	default:
-		err = r.rejectToken(ctx, in, m.User.ID, reason)
+	if err == nil && user == nil {
+		user, err = r.orConfirmed(ctx, in, m, reason, input.AllowConfirmed)
 	}
-	return user, m.Token.Address, err
+	return &graph.VerifyEmailPayload{Email: &m.Token.Address, User: user}, err
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.
@@ -179,11 +185,15 @@ func (r *resolver) confirmChange(ctx context.Context, m *db.TokenWithUser) (*db.
 	return orStale(user, err)
 }
 
-// confirmedBefore accepts a token that is no good any more while the address that it is for is the confirmed one of the
-// account: because it was redeemed before, or because a reset or a sign-in by mail confirmed the address (OT-15).
-func (r *resolver) confirmedBefore(
-	ctx context.Context, in tokenInput, m *db.TokenWithUser, reason string,
+// orConfirmed rejects a token for a reason. With allowed it accepts one that is no good any more while the address that
+// it is for is the confirmed one of the account: because it was redeemed before, or because a reset or a sign-in by
+// mail confirmed the address (OT-15).
+func (r *resolver) orConfirmed(
+	ctx context.Context, in tokenInput, m *db.TokenWithUser, reason string, allowed bool,
 ) (*db.User, error) {
+	if !allowed {
+		return nil, r.rejectToken(ctx, in, m.User.ID, reason)
+	}
 	m, err := r.DB.TokenWithUser(ctx, m.Token.ID)
 	if err != nil {
 		return nil, err

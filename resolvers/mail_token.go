@@ -184,7 +184,8 @@ func tokenState(reason string) graph.MailTokenState {
 		return graph.MailTokenStateSpent
 	case "expired":
 		return graph.MailTokenStateExpired
-	case "suspended", "address_changed", "unknown_token": // the rows of an account are deleted with it
+	case "suspended", "address_changed", "address_taken", "registration_ended",
+		"unknown_token": // the rows of an account are deleted with it
 		return graph.MailTokenStateAccountUnavailable
 	}
 	return graph.MailTokenStateUnknown

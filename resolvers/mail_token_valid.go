@@ -54,6 +54,9 @@ func (q queries) MailedToken(ctx context.Context, token string) (*graph.MailedTo
 	if err != nil || m == nil || m.RejectReason(q.now(), m.Token.Purpose) != "" {
 		return nil, err
 	}
+	if m.OfRegistration() {
+		return q.mailedRegistration(ctx, m), nil
+	}
 	told := &graph.MailedToken{
 		Purpose: tokenPurpose(m.Token.Purpose), Email: m.Token.Address, Account: accountLabel(&m.User),
 		TakesOver: m.TakesOver(), Invited: m.User.Invited,

@@ -24,7 +24,7 @@ var makers = map[string][]string{
 	"refreshToken":       {"tokens"},
 	"setCookie":          {"tokens"},
 	"SetCookie":          {"setCookie", "deliverDevice"},
-	"deliverDevice":      {"startSession"},
+	"deliverDevice":      {"startSession", "registerConfirmed"},
 	"Issuer.Issue":       {"accessToken"},
 	"Codec.Refresh":      {"refreshToken"},
 	"Codec.RefreshJWT":   {"refreshToken"},

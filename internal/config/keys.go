@@ -164,8 +164,8 @@ var settingsAfterLimits = []key{
 	},
 	{
 		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL", "off",
-		"Whether an address must be confirmed before its account can sign in with a password. Existing sessions " +
-			"continue.",
+		"Whether an address must be confirmed before there is an account. Accounts that never confirmed need a mail " +
+			"for their next sign-in; their sessions continue.",
 		onOff, false, boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
 	},
 	{

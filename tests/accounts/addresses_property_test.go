@@ -22,6 +22,7 @@ type robbery struct {
 	*rapid.T
 	owners []*owner
 	thief  thief
+	first  bool // whether addresses are confirmed first
 }
 
 // owner is somebody who reads their mailboxes, and follows what they asked for themselves.
@@ -34,11 +35,13 @@ type owner struct {
 	access    string // of a session, "" for none
 	secret    string // what they wrote into the account after the proof, "" for nothing
 	writes    int
+	device    string // of the newest registration that waits, "" for none
 }
 
 type thief struct {
 	mailbox string
 	held    []string // sessions and API keys
+	devices []string // the device tokens of registrations
 }
 
 const (
@@ -48,11 +51,16 @@ const (
 
 // TestOT22_Property: whatever a thief does who reads no mailbox of others, they never read or hold what its owner made
 // after proving the address, nor is an address of others confirmed in their hands; and its owner gets into the account
-// by the mailbox at any time, with all that is in it. DRAGOMAN_TEST_FULL=1 takes 20,000 steps on each database.
+// by the mailbox at any time, with all that is in it. In every second sequence addresses are confirmed first, and the
+// thief registers them as well. DRAGOMAN_TEST_FULL=1 takes 20,000 steps on each database.
 func TestOT22_Property(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		s := harness.Start(t, dsn)
+		const url = "DRAGOMAN_PUBLIC_URL=http://localhost:8080"
+		c := harness.NewClock()
+		servers := []*harness.Instance{
+			harness.StartWithClock(t, c, dsn, url), harness.StartWithClock(t, c, dsn, url, required),
+		}
 		steps, runs := 0, 0
 		for target := harness.Amount(300, 20_000); steps < target && !t.Failed(); {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -60,7 +68,9 @@ func TestOT22_Property(t *testing.T) {
 					return
 				}
 				runs++
-				r := &robbery{Instance: s, T: rt, thief: thief{mailbox: fmt.Sprintf("thief%d@example.net", runs)}}
+				r := &robbery{T: rt, thief: thief{mailbox: fmt.Sprintf("thief%d@example.net", runs)}}
+				r.first = rapid.Bool().Draw(rt, "addresses are confirmed first")
+				r.Instance = servers[map[bool]int{true: 1}[r.first]]
 				for _, name := range []string{"ada", "bob"} {
 					first := fmt.Sprintf("%s%d@example.com", name, runs)
 					r.owners = append(r.owners, &owner{
@@ -161,11 +171,46 @@ func (r *robbery) ownerRegisters() {
 		r.Fatalf("%s", a.Raw)
 	}
 	o.made, o.access = a.Text("register", "user", "id"), a.Text("register", "tokens", "accessToken")
+	if r.first {
+		o.device = a.Text("register", "deviceToken")
+	}
+}
+
+// ownerProves follows a link to the address that the owner registered with, whoever caused its mail, in one of the ways
+// that there are. The password is the owner's afterwards, or there is none.
+func (r *robbery) ownerProves(o *owner) {
+	for _, l := range r.mails(o.address, db.MailVerifyEmail) {
+		if l.Registration == nil || o.device == "" {
+			continue
+		}
+		way := rapid.SampledFrom([]string{"device", "typed", "chosen", "program"}).Draw(r.T, "way")
+		a := r.ask("", proveDoc, harness.InputOf(append([]any{"token", l.Token}, map[string][]any{
+			"device": {"deviceToken", o.device}, "typed": {"password", ownersPassword},
+			"chosen": {"newPassword", ownersPassword}, "program": {"unattended", true},
+		}[way]...)...))
+		if a.Code() != "" {
+			continue // too old, or the registration made room for others
+		}
+		o.device = ""
+		if a.At("verifyEmail", "passwordMissing") == true {
+			if way != "program" {
+				r.Fatalf("%s: %s has no password", way, o.name)
+			}
+			r.recover(o)
+			return
+		}
+		in := r.ask("", harness.LoginDoc, harness.InputOf("email", o.address, "password", ownersPassword))
+		r.enters(o, in.Text("login", "user", "id"), in.Text("login", "tokens", "accessToken"))
+		return
+	}
 }
 
 // ownerConfirms follows the links of the owner's own account, and no others.
 func (r *robbery) ownerConfirms() {
 	o := r.owner()
+	if o.proved == "" && r.first {
+		r.ownerProves(o)
+	}
 	for _, address := range o.mailboxes {
 		for _, l := range r.mails(address, db.MailVerifyEmail, db.MailConfirmChange) {
 			id := l.ResolvedMail.User.ID.String()
@@ -265,7 +310,11 @@ func (r *robbery) take(a *harness.Answer, field string) {
 }
 
 func (r *robbery) thiefRegisters() {
-	r.take(r.ask("", harness.RegisterDoc, harness.InputOf("email", r.address(), "password", thiefsPassword)), "register")
+	a := r.ask("", harness.RegisterDoc, harness.InputOf("email", r.address(), "password", thiefsPassword))
+	r.take(a, "register")
+	if device := a.Text("register", "deviceToken"); device != "" {
+		r.thief.devices = append(r.thief.devices, device)
+	}
 }
 
 func (r *robbery) thiefSignsIn() {
@@ -308,7 +357,12 @@ func (r *robbery) thiefReadsMailbox() {
 		}
 		switch l.Mail.Kind {
 		case db.MailVerifyEmail, db.MailConfirmChange:
-			r.ask("", harness.VerifyDoc, harness.InputOf("token", l.Token))
+			in := harness.InputOf("token", l.Token)
+			if len(r.thief.devices) > 0 {
+				in = harness.InputOf("token", l.Token, "newPassword", thiefsPassword, "deviceToken",
+					rapid.SampledFrom(r.thief.devices).Draw(r.T, "device"))
+			}
+			r.ask("", harness.VerifyDoc, in)
 		case db.MailResetPassword:
 			r.ask("", harness.ResetDoc, harness.InputOf("token", l.Token, "newPassword", thiefsPassword))
 		case db.MailMagicLink:
@@ -331,8 +385,12 @@ func (r *robbery) thiefDeletes() {
 }
 
 func (r *robbery) timePasses() {
-	r.Clock.Add(rapid.SampledFrom([]time.Duration{time.Minute, 11 * time.Minute, 25 * time.Hour}).Draw(r.T, "time"))
+	passed := rapid.SampledFrom([]time.Duration{time.Minute, 11 * time.Minute, 25 * time.Hour}).Draw(r.T, "time")
+	r.Clock.Add(passed)
 	for _, o := range r.owners { // access tokens are short; the owner signs in again
+		if passed > 24*time.Hour {
+			o.device = "" // the registration is over: the owner follows no link to it
+		}
 		if o.access != "" && r.ask(o.access, whoDoc, nil).At("me") == nil {
 			a := r.ask("", harness.LoginDoc, harness.InputOf("email", o.address, "password", ownersPassword))
 			o.access = a.Text("login", "tokens", "accessToken")

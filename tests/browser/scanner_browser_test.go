@@ -69,6 +69,7 @@ func TestBrowser_OT35_ScannersWithScripts(t *testing.T) {
 			page.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(link))
 			page.WaitFor(`document.getElementById("by-hand").hidden`)
 			if c.Password {
+				page.WaitFor(`!document.getElementById("choose").hidden`)
 				page.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("a better horse battery"),
 					chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("a better horse battery"))
 			}

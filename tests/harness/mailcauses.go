@@ -57,7 +57,7 @@ func MailCauses() []MailCause {
 		},
 		{
 			Name: "authcompanion: registration where addresses are verified first", Settings: verified, To: causeMail,
-			Kind: db.MailVerifyEmail, Page: "verify-email",
+			Kind: db.MailVerifyEmail, Page: "verify-email", Password: true, // another browser than the program
 			Ask: func(t testing.TB, i *Instance, _ string) {
 				i.caused(t, "POST "+Companion+"/register",
 					CompanionBody("name", "Ada", "email", causeMail, "password", GoodPass))

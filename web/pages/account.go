@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +90,7 @@ type accountView struct {
 	Site        string
 	MinPassword int
 	Email       string // the address in the form that was sent
+	TypedCode   string // the code in it
 	outcome
 }
 
@@ -100,6 +102,7 @@ type outcome struct {
 	Problem string `json:"problem,omitempty"`
 	Next    string `json:"next,omitempty"` // a page of ours that follows
 	Look    *look  `json:"look,omitempty"` // of a link that was only looked at
+	Asks    bool   `json:"asks,omitempty"` // whether a new password is needed beside the rest of the form
 	// ReturnTo is where the person goes on, from the list of return URLs; "" for nowhere.
 	ReturnTo  string   `json:"returnTo,omitempty"`
 	KeysIntro string   `json:"keysIntro,omitempty"`
@@ -144,7 +147,7 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	if out.Title == "" {
 		out.Title = page.Heading
 	}
-	view.outcome, view.Email = out, form.Get("email")
+	view.outcome, view.Email, view.TypedCode = out, form.Get("email"), form.Get("code")
 	writePage(w, r, a.templates, "account.html", out.status, view)
 }
 
@@ -182,12 +185,10 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 			User  *struct {
 				Email *string `json:"email"`
 			} `json:"user"`
-			ReturnTo   string       `json:"returnTo"`
-			APIKeys    []workingKey `json:"apiKeys"`
-			UserErrors []struct {
-				Code    fault.Code `json:"code"`
-				Message string     `json:"message"`
-			} `json:"userErrors"`
+			UsernameTaken string       `json:"usernameTaken"`
+			ReturnTo      string       `json:"returnTo"`
+			APIKeys       []workingKey `json:"apiKeys"`
+			UserErrors    []userError  `json:"userErrors"`
 		} `json:"outcome"`
 	}
 	var seen look
@@ -201,17 +202,7 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		return outcome{Problem: "Something went wrong on our side.", status: http.StatusInternalServerError}
 	}
 	if errs := data.Outcome.UserErrors; len(errs) > 0 {
-		out := outcome{Problem: errs[0].Message, status: http.StatusOK}
-		switch {
-		case errs[0].Code != fault.InvalidToken:
-		case variables["email"] != nil:
-			out.Problem = "This code is not right, or not good any more. " +
-				"A code is good for 10 minutes and a few tries, and for the newest mail alone."
-		default:
-			out.Problem = "This link is not good any more: " +
-				"it was used, a newer mail has replaced it, or it is too old. Please ask for a new one."
-		}
-		return out
+		return errs[0].outcome(page, variables)
 	}
 	email := data.Outcome.Email
 	if u := data.Outcome.User; u != nil {
@@ -229,6 +220,9 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 		out.Text += " The account has no password now."
 		out.Next = choosePasswordPage().Name
 	}
+	if taken := data.Outcome.UsernameTaken; taken != "" {
+		out.Text += " Somebody else has the username " + taken + " by now: your account was made without one."
+	}
 	out.list(data.Outcome.APIKeys)
 	return out
 }
@@ -240,6 +234,31 @@ func (p *accountPage) done(email *string) string {
 		name = *email
 	}
 	return strings.ReplaceAll(p.doneText, "{email}", name)
+}
+
+// userError is a refusal of a mutation.
+type userError struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+	Field   []string   `json:"field"`
+}
+
+// outcome tells the person about the refusal of a page's mutation.
+func (e *userError) outcome(page *accountPage, variables map[string]any) outcome {
+	out := outcome{Problem: e.Message, status: http.StatusOK}
+	out.Asks = page.Chooses && (variables["newPassword"] != nil || slices.Contains(e.Field, "newPassword"))
+	switch {
+	case e.Code == fault.InvalidInput && out.Asks && variables["newPassword"] == nil:
+		out.Problem = "Your account is made now. You did not register in this browser: please choose a password for it."
+	case e.Code != fault.InvalidToken:
+	case variables["email"] != nil:
+		out.Problem = "This code is not right, or not good any more. " +
+			"A code is good for 10 minutes and a few tries, and for the newest mail alone."
+	default:
+		out.Problem = "This link is not good any more: " +
+			"it was used, a newer mail has replaced it, or it is too old. Please ask for a new one."
+	}
+	return out
 }
 
 // workingKey is an API key that still works after a change.
@@ -309,14 +328,17 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 	if p.empty {
 		variables["startEmpty"] = form.Get("startEmpty") != ""
 	}
-	if p.Password {
-		if form.Get("password") == "" {
-			return nil, "Please choose a password."
-		}
-		if form.Get("password") != form.Get("repeat") {
-			return nil, "The two passwords are not the same."
-		}
+	if p.Password && form.Get("password") == "" {
+		return nil, "Please choose a password."
+	}
+	if form.Get("password") != form.Get("repeat") {
+		return nil, "The two passwords are not the same."
+	}
+	switch {
+	case p.Password:
 		variables["password"] = form.Get("password")
+	case p.Chooses && form.Get("password") != "":
+		variables["newPassword"] = form.Get("password")
 	}
 	if p.AsksKeys {
 		variables["revokeKeys"] = form.Get("revokeKeys") != ""

@@ -19,7 +19,7 @@ function take() {
     lead.textContent = lead.dataset.withToken;
     byHand.hidden = byHand.disabled = true;
     problem.hidden = true;
-    (form.querySelector("#password") ?? form.querySelector("button")).focus();
+    (form.querySelector("#choose:enabled #password") ?? form.querySelector("button")).focus();
     look();
   }
 }
@@ -29,18 +29,32 @@ async function look() {
   try {
     const body = new URLSearchParams({ look: "1", token });
     const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
-    const { account, takes, keeps } = (await answer.json()).look ?? {};
+    const { account, takes, keeps, makes, asks } = (await answer.json()).look ?? {};
     const about = document.getElementById("about");
+    if (makes) {
+      lead.textContent = makes;
+      form.querySelector("button").textContent = "Create account";
+    }
+    if (asks) {
+      ask();
+    }
     about.textContent = [account, takes].filter(Boolean).join(" ");
     about.hidden = !about.textContent;
     if (keeps) {
       const kept = document.getElementById("keeps");
-      kept.textContent = `What the account says of you stays: ${keeps.join(", ")}.`;
+      kept.textContent = `What the ${makes ? "registration" : "account"} says of you stays: ${keeps.join(", ")}.`;
       kept.hidden = document.getElementById("empty").hidden = false;
     }
   } catch {
     // The button says what is wrong.
   }
+}
+
+// Asks for the password of an account that the link makes.
+function ask() {
+  const choose = document.getElementById("choose");
+  choose.hidden = choose.disabled = false;
+  form.querySelector("#password").focus();
 }
 
 function say(text) {
@@ -98,6 +112,9 @@ async function send(event) {
       }
       done(outcome);
       return;
+    }
+    if (outcome.asks) {
+      ask();
     }
     say(outcome.problem ?? outcome.error ?? "That did not work. Please try again.");
   } catch {

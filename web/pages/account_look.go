@@ -9,7 +9,9 @@ import (
 )
 
 const mailedTokenQuery = `query MailedToken($token: String!) {
-  mailedToken(token: $token) { email account takesOver username name metadata invited }
+  mailedToken(token: $token) {
+    email account takesOver registration passwordNeeded username name metadata invited
+  }
 }`
 
 // look is what a page says about its link before anybody presses its button (OT-25, OT-26). Looking uses nothing up.
@@ -17,6 +19,8 @@ type look struct {
 	Account  string   `json:"account,omitempty"` // whose account it is about
 	Takes    string   `json:"takes,omitempty"`   // what a take-over removes
 	Keeps    []string `json:"keeps,omitempty"`   // what it keeps, unless its person starts empty
+	Makes    string   `json:"makes,omitempty"`   // that it makes an account of a registration
+	Asks     bool     `json:"asks,omitempty"`    // whether the account needs a new password
 	takeOver bool
 }
 
@@ -25,13 +29,13 @@ type look struct {
 func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (l look) {
 	var data struct {
 		Mailed *struct {
-			Email     string         `json:"email"`
-			Account   *string        `json:"account"`
-			TakesOver bool           `json:"takesOver"`
-			Username  *string        `json:"username"`
-			Name      *string        `json:"name"`
-			Metadata  map[string]any `json:"metadata"`
-			Invited   bool           `json:"invited"`
+			mailedNames
+			Email          string  `json:"email"`
+			Account        *string `json:"account"`
+			TakesOver      bool    `json:"takesOver"`
+			Registration   bool    `json:"registration"`
+			PasswordNeeded bool    `json:"passwordNeeded"`
+			Invited        bool    `json:"invited"`
 		} `json:"mailedToken"`
 	}
 	err := a.graphql.Do(ctx, a.mailedToken, map[string]any{"token": linkToken(token)}, &data)
@@ -42,24 +46,45 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 	if m.Account != nil {
 		l.Account = "This is about the account " + *m.Account + "."
 	}
+	if m.Registration && page.Chooses {
+		l.Makes = "Press the button, and your account is made, with the password that you chose when you registered."
+		if l.Asks = m.PasswordNeeded; l.Asks {
+			l.Makes = "Your account is made now. You did not register in this browser, and somebody else may have " +
+				"typed your address: the password of the registration does not count. Please choose one. " +
+				"It may be the same."
+			l.Keeps = m.list()
+		}
+		return l
+	}
 	if l.takeOver = m.TakesOver && page.empty; !l.takeOver {
 		return l
 	}
 	l.Takes = fmt.Sprintf("Nobody has confirmed yet that %s belongs to this account. You confirm it now, and what "+
 		"somebody else may have made is removed: the password, the sessions and the API keys.", m.Email)
-	if m.Invited {
-		return l
-	}
-	if m.Username != nil {
-		l.Keeps = append(l.Keeps, "the username "+*m.Username)
-	}
-	if m.Name != nil {
-		l.Keeps = append(l.Keeps, "the name "+*m.Name)
-	}
-	if len(m.Metadata) > 0 {
-		l.Keeps = append(l.Keeps, "data of the application")
+	if !m.Invited {
+		l.Keeps = m.list()
 	}
 	return l
+}
+
+// mailedNames is what an account, or a registration, says of its person.
+type mailedNames struct {
+	Username *string        `json:"username"`
+	Name     *string        `json:"name"`
+	Metadata map[string]any `json:"metadata"`
+}
+
+func (m *mailedNames) list() (names []string) {
+	if m.Username != nil {
+		names = append(names, "the username "+*m.Username)
+	}
+	if m.Name != nil {
+		names = append(names, "the name "+*m.Name)
+	}
+	if len(m.Metadata) > 0 {
+		names = append(names, "data of the application")
+	}
+	return names
 }
 
 // signedIn gives the address of the person whose session cookie the request has, for their password manager; "" for

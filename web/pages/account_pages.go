@@ -13,7 +13,8 @@ type accountPage struct {
 	AsksKeys bool   // the form asks whether the API keys end, and the answer lists those that still work
 	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
 	SignedIn bool   // the form needs the session cookie instead of a link
-	empty    bool   // a take-over may remove what the account says of its person
+	Chooses  bool   // the form asks for a password where the link makes an account of a registration
+	empty    bool   // a take-over, or a registration, may leave out what the account says of its person
 
 	DoneTitle string
 	doneText  string // {email} stands for the address of the account
@@ -26,6 +27,17 @@ type accountPage struct {
 const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allowConfirmed: Boolean!) {
   outcome: verifyEmail(input: {token: $token, email: $email, allowConfirmed: $allowConfirmed}) {
     email userErrors { code message retryAfterSeconds }
+  }
+}`
+
+// verifyOwn is verifyEmail for a link that may make an account of a registration.
+const verifyOwn = `mutation VerifyOwn(
+  $token: String!, $email: String, $allowConfirmed: Boolean!, $newPassword: String, $startEmpty: Boolean!
+) {
+  outcome: verifyEmail(input: {
+    token: $token, email: $email, allowConfirmed: $allowConfirmed, newPassword: $newPassword, startEmpty: $startEmpty
+  }) {
+    email usernameTaken userErrors { code message field retryAfterSeconds }
   }
 }`
 
@@ -48,11 +60,13 @@ func verifyEmailPage() *accountPage {
 		CodeLead: "Enter your address and the code of the mail.",
 		Action:   "Confirm address",
 		Code:     true,
+		Chooses:  true,
+		empty:    true,
 
 		DoneTitle: "Your address is confirmed",
 		doneText:  "{email} is confirmed. You can close this page.",
 
-		mutation: verifyEmail,
+		mutation: verifyOwn,
 		constant: repeatable(),
 	}
 }

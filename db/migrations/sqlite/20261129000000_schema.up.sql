@@ -1,5 +1,5 @@
--- email is NULL once somebody else proved to own the address of an account that never did. From password_disabled_at on,
--- no password is taken, right or wrong, until the person chooses another one by mail.
+-- email is NULL once somebody else proved to own the address of an account that never did. From password_disabled_at
+-- on, no password is taken, right or wrong, until the person chooses another one by mail.
 CREATE TABLE IF NOT EXISTS users (
   id                      blob        PRIMARY KEY,
   number                  integer     NOT NULL UNIQUE,
@@ -160,12 +160,36 @@ CREATE TABLE IF NOT EXISTS dialect_usage (
   PRIMARY KEY (day, dialect, route, kind, caller, block)
 ) WITHOUT ROWID;
 
+-- Registrations that wait for a proof of their address. id becomes the id of the account: the device token that the
+-- answer of the registration gave names it. Several may wait for one address; the first that is proved makes the
+-- account, and the others end. Whether the address is anybody's already does not matter here, so that nobody learns it.
+CREATE TABLE IF NOT EXISTS registrations (
+  id                  blob        PRIMARY KEY,
+  address             text        NOT NULL,
+  address_canonical   text        NOT NULL,
+  username            text, -- taken when the account is made
+  username_canonical  text,
+  name                text,
+  metadata            text,
+  password_hash       text, -- NULL where none was chosen
+  locale              text,
+  dialect             text        NOT NULL,
+  send_welcome        boolean     NOT NULL, -- the mails that follow when the account is made
+  send_password_setup boolean     NOT NULL,
+  created_at          timestamp NOT NULL,
+  expires_at          timestamp NOT NULL -- with the newest token that was mailed for it
+);
+
+CREATE INDEX IF NOT EXISTS registrations_address ON registrations (address_canonical);
+CREATE INDEX IF NOT EXISTS registrations_expires_at ON registrations (expires_at);
+
 -- What a mail lets somebody do once. Neither the token nor the code is here: both are made from the id. The token
--- confirms or reverts to address, and no other.
+-- confirms or reverts to address, and no other. user_id is NULL while a registration waits for the token.
 CREATE TABLE IF NOT EXISTS one_time_tokens (
   id                blob        PRIMARY KEY,
   purpose           text        NOT NULL,
-  user_id           blob        NOT NULL REFERENCES users ON DELETE CASCADE,
+  user_id           blob        REFERENCES users ON DELETE CASCADE,
+  registration_id   blob,
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
   mail_id           blob        NOT NULL, -- of mails of a kind the newest counts, in whatever order they are sent
@@ -200,6 +224,7 @@ CREATE TABLE IF NOT EXISTS mails (
   id                blob        PRIMARY KEY,
   kind              text        NOT NULL,
   user_id           blob        REFERENCES users ON DELETE CASCADE,
+  registration_id   blob, -- of a mail about a registration, which has no account yet
   address           text        NOT NULL,
   address_canonical text        NOT NULL,
   token_id          blob,
@@ -218,13 +243,14 @@ CREATE TABLE IF NOT EXISTS mails (
 );
 
 CREATE INDEX IF NOT EXISTS mails_user_id ON mails (user_id);
+CREATE INDEX IF NOT EXISTS mails_registrations ON mails (address_canonical) WHERE registration_id IS NOT NULL;
 
 -- Sent mails are swept after a week.
 CREATE INDEX IF NOT EXISTS mails_sent_at ON mails (sent_at) WHERE sent_at IS NOT NULL;
 
--- How many mails went to a mailbox within a day, by a keyed hash of it: no account, so that deleting one refills nothing.
--- mails has the time in microseconds and the kind of each. over_budget is whether the last one was over the budget,
--- noted_at when one of those last left an event, and unnoted how many there were since, that one included.
+-- How many mails went to a mailbox within a day, by a keyed hash of it: no account, so that deleting one refills
+-- nothing. mails has the time in microseconds and the kind of each. over_budget is whether the last one was over the
+-- budget, noted_at when one of those last left an event, and unnoted how many there were since, that one included.
 CREATE TABLE IF NOT EXISTS mail_budgets (
   mailbox     blob        PRIMARY KEY,
   mails       text        NOT NULL,

@@ -1,0 +1,80 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+	"github.com/dragoman-auth/dragoman/web/webtest"
+)
+
+// OT-45: the page of a registration asks for a new password where the browser shows no device token, and says so before
+// its button. In the browser that registered a click is enough.
+func TestOT45_Pages(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn, "DRAGOMAN_REQUIRE_VERIFIED_EMAIL=on")
+		register := func(email string, fields ...any) {
+			harness.Fine(t, s.Registers(t, append(fields, "email", email, "password", harness.GoodPass)...))
+		}
+		open := func(p mailReader, email string) {
+			l := s.Letter(t, email, db.MailVerifyEmail)
+			p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/account/verify-email#token="+l.Token))
+		}
+		p := mailReader{webtest.Browser(t), s.URL}
+		p.Viewport(390, 844, "light")
+		register("ada@example.com", "username", "lovelace", "name", "Ada")
+		register("bob@example.com", "username", "bob")
+		open(p, "ada@example.com")
+		p.WaitFor(`document.getElementById("lead").textContent.startsWith("Your account is made now. You did not ` +
+			`register in this browser")`)
+		p.WaitFor(`document.getElementById("keeps").textContent === "What the registration says of you stays: the ` +
+			`username lovelace, the name Ada."`)
+		p.WaitFor(`!document.getElementById("choose").hidden && document.getElementById("by-hand").hidden`)
+		shoot(p.Page, "account-registration-elsewhere")
+		p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("short"),
+			chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("short\r"))
+		p.WaitFor(`document.querySelector("h1").textContent === "Confirm your email address"`)
+		for _, field := range []string{"password", "repeat"} {
+			p.Run(chromedp.Focus(chromedp.ID(field)), chromedp.KeyEvent(" a better horse battery"))
+		}
+		p.Run(chromedp.Click(chromedp.CSS("form button")))
+		p.title("Your address is confirmed")
+		harness.Fine(t, s.Login(t, "ada@example.com", "short a better horse battery"))
+
+		// In the browser that registered.
+		p.Run(chromedp.Navigate(s.URL + "/account/verify-email"))
+		p.WaitFor(`document.readyState === "complete"`)
+		webtest.Eval[bool](p.Page, `fetch("/graphql", {method: "POST", headers: {"Content-Type": "application/json"}, `+
+			`body: JSON.stringify({query: 'mutation { register(input: {email: "eve@example.com", password: "`+
+			harness.GoodPass+`", username: "lovelace2", tokenDelivery: COOKIE}) { userErrors { code } } }'})}).then(`+
+			`() => { document.title = "registered" }), true`)
+		p.WaitFor(`document.title === "registered"`)
+		open(p, "eve@example.com")
+		p.WaitFor(`document.getElementById("lead").textContent.endsWith("with the password that you chose when you ` +
+			`registered.")`)
+		p.WaitFor(`document.getElementById("choose").hidden && document.getElementById("keeps").hidden`)
+		shoot(p.Page, "account-registration-here")
+		p.Run(chromedp.Click(chromedp.CSS("form button")))
+		p.title("Your address is confirmed")
+		harness.Fine(t, s.Login(t, "eve@example.com", harness.GoodPass))
+
+		// By the code, where the form alone knows that a password is needed.
+		code := s.Letter(t, "bob@example.com", db.MailVerifyEmail).Code
+		p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/account/verify-email"))
+		p.WaitFor(`document.readyState === "complete"`)
+		p.Run(chromedp.Focus(chromedp.ID("email")), chromedp.KeyEvent("bob@example.com"),
+			chromedp.Focus(chromedp.ID("code")), chromedp.KeyEvent(code+"\r"))
+		p.WaitFor(`!document.getElementById("choose").hidden && !document.getElementById("problem").hidden`)
+		for _, field := range []string{"password", "repeat"} {
+			p.Run(chromedp.Focus(chromedp.ID(field)), chromedp.KeyEvent("a better horse battery"))
+		}
+		p.Run(chromedp.Click(chromedp.CSS("form button")))
+		p.title("Your address is confirmed")
+		harness.Fine(t, s.Login(t, "bob@example.com", "a better horse battery"))
+		p.RequireClean()
+	})
+}
