@@ -334,7 +334,12 @@ func (m *model) state() string {
 		all = append(all, fmt.Sprintf("%+v", *k))
 	}
 	for key, f := range m.failed {
-		if m.throttle {
+		s, inside := key.(*modelSession)
+		switch {
+		case !m.throttle || inside && !m.alive(s):
+		case inside:
+			all = append(all, fmt.Sprintf("%p %+v", s, *f))
+		default:
 			all = append(all, fmt.Sprintf("%v %+v", key, *f))
 		}
 	}
