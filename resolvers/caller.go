@@ -11,6 +11,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -54,6 +55,7 @@ type callerSlot struct {
 	caller  *caller
 	refusal refusal
 	err     error
+	forged  bool // the credential was never one
 
 	securities securities
 }
@@ -86,6 +88,7 @@ func (r *resolver) callerOrRefusal(ctx context.Context) (*caller, refusal, error
 	if !slot.done {
 		slot.caller, slot.refusal, slot.err = r.lookUp(ctx)
 		slot.done = true
+		slot.forged = slot.refusal != "" && r.forged(visit.From(ctx).Credential)
 		if v := visit.From(ctx); slot.refusal != "" {
 			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
 			if v.SessionCookie && v.Problem == "" {
@@ -93,7 +96,25 @@ func (r *resolver) callerOrRefusal(ctx context.Context) (*caller, refusal, error
 			}
 		}
 	}
+	if slot.forged {
+		limit.Worthless(ctx)
+	}
 	return slot.caller, slot.refusal, slot.err
+}
+
+// forged tells whether a credential that counts as none was never one. A session or access token that is over was. An
+// API key cannot be told from one that was deleted.
+func (r *resolver) forged(text string) bool {
+	var err error
+	switch token.Kind(text) {
+	case token.KindSession:
+		_, err = r.Codec.ParseSession(text)
+	case token.KindAccess:
+		_, err = r.Issuer.Verify(text)
+	case token.KindNone, token.KindRefresh, token.KindDevice, token.KindAPIKey:
+		return text != ""
+	}
+	return err != nil && !errors.Is(err, token.ErrExpired)
 }
 
 // forget makes the next field of the operation look the caller up again: the field that just ran may have ended the

@@ -25,6 +25,7 @@ func (r *resolver) CancelEmailChange(
 func (r *resolver) cancelEmailChange(ctx context.Context, text string) (*db.User, error) {
 	id, err := r.Codec.ParseOneTime(text)
 	if err != nil {
+		limit.Worthless(ctx)
 		return nil, errMailToken("")
 	}
 	if err := limit.Enter(ctx); err != nil {

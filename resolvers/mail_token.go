@@ -72,6 +72,7 @@ func (r *resolver) findToken(ctx context.Context, in tokenInput) (*db.TokenWithU
 func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical string) (id db.TokenID, err error) {
 	code := strings.ReplaceAll(in.text, " ", "")
 	if canonical == "" || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+		limit.Worthless(ctx)
 		return id, errMailToken(graph.MailTokenStateUnknown)
 	}
 	if err := limit.Enter(ctx); err != nil {

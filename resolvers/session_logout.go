@@ -64,6 +64,7 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 		if text := input.RefreshToken.Value(); text != nil {
 			id, generation, err := r.Codec.ParseRefresh(*text)
 			if err != nil {
+				limit.Worthless(ctx)
 				return end, errRefreshToken()
 			}
 			session := db.SessionIDFrom(id)

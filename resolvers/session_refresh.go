@@ -26,6 +26,7 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 	// The MAC is checked before any statement: session ids are no secret, every access token holds one.
 	id, generation, err := r.Codec.ParseRefresh(text)
 	if err != nil {
+		limit.Worthless(ctx)
 		return nil, errRefreshToken()
 	}
 	session := db.SessionIDFrom(id)

@@ -39,7 +39,7 @@ func Enter(ctx context.Context) error {
 	return t.err
 }
 
-// Worthless says that the field was asked about something that proves nothing, where its answer is no refusal.
+// Worthless says that the field was called with a token, a code or a credential that the server never made.
 func Worthless(ctx context.Context) {
 	if t, ok := ctx.Value(ticketKey{}).(*Ticket); ok {
 		t.mu.Lock()
