@@ -56,9 +56,16 @@ const (
 	yielded = `(SELECT count(*) FROM y) >= 0`
 )
 
-// lockHolders locks an account with all that have an address or wait for it.
-var lockHolders = onPostgres("lockHolders", `SELECT 1 FROM users
-WHERE id = :user OR email_canonical = :address OR pending_email_canonical = :address ORDER BY id FOR NO KEY UPDATE`)
+// lockHolders locks an account with all that have an address or wait for it, and then the address itself: an account
+// that has nothing to do with the address yet may be about to show it, and no row says so.
+var lockHolders = onPostgres("lockHolders", `WITH l AS MATERIALIZED (
+  SELECT 1 FROM users WHERE id = :user OR email_canonical = :address OR pending_email_canonical = :address
+  ORDER BY id FOR NO KEY UPDATE
+) SELECT pg_advisory_xact_lock(hashtextextended(:address, 0)) FROM (SELECT count(*) FROM l) n`)
+
+// lockAddress is the second part of lockHolders, for an account that shows an address at once. It follows the lock of
+// the account, as there.
+var lockAddress = onPostgres("lockAddress", `SELECT pg_advisory_xact_lock(hashtextextended(:address, 0))`)
 
 // params are the values that every redemption takes.
 func (m *TokenWithUser) params(now time.Time) params {

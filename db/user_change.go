@@ -163,7 +163,7 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		}
 		return d.queueIn(ctx, tx, c.Mails(&was, &is.User, is.Taken))
 	}
-	read := func(tx *sql.Tx) error { return d.lockAccount(ctx, tx, c.By.User.ID, &was) }
+	read := func(tx *sql.Tx) error { return d.lockForChange(ctx, tx, c, &was) }
 	found, err := d.queryRow(ctx, changeAccount, p, &is, before(read), after(mails))
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
@@ -177,4 +177,13 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		return nil, nil, err
 	}
 	return &Caller{User: is.User, Session: is.Session}, nil, nil
+}
+
+// lockForChange reads the address of the account before the change, and locks the account, and then an address that it
+// shows at once: see lockHolders.
+func (d *DB) lockForChange(ctx context.Context, tx *sql.Tx, c *Change, was *User) error {
+	if err := d.lockAccount(ctx, tx, c.By.User.ID, was); err != nil || !c.Email || !c.AtOnce || !d.Postgres() {
+		return err
+	}
+	return lockIn(ctx, tx, lockAddress, params{{"address", c.To.EmailCanonical}})
 }
