@@ -99,8 +99,8 @@ const (
 	PurposeCancelChange  Purpose = "CANCEL_CHANGE" // of a pending change, or of one that took place
 )
 
-// CodeGroup gives the purpose that wrong codes are counted for. One door takes the codes of an address of the account and
-// of one that it waits for, so both have the same tries.
+// CodeGroup gives the purpose that wrong codes are counted for. One door takes the codes of an address of the account
+// and of one that it waits for, so both have the same tries.
 func (p Purpose) CodeGroup() Purpose {
 	if p == PurposeConfirmChange {
 		return PurposeVerifyEmail

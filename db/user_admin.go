@@ -143,8 +143,8 @@ const (
 
 	afterUserChange = userColumns + `, ` + pendingTaken + ` AS taken`
 
-	// Mails about earlier changes of the address, which were not sent yet, lose their links (AZ-20). A change that waited
-	// is off, and is not told of any more.
+	// Mails about earlier changes of the address, which were not sent yet, lose their links (AZ-20). A change that
+	// waited is off, and is not told of any more.
 	unlinkMails = `UPDATE mails SET ttl_seconds = 0, token_id = NULL WHERE kind = 'email-changed' AND state <> 'SENT'`
 	dropMails   = `DELETE FROM mails WHERE kind = 'change-asked' AND state <> 'SENT'`
 

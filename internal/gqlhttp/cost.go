@@ -15,9 +15,9 @@ func isPaged(def *ast.FieldDefinition) bool {
 	return def.Arguments.ForName("first") != nil || def.Arguments.ForName("last") != nil
 }
 
-// checkCost gives the cost of an operation, and refuses one that costs more than maxCost. A field costs 1, or what @cost
-// says (GQ-16). The fields below a page cost their sum times the length of the page, those below another list its size
-// (GQ-14).
+// checkCost gives the cost of an operation, and refuses one that costs more than maxCost. A field costs 1, or what
+// @cost says (GQ-16). The fields below a page cost their sum times the length of the page, those below another list its
+// size (GQ-14).
 func (op *operation) checkCost(schema *ast.Schema, variables map[string]any) (int, *fault.Error) {
 	all, err := cost(op.definition.SelectionSet, schema, variables)
 	total := min(all.each+all.once, maxCost+1)

@@ -193,7 +193,8 @@ func TestGQ14_PageWithoutLength(t *testing.T) {
 
 const weighedSchema = `
 directive @cost(weight: Int!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
-type Query { users(first: Int = 10, filter: Filter): UserConnection  usage(first: Int! = 10): [User!] @cost(weight: 500) }
+type Query { users(first: Int = 10, filter: Filter): UserConnection  usage(first: Int! = 10): [User!] @cost(weight: ` +
+	`500) }
 type UserConnection { nodes: [User!]! totalCount: Int! @cost(weight: 500) }
 type User { id: ID! friends(first: Int = 10): UserConnection }
 input Filter { search: String @cost(weight: 300) role: String inner: Filter }

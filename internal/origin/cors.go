@@ -41,8 +41,8 @@ func (p *Policy) CORS(exposed []string, next http.Handler) http.Handler {
 	})
 }
 
-// Public lets every page read an answer that is public and that no credential changes. Pages of allowed origins keep the
-// headers that CORS set.
+// Public lets every page read an answer that is public and that no credential changes. Pages of allowed origins keep
+// the headers that CORS set.
 func Public(h http.Header) {
 	const name = "Access-Control-Allow-Origin"
 	if h.Get(name) == "" {

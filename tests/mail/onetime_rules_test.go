@@ -311,9 +311,13 @@ func TestOT16_DoorsOfAChange(t *testing.T) {
 			s.MustExec(t, `UPDATE users SET email_verified_at = created_at`)
 			l := pend(t, i, s, who, address)
 			verify := func(code string) string {
-				return i.GraphQL(t, who.Access, harness.VerifyDoc, harness.InputOf("token", code, "email", address)).Code()
+				return i.GraphQL(t, who.Access, harness.VerifyDoc,
+					harness.InputOf("token", code, "email", address)).Code()
 			}
-			for k, purpose := range []string{"EMAIL_CHANGE", "EMAIL_VERIFICATION", "EMAIL_CHANGE", "EMAIL_VERIFICATION"} {
+			for k, purpose := range []string{
+				"EMAIL_CHANGE", "EMAIL_VERIFICATION", "EMAIL_CHANGE",
+				"EMAIL_VERIFICATION",
+			} {
 				if valid(t, i, purpose, wrongCode(l), address, who.Access) {
 					t.Fatalf("%s: try %d is valid", purpose, k)
 				}

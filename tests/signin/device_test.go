@@ -148,7 +148,8 @@ func TestLG22_KindsOfNamesAreApart(t *testing.T) {
 				for range 5 {
 					s.LoginFrom(t, harness.Attacker, kinds[0], typed, harness.WrongPass)
 				}
-				if a := s.LoginFrom(t, harness.Attacker, kinds[0], typed, harness.WrongPass); a.Code() != "ACCOUNT_LOCKED" {
+				if a := s.LoginFrom(t, harness.Attacker, kinds[0], typed,
+					harness.WrongPass); a.Code() != "ACCOUNT_LOCKED" {
 					t.Errorf("%s as %s: %s", name, kinds[0], a.Raw)
 				}
 				if a := s.LoginFrom(t, harness.Attacker, kinds[1], typed, harness.WrongPass); kinds[1] == "username" &&

@@ -351,8 +351,9 @@ func TestLG26_WorthlessIsCountedApart(t *testing.T) {
 	})
 }
 
-// TestLG36_HonestAnswersStay wants that garbage from an address changes no answer that a client acts on: of a session that
-// is over, of an access token that has expired, and of an input that is refused, over GraphQL and through dialects.
+// TestLG36_HonestAnswersStay wants that garbage from an address changes no answer that a client acts on: of a session
+// that is over, of an access token that has expired, and of an input that is refused, over GraphQL and through
+// dialects.
 func TestLG36_HonestAnswersStay(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
@@ -619,7 +620,8 @@ func TestGQ13_GQ14_DearDocuments(t *testing.T) {
 		}
 	}
 	// Two lists that are searched and counted are no more than a page of an application asks for.
-	s.Expect(t, "FORBIDDEN", ada.Access, `query($f: UserFilter) { a: users(filter: $f) { totalCount nodes { id email } } `+
+	s.Expect(t, "FORBIDDEN", ada.Access, `query($f: UserFilter) { a: users(filter: $f) { totalCount nodes { id email `+
+		`} } `+
 		`b: users(filter: $f) { totalCount nodes { id email } } }`, map[string]any{"f": map[string]any{"search": "x"}})
 	// What pages of an application ask for passes.
 	for _, document := range []string{

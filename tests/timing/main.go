@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -186,8 +185,10 @@ func (s *server) compare(
 		}
 	}
 	var times [2][]time.Duration
+	turns := make([]byte, samples+warmUps)
+	_, _ = secret.Read(turns) // it never fails
 	for n := range samples + warmUps {
-		first := rand.IntN(2)
+		first := int(turns[n] & 1)
 		for _, class := range []int{first, 1 - first} {
 			took, err := s.ask(ctx, c.request, names[class][n])
 			if err != nil {

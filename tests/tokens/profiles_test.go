@@ -301,8 +301,8 @@ func TestPW01_ProfilePasswords(t *testing.T) {
 	})
 }
 
-// SE-10 with single use: the predecessor is refused within the grace and harms nothing; after it, it ends the session as
-// anywhere. One that was swapped where each is good once is refused at every other door too (SE-30).
+// SE-10 with single use: the predecessor is refused within the grace and harms nothing; after it, it ends the session
+// as anywhere. One that was swapped where each is good once is refused at every other door too (SE-30).
 func TestSE10_SingleUse(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
