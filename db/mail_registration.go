@@ -12,14 +12,14 @@ import (
 func (m *Mail) forRegistration() bool { return m.Kind == MailVerifyEmail && m.UserID.IsZero() }
 
 // lockRegistration reads and locks the registration that a mail may be about: that which queued it, else the newest of
-// the address. It gives nil for none that waits. Of two servers that resolve a mail at once, the second one sees the
-// result of the first.
+// the address, which its link serves as well. It gives nil for none that waits. Of two servers that resolve a mail at
+// once, the second one sees the result of the first.
 func (d *DB) lockRegistration(ctx context.Context, tx bun.Tx, id MailID, now time.Time) (*Registration, error) {
 	var g Registration
-	q := tx.NewSelect().Model(&g).Where(`g.id = (SELECT coalesce(m.registration_id, (
-  SELECT r.id FROM registrations r WHERE r.address_canonical = m.address_canonical ORDER BY r.id DESC LIMIT 1))
-FROM mails m WHERE m.id = ? AND m.kind = ? AND m.user_id IS NULL)`, id, MailVerifyEmail).
-		Where("g.expires_at > ?", now)
+	q := tx.NewSelect().Model(&g).Where(`g.id = (SELECT r.id FROM mails m
+JOIN registrations r ON r.address_canonical = m.address_canonical AND r.expires_at > ?
+WHERE m.id = ? AND m.kind = ? AND m.user_id IS NULL ORDER BY r.id = m.registration_id DESC, r.id DESC LIMIT 1)`,
+		now, id, MailVerifyEmail)
 	if d.Postgres() {
 		q.For("NO KEY UPDATE")
 	}

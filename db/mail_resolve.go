@@ -72,6 +72,11 @@ FROM mails m WHERE m.id = ?)`, id)
 	if err != nil {
 		return nil, ignoreNoRows(err)
 	}
+	if waiting == nil && !l.Mail.RegistrationID.IsZero() { // it made room for another one while this waited for its row
+		if waiting, err = d.lockRegistration(ctx, tx, id, now); err != nil {
+			return nil, err
+		}
+	}
 	if l.Mail.forRegistration() && toRegistration(&l, waiting) {
 		return &l, nil
 	}

@@ -442,3 +442,24 @@ func TestOT48_Swept(t *testing.T) {
 		}
 	})
 }
+
+// OT-48: the mail of a registration that made room for others, before it was sent, goes out for the newest one.
+func TestOT48_MailOfADropped(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn, required, harness.MailWaits)
+		for n := range 6 {
+			s.Clock.Add(time.Minute)
+			harness.Fine(t, s.Registers(t, "email", "ada@example.com", "password", harness.GoodPass, "username",
+				fmt.Sprintf("ada%d", n)))
+		}
+		all := s.Letters(t, "ada@example.com", db.MailVerifyEmail)
+		if len(all) != 6 {
+			t.Fatalf("%d mails", len(all))
+		}
+		told := s.GraphQL(t, "", waitingDoc, map[string]any{"token": all[5].Token})
+		if told.Text("mailedToken", "username") != "ada5" {
+			t.Error(told.Raw)
+		}
+	})
+}
