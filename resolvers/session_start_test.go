@@ -18,9 +18,10 @@ import (
 var makers = map[string][]string{
 	"db.NewSession":      {"startSession"},
 	"db.Session{}":       {}, // what db.NewSession is for
-	"graph.AuthTokens{}": {"tokens"},
+	"graph.AuthTokens{}": {"accessAlone"},
 	"tokens":             {"startSession", "refresh", "reissue"},
-	"accessToken":        {"tokens", "validateClaims"},
+	"accessAlone":        {"tokens", "reissue"},
+	"accessToken":        {"accessAlone", "validateClaims"},
 	"refreshToken":       {"tokens"},
 	"setCookie":          {"tokens"},
 	"SetCookie":          {"setCookie", "deliverDevice"},
