@@ -81,20 +81,27 @@ func TestLG35_Unserved(t *testing.T) {
 	}
 }
 
-// LG-26: a field that is refused before it asks is counted apart, one that took effect without asking is a mistake of
-// ours, and what is counted apart can be refused for that.
+// LG-26, LG-36: a field that is refused before it asks is counted apart, and one that took effect without asking is a
+// mistake of ours. What proves nothing is refused for that count; an input that was judged keeps its answer.
 func TestLG26_RefusedIsCounted(t *testing.T) {
 	t.Parallel()
 	var counted []string
-	var limit error
+	var most error
+	over := fault.Wait(fault.RateLimited, "Wait.", 9)
 	k := newKit(t, func(c *Config) {
 		c.Refused = func(_ context.Context, field string) error {
 			counted = append(counted, field)
-			return limit
+			return most
 		}
 	})
 	answer, answerErr := &graph.LoginPayload{}, error(nil)
-	k.stub.login = func(context.Context, graph.LoginInput) (*graph.LoginPayload, error) { return answer, answerErr }
+	forged := false
+	k.stub.login = func(ctx context.Context, _ graph.LoginInput) (*graph.LoginPayload, error) {
+		if forged {
+			limit.Worthless(ctx)
+		}
+		return answer, answerErr
+	}
 	refusal := []*graph.UserError{{Code: graph.ErrorCodeInvalidInput, Message: "No."}}
 	for name, c := range map[string]struct {
 		payload   *graph.LoginPayload
@@ -107,9 +114,11 @@ func TestLG26_RefusedIsCounted(t *testing.T) {
 		"by an error":  {nil, fault.New(fault.Unauthenticated, "Sign in."), nil, 1, 200, "UNAUTHENTICATED"},
 		"internal":     {nil, errors.New("gone"), nil, 0, 200, "INTERNAL_SERVER_ERROR"},
 		"took effect":  {&graph.LoginPayload{UserErrors: refusal[:0]}, nil, nil, 0, 200, "INTERNAL_SERVER_ERROR"},
-		"over a limit": {&graph.LoginPayload{UserErrors: refusal}, nil, fault.Wait(fault.RateLimited, "Wait.", 9), 1, 429, "RATE_LIMITED"},
+		"over a limit": {&graph.LoginPayload{UserErrors: refusal}, nil, over, 1, 200, nil},
+		"forged, over": {&graph.LoginPayload{UserErrors: refusal}, nil, over, 1, 429, "RATE_LIMITED"},
 	} {
-		answer, answerErr, limit, counted = c.payload, c.err, c.most, nil
+		answer, answerErr, most, counted = c.payload, c.err, c.most, nil
+		forged = name == "forged, over"
 		got := k.post(`mutation{` + login + `}`)
 		if len(counted) != c.counts || got.StatusCode != c.status || got.code() != c.code {
 			t.Errorf("%s: counted %v, %d %s", name, counted, got.StatusCode, got.text)
