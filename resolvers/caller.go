@@ -55,9 +55,8 @@ type callerSlot struct {
 	caller  *caller
 	refusal refusal
 	err     error
-	forged  bool // the credential was never one
 
-	securities securities
+	security securityBatch
 }
 
 // Exec is graphql.ExecutableSchema.
@@ -88,7 +87,6 @@ func (r *resolver) callerOrRefusal(ctx context.Context) (*caller, refusal, error
 	if !slot.done {
 		slot.caller, slot.refusal, slot.err = r.lookUp(ctx)
 		slot.done = true
-		slot.forged = slot.refusal != "" && r.forged(visit.From(ctx).Credential)
 		if v := visit.From(ctx); slot.refusal != "" {
 			v.SetHeader("WWW-Authenticate", `Bearer error="invalid_token"`)
 			if v.SessionCookie && v.Problem == "" {
@@ -96,25 +94,10 @@ func (r *resolver) callerOrRefusal(ctx context.Context) (*caller, refusal, error
 			}
 		}
 	}
-	if slot.forged {
+	if slot.refusal.forged() {
 		limit.Worthless(ctx)
 	}
 	return slot.caller, slot.refusal, slot.err
-}
-
-// forged tells whether a credential that counts as none was never one. A session or access token that is over was. An
-// API key cannot be told from one that was deleted.
-func (r *resolver) forged(text string) bool {
-	var err error
-	switch token.Kind(text) {
-	case token.KindSession:
-		_, err = r.Codec.ParseSession(text)
-	case token.KindAccess:
-		_, err = r.Issuer.Verify(text)
-	case token.KindNone, token.KindRefresh, token.KindDevice, token.KindAPIKey:
-		return text != ""
-	}
-	return err != nil && !errors.Is(err, token.ErrExpired)
 }
 
 // forget makes the next field of the operation look the caller up again: the field that just ran may have ended the
@@ -124,7 +107,7 @@ func forget(ctx context.Context) {
 		slot.mu.Lock()
 		slot.done = false
 		slot.mu.Unlock()
-		slot.securities.forget()
+		slot.security.forget()
 	}
 }
 

@@ -47,6 +47,12 @@ func refusalOf(kind token.Credential) refusal {
 	return isNoToken
 }
 
+// forged tells whether the credential was never one. A session or access token that is over was. An API key cannot be
+// told from one that was deleted.
+func (why refusal) forged() bool {
+	return why == isNoToken || why == isNoKey || why == isRefresh || why == isDevice
+}
+
 // presented gives the caller of the request, nil where no credential was presented. A credential that was presented and
 // refused is an error, so that clients refresh and repeat the request. Fields that work beside a stale credential call
 // caller.

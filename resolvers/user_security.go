@@ -12,9 +12,9 @@ import (
 // userFields is the resolver of the fields of User that are not those of the row.
 type userFields struct{ *resolver }
 
-// securities are what User.security gives in one operation. A list says first which accounts it shows, so that one
+// securityBatch holds what User.security gives in one operation. A list says first which accounts it shows, so that one
 // statement reads them all.
-type securities struct {
+type securityBatch struct {
 	mu    sync.Mutex
 	shown map[db.UserID]*db.User // not read yet
 	read  map[db.UserID]*db.UserSecurity
@@ -26,19 +26,19 @@ func willShow(ctx context.Context, users ...*db.User) {
 	if !ok {
 		return
 	}
-	s := &slot.securities
+	s := &slot.security
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.add(users...)
 }
 
-func (s *securities) forget() {
+func (s *securityBatch) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shown, s.read = nil, nil
 }
 
-func (s *securities) add(users ...*db.User) {
+func (s *securityBatch) add(users ...*db.User) {
 	if s.shown == nil {
 		s.shown, s.read = map[db.UserID]*db.User{}, map[db.UserID]*db.UserSecurity{}
 	}
@@ -54,7 +54,7 @@ func (f userFields) Security(ctx context.Context, u *db.User) (*db.UserSecurity,
 	if c, err := f.caller(ctx); err != nil || c == nil || !ok || !c.may(db.UsersRead) {
 		return nil, err
 	}
-	s := &slot.securities
+	s := &slot.security
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read[u.ID] == nil || s.shown[u.ID] != nil {
