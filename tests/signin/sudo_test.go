@@ -359,6 +359,17 @@ func TestPW15_AbortedProofs(t *testing.T) {
 		s := harness.Start(t, dsn, harness.RealHashes)
 		ada := s.Register(t, "ada@example.com")
 		bob := s.Register(t, "bob@example.com")
+		prove := func() (*harness.Answer, time.Duration) {
+			began := time.Now()
+			a := s.GraphQL(t, bob.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass))
+			return a, time.Since(began)
+		}
+		var alone time.Duration // the time of a proof with nobody else in the queue
+		for range 3 {
+			_, took := prove()
+			alone = max(alone, took)
+		}
+		bound := max(2*time.Second, 20*alone) // less than the hashes of all who hung up take
 		var all sync.WaitGroup
 		for n := range harness.Amount(100, 10_000) {
 			all.Go(func() {
@@ -385,16 +396,16 @@ func TestPW15_AbortedProofs(t *testing.T) {
 		all.Wait()
 		began := time.Now()
 		for {
-			a := s.GraphQL(t, bob.Access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass))
+			a, _ := prove()
 			if a.Code() == "" {
 				break
 			}
-			if a.Status != http.StatusServiceUnavailable || time.Since(began) > 2*time.Second {
+			if a.Status != http.StatusServiceUnavailable || time.Since(began) > bound {
 				t.Fatalf("after %v: %d %s", time.Since(began), a.Status, a.Raw)
 			}
 		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("the queue was empty after %v", took)
+		if took := time.Since(began); took > bound {
+			t.Errorf("the queue was empty after %v; a proof alone took %v", took, alone)
 		}
 	})
 }
