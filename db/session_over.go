@@ -6,25 +6,19 @@ import (
 )
 
 var sessionOver = readsEach("sessionOver",
-	`SELECT `+userColumns+`, `+sessionColumns+`, `+alivePostgres+` AND u.status = 'ACTIVE' AS alive
-FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = :session`,
-	`SELECT `+userColumns+`, `+sessionColumns+`, `+aliveSQLite+` AND u.status = 'ACTIVE' AS alive
-FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = :session`,
+	`SELECT `+alivePostgres+` AND EXISTS (SELECT 1 FROM users WHERE id = user_id AND status = 'ACTIVE') AS alive,
+revoked_at IS NOT NULL AS revoked FROM sessions WHERE id = :session`,
+	`SELECT `+aliveSQLite+` AND EXISTS (SELECT 1 FROM users WHERE id = user_id AND status = 'ACTIVE') AS alive,
+revoked_at IS NOT NULL AS revoked FROM sessions WHERE id = :session`,
 )
 
-// SessionOver tells whether a session is not alive at now, and writes nothing. The session comes with it, nil where it
-// was deleted.
-func (d *DB) SessionOver(ctx context.Context, id SessionID, now time.Time) (over bool, seen *Caller, err error) {
+// SessionOver tells whether a session is not alive at now, and whether somebody ended it. One that was deleted is over.
+// It writes nothing.
+func (d *DB) SessionOver(ctx context.Context, id SessionID, now time.Time) (over, revoked bool, err error) {
 	var row struct {
-		Caller
-		Alive bool `bun:"alive"`
+		Alive   bool `bun:"alive"`
+		Revoked bool `bun:"revoked"`
 	}
-	found, err := d.queryRow(ctx, sessionOver, params{{"session", id}, {"now", now}}, &row)
-	switch {
-	case err != nil || found && row.Alive:
-		return false, nil, err
-	case !found:
-		return true, nil, nil
-	}
-	return true, &row.Caller, nil
+	_, err = d.queryRow(ctx, sessionOver, params{{"session", id}, {"now", now}}, &row)
+	return err == nil && !row.Alive, row.Revoked, err
 }

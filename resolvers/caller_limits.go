@@ -22,13 +22,13 @@ func (r *resolver) countMutation(ctx context.Context, c *caller) error {
 	return r.Limits.AdmitAs(ctx, limit.AccountMutation, c.User.ID.String(), 1)
 }
 
-// countRefreshToken counts a call with a genuine refresh token for its session, whose account is not known before the
+// countSession counts a call with a genuine refresh token for its session, whose account is not known before the
 // statement (LG-29).
-func (r *resolver) countRefreshToken(ctx context.Context, session db.SessionID) error {
+func (r *resolver) countSession(ctx context.Context, session db.SessionID) error {
 	if r.Limits == nil {
 		return nil
 	}
-	return r.Limits.AdmitAs(ctx, limit.AccountMutation, session.String(), 1)
+	return r.Limits.AdmitAs(ctx, limit.SessionRefresh, session.String(), 1)
 }
 
 // countQuery counts a query of a live credential by its cost, likewise (LG-31).

@@ -83,6 +83,7 @@ type resolver struct {
 	cursorKey  secret.Key    // signs the cursors of lists
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
 	refusals   *limit.Sample // which other refusals are recorded (LG-30)
+	ended      *endedSessions
 }
 
 // New makes the executable schema. It fails for a root field that does not say who may call it, and for a mutation
@@ -95,6 +96,7 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 		cursorKey:  deps.Master.Key("cursors"),
 		denials:    limit.NewSample(),
 		refusals:   limit.NewLeveledSample(5, 60, 600),
+		ended:      newEndedSessions(),
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
+	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -23,9 +24,12 @@ func (r *resolver) Logout(ctx context.Context, input *graph.LogoutInput) (*graph
 }
 
 func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
-	end, err := r.logoutTarget(ctx, input)
-	if err != nil {
+	end, ended, err := r.logoutTarget(ctx, input)
+	switch {
+	case err != nil:
 		return err
+	case ended:
+		return r.replayLogout(ctx, input, end)
 	}
 	end.EndKeys = input != nil && input.RevokeAPIKeys
 	n := 0
@@ -41,6 +45,7 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 	case err != nil:
 		return err
 	case n > 0:
+		r.ended.add(end.Session, true)
 		r.clearEndedCookie(ctx, end.Session, input != nil && input.Everywhere)
 		return nil
 	case end.Generation == nil:
@@ -48,50 +53,57 @@ func (r *resolver) logout(ctx context.Context, input *graph.LogoutInput) error {
 		_, err := r.person(ctx) // looks the session up again: it has ended, and the answer says so
 		return cmp.Or(err, errEnded())
 	}
-	// A refresh token that ended nothing counts as in a refresh: the reuse of a rotated one ends the session.
-	seen, err := r.replay(ctx, end.Session, *end.Generation)
-	over := seen != nil && seen.Verdict == db.VerdictOver && seen.Session.RevokedAt != nil
-	if over && input.AllowEnded && !input.Everywhere && !input.RevokeAPIKeys {
-		return nil // the session has ended already (SE-25)
+	return r.replayLogout(ctx, input, end)
+}
+
+// replayLogout answers a refresh token that ended nothing. It counts as in a refresh: the reuse of a rotated one ends
+// the session. A session that somebody ended before may be what was asked for (SE-25).
+func (r *resolver) replayLogout(ctx context.Context, input *graph.LogoutInput, end db.LogoutTarget) error {
+	_, err := r.replay(ctx, end.Session, *end.Generation)
+	revoked, _ := r.ended.find(end.Session)
+	if revoked && fault.Is(err, fault.InvalidToken) &&
+		input.AllowEnded && !input.Everywhere && !input.RevokeAPIKeys {
+		limit.Worthless(ctx)
+		return nil
 	}
 	return cmp.Or(err, errRefreshToken())
 }
 
 // logoutTarget finds the session to end: the session of the refresh token if there is one, else the session of the
-// request.
-func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (end db.LogoutTarget, err error) {
+// request. The session of a refresh token may be known to be over.
+func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
+	end db.LogoutTarget, ended bool, err error,
+) {
 	if input != nil {
 		if text := input.RefreshToken.Value(); text != nil {
 			id, generation, err := r.Codec.ParseRefresh(*text)
 			if err != nil {
 				limit.Worthless(ctx)
-				return end, errRefreshToken()
+				return end, false, errRefreshToken()
 			}
 			session := db.SessionIDFrom(id)
-			if err := cmp.Or(limit.Enter(ctx), r.countRefreshToken(ctx, session)); err != nil {
-				return end, err
-			}
+			ended, err := r.enterByRefreshToken(ctx, session)
 			return db.LogoutTarget{
 				Session:    session,
 				Generation: &generation,
 				Rules:      r.refreshRules(ctx),
-			}, nil
+			}, ended, err
 		}
 	}
 	text := visit.From(ctx).Credential
 	named, err := r.sessionOf(text)
 	if err != nil {
-		return end, err
+		return end, false, err
 	}
 	if end.Session = named.session; !end.Session.IsZero() {
-		return end, limit.Enter(ctx)
+		return end, false, limit.Enter(ctx)
 	}
 	c, err := r.person(ctx)
 	if err != nil {
-		return end, err
+		return end, false, err
 	}
 	if token.Kind(text) == token.KindAPIKey {
-		return end, r.forbidden(ctx, c)
+		return end, false, r.forbidden(ctx, c)
 	}
-	return end, errEnded()
+	return end, false, errEnded()
 }

@@ -30,7 +30,11 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 		return nil, errRefreshToken()
 	}
 	session := db.SessionIDFrom(id)
-	if err := cmp.Or(limit.Enter(ctx), r.countRefreshToken(ctx, session)); err != nil {
+	switch ended, err := r.enterByRefreshToken(ctx, session); {
+	case err != nil:
+		return nil, err
+	case ended:
+		_, err := r.replay(ctx, session, generation)
 		return nil, err
 	}
 	c, err := r.rotate(ctx, session, generation)
@@ -84,43 +88,51 @@ func (r *resolver) elsewhereNotice(ctx context.Context, seen *db.Replayed) []*db
 	return r.mailNotice(ctx, db.MailSessionElsewhere, &seen.User, db.MailData{})
 }
 
-// replay handles a token that is not in force: see db.Replay for the decision. With an error it gives the session too,
-// if there is one. Without an error the token gets its successor, at once or by db.Retry.
+// replay handles a token that is not in force: see db.Replay for the decision. Without an error the token gets its
+// successor, at once or by db.Retry. A session that is over is remembered.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
-	if over, found, err := r.overAgain(ctx, session); over || err != nil {
-		if found == nil {
-			return nil, cmp.Or(err, errRefreshToken())
-		}
-		return &db.Replayed{Caller: *found, Verdict: db.VerdictOver}, errRefreshToken()
+	if over, err := r.overAgain(ctx, session); over || err != nil {
+		return nil, cmp.Or(err, errRefreshToken())
 	}
 	seen, err := r.DB.Replay(ctx, session, generation, r.refreshRules(ctx), r.now())
 	switch {
 	case err != nil:
 		return nil, err
 	case seen == nil:
+		r.ended.add(session, false)
 		return nil, errRefreshToken()
+	}
+	if seen.Session.RevokedAt != nil || seen.Verdict == db.VerdictReused {
+		r.ended.add(session, true)
 	}
 	switch seen.Verdict {
 	case db.VerdictWithinGrace, db.VerdictAnswerLost:
 		return seen, nil
 	case db.VerdictReused:
 		forget(ctx)
-		return seen, fault.New(fault.TokenReused,
+		return nil, fault.New(fault.TokenReused,
 			"This refresh token was used before. The session was ended: sign in again.", "input", "refreshToken")
 	case db.VerdictSingleUse, db.VerdictOver:
 	}
-	return seen, errRefreshToken()
+	return nil, errRefreshToken()
 }
 
-// overAgain looks, without an event, whether a session is over, where one network shows tokens of it again and again:
+// overAgain tells, without an event, whether a session is over, where one network shows tokens of it again and again:
 // five a minute are on record, and more of the same tell nothing (LG-30). Until then, and of a session that is alive,
 // it says no.
-func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bool, found *db.Caller, err error) {
+func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bool, err error) {
 	now := r.now()
 	if r.sampled(ctx, db.Event{Action: db.ActionSessionRefreshed, Reason: session.String()}, now) {
-		return false, nil, nil
+		return false, nil
 	}
-	return r.DB.SessionOver(ctx, session, now)
+	if _, over = r.ended.find(session); over {
+		return true, nil
+	}
+	over, revoked, err := r.DB.SessionOver(ctx, session, now)
+	if over {
+		r.ended.add(session, revoked)
+	}
+	return over, err
 }
 
 func errRefreshToken() error {

@@ -28,12 +28,14 @@ func (h *Handler) giveBack(ctx context.Context, field *rootField, err error) {
 
 // countRefused counts a field that was refused before it asked for admission: what proves nothing has a limit of its
 // own, and never uses up that of honest callers (LG-26). The error is what to answer instead, once that limit is used
-// up. A refused input, and a credential that is genuine and over, keep their own answer: clients act on it (LG-36).
+// up. A refused input, and a credential that is genuine and over, keep their own answer: clients act on it (LG-36). What
+// another limit refused is not counted again.
 //
 // A field with a limit that took effect without asking is a mistake of ours, which the first test that runs it finds.
 func (h *Handler) countRefused(ctx context.Context, field *rootField, result any, err error) error {
 	switch {
-	case field.ticket == nil || field.ticket.Asked() || err != nil && fault.From(err) == nil:
+	case field.ticket == nil || field.ticket.Asked() || err != nil && fault.From(err) == nil,
+		fault.Is(err, fault.RateLimited):
 		return nil
 	case err == nil && payloadCode(result) == codeOK && !field.ticket.Worthless():
 		return fmt.Errorf("gqlhttp: %s took effect without admission; call limit.Enter in its resolver", field.name)

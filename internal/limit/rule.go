@@ -29,6 +29,7 @@ const (
 	ByBlock   By = "address block" // an IPv4 address, a /64 of IPv6
 	ByNetwork By = "network"       // a /24 of IPv4, a /48 of IPv6
 	ByAccount By = "account"
+	BySession By = "session"
 	ByKey     By = "API key"
 )
 
@@ -46,6 +47,7 @@ const (
 	Mutation        = "mutation"
 	Refused         = "refused"
 	Network         = "network"
+	SessionRefresh  = "sessionRefresh"
 	AccountMutation = "accountMutation"
 	KeyMutation     = "keyMutation"
 	AccountQuery    = "accountQuery"
@@ -81,14 +83,12 @@ func Table() []Entry {
 			"What asks a signed-in person for the password.",
 		},
 		{
-			Rule{"createUser", 600, quarter},
-			"DRAGOMAN_LIMIT_CREATE_USER", ByBlock, true,
+			Rule{"createUser", 600, quarter}, "DRAGOMAN_LIMIT_CREATE_USER", ByBlock, true,
 			"Accounts that an administrator makes.",
 		},
 		{Rule{Mutation, 1200, quarter}, "DRAGOMAN_LIMIT_MUTATION", ByBlock, false, "All other mutations."},
 		{
-			Rule{Refused, 600, quarter},
-			"DRAGOMAN_LIMIT_REFUSED", ByBlock, false,
+			Rule{Refused, 600, quarter}, "DRAGOMAN_LIMIT_REFUSED", ByBlock, false,
 			"Calls that are refused before they count elsewhere: for their input, or for a credential that is none.",
 		},
 		{
@@ -97,18 +97,19 @@ func Table() []Entry {
 			"Sign-ins, registrations and what goes through a mailbox, of all addresses of a network together.",
 		},
 		{
-			Rule{AccountMutation, 600, quarter},
-			"DRAGOMAN_LIMIT_ACCOUNT_MUTATION", ByAccount, false,
-			"Mutations of a signed-in person, from everywhere; refreshes and sign-outs by a refresh token, of a session.",
+			Rule{SessionRefresh, 60, five}, "DRAGOMAN_LIMIT_SESSION_REFRESH", BySession, false,
+			"Refreshes and sign-outs by a refresh token, from everywhere.",
 		},
 		{
-			Rule{KeyMutation, 3000, quarter},
-			"DRAGOMAN_LIMIT_KEY_MUTATION", ByKey, false,
+			Rule{AccountMutation, 600, quarter}, "DRAGOMAN_LIMIT_ACCOUNT_MUTATION", ByAccount, false,
+			"Mutations of a signed-in person, from everywhere.",
+		},
+		{
+			Rule{KeyMutation, 3000, quarter}, "DRAGOMAN_LIMIT_KEY_MUTATION", ByKey, false,
 			"Mutations with an API key, from everywhere.",
 		},
 		{
-			Rule{AccountQuery, 6000, five},
-			"DRAGOMAN_LIMIT_ACCOUNT_QUERY", ByAccount, false,
+			Rule{AccountQuery, 6000, five}, "DRAGOMAN_LIMIT_ACCOUNT_QUERY", ByAccount, false,
 			"Queries of a signed-in person, from everywhere; one for each hundred of what a query costs.",
 		},
 		{Rule{KeyQuery, 30_000, five}, "DRAGOMAN_LIMIT_KEY_QUERY", ByKey, false, "Queries with an API key, likewise."},

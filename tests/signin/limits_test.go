@@ -122,7 +122,7 @@ func someCaller(t *testing.T, s *harness.Instance, dsn, email string) *caller {
 
 // roomy are settings under which nobody meets a limit that the test does not set.
 var roomy = strings.Fields(`LOGIN REGISTER REFRESH RECOVERY VERIFICATION CANCEL_EMAIL_CHANGE ACCOUNT CREATE_USER
-	MUTATION REFUSED NETWORK ACCOUNT_MUTATION KEY_MUTATION ACCOUNT_QUERY KEY_QUERY`)
+	MUTATION REFUSED NETWORK SESSION_REFRESH ACCOUNT_MUTATION KEY_MUTATION ACCOUNT_QUERY KEY_QUERY`)
 
 // limits gives the settings of all limits: those that are named, and room for the rest.
 func limits(set ...string) (env []string) {
@@ -192,6 +192,7 @@ func TestLG28_EveryMutationByAddress(t *testing.T) {
 				if n == 3 {
 					address = fmt.Sprintf("198.51.100.%d", number)
 				}
+				root.ended = harness.RefreshOfNobody(t) // one that is known to be over is not counted (LG-37)
 				a := harness.Asked(t, s.URL, credential, c.document, c.variables(number*10+n, root), "X-Forwarded-For",
 					address)
 				if limitedBy(t, a, ruleOf(name)) != want {
@@ -203,12 +204,12 @@ func TestLG28_EveryMutationByAddress(t *testing.T) {
 }
 
 // TestLG29_EveryMutationByAccount: what a live credential does is counted from everywhere together; a key has a count
-// of its own, and so has everybody else.
+// of its own, a session one for its refresh tokens, and so has everybody else.
 func TestLG29_EveryMutationByAccount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn,
-			limits("ACCOUNT_MUTATION", "2/15m", "KEY_MUTATION", "2/15m")...)
+			limits("ACCOUNT_MUTATION", "2/15m", "SESSION_REFRESH", "2/15m", "KEY_MUTATION", "2/15m")...)
 		number := 0
 		ask := func(credential string, c called, who *caller) *harness.Answer {
 			number++
@@ -222,12 +223,16 @@ func TestLG29_EveryMutationByAccount(t *testing.T) {
 			}
 			people++
 			who := someCaller(t, s, dsn, fmt.Sprintf("root%d@example.com", people))
-			credential := who.Access
+			credential, rule := who.Access, "accountMutation"
 			if !c.needs {
-				credential = ""
+				credential, rule, who.ended = "", "sessionRefresh", who.Refresh
 			}
 			for n := range 3 {
-				if a := ask(credential, c, who); limitedBy(t, a, "accountMutation") != (n == 2) {
+				call := c
+				if name == "logout" && n < 2 { // which a session does once
+					call = callsOf()["refresh"]
+				}
+				if a := ask(credential, call, who); limitedBy(t, a, rule) != (n == 2) {
 					t.Errorf("%s number %d: %d %s", name, n+1, a.Status, a.Raw)
 				}
 			}
@@ -242,6 +247,67 @@ func TestLG29_EveryMutationByAccount(t *testing.T) {
 		if a := ask(root.Access, callsOf()["updateUser"], root); a.Status == http.StatusTooManyRequests {
 			t.Errorf("the owner of the key: %s", a.Raw)
 		}
+	})
+}
+
+// countsForAll tells whether the answer is of a limit that honest callers need.
+func countsForAll(a *harness.Answer) bool {
+	told := a.Header.Get("RateLimit")
+	return told != "" && !strings.HasPrefix(told, `"refused"`)
+}
+
+// TestLG37_OneSession: neither a session that is over nor one that is alive uses up what its address has for refreshes
+// and sign-outs, whether its tokens come by GraphQL or by a dialect.
+func TestLG37_OneSession(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Limited(t, harness.NewClock(), dsn, "DRAGOMAN_DIALECTS=all", "DRAGOMAN_LIMIT_MUTATION=150/5m")
+		ada, bob := s.Register(t, "ada@example.com"), s.Register(t, "bob@example.com")
+		s.Clock.Add(time.Minute)
+		const shared = "192.0.2.1"
+		from := func(document string, variables map[string]any) *harness.Answer {
+			t.Helper()
+			return harness.Asked(t, s.URL, "", document, variables, "X-Forwarded-For", shared)
+		}
+		refresh := func(token string) *harness.Answer {
+			t.Helper()
+			return from(harness.RefreshDoc, map[string]any{"token": token})
+		}
+		reused, ended := s.LoginAs(t, ada, "BODY"), s.LoginAs(t, ada, "BODY")
+		harness.Fine(t, s.Refresh(t, reused.Refresh))
+		harness.Fine(t, s.GraphQL(t, ended.Access, harness.LogoutDoc, nil))
+		s.Clock.Add(time.Hour)
+		harness.RefusedWith(t, refresh(reused.Refresh), "TOKEN_REUSED")
+		for _, over := range []string{reused.Refresh, ended.Refresh, harness.RefreshOfNobody(t)} {
+			for n := range 160 {
+				if a := refresh(over); a.Code() != "INVALID_TOKEN" || n > 5 && countsForAll(a) {
+					t.Fatalf("a refresh of what is over, number %d: %s %v", n, a.Raw, a.Header)
+				}
+				a := from(harness.LogoutDoc, harness.InputOf("refreshToken", over))
+				if a.Code() != "INVALID_TOKEN" || n > 5 && countsForAll(a) {
+					t.Fatalf("a sign-out of what is over, number %d: %s %v", n, a.Raw, a.Header)
+				}
+				r := s.REST(t, "POST "+harness.Generic+"/refresh", `{"refreshToken": "`+over+`"}`,
+					"X-Forwarded-For", shared)
+				if r.Status != http.StatusUnauthorized {
+					t.Fatalf("by a dialect, number %d: %d %s", n, r.Status, r.Body)
+				}
+			}
+		}
+		// One that is alive is limited by itself, and only its first calls count for the address.
+		limited := 0
+		for range 160 {
+			if a := refresh(ada.Refresh); limitedBy(t, a, "sessionRefresh") {
+				limited++
+			} else if a.Code() != "" {
+				t.Fatalf("a refresh of what is alive: %s", a.Raw)
+			}
+		}
+		if limited != 100 {
+			t.Errorf("%d of 160 refreshes of one session are refused", limited)
+		}
+		harness.Fine(t, refresh(bob.Refresh))
+		harness.Fine(t, from(harness.LogoutDoc, harness.InputOf("refreshToken", bob.Refresh)))
 	})
 }
 
