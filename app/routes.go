@@ -6,15 +6,17 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/rest"
+	"github.com/dragoman-auth/dragoman/web/assets"
 	"github.com/dragoman-auth/dragoman/web/docs"
 	"github.com/dragoman-auth/dragoman/web/pages"
 	"github.com/dragoman-auth/dragoman/web/playground"
+	"github.com/dragoman-auth/dragoman/web/start"
 )
 
 // ownPaths are the paths that no dialect may have.
 var ownPaths = []string{
 	"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/",
-	"/account/",
+	"/account/", assets.SharedPrefix,
 }
 
 // routes makes the handler of all paths.
@@ -26,39 +28,79 @@ func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Hand
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(s.ready))
 	mux.Handle("/metrics", s.metricsPage())
+	mux.Handle(assets.SharedPrefix, assets.Shared())
+	s.pages(mux, graphql, engine)
+	mux.HandleFunc("/.well-known/", edge.NotFound) // never a dialect's, whatever its patterns
+	mux.Handle("/", engine)
+	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
+}
+
+// pages adds the pages for people.
+func (s *Server) pages(mux *http.ServeMux, graphql *gqlhttp.Handler, engine *rest.Engine) {
+	at, bar := s.settings.Site(), s.bar()
+	if bar.Home {
+		// No dialect can have /: each of its paths has a segment below a mount.
+		mux.Handle("/{$}", start.Handler(start.Config{
+			Site: at, Bar: bar, Describe: engine.Describe, Register: s.settings.Registration,
+			Version: s.options.Version,
+		}))
+	}
 	apis := http.Handler(http.HandlerFunc(edge.NotFound))
 	if s.settings.Docs {
 		apis = docs.Handler(docs.Config{
 			Describe:    engine.Describe,
 			GraphQL:     graphql,
-			PublicURL:   s.PublicURL,
+			Site:        at,
+			Bar:         bar,
 			Version:     s.options.Version,
-			Playground:  s.settings.Playground.Is(s.settings.Loopback()),
 			Access:      s.settings.AccessTTL,
 			Session:     s.settings.SessionTTL,
 			Idle:        s.settings.SessionIdle,
 			MinPassword: s.settings.PasswordMinLength,
 		})
 	}
-	mux.Handle("/docs", apis)
-	mux.Handle("/docs/", apis)
-	if s.settings.Playground.Is(s.settings.Loopback()) {
-		page := playground.Handler("/graphql", s.settings.Docs)
-		mux.Handle("/{$}", page)
-		mux.Handle("/playground", page)
-		mux.Handle("/playground/", page)
-	} else {
-		mux.HandleFunc("/playground", edge.NotFound)
-		mux.HandleFunc("/playground/", edge.NotFound)
+	editor := http.Handler(http.HandlerFunc(edge.NotFound))
+	if bar.Has(assets.Playground) {
+		editor = playground.Handler(playground.Config{Site: at, Bar: bar})
+	}
+	for _, path := range []string{"", "/"} {
+		mux.Handle("/docs"+path, apis)
+		mux.Handle("/playground"+path, editor)
 	}
 	pages.Register(mux, pages.Config{
 		GraphQL:     graphql,
-		PublicURL:   s.PublicURL,
+		Site:        at,
+		Bar:         bar,
 		MinPassword: s.settings.PasswordMinLength,
 		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
 		MailboxKey:  s.mailboxKey,
 	})
-	mux.HandleFunc("/.well-known/", edge.NotFound) // never a dialect's, whatever its patterns
-	mux.Handle("/", engine)
-	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
+}
+
+// bar gives the bar of all pages, with the pages that this server has.
+func (s *Server) bar() assets.Bar {
+	local := s.settings.Loopback()
+	bar := assets.Bar{Home: s.settings.StartPage.Is(local)}
+	add := func(exists bool, door assets.Door) {
+		if exists {
+			bar.Doors = append(bar.Doors, door)
+		}
+	}
+	add(s.settings.Playground.Is(local), assets.Door{
+		Name: assets.Playground, Title: "Playground", Path: "/playground",
+		About: "Write GraphQL and run it here, with ready examples of every operation.",
+	})
+	add(s.settings.Docs, assets.Door{
+		Name: assets.Docs, Title: "API docs", Path: "/docs",
+		About: "Every operation and every route, with examples to copy.",
+	})
+	add(s.settings.LocalMailbox(), assets.Door{
+		Name: assets.Mailbox, Title: "Mailbox", Path: "/dev/mailbox",
+		About: "The mails of this server: they are kept here and go nowhere.",
+	})
+	add(true, assets.Door{
+		Name: assets.Account, Title: "Account", Path: "/account",
+		About: "The pages that mails link to: confirm an address, choose a password, sign in.",
+	})
+	return bar
 }

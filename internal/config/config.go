@@ -63,6 +63,7 @@ type Settings struct {
 
 	MailPages map[string]string // by kind, as profile.ParsePage gives them; nil for the pages of the server
 
+	StartPage     Switch
 	Playground    Switch
 	Introspection Switch
 	Docs          bool

@@ -213,8 +213,13 @@ var settingsAfterLimits = []key{
 		"a path", false, func(s *Settings, v string) bool { s.MailTemplates = v; return true },
 	},
 	{
+		"DRAGOMAN_START_PAGE", "auto",
+		"The start page at /: what runs here, and links to its pages and APIs. auto: as for the playground.",
+		autoOnOff, false, position(func(s *Settings) *Switch { return &s.StartPage }),
+	},
+	{
 		"DRAGOMAN_PLAYGROUND", "auto",
-		"The playground. auto: on if every listener, and the public URL if set, is a loopback address.",
+		"The playground at /playground. auto: on if every listener, and the public URL if set, is a loopback address.",
 		autoOnOff, false, position(func(s *Settings) *Switch { return &s.Playground }),
 	},
 	{

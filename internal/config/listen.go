@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/origin"
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // Loopback tells whether this machine alone can reach the server: every listener is a loopback address, and so is the
@@ -47,6 +48,9 @@ func (s *Settings) URL() string {
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }
+
+// Site gives the place under which callers reach the server.
+func (s *Settings) Site() site.Site { return site.Parse(s.URL()) }
 
 // HTTPS tells whether callers use TLS, which a proxy terminates.
 func (s *Settings) HTTPS() bool { return strings.HasPrefix(s.URL(), "https://") }

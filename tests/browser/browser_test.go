@@ -25,7 +25,7 @@ func TestBrowser_Playground(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Start(t, dsn, "DRAGOMAN_RATE_LIMITS=on")
 		engine := t.Name()[strings.LastIndexByte(t.Name(), '/')+1:]
-		page := webtest.OpenPlayground(t, s.URL+"/")
+		page := webtest.OpenPlayground(t, s.URL+"/playground")
 		page.WaitForStatus("anonymous")
 
 		page.Execute("accessToken") // the tab in front is Register

@@ -108,8 +108,8 @@ const paleText = `(() => {
 func TestBrowser_DocsAtWork(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
-	page := webtest.OpenPlayground(t, s.URL+"/").Page
-	page.Run(chromedp.Click(chromedp.CSS(`.links a[href="/docs"]`)))
+	page := webtest.OpenPlayground(t, s.URL+"/playground").Page
+	page.Run(chromedp.Click(chromedp.CSS(`.doors a[href="/docs"]`)))
 	page.WaitFor(`document.title === "Dragoman API documentation"`)
 	page.Run(chromedp.Click(chromedp.CSS(`.card a[href="/docs/library-card"]`)))
 	page.WaitFor(`document.querySelector("h1").textContent === "Card Desk API" && document.readyState === "complete"`)

@@ -89,7 +89,7 @@ func TestHT07_HT08_HT09_Answers(t *testing.T) {
 	}
 	plain := harness.Start(t, dbtest.SQLite(t))
 	secure := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com",
-		"DRAGOMAN_PLAYGROUND=on")
+		"DRAGOMAN_PLAYGROUND=on", "DRAGOMAN_START_PAGE=on")
 	seen := map[string]bool{}
 	for _, c := range cases {
 		name := fmt.Sprintf("%s %.60s %s %v", c.method, c.path, c.contentType, c.header)
@@ -754,7 +754,8 @@ func TestGQ01_GQ02_OneSecretARequest(t *testing.T) {
 	})
 }
 
-// TestGQ04_PublicListener is what auto means where others can reach the server: no schema, no playground.
+// TestGQ04_PublicListener is what auto means where others can reach the server: no schema, no playground, no start
+// page.
 func TestGQ04_PublicListener(t *testing.T) {
 	t.Parallel()
 	local := harness.Start(t, dbtest.SQLite(t))
@@ -763,8 +764,9 @@ func TestGQ04_PublicListener(t *testing.T) {
 	// loopback, and a proxy before it
 	proxied := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PUBLIC_URL=https://auth.example.com")
 	opened := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_LISTEN=:8080", "DRAGOMAN_PLAYGROUND=on",
-		"DRAGOMAN_INTROSPECTION=on")
-	closed := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PLAYGROUND=off", "DRAGOMAN_INTROSPECTION=off")
+		"DRAGOMAN_START_PAGE=on", "DRAGOMAN_INTROSPECTION=on")
+	closed := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_PLAYGROUND=off", "DRAGOMAN_START_PAGE=off",
+		"DRAGOMAN_INTROSPECTION=off")
 	for s, want := range map[*harness.Instance]bool{
 		local: true, public: false, proxied: false, opened: true,
 		closed: false,

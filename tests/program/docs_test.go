@@ -70,8 +70,11 @@ func TestDocs_Answers(t *testing.T) {
 		}
 	}
 	for s, want := range map[*harness.Instance]bool{none: true, off: false} {
-		if _, body := harness.Fetched(t, "GET", s.URL+"/", "", ""); strings.Contains(body, `href="/docs"`) != want {
-			t.Errorf("the playground links to the documentation: want %t", want)
+		for _, path := range []string{"/", "/playground", "/account"} {
+			if _, body := harness.Fetched(t, "GET", s.URL+path, "", ""); strings.Contains(body,
+				`href="/docs"`) != want {
+				t.Errorf("%s links to the documentation: want %t", path, want)
+			}
 		}
 	}
 	dir := t.TempDir()

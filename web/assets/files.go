@@ -1,5 +1,5 @@
-// Package assets has what all pages of the server share: the headers of their answers, the serving of embedded files,
-// the fonts and the icon.
+// Package assets has what all pages of the server share: the bar, the base style sheet, the fonts, the icon, the
+// headers of their answers, and the serving of embedded files.
 //
 // The name of a served file has a fingerprint of its content, so caches may keep it for ever. All files are embedded in
 // the binary: pages load nothing from other hosts.
@@ -21,12 +21,35 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
+
+	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
-// shared has the third-party fonts and the icon.
+// sharedFiles has the third-party fonts, the icon, the base style sheet and the scripts that pages share.
 //
-//go:embed *.woff2 icon.svg
-var shared embed.FS
+//go:embed *.woff2 *.js icon.svg base.css
+var sharedFiles embed.FS
+
+// SharedPrefix is the path of the files that all pages share.
+const SharedPrefix = "/_/"
+
+// Shared is the set of the files that pages share: base.css, the scripts, the fonts and the icon. Serve it at
+// SharedPrefix. It is made once for all servers of a process, because compressing the files is a large part of a start.
+var Shared = sync.OnceValue(func() *Set {
+	s := NewSet(SharedPrefix)
+	styles := string(Read(sharedFiles, "base.css"))
+	for _, font := range Glob(sharedFiles, "*.woff2") {
+		s.Add(font, Read(sharedFiles, font))
+		// Relative, because a prefix of the public URL is not known here.
+		styles = strings.ReplaceAll(styles, `url("`+font+`")`, `url("`+path.Base(s.paths[font])+`")`)
+	}
+	for _, name := range append(Glob(sharedFiles, "*.js"), "icon.svg") {
+		s.Add(name, Read(sharedFiles, name))
+	}
+	s.Add("base.css", []byte(styles))
+	return s
+})
 
 // contentTypes maps extensions to media types. The mime package is not used, because it reads the table of the system,
 // which differs between machines.
@@ -57,11 +80,9 @@ type Set struct {
 	paths  map[string]string // the paths by the names in the source
 }
 
-// NewSet makes a set with the icon. Its files are served below prefix, which ends with a slash.
+// NewSet makes an empty set. Its files are served below prefix, which ends with a slash.
 func NewSet(prefix string) *Set {
-	s := &Set{prefix: prefix, byPath: map[string]File{}, paths: map[string]string{}}
-	s.Add("icon.svg", Read(shared, "icon.svg"))
-	return s
+	return &Set{prefix: prefix, byPath: map[string]File{}, paths: map[string]string{}}
 }
 
 // Add adds a file. The extension of its name, a key of contentTypes, decides the media type.
@@ -76,19 +97,12 @@ func (s *Set) AddGzipped(name string, gzipped []byte) {
 	s.paths[name] = served
 }
 
-// AddStyles adds a style sheet and the shared fonts. It replaces the names of the fonts in url("…") by their paths.
-func (s *Set) AddStyles(name string, css []byte) {
-	text := string(css)
-	for _, font := range []string{"inter.woff2", "mono.woff2"} {
-		s.Add(font, Read(shared, font))
-		text = strings.ReplaceAll(text, `url("`+font+`")`, `url("`+s.paths[font]+`")`)
-	}
-	s.Add(name, []byte(text))
-}
-
-// Path returns the path at which a file is served. It is a function of the templates.
+// Path returns the path at which a file is served. A file that is not in the set may be in Shared.
 func (s *Set) Path(name string) (string, error) {
 	p, ok := s.paths[name]
+	if shared := Shared(); !ok && s != shared {
+		return shared.Path(name)
+	}
 	if !ok {
 		return "", fmt.Errorf("assets: %q is not in the set; add it first", name)
 	}
@@ -99,6 +113,18 @@ func (s *Set) Path(name string) (string, error) {
 func (s *Set) At(path string) (file File, ok bool) {
 	file, ok = s.byPath[path]
 	return file, ok
+}
+
+// ServeHTTP serves the files of the set, and answers 404 for other paths.
+func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
+	file, ok := s.At(r.URL.Path)
+	switch {
+	case !ok:
+		edge.NotFound(w, r)
+	case Allow(w, r, http.MethodGet, http.MethodHead):
+		file.Serve(w, r)
+	}
 }
 
 // All returns every file with its path.

@@ -8,7 +8,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/rest/openapi"
 	"github.com/dragoman-auth/dragoman/web/assets"
@@ -33,11 +33,11 @@ const assetPrefix = "/docs/_/"
 
 // Config is the content of the documentation.
 type Config struct {
-	Describe   func() []*rest.Description // the dialects; called once, for the first request
-	GraphQL    *gqlhttp.Handler
-	PublicURL  string
-	Version    string
-	Playground bool // / has the playground
+	Describe func() []*rest.Description // the dialects; called once, for the first request
+	GraphQL  *gqlhttp.Handler
+	Site     site.Site
+	Bar      assets.Bar
+	Version  string
 
 	Access, Session, Idle time.Duration // the server's lifetimes, which dialects may replace
 	MinPassword           int           // the server's minimum length of passwords, in characters
@@ -104,8 +104,9 @@ func matches(headers []string, etag string) bool {
 // load reads the embedded files of the documentation.
 func load() *assets.Set {
 	set := assets.NewSet(assetPrefix)
-	set.AddStyles("docs.css", assets.Read(files, "docs.css"))
-	set.Add("docs.js", assets.Read(files, "docs.js"))
+	for _, name := range []string{"docs.css", "docs.js"} {
+		set.Add(name, assets.Read(files, name))
+	}
 	return set
 }
 
@@ -113,7 +114,7 @@ func load() *assets.Set {
 // because templates and files are embedded and their input is plain data.
 func render(cfg Config) map[string]func() *document {
 	set := load()
-	pages := template.Must(template.New("docs").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html"))
+	pages := assets.Templates(cfg.Site, set, files)
 	all := map[string]func() *document{}
 	for path, file := range set.All() {
 		all[path] = func() *document { return &document{File: file} }
@@ -134,7 +135,7 @@ func render(cfg Config) map[string]func() *document {
 	for _, d := range dialects {
 		page("/docs/"+d.Name, "dialect.html", func() any { return dialectPageOf(cfg, frame.at(d.Name), d) })
 		all["/docs/"+d.Name+"/openapi.json"] = sync.OnceValue(func() *document {
-			text, err := openapi.Write(d, cfg.PublicURL, cfg.Version)
+			text, err := openapi.Write(d, cfg.Site.URL(""), cfg.Version)
 			if err != nil {
 				panic(fmt.Sprintf("docs: the OpenAPI document of %s: %v", d.Name, err))
 			}

@@ -37,8 +37,9 @@ var (
 func graphqlPageOf(cfg Config, f frame) graphqlPage {
 	page := graphqlPage{frame: f, Facts: []fact{
 		{"Endpoint", []line{
-			{"POST " + cfg.PublicURL + "/graphql", "with a JSON body"},
-			{"GET " + cfg.PublicURL + "/graphql", "for queries, with a header that no link can send: Authorization, Content-Type or Apollo-Require-Preflight"},
+			{"POST " + cfg.Site.URL("/graphql"), "with a JSON body"},
+			{"GET " + cfg.Site.URL("/graphql"), "for queries, with a header that no link can send: Authorization, " +
+				"Content-Type or Apollo-Require-Preflight"},
 		}},
 		{"Credentials", []line{
 			{"Authorization: Bearer …", "an access token, a session token or an API key"},
@@ -117,7 +118,7 @@ func operationOf(cfg Config, text string, variables map[string]json.RawMessage) 
 		Variables map[string]json.RawMessage `json:"variables,omitempty"`
 	}{strings.Join(strings.Fields(text), " "), needs})
 	request.JSON = rest.Text{{Literal: string(body)}}
-	view.Call = curl(cfg.PublicURL, request)
+	view.Call = curl(cfg.Site.URL(""), request)
 	return view
 }
 

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/rest"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // frame is the common part of all pages.
 type frame struct {
-	PublicURL  string
-	Playground bool
-	Here       string // the name of the page's API, "" for the start page
-	APIs       []link
+	PublicURL string
+	Bar       assets.Bar
+	APIs      []link
 }
 
 type link struct {
@@ -23,8 +23,9 @@ type link struct {
 
 func newFrame(cfg Config, dialects []*rest.Description) frame {
 	f := frame{
-		PublicURL: cfg.PublicURL, Playground: cfg.Playground,
-		APIs: []link{{Name: "graphql", Title: "GraphQL API"}},
+		PublicURL: cfg.Site.URL(""),
+		Bar:       cfg.Bar.At(assets.Docs),
+		APIs:      []link{{Name: "graphql", Title: "GraphQL API"}},
 	}
 	for _, d := range dialects {
 		f.APIs = append(f.APIs, link{Name: d.Name, Title: d.Title})
@@ -34,7 +35,6 @@ func newFrame(cfg Config, dialects []*rest.Description) frame {
 
 // at returns the frame for the page of one API.
 func (f frame) at(name string) frame {
-	f.Here = name
 	apis := make([]link, len(f.APIs))
 	for i, api := range f.APIs {
 		api.Current = api.Name == name
@@ -133,7 +133,7 @@ func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
 	page.Common = withoutDuplicates(page.Common)
 	anchors := map[string]bool{}
 	for _, r := range d.Routes {
-		view := routeOf(cfg.PublicURL, r, common)
+		view := routeOf(cfg.Site.URL(""), r, common)
 		view.Anchor = anchorOf(anchors, r)
 		if r.Sunset == d.Sunset {
 			view.Sunset = notice{} // the head of the page shows it

@@ -22,7 +22,7 @@ type line struct{ Code, Words string }
 func factsOf(cfg Config, d *rest.Description) []fact {
 	var mounts []line
 	for _, m := range d.Mounts {
-		mounts = append(mounts, line{Code: strings.TrimSuffix(cfg.PublicURL+m, "/")})
+		mounts = append(mounts, line{Code: strings.TrimSuffix(cfg.Site.URL("")+m, "/")})
 	}
 	facts := []fact{{"Base URL", mounts}, {"Credentials", credentialsOf(d)}, {"Tokens", tokensOf(cfg, d)}}
 	var cookies []line

@@ -38,7 +38,8 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 		minPassword: cfg.MinPassword,
 		origin:      http.NewCrossOriginProtection(),
 	}
-	_, a.site, _ = strings.Cut(cfg.PublicURL, "://")
+	_, a.site, _ = strings.Cut(cfg.Site.URL(""), "://")
+	a.bar = cfg.Bar.At(assets.Account)
 	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
 	for _, p := range accountPages() {
 		p.document = mustParse(cfg.GraphQL, p.mutation)
@@ -56,6 +57,7 @@ type account struct {
 	me          *gqlhttp.Document
 	minPassword int
 	site        string
+	bar         assets.Bar
 	origin      *http.CrossOriginProtection
 }
 
@@ -70,6 +72,10 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	page := a.pages[strings.TrimPrefix(r.URL.Path, "/account/")]
 	switch {
+	case r.URL.Path == "/account":
+		if assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+			writePage(w, r, a.templates, "start.html", http.StatusOK, accountStart{a.bar, a.site, accountPages()})
+		}
 	case page == nil:
 		edge.NotFound(w, r)
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
@@ -84,9 +90,17 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// accountStart is /account, the list of the pages.
+type accountStart struct {
+	Bar   assets.Bar
+	Site  string
+	Pages []*accountPage
+}
+
 // accountView is a page in one of its states.
 type accountView struct {
 	*accountPage
+	Bar         assets.Bar
 	Site        string
 	MinPassword int
 	Email       string // the address in the form that was sent
@@ -112,7 +126,9 @@ type outcome struct {
 }
 
 func (a *account) view(p *accountPage) accountView {
-	return accountView{accountPage: p, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Heading}}
+	return accountView{
+		accountPage: p, Bar: a.bar, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Heading},
+	}
 }
 
 // post runs the mutation of a page. Scripts get the outcome as JSON, forms without scripts as a page.

@@ -28,8 +28,11 @@ func newMailbox(cfg Config, pages *template.Template) http.Handler {
 	if cfg.Mailbox == nil {
 		return http.HandlerFunc(edge.NotFound)
 	}
-	scheme, host, _ := strings.Cut(cfg.PublicURL, "://")
-	return &mailbox{read: cfg.Mailbox, host: host, https: scheme == "https", key: cfg.MailboxKey, pages: pages}
+	scheme, host, _ := strings.Cut(cfg.Site.URL(""), "://")
+	return &mailbox{
+		read: cfg.Mailbox, host: host, https: scheme == "https", key: cfg.MailboxKey, pages: pages,
+		bar: cfg.Bar.At(assets.Mailbox),
+	}
 }
 
 type mailbox struct {
@@ -38,6 +41,7 @@ type mailbox struct {
 	https bool   // whether the public URL is https
 	key   string // "" where the mailbox is for this machine alone
 	pages *template.Template
+	bar   assets.Bar
 }
 
 // framePolicy is the Content-Security-Policy of the HTML of a mail. It allows inline styles, and links that a person
@@ -145,13 +149,14 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 
 // mailboxPage is the list of mails. Here is the open mail, nil for none.
 type mailboxPage struct {
+	Bar  assets.Bar
 	To   string
 	All  []mail.StoredMail
 	Here *mail.StoredMail
 }
 
 func (b *mailbox) writePage(w http.ResponseWriter, r *http.Request, mails []mail.StoredMail, to, id string) {
-	page := mailboxPage{To: to, All: mails}
+	page := mailboxPage{Bar: b.bar, To: to, All: mails}
 	if id != "" {
 		page.Here = &mails[0]
 		var err error

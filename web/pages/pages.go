@@ -14,6 +14,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
@@ -23,8 +24,9 @@ var files embed.FS
 // Config is what the pages need.
 type Config struct {
 	GraphQL     *gqlhttp.Handler
-	PublicURL   string // without a trailing slash
-	MinPassword int    // the minimum length of passwords, in characters
+	Site        site.Site
+	Bar         assets.Bar
+	MinPassword int // the minimum length of passwords, in characters
 
 	// Mailbox returns the newest mails of the local mailbox, newest first. A non-empty to selects the mails to an
 	// address, a non-empty id one mail. Mailbox is nil if the server has no local mailbox.
@@ -34,14 +36,15 @@ type Config struct {
 	MailboxKey string
 }
 
-// Register serves the pages that mails link to below /account/, and the local mailbox at /dev/mailbox.
+// Register serves the pages of accounts at /account and below, and the local mailbox at /dev/mailbox.
 func Register(mux *http.ServeMux, cfg Config) {
-	templates, set := load()
-	mux.Handle("/account/", newAccount(cfg, templates, set))
+	set := load()
+	templates := assets.Templates(cfg.Site, set, files)
+	own := newAccount(cfg, templates, set)
+	mux.Handle("/account", own)
+	mux.Handle("/account/", own)
+	mux.HandleFunc("/dev", edge.NotFound) // otherwise ServeMux redirects it
 	mux.Handle("/dev/", newMailbox(cfg, templates))
-	for _, path := range []string{"/account", "/dev"} { // otherwise ServeMux redirects them
-		mux.HandleFunc(path, edge.NotFound)
-	}
 }
 
 // securityPolicy is the Content-Security-Policy of the pages. They may load files of this server, send requests and
@@ -52,15 +55,14 @@ const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self';
 // assetPrefix is the path of the pages' files. No page has the name _.
 const assetPrefix = "/account/_/"
 
-// load reads the embedded templates and files. It runs once for all servers of a process, because compressing the files
-// is a large part of a start.
-var load = sync.OnceValues(func() (*template.Template, *assets.Set) {
+// load reads the embedded files. It runs once for all servers of a process, because compressing the files is a large
+// part of a start.
+var load = sync.OnceValue(func() *assets.Set {
 	set := assets.NewSet(assetPrefix)
-	set.AddStyles("pages.css", assets.Read(files, "pages.css"))
-	for _, script := range assets.Glob(files, "*.js") {
-		set.Add(script, assets.Read(files, script))
+	for _, name := range append(assets.Glob(files, "*.js"), assets.Glob(files, "*.css")...) {
+		set.Add(name, assets.Read(files, name))
 	}
-	return template.Must(template.New("pages").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "*.html")), set
+	return set
 })
 
 // writePage renders a page. A failure is a panic, because templates are embedded and their input is plain data.

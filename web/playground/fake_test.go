@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // fake is a GraphQL endpoint for the tests of the page's scripts. It answers the operations of the tabs by name, and
@@ -28,12 +31,23 @@ type question struct {
 	authorization, accept, contentType, cookie string
 }
 
+// config is a server that has the documentation beside the playground.
+func config() Config {
+	return Config{
+		Site: site.Parse("http://localhost:8080"),
+		Bar: assets.Bar{Home: true, Doors: []assets.Door{
+			{Name: assets.Playground, Title: "Playground", Path: "/playground"},
+			{Name: assets.Docs, Title: "API docs", Path: "/docs"},
+		}},
+	}
+}
+
 // serve mounts the playground and the fake on one server.
 func serve(t *testing.T, f *fake) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
-	pages := Handler("/graphql", true)
-	mux.Handle("/{$}", pages)
+	pages := Handler(config())
+	mux.Handle(assets.SharedPrefix, assets.Shared())
 	mux.Handle("/playground", pages)
 	mux.Handle(assetPrefix, pages)
 	mux.Handle("POST /graphql", f)

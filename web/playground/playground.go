@@ -9,13 +9,13 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"path"
 	"strings"
 	"sync"
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
@@ -38,19 +38,25 @@ type playground struct {
 	files *assets.Set
 }
 
-// Handler serves the playground. endpoint is the path of the GraphQL endpoint on the same origin, for example /graphql.
-// docs makes the page link to the documentation at /docs.
+// Config is what the playground needs.
+type Config struct {
+	Site site.Site
+	Bar  assets.Bar
+}
+
+// Handler serves the playground for the GraphQL endpoint of the site, /graphql.
 //
-// The page is at / and /playground, its files are below /playground/assets/, and other paths are 404. It accepts GET
-// and HEAD. Mount it at the patterns "/{$}", "/playground" and "/playground/assets/".
-func Handler(endpoint string, docs bool) http.Handler {
+// The page is at /playground, its files are below /playground/assets/, and other paths are 404. It accepts GET and
+// HEAD. Mount it at the patterns "/playground" and "/playground/".
+func Handler(cfg Config) http.Handler {
 	set := load()
-	page, err := render(endpoint, docs, set)
-	if err != nil {
+	var page bytes.Buffer
+	data := struct{ Bar assets.Bar }{cfg.Bar.At(assets.Playground)}
+	if err := assets.Templates(cfg.Site, set, files).ExecuteTemplate(&page, "index.html", data); err != nil {
 		// A mistake of the program: the template is embedded.
 		panic(fmt.Sprintf("playground: render the page: %v", err))
 	}
-	return &playground{page: page, files: set}
+	return &playground{page: page.Bytes(), files: set}
 }
 
 // load reads the embedded files. It runs once for all servers of a process, because compressing the files is a large
@@ -71,25 +77,12 @@ var load = sync.OnceValue(func() *assets.Set {
 	return set
 })
 
-func render(endpoint string, docs bool, set *assets.Set) ([]byte, error) {
-	t, err := template.New("index.html").Funcs(template.FuncMap{"asset": set.Path}).ParseFS(files, "index.html")
-	if err != nil {
-		return nil, err
-	}
-	var page bytes.Buffer
-	err = t.Execute(&page, struct {
-		Endpoint string
-		Docs     bool
-	}{endpoint, docs})
-	return page.Bytes(), err
-}
-
 // ServeHTTP serves the page and its files.
 func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	file, isFile := p.files.At(r.URL.Path)
 	switch {
-	case r.URL.Path != "/" && r.URL.Path != "/playground" && !isFile:
+	case r.URL.Path != "/playground" && !isFile:
 		edge.NotFound(w, r)
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 	case isFile:

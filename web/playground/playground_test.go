@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // ask sends one request to a fresh playground.
@@ -19,7 +22,11 @@ func ask(t *testing.T, method, path, acceptEncoding string) *httptest.ResponseRe
 		r.Header.Set("Accept-Encoding", acceptEncoding)
 	}
 	w := httptest.NewRecorder()
-	Handler("/graphql", true).ServeHTTP(w, r)
+	handler := Handler(config())
+	if strings.HasPrefix(path, assets.SharedPrefix) {
+		handler = assets.Shared()
+	}
+	handler.ServeHTTP(w, r)
 	return w
 }
 
@@ -37,13 +44,13 @@ func TestPlaygroundAnswers(t *testing.T) {
 		contentType  string
 		cache        string
 	}{
-		{"GET", "/", 200, html, "no-store"},
+		{"GET", "/", 404, problem, "no-store"},
 		{"GET", "/playground", 200, html, "no-store"},
 		{"HEAD", "/playground", 200, html, "no-store"},
 		{"GET", "/playground/", 404, problem, "no-store"},
 		{"GET", "/elsewhere", 404, problem, "no-store"},
 		{"POST", "/elsewhere", 404, problem, "no-store"},
-		{"POST", "/", 405, problem, "no-store"},
+		{"POST", "/playground", 405, problem, "no-store"},
 		{"OPTIONS", "/playground", 405, problem, "no-store"},
 		{"GET", script, 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
 		{"HEAD", script, 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
@@ -88,13 +95,13 @@ var reference = regexp.MustCompile(`(?:src|href|data-examples)="([^"]+)"`)
 
 func TestPageIsWhole(t *testing.T) {
 	t.Parallel()
-	page := ask(t, "GET", "/", "").Body.String()
+	page := ask(t, "GET", "/playground", "").Body.String()
 	if !strings.Contains(page, `data-endpoint="/graphql"`) {
 		t.Error("the page does not name its endpoint")
 	}
 	found := 0
 	for _, match := range reference.FindAllStringSubmatch(page, -1) {
-		if match[1] == "/.well-known/jwks.json" || match[1] == "/docs" {
+		if slices.Contains([]string{"/", "/docs", "/playground", "#content"}, match[1]) {
 			continue
 		}
 		found++
@@ -115,7 +122,7 @@ func TestPageIsWhole(t *testing.T) {
 			}
 		}
 	}
-	if found != 9 {
+	if found != 11 {
 		t.Errorf("%d references in the page", found)
 	}
 }
