@@ -237,6 +237,8 @@ type LoginPayload struct {
 	Session *db.Session `json:"session,omitempty"`
 	// Where the person goes on: `returnTo` of the `requestMagicLink` whose mail signed in. Null otherwise.
 	ReturnTo *string `json:"returnTo,omitempty"`
+	// What the sign-in took over, where it was the first proof of whose address it is. Null for any other.
+	TakeOver *TakeOver `json:"takeOver,omitempty"`
 	// A token to show at the next sign-in on this device; keep it when the person signs out. It is no proof of who somebody is. It counts for 180
 	// days and is renewed by every sign-in. Null when refused, for a refresh, and with the delivery `COOKIE`, which sets a cookie of its own for it.
 	DeviceToken *string `json:"deviceToken,omitempty"`
@@ -446,6 +448,8 @@ type ResetPasswordPayload struct {
 	User *db.User `json:"user,omitempty"`
 	// The API keys of the account that go on, newest first. Null when refused.
 	APIKeys []*db.ApiKey `json:"apiKeys,omitempty"`
+	// What the reset took over, where it was the first proof of whose address it is. Null for any other.
+	TakeOver *TakeOver `json:"takeOver,omitempty"`
 	// Null: a reset is no sign-in. Tokens are there only for callers of an older API that documents it so.
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// Null as `tokens` is.
@@ -578,6 +582,20 @@ func (SudoPayload) IsPayload() {}
 type SuspendUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
+}
+
+// What a reset or a sign-in by mail took over, since nobody had confirmed the address before: password, sessions and API keys that somebody
+// else may have made are gone. Whoever has the token of a link learns it before, by `mailedToken`; whoever typed a code learns it here.
+type TakeOver struct {
+	// Whether the account has no password now: let its person choose one by `changePassword`, within the sudo window.
+	PasswordMissing bool `json:"passwordMissing"`
+	// The username that stayed, which somebody else may have given: let its person change it by `updateMe`. Null for none, and where an
+	// administrator made the account for its owner.
+	Username *string `json:"username,omitempty"`
+	// The display name that stayed, as `username`.
+	Name *string `json:"name,omitempty"`
+	// The metadata that stayed, as `username`.
+	Metadata db.JSONObject `json:"metadata,omitempty"`
 }
 
 // Lifts what failed sign-ins did to an account.

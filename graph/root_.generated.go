@@ -136,6 +136,7 @@ type ComplexityRoot struct {
 		DeviceToken func(childComplexity int) int
 		ReturnTo    func(childComplexity int) int
 		Session     func(childComplexity int) int
+		TakeOver    func(childComplexity int) int
 		Tokens      func(childComplexity int) int
 		User        func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
@@ -258,6 +259,7 @@ type ComplexityRoot struct {
 	ResetPasswordPayload struct {
 		APIKeys    func(childComplexity int) int
 		Session    func(childComplexity int) int
+		TakeOver   func(childComplexity int) int
 		Tokens     func(childComplexity int) int
 		User       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -322,6 +324,13 @@ type ComplexityRoot struct {
 	SudoPayload struct {
 		SudoExpiresAt func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+	}
+
+	TakeOver struct {
+		Metadata        func(childComplexity int) int
+		Name            func(childComplexity int) int
+		PasswordMissing func(childComplexity int) int
+		Username        func(childComplexity int) int
 	}
 
 	UpdateApiKeyPayload struct {
@@ -774,6 +783,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LoginPayload.Session(childComplexity), true
+	case "LoginPayload.takeOver":
+		if e.ComplexityRoot.LoginPayload.TakeOver == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.TakeOver(childComplexity), true
 	case "LoginPayload.tokens":
 		if e.ComplexityRoot.LoginPayload.Tokens == nil {
 			break
@@ -1542,6 +1557,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResetPasswordPayload.Session(childComplexity), true
+	case "ResetPasswordPayload.takeOver":
+		if e.ComplexityRoot.ResetPasswordPayload.TakeOver == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.TakeOver(childComplexity), true
 	case "ResetPasswordPayload.tokens":
 		if e.ComplexityRoot.ResetPasswordPayload.Tokens == nil {
 			break
@@ -1773,6 +1794,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SudoPayload.UserErrors(childComplexity), true
+
+	case "TakeOver.metadata":
+		if e.ComplexityRoot.TakeOver.Metadata == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TakeOver.Metadata(childComplexity), true
+	case "TakeOver.name":
+		if e.ComplexityRoot.TakeOver.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TakeOver.Name(childComplexity), true
+	case "TakeOver.passwordMissing":
+		if e.ComplexityRoot.TakeOver.PasswordMissing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TakeOver.PasswordMissing(childComplexity), true
+	case "TakeOver.username":
+		if e.ComplexityRoot.TakeOver.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TakeOver.Username(childComplexity), true
 
 	case "UpdateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.UpdateApiKeyPayload.APIKey == nil {
@@ -2373,6 +2419,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_session(ctx, field)
 	case "returnTo":
 		return ec.fieldContext_LoginPayload_returnTo(ctx, field)
+	case "takeOver":
+		return ec.fieldContext_LoginPayload_takeOver(ctx, field)
 	case "deviceToken":
 		return ec.fieldContext_LoginPayload_deviceToken(ctx, field)
 	case "userErrors":
@@ -2507,6 +2555,8 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 		return ec.fieldContext_ResetPasswordPayload_user(ctx, field)
 	case "apiKeys":
 		return ec.fieldContext_ResetPasswordPayload_apiKeys(ctx, field)
+	case "takeOver":
+		return ec.fieldContext_ResetPasswordPayload_takeOver(ctx, field)
 	case "tokens":
 		return ec.fieldContext_ResetPasswordPayload_tokens(ctx, field)
 	case "session":
@@ -2637,6 +2687,20 @@ func (ec *executionContext) childFields_SudoPayload(ctx context.Context, field g
 		return ec.fieldContext_SudoPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SudoPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_TakeOver(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "passwordMissing":
+		return ec.fieldContext_TakeOver_passwordMissing(ctx, field)
+	case "username":
+		return ec.fieldContext_TakeOver_username(ctx, field)
+	case "name":
+		return ec.fieldContext_TakeOver_name(ctx, field)
+	case "metadata":
+		return ec.fieldContext_TakeOver_metadata(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TakeOver", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -55,7 +55,9 @@ func (r *resolver) resetPassword(
 	if err != nil {
 		return nil, err
 	}
+	tookOver := false
 	user, err := r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
+		tookOver = m.TakesOver()
 		return orStale(r.DB.ResetPassword(ctx, m, &db.Reset{
 			Hash: hash, StartEmpty: input.StartEmpty, EndKeys: input.RevokeAPIKeys, Note: note,
 			Mails: r.mailNotice(ctx, db.MailPassword, &m.User, db.MailData{}),
@@ -65,10 +67,22 @@ func (r *resolver) resetPassword(
 		return nil, err
 	}
 	payload, err := r.afterReset(ctx, user)
+	if err == nil && tookOver {
+		payload.TakeOver = takenOver(user)
+	}
 	if err == nil && slices.Contains(graphql.CollectAllFields(ctx), "apiKeys") {
 		payload.APIKeys, err = r.DB.Keys(ctx, user.ID, r.now())
 	}
 	return payload, err
+}
+
+// takenOver says what a take-over made of an account, for whoever typed a code and could not look before (OT-57).
+func takenOver(user *db.User) *graph.TakeOver {
+	t := &graph.TakeOver{PasswordMissing: user.PasswordHash == ""}
+	if !user.Invited {
+		t.Username, t.Name, t.Metadata = user.Username, user.Name, user.Metadata
+	}
+	return t
 }
 
 // afterReset starts a session only in a dialect that documents it (OT-09). A reset proves the mailbox alone, and must

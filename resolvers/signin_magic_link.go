@@ -60,8 +60,10 @@ func (r *resolver) loginWithMagicLink(
 		at:       r.now(),
 		delivery: input.TokenDelivery,
 	}
+	tookOver := false
 	payload, err := r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
 		return r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
+			tookOver = m.TakesOver()
 			return orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{
 				Session: session, Limit: r.SessionLimit, StartEmpty: input.StartEmpty, Mails: r.takeOverNotice(ctx, m),
 			}))
@@ -69,6 +71,9 @@ func (r *resolver) loginWithMagicLink(
 	})
 	if err != nil {
 		return nil, err
+	}
+	if tookOver {
+		payload.TakeOver = takenOver(payload.User)
 	}
 	// The list may have become shorter since the mail was requested.
 	if to, allowed := r.Returns.Allows(m.Token.ReturnTo); allowed {

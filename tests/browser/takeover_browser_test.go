@@ -27,7 +27,7 @@ func TestOT26_TakeOverPages(t *testing.T) {
 		p.WaitFor(`document.getElementById("keeps").textContent === "What the account says of you stays: the username ` +
 			`stranger, the name A Stranger."`)
 		shoot(p.Page, "account-take-over")
-		p.Run(chromedp.Click(chromedp.CSS(`input[name="startEmpty"]`)), chromedp.Click(chromedp.CSS("form button")))
+		p.Run(chromedp.Click(chromedp.CSS(`#empty input`)), chromedp.Click(chromedp.CSS("form button")))
 		p.title("You are signed in")
 		p.WaitFor(`document.querySelector(".lead").textContent.endsWith("The account has no password now.")`)
 		shoot(p.Page, "account-taken-over")

@@ -201,15 +201,12 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 			User  *struct {
 				Email *string `json:"email"`
 			} `json:"user"`
+			TakeOver      *takeOver    `json:"takeOver"`
 			UsernameTaken string       `json:"usernameTaken"`
 			ReturnTo      string       `json:"returnTo"`
 			APIKeys       []workingKey `json:"apiKeys"`
 			UserErrors    []userError  `json:"userErrors"`
 		} `json:"outcome"`
-	}
-	var seen look
-	if page.Name == signInPage().Name && variables["email"] == nil {
-		seen = a.lookAt(ctx, page, form.Get("token"))
 	}
 	if err := a.graphql.Do(ctx, page.document, variables, &data); err != nil {
 		return errorOutcome(err)
@@ -232,9 +229,8 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 
 		ReturnTo: data.Outcome.ReturnTo,
 	}
-	if seen.takeOver {
-		out.Text += " The account has no password now."
-		out.Next = choosePasswordPage().Name
+	if taken := data.Outcome.TakeOver; taken != nil {
+		out.tell(taken, variables["email"] != nil)
 	}
 	if taken := data.Outcome.UsernameTaken; taken != "" {
 		out.Text += " Somebody else has the username " + taken + " by now: your account was made without one."
@@ -341,7 +337,7 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 	if !p.SignedIn {
 		variables["token"] = token
 	}
-	if p.empty {
+	if p.Empties {
 		variables["startEmpty"] = form.Get("startEmpty") != ""
 	}
 	if p.Password && form.Get("password") == "" {

@@ -16,12 +16,11 @@ const mailedTokenQuery = `query MailedToken($token: String!) {
 
 // look is what a page says about its link before anybody presses its button (OT-25, OT-26). Looking uses nothing up.
 type look struct {
-	Account  string   `json:"account,omitempty"` // whose account it is about
-	Takes    string   `json:"takes,omitempty"`   // what a take-over removes
-	Keeps    []string `json:"keeps,omitempty"`   // what it keeps, unless its person starts empty
-	Makes    string   `json:"makes,omitempty"`   // that it makes an account of a registration
-	Asks     bool     `json:"asks,omitempty"`    // whether the account needs a new password
-	takeOver bool
+	Account string   `json:"account,omitempty"` // whose account it is about
+	Takes   string   `json:"takes,omitempty"`   // what a take-over removes
+	Keeps   []string `json:"keeps,omitempty"`   // what it keeps, unless its person starts empty
+	Makes   string   `json:"makes,omitempty"`   // that it makes an account of a registration
+	Asks    bool     `json:"asks,omitempty"`    // whether the account needs a new password
 }
 
 // lookAt asks what a token would do. The zero look is for a token that does nothing, and for a question that failed:
@@ -56,7 +55,7 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 		}
 		return l
 	}
-	if l.takeOver = m.TakesOver && page.empty; !l.takeOver {
+	if !m.TakesOver || !page.Empties {
 		return l
 	}
 	l.Takes = fmt.Sprintf("Nobody has confirmed yet that %s belongs to this account. You confirm it now, and what "+
@@ -72,6 +71,26 @@ type mailedNames struct {
 	Username *string        `json:"username"`
 	Name     *string        `json:"name"`
 	Metadata map[string]any `json:"metadata"`
+}
+
+// takeOver is what a form took over. Whoever typed a code could not look before, and is told here (OT-57).
+type takeOver struct {
+	mailedNames
+	PasswordMissing bool `json:"passwordMissing"`
+}
+
+func (o *outcome) tell(t *takeOver, byCode bool) {
+	if byCode {
+		o.Text += " Nobody had confirmed before that this address belongs to the account: the password, the sessions " +
+			"and the API keys of before are removed."
+		if stayed := t.list(); len(stayed) > 0 {
+			o.Text += " What somebody else may have written stays, for you to change: " + strings.Join(stayed, ", ") + "."
+		}
+	}
+	if t.PasswordMissing {
+		o.Text += " The account has no password now."
+		o.Next = choosePasswordPage().Name
+	}
 }
 
 func (m *mailedNames) list() (names []string) {

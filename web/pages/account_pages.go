@@ -14,7 +14,7 @@ type accountPage struct {
 	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
 	SignedIn bool   // the form needs the session cookie instead of a link
 	Chooses  bool   // the form asks for a password where the link makes an account of a registration
-	empty    bool   // a take-over, or a registration, may leave out what the account says of its person
+	Empties  bool   // a take-over, or a registration, may leave out what the account says of its person
 
 	DoneTitle string
 	doneText  string // {email} stands for the address of the account
@@ -61,7 +61,7 @@ func verifyEmailPage() *accountPage {
 		Action:   "Confirm address",
 		Code:     true,
 		Chooses:  true,
-		empty:    true,
+		Empties:  true,
 
 		DoneTitle: "Your address is confirmed",
 		doneText:  "{email} is confirmed. You can close this page.",
@@ -97,7 +97,7 @@ func resetPasswordPage() *accountPage {
 		Password: true,
 		AsksKeys: true,
 		Code:     true,
-		empty:    true,
+		Empties:  true,
 
 		DoneTitle: "Your new password counts",
 		doneText: "{email} has a new password, and everybody who was signed in is signed out. " +
@@ -109,7 +109,8 @@ func resetPasswordPage() *accountPage {
   outcome: resetPassword(input: {
     token: $token, email: $email, newPassword: $password, startEmpty: $startEmpty, revokeApiKeys: $revokeKeys
   }) {
-    user { email } apiKeys { name lastUsedAt } userErrors { code message retryAfterSeconds }
+    user { email } takeOver { passwordMissing username name metadata } apiKeys { name lastUsedAt }
+    userErrors { code message retryAfterSeconds }
   }
 }`,
 	}
@@ -123,14 +124,15 @@ func signInPage() *accountPage {
 		CodeLead: "Enter your address and the code of the mail.",
 		Action:   "Sign in",
 		Code:     true,
-		empty:    true,
+		Empties:  true,
 
 		DoneTitle: "You are signed in",
 		doneText:  "You are signed in as {email}. You can go back to where you came from.",
 
 		mutation: `mutation SignIn($token: String!, $email: String, $startEmpty: Boolean!) {
   outcome: loginWithMagicLink(input: {token: $token, email: $email, startEmpty: $startEmpty, tokenDelivery: COOKIE}) {
-    user { email } returnTo userErrors { code message retryAfterSeconds }
+    user { email } takeOver { passwordMissing username name metadata } returnTo
+    userErrors { code message retryAfterSeconds }
   }
 }`,
 	}
