@@ -3,8 +3,10 @@ package app
 import (
 	"net/http"
 
+	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/web/assets"
 	"github.com/dragoman-auth/dragoman/web/docs"
@@ -57,6 +59,8 @@ func (s *Server) pages(mux *http.ServeMux, graphql *gqlhttp.Handler, engine *res
 			Session:     s.settings.SessionTTL,
 			Idle:        s.settings.SessionIdle,
 			MinPassword: s.settings.PasswordMinLength,
+			Schema:      graph.SDL(),
+			Limits:      s.limits(),
 		})
 	}
 	editor := http.Handler(http.HandlerFunc(edge.NotFound))
@@ -103,4 +107,12 @@ func (s *Server) bar() assets.Bar {
 		About: "The pages that mails link to: confirm an address, choose a password, sign in.",
 	})
 	return bar
+}
+
+// limits gives the rules in force, nil where limits are switched off.
+func (s *Server) limits() map[string]limit.Rule {
+	if !s.settings.RateLimits {
+		return nil
+	}
+	return s.settings.Limits
 }

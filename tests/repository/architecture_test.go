@@ -80,7 +80,7 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`rest/openapi`), inside(`rest`)},
 		{inside(`web/assets`), inside(`internal/edge`, `internal/site`)},
 		{inside(`web/docs`), inside(`web/assets`, `web/playground`, `rest`, `rest/openapi`, `internal/gqlhttp`,
-			`internal/fault`, `internal/edge`, `internal/site`)},
+			`internal/fault`, `internal/edge`, `internal/site`, `internal/limit`)},
 		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`,
 			`internal/edge`, `internal/mail`, `internal/site`)},
 		{inside(`web/playground`), inside(`web/assets`, `internal/edge`, `internal/site`)},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/rest/openapi"
@@ -41,12 +42,18 @@ type Config struct {
 
 	Access, Session, Idle time.Duration // the server's lifetimes, which dialects may replace
 	MinPassword           int           // the server's minimum length of passwords, in characters
+
+	Schema string                // in the schema definition language
+	Limits map[string]limit.Rule // by name; nil where limits are switched off
 }
 
 // Handler serves the documentation of the APIs:
 //
 //	/docs                     the list of APIs
 //	/docs/graphql             the GraphQL API
+//	/docs/graphql/NAME        its operation NAME
+//	/docs/graphql/types       its types
+//	/docs/schema.graphql      its schema, in the schema definition language
 //	/docs/NAME                the dialect NAME
 //	/docs/NAME/openapi.json   its OpenAPI 3.1 document
 //	/docs/_/                  the files of the pages
@@ -104,9 +111,8 @@ func matches(headers []string, etag string) bool {
 // load reads the embedded files of the documentation.
 func load() *assets.Set {
 	set := assets.NewSet(assetPrefix)
-	for _, name := range []string{"docs.css", "docs.js"} {
-		set.Add(name, assets.Read(files, name))
-	}
+	set.Add("docs.css", append(assets.Read(files, "docs.css"), assets.Read(files, "reference.css")...))
+	set.Add("docs.js", assets.Read(files, "docs.js"))
 	return set
 }
 
@@ -131,7 +137,15 @@ func render(cfg Config) map[string]func() *document {
 	dialects := cfg.Describe()
 	frame := newFrame(cfg, dialects)
 	page("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
-	page("/docs/graphql", "graphql.html", func() any { return graphqlPageOf(cfg, frame.at("graphql")) })
+	graphql, contract := frame.at("graphql"), newContractView(cfg)
+	page("/docs/graphql", "graphql.html", func() any { return contract.graphqlPageOf(graphql) })
+	page(typesPath, "types.html", func() any { return contract.typesPageOf(graphql) })
+	for _, op := range contract.Operations {
+		page(operationPath(op.Name), "operation.html", func() any { return contract.operationPageOf(graphql, op) })
+	}
+	all["/docs/schema.graphql"] = sync.OnceValue(func() *document {
+		return newDocument("text/plain; charset=utf-8", []byte(cfg.Schema))
+	})
 	for _, d := range dialects {
 		page("/docs/"+d.Name, "dialect.html", func() any { return dialectPageOf(cfg, frame.at(d.Name), d) })
 		all["/docs/"+d.Name+"/openapi.json"] = sync.OnceValue(func() *document {
