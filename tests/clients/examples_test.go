@@ -65,9 +65,9 @@ func (p app) shoot(name string) {
 	}
 }
 
-// TestExamples builds each example as docs/examples/README.md says, and a person uses it in Chromium: signs up, comes back after the
-// access token has ended, asks three things at once, which takes one refresh, signs out and in, and is signed out from
-// elsewhere.
+// TestExamples builds each example as docs/examples/README.md says, and a person uses it in Chromium: signs up, comes
+// back after the access token has ended, asks three things at once, which takes one refresh, signs out and in, and is
+// signed out from elsewhere.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"fetch", "apollo", "urql"} {

@@ -113,12 +113,15 @@ const steps: Record<string, () => Promise<void>> = {
     assert.equal(await asked, undefined);
     assert.equal(await auth.tokens(), null);
     await gate("slow?off");
-    const { data } = await ask(`mutation { refresh(input: { refreshToken: "${JSON.parse(before).refreshToken}" }) { tokens { expiresIn } } }`, {}, fetch);
+    const { refreshToken } = JSON.parse(before);
+    const again = `mutation { refresh(input: { refreshToken: "${refreshToken}" }) { tokens { expiresIn } } }`;
+    const { data } = await ask(again, {}, fetch);
     assert.equal(data.refresh.tokens, null);
     await refreshes();
   },
   async "a session that ends elsewhere: signed out once, for all callers"() {
-    const signIn = async () => (await ask(enter("login", `email: "ada@example.com", password: "correct horse battery"`), {}, fetch)).data.login.tokens;
+    const login = enter("login", `email: "ada@example.com", password: "correct horse battery"`);
+    const signIn = async () => (await ask(login, {}, fetch)).data.login.tokens;
     await auth.save(await signIn());
     const elsewhere = (await signIn()).accessToken;
     const headers = { "Content-Type": "application/json", Authorization: `Bearer ${elsewhere}` };
