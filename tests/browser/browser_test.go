@@ -37,12 +37,11 @@ func TestBrowser_Playground(t *testing.T) {
 		shoot(page.Page, "registered-"+engine)
 
 		page.OpenTab("Me")
-		page.ExecuteOne("Me", "ada@example.com")
+		page.Execute("ada@example.com")
 		if answer := page.Answer(); !strings.Contains(answer, `"name": "Ada"`) || strings.Contains(answer, "errors") {
 			t.Errorf("Me: %s", answer)
 		}
 		shoot(page.Page, "me-"+engine)
-		page.ExecuteOne("CurrentCredential", "ACCESS_TOKEN")
 
 		page.OpenTab("Sessions")
 		page.ExecuteOne("Sessions", `"isCurrent": true`)

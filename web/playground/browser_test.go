@@ -42,8 +42,8 @@ func TestSignInFillsTheSlot(t *testing.T) {
 	}
 
 	page.OpenTab("Me")
-	page.ExecuteOne("CurrentCredential", "answerTo")
-	if got := f.last(t, "CurrentCredential").authorization; got != "Bearer access-1" {
+	page.Execute("answerTo")
+	if got := f.last(t, "Me").authorization; got != "Bearer access-1" {
 		t.Errorf("the next tab sent %q", got)
 	}
 	page.RequireNothingKept()

@@ -66,7 +66,7 @@ func TestExamplesAreValid(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Register", "Login", "Me", "CurrentCredential", "Sessions", "SessionPage", "Session", "RevokeSession", "RevokeOtherSessions",
+		"Register", "Login", "Me", "Sessions", "SessionPage", "Session", "RevokeSession", "RevokeOtherSessions",
 		"Keys", "KeyPage", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
 		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "DeleteAccount",
 		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "UnlockUser",

@@ -1,6 +1,7 @@
 package webtest
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -23,13 +24,30 @@ func OpenPlayground(t testing.TB, address string) Playground {
 	return p
 }
 
-// OpenTab selects a tab. Its title is the name of its first operation.
+// OpenTab selects a tab, or opens one from the menu of examples. Its title is the name of its first operation.
 func (p Playground) OpenTab(title string) {
 	p.t.Helper()
-	p.Run(p.clickText(".graphiql-tab-button", title))
+	if slices.Contains(p.Tabs(), title) {
+		p.Run(p.clickText(".graphiql-tab-button", title))
+	} else {
+		p.Run(chromedp.Click(chromedp.CSS("#examples summary")),
+			chromedp.Click(chromedp.CSS(`#examples button[data-title="`+title+`"]`)))
+	}
 	// GraphiQL parses the document a moment after showing it.
 	p.WaitFor(`document.querySelector(".graphiql-query-editor .CodeMirror").CodeMirror.operations` +
 		`.some((operation) => operation.name.value === ` + strconv.Quote(title) + `)`)
+}
+
+// Tabs are the titles of the open tabs.
+func (p Playground) Tabs() []string {
+	p.t.Helper()
+	return Eval[[]string](p.Page, `[...document.querySelectorAll(".graphiql-tab-button")].map((e) => e.textContent)`)
+}
+
+// Examples are the titles of the menu of examples.
+func (p Playground) Examples() []string {
+	p.t.Helper()
+	return Eval[[]string](p.Page, `[...document.querySelectorAll("#examples button")].map((e) => e.dataset.title)`)
 }
 
 // Execute runs the only operation of the selected tab, and waits until the answer contains the text.
