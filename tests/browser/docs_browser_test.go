@@ -133,27 +133,6 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	}
 	page.WaitFor(`document.querySelector("#post-Card .copy").textContent === "Copy"`)
 
-	shown := func() int {
-		return webtest.Eval[int](page, `document.querySelectorAll("article:not([hidden])").length`)
-	}
-	all := shown()
-	webtest.Eval[chromedp.Void](page, `document.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true `+
-		`}))`)
-	page.WaitFor(`document.activeElement.id === "filter"`)
-	page.Run(chromedp.KeyEvent("post card"))
-	page.WaitFor(`document.getElementById("found").textContent === "1 of ` + strconv.Itoa(all) + `"`)
-	if n := shown(); n != 1 || webtest.Eval[int](page, `document.querySelectorAll(".menu li:not([hidden])").length`) !=
-		1 {
-		t.Errorf("%d routes are left", n)
-	}
-	page.Run(chromedp.KeyEvent(" nothing-of-that-kind"))
-	page.WaitFor(`!document.getElementById("nothing").hidden`)
-	page.Run(chromedp.KeyEvent("\u001b"))
-	page.WaitFor(`document.getElementById("found").textContent === ""`)
-	if shown() != all {
-		t.Error("the filter stays after it was cleared")
-	}
-
 	page.Run(chromedp.Click(chromedp.CSS(`.menu a[href="#get-Card"]`)))
 	page.WaitFor(`location.hash === "#get-Card" && ` +
 		`Math.abs(document.getElementById("get-Card").getBoundingClientRect().top) < 200`)
@@ -171,6 +150,50 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	})()`)
 	if broken != "" {
 		t.Errorf("these lead nowhere: %s", broken)
+	}
+	page.RequireClean()
+}
+
+// TestBrowser_DocsSearch searches from every page of the documentation by keys alone: an operation, a type, and a route
+// of another API are found and gone to, and what is not there is said not to be.
+func TestBrowser_DocsSearch(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
+	page := webtest.Browser(t)
+	for _, try := range []struct{ from, words, to string }{
+		{"/docs", "login with magic", "/docs/graphql/loginWithMagicLink"},
+		{"/docs/library-card", "TokenDelivery", "/docs/graphql/types#TokenDelivery"},
+		{"/docs/graphql", "post /desk/card", "/docs/library-card#post-Card"},
+		{"/docs/graphql/types", "holdermail open", "/docs/library-card#post-Open"},
+		{"/docs/graphql/login", "scope_not_grantable mutation create", "/docs/graphql/createApiKey"},
+	} {
+		page.Run(chromedp.Navigate(s.URL + try.from))
+		page.WaitFor(`document.readyState === "complete" && !document.querySelector(".search").hidden`)
+		webtest.Eval[chromedp.Void](page, `document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", `+
+			`bubbles: `+
+			`true, cancelable: true }))`) // chromedp would type it after all
+		page.WaitFor(`document.activeElement.id === "search" && document.activeElement.value === ""`)
+		page.Run(chromedp.KeyEvent("xyzzy"))
+		page.WaitFor(`document.getElementById("found").textContent.startsWith("Nothing found") && ` +
+			`document.getElementById("hits").hidden`)
+		page.Run(chromedp.KeyEvent("\u001b"))
+		page.WaitFor(`document.getElementById("found").textContent === "" && document.activeElement.value === ""`)
+		page.Run(chromedp.KeyEvent(try.words))
+		page.WaitFor(`/found$/.test(document.getElementById("found").textContent) && ` +
+			`document.querySelectorAll("#hits [aria-selected=true]").length === 1 && document.activeElement` +
+			`.getAttribute("aria-activedescendant") === document.querySelector("#hits [aria-selected=true]").id`)
+		shoot(page, "search"+strings.ReplaceAll(try.from, "/", "-"))
+		for webtest.Eval[string](page, `document.querySelector("#hits [aria-selected=true]").dataset.path`) != try.to {
+			last := webtest.Eval[bool](page,
+				`document.querySelector("#hits [aria-selected=true]").nextSibling === null`)
+			if last {
+				t.Fatalf("%s: %q does not find %s", try.from, try.words, try.to)
+			}
+			page.Run(chromedp.KeyEvent("\u0301"))
+		}
+		page.Run(chromedp.KeyEvent("\r"))
+		page.WaitFor(`location.pathname + location.hash === ` + strconv.Quote(try.to) +
+			` && document.readyState === "complete"`)
 	}
 	page.RequireClean()
 }

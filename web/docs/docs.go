@@ -27,6 +27,7 @@ var files embed.FS
 
 // securityPolicy is the Content-Security-Policy of the pages. They may load only files of this server.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // assetPrefix is the path of the documentation's files. It cannot collide with a page: _ is not a valid dialect name.
@@ -112,7 +113,9 @@ func matches(headers []string, etag string) bool {
 func load() *assets.Set {
 	set := assets.NewSet(assetPrefix)
 	set.Add("docs.css", append(assets.Read(files, "docs.css"), assets.Read(files, "reference.css")...))
-	set.Add("docs.js", assets.Read(files, "docs.js"))
+	for _, name := range assets.Glob(files, "*.js") {
+		set.Add(name, assets.Read(files, name))
+	}
 	return set
 }
 
@@ -121,6 +124,9 @@ func load() *assets.Set {
 func render(cfg Config) map[string]func() *document {
 	set := load()
 	pages := assets.Templates(cfg.Site, set, files)
+	dialects := cfg.Describe()
+	contract := newContractView(cfg)
+	set.Add("search.json", searchIndex(cfg.Site, contract, dialects))
 	all := map[string]func() *document{}
 	for path, file := range set.All() {
 		all[path] = func() *document { return &document{File: file} }
@@ -134,10 +140,9 @@ func render(cfg Config) map[string]func() *document {
 			return newDocument("text/html; charset=utf-8", html.Bytes())
 		})
 	}
-	dialects := cfg.Describe()
 	frame := newFrame(cfg, dialects)
 	page("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
-	graphql, contract := frame.at("graphql"), newContractView(cfg)
+	graphql := frame.at("graphql")
 	page("/docs/graphql", "graphql.html", func() any { return contract.graphqlPageOf(graphql) })
 	page(typesPath, "types.html", func() any { return contract.typesPageOf(graphql) })
 	for _, op := range contract.Operations {

@@ -1,5 +1,5 @@
 "use strict";
-// What the documentation can do beside being read: filter, and show where one is. Everything is there without it.
+// What the documentation can do beside being read: show where one is. Everything is there without it.
 
 const narrow = matchMedia("(max-width: 900px)");
 
@@ -31,37 +31,8 @@ if (menu) {
   });
 }
 
-const filter = document.getElementById("filter");
-if (filter) {
-  const found = document.getElementById("found");
-  const articles = [...document.querySelectorAll("article[data-search]")];
-  const all = document.querySelectorAll("[data-search]");
-  filter.parentElement.hidden = false;
-  const apply = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const element of all) {
-      element.hidden = !words.every((word) => element.dataset.search.includes(word));
-    }
-    const left = articles.filter((article) => !article.hidden).length;
-    document.getElementById("nothing").hidden = left > 0;
-    found.textContent = words.length > 0 ? `${left} of ${articles.length}` : "";
-  };
-  filter.addEventListener("input", apply);
-  filter.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      filter.value = "";
-      apply();
-      filter.blur();
-    }
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && event.target !== filter) {
-      event.preventDefault();
-      filter.focus();
-    }
-  });
-  apply(); // a browser that comes back fills the field in again
-
+const articles = [...document.querySelectorAll("article[id]")];
+if (articles.length > 0) {
   const links = new Map([...document.querySelectorAll(".menu li a")].map((a) => [a.hash.slice(1), a]));
   const seen = new Set();
   const watch = new IntersectionObserver((entries) => {

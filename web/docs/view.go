@@ -79,7 +79,6 @@ type routeView struct {
 	*rest.Route
 	Anchor   string
 	Paths    []string // the path below each mount
-	Search   string   // the text that the filter searches, in lower case
 	Accepts  string
 	Sunset   notice
 	Fields   []fieldView
@@ -164,18 +163,15 @@ func routeOf(publicURL string, r *rest.Route, common []rest.Error) routeView {
 		Accepts:  acceptsOf(r),
 		Sunset:   noticeOf(r.Sunset),
 		Document: colouredGraphQL(r.Document),
-		Search:   strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Title, r.About}, " ")),
 	}
 	for _, mount := range r.Mounts {
 		view.Paths = append(view.Paths, strings.TrimSuffix(mount, "/")+r.Path)
 	}
-	view.Search += " " + strings.ToLower(strings.Join(view.Paths, " "))
 	for _, p := range r.Params {
 		view.Fields = append(view.Fields, fieldView{p.Name(), p.Kind, "path", true})
 	}
 	for _, f := range r.Fields {
 		view.Fields = append(view.Fields, fieldView{f.Name(), f.Kind, placeOf(r), f.Required})
-		view.Search += " " + strings.ToLower(f.Name())
 	}
 	for _, name := range r.Headers {
 		view.Fields = append(view.Fields, fieldView{name, "string", "header", false})
@@ -186,7 +182,6 @@ func routeOf(publicURL string, r *rest.Route, common []rest.Error) routeView {
 	for _, e := range r.Errors {
 		if !isCommon(common, e) {
 			view.Errors = append(view.Errors, errorOf(e))
-			view.Search += " " + strings.ToLower(e.Code)
 		}
 	}
 	for _, s := range r.Examples {
