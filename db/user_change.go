@@ -16,8 +16,10 @@ type Change struct {
 	Name, Username, Metadata, Locale, Email, Password bool
 
 	// AtOnce shows a new address now, unconfirmed. A confirmed one stays that of recovery meanwhile (OT-24). Else the
-	// new address replaces the pending one; only another spelling of the address in use counts at once.
+	// new address replaces the pending one; only another spelling of the address in use counts at once. An address that
+	// another account has or shows without a proof waits too: see held.
 	AtOnce bool
+	NoMail bool // the server sends no mail: what waits could never be confirmed
 
 	EndOthers bool   // whether the other sessions end
 	EndKeys   bool   // whether the API keys end
@@ -47,8 +49,15 @@ func (c *Change) proof() (hash, address *string) {
 // The change invalidates earlier tokens that do not match it any more (OT-03, SE-08). Revert links stay good: whoever
 // took an account over could end them by changing its password.
 const (
+	// held is that another account has the new address or shows it, and did not prove it. That one keeps what it has,
+	// and the proof decides whose address it is (OT-56).
+	held = `(NOT :no_mail AND EXISTS (SELECT 1 FROM users w WHERE w.id <> :user AND w.email_canonical = :email_canonical
+    AND w.email_verified_at IS NULL OR w.id <> :user AND w.pending_shown
+    AND w.pending_email_canonical = :email_canonical))`
+	atOnce = `(:at_once AND NOT ` + held + `)`
+
 	sameAddress = `email_canonical IS NOT DISTINCT FROM :email_canonical`
-	replaces    = `:set_email AND :at_once AND email_verified_at IS NULL`
+	replaces    = `:set_email AND ` + atOnce + ` AND email_verified_at IS NULL`
 	waits       = `:set_email AND NOT (` + sameAddress + `) AND NOT (` + replaces + `)`
 	keepsWait   = `NOT :set_email AND (NOT :set_password OR pending_shown)`
 
@@ -62,20 +71,21 @@ const (
   pending_email = CASE WHEN ` + waits + ` THEN :email WHEN ` + keepsWait + ` THEN pending_email END,
   pending_email_canonical = CASE WHEN ` + waits + ` THEN :email_canonical
     WHEN ` + keepsWait + ` THEN pending_email_canonical END,
-  pending_shown = CASE WHEN ` + waits + ` THEN :at_once ELSE ` + keepsWait + ` AND pending_shown END,
+  pending_shown = CASE WHEN ` + waits + ` THEN ` + atOnce + ` ELSE ` + keepsWait + ` AND pending_shown END,
   invited = invited AND NOT (:set_username OR :set_name OR :set_metadata
     OR (` + replaces + ` AND NOT (` + sameAddress + `))),
   password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
   password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
 WHERE id = :user AND status = 'ACTIVE' AND (CAST(:proof_hash AS text) IS NULL OR password_hash = :proof_hash)
-AND NOT (` + waits + ` AND :at_once AND EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = :email_canonical))
+AND NOT (` + waits + ` AND :at_once AND EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = :email_canonical
+  AND (w.email_verified_at IS NOT NULL OR :no_mail)))
 AND EXISTS (SELECT 1 FROM sessions WHERE id = :session AND user_id = :user AND `
 )
 
 // outdatedTokens is the condition of the tokens that the change invalidates.
 const outdatedTokens = `invalidated_at IS NULL AND purpose <> 'CANCEL_CHANGE' AND (
     (:set_password AND purpose <> 'VERIFY_EMAIL') OR (:set_email AND purpose = 'CONFIRM_CHANGE')
-    OR (:set_email AND :at_once AND address_canonical <> :email_canonical
+    OR (:set_email AND ` + atOnce + ` AND address_canonical <> :email_canonical
       AND EXISTS (SELECT 1 FROM users WHERE id = :user AND email_verified_at IS NULL)))`
 
 // pendingTaken tells whether somebody else proved to own the pending address.
@@ -144,6 +154,7 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 		{"email", to.Email},
 		{"email_canonical", to.EmailCanonical},
 		{"at_once", c.AtOnce},
+		{"no_mail", c.NoMail},
 		{"set_password", c.Password},
 		{"password_hash", to.PasswordHash},
 		{"end_others", c.EndOthers},
@@ -168,7 +179,7 @@ func (d *DB) ChangeAccount(ctx context.Context, c *Change, now time.Time) (chang
 	if taken := takenBy(err); taken != nil {
 		return nil, taken, nil
 	}
-	if err == nil && !found && c.Email && c.AtOnce && was.EmailVerified() {
+	if err == nil && !found && c.Email && c.AtOnce {
 		if taken, err = d.taken(ctx, c.By.User.ID, &to.EmailCanonical, nil); err == nil && taken.Email {
 			return nil, taken, nil
 		}

@@ -25,7 +25,7 @@ type edit struct {
 func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
 	to := c.User
 	return &edit{
-		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.emailAtOnce(ctx)},
+		Change: db.Change{By: c.Caller, To: &to, Action: action, AtOnce: r.emailAtOnce(ctx), NoMail: r.MailOff},
 		caller: c,
 	}
 }

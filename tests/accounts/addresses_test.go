@@ -268,6 +268,18 @@ func addressEvents() map[string]func(t *testing.T, h *holder) {
 		},
 		"somebody else shows E at once": func(t *testing.T, h *holder) {
 			other := confirmed(t, h.off, "other-"+h.e)
+			defer func() { // it is shown only where nobody has or shows it (OT-56)
+				want := map[string]string{
+					"unproved": "other-" + h.e + " true " + h.e, "shown": "other-" + h.e + " true " + h.e,
+					"proved": "other-" + h.e + " true <nil>",
+				}[h.state]
+				if h.state == "proved" && h.Instance == h.on { // where nothing is shown at once, it waits whoever has it
+					want = "other-" + h.e + " true " + h.e
+				}
+				if got := addresses(t, h.Instance, other.Access); want != "" && got != want {
+					t.Errorf("%s: who shows it has %s", h.state, got)
+				}
+			}()
 			_, _ = h.Call("POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"`+h.e+`"}}}`,
 				harness.Bearer(other.Access)...)
 		},

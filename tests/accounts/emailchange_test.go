@@ -372,8 +372,8 @@ func TestEmailChange_TakenMeanwhile(t *testing.T) {
 		harness.Fine(t, s.GraphQL(t, "", cancelDoc, harness.InputOf("token", link)))
 		harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass))
 
-		// where an address counts at once, one that is taken is refused, and its owner told
-		s.Register(t, "bob@example.com")
+		// where an address counts at once, one that somebody proved is refused, and its owner told
+		confirmed(t, s, "bob@example.com")
 		in := harness.Fine(t, s.Login(t, "ada@example.com", harness.GoodPass)).Text("login", "tokens", "accessToken")
 		r := s.REST(t, "POST /v1/auth/users/me", `{"data":{"type":"users","attributes":{"email":"bob@example.com"}}}`,
 			harness.Bearer(in)...)

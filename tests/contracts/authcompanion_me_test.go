@@ -107,6 +107,7 @@ func TestCompanion_UsersMeRefused(t *testing.T) {
 		s.Register(t, "other@example.com")
 		_, key := s.NewKey(t, u.Access, nil)
 		conn := harness.OpenSide(t, dsn)
+		conn.MustExec(t, `UPDATE users SET email_verified_at = created_at WHERE email = 'other@example.com'`)
 		row := func() []string {
 			t.Helper()
 			return conn.Texts(t, `SELECT email || ' ' || name || ' ' || password_hash || ' ' || `+

@@ -53,7 +53,7 @@ type door struct {
 	noSignIn   bool // a registration makes no session
 	singleUse  bool // the predecessor of a refresh token is refused within the grace too
 	noSudo     bool // sensitive changes need the session alone
-	atOnce     bool // a new address counts at once, and one that is taken is refused
+	atOnce     bool // a new address counts at once, but for one that somebody else has without a proof
 	keepsEmail bool // the address in use is no change, and needs no proof
 	readWrites bool // a read is a change of nothing, which no API key may do
 	numbers    bool // sessions are told by their numbers

@@ -412,14 +412,13 @@ func (m *model) changeEmail(d *door, w way, h *held, current *string, email stri
 	if proof := m.prove(d, s, current); proof != accepted {
 		return proof
 	}
-	if other := m.byEmail(email); d.atOnce && other != nil && other != s.user {
-		return takenEmail
-	}
+	other := m.byEmail(email)
+	held := other != nil && other != s.user // and nobody of the model proved an address
 	if current != nil {
 		delete(m.failed, s)
 	}
 	switch {
-	case d.atOnce || canonical(s.user.email) == canonical(email):
+	case d.atOnce && !held || canonical(s.user.email) == canonical(email):
 		s.user.email, s.user.pending = email, ""
 	default: // it waits, whoever has it
 		s.user.pending = email
