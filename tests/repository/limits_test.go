@@ -29,7 +29,7 @@ func limitsTable() string {
 func TestLG27_TablesOfLimits(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- limits -->\n", "<!-- end of limits -->\n"
-	for _, file := range []string{"README.md", "SECURITY.md", "docs/operations.md"} {
+	for _, file := range []string{"SECURITY.md", "docs/operations.md"} {
 		before, rest, found := strings.Cut(harness.ReadFile(t, file), begin)
 		got, after, ended := strings.Cut(rest, end)
 		switch want := limitsTable(); {

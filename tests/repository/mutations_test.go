@@ -36,7 +36,7 @@ func contract(t *testing.T) *ast.Schema {
 	return schema
 }
 
-// TestMutations_Documented finds every mutation in the audit table of SECURITY.md, in the list of operations of README,
+// TestMutations_Documented finds every mutation in the audit table of SECURITY.md, in docs/features.md,
 // and in an example of the playground. The exceptions are decisions.
 func TestMutations_Documented(t *testing.T) {
 	t.Parallel()
@@ -44,7 +44,7 @@ func TestMutations_Documented(t *testing.T) {
 		"retryMailDelivery": "nothing is there to retry on a new server",
 		"cancelEmailChange": "the token comes from a mail to the former address, whose link does it",
 	}
-	security, readme := harness.ReadFile(t, "SECURITY.md"), harness.ReadFile(t, "README.md")
+	security, features := harness.ReadFile(t, "SECURITY.md"), harness.ReadFile(t, "docs/features.md")
 	examples := ""
 	names, _ := filepath.Glob(harness.Path("web/playground/examples/*.graphql"))
 	for _, name := range names {
@@ -55,8 +55,8 @@ func TestMutations_Documented(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^\|[^|]*` + name + `[^|]*\|`).MatchString(security) {
 			t.Errorf("SECURITY.md: the audit table has no row for %s", field.Name)
 		}
-		if !strings.Contains(readme, field.Name) {
-			t.Errorf("README.md: the list of operations lacks %s", field.Name)
+		if !strings.Contains(features, field.Name) {
+			t.Errorf("docs/features.md lacks %s", field.Name)
 		}
 		has := regexp.MustCompile(`(?m)^\s*` + field.Name + `\b`).MatchString(examples)
 		if has == (noExample[field.Name] != "") {
