@@ -97,7 +97,7 @@ func (t *traces) field(ctx context.Context, operation, field string) (context.Co
 		attribute.String("graphql.operation.type", operation), attribute.String("dragoman.field", field)))
 	return ctx, func(code string) {
 		span.SetAttributes(attribute.String("dragoman.code", code))
-		if code == "INTERNAL" {
+		if code == "INTERNAL_SERVER_ERROR" {
 			span.SetStatus(codes.Error, "")
 		}
 		span.End()

@@ -285,7 +285,7 @@ func TestOT13_PagesUseNothingUp(t *testing.T) {
 			res, text := visitPage(t, s, method, "/account/sign-in?token="+l.Token, "", header...)
 			h := res.Header
 			// OT-18
-			if res.StatusCode != 200 || h.Get("Referrer-Policy") != "no-referrer" ||
+			if res.StatusCode != 200 || h.Get("Referrer-Policy") != "same-origin" ||
 				h.Get("Cache-Control") != "no-store" ||
 				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
 				strings.Contains(text, l.Token) {

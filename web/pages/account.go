@@ -64,6 +64,8 @@ type account struct {
 // ServeHTTP serves the pages and their files.
 func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
+	// Under no-referrer a browser without Sec-Fetch headers sends the form with Origin: null, which is refused.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	if file, ok := a.files.At(r.URL.Path); ok {
 		if assets.Allow(w, r, http.MethodGet, http.MethodHead) {
 			file.Serve(w, r)
