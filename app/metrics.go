@@ -69,7 +69,9 @@ func (s *Server) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", s.Observer.Handler(s.settings.MetricsToken))
-	mux.HandleFunc("/", edge.NotFound)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		edge.Problem(w, http.StatusNotFound, "There is nothing at this path. The figures are at /metrics.")
+	})
 	server := httpServer(mux, s.options.Log)
 	go func() { _ = server.Serve(l) }()
 	return func() { _ = server.Close() }, nil

@@ -35,7 +35,7 @@ func (o JSONObject) MarshalGQL(w io.Writer) {
 func (o *JSONObject) UnmarshalGQL(v any) error {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return fault.New(fault.BadUserInput, "A JSON object is expected here.")
+		return fault.New(fault.BadUserInput, "It must be a JSON object.")
 	}
 	*o = m
 	return nil

@@ -24,7 +24,7 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	_, offset := t.Zone()
 	// Package time accepts a comma before the fraction, and offsets of 24 hours and more: RFC 3339 does not.
 	if err != nil || strings.Contains(text, ",") || max(offset, -offset) >= 24*60*60 {
-		return t, fault.New(fault.BadUserInput, "This is not a date and time as in 2026-01-31T10:00:00Z (RFC 3339).")
+		return t, fault.New(fault.BadUserInput, "It must be a date and time as in 2026-01-31T10:00:00Z (RFC 3339).")
 	}
 	return t, nil
 }

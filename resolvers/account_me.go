@@ -15,7 +15,8 @@ func (r *resolver) Me(ctx context.Context) (*db.User, error) {
 		return nil, err
 	}
 	if !c.may(db.ProfileRead) {
-		return nil, r.forbidden(ctx, c)
+		needs := db.ProfileRead
+		return nil, r.forbidden(ctx, c, &needs)
 	}
 	return &c.User, nil
 }

@@ -34,7 +34,9 @@ func (r *resolver) rejected(ctx context.Context, c *caller, no *db.Rejection, mi
 		}
 		return errEnded()
 	case db.Forbidden:
-		return r.forbidden(ctx, c)
+		return r.forbiddenBecause(ctx, c, "This takes every permission beyond the own account, as administrators "+
+			"have them: "+
+			"it gives a role beyond user, or touches an account that has one.")
 	case db.OwnerOnly:
 		return r.forbiddenBecause(ctx, c, "The address of an account with more than the role user is changed by its "+
 			"owner, in a session of their own, or by the operator on the terminal.")
@@ -55,7 +57,8 @@ func errNoUser() error { return fault.New(fault.NotFound, "There is no such acco
 // checkRole refuses the name of a role that does not exist. Who may give it is judged by db.
 func checkRole(name string) error {
 	if _, ok := db.RoleNamed(name); !ok {
-		return fault.New(fault.InvalidInput, "There is no such role.", "input", "role")
+		return fault.New(fault.InvalidInput, "There is no such role. The roles are "+roleNames(db.BuiltInRoles())+".",
+			"input", "role")
 	}
 	return nil
 }

@@ -205,7 +205,7 @@ func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolve
 		return nil, err
 	}
 	if c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)) {
-		return nil, r.forbidden(ctx, c)
+		return nil, r.forbidden(ctx, c, scope)
 	}
 	if err := enter(ctx); err != nil {
 		return nil, err
@@ -223,7 +223,7 @@ func (r *resolver) requiresPermission(ctx context.Context, _ any, next graphql.R
 		return nil, err
 	}
 	if !c.may(p) {
-		return nil, r.forbidden(ctx, c)
+		return nil, r.forbidden(ctx, c, &p)
 	}
 	if err := enter(ctx); err != nil {
 		return nil, err

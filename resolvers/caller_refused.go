@@ -17,16 +17,21 @@ const (
 	hasExpired refusal = "The access token has expired: refresh it, then repeat the request."
 	hasEnded   refusal = "The session of this credential has ended: sign in again."
 	isNoKey    refusal = "The API key is unknown, revoked or expired: make another one."
-	isRefresh  refusal = "A refresh token identifies nobody: send the access token."
+	isRefresh  refusal = "A refresh token identifies nobody: send the access token. `refresh` takes the refresh token."
 	isDevice   refusal = "A device token identifies nobody: send the access token."
-	isNoToken  refusal = "The credential is not a token of this server: sign in to get one."
+	isNoToken  refusal = "The credential is not a token of this server, or not a whole one: send the access token as " +
+		"the " +
+		"sign-in answered it."
 )
 
 // ambiguities are the refusals of requests that present no credential or several.
 var ambiguities = map[credential.Problem]refusal{
-	credential.Several: "The request presents more than one credential: send one.",
-	credential.NoScheme: "The Authorization header is not in a form that is read here: " +
-		"send `Authorization: Bearer <token>`.",
+	credential.Several: "The request presents more than one credential, in the headers Authorization and X-API-Key or " +
+		"the session cookie: send one.",
+	credential.NoScheme: "The Authorization header holds a text without a scheme: send `Authorization: Bearer <token>`.",
+	credential.OtherScheme: "The Authorization header has another scheme than Bearer: " +
+		"send `Authorization: Bearer <token>`, or an API key as `X-API-Key: <key>`.",
+	credential.NoToken:  "The Authorization header holds a scheme and no token: send `Authorization: Bearer <token>`.",
 	credential.NoAPIKey: "The X-API-Key header holds no API key: send a token as `Authorization: Bearer <token>`.",
 	credential.NoCookie: "The session cookie holds no session token: sign in again.",
 }
@@ -72,7 +77,8 @@ func (r *resolver) person(ctx context.Context) (*caller, error) {
 	c, err := r.presented(ctx)
 	if err == nil && c == nil {
 		err = fault.New(fault.Unauthenticated,
-			"Sign in first: this takes a credential, and the request presents none.")
+			"Sign in first: this takes a credential, and the request presents none. Send `Authorization: Bearer "+
+				"<token>`.")
 	}
 	return c, err
 }

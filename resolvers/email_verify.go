@@ -35,7 +35,7 @@ func (r *resolver) SendVerificationEmail(
 		return nil, err
 	}
 	if c.kind == graph.CredentialKindAPIKey {
-		return nil, r.forbidden(ctx, c)
+		return nil, r.forbidden(ctx, c, nil)
 	}
 	if err := cmp.Or(limit.Enter(ctx), r.countMutation(ctx, c)); err != nil {
 		return nil, err

@@ -68,7 +68,8 @@ func (r *resolver) ownPage(
 	}
 	behind, ok := r.readCursor(*after, list, c.User.ID.String())
 	if !ok {
-		err = fault.New(fault.BadUserInput, "This cursor is not one of this list. Begin again without it.")
+		err = fault.New(fault.BadUserInput, "The cursor in \"after\" is none of this list: "+
+			"take endCursor of the page before, or leave \"after\" out to begin again.")
 	}
 	return limit, behind, err
 }

@@ -20,7 +20,8 @@ func (r *resolver) MailDeliveries(
 		id, ok := r.readCursor(*after, mailsList, mailState(state))
 		if page.After.UUID = id; !ok {
 			return nil, fault.New(fault.BadUserInput,
-				"This cursor is not one of this list and this state. Begin again without it.")
+				"The cursor in \"after\" is none of this list with this state: "+
+					"take endCursor of the page before, or leave \"after\" out to begin again.")
 		}
 	}
 	mails, more, err := r.DB.Mails(ctx, page)

@@ -79,7 +79,7 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 			id, generation, err := r.Codec.ParseRefresh(*text)
 			if err != nil {
 				limit.Worthless(ctx)
-				return end, false, errRefreshToken()
+				return end, false, errNoRefreshToken(*text)
 			}
 			session := db.SessionIDFrom(id)
 			ended, err := r.enterByRefreshToken(ctx, session)
@@ -103,7 +103,7 @@ func (r *resolver) logoutTarget(ctx context.Context, input *graph.LogoutInput) (
 		return end, false, err
 	}
 	if token.Kind(text) == token.KindAPIKey {
-		return end, false, r.forbidden(ctx, c)
+		return end, false, r.forbidden(ctx, c, nil)
 	}
 	return end, false, errEnded()
 }

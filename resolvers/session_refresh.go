@@ -9,6 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -27,7 +28,7 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 	id, generation, err := r.Codec.ParseRefresh(text)
 	if err != nil {
 		limit.Worthless(ctx)
-		return nil, errRefreshToken()
+		return nil, errNoRefreshToken(text)
 	}
 	session := db.SessionIDFrom(id)
 	switch ended, err := r.enterByRefreshToken(ctx, session); {
@@ -136,6 +137,18 @@ func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bo
 }
 
 func errRefreshToken() error {
-	return fault.New(fault.InvalidToken, "This refresh token is not valid, or its session is over.",
+	return fault.New(fault.InvalidToken, "This refresh token is not valid, or its session is over: sign in again.",
 		"input", "refreshToken")
+}
+
+// errNoRefreshToken is errRefreshToken for a text that is none, and says so of the other tokens of this server.
+func errNoRefreshToken(text string) error {
+	names := map[token.Credential]string{
+		token.KindAccess: "an access token", token.KindSession: "a session token", token.KindDevice: "a device token",
+		token.KindAPIKey: "an API key",
+	}
+	if name, ok := names[token.Kind(text)]; ok {
+		return fault.New(fault.InvalidToken, "This is "+name+": send the refresh token.", "input", "refreshToken")
+	}
+	return errRefreshToken()
 }

@@ -55,7 +55,8 @@ func (r *resolver) sudoRequired(ctx context.Context, c *caller, action db.Action
 		return auditedError{fault.New(fault.SudoRequired,
 			"An API key may not do that: it takes a person who signed in, or gave the password, a few minutes ago.")}
 	}
-	return auditedError{fault.New(fault.SudoRequired, "Show your password again first.")}
+	return auditedError{fault.New(fault.SudoRequired, "This takes a fresh proof of who you are: "+
+		"call `sudo` with the password, or sign in again, then repeat the request.")}
 }
 
 // Sudo is Mutation.sudo.

@@ -23,7 +23,9 @@ func (r *resolver) RequestMagicLink(
 }
 
 func errReturnTo() error {
-	return fault.New(fault.InvalidInput, "This server does not lead back to that address.", "input", "returnTo")
+	return fault.New(fault.InvalidInput, "This server does not lead back to that address. "+
+		"DRAGOMAN_RETURN_URLS of the server lists those that it does, by scheme, host, port and path.", "input",
+		"returnTo")
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.

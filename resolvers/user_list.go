@@ -129,7 +129,8 @@ func (r *resolver) userPage(
 		id, ok := r.readUserCursor(*bound.text, filter)
 		if !ok {
 			return page, fault.New(fault.BadUserInput,
-				"This cursor is not one of this list and this filter. Begin again without it.")
+				"The cursor in \"after\" or \"before\" is none of this list with this filter: "+
+					"take endCursor or startCursor of the page before, or leave the cursor out to begin again.")
 		}
 		*bound.id = id
 	}

@@ -171,15 +171,15 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 		e.notFound(w, req)
 		return
 	}
-	e.unmatched(w, req, owner, unknownRoute)
+	e.unmatched(w, req, owner, errorOf(unknownRoute))
 }
 
 // unmatched answers a request that no route serves, in the form of a dialect.
-func (e *Engine) unmatched(w http.ResponseWriter, req *http.Request, d *Dialect, code string) {
+func (e *Engine) unmatched(w http.ResponseWriter, req *http.Request, d *Dialect, apiErr *apiError) {
 	x := e.exchange(w, req, d, nil)
 	defer x.reportUse(Unmatched)
 	defer x.recover()
-	x.sendError(errorOf(code))
+	x.sendError(apiErr)
 }
 
 // prefixes returns the mounts of the dialect and of its routes.
@@ -206,10 +206,13 @@ func (e *Engine) handler(p *place) http.Handler {
 			defer x.recover()
 			x.serve(m, confirmed)
 		case slices.Contains(allowed, req.Method): // a landing, without its token
-			e.unmatched(w, req, p.dialect, unknownRoute)
+			e.unmatched(w, req, p.dialect, errorOf(unknownRoute))
 		default:
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			e.unmatched(w, req, p.dialect, methodNotAllowed)
+			list := strings.Join(allowed, ", ")
+			w.Header().Set("Allow", list)
+			apiErr := errorOf(methodNotAllowed)
+			apiErr.message = "This path has no such method: it has " + list + "."
+			e.unmatched(w, req, p.dialect, apiErr)
 		}
 	})
 }

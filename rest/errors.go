@@ -26,12 +26,13 @@ type standard struct {
 }
 
 var standards = map[string]standard{
-	malformedRequest:          {http.StatusBadRequest, "The request is malformed."},
-	unsupportedMedia:          {http.StatusUnsupportedMediaType, "This Content-Type is not supported here."},
-	bodyTooLarge:              {http.StatusRequestEntityTooLarge, "The body is too large."},
-	unknownRoute:              {http.StatusNotFound, "There is nothing here."},
-	methodNotAllowed:          {http.StatusMethodNotAllowed, "This method is not allowed here."},
-	crossSite:                 {http.StatusForbidden, "Requests of other sites are refused here."},
+	malformedRequest: {http.StatusBadRequest, "The request is malformed."},
+	unsupportedMedia: {http.StatusUnsupportedMediaType, "The body has a Content-Type that is not read here."},
+	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is larger than 64 KiB."},
+	unknownRoute:     {http.StatusNotFound, "No route has this path. Case and a slash at the end count."},
+	methodNotAllowed: {http.StatusMethodNotAllowed, "This path has no such method."},
+	crossSite: {http.StatusForbidden, "The request comes from a page of another site, which may not " +
+		"use the cookies of this one."},
 	string(fault.RateLimited): {http.StatusTooManyRequests, "Too many requests. Wait a moment, then try again."},
 	string(fault.Unavailable): {http.StatusServiceUnavailable, "The server is busy. Wait a moment, then try again."},
 	string(fault.Internal):    {http.StatusInternalServerError, "Something went wrong on our side."},

@@ -77,7 +77,7 @@ func (r *route) typed(params map[string]any, textual bool) *apiError {
 			parent[name] = value
 		}
 		if !fits(value, f.kind) {
-			return f.mistyped(f.kind)
+			return f.mistyped(f.kind, value)
 		}
 	}
 	return nil
@@ -101,7 +101,7 @@ func (r *route) walk(f *field, params map[string]any) (map[string]any, *apiError
 		}
 		inner, ok := params[step].(map[string]any)
 		if !ok && params[step] != nil {
-			return nil, above.mistyped("object")
+			return nil, above.mistyped("object", params[step])
 		}
 		params = inner
 	}
@@ -129,8 +129,8 @@ func (f *field) invalid(problem, what string) *apiError {
 	}
 }
 
-func (f *field) mistyped(kind string) *apiError {
-	apiErr := f.invalid("type", "must be of type "+kind)
+func (f *field) mistyped(kind string, value any) *apiError {
+	apiErr := f.invalid("type", "must be of type "+kind+", and is "+kindOf(value))
 	apiErr.kind = kind
 	return apiErr
 }
@@ -192,4 +192,21 @@ func fromText(s, kind string) any {
 		}
 	}
 	return s
+}
+
+// kindOf tells the kind of a JSON value.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case []any:
+		return "an array"
+	case map[string]any:
+		return "an object"
+	}
+	return "a number"
 }

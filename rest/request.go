@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -116,7 +117,7 @@ func bodyOf(w http.ResponseWriter, req *http.Request) ([]byte, *apiError) {
 		return nil, errorOf(bodyTooLarge)
 	}
 	if err != nil {
-		return nil, malformed("unreadable", "The body could not be read.")
+		return nil, malformed("unreadable", "The body could not be read to its end.")
 	}
 	return text, nil
 }
@@ -136,7 +137,38 @@ func (r *route) body(
 		params, apiErr = parseJSON(text)
 		return params, false, apiErr
 	}
-	return nil, false, errorOf(unsupportedMedia)
+	apiErr = errorOf(unsupportedMedia)
+	apiErr.message = r.wantsType(header)
+	return nil, false, apiErr
+}
+
+// wantsType says which Content-Type a route takes.
+func (r *route) wantsType(h http.Header) string {
+	if h.Get("Content-Encoding") != "" {
+		return "The body is compressed (Content-Encoding): send it as it is."
+	}
+	var takes []string
+	if r.accepts.json {
+		takes = append(takes, "application/json")
+	}
+	if r.accepts.form {
+		takes = append(takes, "application/x-www-form-urlencoded")
+	}
+	must := "The Content-Type must be " + strings.Join(takes, " or ") + ", in UTF-8, and "
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	switch {
+	case h.Get("Content-Type") == "":
+		return must + "there is none."
+	case slices.Contains(takes, media): // in another charset, or twice
+	case slices.Contains(usualTypes, media):
+		return must + "is " + media + "."
+	}
+	return must + "is another one."
+}
+
+// usualTypes are the types that messages repeat. Any other text of a request is never repeated.
+var usualTypes = []string{
+	"application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain",
 }
 
 // contentType tells a form from JSON. JSON is application/json, or the media type of the dialect's answers. ok is false
@@ -169,12 +201,11 @@ func parseJSON(text []byte) (map[string]any, *apiError) {
 		return nil, malformed("value", f.Message)
 	}
 	if err != nil {
-		return nil, malformed("syntax",
-			"The body is not strict JSON: no duplicate names, no trailing data, valid UTF-8, at most 32 levels deep.")
+		return nil, malformed("syntax", "The body "+err.Error())
 	}
 	params, ok := value.(map[string]any)
 	if !ok {
-		return nil, malformed("not-object", "The body must be a JSON object.")
+		return nil, malformed("not-object", "The body must be a JSON object, and is "+kindOf(value)+".")
 	}
 	return params, nil
 }
@@ -184,15 +215,16 @@ func parseJSON(text []byte) (map[string]any, *apiError) {
 func parseForm(text string) (map[string]any, *apiError) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, malformed("syntax", "The form or query string is malformed.")
+		return nil, malformed("syntax", "The form or query string is malformed: an escape by % is not one, or a ; "+
+			"stands in it.")
 	}
 	params := make(map[string]any, len(values))
 	for name, list := range values {
 		switch {
 		case len(list) > 1:
-			return nil, malformed("duplicate", "A parameter is given twice.")
+			return nil, malformed("duplicate", "A parameter is given twice: each may come once.")
 		case !utf8.ValidString(name) || !utf8.ValidString(list[0]) || strings.ContainsRune(name+list[0], 0):
-			return nil, malformed("value", "A parameter holds a character that is not allowed.")
+			return nil, malformed("value", "A parameter has a character that is not valid UTF-8, or U+0000.")
 		}
 		params[name] = list[0]
 	}

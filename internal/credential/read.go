@@ -19,10 +19,12 @@ type Problem string
 
 // The problems that there are.
 const (
-	Several  Problem = "several"   // two credentials that differ, or a header that was sent twice
-	NoScheme Problem = "no scheme" // an Authorization header in a form that none of the sources has
-	NoAPIKey Problem = "no key"    // an X-API-Key that is no API key
-	NoCookie Problem = "no cookie" // a session cookie that holds no session token
+	Several     Problem = "several"        // two credentials that differ, or a header that was sent twice
+	NoScheme    Problem = "no scheme"      // an Authorization header with a text alone, where a scheme is asked for
+	OtherScheme Problem = "another scheme" // an Authorization header in another form that none of the sources has
+	NoToken     Problem = "no token"       // an Authorization header with a scheme alone
+	NoAPIKey    Problem = "no key"         // an X-API-Key that is no API key
+	NoCookie    Problem = "no cookie"      // a session cookie that holds no session token
 )
 
 // Read returns the credential that a request presents in one of the sources, verbatim, "" for none.
@@ -133,10 +135,22 @@ func (f *find) authorization(h http.Header, sources []Source) {
 		text = value
 	}
 	if blank(text) {
-		f.fail(NoScheme)
+		f.fail(unread(scheme, rest))
 		return
 	}
 	f.add(text)
+}
+
+// unread says what is wrong with an Authorization header in which no credential was found.
+func unread(scheme, rest string) Problem {
+	known := strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token")
+	switch {
+	case known && blank(rest):
+		return NoToken
+	case rest == "":
+		return NoScheme
+	}
+	return OtherScheme
 }
 
 // tokenScheme reads what follows the scheme Token: a token, or parameters of which the first is the token and the

@@ -103,7 +103,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
 			// No route is looked up for these methods, so Allow is the same for every path.
 			out.Header().Set("Allow", "GET, HEAD, POST")
-			Problem(out, http.StatusMethodNotAllowed, "This method is not allowed.")
+			Problem(out, http.StatusMethodNotAllowed, "This server serves no request of this method.")
 		default:
 			if len(r.TransferEncoding) > 0 {
 				// net/http reads the body by its chunks and hides a Content-Length. A proxy may have used the

@@ -30,7 +30,8 @@ func trailing(p string) string {
 
 // NotFound answers 404 as JSON.
 func NotFound(w http.ResponseWriter, _ *http.Request) {
-	Problem(w, http.StatusNotFound, "There is nothing here.")
+	Problem(w, http.StatusNotFound, "There is nothing at this path. Paths are exact: case and a slash at the end "+
+		"count. GraphQL is sent by POST to /graphql.")
 }
 
 // Get allows GET and HEAD alone.
@@ -38,7 +39,8 @@ func Get(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
+			Problem(w, http.StatusMethodNotAllowed, "This path takes GET and HEAD alone. GraphQL is sent by POST to "+
+				"/graphql.")
 			return
 		}
 		h(w, r)

@@ -22,7 +22,8 @@ func (op *operation) checkCost(schema *ast.Schema, variables map[string]any) (in
 	all, err := cost(op.definition.SelectionSet, schema, variables)
 	total := min(all.each+all.once, maxCost+1)
 	if err == nil && total > maxCost {
-		err = fault.New(fault.BadUserInput, fmt.Sprintf("The operation costs too much: the limit is %d.", maxCost))
+		err = fault.New(fault.BadUserInput, fmt.Sprintf(
+			"The operation costs more than %d: ask for fewer fields, or for shorter pages by first.", maxCost))
 	}
 	return total, err
 }
@@ -112,7 +113,8 @@ func pageSize(field *ast.Field, variables map[string]any) (int, *fault.Error) {
 			continue
 		}
 		if n < 0 || n > maxPage {
-			return 0, fault.New(fault.BadUserInput, fmt.Sprintf("%q must be between 0 and %d.", name, maxPage))
+			return 0, fault.New(fault.BadUserInput, fmt.Sprintf("The argument %q must be between 0 and %d.", name,
+				maxPage))
 		}
 		length = max(length, n)
 	}

@@ -112,7 +112,7 @@ func TestCoercionOfOtherTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, f := coerce(h.schema.Schema(), doc.operations[0], value.(map[string]any))
+		got, f := h.coerce(doc.operations[0], value.(map[string]any))
 		if (f != nil) != (want == "") || f == nil && fmt.Sprint(got) != want {
 			t.Errorf("%s: %v %v", given, got, f)
 		}

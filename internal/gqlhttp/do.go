@@ -34,7 +34,7 @@ func (h *Handler) Do(ctx context.Context, doc *Document, variables map[string]an
 		return h.list(ctx, err)
 	}
 	op := doc.operations[0]
-	coerced, refusal := coerce(h.schema.Schema(), op, values)
+	coerced, refusal := h.coerce(op, values)
 	if refusal != nil {
 		return presented(refusal)
 	}

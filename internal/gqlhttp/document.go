@@ -1,6 +1,7 @@
 package gqlhttp
 
 import (
+	"fmt"
 	"iter"
 	"strings"
 	"unicode/utf8"
@@ -32,14 +33,15 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 		return doc, nil
 	}
 	if !utf8.ValidString(text) || loneSurrogate(text) {
-		return nil, refuse("The document holds a character that is not valid Unicode.")
+		return nil, refuse("The document has a character that is not valid Unicode, or half of a surrogate pair.")
 	}
 	syntax, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, maxTokens)
 	if err != nil {
-		return nil, syntaxErrors(err)
+		return nil, syntaxErrors(text, err)
 	}
 	if len(syntax.Operations) == 0 {
-		return nil, refuse("The document holds no operation.")
+		return nil, refuse("The document has no operation: write a query or a mutation, for example " +
+			"{ serverInfo { version } }.")
 	}
 	if f := measure(syntax); f != nil {
 		return nil, presented(f)
@@ -50,7 +52,7 @@ func (h *Handler) document(text string) (*Document, gqlerror.List) {
 	}
 	doc, errs := h.validate(syntax, false)
 	if len(errs) > 0 {
-		return nil, validationErrors(errs)
+		return nil, h.explain(syntax, errs)
 	}
 	if len(text) <= maxCachedText && !(literals.strings && doc.checksSecret()) {
 		// text may point into a larger buffer, which the key would keep alive.
@@ -128,17 +130,25 @@ func (d *Document) checksSecret() bool {
 // operation selects an operation by name. The name may be "" if the document has only one (GraphQL specification,
 // section 6.1).
 func (d *Document) operation(name string) (*operation, *fault.Error) {
-	if name == "" {
-		if len(d.operations) > 1 {
-			return nil, fault.New(fault.BadUserInput,
-				"The document holds several operations: say which in operationName.")
-		}
+	if name == "" && len(d.operations) == 1 {
 		return d.operations[0], nil
 	}
+	names := make([]string, 0, len(d.operations))
 	for _, op := range d.operations {
 		if op.definition.Name == name {
 			return op, nil
 		}
+		names = append(names, op.definition.Name)
 	}
-	return nil, fault.New(fault.BadUserInput, "The document holds no operation of the name in operationName.")
+	switch {
+	case name == "":
+		return nil, fault.New(fault.BadUserInput, fmt.Sprintf(
+			"The document has %d operations: say in operationName which one to run. It has %s.", len(names),
+			clip(listed(names))))
+	case names[0] == "":
+		return nil, fault.New(fault.BadUserInput,
+			"operationName names an operation, and the one of the document has no name: leave operationName out.")
+	}
+	return nil, fault.New(fault.BadUserInput,
+		"The document has no operation of the name in operationName. It has "+clip(listed(names))+".")
 }

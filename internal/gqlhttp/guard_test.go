@@ -237,7 +237,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// GQ-04: with introspection off, no answer reveals the schema, and no error suggests a name.
+// GQ-04: with introspection off, no answer reveals the schema, and no error suggests a name. With it on, errors do.
 func TestIntrospectionOff(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *Config) { c.Introspection = false })
@@ -255,17 +255,43 @@ func TestIntrospectionOff(t *testing.T) {
 	if got := k.post(`{__typename me{__typename}}`); got.Errors != nil {
 		t.Errorf("__typename: %s", got.text)
 	}
-	for _, query := range []string{
-		`{mee{id}}`, `{me{idd}}`, `{me}`, `{session(idd:1){id}}`, `query($a:Strin){me{id}}`, `{me{...on Userr{id}}}`,
-		`mutation{createApiKey(input:{nam:"a"}){secret}}`,
-		`mutation{createApiKey(input:{scopes:[PROFILE_REED]}){secret}}`,
-		`mutation{createApiKey(input:{scopes:"PROFILE_REED"}){secret}}`,
+	for query, want := range map[string]string{
+		`{mee{id}}`:                       `Did you mean "me"?`,
+		`{me{idd}}`:                       `Did you mean "id"?`,
+		`{session(idd:1){id}}`:            `Did you mean "id"?`,
+		`{serverInfo(a:1){version}}`:      `It takes none.`,
+		`{session(something:1){id}}`:      `It takes "id", "number".`,
+		`query($a:Strin){me{id}}`:         `Did you mean "String"?`,
+		`{me{...on Userr{id}}}`:           `Did you mean "User"`,
+		`{me}`:                            `Write "me { … }" with the fields that you want.`,
+		`{` + times(41, "m") + `e{id}}`:   `Cannot query field`,
+		`{me{` + times(1000, "i") + `d}}`: `Cannot query field`,
+		`mutation{createApiKey(input:{nam:"a"}){secret}}`:               `Did you mean "name"?`,
+		`mutation{createApiKey(input:{scopes:[PROFILE_REED]}){secret}}`: `Its values are PROFILE_READ, USERS_READ`,
+		`mutation{createApiKey(input:{scopes:"PROFILE_REED"}){secret}}`: `without quotation marks. Its values are ` +
+			`PROFILE_READ`,
 	} {
-		for _, k := range []*kit{k, newKit(t)} {
-			if got := k.post(query); got.StatusCode != 400 ||
-				strings.Contains(strings.ToLower(got.text), "did you mean") {
-				t.Errorf("%s: %s", query, got.text)
+		got := strings.ReplaceAll(newKit(t).post(query).text, `\"`, `"`)
+		if !strings.Contains(got, want) || strings.Contains(got, `"mmm`) && strings.Contains(got, "Did you mean") {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+		got = k.post(query).text
+		for _, tells := range []string{"Did you mean", "Its values are", "It takes", "It has"} {
+			if got == "" || strings.Contains(got, tells) {
+				t.Errorf("introspection is off, and %s tells more: %s", query, got)
 			}
+		}
+	}
+	for variables, want := range map[string]string{
+		`{"v":{"nam":"a"}}`:           `Did you mean "name"?`,
+		`{"v":{"scopes":["READ_A"]}}`: `Its values are PROFILE_READ, USERS_READ, USERS_WRITE, SESSIONS_WRITE.`,
+	} {
+		body := `{"query":"mutation($v:CreateApiKeyInput!){createApiKey(input:$v){secret}}","variables":` + variables +
+			`}`
+		shown, hidden := newKit(t).body(body), k.body(body)
+		if !strings.Contains(strings.ReplaceAll(shown.text, `\"`, `"`), want) || hidden.StatusCode != 400 ||
+			strings.Contains(hidden.text, "Did you") || strings.Contains(hidden.text, "values are") {
+			t.Errorf("%s: %s, and with introspection off %s", variables, shown.text, hidden.text)
 		}
 	}
 }

@@ -29,12 +29,12 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 	_, panicked := errors.AsType[*panicError](err)
 	switch fc := graphql.GetFieldContext(ctx); {
 	case !panicked && fc != nil && refusedArguments(fc):
-		shown.Message = argumentMessage(fc, shown.Path, f)
+		outerPath := shown.Path
+		shown.Message = argumentMessage(fc, outerPath, f)
 		shown.Path = fc.Path()
 		shown.Extensions = map[string]any{"code": fault.BadUserInput}
-		if f == nil {
-			shown.Err = errors.Join(fault.New(fault.BadUserInput, shown.Message), err)
-		}
+		refused := fault.New(fault.BadUserInput, shown.Message, argumentPath(fc, outerPath)...)
+		shown.Err = errors.Join(refused, err)
 	case f != nil:
 		shown.Message = f.Message
 		shown.Extensions = extensions(f)
@@ -70,14 +70,22 @@ func refusedArguments(fc *graphql.FieldContext) bool {
 // argumentMessage names the argument by its path below the field. The reason is the message of a scalar of this server,
 // if one refused the value.
 func argumentMessage(fc *graphql.FieldContext, path ast.Path, f *fault.Error) string {
-	reason := "It does not have the form that the schema asks for."
+	reason := "It does not have the form that its type asks for."
 	if f != nil {
 		reason = f.Message
 	}
 	if below := len(fc.Path()); below < len(path) {
-		return fmt.Sprintf("The argument %q is refused: %s", clip(path[below:].String()), reason)
+		return fmt.Sprintf("The argument %q is not accepted. %s", clip(path[below:].String()), reason)
 	}
-	return "An argument is refused: " + reason
+	return "An argument is not accepted. " + reason
+}
+
+// argumentPath is the path of a refused argument, in the steps of fault.Error.
+func argumentPath(fc *graphql.FieldContext, path ast.Path) (steps []string) {
+	for _, step := range path[min(len(fc.Path()), len(path)):] {
+		steps = append(steps, fmt.Sprint(step))
+	}
+	return steps
 }
 
 // report logs an internal error. A request that its caller canceled is logged at debug level.

@@ -92,7 +92,8 @@ func TestPanicsAreInternal(t *testing.T) {
 	admits := func(c *Config) { c.Admit = func(context.Context, Credential) error { panic(secret) } }
 	executes := func(c *Config) { c.Schema = panicking{c.Schema} }
 	for status, broken := range map[int]*kit{200: newKit(t, admits), 500: newKit(t, executes)} {
-		if got := broken.post(`mutation{` + login + `}`); got.StatusCode != status || (got.Data == nil) != (status == 500) ||
+		if got := broken.post(`mutation{` + login + `}`); got.StatusCode != status ||
+			(got.Data == nil) != (status == 500) ||
 			got.code() != "INTERNAL_SERVER_ERROR" || strings.Contains(got.text, secret) {
 			t.Errorf("got %d %s", got.StatusCode, got.text)
 		}
@@ -116,11 +117,11 @@ func TestRefusedArgument(t *testing.T) {
 	}
 	ctx := graphql.WithFieldContext(t.Context(), &graphql.FieldContext{Field: graphql.CollectedField{Field: field}})
 	below := ast.Path{ast.PathName("a"), ast.PathName("in"), ast.PathName("when")}
-	const generic = "It does not have the form that the schema asks for."
+	const generic = "It does not have the form that its type asks for."
 	for want, err := range map[string]error{
-		`The argument "in.when" is refused: ` + generic: gqlerror.WrapPath(below, errors.New(secret)),
-		"An argument is refused: " + generic:            errors.New(secret),
-		"An argument is refused: No date.":              fault.New(fault.InvalidInput, "No date."),
+		`The argument "in.when" is not accepted. ` + generic: gqlerror.WrapPath(below, errors.New(secret)),
+		"An argument is not accepted. " + generic:            errors.New(secret),
+		"An argument is not accepted. No date.":              fault.New(fault.InvalidInput, "No date."),
 	} {
 		got := h.present(ctx, err)
 		if got.Message != want || got.Extensions["code"] != fault.BadUserInput || got.Path.String() != "a" {

@@ -2,6 +2,7 @@ package gqlhttp
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -34,7 +35,8 @@ func bad(status int, message string) *problem {
 // read reads the parameters of a request, from at most maxBody bytes of body.
 func read(w http.ResponseWriter, r *http.Request) (request, *problem) {
 	if len(r.URL.Path)+len(r.URL.RawQuery) > maxURL {
-		return request{}, bad(http.StatusRequestURITooLong, "The URL is too long.")
+		return request{}, bad(http.StatusRequestURITooLong,
+			fmt.Sprintf("The URL is longer than %d KiB: send the query by POST.", maxURL>>10))
 	}
 	switch r.Method {
 	case http.MethodPost:
@@ -42,45 +44,80 @@ func read(w http.ResponseWriter, r *http.Request) (request, *problem) {
 	case http.MethodGet:
 		return readGet(r)
 	}
-	p := bad(http.StatusMethodNotAllowed, "The method must be POST, or GET for a query.")
+	p := bad(http.StatusMethodNotAllowed, "The method must be POST, or GET for a query, and is "+
+		methodName(r.Method)+".")
 	p.allow = "GET, POST"
 	return request{}, p
 }
 
+// methodName repeats a method of HTTP (RFC 9110 section 9, RFC 5789), and no other text.
+func methodName(method string) string {
+	switch method {
+	case http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodHead, http.MethodOptions:
+		return method
+	}
+	return "another one"
+}
+
 func readPost(w http.ResponseWriter, r *http.Request) (request, *problem) {
-	if !isJSON(r.Header) {
-		return request{}, bad(http.StatusUnsupportedMediaType, "The Content-Type must be application/json in UTF-8.")
+	if wrong := notJSON(r.Header); wrong != "" {
+		return request{}, bad(http.StatusUnsupportedMediaType, wrong)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return request{}, bad(http.StatusRequestEntityTooLarge, "The body is too large.")
+		return request{}, bad(http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The body is larger than %d KiB.", maxBody>>10))
 	}
 	if err != nil {
-		return request{}, bad(http.StatusBadRequest, "The body could not be read.")
+		return request{}, bad(http.StatusBadRequest, "The body could not be read to its end.")
 	}
-	value, p := decodeParameter(body)
+	value, p := decodeParameter(theBody, body)
 	if p != nil {
 		return request{}, p
 	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return request{}, bad(http.StatusBadRequest, "The body must be one JSON object.")
+	switch object := value.(type) {
+	case map[string]any:
+		return parameters(object)
+	case []any:
+		return request{}, bad(http.StatusBadRequest, "The body is a list, and must be one JSON object: "+
+			"this server takes one operation a request, and no batches.")
 	}
-	return parameters(object)
+	return request{}, bad(http.StatusBadRequest, "The body must be a JSON object, and is "+jsonKind(value)+". "+example)
 }
 
-// isJSON tells whether the body is application/json in UTF-8, uncompressed, by exactly one Content-Type.
-func isJSON(h http.Header) bool {
+const theBody = "The body"
+
+const example = `A request looks like {"query": "{ serverInfo { version } }"}.`
+
+// notJSON says why the body is not application/json in UTF-8, uncompressed, by exactly one Content-Type; "" if it is.
+func notJSON(h http.Header) string {
+	const must = "The Content-Type must be application/json, and "
 	types := h.Values("Content-Type")
-	if len(types) != 1 || h.Get("Content-Encoding") != "" {
-		return false
+	switch {
+	case h.Get("Content-Encoding") != "":
+		return "The body is compressed (Content-Encoding): send it as it is."
+	case len(types) == 0 || types[0] == "":
+		return must + "there is none."
+	case len(types) > 1:
+		return must + "there are several."
 	}
 	media, params, err := mime.ParseMediaType(types[0])
-	if err != nil || media != "application/json" {
-		return false
+	switch charset, ok := params["charset"]; {
+	case err != nil:
+		return must + "is malformed."
+	case media == "application/x-www-form-urlencoded" || media == "text/plain":
+		return must + "is " + media + ", which many clients send unless told: " +
+			"tell curl by -H 'Content-Type: application/json'."
+	case media == "application/graphql":
+		return must + "is application/graphql. " + example
+	case media == "multipart/form-data":
+		return must + "is multipart/form-data: this server takes no files."
+	case media != "application/json":
+		return must + "is another type."
+	case ok && !strings.EqualFold(charset, "utf-8"):
+		return "The charset of the Content-Type must be UTF-8, and is another one."
 	}
-	charset, ok := params["charset"]
-	return !ok || strings.EqualFold(charset, "utf-8")
+	return ""
 }
 
 // readGet requires a header that a page of another origin cannot send without a preflight request (GQ-05).
@@ -92,17 +129,17 @@ func readGet(r *http.Request) (request, *problem) {
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return request{}, bad(http.StatusBadRequest, "The query string is malformed.")
+		return request{}, bad(http.StatusBadRequest, "The query string is malformed: an escape by % is not one.")
 	}
 	object := map[string]any{}
 	for name, list := range values {
 		if len(list) > 1 {
-			return request{}, bad(http.StatusBadRequest, "A parameter of the query string is given twice.")
+			return request{}, bad(http.StatusBadRequest, "The query string has a parameter twice: each may come once.")
 		}
 		switch name {
 		case "variables", "extensions":
 			var p *problem
-			if object[name], p = decodeParameter([]byte(list[0])); p != nil {
+			if object[name], p = decodeParameter("The parameter "+name, []byte(list[0])); p != nil {
 				return request{}, p
 			}
 		default:
@@ -130,7 +167,7 @@ var ownHeaders = []string{
 
 // decodeParameter decodes strict JSON. Malformed text is 400; JSON with a refused value, such as NUL, is a request
 // error.
-func decodeParameter(text []byte) (any, *problem) {
+func decodeParameter(what string, text []byte) (any, *problem) {
 	value, err := strictjson.Decode(text)
 	if err == nil {
 		return value, nil
@@ -138,8 +175,11 @@ func decodeParameter(text []byte) (any, *problem) {
 	if f := fault.From(err); f != nil {
 		return nil, &problem{err: f}
 	}
-	return nil, bad(http.StatusBadRequest, "The request is not strict JSON: no duplicate names, no trailing data, "+
-		"valid UTF-8, at most 32 levels deep.")
+	message := what + " " + err.Error()
+	if s, ok := errors.AsType[*strictjson.SyntaxError](err); ok && s.Line < 2 && s.Column < 2 && what == theBody {
+		message += " " + example // the body is something else, or nothing
+	}
+	return nil, bad(http.StatusBadRequest, message)
 }
 
 // parameters checks the types of the four parameters. Other members are ignored, as the specification demands. A member
@@ -148,21 +188,22 @@ func parameters(object map[string]any) (request, *problem) {
 	for name := range object {
 		for _, known := range []string{"query", "operationName", "variables", "extensions"} {
 			if name != known && strings.EqualFold(name, known) {
-				return request{}, bad(http.StatusBadRequest, "A parameter is spelled with the wrong case: it must be "+
+				return request{}, bad(http.StatusBadRequest, "A parameter is spelled in the wrong case: it must be "+
 					known+".")
 			}
 		}
 	}
 	req := request{}
-	var wellTyped [4]bool
-	req.query, wellTyped[0] = optional[string](object, "query")
-	req.operationName, wellTyped[1] = optional[string](object, "operationName")
-	req.variables, wellTyped[2] = optional[map[string]any](object, "variables")
-	extensions, ok := optional[map[string]any](object, "extensions")
-	wellTyped[3] = ok
-	if wellTyped != [4]bool{true, true, true, true} {
-		return request{}, bad(http.StatusBadRequest, "query and operationName must be strings, variables and "+
-			"extensions objects.")
+	var wrong [4]string
+	req.query, wrong[0] = optional[string](object, "query", "a string")
+	req.operationName, wrong[1] = optional[string](object, "operationName", "a string")
+	req.variables, wrong[2] = optional[map[string]any](object, "variables", "a JSON object")
+	extensions, notObject := optional[map[string]any](object, "extensions", "a JSON object")
+	wrong[3] = notObject
+	for _, message := range wrong {
+		if message != "" {
+			return request{}, bad(http.StatusBadRequest, message)
+		}
 	}
 	if req.query != "" {
 		return req, nil
@@ -171,11 +212,19 @@ func parameters(object map[string]any) (request, *problem) {
 		err := fault.New("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
 		return request{}, &problem{err: err}
 	}
-	return request{}, bad(http.StatusBadRequest, "The parameter query is missing.")
+	return request{}, bad(http.StatusBadRequest, "The parameter query, which holds the GraphQL document, is missing. "+
+		example)
 }
 
-// optional reads a member that may be missing or null. It reports false for another type.
-func optional[T any](object map[string]any, name string) (T, bool) {
+// optional reads a member that may be missing or null. For another type it says what is wrong.
+func optional[T any](object map[string]any, name, must string) (T, string) {
 	value, ok := object[name].(T)
-	return value, ok || object[name] == nil
+	if ok || object[name] == nil {
+		return value, ""
+	}
+	more := ""
+	if _, isText := object[name].(string); isText {
+		more = ": send the object itself, not its text"
+	}
+	return value, fmt.Sprintf("The parameter %s must be %s, and is %s%s.", name, must, jsonKind(object[name]), more)
 }

@@ -38,16 +38,19 @@ func ruleSet(suggestions, introspection bool, operations map[*ast.OperationDefin
 func noIntrospection(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnField(func(_ *core.Walker, field *ast.Field) {
 		if field.Name == "__schema" || field.Name == "__type" {
-			addError(core.Message("Introspection is switched off."), core.At(field.Position))
+			addError(core.Message("Introspection is switched off."+
+				" Whoever runs the server can set DRAGOMAN_INTROSPECTION=on."), core.At(field.Position))
 		}
 	})
 }
+
+const noDeferMessage = `Unknown directive "@defer": this server answers in one piece.`
 
 // noDefer refuses @defer, which gqlparser declares in every schema: this server answers in one piece.
 func noDefer(observers *core.Events, addError core.AddErrFunc) {
 	observers.OnDirective(func(_ *core.Walker, d *ast.Directive) {
 		if d.Name == "defer" {
-			addError(core.Message(`Unknown directive "@defer".`), core.At(d.Position))
+			addError(core.Message(noDeferMessage), core.At(d.Position))
 		}
 	})
 }

@@ -2,6 +2,7 @@ package gqlhttp
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -41,7 +42,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 	}()
 	if media == "" {
 		return failed(media, bad(http.StatusNotAcceptable,
-			"The answer is application/graphql-response+json or application/json."))
+			"The header Accept allows neither application/graphql-response+json nor application/json, which the "+
+				"answer is."))
 	}
 	if v := visit.From(ctx); v.SessionCookie && v.Foreign {
 		// The browser adds the cookie to requests of any page, wanted by its user or not (HT-03).
@@ -61,7 +63,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, media string) (
 		return answerTo(media, nil, presented(f)), ""
 	}
 	if r.Method == http.MethodGet && op.definition.Operation != ast.Query {
-		p := bad(http.StatusMethodNotAllowed, "A GET request can hold a query and nothing else.")
+		p := bad(http.StatusMethodNotAllowed, "A GET request may hold a query alone: send a mutation by POST.")
 		p.allow = http.MethodPost
 		return failed(media, p)
 	}
@@ -74,9 +76,10 @@ func (h *Handler) runLimited(
 	ctx context.Context, doc *Document, op *operation, given map[string]any,
 ) ([]byte, gqlerror.List) {
 	if len(op.credentials) > 1 {
-		return nil, refuse("One request can hold one field that checks a secret.")
+		return nil, refuse(fmt.Sprintf("One request may hold one field that checks a secret, and this one holds %d: "+
+			"send them one by one.", len(op.credentials)))
 	}
-	variables, f := coerce(h.schema.Schema(), op, given)
+	variables, f := h.coerce(op, given)
 	total := 0
 	if f == nil {
 		total, f = op.checkCost(h.schema.Schema(), variables)

@@ -4,6 +4,7 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,28 +17,30 @@ import (
 // strict, and its errors hold paths and no values. gqlparser's own takes numbers for strings, strings for numbers and
 // enums of any case, and quotes the value in its errors. The given values are never changed.
 type coercion struct {
-	schema *ast.Schema
-	path   string
+	schema   *ast.Schema
+	suggests bool
+	path     string
 }
 
-// coerce gives the values of the variables that op declares, defaults included. Undeclared ones are ignored.
-func coerce(schema *ast.Schema, op *operation, given map[string]any) (map[string]any, *fault.Error) {
+// coerce gives the values of the variables that op declares, defaults included. Undeclared ones are ignored. Errors
+// suggest names where the schema is shown.
+func (h *Handler) coerce(op *operation, given map[string]any) (map[string]any, *fault.Error) {
 	values := map[string]any{}
 	for _, def := range op.definition.VariableDefinitions {
-		c := coercion{schema: schema, path: def.Variable}
+		c := coercion{schema: h.schema.Schema(), suggests: h.introspection, path: def.Variable}
 		value, ok := given[def.Variable]
 		switch {
 		case !ok && def.DefaultValue != nil:
 			literal, err := def.DefaultValue.Value(nil)
 			if err != nil {
-				return nil, c.refuse("has a default that is out of range")
+				return nil, c.refuse("has a default that is out of range", "")
 			}
 			values[def.Variable] = literal
 		case !ok && def.Type.NonNull:
-			return nil, c.refuse("is required")
+			return nil, c.missing(def.Type)
 		case !ok:
 		case value == nil && op.notNull[def.Variable]:
-			return nil, c.refuse("must not be null")
+			return nil, c.refuse("must not be null", " Leave it out instead, and its default holds.")
 		default:
 			coerced, err := c.value(def.Type, value)
 			if err != nil {
@@ -49,13 +52,63 @@ func coerce(schema *ast.Schema, op *operation, given map[string]any) (map[string
 	return values, nil
 }
 
-func (c coercion) refuse(what string) *fault.Error {
+// refuse names the variable by its path. more are further sentences.
+func (c coercion) refuse(what, more string) *fault.Error {
 	steps := strings.FieldsFunc(c.path, func(r rune) bool { return strings.ContainsRune(".[]", r) })
-	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.", clip(c.path), what), steps...)
+	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.%s", clip(c.path), what, more), steps...)
 }
 
-func (c coercion) mustBe(t *ast.Type) *fault.Error {
-	return c.refuse("does not fit the type " + strconv.Quote(t.String()))
+func (c coercion) missing(t *ast.Type) *fault.Error {
+	return c.refuse(fmt.Sprintf("is required (%s), and is missing", t), "")
+}
+
+func (c coercion) mustBe(t *ast.Type, value any) *fault.Error {
+	found := jsonKind(value)
+	if number, ok := asNumber(value); ok && (t.NamedType == "Int" || t.NamedType == "ID") {
+		found = "a number with a fraction"
+		if f, err := number.Float64(); err != nil || f == math.Trunc(f) {
+			found = map[string]string{"Int": "a number beyond 32 bits", "ID": "a number beyond 64 bits"}[t.NamedType]
+		}
+	}
+	return c.refuse(fmt.Sprintf("must be of the type %q, and is %s", t, found), "")
+}
+
+// unknown names a member that an input does not have. A text that is no name may be anything, and is not repeated.
+func (c coercion) unknown(def *ast.Definition, name string) *fault.Error {
+	if !graphqlName.MatchString(name) || len(name) > longestGuess {
+		return c.refuse(fmt.Sprintf("has a member that the input %q does not have", def.Name), "")
+	}
+	return c.at("."+name).refuse(fmt.Sprintf("is unknown: the input %q has no field %q", def.Name, name),
+		nearest(c.suggests, name, names(def.Fields)))
+}
+
+var graphqlName = regexp.MustCompile(`^[_A-Za-z][_0-9A-Za-z]*$`)
+
+// enum refuses what is no value of an enum.
+func (c coercion) enum(def *ast.Definition, value any) *fault.Error {
+	found := jsonKind(value)
+	if _, ok := value.(string); ok {
+		found = "another string"
+	}
+	return c.refuse(fmt.Sprintf("must be a value of the enum %q, and is %s", def.Name, found),
+		enumValues(c.suggests, def))
+}
+
+// jsonKind tells the kind of a JSON value.
+func jsonKind(value any) string {
+	switch value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "a number"
 }
 
 func (c coercion) at(step string) coercion {
@@ -66,7 +119,7 @@ func (c coercion) at(step string) coercion {
 func (c coercion) value(t *ast.Type, value any) (any, *fault.Error) {
 	if value == nil {
 		if t.NonNull {
-			return nil, c.refuse("must not be null")
+			return nil, c.refuse(fmt.Sprintf("must not be null: its type is %q", t), "")
 		}
 		return nil, nil
 	}
@@ -80,13 +133,13 @@ func (c coercion) value(t *ast.Type, value any) (any, *fault.Error) {
 	case ast.Enum:
 		name, ok := value.(string)
 		if !ok || def.EnumValues.ForName(name) == nil {
-			return nil, c.mustBe(t)
+			return nil, c.enum(def, value)
 		}
 		return name, nil
 	}
 	coerced, ok := scalar(t.NamedType, value)
 	if !ok {
-		return nil, c.mustBe(t)
+		return nil, c.mustBe(t, value)
 	}
 	return coerced, nil
 }
@@ -111,12 +164,16 @@ func (c coercion) list(t *ast.Type, value any) (any, *fault.Error) {
 func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fault.Error) {
 	members, ok := value.(map[string]any)
 	if !ok {
-		return nil, c.mustBe(t)
+		return nil, c.mustBe(t, value)
 	}
+	unknown := ""
 	for name := range members {
-		if def.Fields.ForName(name) == nil {
-			return nil, c.refuse("has a member that the type " + strconv.Quote(def.Name) + " does not have")
+		if def.Fields.ForName(name) == nil && (unknown == "" || name < unknown) {
+			unknown = name
 		}
+	}
+	if unknown != "" || len(members) > len(def.Fields) {
+		return nil, c.unknown(def, unknown)
 	}
 	coerced := make(map[string]any, len(members))
 	for _, field := range def.Fields {
@@ -124,7 +181,7 @@ func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fau
 		member, ok := members[field.Name]
 		if !ok {
 			if field.Type.NonNull && field.DefaultValue == nil {
-				return nil, inner.refuse("is required")
+				return nil, inner.missing(field.Type)
 			}
 			continue
 		}
@@ -134,7 +191,7 @@ func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fau
 		}
 	}
 	if def.Directives.ForName("oneOf") != nil && !exactlyOne(coerced) {
-		return nil, c.refuse("must have exactly one member, which is not null")
+		return nil, c.refuse("must have exactly one member, which is not null", "")
 	}
 	return coerced, nil
 }

@@ -45,7 +45,7 @@ func Email(text string) (original, canonical string, err error) {
 	return original, canonical, nil
 }
 
-func errEmail() error { return refuse("Please enter a valid email address.") }
+func errEmail() error { return refuse("Please enter a valid email address, such as ada@example.com.") }
 
 func beyondASCII(r rune) bool { return r > unicode.MaxASCII }
 

@@ -24,30 +24,31 @@ const (
 	ExactMessage  = "A number has more digits than can be kept exactly. Give it as a string."
 )
 
-// ErrNotStrict means that a text is not JSON (RFC 8259), or that readers could understand it differently.
-var ErrNotStrict = errors.New("not strict JSON")
-
 // Decode reads one JSON text into nil, bool, string, json.Number (which keeps every digit), []any and map[string]any.
 //
-// Duplicate names, invalid UTF-8, lone surrogates, trailing data and nesting beyond MaxDepth are ErrNotStrict. A NUL in
-// a string, which Postgres can not hold in a text, and a number beyond float64 are a *fault.Error BAD_USER_INPUT.
-// Neither error quotes the text.
+// Duplicate names, invalid UTF-8, lone surrogates, trailing data and nesting beyond MaxDepth are a *SyntaxError, which
+// is ErrNotStrict. A NUL in a string, which Postgres can not hold in a text, and a number beyond float64 are a
+// *fault.Error BAD_USER_INPUT. Neither error quotes the text.
 func Decode(text []byte) (any, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text))
 	value, err := readValue(d, 0)
-	if err != nil {
+	if err == nil {
+		end := d.InputOffset()
+		if _, more := d.ReadToken(); !errors.Is(more, io.EOF) {
+			return nil, trailing(text, end)
+		}
+		return value, nil
+	}
+	if fault.From(err) != nil {
 		return nil, err
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, ErrNotStrict
-	}
-	return value, nil
+	return nil, syntaxError(text, d, err)
 }
 
 func readValue(d *jsontext.Decoder, depth int) (any, error) {
 	token, err := d.ReadToken()
 	if err != nil {
-		return nil, ErrNotStrict
+		return nil, err
 	}
 	switch token.Kind() {
 	case '{':
@@ -74,13 +75,13 @@ func readValue(d *jsontext.Decoder, depth int) (any, error) {
 
 func readObject(d *jsontext.Decoder, depth int) (any, error) {
 	if depth > MaxDepth {
-		return nil, ErrNotStrict
+		return nil, errTooDeep
 	}
 	object := map[string]any{}
 	for d.PeekKind() != '}' {
 		token, err := d.ReadToken()
 		if err != nil {
-			return nil, ErrNotStrict
+			return nil, err
 		}
 		name := token.String()
 		if f := checkNUL(name); f != nil {
@@ -91,14 +92,14 @@ func readObject(d *jsontext.Decoder, depth int) (any, error) {
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, ErrNotStrict
+		return nil, err
 	}
 	return object, nil
 }
 
 func readArray(d *jsontext.Decoder, depth int) (any, error) {
 	if depth > MaxDepth {
-		return nil, ErrNotStrict
+		return nil, errTooDeep
 	}
 	array := []any{}
 	for d.PeekKind() != ']' {
@@ -109,7 +110,7 @@ func readArray(d *jsontext.Decoder, depth int) (any, error) {
 		array = append(array, value)
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, ErrNotStrict
+		return nil, err
 	}
 	return array, nil
 }

@@ -65,6 +65,41 @@ func TestHT11_Decode(t *testing.T) {
 	}
 }
 
+// GQ-17: an error says where a text is wrong and how, for whoever wrote it.
+func TestGQ17_SyntaxErrors(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":         "is empty.",
+		" \n":      "is empty.",
+		"\ufeff{}": "begins with a byte order mark (U+FEFF), which JSON does not have: send UTF-8 without it.",
+		`{"a": "` + secret: "is not JSON at line 1, column 22: it ends here, and a string, an object or an array is " +
+			"still " +
+			"open.",
+		"{\"ä\": 1,\n}":     "is not JSON at line 1, column 8: a comma stands before the closing bracket.",
+		`{"a": 1} {"a": 2}`: "is not JSON at line 1, column 10: the value ends before, and nothing may follow it.",
+		"{\n  'a': 1}":      "is not JSON at line 2, column 3: strings and names stand in double quotes.",
+		`{a: 1}`: "is not JSON at line 1, column 2: a name or string has no double quotes, or is none of true, false " +
+			"and " +
+			"null.",
+		`{"a": 1 /* one */}`: "is not JSON at line 1, column 9: JSON has no comments.",
+		`{"a": "\x"}`:        "is not JSON at line 1, column 8: this escape stands for no character.",
+		"{\"a\": \"\n\"}": "is not JSON at line 1, column 8: a string holds a line break or control character that " +
+			"is not " +
+			"escaped.",
+		"{\"a\": \"\xff\"}": "is not JSON at line 1, column 8: a character is not valid UTF-8.",
+		`[1 2]`: "is not JSON at line 1, column 4: this character is not expected here; a comma, a colon or a " +
+			"bracket may " +
+			"be missing before it.",
+		"{\n\"a\": 1,\n\"a\": 2}": "is not JSON at line 3, column 1: an object has this name twice.",
+		nested(MaxDepth + 1): "is not JSON at line 1, column 34: objects and arrays are nested deeper than 32 " +
+			"levels.",
+	} {
+		if _, err := Decode([]byte(text)); !errors.Is(err, ErrNotStrict) || err.Error() != want {
+			t.Errorf("%.40q: %v, want %q", text, err, want)
+		}
+	}
+}
+
 // Values of this process are known, refused, or something that only its JSON tells.
 func TestCheck(t *testing.T) {
 	t.Parallel()

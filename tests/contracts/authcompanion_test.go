@@ -293,6 +293,7 @@ func TestHT02_CompanionCookies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Says(t, 403, `{"statusCode":403,"message":"Requests of other sites are refused here."}`)
+		r.Says(t, 403, `{"statusCode":403,"message":"The request comes from a page of another site, which may not `+
+			`use the cookies of this one."}`)
 	}
 }

@@ -81,13 +81,18 @@ func TestService_Register(t *testing.T) {
 			`{"email":"a@mail.com","password":""}`: "Invalid Password",
 			`{"email":"a@mail.com","password":"1234567"}`:                          "Invalid Password",
 			`{"email":"a@mail.com","password":"` + strings.Repeat("x", 300) + `"}`: "Invalid Password",
-			`{"email":7}`:                                             "Invalid Email",
-			`{"email":"a@mail.com","password":7}`:                     "Invalid Password",
-			`{"email":"a@mail.com","options":[]}`:                     "options must be of type object.",
-			`{"email":"a@mail.com","options":{"sendEmail":1}}`:        "options.sendEmail must be of type boolean.",
-			`{"email":"a@mail.com","options":{"sendSms":"true"}}`:     "options.sendSms must be of type boolean.",
-			`{"email":"a@mail.com","options":{"verifyEmail":"true"}}`: "options.verifyEmail must be of type boolean.",
-			`{"email":"a@mail.com","options":{"sendResetEmail":{}}}`:  "options.sendResetEmail must be of type boolean.",
+			`{"email":7}`:                         "Invalid Email",
+			`{"email":"a@mail.com","password":7}`: "Invalid Password",
+			`{"email":"a@mail.com","options":[]}`: "options must be of type object, and is an " +
+				"array.",
+			`{"email":"a@mail.com","options":{"sendEmail":1}}`: "options.sendEmail must be of type boolean, " +
+				"and is a number.",
+			`{"email":"a@mail.com","options":{"sendSms":"true"}}`: "options.sendSms must be of type boolean, and " +
+				"is a string.",
+			`{"email":"a@mail.com","options":{"verifyEmail":"true"}}`: "options.verifyEmail must be of type boolean, " +
+				"and is a string.",
+			`{"email":"a@mail.com","options":{"sendResetEmail":{}}}`: "options.sendResetEmail must be of type " +
+				"boolean, and is an object.",
 		} {
 			s.REST(t, "POST /register", body).Says(t, http.StatusBadRequest, serviceRefusal(want))
 		}
@@ -166,7 +171,7 @@ func TestService_Login(t *testing.T) {
 			`{"email":"example@mail.com","password":7}`:                                             "Invalid Password",
 			`{"email":"example@mail.com"}`:                                                          "Invalid Password",
 			`{"email":"example@mail.com","password":""}`:                                            "Invalid Password",
-			`{"email":"example@mail.com","password":"password123","options":{"setCookie":"false"}}`: "options.setCookie must be of type boolean.",
+			`{"email":"example@mail.com","password":"password123","options":{"setCookie":"false"}}`: "options.setCookie must be of type boolean, and is a string.",
 		} {
 			r, set := s.Jar(t, "POST /login", body)
 			if r.Says(t, http.StatusBadRequest, serviceRefusal(want)); len(set) > 0 {
@@ -456,7 +461,8 @@ func TestAZ08_ServiceUserPages(t *testing.T) {
 			}
 		}
 		s.REST(t, "GET /user?after=x", "", harness.Bearer(root.Token)...).Says(t, http.StatusBadRequest,
-			serviceRefusal("This cursor is not one of this list and this filter. Begin again without it."))
+			serviceRefusal(`The cursor in "after" or "before" is none of this list with this filter: `+
+				`take endCursor or startCursor of the page before, or leave the cursor out to begin again.`))
 		for limit, want := range map[string]string{
 			"0":   "limit must be from 1 to 100",
 			"101": "limit must be from 1 to 100", "x": "limit is not valid", "1.5": "limit is not valid",

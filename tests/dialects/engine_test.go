@@ -129,7 +129,7 @@ func TestEngine_Refusals(t *testing.T) {
 			`{"ok":false,"status":403,"code":"FORBIDDEN","why":"check","text":"Come back in 2 years."}`)
 		s.Ask(t, "POST /desk/readers", `{"reader":{"email":7}}`).
 			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"type","text":"reader.email `+
-				`must be of type string.","name":"email"}`)
+				`must be of type string, and is a number.","name":"email"}`)
 		s.Ask(t, "POST /desk/cards", `{"email":"x@example.com"}`).
 			WantExactly(t, 422, `{"ok":false,"status":422,"code":"BAD_USER_INPUT","why":"missing","text":"password `+
 				`is required.","name":"password"}`)
