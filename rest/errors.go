@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -231,4 +232,42 @@ type errNoRow string
 
 func (e errNoRow) Error() string {
 	return "no row of errors answers " + strings.ToUpper(string(e))
+}
+
+// asAPIError turns an error of GraphQL into one of the dialect. GraphQL has logged an internal error already.
+func asAPIError(err error) *apiError {
+	f := fault.From(err)
+	if f == nil {
+		return errorOf(string(fault.Internal))
+	}
+	apiErr := &apiError{code: string(f.Code), message: f.Message, field: inputPath(f.Field), retry: f.RetrySeconds()}
+	if f.Code == fault.BadUserInput && len(f.Field) > 0 { // the message names a variable, which callers do not know
+		apiErr.problem, apiErr.field = "type", f.Field[1:]
+		apiErr.message = aboutParameter(f.Message)
+	}
+	return apiErr
+}
+
+// aboutVariable matches a message about a variable or an argument of a document, by its path and what is said of it.
+var aboutVariable = regexp.MustCompile(`^The (?:variable \$|argument ")(\w+)([.\w\[\]]*)"? (.+)$`)
+
+// aboutParameter puts the parameter of the request in the place of the variable of a document. Callers do not know the
+// name of the variable. A message of another form may name what they do not know, and is not shown.
+func aboutParameter(message string) string {
+	m := aboutVariable.FindStringSubmatch(message)
+	switch {
+	case m == nil:
+		return "A parameter is not valid."
+	case m[2] == "":
+		return "A parameter " + m[3]
+	}
+	return strings.TrimPrefix(m[2], ".") + " " + m[3]
+}
+
+// inputPath drops the argument `input`, which callers of a dialect do not know.
+func inputPath(path []string) []string {
+	if len(path) > 0 && path[0] == "input" {
+		return path[1:]
+	}
+	return path
 }
