@@ -3,6 +3,7 @@
 
 const server = document.querySelector("meta[name=dragoman]").content;
 
+// #region ask
 // ask runs a GraphQL document. It gives the data, or throws an Error that people can read, with the code of the error.
 async function ask(query, variables) {
   const response = await fetch(`${server}/graphql`, {
@@ -18,7 +19,9 @@ async function ask(query, variables) {
   }
   return data;
 }
+// #endregion
 
+// #region sign-in
 const enter = (field, type) => `mutation ($input: ${type}!) {
   ${field}(input: $input) { user { email } userErrors { message } }
 }`;
@@ -30,6 +33,7 @@ export const login = (email, password) =>
   ask(enter("login", "LoginInput"), { input: { email, password, tokenDelivery: "COOKIE" } });
 
 export const logout = () => ask(`mutation { logout { userErrors { message } } }`);
+// #endregion
 
 // whoAmI gives the person, or null when nobody is signed in. UNAUTHENTICATED says that the browser sent the cookie of a
 // session that has ended; the same answer clears the cookie.

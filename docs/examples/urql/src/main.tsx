@@ -27,7 +27,6 @@ const ME = gql`query Me { me { id email } }`;
 const SESSIONS = gql`query Sessions { sessions { id device { name } } }`;
 const CREDENTIAL = gql`query Credential { currentCredential { kind } }`;
 
-// #region sign-in
 const LOGIN = gql`
   mutation Login($input: LoginInput!) {
     login(input: $input) { tokens { accessToken refreshToken expiresIn } userErrors { message } }
@@ -62,7 +61,6 @@ function SignIn() {
     </form>
   );
 }
-// #endregion
 
 function Account({ email, again }: { email: string; again: () => void }) {
   const [sessions, sessionsAgain] = useQuery({ query: SESSIONS });
