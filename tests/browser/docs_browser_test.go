@@ -154,9 +154,9 @@ func TestBrowser_DocsAtWork(t *testing.T) {
 	page.RequireClean()
 }
 
-// TestBrowser_DocsSearch searches from every page of the documentation by keys alone: an operation, a type, and a route
+// TestPG07_Search searches from every page of the documentation by keys alone: an operation, a type, and a route
 // of another API are found and gone to, and what is not there is said not to be.
-func TestBrowser_DocsSearch(t *testing.T) {
+func TestPG07_Search(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
 	page := webtest.Browser(t)

@@ -89,10 +89,10 @@ var onUsers = []string{
 	"user", "updateUser", "suspendUser", "reactivateUser", "unlockUser", "revokeUserSessions", "deleteUser",
 }
 
-// TestDocs_GraphQLExamples runs the example of every operation as its page shows it, on a server where what it needs is
+// TestPG06_Examples runs the example of every operation as its page shows it, on a server where what it needs is
 // there. The answer has the shape of the one that the page shows: the same names, and values of the same kinds. With
 // DRAGOMAN_TEST_WRITE=answers it writes the answers instead.
-func TestDocs_GraphQLExamples(t *testing.T) {
+func TestPG06_Examples(t *testing.T) {
 	t.Parallel()
 	shared := harness.Start(t, dbtest.SQLite(t))
 	write := os.Getenv("DRAGOMAN_TEST_WRITE") == "answers"

@@ -19,10 +19,10 @@ func spoken(text string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, "`", "")), " ")
 }
 
-// TestDocs_GraphQLOperations finds on the page of every operation what the schema says of it: its description, every
+// TestPG06_Operations finds on the page of every operation what the schema says of it: its description, every
 // field that it takes with its type, default and meaning, every field of its answer, every refusal with what it means,
 // who may call it, and its limits.
-func TestDocs_GraphQLOperations(t *testing.T) {
+func TestPG06_Operations(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_RATE_LIMITS=on", "DRAGOMAN_LIMIT_LOGIN=7/3m")
 	schema := harness.Schema()
@@ -94,15 +94,15 @@ func saysFields(says func(string), fields ast.FieldList) {
 	}
 }
 
-// TestDocs_GraphQLTypes finds every type described in one place, with all of its fields and values, and no name that
+// TestPG06_Types finds every type described in one place, with all of its fields and values, and no name that
 // leads elsewhere than to its description.
-func TestDocs_GraphQLTypes(t *testing.T) {
+func TestPG06_Types(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
 	schema := harness.Schema()
 	page := parsed(t, s.URL+"/docs/graphql/types")
 	described := map[string]string{}
-	for _, article := range all(page, "article", "kind") {
+	for _, article := range all(page, "article", "typedef") {
 		described[attr(article, "id")] = spoken(words(article))
 	}
 	elsewhere := map[string]string{}
@@ -137,8 +137,8 @@ func TestDocs_GraphQLTypes(t *testing.T) {
 	}
 }
 
-// TestDocs_Links follows every link between the pages of the documentation: the page is there, and has the place.
-func TestDocs_Links(t *testing.T) {
+// TestPG06_Links follows every link between the pages of the documentation: the page is there, and has the place.
+func TestPG06_Links(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t))
 	pages := map[string]*html.Node{}
@@ -189,9 +189,9 @@ func TestDocs_Links(t *testing.T) {
 	}
 }
 
-// TestDocs_Schema fetches the schema as the command prints it, with introspection switched off too. DRAGOMAN_DOCS
+// TestPG06_Schema fetches the schema as the command prints it, with introspection switched off too. DRAGOMAN_DOCS
 // hides it.
-func TestDocs_Schema(t *testing.T) {
+func TestPG06_Schema(t *testing.T) {
 	t.Parallel()
 	dsn := dbtest.SQLite(t)
 	open := harness.Start(t, dsn, "DRAGOMAN_INTROSPECTION=off")

@@ -29,6 +29,7 @@ type exampleView struct {
 	Variables []span
 	Call      []span
 	Answer    []span
+	Try       string // the request as JSON, "" where nothing is tried from the page
 }
 
 var (
@@ -80,7 +81,7 @@ func operationsIn(document string) []string {
 	return all
 }
 
-func (c *contractView) exampleOf(name, text string, variables map[string]json.RawMessage) *exampleView {
+func (c *contractView) exampleOf(name, text string, given map[string]json.RawMessage) *exampleView {
 	view := &exampleView{Document: colouredGraphQL(text)}
 	document, err := c.cfg.GraphQL.Document(text)
 	if err != nil { // a test validates every example against the schema
@@ -91,10 +92,15 @@ func (c *contractView) exampleOf(name, text string, variables map[string]json.Ra
 	if view.Guarded {
 		request.Headers = []rest.Header{{Name: "Authorization", Value: rest.Text{{Literal: "Bearer "}, {Gap: "token"}}}}
 	}
-	needs := usedVariables(text, variables)
+	needs := usedVariables(text, given)
+	variables := ""
 	if len(needs) > 0 {
 		values, _ := json.MarshalIndent(needs, "", "  ") // cannot fail: it was read from JSON
-		view.Variables = colouredJSON(string(values))
+		variables = string(values)
+		view.Variables = colouredJSON(variables)
+	}
+	if tries(c.cfg) {
+		view.Try = graphqlAttempt(c.cfg.Site, text, variables, view.Guarded)
 	}
 	body, _ := json.Marshal(struct { // cannot fail
 		Query     string                     `json:"query"`

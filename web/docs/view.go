@@ -72,6 +72,7 @@ type dialectPage struct {
 	Facts  []fact
 	Common []errorRow // the errors that all routes share, and the errors of requests that no route serves
 	Routes []routeView
+	Keeps  string // what calls give for later calls, as JSON
 }
 
 // routeView is a route on the page of its dialect.
@@ -111,6 +112,7 @@ type sampleView struct {
 	Headers  []rest.Header
 	Body     []span
 	Varies   []string
+	Try      string // the request as JSON, "" where nothing is tried from the page
 }
 
 // stepView is a step before an example.
@@ -130,12 +132,20 @@ func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
 		page.Common = append(page.Common, errorOf(e))
 	}
 	page.Common = withoutDuplicates(page.Common)
+	if tries(cfg) {
+		page.Keeps = keptOf(cfg.Site, d)
+	}
 	anchors := map[string]bool{}
 	for _, r := range d.Routes {
 		view := routeOf(cfg.Site.URL(""), r, common)
 		view.Anchor = anchorOf(anchors, r)
 		if r.Sunset == d.Sunset {
 			view.Sunset = notice{} // the head of the page shows it
+		}
+		if tries(cfg) {
+			for i, s := range r.Examples {
+				view.Samples[i].Try = attemptOf(cfg.Site, s.Call(), credentialHeaders(d))
+			}
 		}
 		page.Routes = append(page.Routes, view)
 	}
