@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -105,7 +106,7 @@ func run(
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w (see dragoman --help)", err)
+		return fmt.Errorf("%w (see %s --help)", err, commandName())
 	}
 	if command.Command() == "version" {
 		_, err := fmt.Fprintf(stdout, "dragoman %s %s %s/%s\n", version.String(), runtime.Version(), runtime.GOOS,
@@ -138,6 +139,14 @@ func run(
 		}
 	}
 	return serve(ctx, settings, log, stdout)
+}
+
+// commandName is what a person types to run this program: go run builds it into a folder go-build….
+func commandName() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") {
+		return "go run ."
+	}
+	return "dragoman"
 }
 
 // runAdmin runs the command of that name and tells whether it is one of `dragoman admin`.
@@ -189,7 +198,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, sweepEvery, log, a.Sweep)
 	debug.FreeOSMemory() // the garbage of the start is a tenth of the memory of an idle server
 	a.WarnSunsets()
-	a.Banner(stdout)
+	a.Banner(stdout, commandName())
 	select {
 	case err := <-failed:
 		return err

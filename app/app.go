@@ -25,6 +25,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/resolvers"
 	"github.com/dragoman-auth/dragoman/rest"
+	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
 // Options are the parameters of a server that are no settings.
@@ -110,12 +111,14 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	if err != nil {
 		return err
 	}
+	refusals := assets.NewRefusals(s.settings.Site(), s.bar())
 	engine, err := rest.New(ctx, rest.Config{
 		Dialects:       s.Dialects,
 		GraphQL:        graphql,
 		PublicURL:      s.PublicURL,
 		Reserved:       ownPaths,
-		NotFound:       edge.NotFound,
+		NotFound:       refusals.NotFound,
+		Browser:        s.browser(refusals),
 		Log:            s.options.Log,
 		Now:            s.options.Now,
 		RevealAccounts: s.settings.RevealAccounts,
@@ -136,7 +139,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		Expose:         rest.AnswerHeaders(s.Dialects),
 		Cookie:         credential.NewSessionCookie(s.PublicURL).Name,
 		DeviceCookie:   credential.NewDeviceCookie(s.PublicURL).Name,
-	}, s.routes(graphql, engine))
+	}, s.routes(graphql, engine, refusals))
 	return nil
 }
 

@@ -3,32 +3,31 @@ package app
 import (
 	"fmt"
 	"io"
-	"strings"
 )
 
-// Banner prints the URLs of the server and where its data is.
-func (s *Server) Banner(w io.Writer) {
+// Banner prints where to go on, and where the data is. command is what the person typed to start the server, for
+// example dragoman.
+func (s *Server) Banner(w io.Writer, command string) {
 	settings := s.settings
 	fmt.Fprintf(w, "\nDragoman %s is up.\n\n", s.options.Version)
 	row := func(name, value string) { fmt.Fprintf(w, "  %-12s %s\n", name, value) }
-	public := s.PublicURL
-	if settings.Playground.Is(settings.Loopback()) {
-		row("Playground", public+"/")
-	}
-	if settings.Docs {
-		row("API docs", public+"/docs")
-	}
-	row("GraphQL", public+"/graphql")
-	for _, d := range s.Dialects {
-		row("REST", strings.TrimSuffix(public+d.Mounts[0], "/")+" ("+d.Name+sunsetNote(d, s.options.Now())+")")
-	}
+	at := settings.Site()
 	switch {
-	case s.mailboxKey != "":
-		row("Mailbox", public+"/dev/mailbox?key="+s.mailboxKey+" (mails are kept here, for who has this key)")
-	case settings.LocalMailbox():
-		row("Mailbox", public+"/dev/mailbox (mails are kept here; to send them set DRAGOMAN_SMTP_URL)")
+	case s.bar().Home:
+		row("Start here", at.URL("/"))
+	case settings.Docs:
+		row("API docs", at.URL("/docs"))
+	default:
+		row("GraphQL", at.URL("/graphql"))
 	}
-	row("JWKS", public+"/.well-known/jwks.json")
+	if s.mailboxKey != "" {
+		row("Mailbox", at.URL("/dev/mailbox?key=")+s.mailboxKey+" (mails are kept here, for who has this key)")
+	}
+	for _, d := range s.Dialects {
+		if note := sunsetNote(d, s.options.Now()); note != "" {
+			row("REST", d.Name+note)
+		}
+	}
 	switch {
 	case !s.DB.Postgres():
 		row("Data", settings.DataDir+" (SQLite; for Postgres set DATABASE_URL=postgres://user:password@host:5432/name)")
@@ -37,7 +36,7 @@ func (s *Server) Banner(w io.Writer) {
 	default:
 		row("Data", "Postgres")
 	}
-	row("First admin", "dragoman admin create you@example.com")
-	row("Settings", "dragoman --help")
+	row("First admin", command+" admin create you@example.com")
+	row("Settings", command+" --help")
 	fmt.Fprintln(w)
 }

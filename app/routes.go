@@ -18,27 +18,31 @@ import (
 // ownPaths are the paths that no dialect may have.
 var ownPaths = []string{
 	"/graphql", "/query", "/.well-known/", "/healthz", "/readyz", "/metrics", "/playground/", "/docs/", "/dev/",
-	"/account/", assets.SharedPrefix,
+	"/account/", assets.SharedPrefix, "/favicon.ico",
 }
 
 // routes makes the handler of all paths.
-func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine) http.Handler {
+func (s *Server) routes(graphql *gqlhttp.Handler, engine *rest.Engine, refusals *assets.Refusals) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graphql)
-	mux.Handle("/query", graphql) // the path of gqlgen's examples
+	endpoint := s.endpoint(graphql)
+	mux.Handle("/graphql", endpoint)
+	mux.Handle("/query", endpoint) // the path of gqlgen's examples
 	mux.Handle("/.well-known/jwks.json", edge.Get(s.Keys.ServeJWKS))
 	mux.Handle("/healthz", edge.Get(func(w http.ResponseWriter, _ *http.Request) { edge.Text(w, http.StatusOK, "ok") }))
 	mux.Handle("/readyz", edge.Get(s.ready))
 	mux.Handle("/metrics", s.metricsPage())
-	mux.Handle(assets.SharedPrefix, assets.Shared())
-	s.pages(mux, graphql, engine)
-	mux.HandleFunc("/.well-known/", edge.NotFound) // never a dialect's, whatever its patterns
+	mux.Handle(assets.SharedPrefix, assets.Shared().Handler(refusals.NotFound))
+	mux.Handle("/favicon.ico", assets.Favicon())
+	s.pages(mux, graphql, engine, refusals)
+	mux.HandleFunc("/.well-known/", refusals.NotFound) // never a dialect's, whatever its patterns
 	mux.Handle("/", engine)
 	return edge.ExactPaths(mux, http.HandlerFunc(engine.Lost))
 }
 
 // pages adds the pages for people.
-func (s *Server) pages(mux *http.ServeMux, graphql *gqlhttp.Handler, engine *rest.Engine) {
+func (s *Server) pages(
+	mux *http.ServeMux, graphql *gqlhttp.Handler, engine *rest.Engine, refusals *assets.Refusals,
+) {
 	at, bar := s.settings.Site(), s.bar()
 	if bar.Home {
 		// No dialect can have /: each of its paths has a segment below a mount.
@@ -47,7 +51,7 @@ func (s *Server) pages(mux *http.ServeMux, graphql *gqlhttp.Handler, engine *res
 			Version: s.options.Version,
 		}))
 	}
-	apis := http.Handler(http.HandlerFunc(edge.NotFound))
+	apis := http.Handler(http.HandlerFunc(refusals.NotFound))
 	if s.settings.Docs {
 		apis = docs.Handler(docs.Config{
 			Describe:    engine.Describe,
@@ -63,7 +67,7 @@ func (s *Server) pages(mux *http.ServeMux, graphql *gqlhttp.Handler, engine *res
 			Limits:      s.limits(),
 		})
 	}
-	editor := http.Handler(http.HandlerFunc(edge.NotFound))
+	editor := http.Handler(http.HandlerFunc(refusals.NotFound))
 	if bar.Has(assets.Playground) {
 		editor = playground.Handler(playground.Config{Site: at, Bar: bar})
 	}

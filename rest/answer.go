@@ -169,6 +169,7 @@ func (d *Dialect) reply(a *answer, s scope, status int, body *tree) (*reply, err
 		if value, _, err = body.eval(s); err == nil {
 			out.media = d.jsonType
 			out.body, err = encode(value)
+			out.body = append(out.body, '\n') // white space to a program, and the end of the line in a terminal
 		}
 	}
 	if out.status == http.StatusNoContent || out.status == http.StatusNotModified {

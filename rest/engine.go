@@ -30,12 +30,23 @@ type Config struct {
 
 	MailPages map[string]string // of the operator, by a name of profile.MailKinds, in the form of profile.ParsePage
 
+	// Browser answers a browser that opens a path of a dialect where it has no page, and tells whether it did. It may
+	// be nil. What it leaves alone gets the answer of the dialect.
+	Browser func(http.ResponseWriter, *http.Request, Unserved) bool
+
 	// OnUse is called after each answer, before the next request of the connection, so it must be quick. It may be nil.
 	OnUse func(context.Context, Use)
 
 	// MatchExpired compares an access token with a refresh token. expired means the same session and an expired access
 	// token, otherSession a token of another session, expired or not. Dialects with renew: need it.
 	MatchExpired func(credential, refresh string) (expired, otherSession bool)
+}
+
+// Unserved is a request that no route of a dialect serves.
+type Unserved struct {
+	Dialect, Title string // the dialect that the path belongs to
+	Base           bool   // whether the path is a mount of the dialect
+	Status         int    // 404, or 405 for a path that has other methods
 }
 
 // Engine serves the routes of all dialects. It is safe for concurrent use.
@@ -47,6 +58,7 @@ type Engine struct {
 	notFound     http.HandlerFunc
 	log          *slog.Logger
 	onUse        func(context.Context, Use)
+	browser      func(http.ResponseWriter, *http.Request, Unserved) bool
 	reveals      bool
 	matchExpired func(credential, refresh string) (expired, otherSession bool)
 	renewals     map[*Dialect]*gqlhttp.Document
@@ -69,6 +81,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		notFound:     cfg.NotFound,
 		log:          cfg.Log,
 		onUse:        cfg.OnUse,
+		browser:      cfg.Browser,
 		reveals:      cfg.RevealAccounts,
 		matchExpired: cfg.MatchExpired,
 		renewals:     map[*Dialect]*gqlhttp.Document{},
@@ -176,6 +189,18 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 
 // unmatched answers a request that no route serves, in the form of a dialect.
 func (e *Engine) unmatched(w http.ResponseWriter, req *http.Request, d *Dialect, apiErr *apiError) {
+	if e.browser != nil {
+		seen := Unserved{
+			Dialect: d.Name, Title: d.Title, Status: http.StatusNotFound,
+			Base: slices.Contains(d.prefixes(), strings.TrimSuffix(req.URL.Path, "/")),
+		}
+		if apiErr.code == methodNotAllowed {
+			seen.Status = http.StatusMethodNotAllowed
+		}
+		if e.browser(w, req, seen) {
+			return
+		}
+	}
 	x := e.exchange(w, req, d, nil)
 	defer x.reportUse(Unmatched)
 	defer x.recover()

@@ -325,7 +325,7 @@ func (x *exchange) fail(err error) {
 		out = &reply{
 			status: http.StatusInternalServerError,
 			media:  "application/json; charset=utf-8",
-			body:   []byte(`{"error":"Something went wrong on our side."}`),
+			body:   []byte(`{"error":"Something went wrong on our side."}` + "\n"),
 		}
 	}
 	x.send(out)

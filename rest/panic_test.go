@@ -33,7 +33,8 @@ func TestHT15_Panic(t *testing.T) {
 	e.log = slog.New(slog.NewTextHandler(&log, nil))
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/shelf/boom", nil))
-	if w.Code != http.StatusInternalServerError || w.Body.String() != `{"error":"Something went wrong on our side."}` ||
+	if w.Code != http.StatusInternalServerError || w.Body.String() != `{"error":"Something went wrong on our side."}`+
+		"\n" ||
 		strings.Count(log.String(), "panic: boom") != 1 ||
 		strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "route=/boom") {
 		t.Errorf("%d %s\n%s", w.Code, w.Body, log.String())

@@ -216,7 +216,7 @@ func TestCompanion_Curl(t *testing.T) {
 				t.Fatalf("%s: %v", step.command, err)
 			}
 			end := strings.LastIndexByte(string(out), '\n')
-			got := string(out[end+1:]) + " " + string(out[:end])
+			got := string(out[end+1:]) + " " + strings.TrimSuffix(string(out[:end]), "\n")
 			found := regexp.MustCompile("^" +
 				places.Replace(regexp.MustCompile(`[{}.]`).ReplaceAllString(step.answer, `\$0`)) +
 				"$").FindStringSubmatch(got)

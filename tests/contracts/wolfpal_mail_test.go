@@ -95,7 +95,7 @@ func TestOT01_WolfpalActivation(t *testing.T) {
 			wolfForgotten(wolfMail))
 		reset := s.Letter(t, wolfMail, db.MailResetPassword)
 		for _, text := range append(inPath(notTokens(l.Token)), older.Token, reset.Token, l.Code) {
-			if r := s.Ask(t, "PUT "+wolfActivate+text, ""); r.Body != wolfNoActivated && r.Body != wolfLost {
+			if r := s.Ask(t, "PUT "+wolfActivate+text, ""); r.Line() != wolfNoActivated && r.Line() != wolfLost {
 				t.Errorf("%q: %d %s", text, r.Status, r.Body)
 			}
 		}
@@ -133,8 +133,8 @@ func TestOT01_WolfpalReset(t *testing.T) {
 		const again = "another good secret"
 		twice := harness.FormOf("password", again, "comfirmPassword", again)
 		for _, text := range append(inPath(notTokens(l.Token)), older.Token, activation.Token, l.Code) {
-			if r := s.Ask(t, "POST "+wolfReset+text, twice, "Content-Type", harness.FormType); r.Body != wolfNoReset &&
-				r.Body != wolfLost {
+			if r := s.Ask(t, "POST "+wolfReset+text, twice, "Content-Type", harness.FormType); r.Line() != wolfNoReset &&
+				r.Line() != wolfLost {
 				t.Errorf("%q: %d %s", text, r.Status, r.Body)
 			}
 		}
@@ -205,8 +205,8 @@ func TestOT19_WolfpalChangeEmail(t *testing.T) {
 			t.Error("the address in use has nothing to cancel with")
 		}
 		for _, text := range append(inPath(notTokens(l.Token)), older.Token, l.Code) {
-			if r := s.Ask(t, "PUT "+wolfChange+text, "", harness.Bearer(access)...); r.Body != wolfNoChange &&
-				r.Body != wolfLost {
+			if r := s.Ask(t, "PUT "+wolfChange+text, "", harness.Bearer(access)...); r.Line() != wolfNoChange &&
+				r.Line() != wolfLost {
 				t.Errorf("%q: %d %s", text, r.Status, r.Body)
 			}
 		}
@@ -371,7 +371,7 @@ func TestOT02_WolfpalAtOnce(t *testing.T) {
 			group.Wait()
 			good := 0
 			for _, r := range answers {
-				if r.Body == one.good {
+				if r.Line() == one.good {
 					good++
 				} else {
 					r.Says(t, http.StatusBadRequest, one.bad)

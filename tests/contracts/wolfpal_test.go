@@ -89,7 +89,7 @@ func TestWolfpal_Commands(t *testing.T) {
 				}
 				pattern := strings.NewReplacer("<access>", `(?P<access>[\w.-]+)`, "<refresh>",
 					`(?P<refresh>[\w.-]+)`).Replace(regexp.QuoteMeta(want.String()))
-				shape := regexp.MustCompile("^" + pattern + "$")
+				shape := regexp.MustCompile("^" + pattern + "\n?$")
 				found := shape.FindStringSubmatch(string(out))
 				if found == nil {
 					t.Fatalf("%s\nprinted %s\nand the document has %s", command, out, &want)
@@ -702,7 +702,7 @@ func TestWolfpal_Lost(t *testing.T) {
 			}
 		}
 		for _, path := range []string{
-			"/account", "/account/change-password", "/sessions/all/x", "/apix",
+			"/account/nothing", "/account/change-password", "/sessions/all/x", "/apix",
 			"/user/forgot-password/x",
 		} {
 			r := s.REST(t, "GET "+path, "", harness.Bearer(ada.Access)...)

@@ -361,7 +361,7 @@ var wolfTokens = regexp.MustCompile(`^\{"access_token":"(eyJhbGciOiJIUzI1NiIsInR
 // PairIn reads the two tokens of a login or a refresh.
 func PairIn(t testing.TB, r Reply) (access, refresh string) {
 	t.Helper()
-	found := wolfTokens.FindStringSubmatch(r.Body)
+	found := wolfTokens.FindStringSubmatch(r.Line())
 	if r.Status != http.StatusOK || found == nil || (found[3] == "") != strings.HasSuffix(r.Asked, "/refresh") {
 		t.Fatalf("%s: %d %.600s", r.Asked, r.Status, r.Body)
 	}

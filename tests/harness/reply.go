@@ -111,10 +111,13 @@ func (r Reply) Sound(t testing.TB) {
 	}
 }
 
+// Line is the body without the line feed at its end.
+func (r Reply) Line() string { return strings.TrimSuffix(r.Body, "\n") }
+
 // Says demands a status and a JSON body, byte for byte but for a newline at the end.
 func (r Reply) Says(t testing.TB, status int, body string) {
 	t.Helper()
-	if r.Status != status || strings.TrimSuffix(r.Body, "\n") != body {
+	if r.Status != status || r.Line() != body {
 		t.Errorf("%s: %d %.300s, want %d %s", r.Asked, r.Status, r.Body, status, body)
 	}
 	r.IsJSON(t)

@@ -216,7 +216,7 @@ func TestHT21_MailboxByKey(t *testing.T) {
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_MAILBOX=on", "DRAGOMAN_LISTEN=:8080",
 		"DRAGOMAN_TRUSTED_PROXIES=127.0.0.0/8", "DRAGOMAN_PUBLIC_URL=http://auth.example.com")
 	var banner bytes.Buffer
-	s.App.Banner(&banner)
+	s.App.Banner(&banner, "dragoman")
 	found := regexp.MustCompile(`http://auth\.example\.com(/dev/mailbox\?key=([a-z0-9]{26,}))\b`).FindStringSubmatch(
 		banner.String())
 	if found == nil {
@@ -226,7 +226,10 @@ func TestHT21_MailboxByKey(t *testing.T) {
 	s.Register(t, "ada@example.com")
 	l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
 	page := "/dev/mailbox/" + l.Mail.ID.String()
-	for _, p := range []string{"/dev/mailbox", page, page + "/html", path + "x", path[:len(path)-1], "/dev/mailbox?key="} {
+	for _, p := range []string{
+		"/dev/mailbox", page, page + "/html", path + "x", path[:len(path)-1],
+		"/dev/mailbox?key=",
+	} {
 		for _, header := range [][]string{{}, {"Cookie", "mailbox_key=" + key[1:]}, {"Accept", "application/json"}} {
 			if res, text := visitPage(t, s, "GET", p, "", header...); res.StatusCode != http.StatusForbidden ||
 				strings.Contains(text, l.Code) || !strings.Contains(text, "key") {
@@ -235,12 +238,14 @@ func TestHT21_MailboxByKey(t *testing.T) {
 		}
 	}
 	// A program shows the key each time. It may come through a proxy.
-	if res, text := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "application/json", "X-Forwarded-For",
+	if res, text := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "application/json",
+		"X-Forwarded-For",
 		"192.0.2.1"); res.StatusCode != 200 || !strings.Contains(text, l.Token) || len(res.Cookies()) != 0 {
 		t.Errorf("a program: %d %s %v", res.StatusCode, text, res.Cookies())
 	}
 	// A browser is sent on without the key in its address, and keeps it in a cookie for all pages of the mailbox.
-	res, _ := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "text/html", "Sec-Fetch-Site", "cross-site",
+	res, _ := visitPage(t, s, "GET", path+"&to=ada@example.com", "", "Accept", "text/html", "Sec-Fetch-Site",
+		"cross-site",
 		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/dev/mailbox?to=ada%40example.com" ||
 		len(res.Cookies()) != 1 {
@@ -256,7 +261,8 @@ func TestHT21_MailboxByKey(t *testing.T) {
 			t.Errorf("%s: %d %s", p, res.StatusCode, text)
 		}
 	}
-	if res, _ := visitPage(t, s, "GET", "/dev/mailbox", "", "Cookie", c.Name+"="+c.Value, "Sec-Fetch-Site", "cross-site",
+	if res, _ := visitPage(t, s, "GET", "/dev/mailbox", "", "Cookie", c.Name+"="+c.Value, "Sec-Fetch-Site",
+		"cross-site",
 		"Sec-Fetch-Mode", "cors", "Origin", "https://evil.example"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("a page of another site, by the cookie: %d", res.StatusCode)
 	}

@@ -160,13 +160,15 @@ func TestStart_NoSettings(t *testing.T) {
 		time.Sleep(time.Millisecond) // the banner comes a moment after the listener
 	}
 	for _, line := range []string{
-		"Playground", base + "/\n", base + "/graphql", base + "/docs\n", base + "/.well-known/jwks.json",
-		"DATABASE_URL=postgres://",
+		"Start here", base + "/\n", "DATABASE_URL=postgres://",
 		"dragoman admin create", "dragoman --help", harness.ProgramVersion(t),
 	} {
 		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("the banner lacks %q: %s", line, stdout.String())
 		}
+	}
+	if lines := strings.Count(strings.TrimSpace(stdout.String()), "\n"); lines > 6 {
+		t.Errorf("the banner has %d lines: %s", lines, stdout.String())
 	}
 	key, _ := os.ReadFile(filepath.Join(dir, "data/secret"))
 	if secret := strings.TrimSpace(string(key)); len(secret) < 43 ||
@@ -381,7 +383,10 @@ func TestKE03_WrongValues(t *testing.T) {
 			"nobody", "a@b", "a@example.com, b@example.com", "Example <a@example.com",
 			"=?utf-8?q?a=0D=0Ab?= <a@example.com>", "Ex\tample <a@example.com>",
 		},
-		"DRAGOMAN_MAIL_PAGES":     {"nothing", "verifyEmail=https://app.example.com/verify/{token}", "verifyEmail=ftp://x"},
+		"DRAGOMAN_MAIL_PAGES": {
+			"nothing", "verifyEmail=https://app.example.com/verify/{token}",
+			"verifyEmail=ftp://x",
+		},
 		"DRAGOMAN_RETURN_URLS":    {"https://", "app.example.com", "javascript:alert(1)"},
 		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
 		"DRAGOMAN_PLAYGROUND":     {"true"},
@@ -531,7 +536,10 @@ func TestKE03_JW07_Secrets(t *testing.T) {
 			refused(t, command(t, dir, []string{listen, "DATABASE_URL=" + dsn, noMail, noDialects}), "DRAGOMAN_SECRET",
 				"openssl rand -base64 32")
 		}
-		refused(t, command(t, dir, []string{"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail, noDialects}),
+		refused(t, command(t, dir, []string{
+			"PORT=FREEPORT", "DATABASE_URL=" + dsn, "DRAGOMAN_SECRET=", noMail,
+			noDialects,
+		}),
 			"DRAGOMAN_SECRET", "openssl rand -base64 32")
 		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 			t.Errorf("left %v behind", entries)

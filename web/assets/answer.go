@@ -31,7 +31,13 @@ func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 
 // WriteBody writes a body and its Content-Length. For HEAD it writes only the Content-Length.
 func WriteBody(w http.ResponseWriter, r *http.Request, body []byte) {
+	WriteStatus(w, r, http.StatusOK, body)
+}
+
+// WriteStatus is WriteBody with another status than 200.
+func WriteStatus(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // an error means that the client hung up
 	}

@@ -22,13 +22,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
 // sharedFiles has the third-party fonts, the icon, the base style sheet and the scripts that pages share.
 //
-//go:embed *.woff2 *.js icon.svg base.css
+//go:embed *.woff2 *.js icon.svg favicon.ico base.css
 var sharedFiles embed.FS
 
 // SharedPrefix is the path of the files that all pages share.
@@ -115,17 +113,34 @@ func (s *Set) At(path string) (file File, ok bool) {
 	return file, ok
 }
 
-// ServeHTTP serves the files of the set, and answers 404 for other paths.
-func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
-	file, ok := s.At(r.URL.Path)
-	switch {
-	case !ok:
-		edge.NotFound(w, r)
-	case Allow(w, r, http.MethodGet, http.MethodHead):
-		file.Serve(w, r)
-	}
+// Handler serves the files of the set.
+func (s *Set) Handler(notFound http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		file, ok := s.At(r.URL.Path)
+		if !ok {
+			notFound(w, r)
+			return
+		}
+		SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
+		if Allow(w, r, http.MethodGet, http.MethodHead) {
+			file.Serve(w, r)
+		}
+	})
 }
+
+// Favicon serves the icon for browsers that ask for /favicon.ico.
+var Favicon = sync.OnceValue(func() http.Handler {
+	icon := File{
+		gzipped: compress(Read(sharedFiles, "favicon.ico")), contentType: "image/x-icon",
+		cache: "public, max-age=86400",
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
+		if Allow(w, r, http.MethodGet, http.MethodHead) {
+			icon.Serve(w, r)
+		}
+	})
+})
 
 // All returns every file with its path.
 func (s *Set) All() iter.Seq2[string, File] { return maps.All(s.byPath) }

@@ -10,7 +10,7 @@ import (
 
 // parts has the templates that all pages share.
 //
-//go:embed parts.html
+//go:embed parts.html refusal.html
 var parts embed.FS
 
 // Templates parses the templates of a package, *.html, and those that all pages share: see [Bar]. They have the
@@ -23,6 +23,6 @@ func Templates(at site.Site, set *Set, files fs.FS) *template.Template {
 			return at.Path(path), err
 		},
 	}
-	pages := template.Must(template.New("pages").Funcs(functions).ParseFS(parts, "parts.html"))
+	pages := template.Must(template.New("pages").Funcs(functions).ParseFS(parts, "*.html"))
 	return template.Must(pages.ParseFS(files, "*.html"))
 }

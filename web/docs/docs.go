@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/site"
@@ -61,11 +60,15 @@ type Config struct {
 //
 // It accepts GET and HEAD; other paths are 404. Each page is rendered for its first request and then kept.
 func Handler(cfg Config) http.Handler {
-	return &docs{made: sync.OnceValue(func() map[string]func() *document { return render(cfg) })}
+	return &docs{
+		refusals: assets.NewRefusals(cfg.Site, cfg.Bar),
+		made:     sync.OnceValue(func() map[string]func() *document { return render(cfg) }),
+	}
 }
 
 type docs struct {
-	made func() map[string]func() *document // the pages and files by their paths
+	refusals *assets.Refusals
+	made     func() map[string]func() *document // the pages and files by their paths
 }
 
 // document is a page or a file of the documentation.
@@ -79,7 +82,7 @@ func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assets.SetHeaders(w.Header(), securityPolicy)
 	made, ok := d.made()[r.URL.Path]
 	if !ok {
-		edge.NotFound(w, r)
+		d.refusals.NotFound(w, r)
 		return
 	}
 	if !assets.Allow(w, r, http.MethodGet, http.MethodHead) {

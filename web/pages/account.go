@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -39,7 +38,7 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 		origin:      http.NewCrossOriginProtection(),
 	}
 	_, a.site, _ = strings.Cut(cfg.Site.URL(""), "://")
-	a.bar = cfg.Bar.At(assets.Account)
+	a.bar, a.refusals = cfg.Bar.At(assets.Account), assets.NewRefusals(cfg.Site, cfg.Bar)
 	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
 	for _, p := range accountPages() {
 		p.document = mustParse(cfg.GraphQL, p.mutation)
@@ -58,6 +57,7 @@ type account struct {
 	minPassword int
 	site        string
 	bar         assets.Bar
+	refusals    *assets.Refusals
 	origin      *http.CrossOriginProtection
 }
 
@@ -79,7 +79,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writePage(w, r, a.templates, "start.html", http.StatusOK, accountStart{a.bar, a.site, accountPages()})
 		}
 	case page == nil:
-		edge.NotFound(w, r)
+		a.refusals.NotFound(w, r)
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
 	case r.Method == http.MethodPost:
 		a.post(w, r, page)

@@ -24,14 +24,11 @@ import (
 // Reading the mailbox is enough to take over accounts. So it answers requests from this machine alone that came through
 // no proxy, for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to
 // point here; or whoever has the key of Config.MailboxKey. Pages of other origins learn nothing from it.
-func newMailbox(cfg Config, pages *template.Template) http.Handler {
-	if cfg.Mailbox == nil {
-		return http.HandlerFunc(edge.NotFound)
-	}
+func newMailbox(cfg Config, pages *template.Template, refusals *assets.Refusals) http.Handler {
 	scheme, host, _ := strings.Cut(cfg.Site.URL(""), "://")
 	return &mailbox{
 		read: cfg.Mailbox, host: host, https: scheme == "https", key: cfg.MailboxKey, pages: pages,
-		bar: cfg.Bar.At(assets.Mailbox),
+		bar: cfg.Bar.At(assets.Mailbox), refusals: refusals,
 	}
 }
 
@@ -42,6 +39,8 @@ type mailbox struct {
 	key   string // "" where the mailbox is for this machine alone
 	pages *template.Template
 	bar   assets.Bar
+
+	refusals *assets.Refusals
 }
 
 // framePolicy is the Content-Security-Policy of the HTML of a mail. It allows inline styles, and links that a person
@@ -62,13 +61,15 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, html := strings.CutSuffix(strings.TrimPrefix(rest, "/"), "/html")
 	switch {
 	case !ok || rest != "" && (!strings.HasPrefix(rest, "/") || id == "" || strings.Contains(id, "/")):
-		edge.NotFound(w, r)
+		b.refusals.NotFound(w, r)
 		return
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 		return
 	}
 	if problem := b.refusal(r); problem != "" {
-		edge.Problem(w, http.StatusForbidden, problem)
+		b.refusals.Write(w, r, assets.Refusal{
+			Status: http.StatusForbidden, Title: "The mailbox stays closed", Text: problem,
+		})
 		return
 	}
 	if b.keep(w, r) {
@@ -84,7 +85,7 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		edge.Problem(w, http.StatusInternalServerError, "The mails can not be read.")
 	case id != "" && len(mails) == 0:
-		edge.NotFound(w, r)
+		b.refusals.NotFound(w, r)
 	case html:
 		w.Header().Set("Content-Security-Policy", framePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/site"
@@ -43,8 +42,13 @@ func Register(mux *http.ServeMux, cfg Config) {
 	own := newAccount(cfg, templates, set)
 	mux.Handle("/account", own)
 	mux.Handle("/account/", own)
-	mux.HandleFunc("/dev", edge.NotFound) // otherwise ServeMux redirects it
-	mux.Handle("/dev/", newMailbox(cfg, templates))
+	refusals := assets.NewRefusals(cfg.Site, cfg.Bar)
+	mux.HandleFunc("/dev", refusals.NotFound) // otherwise ServeMux redirects it
+	if cfg.Mailbox == nil {
+		mux.HandleFunc("/dev/", refusals.NotFound)
+		return
+	}
+	mux.Handle("/dev/", newMailbox(cfg, templates, refusals))
 }
 
 // securityPolicy is the Content-Security-Policy of the pages. They may load files of this server, send requests and

@@ -47,7 +47,7 @@ func serve(t *testing.T, f *fake) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
 	pages := Handler(config())
-	mux.Handle(assets.SharedPrefix, assets.Shared())
+	mux.Handle(assets.SharedPrefix, assets.Shared().Handler(http.NotFound))
 	mux.Handle("/playground", pages)
 	mux.Handle(assetPrefix, pages)
 	mux.Handle("POST /graphql", f)

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
@@ -34,8 +33,9 @@ var files embed.FS
 
 // playground is the rendered page and its files.
 type playground struct {
-	page  []byte
-	files *assets.Set
+	page     []byte
+	files    *assets.Set
+	refusals *assets.Refusals
 }
 
 // Config is what the playground needs.
@@ -56,7 +56,7 @@ func Handler(cfg Config) http.Handler {
 		// A mistake of the program: the template is embedded.
 		panic(fmt.Sprintf("playground: render the page: %v", err))
 	}
-	return &playground{page: page.Bytes(), files: set}
+	return &playground{page: page.Bytes(), files: set, refusals: assets.NewRefusals(cfg.Site, cfg.Bar)}
 }
 
 // load reads the embedded files. It runs once for all servers of a process, because compressing the files is a large
@@ -83,7 +83,7 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	file, isFile := p.files.At(r.URL.Path)
 	switch {
 	case r.URL.Path != "/playground" && !isFile:
-		edge.NotFound(w, r)
+		p.refusals.NotFound(w, r)
 	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
 	case isFile:
 		file.Serve(w, r)

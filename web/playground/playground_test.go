@@ -24,7 +24,7 @@ func ask(t *testing.T, method, path, acceptEncoding string) *httptest.ResponseRe
 	w := httptest.NewRecorder()
 	handler := Handler(config())
 	if strings.HasPrefix(path, assets.SharedPrefix) {
-		handler = assets.Shared()
+		handler = assets.Shared().Handler(http.NotFound)
 	}
 	handler.ServeHTTP(w, r)
 	return w
