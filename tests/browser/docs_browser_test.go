@@ -33,7 +33,8 @@ var windows = []window{
 func TestBrowser_Docs(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
-	paths := []string{"/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/users", "/docs/graphql/types"}
+	paths := []string{"/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/users", "/docs/graphql/types",
+		"/docs/graphql/frontend"}
 	for _, d := range s.App.Dialects {
 		paths = append(paths, "/docs/"+d.Name)
 	}
@@ -165,6 +166,7 @@ func TestPG07_Search(t *testing.T) {
 		{"/docs/library-card", "TokenDelivery", "/docs/graphql/types#TokenDelivery"},
 		{"/docs/graphql", "post /desk/card", "/docs/library-card#post-Card"},
 		{"/docs/graphql/types", "holdermail open", "/docs/library-card#post-Open"},
+		{"/docs", "urql", "/docs/graphql/frontend#urql"},
 		{"/docs/graphql/login", "scope_not_grantable mutation create", "/docs/graphql/createApiKey"},
 	} {
 		page.Run(chromedp.Navigate(s.URL + try.from))

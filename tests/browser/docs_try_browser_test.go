@@ -115,10 +115,10 @@ func TestPG05_Try(t *testing.T) {
 	}
 	p.send(t, "200")
 	p.nothingKept(t)
-	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView()`)
+	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
 	shoot(p.Page, "try-desktop")
 	p.Viewport(390, 800, "dark")
-	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView()`)
+	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
 	shoot(p.Page, "try-phone")
 	if wide := webtest.Eval[int](p.Page, `document.documentElement.scrollWidth`); wide > 390 {
 		t.Errorf("the page is %d wide", wide)

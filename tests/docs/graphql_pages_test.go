@@ -149,7 +149,7 @@ func TestPG06_Links(t *testing.T) {
 	for _, name := range operationNames() {
 		names = append(names, "/docs/graphql/"+name)
 	}
-	for _, path := range append(names, "/docs", "/docs/graphql", "/docs/graphql/types") {
+	for _, path := range append(names, "/docs", "/docs/graphql", "/docs/graphql/types", "/docs/graphql/frontend") {
 		pages[path] = parsed(t, s.URL+path)
 	}
 	ids := map[string]bool{}
@@ -212,5 +212,44 @@ func TestPG06_Schema(t *testing.T) {
 	hidden := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DOCS=off")
 	if res, _ := harness.Fetched(t, "GET", hidden.URL+"/docs/schema.graphql", "", ""); res.StatusCode != 404 {
 		t.Errorf("without documentation: %d", res.StatusCode)
+	}
+}
+
+// TestPG06_Guide finds every section and every piece of code of docs/frontend.md on the page that shows it, with the
+// address of this server, and no link to a file of the source.
+func TestPG06_Guide(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	page := all(parsed(t, s.URL+"/docs/graphql/frontend"), "main", "")[0]
+	var codes, headings []string
+	for _, code := range all(page, "code", "") {
+		codes = append(codes, words(code))
+	}
+	for _, h := range all(page, "h2", "") {
+		headings = append(headings, words(h))
+	}
+	source := strings.ReplaceAll(harness.ReadFile(t, "docs/frontend.md"), "http://localhost:8080", s.URL)
+	parts := strings.Split(source, "\n```")
+	for i := 1; i+1 < len(parts); i += 2 {
+		_, code, _ := strings.Cut(parts[i], "\n")
+		if !slices.Contains(codes, code+"\n") {
+			t.Errorf("the page lacks this code:\n%s", code)
+		}
+	}
+	for i := 0; i < len(parts); i += 2 {
+		for line := range strings.Lines(parts[i]) {
+			if title, is := strings.CutPrefix(strings.TrimSpace(line), "## "); is && !slices.Contains(headings, title) {
+				t.Errorf("the page lacks the section %s", title)
+			}
+		}
+	}
+	if len(codes) < 20 || len(headings) < 5 {
+		t.Errorf("the page has %d pieces of code and %d sections", len(codes), len(headings))
+	}
+	for _, a := range all(page, "a", "") {
+		if href := attr(a, "href"); !strings.HasPrefix(href, "#") && !strings.HasPrefix(href, "http") &&
+			!strings.HasPrefix(href, "/docs/") {
+			t.Errorf("the page links to %s", href)
+		}
 	}
 }

@@ -53,6 +53,7 @@ type Config struct {
 //	/docs/graphql             the GraphQL API
 //	/docs/graphql/NAME        its operation NAME
 //	/docs/graphql/types       its types
+//	/docs/graphql/frontend    how to use it from a frontend
 //	/docs/schema.graphql      its schema, in the schema definition language
 //	/docs/NAME                the dialect NAME
 //	/docs/NAME/openapi.json   its OpenAPI 3.1 document
@@ -147,6 +148,10 @@ func render(cfg Config) map[string]func() *document {
 	page("/docs", "start.html", func() any { return startPage{frame: frame.at(""), Cards: cardsOf(dialects)} })
 	graphql := frame.at("graphql")
 	page("/docs/graphql", "graphql.html", func() any { return contract.graphqlPageOf(graphql) })
+	page(guidePath, "guide.html", func() any {
+		sections, text := guideOf(cfg.Site)
+		return guidePage{graphql, sections, text}
+	})
 	page(typesPath, "types.html", func() any { return contract.typesPageOf(graphql) })
 	for _, op := range contract.Operations {
 		page(operationPath(op.Name), "operation.html", func() any { return contract.operationPageOf(graphql, op) })

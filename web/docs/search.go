@@ -18,8 +18,8 @@ type searchEntry struct {
 	Words string `json:"x"` // what is searched beside the title, in lower case
 }
 
-// searchIndex is everything that the search finds, as JSON: the operations and types of GraphQL, and the routes of the
-// dialects. It is a file of the pages, so that a search needs no request.
+// searchIndex is everything that the search finds, as JSON: the operations and types of GraphQL, the routes of the
+// dialects, and the sections of the guide. It is a file of the pages, so that a search needs no request.
 func searchIndex(at site.Site, c *contractView, dialects []*rest.Description) []byte {
 	all := []searchEntry{}
 	add := func(kind, title, where, path string, words ...string) {
@@ -68,6 +68,10 @@ func searchIndex(at site.Site, c *contractView, dialects []*rest.Description) []
 			add(r.Method, strings.TrimSuffix(r.Mounts[0], "/")+r.Path, d.Title,
 				"/docs/"+d.Name+"#"+anchorOf(anchors, r), words...)
 		}
+	}
+	sections, _ := guideOf(at)
+	for _, s := range sections {
+		add("guide", s.Title, "From your frontend", guidePath+"#"+s.Anchor, "use it from your frontend client")
 	}
 	text, err := json.Marshal(all)
 	if err != nil {

@@ -184,8 +184,10 @@
       body = JSON.stringify(JSON.parse(text), null, 2);
     } catch { /* it is no JSON, and is shown as it is */ }
     const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-    panel.querySelector("code").textContent = answer.type === "opaqueredirect"
-      ? "The server answers with a redirect. A browser hides it from pages: the curl command shows it." : `${headers}\n\n${body}`.trim();
+    const [content, others] = panel.querySelectorAll("code");
+    content.textContent = answer.type === "opaqueredirect"
+      ? "The server answers with a redirect. A browser hides it from pages: the curl command shows it." : body || "without a body";
+    others.textContent = headers;
     panel.hidden = false;
   }
 
