@@ -17,7 +17,7 @@ import (
 )
 
 // answers has an answer to each example, as a server gave it: a test runs every example and compares. examples has the
-// operations that the playground has no tab for.
+// operations that the playground has no tab for, or none of their own.
 //
 //go:embed answers/*.json examples/*
 var exampleFiles embed.FS
@@ -39,17 +39,18 @@ var (
 	commentLine     = regexp.MustCompile(`(?m)^\s*#.*\n`)
 )
 
-// examplesOf returns the examples by the names of their operations. The first of an operation counts.
+// examplesOf returns the examples by the names of their operations. The first of an operation counts, so examples of
+// several operations stand in the playground alone.
 func examplesOf(c *contractView) map[string]*exampleView {
 	all := map[string]*exampleView{}
-	tabs := playground.Examples()
+	var tabs []playground.Example // ours first
 	for _, name := range assets.Glob(exampleFiles, "examples/*.graphql") {
 		tabs = append(tabs, playground.Example{
 			Query:     string(assets.Read(exampleFiles, name)),
 			Variables: string(assets.Read(exampleFiles, strings.TrimSuffix(name, ".graphql")+".json")),
 		})
 	}
-	for _, tab := range tabs {
+	for _, tab := range append(tabs, playground.Examples()...) {
 		variables := map[string]json.RawMessage{}
 		if tab.Variables != "" {
 			if err := json.Unmarshal([]byte(tab.Variables), &variables); err != nil {
