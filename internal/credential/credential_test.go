@@ -158,6 +158,8 @@ func TestHT05_Read(t *testing.T) {
 		{"cookie empty beside one", old, cookie("refreshToken=; userRefreshToken=abc"), "abc"},
 		{"cookie in another case", old, cookie("refreshtoken=abc"), ""},
 		{"cookie beside a malformed one", old, cookie(`x={"a":1}; =; ;refreshToken=abc`), "abc"},
+		{"cookie with an API key", old, cookie("refreshToken=" + key), ambiguous},
+		{"cookie with an API key beside one", old, cookie("refreshToken=abc; userRefreshToken=" + key), ambiguous},
 		{"cookie malformed", old, cookie(`refreshToken=a"c`), ""},
 		{
 			"cookie and bearer alike", old,

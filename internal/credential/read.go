@@ -107,7 +107,11 @@ func (f *find) apiKey(h http.Header) {
 func (f *find) cookies(h http.Header, names []string) {
 	r := http.Request{Header: http.Header{"Cookie": h["Cookie"]}}
 	for _, c := range r.Cookies() {
-		if slices.Contains(names, c.Name) && c.Value != "" {
+		switch {
+		case !slices.Contains(names, c.Name) || c.Value == "":
+		case token.Kind(c.Value) == token.KindAPIKey:
+			f.fail(NoCookie) // a key is for programs, and what a browser sends by itself is none (AK-13)
+		default:
 			f.add(c.Value)
 		}
 	}

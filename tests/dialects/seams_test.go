@@ -48,6 +48,26 @@ func TestPW10_SessionDoor(t *testing.T) {
 	})
 }
 
+// AK-13: an API key is for programs. In a cookie it is refused, by GraphQL and by every dialect that reads cookies.
+func TestAK13_NoKeyInACookie(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		ada := s.Register(t, "ada@example.com")
+		_, key := s.NewKey(t, ada.Access, nil)
+		for _, cookie := range []string{"session", "refreshToken"} {
+			r, err := s.Call("GET /user", "", "Cookie", cookie+"="+key)
+			if err != nil || r.Status != http.StatusUnauthorized {
+				t.Errorf("%s: %d %s %v", cookie, r.Status, r.Body, err)
+			}
+		}
+		a := harness.SendWith(t, s.URL, http.Header{"Cookie": {harness.LocalCookie + "=" + key}}, harness.MeDoc, nil)
+		if a.Code() != "UNAUTHENTICATED" {
+			t.Errorf("GraphQL: %s", a.Raw)
+		}
+	})
+}
+
 // A refresh token is good for a renewal in either form, beside the expired token of its session alone (HT-05).
 func TestHT05_RenewByJWT(t *testing.T) {
 	t.Parallel()
