@@ -11,6 +11,7 @@ import { client as plain } from "../../../docs/examples/clients/graphql-request.
 import { caller } from "../../../docs/examples/clients/jose.mjs";
 import { App } from "../../../docs/examples/clients/react.tsx";
 import devicesQuery from "../../../docs/examples/clients/relay/__generated__/devicesQuery.graphql.ts";
+import devicesOneQuery from "../../../docs/examples/clients/relay/__generated__/devicesOneQuery.graphql.ts";
 import loginMutation from "../../../docs/examples/clients/relay/__generated__/loginMutation.graphql.ts";
 import { newEnvironment } from "../../../docs/examples/clients/relay/environment.ts";
 import { me as tada } from "../../../docs/examples/clients/tada/use.ts";
@@ -82,6 +83,10 @@ for (const [name, client] of Object.entries(clients)) {
   await auth.save(tokens);
   await client.fresh?.();
   await goes(0);
+  if (name === "Relay") { // any object by its global id
+    const { sessions: [{ id }] } = await plain.request<any>("{ sessions { id } }");
+    assert.equal((await fetchQuery<any>(relay, devicesOneQuery, { id }).toPromise()).node.__id, id);
+  }
   for (let round = 0; round < 2; round++) {
     await gate("forward");
     await goes(1);
