@@ -1,0 +1,62 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+	"github.com/dragoman-auth/dragoman/web/webtest"
+)
+
+// TestPG04_Axe runs axe over every kind of page, on a desktop and on a phone, in light and dark: it finds nothing that
+// is serious or critical.
+func TestPG04_Axe(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	s.Register(t, "ada@example.com")
+	l := s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
+	ready := map[string]string{
+		"/playground": `document.querySelectorAll(".graphiql-tab").length > 0 && ` +
+			`document.querySelector(".graphiql-execute-button")`,
+	}
+	for _, path := range []string{
+		"/", "/playground", "/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/types",
+		"/docs/authcompanion", "/dev/mailbox", "/dev/mailbox/" + l.Mail.ID.String(),
+		"/account", "/account/verify-email", "/account/confirm-email", "/account/reset-password", "/account/sign-in",
+		"/account/choose-password", "/account/cancel-email-change", "/nothing",
+	} {
+		t.Run(path, func(t *testing.T) {
+			page := webtest.Browser(t)
+			page.Run(chromedp.Navigate(s.URL + path))
+			page.WaitFor(`document.readyState === "complete" && document.fonts.status === "loaded"`)
+			if wait := ready[path]; wait != "" {
+				page.WaitFor(wait)
+			}
+			weight := webtest.Eval[int](page, `[...performance.getEntriesByType("resource"), `+
+				`performance.getEntriesByType("navigation")[0]].reduce((sum, one) => sum + one.encodedBodySize, 0)`)
+			t.Logf("%s weighs %d kB", path, (weight+512)/1024)
+			for _, width := range []int64{1280, 390} {
+				for _, scheme := range []string{"light", "dark"} {
+					page.Viewport(width, 844, scheme)
+					name := strings.TrimSuffix(path, l.Mail.ID.String())
+					for _, barrier := range page.Barriers() {
+						t.Errorf("%s, %s, %d pixels: %s", name, scheme, width, barrier)
+					}
+				}
+			}
+			page.RequireClean("/nothing")
+		})
+	}
+	page := webtest.Browser(t)
+	page.Run(chromedp.Navigate(s.URL + "/"))
+	webtest.Eval[chromedp.Void](page, `document.querySelector("main").insertAdjacentHTML("beforeend", `+
+		`"<button></button>")`)
+	if found := page.Barriers(); len(found) != 1 || !strings.Contains(found[0], "button-name") {
+		t.Errorf("a button without a name: %q", found)
+	}
+	page.RequireClean()
+}
