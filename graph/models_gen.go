@@ -79,7 +79,7 @@ type CancelEmailChangeInput struct {
 //
 // Where the API of a dialect says so, the new address counts at once and is not confirmed, and one that is taken is refused with `ALREADY_EXISTS`.
 type ChangeEmailInput struct {
-	// The new address.
+	// The new address, at most 254 bytes.
 	Email string `json:"email"`
 	// The password in use now. It may be left out while the session is in its sudo window; what is given must be right.
 	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
@@ -89,7 +89,7 @@ type ChangeEmailInput struct {
 type ChangePasswordInput struct {
 	// The password in use now. It may be left out while the session is in its sudo window; what is given must be right.
 	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
-	// The new password.
+	// The new password, under the rules of `serverInfo.passwordPolicy`.
 	NewPassword string `json:"newPassword"`
 	// Whether all other sessions end.
 	RevokeOtherSessions bool `json:"revokeOtherSessions"`
@@ -121,13 +121,14 @@ func (CreateAPIKeyPayload) IsPayload() {}
 
 // Makes an account on behalf of a person.
 type CreateUserInput struct {
-	// The email address.
+	// The email address, at most 254 bytes.
 	Email string `json:"email"`
 	// A unique handle, as in `register`.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// A first password. Without one a mail asks the person to choose one, and nobody can sign in with a password until then.
+	// A first password, under the rules of `serverInfo.passwordPolicy`. Without one a mail asks the person to choose one, and nobody can sign in with a
+	// password until then.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// Whether the address counts as confirmed. To vouch for one takes a person who signed in, or called `sudo`, in the last 10 minutes.
 	EmailVerified bool `json:"emailVerified"`
@@ -365,9 +366,10 @@ type RefreshInput struct {
 
 // Creates an account.
 type RegisterInput struct {
-	// The email address.
+	// The email address, at most 254 bytes.
 	Email string `json:"email"`
-	// The password. `INVALID_INPUT` when it is missing or null, unless `passwordless` or `sendPasswordSetupEmail` is true.
+	// The password, under the rules of `serverInfo.passwordPolicy`. `INVALID_INPUT` when it is missing or null, unless `passwordless` or
+	// `sendPasswordSetupEmail` is true.
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// Whether the account may be made without a password. It gets a random one then that nobody learns: a mail of
 	// `sendPasswordSetupEmail` or `requestPasswordReset` lets its owner choose one.
@@ -628,7 +630,7 @@ func (UpdateAPIKeyPayload) IsPayload() {}
 type UpdateMeInput struct {
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// The unique handle.
+	// The unique handle, as in `register`.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The free data of the application, at most 4 KiB as JSON; replaced as a whole.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
@@ -668,11 +670,11 @@ type UpdateUserInput struct {
 	// it, and is not confirmed: a mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
 	// `changeEmail`. The address of somebody else's account beyond `user` is `FORBIDDEN`: its owner changes it, or the operator on the terminal.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
-	// The username.
+	// The username, as in `register`.
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
-	// The display name.
+	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
-	// Free data of the application, replaced as a whole.
+	// Free data of the application, at most 4 KiB as JSON, replaced as a whole.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// Whether the account may sign in: false does what `suspendUser` does, true what `reactivateUser` does.
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`

@@ -253,3 +253,19 @@ func TestPG06_Guide(t *testing.T) {
 		}
 	}
 }
+
+// TestPG06_Bounds finds, at every text that an account or a key is made of, how long it may be, or where that stands.
+func TestPG06_Bounds(t *testing.T) {
+	t.Parallel()
+	kept := []string{"email", "username", "name", "password", "newPassword", "metadata", "locale"}
+	for _, input := range []string{
+		"RegisterInput", "CreateUserInput", "UpdateUserInput", "UpdateMeInput", "ChangePasswordInput", "ChangeEmailInput",
+		"CreateApiKeyInput", "UpdateApiKeyInput",
+	} {
+		for _, field := range harness.Schema().Types[input].Fields {
+			if slices.Contains(kept, field.Name) && !strings.ContainsAny(field.Description, "0123456789`") {
+				t.Errorf("%s.%s: the schema does not say how long it may be: %s", input, field.Name, field.Description)
+			}
+		}
+	}
+}
