@@ -36,7 +36,7 @@ export function authFetch({ url, storage, origins = [new URL(new Request(url).ur
   let running: Promise<Kept | null> | undefined; // what all callers of this tab wait for; the lock is for other tabs
   const locked = (used: string) => new Promise<Kept | null>((done, failed) => {
     // What one tab stores reaches the others a moment later, so the lock is kept a moment longer.
-    const work = () => swap(used).then(done, failed).then(() => new Promise((go) => setTimeout(go, 200)));
+    const work = () => swap(used).then(done, failed).then(() => new Promise((go) => setTimeout(go, 500)));
     Promise.resolve(globalThis.navigator?.locks?.request(key, work) ?? work()).catch(failed);
   });
   const refresh = (used: string) => (running ??= locked(used).finally(() => (running = undefined)));
