@@ -169,6 +169,20 @@ func TestPG05_TryGraphQL(t *testing.T) {
 	if got := p.send(t, "200"); !strings.Contains(got, `"me": null`) {
 		t.Errorf("me without a credential: %s", got)
 	}
+	for _, password := range []string{harness.WrongPass, harness.GoodPass} {
+		webtest.Eval[chromedp.Void](p.Page, `(() => {
+			example.querySelector(".enter").open = true;
+			example.querySelector(".try").elements.email.value = "ada@example.com";
+			example.querySelector(".try").elements.password.value = `+strconv.Quote(password)+`;
+			example.querySelector(".enter button").click();
+		})()`)
+		p.WaitFor(`example.querySelector(".problem").textContent.startsWith("Nobody was signed in") && ` +
+			`!example.querySelector(".problem").hidden || example.querySelector(".gaps input").value.startsWith("eyJ")`)
+	}
+	if got := p.send(t, "200"); !strings.Contains(got, `"email": "ada@example.com"`) {
+		t.Errorf("me after a sign-in: %s", got)
+	}
+	shoot(p.Page, "try-graphql")
 	webtest.Eval[chromedp.Void](p.Page, `(() => {
 		const slot = example.querySelector(".gaps input");
 		slot.value = `+strconv.Quote("Bearer "+ada.Access)+`;

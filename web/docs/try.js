@@ -161,6 +161,30 @@
     return label;
   }
 
+  // signIn fills the slot by the operation login: each operation has a page of its own, and no page keeps a token for another.
+  async function signIn(element, fields, example) {
+    const problem = element.querySelector(".problem");
+    const body = {
+      query: "mutation ($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { message } } }",
+      variables: { input: { email: fields.email.value.trim(), password: fields.password.value } },
+    };
+    problem.hidden = true;
+    try {
+      const answer = await (await fetch(example.target, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), credentials: "omit", cache: "no-store",
+      })).json();
+      const login = answer.data?.login;
+      if (!login?.tokens) throw new Error((login?.userErrors[0] ?? answer.errors?.[0])?.message ?? "There was no answer.");
+      learn("", login.tokens.accessToken);
+      element.querySelector(".enter").open = false;
+      element.querySelector("[type=submit]").focus();
+    } catch (error) {
+      problem.textContent = `Nobody was signed in: ${error.message}`;
+      problem.hidden = false;
+    }
+    fields.password.value = "";
+  }
+
   function fill(fields, example) {
     fields.target.value = example.target;
     const headers = example.headers ?? [];
@@ -230,6 +254,15 @@
     note.hidden = own.length === 0;
     note.textContent = `The browser says ${own.join(" and ")} by itself, and lets no page do it: ` +
       "what it keeps for this server is sent where the box is ticked.";
+    const enter = element.querySelector(".enter");
+    enter.hidden = example.kind !== "graphql" || !example.gaps?.length;
+    enter.querySelector("button").addEventListener("click", () => signIn(element, fields, example));
+    enter.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches("input")) {
+        event.preventDefault(); // it would send the example
+        signIn(element, fields, example);
+      }
+    });
     fill(fields, example);
     const code = place.querySelector(":scope > .command code, :scope .example > .command code");
     const before = code?.textContent;
