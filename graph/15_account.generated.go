@@ -285,7 +285,7 @@ func (ec *executionContext) unmarshalInputChangeEmailInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"email", "currentPassword"}
+	fieldsInOrder := [...]string{"email", "currentPassword", "returnTo"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -306,6 +306,13 @@ func (ec *executionContext) unmarshalInputChangeEmailInput(ctx context.Context, 
 				return it, err
 			}
 			it.CurrentPassword = graphql.OmittableOf(data)
+		case "returnTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnTo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnTo = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -414,7 +421,7 @@ func (ec *executionContext) unmarshalInputUpdateMeInput(ctx context.Context, obj
 		asMap["sendVerificationEmail"] = true
 	}
 
-	fieldsInOrder := [...]string{"name", "username", "metadata", "locale", "email", "sendVerificationEmail", "password", "currentPassword"}
+	fieldsInOrder := [...]string{"name", "username", "metadata", "locale", "email", "sendVerificationEmail", "password", "currentPassword", "returnTo"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -477,6 +484,13 @@ func (ec *executionContext) unmarshalInputUpdateMeInput(ctx context.Context, obj
 				return it, err
 			}
 			it.CurrentPassword = graphql.OmittableOf(data)
+		case "returnTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnTo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnTo = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil

@@ -730,7 +730,7 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 		asMap["tokenDelivery"] = "BODY"
 	}
 
-	fieldsInOrder := [...]string{"email", "password", "passwordless", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "tokenDelivery"}
+	fieldsInOrder := [...]string{"email", "password", "passwordless", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "returnTo", "tokenDelivery"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -814,6 +814,13 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 				return it, err
 			}
 			it.SendWelcomeEmail = data
+		case "returnTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnTo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnTo = graphql.OmittableOf(data)
 		case "tokenDelivery":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokenDelivery"))
 			data, err := ec.unmarshalNTokenDelivery2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐTokenDelivery(ctx, v)

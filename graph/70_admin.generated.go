@@ -440,7 +440,7 @@ func (ec *executionContext) unmarshalInputCreateUserInput(ctx context.Context, o
 		asMap["active"] = true
 	}
 
-	fieldsInOrder := [...]string{"email", "username", "name", "password", "emailVerified", "role", "metadata", "active"}
+	fieldsInOrder := [...]string{"email", "username", "name", "password", "emailVerified", "role", "metadata", "active", "returnTo"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -503,6 +503,13 @@ func (ec *executionContext) unmarshalInputCreateUserInput(ctx context.Context, o
 				return it, err
 			}
 			it.Active = data
+		case "returnTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnTo"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnTo = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil

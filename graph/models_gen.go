@@ -83,6 +83,8 @@ type ChangeEmailInput struct {
 	Email string `json:"email"`
 	// The password in use now. It may be left out while the session is in its sudo window; what is given must be right.
 	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
+	// Where the person goes on after the link of the mail, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // Changes the password of a signed-in person.
@@ -138,6 +140,8 @@ type CreateUserInput struct {
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// Whether the account may sign in: false makes it as `suspendUser` would leave it.
 	Active bool `json:"active"`
+	// Where the person goes on after the mail to choose a password, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // What the present request authenticated with.
@@ -390,6 +394,8 @@ type RegisterInput struct {
 	SendPasswordSetupEmail bool `json:"sendPasswordSetupEmail"`
 	// Whether a mail says welcome.
 	SendWelcomeEmail bool `json:"sendWelcomeEmail"`
+	// Where the person goes on after the link of the mail, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 	// How tokens reach the client, and the device token.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
 }
@@ -427,6 +433,8 @@ type RequestMagicLinkInput struct {
 type RequestPasswordResetInput struct {
 	// The address of the account.
 	Email string `json:"email"`
+	// Where the person goes on after the link of the mail, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // Chooses a new password by a mail.
@@ -450,6 +458,8 @@ type ResetPasswordPayload struct {
 	User *db.User `json:"user,omitempty"`
 	// The API keys of the account that go on, newest first. Null when refused.
 	APIKeys []*db.ApiKey `json:"apiKeys,omitempty"`
+	// As in `VerifyEmailPayload`.
+	ReturnTo *string `json:"returnTo,omitempty"`
 	// What the reset took over, where it was the first proof of whose address it is. Null for any other.
 	TakeOver *TakeOver `json:"takeOver,omitempty"`
 	// Null: a reset is no sign-in. Tokens are there only for callers of an older API that documents it so.
@@ -528,6 +538,8 @@ type SendVerificationEmailInput struct {
 	// Whether an `email` that no account waits to confirm is refused with `CONFLICT`, on a server that reveals accounts
 	// (`DRAGOMAN_REVEAL_ACCOUNTS`). Elsewhere it has no effect.
 	RevealAccount bool `json:"revealAccount"`
+	// Where the person goes on after the link of the mail, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // What a deployment offers.
@@ -646,6 +658,8 @@ type UpdateMeInput struct {
 	// The password in use now, where `email` or `password` asks for it; on an account beyond `user` also where `username`, `name` or `metadata` does.
 	// It may be left out while the session is in its sudo window; what is given must be right.
 	CurrentPassword graphql.Omittable[*string] `json:"currentPassword,omitempty"`
+	// Where the person goes on after the link of the mail to a new address, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // The answer of `updateMe`.
@@ -765,6 +779,8 @@ type VerifyEmailPayload struct {
 	// Whether the account was made of a registration and has no password: nobody signs in with one until its owner chooses one by
 	// `requestPasswordReset`.
 	PasswordMissing bool `json:"passwordMissing"`
+	// Where the person goes on: `returnTo` of the call whose mail this was. Null for none, and when refused.
+	ReturnTo *string `json:"returnTo,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
 }

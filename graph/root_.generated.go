@@ -258,6 +258,7 @@ type ComplexityRoot struct {
 
 	ResetPasswordPayload struct {
 		APIKeys    func(childComplexity int) int
+		ReturnTo   func(childComplexity int) int
 		Session    func(childComplexity int) int
 		TakeOver   func(childComplexity int) int
 		Tokens     func(childComplexity int) int
@@ -397,6 +398,7 @@ type ComplexityRoot struct {
 	VerifyEmailPayload struct {
 		Email           func(childComplexity int) int
 		PasswordMissing func(childComplexity int) int
+		ReturnTo        func(childComplexity int) int
 		User            func(childComplexity int) int
 		UserErrors      func(childComplexity int) int
 		UsernameTaken   func(childComplexity int) int
@@ -1551,6 +1553,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResetPasswordPayload.APIKeys(childComplexity), true
+	case "ResetPasswordPayload.returnTo":
+		if e.ComplexityRoot.ResetPasswordPayload.ReturnTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.ReturnTo(childComplexity), true
 	case "ResetPasswordPayload.session":
 		if e.ComplexityRoot.ResetPasswordPayload.Session == nil {
 			break
@@ -2062,6 +2070,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VerifyEmailPayload.PasswordMissing(childComplexity), true
+	case "VerifyEmailPayload.returnTo":
+		if e.ComplexityRoot.VerifyEmailPayload.ReturnTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyEmailPayload.ReturnTo(childComplexity), true
 	case "VerifyEmailPayload.user":
 		if e.ComplexityRoot.VerifyEmailPayload.User == nil {
 			break
@@ -2555,6 +2569,8 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 		return ec.fieldContext_ResetPasswordPayload_user(ctx, field)
 	case "apiKeys":
 		return ec.fieldContext_ResetPasswordPayload_apiKeys(ctx, field)
+	case "returnTo":
+		return ec.fieldContext_ResetPasswordPayload_returnTo(ctx, field)
 	case "takeOver":
 		return ec.fieldContext_ResetPasswordPayload_takeOver(ctx, field)
 	case "tokens":
@@ -2835,6 +2851,8 @@ func (ec *executionContext) childFields_VerifyEmailPayload(ctx context.Context, 
 		return ec.fieldContext_VerifyEmailPayload_usernameTaken(ctx, field)
 	case "passwordMissing":
 		return ec.fieldContext_VerifyEmailPayload_passwordMissing(ctx, field)
+	case "returnTo":
+		return ec.fieldContext_VerifyEmailPayload_returnTo(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_VerifyEmailPayload_userErrors(ctx, field)
 	}

@@ -20,6 +20,7 @@ type edit struct {
 	current  *string // the current password as typed, nil for none
 	reissued bool    // the payload has a new access token
 	verify   bool    // a new address that counts at once gets a mail by which it is confirmed
+	returnTo string  // where the link of the mail to a new address leads on, "" for nowhere
 }
 
 func (r *resolver) edit(ctx context.Context, c *caller, action db.Action) *edit {
@@ -44,7 +45,12 @@ func (r *resolver) UpdateMe(ctx context.Context, input graph.UpdateMeInput) (*gr
 	}
 	e := r.edit(ctx, c, db.ActionUserUpdated)
 	e.reissued = true
-	after, err := r.applyEdit(ctx, e, func() error { return e.readInput(input) })
+	after, err := r.applyEdit(ctx, e, func() (err error) {
+		if e.returnTo, err = r.returnTo(input.ReturnTo); err != nil {
+			return err
+		}
+		return e.readInput(input)
+	})
 	if err != nil {
 		errs, err := userErrors(err)
 		return &graph.UpdateMePayload{UserErrors: errs}, err

@@ -35,24 +35,29 @@ func (r *resolver) register(ctx context.Context, input graph.RegisterInput) (*gr
 	if err != nil {
 		return nil, err
 	}
+	returnTo, err := r.returnTo(input.ReturnTo)
+	if err != nil {
+		return nil, err
+	}
 	notes, err := r.firstPassword(ctx, user, input)
 	if err != nil {
 		return nil, err
 	}
 	if r.RequireVerifiedEmail {
-		return r.registerConfirmed(ctx, input, user, notes)
+		return r.registerConfirmed(ctx, input, user, returnTo, notes)
 	}
-	return r.registerOpen(ctx, input, user, notes)
+	return r.registerOpen(ctx, input, user, leadOn(returnTo, r.firstMails(ctx, user, input)...), notes)
 }
 
 // registerConfirmed registers where the address must be confirmed first. It makes no account: the registration waits
 // until somebody proves the address. Statements and answer are the same for every address; only the owner of the
 // mailbox learns the difference (LG-04, OT-43). The device token is the proof of who registered (OT-45).
 func (r *resolver) registerConfirmed(
-	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
+	ctx context.Context, input graph.RegisterInput, user *db.User, returnTo string, notes []string,
 ) (*graph.RegisterPayload, error) {
 	chosen := input.Password.Value() != nil
 	m := r.mail(ctx, db.MailVerifyEmail, db.UserID{}, *user.Email, user.EmailCanonical)
+	leadOn(returnTo, m)
 	m.RegistrationID = user.ID
 	g := &db.Registration{
 		ID: user.ID, Address: *user.Email, AddressCanonical: user.EmailCanonical, Username: user.Username,
@@ -79,11 +84,11 @@ func (r *resolver) registerConfirmed(
 
 // registerOpen creates an account that is usable at once, with a session where input.SignIn asks for one.
 func (r *resolver) registerOpen(
-	ctx context.Context, input graph.RegisterInput, user *db.User, notes []string,
+	ctx context.Context, input graph.RegisterInput, user *db.User, mails []*db.Mail, notes []string,
 ) (*graph.RegisterPayload, error) {
 	var taken *db.Taken
 	write := func(s *db.Session) (_ *db.User, err error) {
-		taken, err = r.DB.Register(ctx, user, s, r.firstMails(ctx, user, input), notes...)
+		taken, err = r.DB.Register(ctx, user, s, mails, notes...)
 		if err != nil || taken != nil {
 			return nil, err
 		}

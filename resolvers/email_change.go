@@ -15,7 +15,12 @@ func (r *resolver) ChangeEmail(ctx context.Context, input graph.ChangeEmailInput
 	}
 	e := r.edit(ctx, c, db.ActionEmailChangeRequested)
 	e.current, e.verify = input.CurrentPassword.Value(), true
-	return r.userPayload(r.applyEdit(ctx, e, func() error { return e.setEmail(input.Email) }))
+	return r.userPayload(r.applyEdit(ctx, e, func() (err error) {
+		if e.returnTo, err = r.returnTo(input.ReturnTo); err != nil {
+			return err
+		}
+		return e.setEmail(input.Email)
+	}))
 }
 
 // changeMails are those of a change of the own account. Where a new address waits to be confirmed, as many mails go
@@ -37,7 +42,7 @@ func (r *resolver) changeMails(ctx context.Context, e *edit) func(was, is *db.Us
 		case e.Email && is.PendingEmail != nil:
 			mails = append(mails, r.pendingMails(ctx, was, is, taken)...)
 		}
-		return mails
+		return leadOn(e.returnTo, mails...)
 	}
 }
 

@@ -27,7 +27,7 @@ func (r *resolver) SendVerificationEmail(
 					return r.basicPayload(ctx, e, err)
 				}
 			}
-			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email, "")
+			return r.requestMail(ctx, e.Action, db.MailVerifyEmail, *email, input.ReturnTo)
 		}
 	}
 	c, err := r.person(ctx)
@@ -41,10 +41,16 @@ func (r *resolver) SendVerificationEmail(
 		return nil, err
 	}
 	e.User, e.Sess = c.User.ID, c.Caller.Session.ID
-	if pending {
-		return r.basicPayload(ctx, e, r.requestPendingMail(ctx, c, e))
+	returnTo := ""
+	if input != nil {
+		if returnTo, err = r.returnTo(input.ReturnTo); err != nil {
+			return r.basicPayload(ctx, e, err)
+		}
 	}
-	return r.basicPayload(ctx, e, r.requestOwnMail(ctx, c, e))
+	if pending {
+		return r.basicPayload(ctx, e, r.requestPendingMail(ctx, c, e, returnTo))
+	}
+	return r.basicPayload(ctx, e, r.requestOwnMail(ctx, c, e, returnTo))
 }
 
 // requireWaiting refuses an address that no account waits to confirm, on a server that reveals accounts. One code for
@@ -65,24 +71,24 @@ func (r *resolver) requireWaiting(ctx context.Context, address string) error {
 	return err
 }
 
-func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event) error {
+func (r *resolver) requestOwnMail(ctx context.Context, c *caller, e db.Event, returnTo string) error {
 	switch {
 	case r.MailOff:
 		return errNoMail()
 	case c.User.PendingShown || c.User.Email == nil && c.User.PendingEmail != nil:
-		return r.requestPendingMail(ctx, c, e)
+		return r.requestPendingMail(ctx, c, e, returnTo)
 	case c.User.Email == nil:
 		return fault.New(fault.Conflict, "Your account has no address: give it one first.")
 	case c.User.EmailVerified():
 		return fault.New(fault.Conflict, "Your address is confirmed already.")
 	}
 	return r.DB.AskMails(ctx, e, r.now(),
-		r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))
+		leadOn(returnTo, r.mail(ctx, db.MailVerifyEmail, c.User.ID, *c.User.Email, c.User.EmailCanonical))...)
 }
 
 // requestPendingMail mails the pending address again. An address that belongs to somebody else by now gets the notice
 // for its owner instead, as in changeMails.
-func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event) error {
+func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event, returnTo string) error {
 	switch {
 	case r.MailOff:
 		return errNoMail()
@@ -98,7 +104,7 @@ func (r *resolver) requestPendingMail(ctx context.Context, c *caller, e db.Event
 		kind, user = db.MailAddressTaken, db.UserID{}
 	}
 	return r.DB.AskMails(ctx, e, r.now(),
-		r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))
+		leadOn(returnTo, r.mail(ctx, kind, user, *c.User.PendingEmail, *c.User.PendingEmailCanonical))...)
 }
 
 // VerifyEmail is Mutation.verifyEmail.
@@ -157,7 +163,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 	if err == nil && user == nil {
 		user, err = r.orConfirmed(ctx, in, m, reason, input.AllowConfirmed)
 	}
-	return &graph.VerifyEmailPayload{Email: &m.Token.Address, User: user}, err
+	return &graph.VerifyEmailPayload{Email: &m.Token.Address, User: user, ReturnTo: r.goesOn(m)}, err
 }
 
 // confirmChange replaces the email address by the pending one. The former address gets a notice with a link to revert.

@@ -3,6 +3,8 @@ package resolvers
 import (
 	"context"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -22,7 +24,7 @@ func (r *resolver) basicPayload(ctx context.Context, e db.Event, err error) (*gr
 // requestMail queues a mail for whoever has an address. Statements and answer are the same for every address (LG-05):
 // the account is looked up only when the mail is sent.
 func (r *resolver) requestMail(
-	ctx context.Context, action db.Action, kind db.MailKind, address, returnTo string,
+	ctx context.Context, action db.Action, kind db.MailKind, address string, wanted graphql.Omittable[*string],
 ) (*graph.BasicPayload, error) {
 	e := db.Event{Action: action}
 	if r.MailOff {
@@ -32,12 +34,15 @@ func (r *resolver) requestMail(
 	if err != nil {
 		return r.basicPayload(ctx, e, atField(err, "email"))
 	}
+	returnTo, err := r.returnTo(wanted)
+	if err != nil {
+		return r.basicPayload(ctx, e, err)
+	}
 	if err := limit.Enter(ctx); err != nil {
 		return nil, err
 	}
-	m := r.mail(ctx, kind, db.UserID{}, email, canonical)
-	m.Data.ReturnTo = returnTo
-	return r.basicPayload(ctx, e, r.DB.AskMails(ctx, e, r.now(), m))
+	mails := leadOn(returnTo, r.mail(ctx, kind, db.UserID{}, email, canonical))
+	return r.basicPayload(ctx, e, r.DB.AskMails(ctx, e, r.now(), mails...))
 }
 
 func errNoMail() error { return fault.New(fault.FeatureDisabled, "This server sends no mail.") }

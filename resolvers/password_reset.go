@@ -15,7 +15,8 @@ import (
 func (r *resolver) RequestPasswordReset(
 	ctx context.Context, input graph.RequestPasswordResetInput,
 ) (*graph.BasicPayload, error) {
-	return r.requestMail(ctx, db.ActionPasswordResetRequested, db.MailResetPassword, input.Email, "")
+	return r.requestMail(ctx, db.ActionPasswordResetRequested, db.MailResetPassword, input.Email,
+		input.ReturnTo)
 }
 
 // ResetPassword is Mutation.resetPassword.
@@ -67,6 +68,9 @@ func (r *resolver) resetPassword(
 		return nil, err
 	}
 	payload, err := r.afterReset(ctx, user)
+	if err == nil {
+		payload.ReturnTo = r.goesOn(m)
+	}
 	if err == nil && tookOver {
 		payload.TakeOver = takenOver(user)
 	}

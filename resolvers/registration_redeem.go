@@ -35,10 +35,10 @@ func (r *resolver) redeemRegistration(
 		return nil, err
 	case user == nil:
 		user, err = r.orConfirmed(ctx, in, m, reason, input.AllowConfirmed)
-		return &graph.VerifyEmailPayload{Email: &m.Token.Address, User: user}, err
+		return &graph.VerifyEmailPayload{Email: &m.Token.Address, User: user, ReturnTo: r.goesOn(m)}, err
 	}
 	payload := &graph.VerifyEmailPayload{
-		Email: user.Email, User: user, PasswordMissing: user.PasswordHash == "",
+		Email: user.Email, User: user, PasswordMissing: user.PasswordHash == "", ReturnTo: r.goesOn(m),
 	}
 	if user.Username == nil {
 		payload.UsernameTaken = wanted
@@ -90,7 +90,8 @@ func (r *resolver) claim(
 	if !proved && !c.Alone {
 		u.DevicesClearedAt = &now // the device token of the registration may be a stranger's
 	}
-	c.Mails = r.redemptionMails(ctx, g, u.PasswordHash == "" && (g.SendPasswordSetup || !proved))
+	c.Mails = leadOn(m.Token.ReturnTo,
+		r.redemptionMails(ctx, g, u.PasswordHash == "" && (g.SendPasswordSetup || !proved))...)
 	return c, nil
 }
 

@@ -5,27 +5,13 @@ import (
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
-	"github.com/dragoman-auth/dragoman/internal/fault"
 )
 
 // RequestMagicLink is Mutation.requestMagicLink.
 func (r *resolver) RequestMagicLink(
 	ctx context.Context, input graph.RequestMagicLinkInput,
 ) (*graph.BasicPayload, error) {
-	action, returnTo := db.ActionMagicLinkRequested, ""
-	if wanted := input.ReturnTo.Value(); wanted != nil {
-		var allowed bool
-		if returnTo, allowed = r.Returns.Allows(*wanted); !allowed {
-			return r.basicPayload(ctx, db.Event{Action: action}, errReturnTo())
-		}
-	}
-	return r.requestMail(ctx, action, db.MailMagicLink, input.Email, returnTo)
-}
-
-func errReturnTo() error {
-	return fault.New(fault.InvalidInput, "This server does not lead back to that address. "+
-		"DRAGOMAN_RETURN_URLS of the server lists those that it does, by scheme, host, port and path.", "input",
-		"returnTo")
+	return r.requestMail(ctx, db.ActionMagicLinkRequested, db.MailMagicLink, input.Email, input.ReturnTo)
 }
 
 // LoginWithMagicLink is Mutation.loginWithMagicLink.
@@ -77,9 +63,6 @@ func (r *resolver) loginWithMagicLink(
 	if tookOver {
 		payload.TakeOver = takenOver(payload.User)
 	}
-	// The list may have become shorter since the mail was requested.
-	if to, allowed := r.Returns.Allows(m.Token.ReturnTo); allowed {
-		payload.ReturnTo = &to
-	}
+	payload.ReturnTo = r.goesOn(m)
 	return payload, nil
 }

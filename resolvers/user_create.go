@@ -36,6 +36,10 @@ func (r *resolver) createUser(
 	if err != nil {
 		return nil, err
 	}
+	returnTo, err := r.returnTo(input.ReturnTo)
+	if err != nil {
+		return nil, err
+	}
 	notes := []string{"role_" + input.Role}
 	user.Role, user.Invited = input.Role, true
 	if !input.Active {
@@ -67,7 +71,7 @@ func (r *resolver) createUser(
 	if input.Password.Value() == nil && !r.MailOff {
 		mails = append(mails, r.mail(ctx, db.MailSetPassword, user.ID, *user.Email, user.EmailCanonical))
 	}
-	no, err := r.DB.CreateUser(ctx, r.actor(ctx, c), user, e, mails...)
+	no, err := r.DB.CreateUser(ctx, r.actor(ctx, c), user, e, leadOn(returnTo, mails...)...)
 	if err == nil {
 		err = r.rejected(ctx, c, no, errNoUser())
 	}

@@ -14,11 +14,13 @@ var pageKeys = []key{
 		"DRAGOMAN_MAIL_PAGES", "", "Pages of your application that mails link to, by kind: verifyEmail, " +
 			"resetPassword, signIn, changeEmail. The token stands in the fragment. Default: the pages of the server.",
 		"kind=URL with commas between, https or of this machine, for example " +
-			"resetPassword=https://app.example.com/reset; {token} may stand in the fragment, else #token={token} is added",
+			"resetPassword=https://app.example.com/reset; {token} may stand in the fragment, else #token={token} is " +
+			"added",
 		false, parseMailPages,
 	},
 	{
-		"DRAGOMAN_RETURN_URLS", "auto", "Where a sign-in by mail may return to, compared by scheme, host, port and " +
+		"DRAGOMAN_RETURN_URLS", "auto", "Where the link of a mail may lead back to (returnTo), compared by scheme, " +
+			"host, port and " +
 			"path. auto: every URL of this machine, while every listener, and the public URL if set, is a loopback " +
 			"address; else none.",
 		"auto, none, or absolute URLs without query and fragment, with commas between, for example " +

@@ -700,3 +700,18 @@ func TestGQ17_HiddenSchemaMessages(t *testing.T) {
 		}
 	}
 }
+
+// The schema says what it is, where to begin, how credentials are sent and how errors come.
+func TestSchemaDescription(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	text := s.GraphQL(t, "", `{ __schema { description } }`, nil).Text("__schema", "description")
+	for _, word := range []string{
+		"register", "login", "me", "serverInfo", "Authorization: Bearer", "X-API-Key", "refresh", "userErrors",
+		"UNAUTHENTICATED", "BAD_USER_INPUT",
+	} {
+		if !strings.Contains(text, word) {
+			t.Errorf("the description of the schema does not say %q: %s", word, text)
+		}
+	}
+}

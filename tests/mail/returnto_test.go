@@ -2,6 +2,7 @@ package mail
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,8 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
-const magicTo = `mutation M($input: RequestMagicLinkInput!) { requestMagicLink(input: $input) { userErrors { code field } } }`
+const magicTo = `mutation M($input: RequestMagicLinkInput!) { requestMagicLink(input: $input) { userErrors { code ` +
+	`field } } }`
 
 const signInTo = `mutation S($input: LoginWithMagicLinkInput!) {
   loginWithMagicLink(input: $input) { returnTo user { email } userErrors { code } }
@@ -49,7 +51,8 @@ func TestOT39_ReturnTo(t *testing.T) {
 		}
 		l := ask("HTTPS://App.example.com:443/welcome?state=1&next=%2Fcart")
 		_, mail := visitPage(t, s, "GET", "/dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json")
-		if strings.Contains(mail, "app.example.com") || !strings.Contains(mail, s.URL+"/account/sign-in#token="+l.Token) {
+		if strings.Contains(mail, "app.example.com") ||
+			!strings.Contains(mail, s.URL+"/account/sign-in#token="+l.Token) {
 			t.Errorf("the mail says %s", mail)
 		}
 		a := harness.Fine(t, s.GraphQL(t, "", signInTo, harness.InputOf("token", l.Token)))
@@ -134,7 +137,8 @@ func TestOT38_TokenState(t *testing.T) {
 		state("EXPIRED", l.Token, nil)
 		state("UNKNOWN", l.Code, ada.Email)
 		l = s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
-		harness.Fine(t, s.GraphQL(t, "", reset, harness.InputOf("token", l.Token, "newPassword", "a new horse battery")))
+		harness.Fine(t, s.GraphQL(t, "", reset, harness.InputOf("token", l.Token, "newPassword",
+			"a new horse battery")))
 		state("SPENT", l.Token, nil)
 		state("UNKNOWN", l.Code, ada.Email)
 		l = s.Mailed(t, harness.AskResetDoc, ada.Email, db.MailResetPassword)
@@ -145,4 +149,180 @@ func TestOT38_TokenState(t *testing.T) {
 		conn.MustExec(t, "DELETE FROM users")
 		state("ACCOUNT_UNAVAILABLE", l.Token, nil)
 	})
+}
+
+// OT-39: every mail with a link leads on where the call that it belongs to says, and nowhere else; the list decides
+// when it is asked for and when the token is redeemed. Notices, and what takes a change back, lead nowhere.
+func TestOT39_EveryMailLeadsHome(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		const home = "https://app.example.com/home"
+		s := harness.Start(t, dsn, "DRAGOMAN_RETURN_URLS="+home)
+		admin := s.Admin(t, dsn, "carol@example.com")
+		ada := s.Register(t, "ada@example.com")
+		s.Register(t, "bob@example.com")
+		dora := s.Register(t, "dora@example.com")
+		harness.Fine(t, s.GraphQL(t, "", harness.VerifyDoc,
+			harness.InputOf("token", s.Letter(t, dora.Email, db.MailVerifyEmail).Token)))
+		const verify = `mutation V($input: VerifyEmailInput!) { done: verifyEmail(input: $input) { returnTo ` +
+			`userErrors { code } } }`
+		const reset = `mutation R($input: ResetPasswordInput!) { done: resetPassword(input: $input) { returnTo ` +
+			`userErrors { code } } }`
+		for _, c := range []struct {
+			name, as, document, to string
+			kind                   db.MailKind
+			input                  []any
+		}{
+			{
+				"changeEmail of a confirmed address", dora.Access,
+				`mutation M($input: ChangeEmailInput!) { changeEmail(input: $input) { userErrors { code field } } }`,
+				"dora2@example.com", db.MailConfirmChange,
+				[]any{"email", "dora2@example.com"},
+			},
+			{
+				"register", "", `mutation M($input: RegisterInput!) { register(input: $input) { userErrors { code ` +
+					`field } } }`,
+				"new@example.com", db.MailVerifyEmail,
+				[]any{"email", "new@example.com", "password", harness.GoodPass},
+			},
+			{
+				"register without a password", "",
+				`mutation M($input: RegisterInput!) { register(input: $input) { userErrors { code field } } }`,
+				"bare@example.com", db.MailSetPassword,
+				[]any{
+					"email", "bare@example.com", "sendPasswordSetupEmail", true,
+					"sendVerificationEmail", false, "signIn", false,
+				},
+			},
+			{
+				"createUser", admin.Access, `mutation M($input: CreateUserInput!) { createUser(input: $input) { ` +
+					`userErrors { code field } } }`,
+				"made@example.com", db.MailSetPassword,
+				[]any{"email", "made@example.com"},
+			},
+			{
+				"requestPasswordReset", "",
+				`mutation M($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { userErrors { ` +
+					`code field } } }`,
+				"bob@example.com", db.MailResetPassword,
+				[]any{"email", "bob@example.com"},
+			},
+			{
+				"sendVerificationEmail to an address", "",
+				`mutation M($input: SendVerificationEmailInput) { sendVerificationEmail(input: $input) { userErrors ` +
+					`{ code field } } }`,
+				"new@example.com", db.MailVerifyEmail,
+				[]any{"email", "new@example.com"},
+			},
+			{
+				"sendVerificationEmail", ada.Access,
+				`mutation M($input: SendVerificationEmailInput) { sendVerificationEmail(input: $input) { userErrors ` +
+					`{ code field } } }`,
+				ada.Email, db.MailVerifyEmail, nil,
+			},
+			{
+				"changeEmail", ada.Access, `mutation M($input: ChangeEmailInput!) { changeEmail(input: $input) { ` +
+					`userErrors { code field } } }`,
+				"ada2@example.com", db.MailConfirmChange,
+				[]any{"email", "ada2@example.com"},
+			},
+			{
+				"updateMe", ada.Access, `mutation M($input: UpdateMeInput!) { updateMe(input: $input) { userErrors { ` +
+					`code field } } }`,
+				"ada3@example.com", db.MailConfirmChange,
+				[]any{"email", "ada3@example.com"},
+			},
+			{
+				"sendVerificationEmail of what waits", dora.Access,
+				`mutation M($input: SendVerificationEmailInput) { sendVerificationEmail(input: $input) { userErrors ` +
+					`{ code field } } }`,
+				"dora2@example.com", db.MailConfirmChange,
+				[]any{"pending", true},
+			},
+		} {
+			for _, bad := range []string{
+				"https://evil.example/home", home + "/x", "javascript:alert(1)",
+				"//app.example.com/home",
+			} {
+				a := s.GraphQL(t, c.as, c.document, harness.InputOf(append([]any{"returnTo", bad}, c.input...)...))
+				if a.Code() != "INVALID_INPUT" || !strings.Contains(a.Raw, `"field":["input","returnTo"]`) {
+					t.Errorf("%s to %s: %s", c.name, bad, a.Raw)
+				}
+			}
+			s.Clock.Add(50 * time.Second)
+			harness.Fine(t, s.GraphQL(t, c.as, c.document,
+				harness.InputOf(append([]any{"returnTo", home + "?state=7"}, c.input...)...)))
+			l := s.Letter(t, c.to, c.kind)
+			_, mail := visitPage(t, s, "GET", "/dev/mailbox/"+l.Mail.ID.String(), "", "Accept", "application/json")
+			if strings.Contains(mail, "app.example.com") {
+				t.Errorf("the mail of %s says where it leads: %s", c.name, mail)
+			}
+			document, input := verify, []any{"token", l.Token}
+			if c.kind != db.MailVerifyEmail && c.kind != db.MailConfirmChange {
+				document, input = reset, append(input, "newPassword", "a better horse battery")
+			}
+			if slices.Contains([]string{
+				"register", "sendVerificationEmail", "changeEmail",
+				"changeEmail of a confirmed address",
+			}, c.name) {
+				continue // the mail of what comes next replaces it
+			}
+			a := harness.Fine(t, s.GraphQL(t, "", document, harness.InputOf(input...)))
+			if got := a.Text("done", "returnTo"); got != home+"?state=7" {
+				t.Errorf("%s leads to %q", c.name, got)
+			}
+		}
+	})
+}
+
+// OT-39: the pages of the server end with a way on: back to where the call said, and always to the list of pages.
+func TestOT39_PagesLeadOn(t *testing.T) {
+	t.Parallel()
+	const home = "https://app.example.com/home"
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_RETURN_URLS="+home)
+	s.Register(t, "ada@example.com")
+	ask := func(document string, kind db.MailKind, returnTo any) string {
+		s.Clock.Add(61 * time.Second)
+		harness.Fine(t, s.GraphQL(t, "", document, harness.InputOf("email", "ada@example.com", "returnTo", returnTo)))
+		return s.Letter(t, "ada@example.com", kind).Token
+	}
+	const askReset = `mutation M($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { ` +
+		`userErrors { code } } }`
+	const askVerify = `mutation M($input: SendVerificationEmailInput) { sendVerificationEmail(input: $input) { ` +
+		`userErrors { code } } }`
+	for _, c := range []struct {
+		page, document string
+		kind           db.MailKind
+	}{
+		{"/account/verify-email", askVerify, db.MailVerifyEmail},
+		{"/account/reset-password", askReset, db.MailResetPassword},
+	} {
+		for _, to := range []any{home, nil} {
+			if c.kind == db.MailVerifyEmail && to == nil {
+				continue // it is confirmed by now
+			}
+			form := url.Values{
+				"token": {ask(c.document, c.kind, to)}, "password": {"a better horse battery"},
+				"repeat": {"a better horse battery"},
+			}
+			if c.kind == db.MailVerifyEmail {
+				form.Del("password")
+				form.Del("repeat")
+			}
+			_, page := visitPage(t, s, "POST", c.page, form.Encode(), "Accept", "text/html", "Sec-Fetch-Site",
+				"same-origin")
+			if strings.Contains(page, `<a href="`+home+`">Back to app.example.com</a>`) != (to != nil) ||
+				!strings.Contains(page, `<a href="/account">`) || !strings.Contains(page, `class="tick"`) {
+				t.Errorf("%s to %v: %s", c.page, to, page)
+			}
+		}
+	}
+	for _, page := range []string{
+		"verify-email", "confirm-email", "reset-password", "sign-in", "choose-password",
+		"cancel-email-change",
+	} {
+		if _, text := visitPage(t, s, "GET", "/account/"+page, ""); !strings.Contains(text, `<a href="/account">`) {
+			t.Errorf("%s ends nowhere: %s", page, text)
+		}
+	}
 }

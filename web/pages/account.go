@@ -127,6 +127,15 @@ type outcome struct {
 	wait      int // seconds for Retry-After, 0 for none
 }
 
+// Home names where the person goes on.
+func (o outcome) Home() string {
+	u, err := url.Parse(o.ReturnTo)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 func (a *account) view(p *accountPage) accountView {
 	return accountView{
 		accountPage: p, Bar: a.bar, Site: a.site, MinPassword: a.minPassword, outcome: outcome{Title: p.Heading},

@@ -75,7 +75,7 @@ function done(outcome) {
   }
   if (outcome.returnTo) {
     const on = document.createElement("p");
-    on.append(Object.assign(document.createElement("a"), { href: outcome.returnTo, textContent: "Continue" }));
+    on.append(Object.assign(document.createElement("a"), { href: outcome.returnTo, textContent: `Back to ${new URL(outcome.returnTo).host}` }));
     panel.append(on);
   }
   if (outcome.keys) {
@@ -106,7 +106,7 @@ async function send(event) {
     const outcome = await answer.json();
     if (outcome.done) {
       token = "";
-      if (outcome.returnTo && !outcome.next) { // of the server's list, and asked for by the request of the mail
+      if (outcome.returnTo && !outcome.next && form.action.endsWith("/sign-in")) { // of the server's list; who signed in goes on at once
         location.replace(outcome.returnTo);
         return;
       }

@@ -26,7 +26,7 @@ type accountPage struct {
 
 const verifyEmail = `mutation VerifyEmail($token: String!, $email: String, $allowConfirmed: Boolean!) {
   outcome: verifyEmail(input: {token: $token, email: $email, allowConfirmed: $allowConfirmed}) {
-    email userErrors { code message retryAfterSeconds }
+    email returnTo userErrors { code message retryAfterSeconds }
   }
 }`
 
@@ -37,7 +37,7 @@ const verifyOwn = `mutation VerifyOwn(
   outcome: verifyEmail(input: {
     token: $token, email: $email, allowConfirmed: $allowConfirmed, newPassword: $newPassword, startEmpty: $startEmpty
   }) {
-    email usernameTaken userErrors { code message field retryAfterSeconds }
+    email usernameTaken returnTo userErrors { code message field retryAfterSeconds }
   }
 }`
 
@@ -110,7 +110,7 @@ func resetPasswordPage() *accountPage {
     token: $token, email: $email, newPassword: $password, startEmpty: $startEmpty, revokeApiKeys: $revokeKeys
   }) {
     user { email } takeOver { passwordMissing username name metadata } apiKeys { name lastUsedAt }
-    userErrors { code message retryAfterSeconds }
+    returnTo userErrors { code message retryAfterSeconds }
   }
 }`,
 	}
