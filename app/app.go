@@ -137,8 +137,8 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		Observe:        s.Observer.Request,
 		Origins:        s.settings.Origins(),
 		Expose:         rest.AnswerHeaders(s.Dialects),
-		Cookie:         credential.NewSessionCookie(s.PublicURL).Name,
-		DeviceCookie:   credential.NewDeviceCookie(s.PublicURL).Name,
+		Cookie:         credential.NewSessionCookie(s.settings.Site()).Name,
+		DeviceCookie:   credential.NewDeviceCookie(s.settings.Site()).Name,
 	}, s.routes(graphql, engine, refusals))
 	return nil
 }
@@ -162,8 +162,8 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		SessionIdle:          set.SessionIdle,
 		SessionLimit:         set.SessionLimit,
 		RefreshGrace:         set.RefreshGrace,
-		Cookie:               credential.NewSessionCookie(s.PublicURL),
-		DeviceCookie:         credential.NewDeviceCookie(s.PublicURL),
+		Cookie:               credential.NewSessionCookie(s.settings.Site()),
+		DeviceCookie:         credential.NewDeviceCookie(s.settings.Site()),
 		Throttle:             set.RateLimits,
 		RevealAccounts:       set.RevealAccounts,
 		RegistrationOpen:     set.Registration,

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -10,6 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/profile"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
@@ -27,24 +27,23 @@ var accountPage = map[db.Purpose]string{
 type MailRenderer struct {
 	templates *mail.Templates
 	codec     *token.Codec
-	home      string // the public URL, without a trailing slash
+	at        site.Site
 	site      string // the name of the service
 }
 
-// NewMailRenderer makes a renderer with links to publicURL, which has no trailing slash. site is the name of the
-// service.
-func NewMailRenderer(templates *mail.Templates, codec *token.Codec, publicURL, site string) *MailRenderer {
-	return &MailRenderer{templates: templates, codec: codec, home: publicURL, site: site}
+// NewMailRenderer makes a renderer with links to a server. name is the name of the service.
+func NewMailRenderer(templates *mail.Templates, codec *token.Codec, at site.Site, name string) *MailRenderer {
+	return &MailRenderer{templates: templates, codec: codec, at: at, site: name}
 }
 
 // OpenMailRenderer makes a renderer from the settings. The service has the name in DRAGOMAN_MAIL_FROM, or its host.
 func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *MailRenderer {
-	home := settings.URL()
-	_, site, _ := strings.Cut(home, "://")
+	at := settings.Site()
+	name := at.Name()
 	if from := settings.MailFrom; from != nil {
-		site = cmp.Or(from.Name, site)
+		name = cmp.Or(from.Name, name)
 	}
-	return NewMailRenderer(templates, codec, home, site)
+	return NewMailRenderer(templates, codec, at, name)
 }
 
 // Render renders a mail. A retry renders the same text. The result holds the token: it goes to the mail server and
@@ -59,7 +58,7 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		Kind:        string(m.Kind),
 		Accept:      m.Locale,
 		Site:        l.site,
-		Home:        l.home,
+		Home:        l.at.URL(""),
 		To:          m.Address,
 		At:          m.CreatedAt,
 		Device:      m.Data.Device,
@@ -97,7 +96,7 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	if purpose == "" {
 		return message
 	}
-	page := l.home + "/account/" + accountPage[purpose]
+	page := l.at.URL("/account/" + accountPage[purpose])
 	message.Button = m.Data.Button
 	message.LinkFor = time.Duration(m.TTLSeconds) * time.Second
 	if letter.Token == nil { // swept: the mail is an old one in the local mailbox

@@ -11,6 +11,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
@@ -38,7 +39,7 @@ func TestMailRenderer_Links(t *testing.T) {
 		t.Fatal(err)
 	}
 	codec := token.NewCodec(master(t, oneSecret), time.Now)
-	letters := app.NewMailRenderer(templates, codec, "https://auth.example.com", "Example")
+	letters := app.NewMailRenderer(templates, codec, site.Parse("https://auth.example.com"), "Example")
 	text, code := codec.OneTime(db.TokenID{}.UUID).Reveal(), codec.Code(db.TokenID{}.UUID).Reveal()
 	const ours = "https://auth.example.com/account/"
 	for _, c := range []struct {

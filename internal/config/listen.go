@@ -53,7 +53,7 @@ func (s *Settings) URL() string {
 func (s *Settings) Site() site.Site { return site.Parse(s.URL()) }
 
 // HTTPS tells whether callers use TLS, which a proxy terminates.
-func (s *Settings) HTTPS() bool { return strings.HasPrefix(s.URL(), "https://") }
+func (s *Settings) HTTPS() bool { return s.Site().HTTPS() }
 
 // Origins gives the policy for web pages of other origins.
 func (s *Settings) Origins() *origin.Policy {

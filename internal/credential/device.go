@@ -3,6 +3,8 @@ package credential
 import (
 	"net/http"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // DeviceHeader is the header that holds a device token, in requests and in the answers of dialects.
@@ -11,9 +13,9 @@ const DeviceHeader = "X-Device-Token"
 // deviceCookieLife is how long a browser keeps the cookie of a device token.
 const deviceCookieLife = 365 * 24 * time.Hour
 
-// NewDeviceCookie returns the cookie for device tokens of a server at this public URL. It exists where the session
-// cookie does, with the same attributes.
-func NewDeviceCookie(publicURL string) ServerCookie { return newServerCookie(publicURL, "device") }
+// NewDeviceCookie returns the cookie for device tokens of a server. It exists where the session cookie does, with the
+// same attributes.
+func NewDeviceCookie(at site.Site) ServerCookie { return ServerCookie{at.Cookie("device")} }
 
 // SetDevice returns the cookie with a device token.
 func (c ServerCookie) SetDevice(token string) *http.Cookie { return c.Set(token, deviceCookieLife) }

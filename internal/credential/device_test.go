@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 func TestLG21_DeviceOfRequest(t *testing.T) {
@@ -38,12 +40,13 @@ func TestLG21_DeviceCookie(t *testing.T) {
 		"http://127.0.0.1":      "device",
 		"http://auth.example":   "",
 	} {
-		c := NewDeviceCookie(url)
+		c := NewDeviceCookie(site.Parse(url))
 		if c.Name != want {
 			t.Errorf("%s: %q", url, c.Name)
 		}
 		set := c.SetDevice("x")
-		if c.Name != "" && (!set.HttpOnly || set.SameSite != http.SameSiteLaxMode || set.Path != "/" || set.Domain != "" ||
+		if c.Name != "" && (!set.HttpOnly || set.SameSite != http.SameSiteLaxMode || set.Path != "/" ||
+			set.Domain != "" ||
 			set.Secure != (want == "__Host-device") || set.MaxAge != int((365*24*time.Hour).Seconds())) {
 			t.Errorf("%s: %v", url, set)
 		}

@@ -1,6 +1,10 @@
 package credential
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
+)
 
 // HT-01, HT-02: the cookie by the address of the server; cleared with the attributes that it was set with.
 func TestHT01_SessionCookie(t *testing.T) {
@@ -32,7 +36,7 @@ func TestHT01_SessionCookie(t *testing.T) {
 		"":                        {},
 		"%":                       {},
 	} {
-		c := NewSessionCookie(url)
+		c := NewSessionCookie(site.Parse(url))
 		if c.Name == "" {
 			if want[0] != "" {
 				t.Errorf("%s: no cookie", url)

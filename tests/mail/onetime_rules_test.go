@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/credential"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/tests/harness"
 )
 
@@ -229,7 +230,7 @@ func TestSE15_OneTimeTokens(t *testing.T) {
 				for _, header := range []http.Header{
 					{"Authorization": {"Bearer " + text}},
 					{"X-Api-Key": {text}},
-					{"Cookie": {credential.NewSessionCookie(i.App.PublicURL).Name + "=" + text}},
+					{"Cookie": {credential.NewSessionCookie(site.Parse(i.App.PublicURL)).Name + "=" + text}},
 				} {
 					if got := harness.SendWith(t, i.URL, header, harness.CurrentDoc,
 						nil); got.At("currentCredential") != nil {

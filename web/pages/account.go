@@ -37,7 +37,7 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 		minPassword: cfg.MinPassword,
 		origin:      http.NewCrossOriginProtection(),
 	}
-	_, a.site, _ = strings.Cut(cfg.Site.URL(""), "://")
+	a.site = cfg.Site.Name()
 	a.bar, a.refusals = cfg.Bar.At(assets.Account), assets.NewRefusals(cfg.Site, cfg.Bar)
 	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
 	for _, p := range accountPages() {

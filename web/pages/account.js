@@ -70,7 +70,7 @@ function done(outcome) {
   panel.replaceChildren(tick, title, text);
   if (outcome.next) {
     const next = document.createElement("p");
-    next.append(Object.assign(document.createElement("a"), { href: `/account/${outcome.next}`, textContent: "Choose a password" }));
+    next.append(Object.assign(document.createElement("a"), { href: new URL(outcome.next, form.action), textContent: "Choose a password" }));
     panel.append(next);
   }
   if (outcome.returnTo) {

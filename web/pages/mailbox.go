@@ -11,6 +11,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
 
@@ -25,17 +26,15 @@ import (
 // no proxy, for the names of this machine and of the public URL, which keeps out pages that got a name of theirs to
 // point here; or whoever has the key of Config.MailboxKey. Pages of other origins learn nothing from it.
 func newMailbox(cfg Config, pages *template.Template, refusals *assets.Refusals) http.Handler {
-	scheme, host, _ := strings.Cut(cfg.Site.URL(""), "://")
 	return &mailbox{
-		read: cfg.Mailbox, host: host, https: scheme == "https", key: cfg.MailboxKey, pages: pages,
+		read: cfg.Mailbox, at: cfg.Site, key: cfg.MailboxKey, pages: pages,
 		bar: cfg.Bar.At(assets.Mailbox), refusals: refusals,
 	}
 }
 
 type mailbox struct {
 	read  func(ctx context.Context, to, id string) ([]mail.StoredMail, error)
-	host  string // of the public URL
-	https bool   // whether the public URL is https
+	at    site.Site
 	key   string // "" where the mailbox is for this machine alone
 	pages *template.Template
 	bar   assets.Bar

@@ -49,11 +49,11 @@ func (b *mailbox) keep(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is left out without https
-		Name: mailboxCookie, Value: b.key, Path: "/dev/", HttpOnly: true, Secure: b.https,
+		Name: mailboxCookie, Value: b.key, Path: b.at.Path("/dev/"), HttpOnly: true, Secure: b.at.HTTPS(),
 		SameSite: http.SameSiteLaxMode,
 	})
 	query.Del(mailboxKey)
-	to := url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
+	to := url.URL{Path: b.at.Path(r.URL.Path), RawQuery: query.Encode()}
 	w.Header().Set("Location", to.String())
 	w.WriteHeader(http.StatusSeeOther)
 	return true
@@ -81,7 +81,7 @@ func (b *mailbox) ours(host string) bool {
 		return false
 	}
 	ip, err := netip.ParseAddr(name.Hostname())
-	return strings.EqualFold(host, b.host) || strings.EqualFold(name.Hostname(), "localhost") || err == nil &&
+	return strings.EqualFold(host, b.at.Host()) || strings.EqualFold(name.Hostname(), "localhost") || err == nil &&
 		ip.IsLoopback()
 }
 
