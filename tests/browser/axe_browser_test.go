@@ -24,7 +24,7 @@ func TestPG04_Axe(t *testing.T) {
 			`document.querySelector(".graphiql-execute-button")`,
 	}
 	for _, path := range []string{
-		"/", "/playground", "/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/types",
+		"/", "/playground", "/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/types", "/docs/graphql/frontend",
 		"/docs/authcompanion", "/dev/mailbox", "/dev/mailbox/" + l.Mail.ID.String(),
 		"/account", "/account/verify-email", "/account/confirm-email", "/account/reset-password", "/account/sign-in",
 		"/account/choose-password", "/account/cancel-email-change", "/nothing",
