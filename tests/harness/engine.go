@@ -37,9 +37,12 @@ func (i *Instance) Ask(t testing.TB, route, body string, header ...string) Reply
 	return r
 }
 
-// WantExactly requires the status and the body, byte for byte.
+// WantExactly requires the status and the body, byte for byte. A body of JSON ends with a line feed beside.
 func (r Reply) WantExactly(t testing.TB, status int, body string) {
 	t.Helper()
+	if strings.Contains(r.Header.Get("Content-Type"), "json") {
+		body += "\n"
+	}
 	if r.Status != status || r.Body != body {
 		t.Errorf("%s: %d %q, want %d %q", r.Asked, r.Status, r.Body, status, body)
 	}
