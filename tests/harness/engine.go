@@ -41,7 +41,7 @@ func (i *Instance) Ask(t testing.TB, route, body string, header ...string) Reply
 func (r Reply) WantExactly(t testing.TB, status int, body string) {
 	t.Helper()
 	if strings.Contains(r.Header.Get("Content-Type"), "json") {
-		body += "\n"
+		body = strings.TrimSuffix(body, "\n") + "\n"
 	}
 	if r.Status != status || r.Body != body {
 		t.Errorf("%s: %d %q, want %d %q", r.Asked, r.Status, r.Body, status, body)
