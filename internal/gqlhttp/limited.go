@@ -28,8 +28,8 @@ func (h *Handler) giveBack(ctx context.Context, field *rootField, err error) {
 
 // countRefused counts a field that was refused before it asked for admission: what proves nothing has a limit of its
 // own, and never uses up that of honest callers (LG-26). The error is what to answer instead, once that limit is used
-// up. A refused input, and a credential that is genuine and over, keep their own answer: clients act on it (LG-36). What
-// another limit refused is not counted again.
+// up. A refused input, and a credential that is genuine and over, keep their own answer: clients act on it (LG-36).
+// What another limit refused is not counted again.
 //
 // A field with a limit that took effect without asking is a mistake of ours, which the first test that runs it finds.
 func (h *Handler) countRefused(ctx context.Context, field *rootField, result any, err error) error {

@@ -58,7 +58,7 @@ const (
 // of the schema count against a rule of Shared entries is said by @credential(limit:).
 func Table() []Entry {
 	const quarter, five = 15 * time.Minute, 5 * time.Minute
-	return []Entry{
+	return append([]Entry{
 		{Rule{"login", 60, quarter}, "DRAGOMAN_LIMIT_LOGIN", ByBlock, true, "Sign-ins with a password or by a mail."},
 		{Rule{"register", 60, quarter}, "DRAGOMAN_LIMIT_REGISTER", ByBlock, true, "Registrations."},
 		{Rule{"refresh", 150, five}, "DRAGOMAN_LIMIT_REFRESH", ByBlock, true, "Refreshes with a genuine token."},
@@ -83,12 +83,14 @@ func Table() []Entry {
 			"What asks a signed-in person for the password.",
 		},
 		{
-			Rule{"createUser", 600, quarter}, "DRAGOMAN_LIMIT_CREATE_USER", ByBlock, true,
+			Rule{"createUser", 600, quarter},
+			"DRAGOMAN_LIMIT_CREATE_USER", ByBlock, true,
 			"Accounts that an administrator makes.",
 		},
 		{Rule{Mutation, 1200, quarter}, "DRAGOMAN_LIMIT_MUTATION", ByBlock, false, "All other mutations."},
 		{
-			Rule{Refused, 600, quarter}, "DRAGOMAN_LIMIT_REFUSED", ByBlock, false,
+			Rule{Refused, 600, quarter},
+			"DRAGOMAN_LIMIT_REFUSED", ByBlock, false,
 			"Calls that are refused before they count elsewhere: for their input, or for a credential that is none.",
 		},
 		{
@@ -96,20 +98,31 @@ func Table() []Entry {
 			"DRAGOMAN_LIMIT_NETWORK", ByNetwork, false,
 			"Sign-ins, registrations and what goes through a mailbox, of all addresses of a network together.",
 		},
+	}, ofCredentials()...)
+}
+
+// ofCredentials are the rules by who calls, from wherever.
+func ofCredentials() []Entry {
+	const quarter, five = 15 * time.Minute, 5 * time.Minute
+	return []Entry{
 		{
-			Rule{SessionRefresh, 60, five}, "DRAGOMAN_LIMIT_SESSION_REFRESH", BySession, false,
+			Rule{SessionRefresh, 60, five},
+			"DRAGOMAN_LIMIT_SESSION_REFRESH", BySession, false,
 			"Refreshes and sign-outs by a refresh token, from everywhere.",
 		},
 		{
-			Rule{AccountMutation, 600, quarter}, "DRAGOMAN_LIMIT_ACCOUNT_MUTATION", ByAccount, false,
+			Rule{AccountMutation, 600, quarter},
+			"DRAGOMAN_LIMIT_ACCOUNT_MUTATION", ByAccount, false,
 			"Mutations of a signed-in person, from everywhere.",
 		},
 		{
-			Rule{KeyMutation, 3000, quarter}, "DRAGOMAN_LIMIT_KEY_MUTATION", ByKey, false,
+			Rule{KeyMutation, 3000, quarter},
+			"DRAGOMAN_LIMIT_KEY_MUTATION", ByKey, false,
 			"Mutations with an API key, from everywhere.",
 		},
 		{
-			Rule{AccountQuery, 6000, five}, "DRAGOMAN_LIMIT_ACCOUNT_QUERY", ByAccount, false,
+			Rule{AccountQuery, 6000, five},
+			"DRAGOMAN_LIMIT_ACCOUNT_QUERY", ByAccount, false,
 			"Queries of a signed-in person, from everywhere; one for each hundred of what a query costs.",
 		},
 		{Rule{KeyQuery, 30_000, five}, "DRAGOMAN_LIMIT_KEY_QUERY", ByKey, false, "Queries with an API key, likewise."},

@@ -33,8 +33,10 @@ var windows = []window{
 func TestBrowser_Docs(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_DIALECTS_DIR="+harness.TutorialFiles)
-	paths := []string{"/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/users", "/docs/graphql/types",
-		"/docs/graphql/frontend"}
+	paths := []string{
+		"/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/users", "/docs/graphql/types",
+		"/docs/graphql/frontend",
+	}
 	for _, d := range s.App.Dialects {
 		paths = append(paths, "/docs/"+d.Name)
 	}

@@ -37,7 +37,8 @@ func TestBrowser_ReadmePictures(t *testing.T) {
 	playground.Screenshot(filepath.Join(folder, "playground.png"))
 
 	for _, name := range []string{"start.png", "playground.png"} {
-		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() < 10_000 || info.Size() > 200_000 {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() < 10_000 ||
+			info.Size() > 200_000 {
 			t.Errorf("%s: %v %v", name, info, err)
 		}
 	}
