@@ -77,7 +77,7 @@ func TestPW01_DialectPasswords(t *testing.T) {
 					"Authorization", bearer)
 			}
 			if r := put("elevenchars"); r.Status != 422 || r.Body != `{"password":["is too short (minimum is 12 `+
-				`characters)"]}` {
+				`characters)"]}`+"\n" {
 				t.Errorf("%s: %d %s", strict, r.Status, r.Body)
 			}
 			if r := put("password1234"); r.Status != want {
