@@ -292,9 +292,16 @@
     const before = tabs().length;
     document.querySelector(".graphiql-tab-add").click();
     for (let frames = 0; tabs().length === before && frames < 120; frames++) await nextFrame();
-    await nextFrame();
-    editor("[aria-label=Variables]").setValue(example.variables);
-    editor(".graphiql-query-editor").setValue(example.query);
+    // GraphiQL fills a new tab a moment after it shows it, and would write over the example.
+    for (let frames = 0, held = 0; held < 10 && frames < 300; frames++) {
+      const [variables, query] = [editor("[aria-label=Variables]"), editor(".graphiql-query-editor")];
+      held = query.getValue() === example.query && variables.getValue() === example.variables ? held + 1 : 0;
+      if (held === 0) {
+        variables.setValue(example.variables);
+        query.setValue(example.query);
+      }
+      await nextFrame();
+    }
     editor(".graphiql-query-editor").focus();
   }
 
