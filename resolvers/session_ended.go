@@ -10,11 +10,11 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
-// endedSessions are sessions that this process found over, the latest of them. What is over never comes back, so their
+// endedSessions are sessions that this process found ended or deleted, the latest of them. Neither comes back, so their
 // refresh tokens are worth nothing: no limit that honest callers need counts them (LG-37).
 type endedSessions struct {
 	mu    sync.Mutex
-	known *simplelru.LRU[db.SessionID, bool] // whether somebody ended it; else it ran out or was deleted
+	known *simplelru.LRU[db.SessionID, bool] // whether somebody ended it; else it was deleted
 }
 
 func newEndedSessions() *endedSessions {

@@ -36,7 +36,7 @@ func (r *resolver) refresh(ctx context.Context, text string) (*graph.LoginPayloa
 		return nil, err
 	case ended:
 		_, err := r.replay(ctx, session, generation)
-		return nil, err
+		return nil, cmp.Or(err, errRefreshToken())
 	}
 	c, err := r.rotate(ctx, session, generation)
 	if err != nil {
@@ -130,7 +130,7 @@ func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bo
 		return true, nil
 	}
 	over, revoked, err := r.DB.SessionOver(ctx, session, now)
-	if over {
+	if revoked {
 		r.ended.add(session, revoked)
 	}
 	return over, err

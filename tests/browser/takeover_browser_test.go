@@ -31,7 +31,7 @@ func TestOT26_TakeOverPages(t *testing.T) {
 		p.title("You are signed in")
 		p.WaitFor(`document.querySelector(".lead").textContent.endsWith("The account has no password now.")`)
 		shoot(p.Page, "account-taken-over")
-		p.Run(chromedp.Click(chromedp.CSS(`a[href="/account/choose-password"]`)))
+		p.Run(chromedp.Click(chromedp.CSS(`a[href$="/account/choose-password"]`)))
 		p.title("Choose a password")
 		p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("a better horse battery"),
 			chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("a better horse battery\r"))

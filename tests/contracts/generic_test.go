@@ -122,28 +122,42 @@ func TestLG13_GenericLimits(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
 		s := harness.Limited(t, harness.NewClock(), dsn)
+		login := func(n int, address string) harness.Reply {
+			return s.REST(t, "POST "+harness.Generic+"/login", // of others each time, or the account is throttled
+				harness.Credentials("username", "nobody"+strconv.Itoa(n), harness.WrongPass), "X-Forwarded-For", address)
+		}
+		var tokens [3]string
+		for i := range tokens {
+			who := "person" + strconv.Itoa(i)
+			s.Person(t, who+"@example.com", who)
+			_, tokens[i] = s.GenericLogin(t, who)
+		}
+		refresh := func(n int, address string) harness.Reply { // by turns: a session has a limit of its own (LG-37)
+			token := &tokens[n%len(tokens)]
+			r := s.REST(t, "POST "+harness.Generic+"/refresh", fmt.Sprintf(`{"refreshToken":%q}`, *token),
+				"X-Forwarded-For", address)
+			if r.Status == http.StatusOK {
+				_, *token = r.Without("refreshToken")
+			}
+			return r
+		}
 		for _, row := range []struct {
-			route, body string
+			name        string
+			call        func(n int, address string) harness.Reply
 			burst, wait int
-		}{
-			{"/login", harness.Credentials("username", "nobody{n}", harness.WrongPass), 60, 15},
-			{"/refresh", `{"refreshToken":"` + harness.RefreshOfNobody(t) + `"}`, 150, 2},
-		} {
+		}{{"login", login, 60, 15}, {"refresh", refresh, 150, 2}} {
 			for n := range row.burst {
-				body := strings.ReplaceAll(row.body, "{n}", strconv.Itoa(n)) // or the account is throttled
-				if r := s.REST(t, "POST "+harness.Generic+row.route, body, "X-Forwarded-For",
-					harness.Attacker); r.Status == http.StatusTooManyRequests {
-					t.Fatalf("%s number %d: %d %s", row.route, n+1, r.Status, r.Body)
+				if r := row.call(n, harness.Attacker); r.Status == http.StatusTooManyRequests {
+					t.Fatalf("%s number %d: %d %s", row.name, n+1, r.Status, r.Body)
 				}
 			}
-			r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For", harness.Attacker)
+			r := row.call(0, harness.Attacker)
 			r.Says(t, http.StatusTooManyRequests, harness.TooMany)
 			if r.Header.Get("Retry-After") != strconv.Itoa(row.wait) {
-				t.Errorf("%s: Retry-After %q, want %d", row.route, r.Header.Get("Retry-After"), row.wait)
+				t.Errorf("%s: Retry-After %q, want %d", row.name, r.Header.Get("Retry-After"), row.wait)
 			}
-			if r := s.REST(t, "POST "+harness.Generic+row.route, row.body, "X-Forwarded-For",
-				harness.Owner); r.Status == http.StatusTooManyRequests {
-				t.Errorf("%s from another address: %d %s", row.route, r.Status, r.Body)
+			if r := row.call(0, harness.Owner); r.Status == http.StatusTooManyRequests {
+				t.Errorf("%s from another address: %d %s", row.name, r.Status, r.Body)
 			}
 		}
 	})

@@ -132,13 +132,16 @@
     return inner.find((found) => found.sure) ?? inner[0] ?? null;
   }
 
-  function remember(example, answer, body) {
+  // remember takes what an answer gives for the next examples. A token fills the slot only where the request had none:
+  // an answer to somebody signed in may hold words of others, who must not put theirs there.
+  function remember(example, answer, body, anonymous) {
     if (answer.status >= 300) return;
     const call = `${example.method} ${example.target.split("?")[0]}`;
     for (const keep of keeps[call] ?? []) {
       const value = keep.header ? answer.headers.get(keep.header) : at(body, keep.from);
       if (typeof value === "string") learn(keep.name, value);
     }
+    if (!anonymous) return;
     const bearer = [...answer.headers.values()].find((value) => token.test(value));
     const found = tokenIn(body)?.value ?? bearer;
     if (found) learn("", found);
@@ -230,7 +233,8 @@
       try {
         body = JSON.parse(text);
       } catch { /* it is no JSON, and holds no values to keep */ }
-      remember(example, answer, body);
+      const anonymous = request.credentials === "omit" && !request.headers.has("Authorization") && !request.headers.has("X-API-Key");
+      remember(example, answer, body, anonymous);
     } catch (error) {
       problem.textContent = error instanceof TypeError ? `It was not sent: ${error.message}` : error.message;
       problem.hidden = false;

@@ -292,8 +292,10 @@
     const before = tabs().length;
     document.querySelector(".graphiql-tab-add").click();
     for (let frames = 0; tabs().length === before && frames < 120; frames++) await nextFrame();
+    editor(".graphiql-query-editor").focus(); // first: later it would close a menu that is opened meanwhile
     // GraphiQL fills a new tab a moment after it shows it, and would write over the example.
-    for (let frames = 0, held = 0; held < 10 && frames < 300; frames++) {
+    const isActive = () => tabs()[before]?.closest(".graphiql-tab-active");
+    for (let frames = 0, held = 0; held < 10 && frames < 300 && isActive(); frames++) {
       const [variables, query] = [editor("[aria-label=Variables]"), editor(".graphiql-query-editor")];
       held = query.getValue() === example.query && variables.getValue() === example.variables ? held + 1 : 0;
       if (held === 0) {
@@ -302,7 +304,6 @@
       }
       await nextFrame();
     }
-    editor(".graphiql-query-editor").focus();
   }
 
   // nameEditors says what each editor is for to whoever does not see it. GraphiQL makes them one after the other, and
