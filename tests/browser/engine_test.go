@@ -39,7 +39,7 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 			t.Errorf("it was done %d times", n)
 		}
 		page.RequireClean("content security policy: img-src", "violates the following Content Security Policy",
-			"blocked", "404", "request failed: Image")
+			"blocked", "404", "403", "request failed: Image") // the image asks, and is refused
 	})
 }
 

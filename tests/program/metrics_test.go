@@ -16,7 +16,7 @@ func TestMetrics_Access(t *testing.T) {
 		t.Parallel()
 		s := harness.Start(t, dbtest.SQLite(t))
 		if res, body := harness.Fetched(t, "GET", s.URL+"/metrics", "", ""); res.StatusCode != 404 ||
-			!strings.Contains(body, "nothing here") {
+			!strings.Contains(body, "nothing at this path") {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	})

@@ -26,17 +26,17 @@ func TestSunset_Start(t *testing.T) {
 	if strings.Count(said, `"past its sunset, and still served","dialect":"old-api","sunset":"2026-02-28"`) != 1 ||
 		strings.Count(said, `"route":"POST /old/echo","sunset":"2026-03-31"`) != 1 ||
 		strings.Count(said, "past its sunset, and") != 3 ||
-		!strings.Contains(said, "/old (old-api, past its sunset of 2026-02-28)") {
+		!strings.Contains(said, "REST         old-api, past its sunset of 2026-02-28\n") {
 		t.Errorf("it says %s", said)
 	}
 	if res, _ := harness.Fetched(t, "GET", p.URL+"/old/users/7", "", ""); res.StatusCode != 200 {
 		t.Errorf("it is not served any more: %d", res.StatusCode)
 	}
-	if _, said = banner(harness.WithOldAPI(t)); !strings.Contains(said, "(old-api, 2 routes past sunset)") {
+	if _, said = banner(harness.WithOldAPI(t)); !strings.Contains(said, "old-api, 2 routes past sunset\n") {
 		t.Errorf("it says %s", said)
 	}
 	if _, said = banner(harness.WithOldAPI(t, "    sunset: 2026-03-31\n", "")); strings.Contains(said,
-		"past its sunset") || !strings.Contains(said, "(old-api, until 2036-06-30)") {
+		"past its sunset") || !strings.Contains(said, "old-api, until 2036-06-30\n") {
 		t.Errorf("it says %s", said)
 	}
 }
