@@ -119,7 +119,7 @@ func (m *model) good(w way, h *held) bool {
 	case "access":
 		return !w.sessionOnly && !w.keyOnly && m.now.Before(h.expires.Add(modelLeeway))
 	case "key":
-		return !w.sessionOnly
+		return !w.sessionOnly && w.header != "Cookie" // AK-13
 	}
 	return false
 }
