@@ -509,7 +509,7 @@ func (m *model) readRenewed(d *door, w way, access, refresh *held) (u *modelUser
 	if u := m.reader(w, access); u != nil {
 		return u, nil
 	}
-	if access.kind == "access" && access.session != refresh.session {
+	if access.kind == "access" && access.session != refresh.session || access.kind == "key" {
 		return nil, nil
 	}
 	if decision, s := m.refresh(d, refresh); decision == accepted {

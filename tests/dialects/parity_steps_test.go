@@ -259,7 +259,7 @@ func (m *machine) readsRenewed(*rapid.T) {
 	m.step()
 	d, h := m.door("read, renewed"), m.refreshToken()
 	access := m.token("access token", func(h *held) bool { return h.kind == "access" })
-	u, renewed := m.readRenewed(d, way{}, access, h)
+	u, renewed := m.readRenewed(d, way{header: "Cookie"}, access, h)
 	decision, values := unauthenticated, map[string]string{"user": "somebody"}
 	if u != nil {
 		decision, values = accepted, valuesOf(u)
