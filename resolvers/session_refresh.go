@@ -90,7 +90,7 @@ func (r *resolver) elsewhereNotice(ctx context.Context, seen *db.Replayed) []*db
 }
 
 // replay handles a token that is not in force: see db.Replay for the decision. Without an error the token gets its
-// successor, at once or by db.Retry. A session that is over is remembered.
+// successor, at once or by db.Retry. A session that was ended or deleted is remembered.
 func (r *resolver) replay(ctx context.Context, session db.SessionID, generation int64) (*db.Replayed, error) {
 	if over, err := r.overAgain(ctx, session); over || err != nil {
 		return nil, cmp.Or(err, errRefreshToken())
@@ -131,7 +131,7 @@ func (r *resolver) overAgain(ctx context.Context, session db.SessionID) (over bo
 	}
 	over, revoked, err := r.DB.SessionOver(ctx, session, now)
 	if revoked {
-		r.ended.add(session, revoked)
+		r.ended.add(session, true)
 	}
 	return over, err
 }
