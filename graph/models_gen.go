@@ -694,6 +694,9 @@ type UpdateUserInput struct {
 	Active graphql.Omittable[*bool] `json:"active,omitempty"`
 	// The name of the account's role: never one that allows more than the caller may. It counts with the next request.
 	Role graphql.Omittable[*string] `json:"role,omitempty"`
+	// Where the person goes on after the link of the mail to a new address, as in `requestMagicLink`. Without a new `email` nothing is mailed, and it leads
+	// nowhere.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // A page of users.

@@ -85,8 +85,13 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 			return nil, fault.New(fault.InvalidInput, "This can be changed, and not be cleared.", "input", field)
 		}
 	}
+	returnTo, err := r.returnTo(input.ReturnTo)
+	if err != nil {
+		return nil, err
+	}
 	if text := input.Email.Value(); text != nil {
-		if err := r.changeAddress(ctx, c, change, input.ID == c.User.ID.String(), *text); err != nil {
+		own := input.ID == c.User.ID.String()
+		if err := r.changeAddress(ctx, c, change, own, *text, returnTo); err != nil {
 			return nil, err
 		}
 	}
@@ -116,13 +121,14 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 			return nil, err
 		}
 	}
-	var err error
 	change.Metadata, err = metadata(input.Metadata.Value())
 	return change, err
 }
 
 // changeAddress reads the address of updateUser. The own address waits to be confirmed, as in changeEmail.
-func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.UserChange, own bool, text string) error {
+func (r *resolver) changeAddress(
+	ctx context.Context, c *caller, change *db.UserChange, own bool, text, returnTo string,
+) error {
 	email, canonical, err := identity.Email(text)
 	if err != nil {
 		return atField(err, "email")
@@ -133,11 +139,11 @@ func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.User
 	change.Email, change.EmailCanonical = &email, &canonical
 	switch {
 	case !own:
-		change.Mails, change.KeepPassword = r.addressSet(ctx), r.MailOff
+		change.Mails, change.KeepPassword = r.addressSet(ctx, returnTo), r.MailOff
 	case r.MailOff && canonical != c.User.EmailCanonical:
 		return errNoMail()
 	default:
-		asked := &edit{Change: db.Change{To: &db.User{EmailCanonical: canonical}, Email: true}}
+		asked := &edit{Change: db.Change{To: &db.User{EmailCanonical: canonical}, Email: true}, returnTo: returnTo}
 		change.Mails = r.changeMails(ctx, asked)
 	}
 	return err
@@ -146,7 +152,7 @@ func (r *resolver) changeAddress(ctx context.Context, c *caller, change *db.User
 // addressSet makes the mails when an administrator sets another address: a notice to the former one, and to the new one
 // a link that chooses a password and confirms it. The notice has no revert link: a lost or stolen mailbox may be the
 // reason for the change.
-func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User, taken bool) []*db.Mail {
+func (r *resolver) addressSet(ctx context.Context, returnTo string) func(was, is *db.User, taken bool) []*db.Mail {
 	return func(was, is *db.User, _ bool) []*db.Mail {
 		if r.MailOff || was.EmailCanonical == is.EmailCanonical {
 			return nil
@@ -159,6 +165,6 @@ func (r *resolver) addressSet(ctx context.Context) func(was, is *db.User, taken 
 		}
 		setup := r.mail(ctx, db.MailSetPassword, is.ID, *is.Email, is.EmailCanonical)
 		setup.Data = data
-		return append(mails, setup)
+		return leadOn(returnTo, append(mails, setup)...)
 	}
 }
