@@ -80,6 +80,7 @@ func (s *Server) pages(
 		Site:        at,
 		Bar:         bar,
 		MinPassword: s.settings.PasswordMinLength,
+		Returns:     s.settings.Returns(),
 		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
 		MailboxKey:  s.mailboxKey,
 	})

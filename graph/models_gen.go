@@ -322,6 +322,8 @@ type MailedToken struct {
 	Metadata db.JSONObject `json:"metadata,omitempty"`
 	// Whether an administrator made the account for its owner, so that what it says of them is no stranger's.
 	Invited bool `json:"invited"`
+	// Where the person goes on: `returnTo` of the call whose mail this is. Null for none.
+	ReturnTo *string `json:"returnTo,omitempty"`
 }
 
 // Every write of the API. Fields run one after the other.

@@ -175,6 +175,7 @@ type ComplexityRoot struct {
 		PasswordNeeded func(childComplexity int) int
 		Purpose        func(childComplexity int) int
 		Registration   func(childComplexity int) int
+		ReturnTo       func(childComplexity int) int
 		TakesOver      func(childComplexity int) int
 		Username       func(childComplexity int) int
 	}
@@ -232,6 +233,7 @@ type ComplexityRoot struct {
 		KeyConnection     func(childComplexity int, first *int, after *string) int
 		Keys              func(childComplexity int) int
 		MailDeliveries    func(childComplexity int, first int, after *string, state *db.MailState) int
+		MailReturnTo      func(childComplexity int, token string) int
 		MailedToken       func(childComplexity int, token string) int
 		Me                func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
@@ -951,6 +953,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MailedToken.Registration(childComplexity), true
+	case "MailedToken.returnTo":
+		if e.ComplexityRoot.MailedToken.ReturnTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailedToken.ReturnTo(childComplexity), true
 	case "MailedToken.takesOver":
 		if e.ComplexityRoot.MailedToken.TakesOver == nil {
 			break
@@ -1381,6 +1389,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.MailDeliveries(childComplexity, args["first"].(int), args["after"].(*string), args["state"].(*db.MailState)), true
+	case "Query.mailReturnTo":
+		if e.ComplexityRoot.Query.MailReturnTo == nil {
+			break
+		}
+
+		args, err := ec.field_Query_mailReturnTo_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MailReturnTo(childComplexity, args["token"].(string)), true
 	case "Query.mailedToken":
 		if e.ComplexityRoot.Query.MailedToken == nil {
 			break
@@ -2513,6 +2532,8 @@ func (ec *executionContext) childFields_MailedToken(ctx context.Context, field g
 		return ec.fieldContext_MailedToken_metadata(ctx, field)
 	case "invited":
 		return ec.fieldContext_MailedToken_invited(ctx, field)
+	case "returnTo":
+		return ec.fieldContext_MailedToken_returnTo(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MailedToken", field.Name)
 }

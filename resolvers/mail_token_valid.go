@@ -42,15 +42,7 @@ func (q queries) TokenIsValid(
 
 // MailedToken is Query.mailedToken.
 func (q queries) MailedToken(ctx context.Context, token string) (*graph.MailedToken, error) {
-	id, err := q.Codec.ParseOneTime(token)
-	if err != nil {
-		limit.Worthless(ctx)
-		return nil, nil //nolint:nilerr // no token of a mail: the answer is null, and costs no look-up
-	}
-	if err := limit.Enter(ctx); err != nil {
-		return nil, err
-	}
-	m, err := q.DB.TokenWithUser(ctx, db.TokenIDFrom(id))
+	m, err := q.linkToken(ctx, token)
 	if err != nil || m == nil || m.RejectReason(q.now(), m.Token.Purpose) != "" {
 		return nil, err
 	}
@@ -59,12 +51,34 @@ func (q queries) MailedToken(ctx context.Context, token string) (*graph.MailedTo
 	}
 	told := &graph.MailedToken{
 		Purpose: tokenPurpose(m.Token.Purpose), Email: m.Token.Address, Account: accountLabel(&m.User),
-		TakesOver: m.TakesOver(), Invited: m.User.Invited,
+		TakesOver: m.TakesOver(), Invited: m.User.Invited, ReturnTo: q.goesOn(m),
 	}
 	if told.TakesOver {
 		told.Username, told.Name, told.Metadata = m.User.Username, m.User.Name, m.User.Metadata
 	}
 	return told, nil
+}
+
+// MailReturnTo is Query.mailReturnTo.
+func (q queries) MailReturnTo(ctx context.Context, token string) (*string, error) {
+	m, err := q.linkToken(ctx, token)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return q.goesOn(m), nil
+}
+
+// linkToken finds the token of a link, good or not; nil for none. Looking redeems nothing.
+func (q queries) linkToken(ctx context.Context, token string) (*db.TokenWithUser, error) {
+	id, err := q.Codec.ParseOneTime(token)
+	if err != nil {
+		limit.Worthless(ctx)
+		return nil, nil //nolint:nilerr // no token of a mail: the answer is null, and costs no look-up
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return nil, err
+	}
+	return q.DB.TokenWithUser(ctx, db.TokenIDFrom(id))
 }
 
 // tokenPurpose is the inverse of purposes.

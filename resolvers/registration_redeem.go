@@ -155,6 +155,6 @@ func (r *resolver) mailedRegistration(ctx context.Context, m *db.TokenWithUser) 
 	g, proved := r.shownRegistration(ctx, m, nil)
 	return &graph.MailedToken{
 		Purpose: tokenPurpose(m.Token.Purpose), Email: g.Address, Registration: true, PasswordNeeded: !proved,
-		Username: g.Username, Name: g.Name, Metadata: g.Metadata,
+		Username: g.Username, Name: g.Name, Metadata: g.Metadata, ReturnTo: r.goesOn(m),
 	}
 }

@@ -234,3 +234,46 @@ func TestBrowser_MailsAreInert(t *testing.T) {
 		t.Errorf("the mail did something: %.100s", s.Logged.String()[at:])
 	}
 }
+
+// TestBrowser_BackInEveryState wants the way back to the application on the page of a link before its button is
+// pressed, after it, and where the link is used (OT-39).
+func TestBrowser_BackInEveryState(t *testing.T) {
+	t.Parallel()
+	const home = "http://localhost:5173/welcome?from=mail"
+	s := harness.Start(t, dbtest.SQLite(t))
+	s.Register(t, "ada@example.com")
+	harness.Fine(t, s.GraphQL(t, "", harness.AskResetDoc,
+		harness.InputOf("email", "ada@example.com", "returnTo", home)))
+	link := s.URL + "/account/reset-password#token=" + s.Letter(t, "ada@example.com", db.MailResetPassword).Token
+	p := mailReader{webtest.Browser(t), s.URL}
+	p.Viewport(390, 844, "dark")
+	back := func(where string) {
+		p.WaitFor(`[...document.querySelectorAll("main a")].filter((a) => a.href === ` + strconv.Quote(home) +
+			` && a.textContent === "Back to localhost:5173" && a.checkVisibility() && a.closest("` + where +
+			`")).length === 1 && document.querySelectorAll("#home").length === 1`)
+	}
+	p.Run(chromedp.Navigate(link))
+	back("#ways")
+	shoot(p.Page, "account-back")
+	p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("one password"), chromedp.Focus(chromedp.ID("repeat")),
+		chromedp.KeyEvent("other password\r"))
+	p.WaitFor(`!document.getElementById("problem").hidden`)
+	back("#ways")
+	webtest.Eval[chromedp.Void](p.Page, `for (const id of ["password", "repeat"]) {
+  document.getElementById(id).value = "a better horse battery";
+}`)
+	p.Run(chromedp.Click(chromedp.CSS("form button")))
+	p.title("Your new password counts")
+	back("#panel")
+	shoot(p.Page, "account-back-done")
+	p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(link))
+	back("#ways")
+	webtest.Eval[chromedp.Void](p.Page, `for (const id of ["password", "repeat"]) {
+  document.getElementById(id).value = "a better horse battery";
+}`)
+	p.Run(chromedp.Click(chromedp.CSS("form button")))
+	p.WaitFor(`document.getElementById("problem").textContent.startsWith("This link is not good any more")`)
+	back("#ways")
+	shoot(p.Page, "account-back-used")
+	p.RequireClean()
+}

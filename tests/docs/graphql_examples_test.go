@@ -50,6 +50,11 @@ var scenes = map[string]func(s *scene){
 	"tokenIsValid": func(s *scene) { s.fill["token"] = s.Letter(s.T, s.ada.Email, db.MailVerifyEmail).Token },
 	"tokenState":   func(s *scene) { s.fill["token"] = s.Letter(s.T, s.ada.Email, db.MailVerifyEmail).Token },
 	"mailedToken":  func(s *scene) { s.fill["token"] = s.Letter(s.T, s.ada.Email, db.MailVerifyEmail).Token },
+	"mailReturnTo": func(s *scene) {
+		harness.Fine(s.T, s.GraphQL(s.T, "", harness.AskMagicDoc,
+			harness.InputOf("email", s.ada.Email, "returnTo", "http://localhost:5173/welcome")))
+		s.fill["token"] = s.Letter(s.T, s.ada.Email, db.MailMagicLink).Token
+	},
 	"resetPassword": func(s *scene) {
 		s.fill["token"] = s.Mailed(s.T, harness.AskResetDoc, s.ada.Email, db.MailResetPassword).Code
 	},

@@ -342,3 +342,106 @@ func TestOT39_PagesLeadOn(t *testing.T) {
 		}
 	}
 }
+
+// TestOT39_BackInEveryState wants the way back on a page before its button is pressed, after it, where it was refused,
+// and where the link is used or too old; and never to a URL that is not on the list.
+func TestOT39_BackInEveryState(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		const home, back = "https://app.example.com/home", `href="https://app.example.com/home">Back to app.example.com<`
+		s := harness.Start(t, dsn, "DRAGOMAN_RETURN_URLS="+home)
+		s.Register(t, "ada@example.com")
+		const ask = `mutation M($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) { ` +
+			`userErrors { code } } }`
+		mailed := func(to any) harness.Letter {
+			s.Clock.Add(61 * time.Second)
+			harness.Fine(t, s.GraphQL(t, "", ask, harness.InputOf("email", "ada@example.com", "returnTo", to)))
+			return s.Letter(t, "ada@example.com", db.MailResetPassword)
+		}
+		send := func(on *harness.Instance, accept string, fields ...string) string {
+			form := url.Values{}
+			for n := 0; n < len(fields); n += 2 {
+				form.Set(fields[n], fields[n+1])
+			}
+			_, page := visitPage(t, on, "POST", "/account/reset-password", form.Encode(), "Accept", accept,
+				"Sec-Fetch-Site", "same-origin")
+			return page
+		}
+		leads := func(what, page string, want bool) {
+			t.Helper()
+			if strings.Contains(page, back) != want || strings.Contains(page, "evil") {
+				t.Errorf("%s: leads back is to be %v: %s", what, want, page)
+			}
+		}
+		looks := func(what, token, want string) {
+			t.Helper()
+			page := send(s, "application/json", "token", token, "look", "1")
+			told := s.GraphQL(t, "", `query Q($token: String!) { mailReturnTo(token: $token) }`,
+				map[string]any{"token": token})
+			if strings.Contains(page, `"returnTo":"`+home+`"`) != (want != "") || told.Text("mailReturnTo") != want {
+				t.Errorf("%s leads to %q by the page %s, want %q", what, told.Text("mailReturnTo"), page, want)
+			}
+		}
+		const pass = "a better horse battery"
+		older, l := mailed(home), mailed(home)
+		looks("a good link", l.Token, home)
+		looks("a link that a newer mail replaced", older.Token, home)
+		looks("a code", l.Code, "")
+		looks("no link", "nothing", "")
+		leads("two passwords", send(s, "text/html", "token", l.Token, "password", pass, "repeat", "other"), true)
+		leads("a short password", send(s, "text/html", "token", l.Token, "password", "x", "repeat", "x"), true)
+		leads("done", send(s, "text/html", "token", l.Token, "password", pass, "repeat", pass), true)
+		looks("a used link", l.Token, home)
+		leads("used", send(s, "text/html", "token", l.Token, "password", pass, "repeat", pass), true)
+		leads("a wrong code", send(s, "text/html", "email", "ada@example.com", "code", "000000", "password", pass,
+			"repeat", pass), false)
+		nowhere := mailed(nil)
+		leads("nowhere", send(s, "text/html", "token", nowhere.Token, "password", "x", "repeat", "x"), false)
+		l = mailed(home)
+		s.Clock.Add(16 * time.Minute)
+		looks("a link that is too old", l.Token, home)
+		leads("too old", send(s, "text/html", "token", l.Token, "password", pass, "repeat", pass), true)
+		other := harness.StartWithClock(t, s.Clock, dsn, "DRAGOMAN_RETURN_URLS=none")
+		leads("taken off the list", send(other, "text/html", "token", l.Token, "password", pass, "repeat", pass), false)
+		// The address of a page may name the way back too, where no link does.
+		for _, bad := range []string{"https://evil.example/home", "javascript:evil", "//evil.example", "/evil"} {
+			leads(bad, send(s, "text/html", "token", "x", "returnTo", bad), false)
+		}
+		leads("named", send(s, "text/html", "email", "ada@example.com", "code", "000000", "password", pass,
+			"repeat", pass, "returnTo", home), true)
+	})
+}
+
+// TestOT39_BackOfAddress wants that every page takes the way back from its address, of the list alone, and that the
+// page which follows a sign-in keeps it.
+func TestOT39_BackOfAddress(t *testing.T) {
+	t.Parallel()
+	const home = "https://app.example.com/home"
+	s := harness.Start(t, dbtest.SQLite(t), "DRAGOMAN_RETURN_URLS="+home)
+	for _, page := range []string{
+		"verify-email", "confirm-email", "reset-password", "sign-in", "choose-password", "cancel-email-change",
+	} {
+		at := "/account/" + page + "?returnTo="
+		_, text := visitPage(t, s, "GET", at+url.QueryEscape(home+"?a=1&b=2"), "")
+		if !strings.Contains(text, `href="`+home+`?a=1&amp;b=2">Back to app.example.com</a>`) ||
+			!strings.Contains(text, `name="returnTo" value="`+home+`?a=1&amp;b=2"`) {
+			t.Errorf("%s does not lead back: %s", page, text)
+		}
+		for _, bad := range []string{"https://evil.example/", "javascript:alert(1)", "//evil.example", home + "/../evil"} {
+			if _, text := visitPage(t, s, "GET", at+url.QueryEscape(bad), ""); strings.Contains(text, "evil") ||
+				strings.Contains(text, "Back to") || strings.Contains(text, "javascript") {
+				t.Errorf("%s leads to %s: %s", page, bad, text)
+			}
+		}
+	}
+	s.Register(t, "ada@example.com") // nobody confirmed the address: the sign-in takes the account over
+	s.Clock.Add(time.Minute)
+	harness.Fine(t, s.GraphQL(t, "", harness.AskMagicDoc,
+		harness.InputOf("email", "ada@example.com", "returnTo", home)))
+	form := url.Values{"token": {s.Letter(t, "ada@example.com", db.MailMagicLink).Token}}
+	_, text := visitPage(t, s, "POST", "/account/sign-in", form.Encode(), "Accept", "text/html", "Sec-Fetch-Site",
+		"same-origin")
+	if !strings.Contains(text, `<a href="/account/choose-password?returnTo=`+strings.ToLower(url.QueryEscape(home))+`">`) {
+		t.Errorf("the page that follows does not lead back: %s", text)
+	}
+}

@@ -83,7 +83,7 @@ func TestArchitecture_Imports(t *testing.T) {
 			`internal/fault`, `internal/edge`, `internal/site`, `internal/limit`, `docs`)},
 		{inside(`docs`), inside(`nothing`)},
 		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`,
-			`internal/edge`, `internal/mail`, `internal/site`)},
+			`internal/edge`, `internal/mail`, `internal/site`, `internal/returnurl`)},
 		{inside(`web/playground`), inside(`web/assets`, `internal/edge`, `internal/site`)},
 		{inside(`web/start`), inside(`web/assets`, `rest`, `internal/site`)},
 		{inside(`web/webtest`), inside(`nothing`)},

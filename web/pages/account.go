@@ -15,6 +15,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/returnurl"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
@@ -40,6 +41,7 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 	a.site = cfg.Site.Name()
 	a.bar, a.refusals = cfg.Bar.At(assets.Account), assets.NewRefusals(cfg.Site, cfg.Bar)
 	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
+	a.mailReturn, a.returns = mustParse(cfg.GraphQL, mailReturnToQuery), cfg.Returns
 	for _, p := range accountPages() {
 		p.document = mustParse(cfg.GraphQL, p.mutation)
 		a.pages[p.Name] = p
@@ -53,7 +55,9 @@ type account struct {
 	files       *assets.Set
 	pages       map[string]*accountPage
 	mailedToken *gqlhttp.Document
+	mailReturn  *gqlhttp.Document
 	me          *gqlhttp.Document
+	returns     returnurl.List
 	minPassword int
 	site        string
 	bar         assets.Bar
@@ -85,6 +89,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.post(w, r, page)
 	default:
 		view := a.view(page)
+		view.ReturnTo, _ = a.returns.Allows(r.URL.Query().Get("returnTo"))
 		if page.SignedIn {
 			view.Email = a.signedIn(r.Context())
 		}
@@ -157,6 +162,7 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 				out = outcome{Look: &seen, status: http.StatusOK}
 			} else {
 				out = a.submit(r.Context(), page, form)
+				a.leadHome(r.Context(), &out, form)
 			}
 			visit.From(r.Context()).CopyHeaders(w.Header())
 		}
@@ -176,6 +182,17 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	}
 	view.outcome, view.Email, view.TypedCode = out, form.Get("email"), form.Get("code")
 	writePage(w, r, a.templates, "account.html", out.status, view)
+}
+
+// leadHome gives a page the way back where its mutation gave none: that of the link, which may be refused, or the one
+// that the address of the page names.
+func (a *account) leadHome(ctx context.Context, out *outcome, form url.Values) {
+	if token := form.Get("token"); out.ReturnTo == "" && !out.Done && token != "" && out.status == http.StatusOK {
+		out.ReturnTo = a.mailReturnTo(ctx, token)
+	}
+	if out.ReturnTo == "" {
+		out.ReturnTo, _ = a.returns.Allows(form.Get("returnTo"))
+	}
 }
 
 // readForm reads the form in the body. For a form that cannot be read or repeats a field, form is nil, and problem and

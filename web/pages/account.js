@@ -12,7 +12,7 @@ let token = "";
 function take() {
   const found = new URLSearchParams(location.hash.slice(1)).get("token");
   if (location.hash) {
-    history.replaceState(null, "", location.pathname);
+    history.replaceState(null, "", location.pathname + location.search);
   }
   if (found && form) {
     token = found;
@@ -29,7 +29,8 @@ async function look() {
   try {
     const body = new URLSearchParams({ look: "1", token });
     const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body });
-    const { account, takes, keeps, makes, asks } = (await answer.json()).look ?? {};
+    const { account, takes, keeps, makes, asks, returnTo } = (await answer.json()).look ?? {};
+    leadHome(returnTo);
     const about = document.getElementById("about");
     if (makes) {
       lead.textContent = makes;
@@ -47,6 +48,18 @@ async function look() {
     }
   } catch {
     // The button says what is wrong.
+  }
+}
+
+function wayBack(url) {
+  return Object.assign(document.createElement("a"), { id: "home", href: url, textContent: `Back to ${new URL(url).host}` });
+}
+
+// Shows the way back to the application, of the server's list, whatever becomes of the link.
+function leadHome(url) {
+  if (url) {
+    document.getElementById("home")?.remove();
+    document.getElementById("ways").prepend(wayBack(url), " ");
   }
 }
 
@@ -70,12 +83,17 @@ function done(outcome) {
   panel.replaceChildren(tick, title, text);
   if (outcome.next) {
     const next = document.createElement("p");
-    next.append(Object.assign(document.createElement("a"), { href: new URL(outcome.next, form.action), textContent: "Choose a password" }));
+    const href = new URL(outcome.next, form.action);
+    if (outcome.returnTo) {
+      href.searchParams.set("returnTo", outcome.returnTo);
+    }
+    next.append(Object.assign(document.createElement("a"), { href, textContent: "Choose a password" }));
     panel.append(next);
   }
   if (outcome.returnTo) {
     const on = document.createElement("p");
-    on.append(Object.assign(document.createElement("a"), { href: outcome.returnTo, textContent: `Back to ${new URL(outcome.returnTo).host}` }));
+    document.getElementById("home")?.remove();
+    on.append(wayBack(outcome.returnTo));
     panel.append(on);
   }
   if (outcome.keys) {
@@ -116,6 +134,7 @@ async function send(event) {
     if (outcome.asks) {
       ask();
     }
+    leadHome(outcome.returnTo);
     say(outcome.problem ?? outcome.error ?? "That did not work. Please try again.");
   } catch {
     say("The server can not be reached. Please try again.");

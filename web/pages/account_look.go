@@ -10,9 +10,11 @@ import (
 
 const mailedTokenQuery = `query MailedToken($token: String!) {
   mailedToken(token: $token) {
-    email account takesOver registration passwordNeeded username name metadata invited
+    email account takesOver registration passwordNeeded username name metadata invited returnTo
   }
 }`
+
+const mailReturnToQuery = `query MailReturnTo($token: String!) { mailReturnTo(token: $token) }`
 
 // look is what a page says about its link before anybody presses its button (OT-25, OT-26). Looking uses nothing up.
 type look struct {
@@ -21,6 +23,8 @@ type look struct {
 	Keeps   []string `json:"keeps,omitempty"`   // what it keeps, unless its person starts empty
 	Makes   string   `json:"makes,omitempty"`   // that it makes an account of a registration
 	Asks    bool     `json:"asks,omitempty"`    // whether the account needs a new password
+
+	ReturnTo string `json:"returnTo,omitempty"` // where the person goes on, pressed or not
 }
 
 // lookAt asks what a token would do. The zero look is for a token that does nothing, and for a question that failed:
@@ -35,13 +39,16 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 			Registration   bool    `json:"registration"`
 			PasswordNeeded bool    `json:"passwordNeeded"`
 			Invited        bool    `json:"invited"`
+			ReturnTo       string  `json:"returnTo"`
 		} `json:"mailedToken"`
 	}
 	err := a.graphql.Do(ctx, a.mailedToken, map[string]any{"token": linkToken(token)}, &data)
 	if err != nil || data.Mailed == nil {
+		l.ReturnTo = a.mailReturnTo(ctx, token)
 		return l
 	}
 	m := data.Mailed
+	l.ReturnTo = m.ReturnTo
 	if m.Account != nil {
 		l.Account = "This is about the account " + *m.Account + "."
 	}
@@ -64,6 +71,18 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 		l.Keeps = m.list()
 	}
 	return l
+}
+
+// mailReturnTo asks where the link of a mail leads on, good or not; "" for nowhere, and for a question that failed.
+func (a *account) mailReturnTo(ctx context.Context, token string) string {
+	var data struct {
+		ReturnTo *string `json:"mailReturnTo"`
+	}
+	err := a.graphql.Do(ctx, a.mailReturn, map[string]any{"token": linkToken(token)}, &data)
+	if err != nil || data.ReturnTo == nil {
+		return ""
+	}
+	return *data.ReturnTo
 }
 
 // mailedNames is what an account, or a registration, says of its person.

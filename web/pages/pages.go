@@ -13,6 +13,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/mail"
+	"github.com/dragoman-auth/dragoman/internal/returnurl"
 	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Site        site.Site
 	Bar         assets.Bar
 	MinPassword int // the minimum length of passwords, in characters
+	Returns     returnurl.List
 
 	// Mailbox returns the newest mails of the local mailbox, newest first. A non-empty to selects the mails to an
 	// address, a non-empty id one mail. Mailbox is nil if the server has no local mailbox.
