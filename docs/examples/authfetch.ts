@@ -13,32 +13,32 @@ export function memory(kept = new Map<string, string>()): Store {
   return { getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => kept.set(k, v), removeItem: (k) => kept.delete(k) };
 }
 export function authFetch({ url, storage, origins = [new URL(new Request(url).url).origin], onSignedOut }: Options) {
-  const key = `dragoman ${url}`;
+  const key = `dragoman ${url}`, spent = (used: string) => `${key} ${used.slice(-20)}`;
+  const locks = globalThis.navigator?.locks; // one order of events in all tabs, which storage does not have
   const tokens = async (): Promise<Kept | null> => JSON.parse(String((await storage.getItem(key)) ?? null));
   const save = (t: Tokens) => storage.setItem(key, JSON.stringify({ ...t, until: Date.now() + t.expiresIn * 1000 }));
-  const send = (request: Request, { accessToken }: Kept) =>
-    (request.headers.set("Authorization", `Bearer ${accessToken}`), fetch(request));
-  async function ask(field: string, fields: string, refreshToken: Tokens["refreshToken"]) {
+  const send = (r: Request, now: Kept) => (r.headers.set("Authorization", `Bearer ${now.accessToken}`), fetch(r));
+  async function ask(field: string, fields: string, token: Tokens["refreshToken"]) {
     const query = `mutation ($token: String!) { ${field}(input: { refreshToken: $token }) { ${fields} } }`;
-    const body = JSON.stringify({ query, variables: { token: refreshToken } });
-    const post = { method: "POST", body, signal: AbortSignal.timeout(10_000) };
-    return (await fetch(url, { ...post, headers: { "Content-Type": "application/json" } })).json().catch(() => ({}));
+    const post = { method: "POST", headers: { "Content-Type": "application/json" }, signal: AbortSignal.timeout(1e4) };
+    return (await fetch(url, { ...post, body: JSON.stringify({ query, variables: { token } }) })).json().catch(() => 0);
   }
   async function swap(used: string): Promise<Kept | null> {
-    const before = await tokens();
+    let before = await tokens();
+    while (before?.accessToken === used && (await locks?.query())?.held?.some((lock) => lock.name === spent(used)))
+      before = await new Promise((go) => setTimeout(go, 20)).then(tokens);
     if (before?.accessToken !== used) return before; // another tab was first
     const { data, errors } = await ask("refresh", "tokens { accessToken refreshToken expiresIn }", before.refreshToken);
     if (!data?.refresh) throw new Error(errors?.[0]?.message ?? "no answer"); // no refusal: the token stays, for later
     if ((await tokens())?.accessToken !== used) return tokens(); // the person signed out, or in, meanwhile
     await (data.refresh.tokens ? save(data.refresh.tokens) : storage.removeItem(key));
+    // Other tabs may see what is stored after they get the lock; the lock of the spent token they cannot miss.
+    const over = () => new Promise((go) => (AbortSignal.timeout(2000).onabort = go));
+    if (locks) await new Promise((held) => locks.request(spent(used), (lock) => (held(lock), over())));
     return data.refresh.tokens ? tokens() : (onSignedOut?.(), null);
   }
   let running: Promise<Kept | null> | undefined; // what all callers of this tab wait for; the lock is for other tabs
-  const locked = (used: string) => new Promise<Kept | null>((done, failed) => {
-    // What one tab stores reaches the others a moment later, so the lock is kept a moment longer.
-    const work = () => swap(used).then(done, failed).then(() => new Promise((go) => setTimeout(go, 500)));
-    Promise.resolve(globalThis.navigator?.locks?.request(key, work) ?? work()).catch(failed);
-  });
+  const locked = async (used: string) => locks?.request(key, () => swap(used)) ?? swap(used);
   const refresh = (used: string) => (running ??= locked(used).finally(() => (running = undefined)));
   async function fetchSignedIn(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     const request = new Request(input, init);
