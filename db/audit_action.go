@@ -17,6 +17,7 @@ var (
 	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
 	ActionUserDeleted     = Action{"user.deleted", "user.delete_failed"}
 	ActionUserUnlocked    = Action{"user.unlocked", "user.unlock_failed"}
+	ActionUserExported    = Action{"user.exported", "user.export_failed"} // by the person, who takes their data along
 
 	ActionSessionRefreshed = Action{"session.refreshed", "session.refresh_failed"}
 	ActionSessionEnded     = Action{"session.ended", ""} // by its person, who signed out
@@ -59,7 +60,8 @@ var (
 func Actions() []Action {
 	return []Action{
 		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
-		ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionSessionRefreshed, ActionSessionEnded,
+		ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported, ActionSessionRefreshed,
+		ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
 		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,

@@ -25,6 +25,7 @@ type MutationResolver interface {
 	ChangeEmail(ctx context.Context, input ChangeEmailInput) (*UserPayload, error)
 	CancelEmailChange(ctx context.Context, input CancelEmailChangeInput) (*EmailPayload, error)
 	Sudo(ctx context.Context, input SudoInput) (*SudoPayload, error)
+	ExportMyData(ctx context.Context) (*ExportMyDataPayload, error)
 	DeleteAccount(ctx context.Context) (*BasicPayload, error)
 	Register(ctx context.Context, input RegisterInput) (*RegisterPayload, error)
 	Login(ctx context.Context, input LoginInput) (*LoginPayload, error)
@@ -1160,6 +1161,58 @@ func (ec *executionContext) fieldContext_Mutation_sudo(ctx context.Context, fiel
 	if fc.Args, err = ec.field_Mutation_sudo_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_exportMyData(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_exportMyData(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Mutation().ExportMyData(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Sudo == nil {
+					var zeroVal *ExportMyDataPayload
+					return zeroVal, errors.New("directive sudo is not implemented")
+				}
+				return ec.Directives.Sudo(ctx, nil, directive0)
+			}
+			directive2 := func(ctx context.Context) (any, error) {
+				if ec.Directives.RequiresAuth == nil {
+					var zeroVal *ExportMyDataPayload
+					return zeroVal, errors.New("directive requiresAuth is not implemented")
+				}
+				return ec.Directives.RequiresAuth(ctx, nil, directive1, nil)
+			}
+
+			next = directive2
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *ExportMyDataPayload) graphql.Marshaler {
+			return ec.marshalOExportMyDataPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐExportMyDataPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_exportMyData(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExportMyDataPayload(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -4324,6 +4377,13 @@ func (ec *executionContext) _Payload(ctx context.Context, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return ec._LoginPayload(ctx, sel, obj)
+	case ExportMyDataPayload:
+		return ec._ExportMyDataPayload(ctx, sel, &obj)
+	case *ExportMyDataPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ExportMyDataPayload(ctx, sel, obj)
 	case EmailPayload:
 		return ec._EmailPayload(ctx, sel, &obj)
 	case *EmailPayload:
@@ -4461,6 +4521,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "sudo":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_sudo(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "exportMyData":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_exportMyData(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++

@@ -25,6 +25,61 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _ExportMyDataPayload_data(ctx context.Context, field graphql.CollectedField, obj *ExportMyDataPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExportMyDataPayload_data(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Data, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v db.JSONObject) graphql.Marshaler {
+			return ec.marshalOJSONObject2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐJSONObject(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExportMyDataPayload_data(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExportMyDataPayload", field, false, false, errors.New("field of type JSONObject does not have child fields"))
+}
+
+func (ec *executionContext) _ExportMyDataPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *ExportMyDataPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExportMyDataPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExportMyDataPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExportMyDataPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SudoPayload_sudoExpiresAt(ctx context.Context, field graphql.CollectedField, obj *SudoPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -504,6 +559,49 @@ func (ec *executionContext) unmarshalInputUpdateMeInput(ctx context.Context, obj
 
 // region    **************************** object.gotpl ****************************
 
+var exportMyDataPayloadImplementors = []string{"ExportMyDataPayload", "Payload"}
+
+func (ec *executionContext) _ExportMyDataPayload(ctx context.Context, sel ast.SelectionSet, obj *ExportMyDataPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, exportMyDataPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExportMyDataPayload")
+		case "data":
+			out.Values[i] = ec._ExportMyDataPayload_data(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ExportMyDataPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var sudoPayloadImplementors = []string{"SudoPayload", "Payload"}
 
 func (ec *executionContext) _SudoPayload(ctx context.Context, sel ast.SelectionSet, obj *SudoPayload) graphql.Marshaler {
@@ -665,6 +763,13 @@ func (ec *executionContext) unmarshalNSudoInput2githubᚗcomᚋdragomanᚑauth�
 func (ec *executionContext) unmarshalNUpdateMeInput2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐUpdateMeInput(ctx context.Context, v any) (UpdateMeInput, error) {
 	res, err := ec.unmarshalInputUpdateMeInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOExportMyDataPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐExportMyDataPayload(ctx context.Context, sel ast.SelectionSet, v *ExportMyDataPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ExportMyDataPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSudoPayload2ᚖgithubᚗcomᚋdragomanᚑauthᚋdragomanᚋgraphᚐSudoPayload(ctx context.Context, sel ast.SelectionSet, v *SudoPayload) graphql.Marshaler {

@@ -215,6 +215,18 @@ type EmailPayload struct {
 
 func (EmailPayload) IsPayload() {}
 
+// The answer of `exportMyData`.
+type ExportMyDataPayload struct {
+	// An object with `account`, and with `sessions`, `apiKeys`, `events` (of the audit log), `mails`, `oneTimeTokens`, `knownDevices` and `failures`
+	// (of sign-ins). Each of these is an object: `entries` has the newest 10,000, newest first, and `complete` says whether these are all. Null when
+	// refused.
+	Data db.JSONObject `json:"data,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (ExportMyDataPayload) IsPayload() {}
+
 // Signs in with a password.
 type LoginInput struct {
 	// The email address. Exactly one of `email` and `username` is given.

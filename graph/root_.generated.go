@@ -132,6 +132,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ExportMyDataPayload struct {
+		Data       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	LoginPayload struct {
 		DeviceToken func(childComplexity int) int
 		ReturnTo    func(childComplexity int) int
@@ -189,6 +194,7 @@ type ComplexityRoot struct {
 		DeleteAPIKey          func(childComplexity int, input DeleteAPIKeyInput) int
 		DeleteAccount         func(childComplexity int) int
 		DeleteUser            func(childComplexity int, input DeleteUserInput) int
+		ExportMyData          func(childComplexity int) int
 		Login                 func(childComplexity int, input LoginInput) int
 		LoginWithMagicLink    func(childComplexity int, input LoginWithMagicLinkInput) int
 		Logout                func(childComplexity int, input *LogoutInput) int
@@ -769,6 +775,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EmailPayload.UserErrors(childComplexity), true
 
+	case "ExportMyDataPayload.data":
+		if e.ComplexityRoot.ExportMyDataPayload.Data == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExportMyDataPayload.Data(childComplexity), true
+	case "ExportMyDataPayload.userErrors":
+		if e.ComplexityRoot.ExportMyDataPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExportMyDataPayload.UserErrors(childComplexity), true
+
 	case "LoginPayload.deviceToken":
 		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
 			break
@@ -1055,6 +1074,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteUser(childComplexity, args["input"].(DeleteUserInput)), true
+	case "Mutation.exportMyData":
+		if e.ComplexityRoot.Mutation.ExportMyData == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.ExportMyData(childComplexity), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -2440,6 +2465,16 @@ func (ec *executionContext) childFields_EmailPayload(ctx context.Context, field 
 		return ec.fieldContext_EmailPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EmailPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ExportMyDataPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "data":
+		return ec.fieldContext_ExportMyDataPayload_data(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ExportMyDataPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportMyDataPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

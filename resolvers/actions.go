@@ -31,6 +31,7 @@ var actions = map[string]db.Action{
 	"cancelEmailChange": db.ActionEmailChangeCanceled,
 	"sudo":              db.ActionSudoGranted,
 	"deleteAccount":     db.ActionUserDeleted,
+	"exportMyData":      db.ActionUserExported,
 
 	"revokeSession":       db.ActionSessionRevoked,
 	"revokeOtherSessions": db.ActionSessionOthersRevoked,

@@ -222,8 +222,9 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 		t.Error(err)
 	}
 	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
-		"account", "accountMutation", "accountQuery", "cancelEmailChange", "createUser", "keyMutation", "keyQuery",
-		"login", "mutation", "network", "recovery", "refresh", "refused", "register", "sessionRefresh", "verification",
+		"account", "accountExport", "accountMutation", "accountQuery", "cancelEmailChange", "createUser", "keyMutation",
+		"keyQuery", "login", "mutation", "network", "recovery", "refresh", "refused", "register", "sessionRefresh",
+		"verification",
 	}) {
 		t.Errorf("defaults for %v", got)
 	}

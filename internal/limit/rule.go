@@ -51,6 +51,7 @@ const (
 	AccountMutation = "accountMutation"
 	KeyMutation     = "keyMutation"
 	AccountQuery    = "accountQuery"
+	AccountExport   = "accountExport"
 	KeyQuery        = "keyQuery"
 )
 
@@ -80,7 +81,7 @@ func Table() []Entry {
 		{
 			Rule{"account", 60, quarter},
 			"DRAGOMAN_LIMIT_ACCOUNT", ByBlock, true,
-			"What asks a signed-in person for the password.",
+			"What asks a signed-in person for the password, and exports of their data.",
 		},
 		{
 			Rule{"createUser", 600, quarter},
@@ -114,6 +115,11 @@ func ofCredentials() []Entry {
 			Rule{AccountMutation, 600, quarter},
 			"DRAGOMAN_LIMIT_ACCOUNT_MUTATION", ByAccount, false,
 			"Mutations of a signed-in person, from everywhere.",
+		},
+		{
+			Rule{AccountExport, 5, time.Hour},
+			"DRAGOMAN_LIMIT_ACCOUNT_EXPORT", ByAccount, false,
+			"Exports of a person's own data, from everywhere.",
 		},
 		{
 			Rule{KeyMutation, 3000, quarter},

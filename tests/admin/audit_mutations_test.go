@@ -95,6 +95,7 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		},
 		"sudo":          {"sudo.granted", harness.SudoDoc, own("password", harness.GoodPass)},
 		"deleteAccount": {"user.deleted", harness.DeleteAccountDoc, own()},
+		"exportMyData":  {"user.exported", harness.ExportDoc, own()},
 
 		"revokeSession": {"session.revoked", harness.EndSessionDoc, func(_ *testing.T, who account) (string, input) {
 			return who.Access, harness.InputOf("id", who.Session)

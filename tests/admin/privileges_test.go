@@ -139,6 +139,7 @@ func privilegedOps() map[string]operation {
 			return harness.InputOf("email", address(c), current, harness.GoodPass)
 		}},
 		"`sudo` with the password": {harness.SudoDoc, input("password", harness.GoodPass)},
+		"`exportMyData`":           {harness.ExportDoc, func(*try) map[string]any { return nil }},
 		"`deleteAccount`":          {harness.DeleteAccountDoc, func(*try) map[string]any { return nil }},
 		"`revokeSession`": {harness.RevokeSessionDoc, func(c *try) map[string]any {
 			return harness.InputOf("id", c.actor.Session)

@@ -12,6 +12,7 @@ const (
 	SudoDoc = `mutation S($input: SudoInput!) { sudo(input: $input) { sudoExpiresAt userErrors { code ` +
 		`message field retryAfterSeconds } } }`
 	DeleteAccountDoc = `mutation { deleteAccount { userErrors { code message field } } }`
+	ExportDoc        = `mutation { exportMyData { data userErrors { code message field } } }`
 	NewPass          = "another horse battery staple"
 )
 

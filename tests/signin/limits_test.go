@@ -70,6 +70,7 @@ func callsOf() map[string]called {
 		"changePassword":      {harness.ChangePasswordDoc, true, input("newPassword", harness.GoodPass)},
 		"changeEmail":         {harness.ChangeEmailDoc, true, input("email", "other{n}@example.com")},
 		"sudo":                {harness.SudoDoc, true, input("password", harness.GoodPass)},
+		"exportMyData":        {harness.ExportDoc, true, nil},
 		"deleteAccount":       {harness.DeleteAccountDoc, true, nil},
 		"revokeSession":       {harness.EndSessionDoc, true, id("sess")},
 		"revokeOtherSessions": {harness.EndOthersDoc, true, nil},
@@ -122,7 +123,8 @@ func someCaller(t *testing.T, s *harness.Instance, dsn, email string) *caller {
 
 // roomy are settings under which nobody meets a limit that the test does not set.
 var roomy = strings.Fields(`LOGIN REGISTER REFRESH RECOVERY VERIFICATION CANCEL_EMAIL_CHANGE ACCOUNT CREATE_USER
-	MUTATION REFUSED NETWORK SESSION_REFRESH ACCOUNT_MUTATION KEY_MUTATION ACCOUNT_QUERY KEY_QUERY`)
+	MUTATION REFUSED NETWORK SESSION_REFRESH ACCOUNT_MUTATION KEY_MUTATION ACCOUNT_QUERY KEY_QUERY
+	ACCOUNT_EXPORT`)
 
 // limits gives the settings of all limits: those that are named, and room for the rest.
 func limits(set ...string) (env []string) {

@@ -68,7 +68,7 @@ func TestExamplesAreValid(t *testing.T) {
 	want := []string{
 		"Register", "Login", "Me", "Sessions", "SessionPage", "Session", "RevokeSession", "RevokeOtherSessions",
 		"Keys", "KeyPage", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
-		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "DeleteAccount",
+		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "ExportMyData", "DeleteAccount",
 		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "UnlockUser",
 		"RevokeUserSessions",
 		"DeleteUser", "DialectUsage",
