@@ -102,8 +102,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			Problem(out, http.StatusRequestURITooLong, "The URL is too long.")
 		case r.Method == http.MethodTrace || r.Method == http.MethodConnect: // HT-09
 			// No route is looked up for these methods, so Allow is the same for every path.
-			out.Header().Set("Allow", "GET, HEAD, POST")
-			Problem(out, http.StatusMethodNotAllowed, "This server serves no request of this method.")
+			Allow(out, r, http.MethodGet, http.MethodHead, http.MethodPost)
 		default:
 			if len(r.TransferEncoding) > 0 {
 				// net/http reads the body by its chunks and hides a Content-Length. A proxy may have used the

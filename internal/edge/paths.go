@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -37,14 +38,36 @@ func NotFound(w http.ResponseWriter, _ *http.Request) {
 // Get allows GET and HEAD alone.
 func Get(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			Problem(w, http.StatusMethodNotAllowed, "This path takes GET and HEAD alone. GraphQL is sent by POST to "+
-				"/graphql.")
-			return
+		if Allow(w, r, http.MethodGet, http.MethodHead) {
+			h(w, r)
 		}
-		h(w, r)
 	})
+}
+
+// Allow tells whether a path takes the method of a request. If not, it answers 405 with the methods that it takes.
+func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	last := len(methods) - 1
+	text := "The method must be " + strings.Join(methods[:last], ", ") + " or " + methods[last] + " here, and is " +
+		MethodName(r.Method) + "."
+	if r.Method == http.MethodPost {
+		text += " GraphQL is sent by POST to /graphql."
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	Problem(w, http.StatusMethodNotAllowed, text)
+	return false
+}
+
+// MethodName repeats a method of HTTP (RFC 9110 section 9, RFC 5789), and no other text.
+func MethodName(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch,
+		http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return method
+	}
+	return "another one"
 }
 
 // Text answers with one line of plain text.

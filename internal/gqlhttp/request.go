@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
 )
@@ -45,18 +46,9 @@ func read(w http.ResponseWriter, r *http.Request) (request, *problem) {
 		return readGet(r)
 	}
 	p := bad(http.StatusMethodNotAllowed, "The method must be POST, or GET for a query, and is "+
-		methodName(r.Method)+".")
+		edge.MethodName(r.Method)+".")
 	p.allow = "GET, POST"
 	return request{}, p
-}
-
-// methodName repeats a method of HTTP (RFC 9110 section 9, RFC 5789), and no other text.
-func methodName(method string) string {
-	switch method {
-	case http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodHead, http.MethodOptions:
-		return method
-	}
-	return "another one"
 }
 
 func readPost(w http.ResponseWriter, r *http.Request) (request, *problem) {

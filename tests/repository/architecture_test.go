@@ -85,7 +85,7 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`web/pages`), inside(`web/assets`, `internal/gqlhttp`, `internal/fault`, `internal/visit`,
 			`internal/edge`, `internal/mail`, `internal/site`, `internal/returnurl`)},
 		{inside(`web/playground`), inside(`web/assets`, `internal/edge`, `internal/site`)},
-		{inside(`web/start`), inside(`web/assets`, `rest`, `internal/site`)},
+		{inside(`web/start`), inside(`web/assets`, `rest`, `internal/edge`, `internal/site`)},
 		{inside(`web/webtest`), inside(`nothing`)},
 		{inside(`docs/examples/.*`), inside(`nothing`)},
 		{inside(`internal/.*`), inside(`internal/[a-z]+`)},

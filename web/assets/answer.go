@@ -2,11 +2,7 @@ package assets
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
 // SetHeaders sets the security headers of a page or file, with this Content-Security-Policy, and forbids caching.
@@ -17,16 +13,6 @@ func SetHeaders(h http.Header, policy string) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-// Allow tells whether the method is allowed. If not, it answers 405.
-func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
-	if slices.Contains(methods, r.Method) {
-		return true
-	}
-	w.Header().Set("Allow", strings.Join(methods, ", "))
-	edge.Problem(w, http.StatusMethodNotAllowed, "This method is not allowed.")
-	return false
 }
 
 // WriteBody writes a body and its Content-Length. For HEAD it writes only the Content-Length.

@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/dragoman-auth/dragoman/internal/edge"
 )
 
 // sharedFiles has the third-party fonts, the icon, the base style sheet and the scripts that pages share.
@@ -122,7 +124,7 @@ func (s *Set) Handler(notFound http.HandlerFunc) http.Handler {
 			return
 		}
 		SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
-		if Allow(w, r, http.MethodGet, http.MethodHead) {
+		if edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 			file.Serve(w, r)
 		}
 	})
@@ -136,7 +138,7 @@ var Favicon = sync.OnceValue(func() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		SetHeaders(w.Header(), "default-src 'none'; frame-ancestors 'none'")
-		if Allow(w, r, http.MethodGet, http.MethodHead) {
+		if edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 			icon.Serve(w, r)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/limit"
 	"github.com/dragoman-auth/dragoman/internal/site"
@@ -86,7 +87,7 @@ func (d *docs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.refusals.NotFound(w, r)
 		return
 	}
-	if !assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+	if !edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	found := made()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/returnurl"
@@ -71,7 +72,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Under no-referrer a browser without Sec-Fetch headers sends the form with Origin: null, which is refused.
 	w.Header().Set("Referrer-Policy", "same-origin")
 	if file, ok := a.files.At(r.URL.Path); ok {
-		if assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+		if edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 			file.Serve(w, r)
 		}
 		return
@@ -79,12 +80,12 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := a.pages[strings.TrimPrefix(r.URL.Path, "/account/")]
 	switch {
 	case r.URL.Path == "/account":
-		if assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+		if edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 			writePage(w, r, a.templates, "start.html", http.StatusOK, accountStart{a.bar, a.site, accountPages()})
 		}
 	case page == nil:
 		a.refusals.NotFound(w, r)
-	case !assets.Allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
+	case !edge.Allow(w, r, http.MethodGet, http.MethodHead, http.MethodPost):
 	case r.Method == http.MethodPost:
 		a.post(w, r, page)
 	default:
@@ -200,7 +201,8 @@ func (a *account) leadHome(ctx context.Context, out *outcome, form url.Values) {
 func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, problem string, status int) {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
-		return nil, "This page takes the form that it shows, and nothing else.", http.StatusUnsupportedMediaType
+		return nil, "This page takes the form that it shows: the Content-Type must be " +
+			"application/x-www-form-urlencoded.", http.StatusUnsupportedMediaType
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {

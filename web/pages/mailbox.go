@@ -62,7 +62,7 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !ok || rest != "" && (!strings.HasPrefix(rest, "/") || id == "" || strings.Contains(id, "/")):
 		b.refusals.NotFound(w, r)
 		return
-	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
+	case !edge.Allow(w, r, http.MethodGet, http.MethodHead):
 		return
 	}
 	if problem := b.refusal(r); problem != "" {

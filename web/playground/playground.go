@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
@@ -84,7 +85,7 @@ func (p *playground) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path != "/playground" && !isFile:
 		p.refusals.NotFound(w, r)
-	case !assets.Allow(w, r, http.MethodGet, http.MethodHead):
+	case !edge.Allow(w, r, http.MethodGet, http.MethodHead):
 	case isFile:
 		file.Serve(w, r)
 	default:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/web/assets"
@@ -59,7 +60,7 @@ func Handler(cfg Config) http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assets.SetHeaders(w.Header(), securityPolicy)
-		if !assets.Allow(w, r, http.MethodGet, http.MethodHead) {
+		if !edge.Allow(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
