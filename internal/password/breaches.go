@@ -3,7 +3,7 @@ package password
 import (
 	"bufio"
 	"context"
-	"crypto/sha1" //nolint:gosec // breach lists use SHA-1; no SHA-1 is stored
+	"crypto/sha1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -56,7 +56,7 @@ func (b *Breaches) Check(ctx context.Context, password string) error {
 	if b == nil {
 		return nil
 	}
-	sum := sha1.Sum(norm.NFC.Bytes([]byte(password))) //nolint:gosec // as above
+	sum := sha1.Sum(norm.NFC.Bytes([]byte(password)))
 	hash := strings.ToUpper(hex.EncodeToString(sum[:]))
 	limited, cancel := context.WithTimeout(ctx, breachesWithin)
 	defer cancel()

@@ -1,36 +1,47 @@
 package password
 
-import (
-	"errors"
-	"fmt"
-	"strings"
-)
+import "fmt"
 
-// maxForeign bounds the text of a foreign hash, in bytes. The longest form, Firebase's with its keys, has about 400.
-const maxForeign = 1024
-
-// Foreign is a password hash of another system that ReadForeign accepted.
+// Foreign is a password hash that ReadForeign accepted.
 type Foreign struct {
-	Text string // as it is stored in place of a hash of ours
-	Kind string // algorithm and cost, such as "bcrypt 10"; hashes of one kind take the same time
+	Text  string // as it is stored; the form that one system writes may have become that of another
+	Kind  string // algorithm and cost, such as "bcrypt 10"; hashes of one kind take the same time
+	Dummy string // a hash of the same kind that no password has
 }
 
-// ReadForeign reads a password hash of another system. It accepts exactly what Verify can check later, within the
-// bounds on cost. Its error tells an operator what is wrong with the text, and does not contain it.
+// Current tells whether the hash costs what one of ours costs.
+func (f Foreign) Current() bool { return f.Kind == current().kind() }
+
+// formats are the hashes that can be verified.
+var formats = []format{
+	{"$argon2", "argon2", parseArgon2},
+	{"argon2$", "argon2", parseDjangoArgon2},
+	{"$2", "bcrypt", parseBcrypt},
+	{"bcrypt$$2", "bcrypt", parseDjangoBcrypt},
+	{"bcrypt_sha256$", "bcrypt_sha256", parseDjangoBcryptSHA256},
+	{"$wp$2", "WordPress", parseWordPress},
+	{"$scrypt$", "scrypt", parseScrypt},
+	{"scrypt$", "scrypt", parseDjangoScrypt},
+	{"$fbscrypt$", "fbscrypt", parseFirebase},
+	{"$pbkdf2", "pbkdf2", parsePBKDF2},
+	{"pbkdf2_", "pbkdf2", parseDjangoPBKDF2},
+	{"{SSHA", "SSHA", parseSSHA},
+	{"$5$", "SHA-crypt", parseSHACrypt},
+	{"$6$", "SHA-crypt", parseSHACrypt},
+	{"$P$", "phpass", parsePHPass},
+	{"$H$", "phpass", parsePHPass},
+}
+
+// ReadForeign reads a password hash of another system, or of ours. It accepts exactly what Verify can check later,
+// within the bounds on cost. Its error tells an operator what is wrong with the text, and does not contain it.
 func ReadForeign(text string) (Foreign, error) {
-	switch {
-	case text == "":
-		return Foreign{}, errors.New("password hash: empty; leave the field out for an account without a password")
-	case len(text) > maxForeign:
-		return Foreign{}, fmt.Errorf("password hash: %d bytes long; at most %d are read", len(text), maxForeign)
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return Foreign{}, errors.New("password hash: contains white space or characters beyond ASCII; none has these")
-	case strings.HasPrefix(text, "$2"):
-		b, err := parseBcrypt(text)
-		if err != nil {
-			return Foreign{}, fmt.Errorf("password hash: bcrypt: %w", err)
-		}
-		return Foreign{Text: b.text, Kind: b.kind()}, nil
+	h, err := parse(text)
+	if err != nil {
+		return Foreign{}, fmt.Errorf("password hash: %w", err)
 	}
-	return Foreign{}, errors.New("password hash: unknown format; docs/moving-in.md lists those that are read")
+	return foreign(h), nil
+}
+
+func foreign(h stored) Foreign {
+	return Foreign{Text: h.String(), Kind: h.kind, Dummy: h.dummy().String()}
 }

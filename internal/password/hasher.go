@@ -13,16 +13,15 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 )
 
 // Hasher derives and checks password hashes with argon2id (RFC 9106). It is safe for concurrent use.
 type Hasher struct {
 	queue  *queue
-	fresh  func() phc                          // returns parameters and a new salt, with an empty sum
-	dummy  phc                                 // verified for accounts without a password hash
-	derive func(password []byte, h phc) []byte // argon2id; tests replace it
+	fresh  func() phc                             // returns parameters and a new salt, with an empty sum
+	dummy  stored                                 // verified for accounts without a password hash
+	derive func(password []byte, h stored) []byte // tests replace it
 
 	identify func(context.Context) Caller // see Identify
 }
@@ -44,9 +43,8 @@ func NewThrowawayHasher(slots int) *Hasher {
 }
 
 func newHasher(slots int, fresh func() phc) *Hasher {
-	h := &Hasher{queue: newQueue(slots), fresh: fresh, dummy: fresh(), derive: deriveArgon2id}
-	h.dummy.sum = random(sumBytes) // no password has this sum
-	return h
+	derive := func(password []byte, h stored) []byte { return h.derive(password) }
+	return &Hasher{queue: newQueue(slots), fresh: fresh, dummy: fresh().stored().dummy(), derive: derive}
 }
 
 // Admit is a cheap check before a request that will hash. It returns a *fault.Error SERVICE_UNAVAILABLE if the caller
@@ -67,47 +65,50 @@ func (h *Hasher) Observe(waited func(time.Duration)) { h.queue.waited = waited }
 // CheckForm; a *fault.Error SERVICE_UNAVAILABLE if no slot is free within two seconds; and the error of ctx if ctx ends
 // before the derivation begins.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	p := h.fresh()
-	sum, err := h.run(ctx, password, p)
+	p := h.fresh().stored()
+	if err := CheckForm(password); err != nil {
+		return "", err
+	}
+	leave, err := h.enter(ctx)
 	if err != nil {
 		return "", err
 	}
-	p.sum = sum
-	return p.String(), nil
+	defer leave()
+	return p.format(h.derive(norm.NFC.Bytes([]byte(password)), p)), nil
 }
 
-// Verify reports whether encoded, a PHC string, is the hash of password. encoded is "" for an unknown account and for
-// an account without a password: Verify then returns false after the same wait and the same work (LG-03). Its errors
-// are the errors of Hash, and an internal error if encoded is neither empty nor an accepted PHC string.
+// Verify reports whether encoded is the hash of password. encoded is "" for an unknown account and for an account
+// without a password: Verify then returns false after the same wait and the same work (LG-03). Its errors are the
+// errors of Hash, and an internal error if encoded is neither empty nor a hash that ReadForeign accepts.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok bool, err error) {
 	p, known := h.dummy, encoded != ""
 	if known {
-		if p, err = parsePHC(encoded); err != nil {
-			return false, err
+		if p, err = parse(encoded); err != nil {
+			return false, fmt.Errorf("stored password hash: %w; reset the password of the account", err)
 		}
 	}
-	sum, err := h.run(ctx, password, p)
+	if err := CheckForm(password); err != nil {
+		return false, err
+	}
+	leave, err := h.enter(ctx)
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(sum, p.sum) == 1 && known, nil
+	defer leave()
+	for _, spelling := range p.spellings(password) {
+		if subtle.ConstantTimeCompare(h.derive(spelling, p), p.sum) == 1 {
+			return known, nil
+		}
+	}
+	return false, nil
 }
 
-// run waits for a slot, and derives the sum of a password with the parameters and the salt of p.
-func (h *Hasher) run(ctx context.Context, password string, p phc) ([]byte, error) {
-	if err := CheckForm(password); err != nil {
-		return nil, err
-	}
-	leave, err := h.queue.enter(ctx, h.caller(ctx))
-	if err != nil {
+// enter waits for a slot.
+func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
+	if leave, err = h.queue.enter(ctx, h.caller(ctx)); err != nil {
 		return nil, fmt.Errorf("wait for a hash slot: %w", err)
 	}
-	defer leave()
-	return h.derive(norm.NFC.Bytes([]byte(password)), p), nil
-}
-
-func deriveArgon2id(password []byte, h phc) []byte {
-	return argon2.IDKey(password, h.salt, h.time, h.memory, h.threads, uint32(len(h.sum)))
+	return leave, nil
 }
 
 // random draws n bytes. crypto/rand returns no error: it ends the process instead.

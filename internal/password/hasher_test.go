@@ -69,7 +69,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyRefusesABrokenHash(t *testing.T) {
 	t.Parallel()
 	h := NewHasher(1)
-	h.derive = func([]byte, phc) []byte { panic("worked on a hash that should have been refused") }
+	h.derive = func([]byte, stored) []byte { panic("worked on a hash that should have been refused") }
 	ok, err := h.Verify(t.Context(), "$argon2id$v=19$m=4194304,t=2,p=1$"+goodSalt+"$"+goodSum, "x")
 	if ok || err == nil || fault.From(err) != nil {
 		t.Errorf("PW-12: %v, %v", ok, err)
@@ -79,7 +79,7 @@ func TestVerifyRefusesABrokenHash(t *testing.T) {
 func TestPW02_TooLongIsRefusedBeforeHashing(t *testing.T) {
 	t.Parallel()
 	h := NewHasher(1)
-	h.derive = func([]byte, phc) []byte { panic("hashed") }
+	h.derive = func([]byte, stored) []byte { panic("hashed") }
 	huge := strings.Repeat("x", 1<<20)
 	if _, err := h.Hash(t.Context(), huge); !fault.Is(err, fault.InvalidInput) {
 		t.Errorf("Hash: %v", err)
@@ -96,15 +96,15 @@ func TestPW02_TooLongIsRefusedBeforeHashing(t *testing.T) {
 func TestLG03_UnknownAccountCostsTheSame(t *testing.T) {
 	t.Parallel()
 	h := NewHasher(1)
-	var asked []phc
-	h.derive = func(_ []byte, p phc) []byte { asked = append(asked, p); return p.sum }
+	var asked []stored
+	h.derive = func(_ []byte, p stored) []byte { asked = append(asked, p); return p.sum }
 	if ok, err := h.Verify(context.Background(), "", "correct horse"); ok || err != nil {
 		t.Errorf("unknown: %v, %v", ok, err)
 	}
 	if ok, err := h.Verify(context.Background(), goodPHC, "correct horse"); !ok || err != nil {
 		t.Errorf("known: %v, %v", ok, err)
 	}
-	if len(asked) != 2 || !asked[0].isCurrent() || !asked[1].isCurrent() {
+	if len(asked) != 2 || asked[0].kind != asked[1].kind || asked[0].kind != current().kind() {
 		t.Errorf("the work differs: %+v", asked)
 	}
 }

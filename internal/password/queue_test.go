@@ -22,7 +22,7 @@ type gated struct {
 
 func newGated(slots int) *gated {
 	g := &gated{Hasher: NewHasher(slots), gate: make(chan struct{})}
-	g.derive = func(_ []byte, p phc) []byte {
+	g.derive = func(_ []byte, p stored) []byte {
 		n := g.now.Add(1)
 		for seen := g.most.Load(); n > seen && !g.most.CompareAndSwap(seen, n); seen = g.most.Load() {
 		}
