@@ -6,15 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Options say what a recipe cannot read from the files.
 type Options struct {
 	Firebase FirebaseHash // of the recipe firebase
+	Now      time.Time    // when bans are judged; time.Now where it is zero
 }
 
 // FirebaseHash holds the parameters of a project's password hashes, as the console of Firebase shows them.
@@ -28,8 +31,13 @@ type FirebaseHash struct {
 // recipe reads the export of one system.
 type recipe struct {
 	about string
-	// open gives the rows of a file. A recipe without it reads NDJSON and CSV.
-	open func(in *bufio.Reader, path string) (rows, error)
+	// open gives the rows of a file, which is alone or of a directory. A recipe without it reads NDJSON, a JSON array
+	// and CSV.
+	open func(in *bufio.Reader, alone bool) (rows, error)
+	// join gives the rows of a directory whose files belong together. A recipe without it reads one after another.
+	join func(paths []string) rows
+	// sqlite is the statement that reads the accounts of an SQLite file, "" where the system has no such files.
+	sqlite string
 	// read makes a record of a row. It adds no Where.
 	read func(o Options, r row) (*Record, *Problem)
 }
@@ -37,6 +45,17 @@ type recipe struct {
 // recipes are those of other systems, and "" is the format of our own.
 var recipes = map[string]recipe{
 	"": {about: "the format of Dragoman", read: own},
+
+	"auth0":               auth0,
+	"authcompanion":       authCompanion,
+	"authentication-zero": authenticationZero,
+	"devise":              devise,
+	"django":              django,
+	"firebase":            firebase,
+	"keycloak":            keycloak,
+	"laravel":             laravel,
+	"supabase":            supabase,
+	"wolfpal":             wolfpal,
 }
 
 // Recipes lists the names of the recipes for other systems, sorted, each with a word on what it reads.
@@ -64,7 +83,10 @@ func Open(path, from string, o Options) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{recipe: how, options: o, paths: []string{path}}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	s := &source{recipe: how, options: o, paths: []string{path}, passed: map[string]int{}}
 	if !info.IsDir() {
 		return s, nil
 	}
@@ -81,6 +103,9 @@ func Open(path, from string, o Options) (Source, error) {
 	if len(s.paths) == 0 {
 		return nil, fmt.Errorf("%s: no file of this directory ends with %s", path, strings.Join(endings, ", "))
 	}
+	if how.join != nil {
+		s.rows, s.named, s.paths = how.join(s.paths), false, nil
+	}
 	return s, nil
 }
 
@@ -92,7 +117,10 @@ type source struct {
 	named   bool     // whether places name the file
 	file    *os.File
 	rows    rows
+	passed  map[string]int
 }
+
+func (s *source) PassedOver() map[string]int { return maps.Clone(s.passed) }
 
 func (s *source) Next() (*Record, error) {
 	for {
@@ -107,7 +135,6 @@ func (s *source) Next() (*Record, error) {
 		}
 		r, err := s.rows.next()
 		if errors.Is(err, io.EOF) {
-			s.rows = nil
 			if err := s.Close(); err != nil {
 				return nil, err
 			}
@@ -117,10 +144,18 @@ func (s *source) Next() (*Record, error) {
 			p.Where = s.place(p.Where)
 			return nil, p
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.file.Name(), err)
+		if err != nil && s.file != nil {
+			err = fmt.Errorf("%s: %w", s.file.Name(), err)
 		}
-		return s.record(r)
+		if err != nil {
+			return nil, err
+		}
+		record, err := s.record(r)
+		if record != nil && record.passedOver != "" {
+			s.passed[record.passedOver]++
+			continue
+		}
+		return record, err
 	}
 }
 
@@ -145,47 +180,67 @@ func (s *source) open(path string) (err error) {
 	if s.file, err = os.Open(path); err != nil {
 		return err
 	}
-	in := bufio.NewReaderSize(s.file, 64<<10)
+	s.rows, err = s.recipe.rows(s.file, !s.named)
+	return err
+}
+
+// rows reads an open file in the way of the recipe.
+func (how recipe) rows(file *os.File, alone bool) (rows, error) {
+	in := bufio.NewReaderSize(file, 64<<10)
 	if mark, _ := in.Peek(3); string(mark) == "\xef\xbb\xbf" { // what some programs put before UTF-8
 		_, _ = in.Discard(3)
 	}
-	if s.recipe.open != nil {
-		s.rows, err = s.recipe.open(in, path)
-		return err
+	switch start, _ := in.Peek(len(sqliteStart)); {
+	case string(start) == sqliteStart && how.sqlite != "":
+		return newSQLiteTable(file.Name(), how.sqlite)
+	case string(start) == sqliteStart:
+		return nil, errors.New("this is an SQLite file; export the table of accounts as CSV or NDJSON")
+	case how.open != nil:
+		return how.open(in, alone)
 	}
-	s.rows, err = plain(in)
-	return err
+	return plain(in)
 }
 
 // plain opens NDJSON, a JSON array or CSV, by the first character of the file.
 func plain(in *bufio.Reader) (rows, error) {
+	first, err := firstByte(in)
+	switch {
+	case err != nil:
+		return nil, err
+	case first == '{':
+		return newLines(in), nil
+	case first == '[':
+		return newArray(in, ""), nil
+	}
+	return newTable(in)
+}
+
+// firstByte tells how a file begins after white space.
+func firstByte(in *bufio.Reader) (byte, error) {
 	for {
 		first, err := in.Peek(1)
 		if errors.Is(err, io.EOF) {
-			return nil, errors.New("the file is empty")
+			return 0, errors.New("the file is empty")
 		}
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		switch first[0] {
-		case ' ', '\t', '\r', '\n':
-			_, _ = in.Discard(1)
-			continue
-		case '{':
-			return newLines(in), nil
-		case '[':
-			return newArray(in, ""), nil
+		if !strings.ContainsRune(" \t\r\n", rune(first[0])) {
+			return first[0], nil
 		}
-		return newTable(in)
+		_, _ = in.Discard(1)
 	}
 }
 
 // Close closes the open file.
-func (s *source) Close() error {
-	if s.file == nil {
-		return nil
+func (s *source) Close() (err error) {
+	if open, ok := s.rows.(io.Closer); ok {
+		err = open.Close()
 	}
-	err := s.file.Close()
-	s.file = nil
+	s.rows = nil
+	if s.file != nil {
+		err = errors.Join(err, s.file.Close())
+		s.file = nil
+	}
 	return err
 }

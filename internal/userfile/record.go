@@ -46,6 +46,8 @@ type Record struct {
 	Where string `json:"-"`
 	// Notes say what the former system holds and nothing here can take, each in one short sentence.
 	Notes []string `json:"-"`
+
+	passedOver string // why the row is no account to take; such a record leaves the package as a count
 }
 
 // Identity is an account at another provider by which the person signs in.
@@ -80,6 +82,8 @@ type Source interface {
 	// Next gives the next record. A *Problem is the error of one record: the next call gives the one after it. io.EOF
 	// ends the source, and so does any other error.
 	Next() (*Record, error)
+	// PassedOver gives the reasons why rows so far were no accounts to take, with the number of rows for each.
+	PassedOver() map[string]int
 	// Close closes the files.
 	Close() error
 }
