@@ -26,6 +26,7 @@ import (
 	"github.com/dragoman-auth/dragoman/resolvers"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/web/assets"
+	"github.com/dragoman-auth/dragoman/web/pages"
 )
 
 // Options are the parameters of a server that are no settings.
@@ -112,13 +113,17 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		return err
 	}
 	refusals := assets.NewRefusals(s.settings.Site(), s.bar())
+	buttons := pages.NewButtons(s.settings.Site(), s.bar())
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects:       s.Dialects,
-		GraphQL:        graphql,
-		PublicURL:      s.PublicURL,
-		Reserved:       ownPaths,
-		NotFound:       refusals.NotFound,
-		Browser:        s.browser(refusals),
+		Dialects:  s.Dialects,
+		GraphQL:   graphql,
+		PublicURL: s.PublicURL,
+		Reserved:  ownPaths,
+		NotFound:  refusals.NotFound,
+		Browser:   s.browser(refusals),
+		Page: func(w http.ResponseWriter, r *http.Request, p rest.Page) {
+			buttons.Write(w, r, pages.Button(p))
+		},
 		Log:            s.options.Log,
 		Now:            s.options.Now,
 		RevealAccounts: s.settings.RevealAccounts,

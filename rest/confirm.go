@@ -1,9 +1,6 @@
 package rest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -60,45 +57,12 @@ func embedded(req *http.Request) bool {
 // isConfirmation tells whether the button was pressed. The check of the origin ensures that the page was ours.
 func isConfirmation(req *http.Request) bool { return req.URL.Query().Has(confirmation) }
 
-// page is a confirmation page, or the page that reports the outcome.
-type page struct {
-	Title, Text, Action string
-}
-
-const pageStyle = `
-:root { color-scheme: light dark; font: 1.0625rem/1.5 system-ui, sans-serif }
-body { max-width: 28rem; margin: 15vh auto 0; padding: 0 1.5rem }
-button { font: inherit; padding: .5rem 1.25rem; border-radius: .375rem; border: 1px solid; cursor: pointer }
-`
-
-var pages = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{{.Title}}</title>
-<style>` + pageStyle + `</style>
-<h1>{{.Title}}</h1>
-{{with .Text}}<p>{{.}}</p>{{end}}
-{{with .Action}}<form method="post" action="{{.}}"><button autofocus>Continue</button></form>{{end}}
-</html>
-`))
-
-// pagePolicy allows the page's style and its form. Browsers apply form-action to redirects of the form too.
-func pagePolicy(redirects []string) string {
-	style := sha256.Sum256([]byte(pageStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
-		"'; form-action " + strings.Join(append([]string{"'self'"}, redirects...), " ") +
-		"; frame-ancestors 'none'; base-uri 'none'"
-}
-
-func writePage(w http.ResponseWriter, d *Dialect, status int, p page) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy(d.redirects))
-	h.Set("Referrer-Policy", "same-origin") // under no-referrer a browser sends the form with Origin: null
-	w.WriteHeader(status)
-	_ = pages.Execute(w, p) // the caller may have hung up
+// Page is a confirmation page, or the page that reports the outcome.
+type Page struct {
+	Status      int
+	Title, Text string
+	Action      string   // where the form of its button goes, "" for no button
+	Targets     []string // where the answer to the form may redirect a browser: CSP applies form-action to it too
 }
 
 // confirm sends the page with the button.
@@ -111,30 +75,32 @@ func (x *exchange) confirm() {
 		title = x.dialect.Title
 	}
 	visit.From(x.req.Context()).CopyHeaders(x.w.Header())
-	writePage(x.w, x.dialect, http.StatusOK, page{Title: title, Text: x.route.about, Action: target.RequestURI()})
+	x.engine.page(x.w, x.req, Page{
+		Status: http.StatusOK, Title: title, Text: x.route.about, Action: target.RequestURI(),
+		Targets: x.dialect.redirects,
+	})
 }
 
 // writeOutcome sends the person who pressed the button the outcome, with the cookies and headers of the answer.
-func writeOutcome(w http.ResponseWriter, d *Dialect, out *reply) {
+func (x *exchange) writeOutcome(out *reply) {
 	if out.location != "" {
-		out.write(w)
+		out.write(x.w)
 		return
 	}
-	h := w.Header()
+	h := x.w.Header()
 	out.setHeaders(h)
 	for _, c := range out.cookies {
-		http.SetCookie(w, c)
+		http.SetCookie(x.w, c)
 	}
-	p := page{Title: "Done", Text: d.Title}
+	p := Page{Status: out.status, Title: "Done", Text: x.dialect.Title}
 	if out.status >= http.StatusBadRequest {
 		p.Title, p.Text = "That did not work", out.message
 	}
-	status := out.status
-	if status == http.StatusNoContent {
-		status = http.StatusOK
+	if p.Status == http.StatusNoContent {
+		p.Status = http.StatusOK
 	}
 	if out.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(out.retry))
 	}
-	writePage(w, d, status, p)
+	x.engine.page(x.w, x.req, p)
 }

@@ -34,6 +34,9 @@ type Config struct {
 	// be nil. What it leaves alone gets the answer of the dialect.
 	Browser func(http.ResponseWriter, *http.Request, Unserved) bool
 
+	// Page writes a page of a route that changes state by GET, with the bar of the server's pages.
+	Page func(http.ResponseWriter, *http.Request, Page)
+
 	// OnUse is called after each answer, before the next request of the connection, so it must be quick. It may be nil.
 	OnUse func(context.Context, Use)
 
@@ -59,6 +62,7 @@ type Engine struct {
 	log          *slog.Logger
 	onUse        func(context.Context, Use)
 	browser      func(http.ResponseWriter, *http.Request, Unserved) bool
+	page         func(http.ResponseWriter, *http.Request, Page)
 	reveals      bool
 	matchExpired func(credential, refresh string) (expired, otherSession bool)
 	renewals     map[*Dialect]*gqlhttp.Document
@@ -68,8 +72,8 @@ type Engine struct {
 // New prepares every route: it validates the document and the variables against the schema, requires a row for every
 // code that the route can end with, and rejects routes that overlap. An error in a file is a *Fault.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Log == nil || cfg.Now == nil {
-		return nil, errors.New("rest: a field of Config is missing; set GraphQL, NotFound, Log and Now")
+	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Page == nil || cfg.Log == nil || cfg.Now == nil {
+		return nil, errors.New("rest: a field of Config is missing; set GraphQL, NotFound, Page, Log and Now")
 	}
 	public, err := url.Parse(cfg.PublicURL)
 	if err != nil || public.Host == "" {
@@ -82,6 +86,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		log:          cfg.Log,
 		onUse:        cfg.OnUse,
 		browser:      cfg.Browser,
+		page:         cfg.Page,
 		reveals:      cfg.RevealAccounts,
 		matchExpired: cfg.MatchExpired,
 		renewals:     map[*Dialect]*gqlhttp.Document{},

@@ -348,7 +348,7 @@ func (x *exchange) send(out *reply) {
 	}
 	x.visit.CopyHeaders(x.w.Header())
 	if x.page {
-		writeOutcome(x.w, x.dialect, out)
+		x.writeOutcome(out)
 		return
 	}
 	out.write(x.w)

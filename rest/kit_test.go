@@ -39,6 +39,7 @@ func engine(dialects ...*Dialect) (e *Engine, err error) {
 	return New(context.Background(), Config{
 		Dialects: dialects, GraphQL: handler(), PublicURL: "http://localhost:8080", Reserved: reserved,
 		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Page:         func(http.ResponseWriter, *http.Request, Page) {},
 		MatchExpired: func(string, string) (bool, bool) { return false, false },
 	})
 }

@@ -34,6 +34,7 @@ func engineAt(t *testing.T, publicURL string, now time.Time, dialects ...*Dialec
 	e, err := New(context.Background(), Config{
 		Dialects: dialects, GraphQL: handler(), PublicURL: publicURL, Reserved: reserved,
 		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		Page:         func(http.ResponseWriter, *http.Request, Page) {},
 		MatchExpired: func(string, string) (bool, bool) { return false, false },
 	})
 	if err != nil {

@@ -538,6 +538,7 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 			h := r.Header
 			if !strings.Contains(r.Body, `<form method="post" action="/desk/leave?why=a%26b&amp;_confirm=1">`) ||
 				!strings.Contains(r.Body, "&lt;on this device&gt;") ||
+				!strings.Contains(r.Body, `<nav class="doors"`) ||
 				h.Get("Content-Type") != "text/html; charset=utf-8" ||
 				!strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") ||
 				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") ||
@@ -561,7 +562,8 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 		// The button, in a browser that tells where the form was.
 		r := s.Ask(t, "POST /desk/leave?_confirm=1&why=a", "", "Cookie", "card="+c.Session, "Origin", s.URL,
 			"Sec-Fetch-Site", "same-origin", "Content-Type", harness.FormType)
-		if r.Status != 200 || !strings.Contains(r.Body, "<h1>Done</h1>") || len(r.Cookies()) != 3 ||
+		if r.Status != 200 || !strings.Contains(r.Body, "<h1>Done</h1>") ||
+			!strings.Contains(r.Body, `<a href="/account">`) || len(r.Cookies()) != 3 ||
 			s.Alive(t, c.Session) {
 			t.Errorf("the button: %d %v %s", r.Status, r.Header, r.Body)
 		}
@@ -576,7 +578,7 @@ func TestHT04_EngineChangingGET(t *testing.T) {
 			"*/*")...).WantExactly(t, 200, `{"left":true,"by":null,"params":{}}`)
 		if r := s.Ask(t, "POST /desk/leave?_confirm=1", "",
 			append(harness.Bearer("garbage"), "Sec-Fetch-Site", "same-origin")...); r.Status != 401 ||
-			!strings.Contains(r.Body, "Show your card.") || !strings.Contains(r.Body, "did not work") {
+			!strings.Contains(r.Body, `<nav class="doors"`) || !strings.Contains(r.Body, "Show your card.") || !strings.Contains(r.Body, "did not work") {
 			t.Errorf("a button that does not work: %d %s", r.Status, r.Body)
 		}
 	})
