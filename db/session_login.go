@@ -26,6 +26,9 @@ type Attempt struct {
 	// Notices are queued with the success or the failure that they report.
 	Notices Notices
 
+	// NewHash takes the place of the password hash with the success; "" keeps it (PW-12).
+	NewHash string
+
 	Disabled bool // set by LoginFailed: this failure disabled the password
 
 	bucket bucket
@@ -279,13 +282,16 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) (boo
 	return n == 1, err
 }
 
+// A draw of a number that was taken leaves the new hash behind, which then stands for the old one.
+//
 // On Postgres all parts of the statement see the rows as they were before it, so the new session is not among those
 // that the limit counts, and one fewer stays; a step of SQLite sees it. A session that is locked at that moment is
 // passed over: the next sign-in ends it.
 var login = writes("login",
 	`WITH u AS (
-  UPDATE users SET last_login_at = :now
-  WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
+  UPDATE users SET last_login_at = :now, password_hash = :new_hash
+  WHERE id = :user AND status = 'ACTIVE' AND password_hash IN (:password_hash, :new_hash)
+    AND password_disabled_at IS NULL
   RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -309,8 +315,9 @@ var login = writes("login",
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
   EXISTS (SELECT 1 FROM k WHERE session_id = :session)
     AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
-	`UPDATE users SET last_login_at = :now
-WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL`,
+	`UPDATE users SET last_login_at = :now, password_hash = :new_hash
+WHERE id = :user AND status = 'ACTIVE' AND password_hash IN (:password_hash, :new_hash)
+  AND password_disabled_at IS NULL`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
 	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*')
@@ -327,7 +334,7 @@ ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.s
 	insertEvent+` SELECT `+eventValues+` FROM sessions WHERE id = :session`,
 	`SELECT changes() AS sessions, (
   SELECT count(*) FROM users
-  WHERE id = :user AND status = 'ACTIVE' AND password_hash = :password_hash AND password_disabled_at IS NULL
+  WHERE id = :user AND status = 'ACTIVE' AND password_hash = :new_hash AND password_disabled_at IS NULL
 ) AS users,
   EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
     AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
@@ -338,7 +345,8 @@ const deviceSeen = 24 * time.Hour
 
 // Login starts the session of a person whose password was just found right, and forgets the failures of the bucket. It
 // gives false, and changes nothing, when the password or the account changed since the attempt was read. The newest
-// limit sessions of the account stay alive (SE-21).
+// limit sessions of the account stay alive (SE-21). Of concurrent ones with a new hash one makes a session; the others
+// give false, and succeed with another attempt.
 //
 // Login draws the number of the session, and draws again when the number is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
@@ -347,6 +355,7 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 		s.Number = randomNumber()
 		p := s.params().with(params{
 			{"password_hash", a.User.PasswordHash},
+			{"new_hash", cmp.Or(a.NewHash, a.User.PasswordHash)},
 			{"scope", a.bucket.scope},
 			{"session_limit", limit},
 			{"device", s.Device},

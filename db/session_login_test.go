@@ -1,7 +1,10 @@
 package db_test
 
 import (
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,6 +185,48 @@ func TestLogin_AccountChanged(t *testing.T) {
 		}
 		if a := attempt(t, d, who); a.Failures != 1 || a.User.LastLoginAt != nil {
 			t.Errorf("%+v", a)
+		}
+	})
+}
+
+// PW-12: concurrent sign-ins that make one outdated hash anew leave one of the new hashes, with one session. The others
+// find another hash than they read, and start theirs by another attempt.
+func TestLogin_NewHash(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d, conn := dbtest.Open(t, dsn), dbtest.Beside(t, dsn)
+		u := join(t, d, "ada@example.com")
+		who := db.Identifier{Canonical: "ada@example.com"}
+		read := make([]*db.Attempt, 8)
+		for n := range read {
+			read[n] = attempt(t, d, who)
+			read[n].NewHash = fmt.Sprintf("anew %d", n)
+		}
+		login := func(a *db.Attempt) bool {
+			s := db.NewSession(t.Context(), u.ID, day, day, noon(), db.AuthPassword)
+			ok, err := d.Login(from(t, ""), a, s, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			return ok
+		}
+		var all sync.WaitGroup
+		var won, done atomic.Int32
+		for n := range read {
+			all.Go(func() {
+				if login(read[n]) {
+					won.Store(int32(n))
+					done.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		a := attempt(t, d, who)
+		if done.Load() != 1 || a.User.PasswordHash != read[won.Load()].NewHash || count(t, conn, "sessions") != 1 {
+			t.Errorf("%d sign-ins, the last of %d; the hash is %q", done.Load(), won.Load(), a.User.PasswordHash)
+		}
+		if !login(a) || attempt(t, d, who).User.PasswordHash != a.User.PasswordHash {
+			t.Error("another attempt does not sign in, or changes the hash")
 		}
 	})
 }

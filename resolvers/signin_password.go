@@ -43,6 +43,28 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		return nil, err
 	}
 	defer leave()
+	for first := true; ; first = false {
+		payload, err := r.judge(ctx, attempt, input)
+		if err != nil {
+			return nil, err
+		}
+		if payload.Session != nil {
+			return payload, nil
+		}
+		// The account changed during the check: a concurrent sign-in made the hash anew, or somebody else did more.
+		if !first || attempt.NewHash == "" {
+			return nil, r.loginFailed(ctx, attempt, true, r.now())
+		}
+		if attempt, err = r.DB.Attempt(ctx, who); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// judge checks the password and starts the session. Its payload has no session if the account changed meanwhile.
+func (r *resolver) judge(
+	ctx context.Context, attempt *db.Attempt, input graph.LoginInput,
+) (*graph.LoginPayload, error) {
 	// Mails are made before the outcome is known. The statement of the outcome queues those that fit it.
 	attempt.Notices = r.notices(ctx, attempt)
 	// An unknown account has an empty hash, for which Verify does the same work.
@@ -57,28 +79,37 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	if r.RequireVerifiedEmail && !user.EmailVerified() {
 		return nil, r.unverified(ctx, attempt, now)
 	}
+	if attempt.NewHash, err = r.renewHash(ctx, user.PasswordHash, input.Password); err != nil {
+		return nil, err
+	}
 	p := proof{
 		user:     user,
 		method:   db.AuthPassword,
 		device:   r.deviceID(ctx),
 		shown:    r.shownDevice(ctx, input.DeviceToken.Value()),
-		at:       now,
+		at:       r.now(),
 		delivery: input.TokenDelivery,
 	}
-	payload, err := r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
+	return r.startSession(ctx, p, func(s *db.Session) (*db.User, error) {
 		started, err := r.DB.Login(ctx, attempt, s, r.SessionLimit)
 		if !started {
 			return nil, err
 		}
 		return user, err
 	})
-	if err == nil && payload.Session == nil { // the account changed during the check
-		err = r.loginFailed(ctx, attempt, right, now)
+}
+
+// renewHash hashes a password that was just found right if its stored hash is not as Hash makes it (PW-12), and returns
+// "" otherwise. A queue of hashes that is full delays this to a later sign-in, and not the sign-in.
+func (r *resolver) renewHash(ctx context.Context, stored, typed string) (string, error) {
+	if !r.Hasher.Outdated(stored) {
+		return "", nil
 	}
-	if err != nil {
-		return nil, err
+	hash, err := r.Hasher.Hash(ctx, typed)
+	if fault.Is(err, fault.Unavailable) {
+		return "", nil
 	}
-	return payload, nil
+	return hash, err
 }
 
 // loginFailed counts the failure and gives the error for the caller.

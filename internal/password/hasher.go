@@ -103,6 +103,13 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok bool,
 	return false, nil
 }
 
+// Outdated tells whether an accepted hash is not as Hash makes it: it is of another system, or of other parameters.
+func (h *Hasher) Outdated(encoded string) bool {
+	p, err := parse(encoded)
+	current := h.fresh().stored()
+	return err == nil && (p.kind != current.kind || len(encoded) != len(current.String()))
+}
+
 // enter waits for a slot.
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	if leave, err = h.queue.enter(ctx, h.caller(ctx)); err != nil {

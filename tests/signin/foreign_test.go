@@ -1,0 +1,175 @@
+package signin
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+)
+
+// own is the form of a hash that the servers of tests make.
+var own = regexp.MustCompile(`^\$argon2id\$v=19\$m=8,t=1,p=1\$`)
+
+// oldHash is the hash of a password in another system.
+func oldHash(t testing.TB, typed string) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(typed[:min(len(typed), 72)]), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(hash)
+}
+
+// plant gives an account a password hash, and hash reads it.
+func plant(t testing.TB, side *harness.Side, email, hash string) {
+	t.Helper()
+	side.MustExec(t, fmt.Sprintf(`UPDATE users SET password_hash = '%s' WHERE email_canonical = '%s'`, hash, email))
+}
+
+func hash(t testing.TB, side *harness.Side, email string) string {
+	t.Helper()
+	return side.Texts(t, `SELECT password_hash FROM users WHERE email_canonical = '`+email+`'`)[0]
+}
+
+// PW-12 and PW-13: the first sign-in with a hash of another system, or with one of ours of other parameters, makes it
+// anew. From then on the password counts whole and in any spelling of Unicode.
+func TestPW12_FirstSignIn(t *testing.T) {
+	t.Parallel()
+	const long = "a password of more than 72 bytes, as one that a manager of passwords makes, and more"
+	const decomposed = "cafe\u0301 au lait"
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s, side := harness.Start(t, dsn), harness.OpenSide(t, dsn)
+		const email = "ada@example.com"
+		ada := s.Register(t, email)
+		otherOwn, err := password.NewHasher(1).Hash(t.Context(), harness.GoodPass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range map[string]struct{ stored, password, also, not string }{
+			"bcrypt":             {oldHash(t, harness.GoodPass), harness.GoodPass, "", ""},
+			"bcrypt, long":       {oldHash(t, long), long, "", long[:72]},
+			"bcrypt, decomposed": {oldHash(t, decomposed), decomposed, "caf\u00e9 au lait", ""},
+			"SSHA":               {"{SSHA}46BnfOtjjVkV2IM1YrlQPStNxk5zYWx0c2FsdA==", harness.GoodPass, "", ""},
+			"argon2id, others":   {otherOwn, harness.GoodPass, "", ""},
+		} {
+			plant(t, side, email, c.stored)
+			if code := s.Login(t, email, harness.WrongPass).Code(); code != "INVALID_CREDENTIALS" ||
+				hash(t, side, email) != c.stored {
+				t.Errorf("%s, wrong password: %q, and the hash is %s", name, code, hash(t, side, email))
+			}
+			if a := s.GraphQL(t, ada.Access, harness.SudoDoc, harness.InputOf("password", c.password)); a.Code() != "" ||
+				hash(t, side, email) != c.stored {
+				t.Errorf("%s, sudo: %s, and the hash is %s", name, a.Raw, hash(t, side, email))
+			}
+			if a := s.Login(t, email, c.password); a.Code() != "" || !own.MatchString(hash(t, side, email)) {
+				t.Errorf("%s: %s, and the hash is %s", name, a.Raw, hash(t, side, email))
+			}
+			anew := hash(t, side, email)
+			for _, again := range []string{c.password, c.also} {
+				if a := s.Login(t, email, again); again != "" && a.Code() != "" {
+					t.Errorf("%s, again: %s", name, a.Raw)
+				}
+			}
+			if a := s.Login(t, email, c.not); c.not != "" && a.Code() != "INVALID_CREDENTIALS" {
+				t.Errorf("%s, another password: %s", name, a.Raw)
+			}
+			if hash(t, side, email) != anew {
+				t.Errorf("%s: the hash was made anew twice", name)
+			}
+		}
+	})
+}
+
+// PW-12: a sign-in with the right password that fails for another reason leaves the hash as it is.
+func TestPW12_NoSignIn(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		clock := harness.NewClock()
+		s, side := harness.StartWithClock(t, clock, dsn), harness.OpenSide(t, dsn)
+		strict := harness.StartWithClock(t, clock, dsn, "DRAGOMAN_REQUIRE_VERIFIED_EMAIL=on")
+		const email = "ada@example.com"
+		s.Register(t, email)
+		old := oldHash(t, harness.GoodPass)
+		plant(t, side, email, old)
+		for _, c := range []struct {
+			before, after, code string
+			at                  *harness.Instance
+		}{
+			{`status = 'SUSPENDED'`, `status = 'ACTIVE'`, "INVALID_CREDENTIALS", s},
+			{`password_disabled_at = created_at`, `password_disabled_at = NULL`, "INVALID_CREDENTIALS", s},
+			{`name = 'Ada'`, `name = NULL`, "EMAIL_NOT_VERIFIED", strict},
+			{`name = 'Ada'`, `name = NULL`, "", s},
+		} {
+			side.MustExec(t, `UPDATE users SET `+c.before)
+			a := c.at.Login(t, email, harness.GoodPass)
+			if a.Code() != c.code || (hash(t, side, email) == old) != (c.code != "") {
+				t.Errorf("%s: %s, and the hash is %s", c.before, a.Raw, hash(t, side, email))
+			}
+			side.MustExec(t, `UPDATE users SET `+c.after)
+		}
+	})
+}
+
+// PW-12: sign-ins at once on two instances, by both names and by wrong passwords among them, all come in, and the hash
+// is made anew once.
+func TestPW12_FirstSignInsAtOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		clock := harness.NewClock()
+		instances := []*harness.Instance{harness.StartWithClock(t, clock, dsn), harness.StartWithClock(t, clock, dsn)}
+		side := harness.OpenSide(t, dsn)
+		const email = "ada@example.com"
+		instances[0].Register(t, email)
+		side.MustExec(t, `UPDATE users SET username = 'countess', username_canonical = 'countess'`)
+		for range harness.Amount(3, 50) {
+			plant(t, side, email, oldHash(t, harness.GoodPass))
+			var all sync.WaitGroup
+			for n := range 8 {
+				all.Go(func() {
+					name, value := "email", email
+					if n/2%2 == 0 {
+						name, value = "username", "countess"
+					}
+					a := instances[n%2].GraphQL(t, "", harness.LoginDoc,
+						harness.InputOf(name, value, "password", harness.GoodPass))
+					if a.Code() != "" || a.Text("login", "session", "id") == "" {
+						t.Errorf("sign-in %d: %s", n, a.Raw)
+					}
+				})
+			}
+			all.Wait()
+			if h := hash(t, side, email); !own.MatchString(h) {
+				t.Errorf("the hash is %s", h)
+			}
+		}
+		if a := instances[1].Login(t, email, harness.GoodPass); a.Code() != "" {
+			t.Error(a.Raw)
+		}
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'login.failed'`); n != 0 {
+			t.Errorf("%d failures", n)
+		}
+	})
+}
+
+// The sign-in that makes a hash anew takes the two statements of any other.
+func TestPW12_Statements(t *testing.T) {
+	t.Parallel()
+	s, dsn := harness.BudgetServer(t)
+	side := harness.OpenSide(t, dsn)
+	const email = "ada@example.com"
+	s.Register(t, email)
+	s.Login(t, email, harness.GoodPass) // prepares the statements
+	plant(t, side, email, oldHash(t, harness.GoodPass))
+	var a *harness.Answer
+	n, lines := harness.Statements(t, dsn, func() { a = s.Login(t, email, harness.GoodPass) })
+	if n != 2 || a.Code() != "" || !own.MatchString(hash(t, side, email)) {
+		t.Errorf("%d statements, %s:\n%s", n, a.Raw, strings.Join(lines, "\n"))
+	}
+}
