@@ -12,6 +12,7 @@ var (
 	ActionRegistrationRequested = Action{"registration.requested", ""} // where the address is confirmed first
 
 	ActionUserCreated     = Action{"user.created", "user.create_failed"} // by the person, or by the actor
+	ActionUserImported    = Action{"user.imported", ""}                  // from a file, by the operator
 	ActionUserUpdated     = Action{"user.updated", "user.update_failed"}
 	ActionUserSuspended   = Action{"user.suspended", "user.suspend_failed"}
 	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
@@ -59,9 +60,9 @@ var (
 // Actions lists them all.
 func Actions() []Action {
 	return []Action{
-		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserUpdated, ActionUserSuspended,
-		ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported, ActionSessionRefreshed,
-		ActionSessionEnded,
+		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserImported, ActionUserUpdated,
+		ActionUserSuspended, ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported,
+		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
 		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,

@@ -129,6 +129,16 @@ type TokenID struct{ id[tokenKind] }
 // NewUserID makes a fresh time-ordered id.
 func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
 
+// NewUserIDAt makes an id that stands in the order of time where t does (RFC 9562 section 5.7: 48 bits of milliseconds
+// first), for an account that is older than its row.
+func NewUserIDAt(t time.Time) UserID {
+	u := uuid.New()
+	random := binary.BigEndian.Uint16(u[6:8])
+	binary.BigEndian.PutUint64(u[:8], uint64(max(0, t.UnixMilli()))<<16)
+	binary.BigEndian.PutUint16(u[6:8], 0x7000|random&0x0fff)
+	return UserIDFrom(u)
+}
+
 // NewSessionID makes a fresh time-ordered id.
 func NewSessionID() SessionID { return SessionIDFrom(token.NewID()) }
 

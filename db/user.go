@@ -35,6 +35,8 @@ type User struct {
 	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until a reset by mail (LG-09)
 	DevicesClearedAt      *time.Time `bun:"devices_cleared_at"`      // no device token of before counts
 	Invited               bool       `bun:"invited"`                 // an administrator made the account for its owner
+	ExternalID            *string    `bun:"external_id"`             // the id that the person had in another system
+	Phone                 *string    `bun:"phone"`                   // E.164, as an import gave it; not confirmed
 }
 
 // IsNode marks a GraphQL Node.

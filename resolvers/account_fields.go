@@ -2,22 +2,11 @@ package resolvers
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strconv"
-
-	"golang.org/x/text/language"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
-	"github.com/dragoman-auth/dragoman/internal/strictjson"
-)
-
-const (
-	maxName     = 200  // code points of a display name
-	maxMetadata = 4096 // bytes of JSON (JW-11)
 )
 
 // setEmail, setUsername, setName and setLocale set a field of an account from what was typed. Nil clears the field.
@@ -45,21 +34,16 @@ func setUsername(u *db.User, text *string) error {
 	return nil
 }
 
-// maxLocale is the length in bytes of a language tag that RFC 5646 section 4.4.1 expects every implementation to take.
-const maxLocale = 35
-
 // setLocale stores a language tag (RFC 5646) in its canonical spelling: de-at becomes de-AT.
 func setLocale(u *db.User, text *string) error {
 	if text == nil {
 		u.Locale = nil
 		return nil
 	}
-	tag, err := language.Parse(*text)
-	if err != nil || len(*text) > maxLocale || len(tag.String()) > maxLocale || tag == language.Und {
-		return fault.New(fault.InvalidInput, "This is not the tag of a language, such as de or pt-BR.",
-			"input", "locale")
+	canonical, err := identity.Locale(*text)
+	if err != nil {
+		return atField(err, "locale")
 	}
-	canonical := tag.String()
 	u.Locale = &canonical
 	return nil
 }
@@ -69,7 +53,7 @@ func setName(u *db.User, text *string) error {
 		u.Name = nil
 		return nil
 	}
-	name, err := identity.Text(*text, maxName)
+	name, err := identity.Name(*text)
 	if err != nil {
 		return atField(err, "name")
 	}
@@ -97,66 +81,10 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 	return u, err
 }
 
-// metadata converts metadata to the form that the database gives back: a token holds the same numbers before and after
-// the row is read. The limit of 4 KiB counts for that form (JW-11). A number that this form rounds is an error (JW-16).
+// metadata reads the metadata of an account.
 func metadata(given db.JSONObject) (db.JSONObject, error) {
-	if given == nil {
-		return nil, nil
-	}
-	if !exact(map[string]any(given)) {
-		return nil, fault.New(fault.InvalidInput, strictjson.ExactMessage, "input", "metadata")
-	}
-	var kept map[string]any
-	b, err := json.Marshal(given)
-	if err == nil {
-		err = json.Unmarshal(b, &kept)
-	}
-	if err == nil {
-		b, err = json.Marshal(unsigned(kept))
-	}
-	if err != nil || len(b) > maxMetadata {
-		return nil, fault.New(fault.InvalidInput, "The metadata is longer than 4 KiB as JSON.", "input", "metadata")
-	}
-	return kept, nil
-}
-
-// exact reports whether float64 keeps every number of a value. The literals of a document are of int64 and float64, the
-// variables of a request are json.Number, and the expressions of a dialect may make an int.
-func exact(v any) bool {
-	switch v := v.(type) {
-	case json.Number:
-		return strictjson.Exact(v.String())
-	case int:
-		return strictjson.Exact(strconv.Itoa(v))
-	case int64:
-		return strictjson.Exact(strconv.FormatInt(v, 10))
-	case []any:
-		return !slices.ContainsFunc(v, func(item any) bool { return !exact(item) })
-	case map[string]any:
-		for _, member := range v {
-			if !exact(member) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// unsigned turns -0 into 0 everywhere, as Postgres does in jsonb.
-func unsigned(v any) any {
-	switch v := v.(type) {
-	case float64:
-		return v + 0
-	case []any:
-		for i := range v {
-			v[i] = unsigned(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = unsigned(v[k])
-		}
-	}
-	return v
+	kept, err := identity.Metadata(given)
+	return kept, atField(err, "metadata")
 }
 
 // takenError gives the error for a taken name. It mails the owner of a taken address about the attempt (LG-04).

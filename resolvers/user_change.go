@@ -103,7 +103,7 @@ func (r *resolver) userChange(ctx context.Context, c *caller, input graph.Update
 		change.Username, change.UsernameCanonical = &username, &canonical
 	}
 	if text := input.Name.Value(); text != nil {
-		name, err := identity.Text(*text, maxName)
+		name, err := identity.Name(*text)
 		if err != nil {
 			return nil, atField(err, "name")
 		}

@@ -1,4 +1,5 @@
-// Package identity checks email addresses, usernames and display names, and brings them into a canonical form.
+// Package identity checks what an account consists of: email addresses, usernames, display names, language tags and
+// metadata, and brings them into a canonical form.
 //
 // Two spellings of the same identity have the same canonical form, which the database keeps unique. Texts that people
 // could mistake for another identity are rejected. Every error is a *fault.Error INVALID_INPUT with a message for

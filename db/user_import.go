@@ -1,0 +1,251 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ImportedUser is an account that comes from another system, or back from an export. Number is what is wanted, 0 for
+// any. All times are those of the other system.
+type ImportedUser struct {
+	User
+	AppMetadata JSONObject
+	TOTP        []byte           // the sealed secret of an authenticator app; nil for none
+	Identities  []LinkedIdentity // accounts at other providers
+	KeepsID     bool             // whether ID is the account's own, and not one that was made for it
+}
+
+// LinkedIdentity is an account at another provider by which a person signs in.
+type LinkedIdentity struct {
+	Provider string `json:"provider"`
+	Subject  string `json:"subject"`
+	Email    string `json:"email,omitempty"`
+}
+
+// ImportOutcome says what became of one account of an import.
+type ImportOutcome int
+
+// The outcomes of an import. Imported and There are successes.
+const (
+	Imported    ImportOutcome = iota // made; CheckImport: free to be made
+	There                            // an earlier run made it
+	ImportTaken                      // another account has what Column names
+)
+
+// ImportResult is the outcome of one account.
+type ImportResult struct {
+	Outcome    ImportOutcome
+	Column     string // of ImportTaken: externalId, email, username, pendingEmail or identities
+	Holder     UserID // the account that has it
+	Renumbered bool   // the wanted number belongs to another account, so this one gets a number by chance
+}
+
+// importFound holds the ids of the accounts that have what a row needs, as UUID or in hex; "" for none.
+type importFound struct {
+	N        int    `json:"n"`
+	ID       string `json:"id"`
+	External string `json:"external"`
+	Email    string `json:"email"`
+	Pending  string `json:"pending"`
+	Username string `json:"username"`
+	Number   string `json:"number"`
+	Identity string `json:"identity"`
+}
+
+var findImported = readsEach("findImported",
+	`SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]')::text AS found FROM (
+  SELECT r.n,
+    coalesce((SELECT u.id::text FROM users u WHERE u.id = r.id), '') AS id,
+    coalesce((SELECT u.id::text FROM users u WHERE u.external_id = r.external_id), '') AS external,
+    coalesce((SELECT u.id::text FROM users u WHERE u.email_canonical = r.email_canonical), '') AS email,
+    coalesce((SELECT u.id::text FROM users u WHERE u.pending_shown AND r.pending_shown
+      AND u.pending_email_canonical = r.pending_email_canonical), '') AS pending,
+    coalesce((SELECT u.id::text FROM users u WHERE u.username_canonical = r.username_canonical), '') AS username,
+    coalesce((SELECT u.id::text FROM users u WHERE u.number = r.number), '') AS number,
+    coalesce((SELECT l.user_id::text FROM linked_identities l
+      JOIN jsonb_to_recordset(r.identities) AS i (provider text, subject text) USING (provider, subject)
+      LIMIT 1), '') AS identity
+  FROM `+importRowsPostgres+`
+) f`,
+	`SELECT json_group_array(json_object('n', r.n,
+  'id', coalesce((SELECT hex(u.id) FROM users u WHERE u.id = r.id), ''),
+  'external', coalesce((SELECT hex(u.id) FROM users u WHERE u.external_id = r.external_id), ''),
+  'email', coalesce((SELECT hex(u.id) FROM users u WHERE u.email_canonical = r.email_canonical), ''),
+  'pending', coalesce((SELECT hex(u.id) FROM users u WHERE u.pending_shown AND r.pending_shown
+    AND u.pending_email_canonical = r.pending_email_canonical), ''),
+  'username', coalesce((SELECT hex(u.id) FROM users u WHERE u.username_canonical = r.username_canonical), ''),
+  'number', coalesce((SELECT hex(u.id) FROM users u WHERE u.number = r.number), ''),
+  'identity', coalesce((SELECT hex(l.user_id) FROM json_each(r.identities) i JOIN linked_identities l
+    ON l.provider = i.value ->> 'provider' AND l.subject = i.value ->> 'subject' LIMIT 1), '')
+)) AS found FROM `+importRowsSQLite,
+)
+
+const importEvent = insertEvent + ` SELECT r.event, :event_at, :event_action, :event_outcome, :event_reason, r.id,
+  :event_session, :event_key, :event_methods, :event_dialect, :event_ip, :event_user_agent, :event_request FROM `
+
+// On Postgres the accounts decide which rows count, on SQLite the events do: nothing else writes in between.
+var importUsers = writes("importUsers",
+	`WITH r AS (SELECT * FROM `+importRowsPostgres+`),
+u AS (
+  INSERT INTO users (`+importColumns+`) SELECT `+importValues+` FROM r ORDER BY r.n ON CONFLICT DO NOTHING RETURNING id
+), t AS (
+  INSERT INTO imported_totp (user_id, sealed, created_at)
+  SELECT r.id, decode(r.totp, 'hex'), :event_at FROM r JOIN u USING (id) WHERE r.totp IS NOT NULL
+), i AS (
+  INSERT INTO linked_identities (provider, subject, user_id, email, created_at)
+  SELECT i.provider, i.subject, r.id, i.email, :event_at
+  FROM r JOIN u USING (id), jsonb_to_recordset(r.identities) AS i (provider text, subject text, email text)
+), a AS (`+importEvent+`r JOIN u USING (id)
+) SELECT count(*) AS n FROM u`,
+	importEvent+importRowsSQLite+` WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = r.id)
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.number = r.number)
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.external_id = r.external_id)
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical)
+  AND NOT EXISTS (SELECT 1 FROM users u WHERE u.username_canonical = r.username_canonical)`,
+	`INSERT INTO users (`+importColumns+`) SELECT `+importValues+`
+FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event`,
+	`INSERT INTO imported_totp (user_id, sealed, created_at)
+SELECT r.id, unhex(r.totp), :event_at FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event
+WHERE r.totp IS NOT NULL`,
+	`INSERT INTO linked_identities (provider, subject, user_id, email, created_at)
+SELECT i.value ->> 'provider', i.value ->> 'subject', r.id, i.value ->> 'email', :event_at
+FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event, json_each(r.identities) i`,
+	`SELECT count(*) AS n FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event`,
+)
+
+// ImportUsers makes those accounts of a batch that are not there yet, in one transaction, with an event for each. An
+// account that collides with another one is passed over. No two of a batch may have the same id, external id, email,
+// username or identity.
+func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Time) ([]ImportResult, error) {
+	var results []ImportResult
+	for round := range numberDraws { // a further round where others changed meanwhile what the batch needs
+		found, err := d.CheckImport(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		if results == nil {
+			results = found
+		}
+		var due []*ImportedUser
+		numbers := map[int]bool{}
+		for i, u := range batch {
+			if found[i].Outcome != Imported {
+				if results[i].Outcome == Imported && found[i].Outcome != There { // somebody else was faster
+					results[i] = found[i]
+				}
+				continue
+			}
+			if taken := found[i].Renumbered || numbers[u.Number]; taken || u.Number == 0 {
+				results[i].Renumbered = results[i].Renumbered || taken && round == 0
+				u.Number = randomNumber()
+			}
+			numbers[u.Number] = true
+			due = append(due, u)
+		}
+		if len(due) == 0 {
+			return results, nil
+		}
+		made, err := d.insertImported(ctx, due, now)
+		if err != nil {
+			return nil, err
+		}
+		if made == len(due) {
+			return results, nil
+		}
+	}
+	return nil, errors.New("db: import: other writers kept taking what the accounts need; run the import again")
+}
+
+// insertImported gives the number of accounts that it made: 0 where another writer took a name that a row needs.
+func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.Time) (int, error) {
+	rows, err := importRows(due)
+	if err != nil {
+		return 0, err
+	}
+	e := eventParams(ctx, Event{Action: ActionUserImported}, now)
+	e = slices.DeleteFunc(e, func(p param) bool { return p.name == "event_id" || p.name == "event_user" })
+	n, err := d.count(ctx, importUsers, params{{"rows", rows}}.with(e))
+	if notUnique(err) {
+		return 0, nil
+	}
+	return n, err
+}
+
+// notUnique tells whether an error says that a row exists which has what another row must have alone.
+func notUnique(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code == "23505"
+	}
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+func importRows(batch []*ImportedUser) (string, error) {
+	rows := make([]importRow, len(batch))
+	for i, u := range batch {
+		var err error
+		if rows[i], err = newImportRow(i, u); err != nil {
+			return "", err
+		}
+	}
+	b, err := json.Marshal(rows)
+	return string(b), err
+}
+
+// CheckImport says what ImportUsers would make of a batch, and writes nothing.
+func (d *DB) CheckImport(ctx context.Context, batch []*ImportedUser) ([]ImportResult, error) {
+	rows, err := importRows(batch)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Found string `bun:"found"`
+	}
+	if _, err := d.queryRow(ctx, findImported, params{{"rows", rows}}, &answer); err != nil {
+		return nil, err
+	}
+	var found []importFound
+	if err := json.Unmarshal([]byte(answer.Found), &found); err != nil {
+		return nil, wrap(err, findImported.name)
+	}
+	results := make([]ImportResult, len(batch))
+	for _, f := range found {
+		results[f.N] = f.result(batch[f.N])
+	}
+	return results, nil
+}
+
+// result judges one account. One with an id, of ours or of another system, is there if the id is; one without is there
+// if its email is, or without an email its username.
+func (f *importFound) result(u *ImportedUser) ImportResult {
+	same, external := u.KeepsID && f.ID != "", f.External != ""
+	if u.KeepsID {
+		external = false
+	}
+	byEmail := !u.KeepsID && u.ExternalID == nil && f.Email != ""
+	byUsername := !u.KeepsID && u.ExternalID == nil && u.EmailCanonical == "" && f.Username != ""
+	if same || external || byEmail || byUsername {
+		return ImportResult{Outcome: There}
+	}
+	for _, name := range []struct{ column, holder string }{
+		{"externalId", f.External},
+		{"email", f.Email},
+		{"username", f.Username},
+		{"pendingEmail", f.Pending},
+		{"identities", f.Identity},
+	} {
+		if name.holder != "" {
+			holder, _ := uuid.Parse(name.holder)
+			return ImportResult{Outcome: ImportTaken, Column: name.column, Holder: UserIDFrom(holder)}
+		}
+	}
+	return ImportResult{Renumbered: u.Number != 0 && f.Number != ""}
+}
