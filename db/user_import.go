@@ -185,7 +185,8 @@ func notUnique(err error) bool {
 		return pg.Code == "23505"
 	}
 	lite, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	return ok && (lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE ||
+		lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 func importRows(batch []*ImportedUser) (string, error) {

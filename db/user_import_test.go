@@ -19,8 +19,12 @@ func imported(email string) *db.ImportedUser {
 		User: db.User{
 			ID: db.NewUserIDAt(at), Number: 77, ExternalID: pointer("auth0|" + email), Email: pointer(email),
 			EmailCanonical: email, EmailVerifiedAt: pointer(at.Add(time.Hour)), Username: pointer("U-" + email[:3]),
-			UsernameCanonical: pointer("u-" + email[:3]), Name: pointer("Ada \"Ä\" Example"), Phone: pointer("+4930123456"),
-			Locale: pointer("de-AT"), Metadata: db.JSONObject{"plan": "pro", "n": 1.5, "deep": map[string]any{"a": true}},
+			UsernameCanonical: pointer("u-" + email[:3]), Name: pointer("Ada \"Ä\" Example"),
+			Phone:  pointer("+4930123456"),
+			Locale: pointer("de-AT"), Metadata: db.JSONObject{
+				"plan": "pro", "n": 1.5,
+				"deep": map[string]any{"a": true},
+			},
 			Role: "user", Status: db.UserSuspended, PasswordHash: "$2b$10$abc", Invited: true,
 			PendingEmail: pointer("p" + email), PendingEmailCanonical: pointer("p" + email), PendingShown: true,
 			CreatedAt: at, UpdatedAt: at.Add(2 * time.Hour), LastLoginAt: pointer(at.Add(3 * time.Hour)),
@@ -112,7 +116,8 @@ func TestMI02_ImportTaken(t *testing.T) {
 			change(u)
 			free.Number = 0
 			results := importAll(t, d, u, free)
-			if want := (db.ImportResult{Outcome: db.ImportTaken, Column: column, Holder: there.ID}); results[0] != want {
+			if want := (db.ImportResult{Outcome: db.ImportTaken, Column: column, Holder: there.ID}); results[0] !=
+				want {
 				t.Errorf("%s: %+v", column, results[0])
 			}
 			if results[1].Outcome != db.Imported {

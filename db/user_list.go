@@ -13,6 +13,8 @@ type UserFilter struct {
 	Search string      // part of an email, username or name; a to z match their capitals; "" for none
 	Status *UserStatus // nil for any
 	Role   string      // "" for any
+
+	ExternalID *string // the id in another system; nil for any
 }
 
 // UserPage is a part of the list of accounts, the newest first. A zero cursor sets no bound.
@@ -63,6 +65,9 @@ func (d *DB) matching(q *bun.SelectQuery, filter UserFilter) *bun.SelectQuery {
 	}
 	if filter.Role != "" {
 		q = q.Where("u.role = ?", filter.Role)
+	}
+	if filter.ExternalID != nil {
+		q = q.Where("u.external_id = ?", *filter.ExternalID)
 	}
 	if filter.Search == "" {
 		return q

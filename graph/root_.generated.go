@@ -357,6 +357,7 @@ type ComplexityRoot struct {
 		CreatedAt            func(childComplexity int) int
 		CurrentEmail         func(childComplexity int) int
 		CurrentEmailVerified func(childComplexity int) int
+		ExternalID           func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		LastLoginAt          func(childComplexity int) int
 		Locale               func(childComplexity int) int
@@ -364,6 +365,7 @@ type ComplexityRoot struct {
 		Name                 func(childComplexity int) int
 		Number               func(childComplexity int) int
 		Permissions          func(childComplexity int) int
+		Phone                func(childComplexity int) int
 		Roles                func(childComplexity int) int
 		Security             func(childComplexity int) int
 		Status               func(childComplexity int) int
@@ -1922,6 +1924,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.CurrentEmailVerified(childComplexity), true
+	case "User.externalId":
+		if e.ComplexityRoot.User.ExternalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.ExternalID(childComplexity), true
 	case "User.id":
 		if e.ComplexityRoot.User.ID == nil {
 			break
@@ -1964,6 +1972,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Permissions(childComplexity), true
+	case "User.phone":
+		if e.ComplexityRoot.User.Phone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Phone(childComplexity), true
 	case "User.roles":
 		if e.ComplexityRoot.User.Roles == nil {
 			break
@@ -2815,6 +2829,10 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_name(ctx, field)
 	case "locale":
 		return ec.fieldContext_User_locale(ctx, field)
+	case "phone":
+		return ec.fieldContext_User_phone(ctx, field)
+	case "externalId":
+		return ec.fieldContext_User_externalId(ctx, field)
 	case "metadata":
 		return ec.fieldContext_User_metadata(ctx, field)
 	case "status":

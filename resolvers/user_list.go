@@ -154,5 +154,9 @@ func filterParts(filter *db.UserFilter) []string {
 	if filter.Status != nil {
 		status = string(*filter.Status)
 	}
-	return []string{filter.Search, status, filter.Role}
+	external := ""
+	if filter.ExternalID != nil {
+		external = "=" + *filter.ExternalID
+	}
+	return []string{filter.Search, status, filter.Role, external}
 }

@@ -1,0 +1,300 @@
+package operator
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/dragoman-auth/dragoman/app"
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/identity"
+	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/userfile"
+)
+
+// account makes an account of a record. The Problem has no place.
+func account(r *userfile.Record, sealing secret.Key, now time.Time) (*db.ImportedUser, *userfile.Problem) {
+	a := reading{record: r, now: now, out: &db.ImportedUser{User: db.User{Role: db.RoleUser, Status: db.UserActive}}}
+	for _, read := range []func(){a.times, a.ids, a.names, a.emails, a.profile, a.standing, a.password, a.providers} {
+		if read(); a.problem != nil {
+			return nil, a.problem
+		}
+	}
+	if a.totp(sealing); a.problem != nil {
+		return nil, a.problem
+	}
+	u := a.out
+	if u.EmailCanonical == "" && u.UsernameCanonical == nil && len(u.Identities) == 0 {
+		return nil, &userfile.Problem{Reason: "it has neither an email nor a username nor an identity of a provider: " +
+			"nobody could sign in"}
+	}
+	return u, nil
+}
+
+// reading is a record on its way to an account. It stops at the first problem.
+type reading struct {
+	record  *userfile.Record
+	now     time.Time
+	out     *db.ImportedUser
+	problem *userfile.Problem
+}
+
+func (a *reading) bad(column, reason string) {
+	if a.problem == nil {
+		a.problem = &userfile.Problem{Column: column, Reason: reason}
+	}
+}
+
+// check takes the error of a check as the problem of a column.
+func (a *reading) check(column string, err error) bool {
+	if err != nil {
+		reason := err.Error()
+		if f := fault.From(err); f != nil {
+			reason = f.Message
+		}
+		a.bad(column, strings.TrimSuffix(reason, "."))
+	}
+	return err == nil
+}
+
+// times come first: a new id and a confirmation take the time of the account.
+func (a *reading) times() {
+	r, u := a.record, a.out
+	u.CreatedAt = a.now
+	if at := a.time("createdAt", r.CreatedAt); at != nil {
+		u.CreatedAt = *at
+	}
+	u.UpdatedAt = u.CreatedAt
+	if at := a.time("updatedAt", r.UpdatedAt); at != nil {
+		u.UpdatedAt = *at
+	}
+	u.LastLoginAt = a.time("lastLoginAt", r.LastLoginAt)
+	u.PasswordDisabledAt = a.time("passwordDisabledAt", r.PasswordDisabledAt)
+	u.DevicesClearedAt = a.time("devicesClearedAt", r.DevicesClearedAt)
+}
+
+// time reads a time that is not in the future; a minute is for clocks that differ.
+func (a *reading) time(column, text string) *time.Time {
+	if text == "" {
+		return nil
+	}
+	t, err := userfile.Time(text)
+	if !a.check(column, err) {
+		return nil
+	}
+	if t.After(a.now.Add(time.Minute)) {
+		a.bad(column, "this time is in the future")
+		return nil
+	}
+	t = db.Clock(t)
+	return &t
+}
+
+// maxExternalID bounds the id of another system, in bytes.
+const maxExternalID = 255
+
+func (a *reading) ids() {
+	r, u := a.record, a.out
+	external := r.ExternalID
+	u.KeepsID = strings.HasPrefix(r.ID, "user_")
+	switch {
+	case u.KeepsID:
+		if u.ID.UnmarshalText([]byte(r.ID)) != nil {
+			a.bad("id", "an id that begins with user_ must be one of Dragoman; put another one into externalId")
+		}
+	case r.ID != "" && external != "" && external != r.ID:
+		a.bad("externalId", "it differs from id, which is an id of the other system too; give one of them")
+	case r.ID != "":
+		external = r.ID
+	}
+	if !u.KeepsID {
+		u.ID = db.NewUserIDAt(u.CreatedAt)
+	}
+	if external != "" {
+		if len(external) > maxExternalID || strings.TrimSpace(external) != external {
+			a.bad("externalId", "it must have at most 255 bytes, and no white space around it")
+		}
+		a.check("externalId", identity.CheckPrintable(external))
+		u.ExternalID = &external
+	}
+	if u.Number = r.Number; u.Number < 0 || u.Number > 1<<31-1 {
+		a.bad("number", "it must be a whole number from 1 to 2147483647")
+	}
+}
+
+func (a *reading) names() {
+	r, u := a.record, a.out
+	if r.Username != "" {
+		if username, canonical, err := identity.Username(r.Username); a.check("username", err) {
+			u.Username, u.UsernameCanonical = &username, &canonical
+		}
+	}
+	if strings.TrimSpace(r.Name) != "" {
+		if name, err := identity.Name(r.Name); a.check("name", err) {
+			u.Name = &name
+		}
+	}
+}
+
+func (a *reading) emails() {
+	r, u := a.record, a.out
+	if r.Email != "" {
+		if email, canonical, err := identity.Email(r.Email); a.check("email", err) {
+			u.Email, u.EmailCanonical = &email, canonical
+		}
+	}
+	if at := a.time("emailVerifiedAt", r.EmailVerifiedAt); at != nil {
+		u.EmailVerifiedAt = at
+	} else if r.EmailVerified {
+		u.EmailVerifiedAt = &u.CreatedAt
+	}
+	if u.EmailVerifiedAt != nil && u.Email == nil {
+		a.bad("emailVerified", "there is no email that could be confirmed")
+	}
+	if r.PendingEmail == "" {
+		return
+	}
+	if email, canonical, err := identity.Email(r.PendingEmail); a.check("pendingEmail", err) {
+		u.PendingEmail, u.PendingEmailCanonical, u.PendingShown = &email, &canonical, r.PendingEmailShown
+	}
+}
+
+// phoneNumber is E.164: a plus sign and up to 15 digits.
+var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+func (a *reading) profile() {
+	r, u := a.record, a.out
+	if r.Phone != "" {
+		phone := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "").Replace(r.Phone)
+		if !phoneNumber.MatchString(phone) {
+			a.bad("phone", "write it with the code of its country, such as +4930123456")
+		}
+		u.Phone = &phone
+	}
+	if r.Locale != "" {
+		if locale, err := identity.Locale(r.Locale); a.check("locale", err) {
+			u.Locale = &locale
+		}
+	}
+	if metadata, err := identity.Metadata(r.Metadata); a.check("metadata", err) {
+		u.Metadata = metadata
+	}
+	if metadata, err := identity.Metadata(r.AppMetadata); a.check("appMetadata", err) {
+		u.AppMetadata = metadata
+	}
+	u.Invited = r.Invited
+}
+
+func (a *reading) standing() {
+	r, u := a.record, a.out
+	switch r.Role {
+	case "", db.RoleUser:
+	case db.RoleAdmin:
+		u.Role = db.RoleAdmin
+	default:
+		a.bad("role", "it must be user or admin")
+	}
+	switch db.UserStatus(strings.ToUpper(r.Status)) {
+	case "", db.UserActive:
+	case db.UserSuspended:
+		u.Status = db.UserSuspended
+	default:
+		a.bad("status", "it must be ACTIVE or SUSPENDED")
+	}
+}
+
+func (a *reading) password() {
+	if a.record.PasswordHash == "" {
+		return
+	}
+	if h, err := password.ReadForeign(a.record.PasswordHash); a.check("passwordHash", err) {
+		a.out.PasswordHash = h.Text
+	}
+}
+
+var provider = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+func (a *reading) providers() {
+	for _, i := range a.record.Identities {
+		i.Provider = strings.ToLower(i.Provider)
+		if !provider.MatchString(i.Provider) {
+			a.bad("identities", "the name of a provider has up to 64 letters, digits, dots, dashes and underscores")
+		}
+		if i.Subject == "" || len(i.Subject) > maxExternalID || identity.CheckPrintable(i.Subject) != nil {
+			a.bad("identities", "a subject has 1 to 255 printable bytes")
+		}
+		a.out.Identities = append(a.out.Identities, db.LinkedIdentity(i))
+	}
+}
+
+// totp reads and seals the secret of an authenticator app (RFC 6238): base32, as such apps show it.
+func (a *reading) totp(sealing secret.Key) {
+	if a.record.TOTPSecret == "" {
+		return
+	}
+	text := strings.ToUpper(strings.TrimRight(strings.NewReplacer(" ", "", "-", "").Replace(a.record.TOTPSecret), "="))
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
+	if err != nil || len(raw) < 10 || len(raw) > 64 {
+		a.bad("totpSecret", "it must be the base32 of 10 to 64 bytes")
+		return
+	}
+	if a.out.TOTP, err = sealing.Seal(raw, app.TOTPSealedAt(a.out.ID)); err != nil {
+		a.bad("totpSecret", "it cannot be sealed")
+	}
+}
+
+// seenNames finds what two records of one file have alike.
+type seenNames struct {
+	names  map[[16]byte]int // the first bytes of a SHA-256: a file may have millions of records
+	places []string
+}
+
+func (s *seenNames) add(u *db.ImportedUser, where string) *userfile.Problem {
+	if s.names == nil {
+		s.names = map[[16]byte]int{}
+	}
+	s.places = append(s.places, where)
+	own := own(u)
+	for _, n := range own {
+		if first, ok := s.names[n.key()]; ok {
+			return &userfile.Problem{Column: n.column, Reason: "the record at " + s.places[first] + " has it too"}
+		}
+	}
+	for _, n := range own {
+		s.names[n.key()] = len(s.places) - 1
+	}
+	return nil
+}
+
+// ownName is what no two accounts may have alike.
+type ownName struct{ column, text string }
+
+func (n ownName) key() [16]byte {
+	sum := sha256.Sum256([]byte(n.column + "\n" + n.text))
+	return [16]byte(sum[:16])
+}
+
+func own(u *db.ImportedUser) (names []ownName) {
+	add := func(column string, text *string) {
+		if text != nil && *text != "" {
+			names = append(names, ownName{column, *text})
+		}
+	}
+	if u.KeepsID {
+		names = append(names, ownName{"id", u.ID.String()})
+	}
+	add("externalId", u.ExternalID)
+	add("email", &u.EmailCanonical)
+	add("username", u.UsernameCanonical)
+	if u.PendingShown {
+		add("pendingEmail", u.PendingEmailCanonical)
+	}
+	for _, i := range u.Identities {
+		names = append(names, ownName{"identities", i.Provider + "\n" + i.Subject})
+	}
+	return names
+}
