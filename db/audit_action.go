@@ -61,7 +61,6 @@ var (
 func Actions() []Action {
 	return []Action{
 		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserImported, ActionUserUpdated,
-		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserImported, ActionUserUpdated,
 		ActionUserSuspended, ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported,
 		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,

@@ -38,6 +38,18 @@ type exportedUser struct {
 	LastLoginAt        *time.Time `bun:"last_login_at" json:"lastLoginAt"`
 	PasswordDisabledAt *time.Time `bun:"password_disabled_at" json:"passwordDisabledAt"`
 	DevicesClearedAt   *time.Time `bun:"devices_cleared_at" json:"devicesClearedAt"`
+	ExternalID         *string    `bun:"external_id" json:"externalId"`
+	Phone              *string    `bun:"phone" json:"phone"`
+	AppMetadata        JSONObject `bun:"app_metadata" json:"appMetadata"`
+}
+
+type exportedIdentity struct {
+	bun.BaseModel `bun:"table:linked_identities,alias:l" json:"-"`
+
+	Provider  string    `bun:"provider" json:"provider"`
+	Subject   string    `bun:"subject" json:"subject"`
+	Email     *string   `bun:"email" json:"email"`
+	CreatedAt time.Time `bun:"created_at" json:"createdAt"`
 }
 
 type exportedSession struct {
@@ -181,6 +193,7 @@ var exportLists = map[string]func(context.Context, *DB, UserID) (any, error){
 	"mails":         newest[exportedMail]("m.user_id", "m.id"),
 	"oneTimeTokens": newest[exportedToken]("t.user_id", "t.id"),
 	"knownDevices":  newest[exportedDevice]("d.user_id", "d.seen_at"),
+	"identities":    newest[exportedIdentity]("l.user_id", "l.created_at"),
 	"failures":      newest[exportedFailure]("t.account_key", "t.failed_at"),
 }
 

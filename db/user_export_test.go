@@ -43,6 +43,9 @@ var withheld = map[string]string{
 	"one_time_tokens.address_canonical": "address in another form",
 	"one_time_tokens.mail_id":           "leads to a secret",
 
+	"linked_identities.user_id": "the person",
+	"imported_totp":             "a secret, sealed",
+
 	"known_devices.user_id": "the person",
 	"known_devices.device":  "a keyed hash",
 
@@ -67,6 +70,37 @@ var withheld = map[string]string{
 	"sqlite_sequence":     "of the database",
 }
 
+// MI-01: what an import writes and an export reads is every column of an account.
+func TestMI01_EveryColumn(t *testing.T) {
+	t.Parallel()
+	d, err := Open(t.Context(), "sqlite:"+t.TempDir()+"/a.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, column := range columnsOf(t, d.w.DB) {
+		if name, of := strings.CutPrefix(column, "users."); of {
+			want = append(want, name)
+		}
+	}
+	for name := range strings.SplitSeq(importColumns, ",") {
+		got = append(got, strings.TrimSpace(name))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("an import writes\n%v\nand the table has\n%v", got, want)
+	}
+	if values := strings.ReplaceAll(importValues, "r.", ""); strings.Join(strings.Fields(values), " ") !=
+		strings.Join(strings.Fields(importColumns), " ") {
+		t.Error("the columns and the values of an import differ")
+	}
+}
+
 // exportedColumns gives the tables of an export with their columns.
 func exportedColumns() map[string][]string {
 	all := map[string][]string{}
@@ -78,6 +112,7 @@ func exportedColumns() map[string][]string {
 		exportedMail{},
 		exportedToken{},
 		exportedDevice{},
+		exportedIdentity{},
 		exportedFailure{},
 	} {
 		of := reflect.TypeOf(row)

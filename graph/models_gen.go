@@ -217,8 +217,8 @@ func (EmailPayload) IsPayload() {}
 
 // The answer of `exportMyData`.
 type ExportMyDataPayload struct {
-	// An object with `account`, and with `sessions`, `apiKeys`, `events` (of the audit log), `mails`, `oneTimeTokens`, `knownDevices` and `failures`
-	// (of sign-ins). Each of these is an object: `entries` has the newest 10,000, newest first, and `complete` says whether these are all. Null when
+	// An object with `account`, and with `sessions`, `apiKeys`, `events` (of the audit log), `mails`, `oneTimeTokens`, `knownDevices`,
+	// `identities` (accounts at other providers, as an import brought them) and `failures` (of sign-ins). Each of these is an object: `entries` has the newest 10,000, newest first, and `complete` says whether these are all. Null when
 	// refused.
 	Data db.JSONObject `json:"data,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.

@@ -19,6 +19,7 @@ import (
 // UserCommands are those for the accounts of people.
 type UserCommands struct {
 	Import   ImportArgs `cmd:"" help:"Take accounts over from another system, with their password hashes."`
+	Export   ExportArgs `cmd:"" help:"Write all accounts as NDJSON, as import reads them."`
 	SetEmail struct {
 		Who   string `arg:"" help:"The id, the email address or the username of the account."`
 		Email string `arg:"" help:"The new email address."`
@@ -35,6 +36,8 @@ func (c *UserCommands) Run(ctx context.Context, name string, settings *config.Se
 	switch name {
 	case "users import <file>":
 		return true, ImportUsers(ctx, settings, stdout, c.Import)
+	case "users export", "users export <file>":
+		return true, ExportUsers(ctx, settings, stdout, c.Export)
 	case "users set-email <who> <email>":
 		return true, SetEmail(ctx, settings, stdout, c.SetEmail.Who, c.SetEmail.Email)
 	case "users unlock <who>":

@@ -1,0 +1,200 @@
+package program
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/dragoman-auth/dragoman/db/dbtest"
+	"github.com/dragoman-auth/dragoman/tests/harness"
+)
+
+// hashOf is how another system kept harness.GoodPass.
+func hashOf(t *testing.T) string {
+	t.Helper()
+	b, err := bcrypt.GenerateFromPassword([]byte(harness.GoodPass), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func fileOf(t *testing.T, name string, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// MI-04: accounts come in beside a server that runs, as NDJSON and as CSV. Their people sign in with the passwords they
+// have, an administrator finds them by the id that they had, and a second run changes nothing.
+func TestMI04_Import(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		root := s.Admin(t, dsn, "root@example.com")
+		env, hash := harness.ProcessEnv(dsn), hashOf(t)
+		ndjson := fileOf(t, "users.ndjson",
+			`{"id": "auth0|1", "email": "Ada@example.com", "emailVerified": true, "username": "ada", "number": 7, `+
+				`"createdAt": "2019-05-04T03:02:01Z", "metadata": {"plan": "pro"}, "passwordHash": "`+hash+`"}`,
+			`{"id": "auth0|2", "email": "bob@example.com", "status": "SUSPENDED", "passwordHash": "`+hash+`"}`)
+		csv := fileOf(t, "users.csv", "id,email,emailVerified,passwordHash,identities",
+			`77,cat@example.com,t,`+hash+`,"[{""provider"":""GitHub"",""subject"":""9""}]"`)
+		for _, file := range []string{ndjson, csv} {
+			n := map[bool]string{true: "2", false: "1"}[file == ndjson]
+			for _, want := range []string{
+				n + " records: " + n + " imported.\n",
+				n + " records: 0 imported, " + n + " are there already.\n",
+			} {
+				got := command(t, t.TempDir(), env, "users", "import", file)
+				if got.code != 0 || got.stderr != "" || got.stdout != want {
+					t.Errorf("%+v, want %q", got, want)
+				}
+			}
+		}
+		for _, email := range []string{"ada@example.com", "cat@example.com"} {
+			harness.Fine(t, s.Login(t, email, harness.GoodPass))
+			harness.RefusedWith(t, s.Login(t, email, harness.WrongPass), "INVALID_CREDENTIALS")
+		}
+		harness.RefusedWith(t, s.Login(t, "bob@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
+		a := s.GraphQL(t, root.Access, `{ users(filter: {externalId: "auth0|1"}) { totalCount nodes {
+			email emailVerified number externalId createdAt metadata username } } }`, nil)
+		if got := fmt.Sprint(a.At("users")); got != `map[nodes:[map[createdAt:2019-05-04T03:02:01.000Z `+
+			`email:Ada@example.com emailVerified:true externalId:auth0|1 metadata:map[plan:pro] number:7 `+
+			`username:ada]] `+
+			`totalCount:1]` {
+			t.Error(got)
+		}
+		side := harness.OpenSide(t, dsn)
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'user.imported' AND dialect = `+
+			`'terminal' `+
+			`AND user_id IN (SELECT id FROM users WHERE external_id IS NOT NULL)`); n != 3 {
+			t.Errorf("%d events", n)
+		}
+	})
+}
+
+// MI-05: what cannot be imported is said by line, column and reason, and nothing is written, unless the operator wants
+// the rest.
+func TestMI05_ImportRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		s.Register(t, "taken@example.com")
+		env, side := harness.ProcessEnv(dsn), harness.OpenSide(t, dsn)
+		file := fileOf(t, "users.ndjson",
+			`{"id": "1", "email": "fine@example.com"}`,
+			`{"id": "2", "email": "nonsense"}`,
+			`{"id": "3", "email": "three@example.com", "passwordHash": "$9$what"}`,
+			``,
+			`{"id": "5", "email": "five@example.com", "colour": "red"}`,
+			`{"id": "1", "email": "six@example.com"}`,
+			`{"id": "7", "email": "taken@example.com"}`,
+			`{"id": "8", "email": `,
+			`{"id": "9", "email": "nine@example.com", "createdAt": "yesterday"}`,
+			`{"id": "10", "email": "ten@example.com", "role": "root"}`,
+			`{"id": "11"}`,
+			`{"id": "12", "email": "twelve@example.com", "number": 0.5}`)
+		wrong := []string{
+			"line 2: email: ", "line 3: passwordHash: ", "line 5: colour: ", "line 6: externalId: the record at line 1",
+			"line 7: email: the account user_", "line 8: this is not a JSON object", "line 9: createdAt: ",
+			"line 10: role: it must be user or admin", "line 11: it has neither", "line 12: number: ",
+		}
+		for _, more := range [][]string{{}, {"--check"}} {
+			got := command(t, t.TempDir(), env, append([]string{"users", "import", file}, more...)...)
+			for _, w := range wrong {
+				if !strings.Contains(got.stdout, w) {
+					t.Errorf("%s is missing in:\n%s", w, got.stdout)
+				}
+			}
+			if got.code != 1 || strings.Count(got.stdout, "\n") != len(wrong) ||
+				!strings.Contains(got.stderr, "10 of 11 records cannot be imported; nothing was written") {
+				t.Errorf("%+v", got)
+			}
+			if strings.Contains(got.stdout, "what") || strings.Contains(got.stdout, "red") {
+				t.Errorf("a value is repeated: %s", got.stdout)
+			}
+		}
+		if n := side.Count(t, `SELECT count(*) FROM users`); n != 1 {
+			t.Errorf("%d accounts", n)
+		}
+		got := command(t, t.TempDir(), env, "users", "import", file, "--on-error=skip")
+		if got.code != 0 || !strings.HasSuffix(got.stdout, "11 records: 1 imported, 10 left out.\n") {
+			t.Errorf("%+v", got)
+		}
+		if n := side.Count(t, `SELECT count(*) FROM users WHERE email = 'fine@example.com'`); n != 1 {
+			t.Errorf("%d accounts", n)
+		}
+	})
+}
+
+// MI-06: an export is an import: after a wipe the same accounts are back, with their passwords, and a second export is
+// the first one. Without --with-hashes it has no secret.
+func TestMI06_ExportWipeImport(t *testing.T) {
+	t.Parallel()
+	dbtest.EachKind(t, func(t *testing.T, fresh func(testing.TB) string) {
+		dsn, secret := fresh(t), "DRAGOMAN_SECRET=5J5ZbYtNKNTNGFM4kaBQm0nEoGUl0K2v2rNfQGSm3Xg="
+		s := harness.Start(t, dsn, secret)
+		s.Register(t, "ada@example.com")
+		env, dir := append(harness.ProcessEnv(dsn), secret), t.TempDir()
+		file := fileOf(t, "users.ndjson",
+			`{"id": "1", "email": "bob@example.com", "emailVerified": true, "number": 9, `+
+				`"totpSecret": "jbsw y3dp ehpk 3pxp", "identities": [{"provider": "github", "subject": "9"}], `+
+				`"appMetadata": {"tier": 1}, "phone": "+49 30 123456", "passwordHash": "`+hashOf(t)+`"}`)
+		if got := command(t, dir, env, "users", "import", file); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+		export := func(dir string, env []string, more ...string) string {
+			t.Helper()
+			got := command(t, dir, env, append([]string{"users", "export"}, more...)...)
+			if got.code != 0 || got.stderr != "" {
+				t.Fatalf("%+v", got)
+			}
+			return got.stdout
+		}
+		first := export(dir, env, "-", "--with-hashes")
+		if bare := export(dir, env); strings.Contains(bare, "passwordHash") || strings.Contains(bare, "totpSecret") ||
+			strings.Count(bare, "\n") != 2 {
+			t.Error(bare)
+		}
+		whole := filepath.Join(dir, "out.ndjson")
+		if said := export(dir, env, whole, "--with-hashes"); said != "2 accounts are in "+whole+".\n" {
+			t.Error(said)
+		}
+		if b, err := os.ReadFile(whole); err != nil || string(b) != first {
+			t.Errorf("%v: the file differs from standard output", err)
+		}
+		if got := command(t, dir, env, "users", "export", whole); got.code != 1 {
+			t.Errorf("it writes over a file: %+v", got)
+		}
+		var record struct{ TOTPSecret, Phone string }
+		for line := range bytes.Lines([]byte(first)) {
+			if bytes.Contains(line, []byte("bob@")) && json.Unmarshal(line, &record) != nil {
+				t.Error(string(line))
+			}
+		}
+		if record.TOTPSecret != "JBSWY3DPEHPK3PXP" || record.Phone != "+4930123456" {
+			t.Errorf("%+v", record)
+		}
+		empty := fresh(t)
+		s = harness.Start(t, empty, secret)
+		env = append(harness.ProcessEnv(empty), secret)
+		if got := command(t, dir, env, "users", "import", whole); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+		if second := export(dir, env, "-", "--with-hashes"); second != first {
+			t.Errorf("the second export differs:\n%s\n%s", second, first)
+		}
+		for _, email := range []string{"ada@example.com", "bob@example.com"} {
+			harness.Fine(t, s.Login(t, email, harness.GoodPass))
+		}
+	})
+}
