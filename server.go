@@ -88,7 +88,7 @@ func run(
 ) error {
 	var cli commands
 	exited := false
-	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr), operator.ImportVars(),
+	parser, err := kong.New(&cli, kong.Name("dragoman"), kong.Writers(stdout, stderr), kong.Vars(operator.ImportVars()),
 		kong.Description("A self-hosted auth server that speaks GraphQL. Without settings it runs at "+
 			"http://localhost:8080 on an SQLite file."),
 		kong.Exit(func(int) { exited = true }),

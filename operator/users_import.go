@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
@@ -40,12 +38,12 @@ type FirebaseArgs struct {
 }
 
 // ImportVars gives the texts that the help of ImportArgs takes from elsewhere.
-func ImportVars() kong.Vars {
+func ImportVars() map[string]string {
 	var names []string
 	for _, r := range userfile.Recipes() {
 		names = append(names, r[0])
 	}
-	return kong.Vars{"recipes": strings.Join(names, ", ")}
+	return map[string]string{"recipes": strings.Join(names, ", ")}
 }
 
 // ImportUsers is `dragoman users import`. Unless it skips, it reads the file twice: nothing is written while a record
