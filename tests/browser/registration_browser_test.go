@@ -1,7 +1,11 @@
 package browser
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -29,8 +33,8 @@ func TestOT45_Pages(t *testing.T) {
 		register("ada@example.com", "username", "lovelace", "name", "Ada")
 		register("bob@example.com", "username", "bob")
 		open(p, "ada@example.com")
-		p.WaitFor(`document.getElementById("lead").textContent.startsWith("Your account is made now. You did not ` +
-			`register in this browser")`)
+		p.WaitFor(`document.getElementById("lead").textContent.startsWith("Your account is made now. This ` +
+			`browser does not show that it was you who registered")`)
 		p.WaitFor(`document.getElementById("keeps").textContent === "What the registration says of you stays: the ` +
 			`username lovelace, the name Ada."`)
 		p.WaitFor(`!document.getElementById("choose").hidden && document.getElementById("by-hand").hidden`)
@@ -75,6 +79,78 @@ func TestOT45_Pages(t *testing.T) {
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.title("Your address is confirmed")
 		harness.Fine(t, s.Login(t, "bob@example.com", "a better horse battery"))
+		p.RequireClean()
+	})
+}
+
+// TestOT39_RegistrationLeadsHome goes the whole way where addresses are confirmed first: a person registers in an
+// application, follows the mail, makes the account, comes back to the application and signs in there.
+func TestOT39_RegistrationLeadsHome(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn, "DRAGOMAN_REQUIRE_VERIFIED_EMAIL=on")
+		app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`<!doctype html><html lang="en"><title>App</title><link rel="icon" href="data:,">
+<h1>The application</h1><script>
+const ask = (query, input) => fetch("` + s.URL + `/graphql", {
+  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ query, variables: { input } }),
+}).then((answer) => answer.json());
+</script>`))
+		}))
+		t.Cleanup(app.Close)
+		p := mailReader{webtest.Browser(t), s.URL}
+		p.Viewport(390, 844, "light")
+		register := func(email, password string) {
+			p.Run(chromedp.Navigate(app.URL + "/sign-up"))
+			p.WaitFor(`document.readyState === "complete"`)
+			if got := webtest.Eval[string](p.Page, `ask("mutation R($input: RegisterInput!) { register(input: `+
+				`$input) { confirmationRequired userErrors { code } } }", { email: `+strconv.Quote(email)+
+				`, password: `+strconv.Quote(password)+`, returnTo: "`+app.URL+
+				`/welcome?step=2" }).then(JSON.stringify)`); got !=
+				`{"data":{"register":{"confirmationRequired":true,"userErrors":[]}}}` {
+				t.Fatal(got)
+			}
+		}
+		back := func() {
+			p.WaitFor(`[...document.querySelectorAll("main a")].some((a) => a.checkVisibility() && a.href === "` +
+				app.URL + `/welcome?step=2")`)
+		}
+		register("ada@example.com", harness.GoodPass)
+		if a := s.Login(t, "ada@example.com", harness.GoodPass); a.Code() != "INVALID_CREDENTIALS" {
+			t.Errorf("before the mail: %s", a.Raw)
+		}
+		p.follow("Confirm your email address")
+		p.WaitFor(`!document.getElementById("choose").hidden`)
+		back()
+		for _, field := range []string{"password", "repeat"} {
+			p.Run(chromedp.Focus(chromedp.ID(field)), chromedp.KeyEvent(harness.GoodPass))
+		}
+		p.Run(chromedp.Click(chromedp.CSS("form button")))
+		p.title("Your address is confirmed")
+		back()
+		shoot(p.Page, "account-registered-back")
+		p.Run(chromedp.Click(chromedp.CSS("#panel a")))
+		p.WaitFor(`location.href === "` + app.URL + `/welcome?step=2" && document.readyState === "complete"`)
+		if got := webtest.Eval[string](p.Page, `ask("mutation L($input: LoginInput!) { login(input: $input) { user { `+
+			`email emailVerified } } }", { email: "ada@example.com", password: "`+harness.GoodPass+
+			`" }).then(JSON.stringify)`); got !=
+			`{"data":{"login":{"user":{"email":"ada@example.com","emailVerified":true}}}}` {
+			t.Error(got)
+		}
+
+		// Who has an account already is told so by the mail, which has no link; the link of before leads home still.
+		used := s.Letter(t, "ada@example.com", db.MailVerifyEmail)
+		p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/account/verify-email#token="+used.Token))
+		back()
+		// A registration that waits gets another mail, which leads where its own call says.
+		register("bob@example.com", harness.GoodPass)
+		s.Clock.Add(time.Minute)
+		harness.Fine(t, s.GraphQL(t, "", harness.SendVerifyDoc,
+			harness.InputOf("email", "bob@example.com", "returnTo", app.URL+"/welcome?step=2")))
+		again := s.Letter(t, "bob@example.com", db.MailVerifyEmail)
+		p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+"/account/verify-email#token="+again.Token))
+		p.WaitFor(`!document.getElementById("choose").hidden`)
+		back()
 		p.RequireClean()
 	})
 }

@@ -291,7 +291,8 @@ func (e *userError) outcome(page *accountPage, variables map[string]any) outcome
 	out.Asks = page.Chooses && (variables["newPassword"] != nil || slices.Contains(e.Field, "newPassword"))
 	switch {
 	case e.Code == fault.InvalidInput && out.Asks && variables["newPassword"] == nil:
-		out.Problem = "Your account is made now. You did not register in this browser: please choose a password for it."
+		out.Problem = "Your account is made now. This browser does not show that it was you who registered: " +
+			"please choose a password for it."
 	case e.Code != fault.InvalidToken:
 	case variables["email"] != nil:
 		out.Problem = "This code is not right, or not good any more. " +

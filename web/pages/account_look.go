@@ -55,9 +55,9 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 	if m.Registration && page.Chooses {
 		l.Makes = "Press the button, and your account is made, with the password that you chose when you registered."
 		if l.Asks = m.PasswordNeeded; l.Asks {
-			l.Makes = "Your account is made now. You did not register in this browser, and somebody else may have " +
-				"typed your address: the password of the registration does not count. Please choose one. " +
-				"It may be the same."
+			l.Makes = "Your account is made now. This browser does not show that it was you who registered, and somebody " +
+				"else may have typed your address: the password of the registration does not count. " +
+				"Please choose one. It may be the same."
 			l.Keeps = m.list()
 		}
 		return l
