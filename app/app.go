@@ -115,12 +115,12 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	refusals := assets.NewRefusals(s.settings.Site(), s.bar())
 	buttons := pages.NewButtons(s.settings.Site(), s.bar())
 	engine, err := rest.New(ctx, rest.Config{
-		Dialects:  s.Dialects,
-		GraphQL:   graphql,
-		PublicURL: s.PublicURL,
-		Reserved:  ownPaths,
-		NotFound:  refusals.NotFound,
-		Browser:   s.browser(refusals),
+		Dialects: s.Dialects,
+		GraphQL:  graphql,
+		Site:     s.settings.Site(),
+		Reserved: ownPaths,
+		NotFound: refusals.NotFound,
+		Browser:  s.browser(refusals),
 		Page: func(w http.ResponseWriter, r *http.Request, p rest.Page) {
 			buttons.Write(w, r, pages.Button(p))
 		},
@@ -136,7 +136,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	}
 	s.Handler = edge.Handler(edge.Config{
 		TrustedProxies: s.settings.TrustedProxies,
-		HTTPS:          s.settings.HTTPS(),
+		Site:           s.settings.Site(),
 		Log:            s.options.Log,
 		Now:            s.options.Now,
 		Observe:        s.Observer.Request,
@@ -177,7 +177,7 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		MailPages:            set.MailPages,
 		Returns:              set.Returns(),
 		Version:              s.options.Version,
-		Routes:               Routes(s.Dialects),
+		Routes:               Routes(s.Dialects, s.settings.Site()),
 		Profiles:             rest.Profiles(s.Dialects, set.StrictPasswords, set.PasswordMinLength, s.PublicURL),
 	}
 	if l != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 	"github.com/dragoman-auth/dragoman/rest"
 )
@@ -29,8 +30,8 @@ func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	s.DB.CountUse(use)
 }
 
-// Routes lists the routes of dialects, without counts, for db.DialectUsage.
-func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
+// Routes lists the routes of dialects of the server at a site, without counts, for db.DialectUsage.
+func Routes(dialects []*rest.Dialect, at site.Site) (all []db.DialectUsage) {
 	date := func(at time.Time) *time.Time {
 		if at.IsZero() {
 			return nil
@@ -45,8 +46,8 @@ func Routes(dialects []*rest.Dialect) (all []db.DialectUsage) {
 				DeprecatedAt: date(call.Sunset.Deprecated),
 				SunsetAt:     date(call.Sunset.At),
 			}
-			if call.Sunset.Successor != "" {
-				u.Successor = &call.Sunset.Successor
+			if successor := call.Sunset.On(at).Successor; successor != "" {
+				u.Successor = &successor
 			}
 			all = append(all, u)
 		}

@@ -41,7 +41,7 @@ func DialectUsage(ctx context.Context, settings *config.Settings, stdout io.Writ
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
 	list, err := database.DialectUsage(
-		ctx, app.Routes(dialects), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers},
+		ctx, app.Routes(dialects, settings.Site()), db.UsageFilter{Since: since, Dialect: of.Name, Callers: of.Callers},
 	)
 	if err != nil {
 		return err

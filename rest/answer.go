@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,7 +186,7 @@ func (d *Dialect) headersOf(a *answer, s scope, out *reply) error {
 			return err
 		}
 		if present {
-			out.headers = append(out.headers, [2]string{h.key, headerText(value)})
+			out.headers = append(out.headers, [2]string{h.key, d.links(h.key, headerText(value))})
 		}
 	}
 	for _, c := range a.cookies {
@@ -233,16 +234,16 @@ func (d *Dialect) redirectTo(a *answer, s scope, out *reply) error {
 
 var errTarget = errors.New("the target is not a path of this server, and its origin is not among redirects")
 
-// target returns the normalised URL of a redirect. It allows paths of this server and the origins under redirects:, so
-// that no expression becomes an open redirect. The error is errTarget.
+// target returns the normalised URL of a redirect. It allows paths of this server, which get its prefix, and the
+// origins under redirects:, so that no expression becomes an open redirect. The error is errTarget.
 func (d *Dialect) target(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", errTarget
 	}
 	if u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(text, "//") &&
-		!strings.Contains(text, `\`) {
-		return u.String(), nil
+		!strings.Contains(text, `\`) && !dotSegment.MatchString(u.Path) {
+		return d.site.Path(u.String()), nil
 	}
 	for _, origin := range d.redirects {
 		if u.User == nil && u.Scheme+"://"+u.Host == origin {
@@ -251,6 +252,9 @@ func (d *Dialect) target(text string) (string, error) {
 	}
 	return "", errTarget
 }
+
+// dotSegment matches a segment that browsers resolve, encoded or not, and that could lead out of a path prefix.
+var dotSegment = regexp.MustCompile(`/\.\.?(/|$)`)
 
 // setHeaders sets the headers of the file. It adds a Link, because announce may have set the Link to the successor.
 func (out *reply) setHeaders(h http.Header) {

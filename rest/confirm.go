@@ -76,7 +76,7 @@ func (x *exchange) confirm() {
 	}
 	visit.From(x.req.Context()).CopyHeaders(x.w.Header())
 	x.engine.page(x.w, x.req, Page{
-		Status: http.StatusOK, Title: title, Text: x.route.about, Action: target.RequestURI(),
+		Status: http.StatusOK, Title: title, Text: x.route.about, Action: x.dialect.site.Path(target.RequestURI()),
 		Targets: x.dialect.redirects,
 	})
 }

@@ -5,10 +5,13 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // cookie is a cookie of a dialect. Several names hold the same value.
 type cookie struct {
+	at       *node
 	name     string   // its key in the file
 	names    []string // in requests and answers
 	path     string
@@ -27,7 +30,7 @@ var (
 )
 
 func (d *Dialect) decodeCookie(m member) error {
-	c := &cookie{name: m.key, names: []string{m.key}, path: "/", sameSite: http.SameSiteLaxMode}
+	c := &cookie{at: m.value, name: m.key, names: []string{m.key}, path: "/", sameSite: http.SameSiteLaxMode}
 	httpOnly := true
 	err := m.value.decode("a cookie", keys{
 		"names":    texts(&c.names),
@@ -57,10 +60,10 @@ func (d *Dialect) decodeCookie(m member) error {
 	if !cookiePath.MatchString(c.path) {
 		return m.value.fault("Write it like / or /api.", "%q cannot be the path of a cookie", c.path)
 	}
+	if name := c.hostBound(); name != "" && c.path != "/" {
+		return m.value.fault("Leave path: out.", "browsers accept the cookie %s only for the path /", name)
+	}
 	for _, name := range c.names {
-		if strings.HasPrefix(name, "__Host-") && c.path != "/" {
-			return m.value.fault("Leave path: out.", "browsers accept the cookie %s only for the path /", name)
-		}
 		if !cookieName.MatchString(name) {
 			return m.at.fault("Use letters, digits, _, . and -.", "%q cannot be the name of a cookie", name)
 		}
@@ -69,14 +72,25 @@ func (d *Dialect) decodeCookie(m member) error {
 	return nil
 }
 
-// with returns a copy of the dialect for one engine: its cookies know the clock and the scheme of the engine's server.
-// Engines share the rest of a dialect and never change it.
-func (d *Dialect) with(secure bool, now func() time.Time) *Dialect {
+// hostBound returns a name that browsers accept only for the path /, "" for none (RFC 6265bis, section 4.1.3.2).
+func (c *cookie) hostBound() string {
+	for _, name := range c.names {
+		if len(name) >= len("__Host-") && strings.EqualFold(name[:len("__Host-")], "__Host-") {
+			return name
+		}
+	}
+	return ""
+}
+
+// with returns a copy of the dialect for one engine: it knows where the engine's server is, and its cookies the clock.
+// Browsers keep the cookies below the path prefix of the server. Engines share the rest of a dialect and never change
+// it.
+func (d *Dialect) with(at site.Site, now func() time.Time) *Dialect {
 	own := *d
-	own.cookies = nil
+	own.site, own.cookies = at, nil
 	for _, c := range d.cookies {
 		one := *c
-		one.secure, one.now = secure, now
+		one.secure, one.now, one.path = at.HTTPS(), now, at.Path(c.path)
 		own.cookies = append(own.cookies, &one)
 	}
 	return &own

@@ -125,7 +125,7 @@ func (d *Dialect) describe() *Description {
 		About:       d.About,
 		Mounts:      slices.Clone(d.Mounts),
 		JSONType:    d.jsonType,
-		Sunset:      d.Sunset,
+		Sunset:      d.Sunset.On(d.site),
 		MinPassword: d.Profile.Password.MinLength,
 		Tokens: TokenDescription{
 			Access:    d.Profile.Access.TTL,
@@ -168,7 +168,7 @@ func (m *mounted) describe() *Route {
 		Mounts:       slices.Clone(r.mounts),
 		Title:        r.title,
 		About:        r.about,
-		Sunset:       r.sunset,
+		Sunset:       r.sunset.On(d.site),
 		JSON:         r.accepts.json,
 		Form:         r.accepts.form,
 		Query:        r.accepts.query,

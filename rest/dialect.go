@@ -18,6 +18,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/profile"
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // Dialect is one dialect file. Parse has checked everything that does not need the GraphQL schema.
@@ -30,7 +31,8 @@ type Dialect struct {
 	Mounts []string
 	Sunset Sunset // the default of the routes
 
-	at *node // the table of errors
+	at   *node     // the table of errors
+	site site.Site // set by with
 
 	Profile  *profile.Profile
 	Fixtures map[string]*Step

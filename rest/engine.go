@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,17 +13,18 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/profile"
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // Config is what an Engine needs.
 type Config struct {
-	Dialects  []*Dialect
-	GraphQL   *gqlhttp.Handler
-	PublicURL string
-	Reserved  []string // paths of the server itself, as ServeMux patterns without a method
-	NotFound  http.HandlerFunc
-	Log       *slog.Logger
-	Now       func() time.Time // for the dates in cookies
+	Dialects []*Dialect
+	GraphQL  *gqlhttp.Handler
+	Site     site.Site
+	Reserved []string // paths of the server itself, as ServeMux patterns without a method
+	NotFound http.HandlerFunc
+	Log      *slog.Logger
+	Now      func() time.Time // for the dates in cookies
 
 	RevealAccounts bool // whether callers may learn which accounts exist
 
@@ -75,9 +75,8 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if cfg.GraphQL == nil || cfg.NotFound == nil || cfg.Page == nil || cfg.Log == nil || cfg.Now == nil {
 		return nil, errors.New("rest: a field of Config is missing; set GraphQL, NotFound, Page, Log and Now")
 	}
-	public, err := url.Parse(cfg.PublicURL)
-	if err != nil || public.Host == "" {
-		return nil, errors.New("rest: PublicURL is not absolute; write it like https://auth.example.com")
+	if cfg.Site.Host() == "" {
+		return nil, errors.New("rest: Site has no host; make it of a URL like https://auth.example.com")
 	}
 	e := &Engine{
 		graphql:      cfg.GraphQL,
@@ -95,11 +94,14 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := refuseOverlaps(cfg.Dialects, cfg.Reserved); err != nil {
 		return nil, err
 	}
+	if err := refusePrefix(cfg.Site, cfg.Dialects, cfg.Reserved); err != nil {
+		return nil, err
+	}
 	for _, d := range cfg.Dialects {
-		e.dialects = append(e.dialects, d.with(public.Scheme == "https", cfg.Now))
+		e.dialects = append(e.dialects, d.with(cfg.Site, cfg.Now))
 	}
 	e.mux.HandleFunc("/", e.Lost)
-	return e, e.mount(ctx, strings.TrimSuffix(cfg.PublicURL, "/"))
+	return e, e.mount(ctx, cfg.Site)
 }
 
 // place is one path, with its routes by method.
@@ -119,7 +121,7 @@ type mounted struct {
 	variants []*mountedVariant
 }
 
-func (e *Engine) mount(ctx context.Context, publicURL string) error {
+func (e *Engine) mount(ctx context.Context, at site.Site) error {
 	places := map[string]*place{}
 	of := func(d *Dialect, pattern string) *place {
 		if places[pattern] == nil {
@@ -143,19 +145,19 @@ func (e *Engine) mount(ctx context.Context, publicURL string) error {
 			}
 			e.mounted = append(e.mounted, m)
 			for _, prefix := range r.mounts {
-				at := of(d, pattern(prefix, r.path))
-				at.routes[r.method], at.names[r.method] = m, r.name(prefix)
+				here := of(d, pattern(prefix, r.path))
+				here.routes[r.method], here.names[r.method] = m, r.name(prefix)
 			}
 		}
 		for _, m := range d.mails {
 			for _, l := range m.landings {
-				at := of(d, pattern("", l.path))
-				at.arrivals = append(at.arrivals, m.arrive(l, publicURL, e.mailPages))
+				here := of(d, pattern("", l.path))
+				here.arrivals = append(here.arrivals, m.arrive(l, at, e.mailPages))
 			}
 		}
 	}
-	for pattern, at := range places {
-		e.mux.Handle(pattern, e.handler(at))
+	for pattern, here := range places {
+		e.mux.Handle(pattern, e.handler(here))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // handler has the real schema without resolvers, which is enough to validate documents.
@@ -37,7 +38,7 @@ func engine(dialects ...*Dialect) (e *Engine, err error) {
 		}
 	}()
 	return New(context.Background(), Config{
-		Dialects: dialects, GraphQL: handler(), PublicURL: "http://localhost:8080", Reserved: reserved,
+		Dialects: dialects, GraphQL: handler(), Site: site.Parse("http://localhost:8080"), Reserved: reserved,
 		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		Page:         func(http.ResponseWriter, *http.Request, Page) {},
 		MatchExpired: func(string, string) (bool, bool) { return false, false },

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/dragoman-auth/dragoman/internal/profile"
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // A mail links to a page with the token in the fragment, which browsers send to no server (OT-35). The address that the
@@ -221,10 +222,10 @@ type arrival struct {
 }
 
 // arrive gives the landing its page: that of the file, or of the operator, or ours.
-func (m *mail) arrive(l *landing, publicURL string, operators map[string]string) *arrival {
-	ours := publicURL + "/account/" + mailPages[l.kind] + "#token=" + tokenGap
+func (m *mail) arrive(l *landing, at site.Site, operators map[string]string) *arrival {
+	ours := at.URL("/account/") + mailPages[l.kind] + "#token=" + tokenGap
 	out := &arrival{
-		landing: l, page: cmp.Or(strings.Replace(m.page, publicGap, publicURL, 1), operators[l.kind], ours),
+		landing: l, page: cmp.Or(strings.Replace(m.page, publicGap, at.URL(""), 1), operators[l.kind], ours),
 	}
 	for i, name := range parameter.FindAllString(l.path, -1) {
 		if name == tokenGap {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ type Server struct {
 
 	// Mail reads the newest mail of a kind to an address, both as in a MailStep. It fails if there is none.
 	Mail func(ctx context.Context, kind, to string) (MailSecrets, error)
+
+	Client *http.Client // asks the server; nil for one that follows no redirects and keeps no cookies
 
 	Stop func()
 }
@@ -133,6 +136,11 @@ func (a *stepAnswer) asRequest() map[string]any {
 	return map[string]any{"headers": headerMap(a.header), "cookies": cookies}
 }
 
+// plainClient follows no redirects and keeps no cookies.
+var plainClient = &http.Client{
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 // do runs one step. It returns nil for a step that only waits or promotes.
 func (r *runner) do(ctx context.Context, s *Step) (*stepAnswer, error) {
 	if s.Wait > 0 {
@@ -153,8 +161,7 @@ func (r *runner) do(ctx context.Context, s *Step) (*stepAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
+	res, err := cmp.Or(r.server.Client, plainClient).Do(req)
 	if err != nil {
 		return nil, err
 	}

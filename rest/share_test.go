@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -32,7 +33,7 @@ routes:
 func engineAt(t *testing.T, publicURL string, now time.Time, dialects ...*Dialect) *Engine {
 	t.Helper()
 	e, err := New(context.Background(), Config{
-		Dialects: dialects, GraphQL: handler(), PublicURL: publicURL, Reserved: reserved,
+		Dialects: dialects, GraphQL: handler(), Site: site.Parse(publicURL), Reserved: reserved,
 		NotFound: http.NotFound, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 		Page:         func(http.ResponseWriter, *http.Request, Page) {},
 		MatchExpired: func(string, string) (bool, bool) { return false, false },

@@ -3,9 +3,12 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
 )
 
 // Sunset announces the end of a dialect or a route. All fields are optional.
@@ -78,6 +81,14 @@ func (s Sunset) within(d Sunset) Sunset {
 	return s
 }
 
+// On returns the Sunset of a dialect of the server at a site: a successor that is a path gets the prefix of the site.
+func (s Sunset) On(at site.Site) Sunset {
+	if strings.HasPrefix(s.Successor, "/") {
+		s.Successor = at.Path(s.Successor)
+	}
+	return s
+}
+
 // check rejects a sunset before the deprecation (RFC 9745, section 4).
 func (s Sunset) check(at *node) error {
 	if s.At.IsZero() || s.Deprecated.IsZero() || !s.At.Before(s.Deprecated) {
@@ -120,9 +131,19 @@ func announce(h http.Header, d *Dialect, r *route) {
 		notice = r.notice
 	}
 	for _, pair := range notice {
-		h.Add(pair[0], pair[1])
+		h.Add(pair[0], d.links(pair[0], pair[1]))
 	}
 }
+
+// links returns the value of a header. In Link, paths of this server get its prefix (RFC 8288, section 3).
+func (d *Dialect) links(name, value string) string {
+	if !d.site.Shared() || !strings.EqualFold(name, "Link") {
+		return value
+	}
+	return linkedPath.ReplaceAllString(value, "<"+d.site.Path("/")+"$1")
+}
+
+var linkedPath = regexp.MustCompile(`</([^/])`)
 
 // Call is one method and path that a dialect serves.
 type Call struct {

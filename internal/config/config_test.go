@@ -90,6 +90,8 @@ func TestURL(t *testing.T) {
 		{[]string{"DRAGOMAN_LISTEN=[::1]:2"}, "http://[::1]:2"},
 		{[]string{"DRAGOMAN_PUBLIC_URL=https://auth.example.com/"}, "https://auth.example.com"},
 		{[]string{"DRAGOMAN_PUBLIC_URL=http://auth.example.com:81"}, "http://auth.example.com:81"},
+		{[]string{"DRAGOMAN_PUBLIC_URL=https://EXAMPLE.com/Accounts/"}, "https://example.com/Accounts"},
+		{[]string{"DRAGOMAN_PUBLIC_URL=https://example.com:8443/a/b-c.d_e~1"}, "https://example.com:8443/a/b-c.d_e~1"},
 	}
 	for _, c := range cases {
 		s := mustLoad(t, c.env...)
@@ -115,7 +117,7 @@ func TestErrors(t *testing.T) {
 		"DRAGOMAN_LOG_LEVEL=all":                               false,
 		"DRAGOMAN_RATE_LIMITS=1":                               false,
 		"DRAGOMAN_PUBLIC_URL=example.com":                      false,
-		"DRAGOMAN_PUBLIC_URL=https://x.example/y":              false,
+		"DRAGOMAN_PUBLIC_URL=https://x.example/y?z":            false,
 		"DRAGOMAN_ISSUER=a b":                                  false,
 		"PORT=0":                                               false,
 		"PORT=65536":                                           false,

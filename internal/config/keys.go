@@ -37,8 +37,11 @@ var settingsBeforeLimits = []key{
 	},
 	{
 		"DRAGOMAN_PUBLIC_URL", "",
-		"The URL under which callers reach the server. Default: made from the listener.",
-		"an absolute http or https URL without path, query or fragment, for example https://auth.example.com",
+		"The URL under which callers reach the server, with the path where a proxy serves it below one. " +
+			"Default: made from the listener.",
+		"an absolute http or https URL without query and fragment, for example https://auth.example.com or " +
+			"https://example.com/accounts; each part of its path has letters, digits, -, ., _ and ~ alone, and " +
+			"is not . or ..",
 		false, parsePublicURL,
 	},
 	{

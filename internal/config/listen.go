@@ -9,7 +9,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -57,7 +59,7 @@ func (s *Settings) HTTPS() bool { return s.Site().HTTPS() }
 
 // Origins gives the policy for web pages of other origins.
 func (s *Settings) Origins() *origin.Policy {
-	return origin.New(s.URL(), s.CORSOrigins, s.CORSOrigins == nil && s.Loopback())
+	return origin.New(s.Site().Origin(), s.CORSOrigins, s.CORSOrigins == nil && s.Loopback())
 }
 
 // DSN gives the Postgres URL that is set, or else sqlite: with the path of the file in the data directory. It makes the
@@ -165,16 +167,22 @@ func parseListen(s *Settings, v string) bool {
 	return true
 }
 
+// publicPath matches the path prefix of a public URL: segments of unreserved characters (RFC 3986, section 2.3), which
+// have one spelling.
+var publicPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
+
 func parsePublicURL(s *Settings, v string) bool {
 	if v == "" {
 		return true
 	}
 	u, err := url.Parse(strings.TrimSuffix(v, "/"))
-	if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil || strings.ContainsAny(v, "?#") {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(v, "?#") {
 		return false
 	}
-	s.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host)
-	return u.Scheme == "http" || u.Scheme == "https"
+	prefix := u.EscapedPath()
+	s.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host) + prefix
+	return (u.Scheme == "http" || u.Scheme == "https") && publicPath.MatchString(prefix) &&
+		(prefix == "" || path.Clean(prefix) == prefix)
 }
 
 func parseOrigins(s *Settings, v string) bool {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/origin"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -30,7 +31,7 @@ const maxTime = 15 * time.Second
 // Config configures Handler.
 type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts (HT-13)
-	HTTPS          bool           // whether the public URL is https: answers then carry HSTS (HT-08)
+	Site           site.Site      // under https answers carry HSTS (HT-08); below a prefix paths may carry it
 	Origins        *origin.Policy // decides which pages of other origins are trusted; nil for none
 	Expose         []string       // headers of dialects that trusted pages may read
 	Cookie         string         // the name of the session cookie, "" for none
@@ -63,14 +64,17 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 		cfg.Origins = origin.New("", nil, false)
 	}
 	next = cfg.Origins.CORS(exposed(cfg.Expose), next)
+	transport, endpoint := hsts(cfg.Site), cfg.Site.Path("/graphql")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := cfg.Now()
+		r = stripPrefix(cfg.Site, r)
 		v := &visit.Visit{
 			RequestID: rand.Text(),
 			IP:        clientIP(r, cfg.TrustedProxies),
 			UserAgent: clean(r.UserAgent(), 512),
 			Languages: clean(r.Header.Get("Accept-Language"), 200),
 			Dialect:   "graphql",
+			Endpoint:  endpoint,
 			Foreign:   cfg.Origins.Foreign(r),
 		}
 		readCredential(v, r, cfg.Cookie)
@@ -82,7 +86,7 @@ func Handler(cfg Config, next http.Handler) http.Handler {
 			ctx, ended = cfg.Observe(r, v.RequestID)
 		}
 		defer func() { ended(v.Dialect, r.Pattern, out.status) }() // also when the connection is cut off below
-		headers(out.Header(), v.RequestID, cfg.HTTPS)
+		headers(out.Header(), v.RequestID, transport)
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way
@@ -134,15 +138,27 @@ func readCredential(v *visit.Visit, r *http.Request, cookie string) {
 }
 
 // headers sets the headers of every answer (HT-07, HT-08). Pages and assets relax what they must.
-func headers(h http.Header, requestID string, https bool) {
+func headers(h http.Header, requestID, transport string) {
 	h.Set("X-Request-Id", requestID)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	if https {
-		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	if transport != "" {
+		h.Set("Strict-Transport-Security", transport)
 	}
+}
+
+// hsts returns Strict-Transport-Security, "" for none. Below a prefix the host is not the server's alone, so nothing is
+// decided for its subdomains.
+func hsts(at site.Site) string {
+	switch {
+	case !at.HTTPS():
+		return ""
+	case at.Shared():
+		return "max-age=31536000"
+	}
+	return "max-age=31536000; includeSubDomains"
 }
 
 // clean shortens a header, and drops everything that could break a line of a log (AU-03).

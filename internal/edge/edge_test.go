@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -33,7 +34,7 @@ func TestPanic(t *testing.T) {
 	for name, panicky := range map[string]http.HandlerFunc{
 		"text":        func(http.ResponseWriter, *http.Request) { panic("a secret of the inside") },
 		"error":       func(http.ResponseWriter, *http.Request) { panic(io.ErrUnexpectedEOF) },
-		"nil pointer": func(http.ResponseWriter, *http.Request) { var p *Config; _ = p.HTTPS },
+		"nil pointer": func(http.ResponseWriter, *http.Request) { var p *Config; _ = p.Site },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,13 +233,15 @@ func TestHandler(t *testing.T) {
 		r := httptest.NewRequest("GET", c.target, nil)
 		r.Method, r.RequestURI = c.method, c.target
 		r.Header.Set("X-Request-Id", "chosen by the caller")
-		w, _ := serve(Config{HTTPS: true}, r, func(w http.ResponseWriter, r *http.Request) {
-			v := visit.From(r.Context())
-			if v.RequestID != w.Header().Get("X-Request-Id") || v.Dialect != "graphql" || v.IP.String() != "192.0.2.1" {
-				t.Errorf("the visit is %+v", v)
-			}
-			w.WriteHeader(http.StatusAccepted)
-		})
+		w, _ := serve(Config{Site: site.Parse("https://auth.example.com")}, r,
+			func(w http.ResponseWriter, r *http.Request) {
+				v := visit.From(r.Context())
+				if v.RequestID != w.Header().Get("X-Request-Id") || v.Dialect != "graphql" ||
+					v.IP.String() != "192.0.2.1" {
+					t.Errorf("the visit is %+v", v)
+				}
+				w.WriteHeader(http.StatusAccepted)
+			})
 		id := w.Header().Get("X-Request-Id")
 		if w.Code != c.status || len(id) < 26 || ids[id] || w.Header().Get("Strict-Transport-Security") == "" {
 			t.Errorf("%s %.20s: %d %v", c.method, c.target, w.Code, w.Header())

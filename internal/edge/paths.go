@@ -6,6 +6,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/site"
+	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
 // ExactPaths answers with notFound where ServeMux would redirect to the clean path, and for percent-encoded slashes,
@@ -21,6 +24,27 @@ func ExactPaths(mux, notFound http.Handler) http.Handler {
 	})
 }
 
+// stripPrefix takes the path prefix of the public URL off the path of a request. A proxy forwards the prefix or strips
+// it, so every other path stands for itself. The encoded path, where there is one, loses the prefix too or keeps both:
+// ExactPaths then sees what was sent.
+func stripPrefix(at site.Site, r *http.Request) *http.Request {
+	stripped, ok := at.Strip(r.URL.Path)
+	if !ok {
+		return r
+	}
+	raw := r.URL.RawPath
+	if raw != "" {
+		if raw, ok = at.Strip(raw); !ok {
+			return r
+		}
+	}
+	target := *r.URL
+	target.Path, target.RawPath = stripped, raw
+	r = r.WithContext(r.Context()) // a handler changes no request that it was given
+	r.URL = &target
+	return r
+}
+
 // trailing is the slash that path.Clean removes.
 func trailing(p string) string {
 	if strings.HasSuffix(p, "/") {
@@ -30,9 +54,17 @@ func trailing(p string) string {
 }
 
 // NotFound answers 404 as JSON.
-func NotFound(w http.ResponseWriter, _ *http.Request) {
-	Problem(w, http.StatusNotFound, "There is nothing at this path. Paths are exact: case and a slash at the end "+
-		"count. GraphQL is sent by POST to /graphql.")
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	Problem(w, http.StatusNotFound, withEndpoint(r, "There is nothing at this path. Paths are exact: case and a slash "+
+		"at the end count."))
+}
+
+// withEndpoint adds to a text where GraphQL is sent. The listener of the metrics has no GraphQL.
+func withEndpoint(r *http.Request, text string) string {
+	if endpoint := visit.From(r.Context()).Endpoint; endpoint != "" {
+		text += " GraphQL is sent by POST to " + endpoint + "."
+	}
+	return text
 }
 
 // Get allows GET and HEAD alone.
@@ -53,7 +85,7 @@ func Allow(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	text := "The method must be " + strings.Join(methods[:last], ", ") + " or " + methods[last] + " here, and is " +
 		MethodName(r.Method) + "."
 	if r.Method == http.MethodPost {
-		text += " GraphQL is sent by POST to /graphql."
+		text = withEndpoint(r, text)
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	Problem(w, http.StatusMethodNotAllowed, text)

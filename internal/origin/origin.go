@@ -37,11 +37,11 @@ type Policy struct {
 	check    *http.CrossOriginProtection
 }
 
-// New makes the policy of a server at a public URL. It trusts the listed origins, in the form of Parse, and with
-// loopback every origin of this machine.
-func New(publicURL string, listed []string, loopback bool) *Policy {
+// New makes the policy of a server whose pages have this origin. It trusts the listed origins, in the form of Parse,
+// and with loopback every origin of this machine.
+func New(own string, listed []string, loopback bool) *Policy {
 	p := &Policy{listed: map[string]bool{}, loopback: loopback, check: http.NewCrossOriginProtection()}
-	p.own, _ = Parse(publicURL)
+	p.own, _ = Parse(own)
 	for _, origin := range listed {
 		p.listed[origin] = true
 	}

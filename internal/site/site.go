@@ -32,6 +32,26 @@ func (s Site) URL(path string) string { return s.scheme + "://" + s.Name() + pat
 // Name returns what people read as the name of the server: its host and prefix.
 func (s Site) Name() string { return s.host + s.prefix }
 
+// Origin returns the origin of the pages of the server, as in https://example.com. Below a prefix other programs may
+// share it.
+func (s Site) Origin() string { return s.scheme + "://" + s.host }
+
+// Shared tells whether the server has a path prefix, and so shares its origin with whatever else the host serves.
+func (s Site) Shared() bool { return s.prefix != "" }
+
+// Strip takes the prefix off a path, which then is one of the server. It tells whether the path begins with it, as
+// whole segments.
+func (s Site) Strip(path string) (stripped string, ok bool) {
+	rest, ok := strings.CutPrefix(path, s.prefix)
+	switch {
+	case s.prefix == "" || !ok || rest != "" && rest[0] != '/':
+		return path, false
+	case rest == "":
+		return "/", true
+	}
+	return rest, true
+}
+
 // Host returns the host, with its port if the URL has one.
 func (s Site) Host() string { return s.host }
 

@@ -33,6 +33,24 @@ func TestPG08_Site(t *testing.T) {
 				s.Cookie("c"))
 		}
 	}
+	for path, want := range map[string]string{
+		"/accounts": "/", "/accounts/": "/", "/accounts/docs": "/docs", "/accounts//docs": "//docs",
+		"/accounts/accounts": "/accounts", "/accounts/../docs": "/../docs",
+		"": "", "/": "", "/docs": "", "/Accounts/docs": "", "/accountsx": "", "/accounts.": "", "//accounts/docs": "",
+		"accounts/docs": "", "/docs/accounts": "",
+	} {
+		below, root := Parse("https://example.com/accounts"), Parse("https://example.com")
+		if got, ok := below.Strip(path); ok != (want != "") || ok && got != want || !ok && got != path {
+			t.Errorf("%s: %s %t", path, got, ok)
+		}
+		if got, ok := root.Strip(path); ok || got != path {
+			t.Errorf("%s at the root: %s %t", path, got, ok)
+		}
+	}
+	if below := Parse("https://example.com:8443/accounts"); below.Origin() != "https://example.com:8443" ||
+		!below.Shared() || Parse("https://example.com").Shared() {
+		t.Errorf("%s %t", below.Origin(), below.Shared())
+	}
 	if got := Parse("%").Cookie("c"); got != (Cookie{}) {
 		t.Errorf("no URL: %+v", got)
 	}

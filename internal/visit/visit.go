@@ -21,6 +21,9 @@ type Visit struct {
 	Languages string     // the header Accept-Language, at most 200 bytes; "" for none
 	Dialect   string     // the name of the dialect; graphql where none serves the request
 
+	// Endpoint is where GraphQL is sent, as a path for people: with the path prefix of the public URL.
+	Endpoint string
+
 	// Credential is the token or key that the request presented, "" for none. Problem says why the request presented
 	// several, or a malformed one; then none counts.
 	Credential string

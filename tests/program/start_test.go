@@ -329,7 +329,8 @@ func TestKE03_WrongValues(t *testing.T) {
 		},
 		"DRAGOMAN_PUBLIC_URL": {
 			"auth.example.com", "ftp://auth.example.com",
-			"https://auth.example.com/path", "https://u:p@x.example", "https://", "https://x.example?y",
+			"https://auth.example.com/path/../x", "https://auth.example.com/a%2Fb", "https://u:p@x.example", "https://",
+			"https://x.example?y",
 		},
 		"DATABASE_URL": {
 			"mysql://u:" + harness.CanarySecret + "@h/d", "sqlite:x",

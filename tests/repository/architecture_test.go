@@ -73,7 +73,7 @@ func TestArchitecture_Imports(t *testing.T) {
 		{inside(`operator`), inside(`app`, `db`, `rest`, `internal/[a-z]+`)},
 		{inside(`rest`), inside(`internal/gqlhttp`, `internal/fault`, `internal/visit`, `internal/token`,
 			`internal/identity`, `internal/profile`,
-			`internal/credential`, `internal/strictjson`)},
+			`internal/credential`, `internal/site`, `internal/strictjson`)},
 		{inside(`db`), inside(`db/outbox`, `internal/fault`, `internal/visit`, `internal/token`)},
 		{inside(`db/outbox`), inside(`nothing`)},
 		{inside(`db/dbtest`), inside(`db`)},

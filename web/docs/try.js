@@ -1,8 +1,8 @@
 "use strict";
 // "Try it": sends an example to this server, as it is or as somebody edited it, and shows the answer.
 //
-// The rules of this file: values and tokens live in memory, never in storage or in the address of the page; a request goes to the
-// origin of this page alone; a token goes where the example has one and nowhere else; answers are shown as text.
+// The rules of this file: values and tokens live in memory, never in storage or in the address of the page; a request goes to
+// this server alone, so to the origin of this page and below its base; a token goes where the example has one and nowhere else; answers are shown as text.
 {
   const values = new Map(); // what the gaps of examples stand for, by name; "" names the slot for credentials
   const listeners = []; // of the fields for values
@@ -77,12 +77,13 @@
   }
 
   // requestOf makes the request, or throws an error for people.
-  function requestOf(fields, example) {
+  function requestOf(fields, example, base) {
     const gaps = example.gaps ?? [];
     const target = fields.target.value.trim();
     const url = new URL(filled(target, gaps, encodeURIComponent), location.origin);
-    if (!target.startsWith("/") || url.origin !== location.origin) {
-      throw new Error("The path begins with one slash: requests go to this server alone.");
+    if (!target.startsWith("/") || url.origin !== location.origin || !url.pathname.startsWith(base)) {
+      const begins = base === "/" ? "one slash" : base;
+      throw new Error(`The path begins with ${begins}: requests go to this server alone.`);
     }
     const headers = new Headers();
     for (const line of lines(fields.headers.value)) {
@@ -224,7 +225,7 @@
     problem.hidden = true;
     button.disabled = true;
     try {
-      const [url, request] = requestOf(fields, example);
+      const [url, request] = requestOf(fields, example, element.dataset.base);
       const began = performance.now();
       const answer = await fetch(url, request);
       const text = await answer.text();

@@ -15,7 +15,7 @@ const mailboxKey, mailboxCookie = "key", "mailbox_key"
 const (
 	localOnly = "The local mailbox is for people and programs at this machine, by its own address and without a proxy. " +
 		"DRAGOMAN_MAILBOX=on opens it behind a key."
-	keyOnly = "This mailbox opens by the key that the server printed at its start: /dev/mailbox?key=…"
+	keyOnly = "This mailbox opens by the key that the server printed at its start: "
 )
 
 // refusal is what to say to a request that may not read the mailbox, "" for one that may (HT-20, HT-21).
@@ -31,7 +31,7 @@ func (b *mailbox) refusal(r *http.Request) string {
 	}
 	c, err := r.Cookie(mailboxCookie)
 	if err != nil || !b.isKey(c.Value) || elsewhere(r) {
-		return keyOnly
+		return keyOnly + b.at.Path("/dev/mailbox?key=…")
 	}
 	return ""
 }

@@ -2,7 +2,7 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const issuer = "http://localhost:8080"; // DRAGOMAN_PUBLIC_URL; DRAGOMAN_ISSUER and DRAGOMAN_AUDIENCE where they are set
-const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer));
+const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`));
 
 // caller gives the claims of an access token: sub is the account, sid the session, roles what it may. It throws for
 // every token that does not count.
