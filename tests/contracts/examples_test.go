@@ -1,9 +1,11 @@
 package contracts
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,12 +17,14 @@ import (
 )
 
 // runExample runs one of them on a server.
-func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, s *harness.ExampleServer, url string) {
+func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, s *harness.ExampleServer, url string,
+	client ...*http.Client,
+) {
 	t.Helper()
 	err := d.Run(t.Context(), e, func(map[string]string) (*rest.Server, error) {
 		return &rest.Server{
 			URL: url, Wait: s.Clock.Add, Promote: harness.Promoter(t, s.Side), Mail: s.MailReader(t),
-			Stop: func() {},
+			Stop: func() {}, Client: cmp.Or(client...),
 		}, nil
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ func AllDialects(t *testing.T) []*rest.Dialect {
 type ExampleServers struct {
 	dialect string
 	fresh   func(testing.TB) string // a database
+	start   func(t testing.TB, dsn string, env ...string) *Instance
 	made    map[string]*ExampleServer
 }
 
@@ -50,13 +51,23 @@ type ExampleServer struct {
 func EachExampleServers(t *testing.T, dialect string, test func(t *testing.T, servers *ExampleServers)) {
 	t.Helper()
 	dbtest.EachKind(t, func(t *testing.T, fresh func(testing.TB) string) {
-		test(t, &ExampleServers{dialect, fresh, map[string]*ExampleServer{}})
+		test(t, &ExampleServers{dialect, fresh, Start, map[string]*ExampleServer{}})
 	})
 }
 
 // SQLiteExampleServers are for what does not depend on the database.
 func SQLiteExampleServers(dialect string) *ExampleServers {
-	return &ExampleServers{dialect, dbtest.SQLite, map[string]*ExampleServer{}}
+	return &ExampleServers{dialect, dbtest.SQLite, Start, map[string]*ExampleServer{}}
+}
+
+// ExampleServersBelow are below a path prefix, as Below says. made is called with the proxy of each.
+func ExampleServersBelow(dialect string, strips bool, made func(*Front)) *ExampleServers {
+	start := func(t testing.TB, dsn string, env ...string) *Instance {
+		i, f := Below(t, dsn, strips, false, env...)
+		made(f)
+		return i
+	}
+	return &ExampleServers{dialect, dbtest.SQLite, start, map[string]*ExampleServer{}}
 }
 
 // For is the server for the next example. Nothing is in its database but keys, and since the example before a day has
@@ -77,7 +88,7 @@ func (e *ExampleServers) For(t testing.TB, settings map[string]string) *ExampleS
 	if side.Postgres {
 		few = "&pool_max_conns=2"
 	}
-	s := &ExampleServer{Start(t, dsn+few, env...), side}
+	s := &ExampleServer{e.start(t, dsn+few, env...), side}
 	e.made[which] = s
 	return s
 }
