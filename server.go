@@ -196,6 +196,11 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, app.KeysEvery, log, a.Keys.Refresh)
 	go every(ctx, sweepEvery, log, a.Keys.Renew)
 	go every(ctx, sweepEvery, log, a.Sweep)
+	go func() {
+		if err := a.SealAnew(ctx); err != nil && ctx.Err() == nil {
+			log.Error("secrets of authenticator apps were not sealed anew; the next start tries again", "error", err)
+		}
+	}()
 	debug.FreeOSMemory() // the garbage of the start is a tenth of the memory of an idle server
 	a.WarnSunsets()
 	a.Banner(stdout, commandName())

@@ -1,9 +1,43 @@
 package app
 
-import "github.com/dragoman-auth/dragoman/db"
+import (
+	"context"
+
+	"github.com/dragoman-auth/dragoman/db"
+)
 
 // TOTPSealing is the purpose of the key that seals the secrets of authenticator apps.
 const TOTPSealing = "totp"
 
 // TOTPSealedAt is where the secret of an account is sealed, in the form of secret.Key.Seal.
 func TOTPSealedAt(user db.UserID) string { return "imported_totp/" + user.String() + "/sealed" }
+
+// sealPage is how many secrets are in memory at once.
+const sealPage = 500
+
+// SealAnew seals the secrets of authenticator apps under the present server secret, where they are under a former one
+// (KE-02). A server does so once: the present secret does not change while it runs. What no known secret opens stays.
+func (s *Server) SealAnew(ctx context.Context) error {
+	key := s.master.Key(TOTPSealing)
+	var after db.UserID
+	for {
+		page, err := s.DB.TOTPSealedElsewhere(ctx, key.Header(), after, sealPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, row := range page {
+			raw, err := key.Open(row.Sealed, TOTPSealedAt(row.UserID))
+			if err != nil {
+				continue
+			}
+			sealed, err := key.Seal(raw, TOTPSealedAt(row.UserID))
+			if err == nil {
+				err = s.DB.SealTOTP(ctx, row, sealed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].UserID
+	}
+}

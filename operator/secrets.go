@@ -56,6 +56,10 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if err != nil {
 		return err
 	}
+	totp, err := database.CountTOTPSealedElsewhere(ctx, master.Key(app.TOTPSealing).Header())
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(stdout, "\nMade under another secret than the present one, and still good with it:\n")
 	fmt.Fprintf(
 		stdout, "  sessions      %d%s\n", n.Sessions, orUntil("each goes over with its next refresh; ", n.SessionsEnd),
@@ -63,8 +67,11 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	fmt.Fprintf(stdout, "  API keys      %d (each goes over with its next use)\n", n.Keys)
 	fmt.Fprintf(stdout, "  signing keys  %d (servers take them over within a minute)\n", sealed)
 	fmt.Fprintf(stdout, "  links         %d%s\n", n.Links, orUntil("of mails; ", n.LinksEnd))
+	if totp > 0 {
+		fmt.Fprintf(stdout, "  authenticators  %d (a server takes them over at its start)\n", totp)
+	}
 	switch tokens := until.Add(longestAccess); {
-	case n.Sessions+n.Keys+n.Links+sealed > 0:
+	case n.Sessions+n.Keys+n.Links+sealed+totp > 0:
 		_, err = fmt.Fprintln(stdout, "\nDo not take away the previous secret yet: these would end.")
 	case !until.IsZero() && now.Before(tokens):
 		_, err = fmt.Fprintf(

@@ -53,6 +53,9 @@ func (k Key) Open(sealed []byte, where string) ([]byte, error) {
 // Present reports whether the header of a sealed value names the present secret. It does not authenticate the value.
 func (k Key) Present(sealed []byte) bool { return bytes.HasPrefix(sealed, k.material()[0].header()) }
 
+// Header returns the bytes that sealed values begin with under the present secret. They are not secret.
+func (k Key) Header() []byte { return k.material()[0].header() }
+
 func (m *keyMaterial) header() []byte {
 	return append([]byte{sealVersion}, m.id...)
 }

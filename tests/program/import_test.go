@@ -198,3 +198,45 @@ func TestMI06_ExportWipeImport(t *testing.T) {
 		}
 	})
 }
+
+// KE-02: the secrets of authenticator apps go over to another server secret when a server starts, an operator sees what
+// has not yet, and a secret of nobody's stays and stops no other.
+func TestKE02_AuthenticatorSecrets(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		old := harness.ProcessEnv(dsn)
+		harness.Start(t, dsn)
+		file := fileOf(t, "users.ndjson", `{"id": "1", "email": "ada@example.com", "totpSecret": "JBSWY3DPEHPK3PXP"}`,
+			`{"id": "2", "email": "bob@example.com", "totpSecret": "GEZDGNBVGY3TQOJQ"}`)
+		if got := command(t, t.TempDir(), old, "users", "import", file); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+		both := append(harness.ProcessEnv(dsn), "DRAGOMAN_SECRET="+harness.NextSecret,
+			"DRAGOMAN_SECRET_PREVIOUS="+harness.Secret)
+		alone := append(harness.ProcessEnv(dsn), "DRAGOMAN_SECRET="+harness.NextSecret)
+		run := func(env []string, args ...string) ran { return command(t, t.TempDir(), env, args...) }
+		if got := run(both, "secret", "status"); !strings.Contains(got.stdout, "authenticators  2") {
+			t.Errorf("%+v", got)
+		}
+		if got := run(alone, "users", "export", "--with-hashes"); got.code != 1 ||
+			!strings.Contains(got.stderr, "DRAGOMAN_SECRET_PREVIOUS") {
+			t.Errorf("without the former secret: %+v", got)
+		}
+		fresh := harness.Start(t, dsn, "DRAGOMAN_SECRET="+harness.NextSecret, "DRAGOMAN_SECRET_PREVIOUS="+
+			harness.Secret)
+		if err := fresh.App.SealAnew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(both, "secret", "status"); strings.Contains(got.stdout, "authenticators") {
+			t.Errorf("%+v", got)
+		}
+		got := run(alone, "users", "export", "--with-hashes")
+		if !strings.Contains(got.stdout, "JBSWY3DPEHPK3PXP") || !strings.Contains(got.stdout, "GEZDGNBVGY3TQOJQ") {
+			t.Errorf("%+v", got)
+		}
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE imported_totp SET sealed = substr(sealed, 1, 1)`)
+		if err := fresh.App.SealAnew(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -2,8 +2,9 @@ package program
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
-	"math/rand/v2"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +30,8 @@ func manyUsers(t *testing.T, n int) string {
 	t.Helper()
 	hashes := make([]string, 8)
 	for i := range hashes {
-		b, err := bcrypt.GenerateFromPassword([]byte(harness.GoodPass), harness.Amount(bcrypt.MinCost, bcrypt.DefaultCost))
+		b, err := bcrypt.GenerateFromPassword([]byte(harness.GoodPass),
+			harness.Amount(bcrypt.MinCost, bcrypt.DefaultCost))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +39,8 @@ func manyUsers(t *testing.T, n int) string {
 	}
 	var out bytes.Buffer
 	for i := range n {
-		fmt.Fprintf(&out, `{"id":"old|%d","number":%d,"email":"user%d@example.com","emailVerified":true,"username":"user%d",`+
+		fmt.Fprintf(&out, `{"id":"old|%d","number":%d,"email":"user%d@example.com","emailVerified":true,`+
+			`"username":"user%d",`+
 			`"name":"User %d","createdAt":%d,"metadata":{"n":%d},"passwordHash":%q}`+"\n",
 			i, i+1, i, i, i, 1577836800+i, i, hashes[i%len(hashes)])
 	}
@@ -51,7 +54,8 @@ func manyUsers(t *testing.T, n int) string {
 // doors are the sign-ins of GraphQL and of the five dialects.
 var doors = map[string]func(s *harness.Instance, n int) (harness.Reply, error){
 	"authcompanion": func(s *harness.Instance, n int) (harness.Reply, error) {
-		return s.Call("POST "+harness.Companion+"/login", harness.CompanionBody("email", emailOf(n), "password", harness.GoodPass))
+		return s.Call("POST "+harness.Companion+"/login",
+			harness.CompanionBody("email", emailOf(n), "password", harness.GoodPass))
 	},
 	"wolfpal": func(s *harness.Instance, n int) (harness.Reply, error) {
 		return s.Call("POST /auth/login", harness.FormOf("email", emailOf(n), "password", harness.GoodPass),
@@ -61,11 +65,22 @@ var doors = map[string]func(s *harness.Instance, n int) (harness.Reply, error){
 		return s.Call("POST /login", harness.Credentials("email", emailOf(n), harness.GoodPass))
 	},
 	"generic-v1": func(s *harness.Instance, n int) (harness.Reply, error) {
-		return s.Call("POST "+harness.Generic+"/login", harness.Credentials("username", fmt.Sprintf("user%d", n), harness.GoodPass))
+		return s.Call("POST "+harness.Generic+"/login",
+			harness.Credentials("username", fmt.Sprintf("user%d", n), harness.GoodPass))
 	},
 	"authentication-zero": func(s *harness.Instance, n int) (harness.Reply, error) {
 		return s.Call("POST /sign_in", harness.Credentials("email", emailOf(n), harness.GoodPass))
 	},
+}
+
+// drawn is a number below n by chance.
+func drawn(t *testing.T, n int) int {
+	t.Helper()
+	b, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(b.Int64())
 }
 
 func emailOf(n int) string { return fmt.Sprintf("user%d@example.com", n) }
@@ -76,7 +91,7 @@ func emailOf(n int) string { return fmt.Sprintf("user%d@example.com", n) }
 func TestMI07_ImportKilled(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, dsn string) {
-		n := harness.Amount(4000, 200_000)
+		n := harness.Amount(6000, 200_000)
 		file, env, side := manyUsers(t, n), harness.ProcessEnv(dsn), harness.OpenSide(t, dsn)
 		s := harness.Start(t, dsn)
 		args := []string{"users", "import", "--on-error=skip", file}
@@ -85,7 +100,12 @@ func TestMI07_ImportKilled(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Duration(rand.IntN(harness.Amount(600, 20_000))) * time.Millisecond)
+			const count = `SELECT count(*) FROM users`
+			for before, end := side.Count(t, count), time.Now().Add(30*time.Second); side.Count(t, count) == before &&
+				time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(time.Duration(drawn(t, harness.Amount(200, 15_000))) * time.Millisecond)
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			if got := side.Count(t, `SELECT count(*) FROM users u WHERE NOT EXISTS (
@@ -96,7 +116,8 @@ func TestMI07_ImportKilled(t *testing.T) {
 		began, out := time.Now(), &harness.LogSink{}
 		cmd := program(t, t.TempDir(), env, args...)
 		cmd.Stdout, cmd.Stderr = out, out
-		if err := cmd.Run(); err != nil || !strings.Contains(out.String(), fmt.Sprintf("%d records: ", n)) {
+		if err := cmd.Run(); err != nil || !strings.Contains(out.String(), fmt.Sprintf("%d records: ", n)) ||
+			!strings.Contains(out.String(), "are there already") {
 			t.Fatalf("%v %s", err, out)
 		}
 		took, peak := time.Since(began), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
@@ -117,7 +138,7 @@ func signInSome(t *testing.T, s *harness.Instance, side *harness.Side, n int) {
 	t.Helper()
 	tried := map[int]bool{}
 	for len(tried) < harness.Amount(18, 1000) {
-		who := rand.IntN(n)
+		who := drawn(t, n)
 		if tried[who] {
 			continue
 		}
