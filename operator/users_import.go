@@ -133,6 +133,7 @@ type userImport struct {
 	there   int
 	numbers int            // wanted numbers that others have
 	notes   map[string]int // what stays behind, by sentence
+	passed  map[string]int // rows that are no accounts to take, by reason
 	began   time.Time
 	told    time.Time
 }
@@ -163,6 +164,7 @@ func (i *userImport) all(ctx context.Context, open func() (userfile.Source, erro
 	if err != nil {
 		return err
 	}
+	i.passed = source.PassedOver()
 	return i.flush(ctx, now)
 }
 
@@ -256,6 +258,9 @@ func (i *userImport) report(done string) error {
 	}
 	for _, note := range slices.Sorted(maps.Keys(i.notes)) {
 		out += fmt.Sprintf("%d: %s.\n", i.notes[note], note)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(i.passed)) {
+		out += fmt.Sprintf("%d passed over: %s.\n", i.passed[reason], reason)
 	}
 	_, err := io.WriteString(i.out, out)
 	return err
