@@ -13,6 +13,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/strictjson"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
@@ -180,13 +181,21 @@ func (a *reading) profile() {
 			u.Locale = &locale
 		}
 	}
-	if metadata, err := identity.Metadata(r.Metadata); a.check("metadata", err) {
-		u.Metadata = metadata
-	}
-	if metadata, err := identity.Metadata(r.AppMetadata); a.check("appMetadata", err) {
-		u.AppMetadata = metadata
-	}
+	u.Metadata, u.AppMetadata = a.object("metadata", r.Metadata), a.object("appMetadata", r.AppMetadata)
 	u.Invited = r.Invited
+}
+
+// object reads free data by the rules of a request: UTF-8 without U+0000, no deep nesting, 4 KiB.
+func (a *reading) object(column string, given map[string]any) db.JSONObject {
+	if given == nil {
+		return nil
+	}
+	if _, err := strictjson.Check(given); !a.check(column, err) {
+		return nil
+	}
+	kept, err := identity.Metadata(given)
+	a.check(column, err)
+	return kept
 }
 
 func (a *reading) standing() {
@@ -226,6 +235,9 @@ func (a *reading) providers() {
 		}
 		if i.Subject == "" || len(i.Subject) > maxExternalID || identity.CheckPrintable(i.Subject) != nil {
 			a.bad("identities", "a subject has 1 to 255 printable bytes")
+		}
+		if len(i.Email) > maxExternalID || identity.CheckPrintable(i.Email) != nil {
+			a.bad("identities", "an email has at most 255 printable bytes")
 		}
 		a.out.Identities = append(a.out.Identities, db.LinkedIdentity(i))
 	}

@@ -102,11 +102,17 @@ func TestMI05_ImportRefused(t *testing.T) {
 			`{"id": "9", "email": "nine@example.com", "createdAt": "yesterday"}`,
 			`{"id": "10", "email": "ten@example.com", "role": "root"}`,
 			`{"id": "11"}`,
-			`{"id": "12", "email": "twelve@example.com", "number": 0.5}`)
+			`{"id": "12", "email": "twelve@example.com", "number": 0.5}`,
+			`{"id": "13", "email": "nul@example.com", "metadata": {"a": "\u0000"}}`,
+			`{"id": "14", "email": "deep@example.com", "appMetadata": {"a": `+strings.Repeat("[", 100)+
+				strings.Repeat("]", 100)+`}}`,
+			`{"id": "15", "email": "lone@example.com", "name": "\ud800"}`,
+			`{"id": "16", "email": "i@example.com", "identities": [{"provider": "g", "subject": "1", "email": "a\u0000"}]}`)
 		wrong := []string{
 			"line 2: email: ", "line 3: passwordHash: ", "line 5: colour: ", "line 6: externalId: the record at line 1",
 			"line 7: email: the account user_", "line 8: this is not a JSON object", "line 9: createdAt: ",
 			"line 10: role: it must be user or admin", "line 11: it has neither", "line 12: number: ",
+			"line 13: metadata: ", "line 14: appMetadata: ", "line 15: name: ", "line 16: identities: ",
 		}
 		for _, more := range [][]string{{}, {"--check"}} {
 			got := command(t, t.TempDir(), env, append([]string{"users", "import", file}, more...)...)
@@ -116,7 +122,7 @@ func TestMI05_ImportRefused(t *testing.T) {
 				}
 			}
 			if got.code != 1 || strings.Count(got.stdout, "\n") != len(wrong) ||
-				!strings.Contains(got.stderr, "10 of 11 records cannot be imported; nothing was written") {
+				!strings.Contains(got.stderr, "14 of 15 records cannot be imported; nothing was written") {
 				t.Errorf("%+v", got)
 			}
 			if strings.Contains(got.stdout, "what") || strings.Contains(got.stdout, "red") {
@@ -127,7 +133,7 @@ func TestMI05_ImportRefused(t *testing.T) {
 			t.Errorf("%d accounts", n)
 		}
 		got := command(t, t.TempDir(), env, "users", "import", file, "--on-error=skip")
-		if got.code != 0 || !strings.HasSuffix(got.stdout, "11 records: 1 imported, 10 left out.\n") {
+		if got.code != 0 || !strings.HasSuffix(got.stdout, "15 records: 1 imported, 14 left out.\n") {
 			t.Errorf("%+v", got)
 		}
 		if n := side.Count(t, `SELECT count(*) FROM users WHERE email = 'fine@example.com'`); n != 1 {
