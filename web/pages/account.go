@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dragoman-auth/dragoman/internal/edge"
 	"github.com/dragoman-auth/dragoman/internal/fault"
@@ -122,9 +121,11 @@ type outcome struct {
 	Title   string `json:"title,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Problem string `json:"problem,omitempty"`
-	Next    string `json:"next,omitempty"` // a page of ours that follows
-	Look    *look  `json:"look,omitempty"` // of a link that was only looked at
-	Asks    bool   `json:"asks,omitempty"` // whether a new password is needed beside the rest of the form
+	// Next is a page of ours that follows, "" for none.
+	Next      string `json:"next,omitempty"`
+	NextTitle string `json:"nextTitle,omitempty"`
+	Look      *look  `json:"look,omitempty"` // of a link that was only looked at
+	Asks      bool   `json:"asks,omitempty"` // whether a new password is needed beside the rest of the form
 	// ReturnTo is where the person goes on, from the list of return URLs; "" for nowhere.
 	ReturnTo  string   `json:"returnTo,omitempty"`
 	KeysIntro string   `json:"keysIntro,omitempty"`
@@ -185,17 +186,6 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 	writePage(w, r, a.templates, "account.html", out.status, view)
 }
 
-// leadHome gives a page the way back where its mutation gave none: that of the link, which may be refused, or the one
-// that the address of the page names.
-func (a *account) leadHome(ctx context.Context, out *outcome, form url.Values) {
-	if token := form.Get("token"); out.ReturnTo == "" && !out.Done && token != "" && out.status == http.StatusOK {
-		out.ReturnTo = a.mailReturnTo(ctx, token)
-	}
-	if out.ReturnTo == "" {
-		out.ReturnTo, _ = a.returns.Allows(form.Get("returnTo"))
-	}
-}
-
 // readForm reads the form in the body. For a form that cannot be read or repeats a field, form is nil, and problem and
 // status are the answer.
 func readForm(w http.ResponseWriter, r *http.Request) (form url.Values, problem string, status int) {
@@ -225,18 +215,11 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	if problem != "" {
 		return outcome{Problem: problem, status: http.StatusOK}
 	}
+	if returnTo, ok := a.returns.Allows(form.Get("returnTo")); ok && page.Mails {
+		variables["returnTo"] = returnTo
+	}
 	var data struct {
-		Outcome *struct {
-			Email *string `json:"email"`
-			User  *struct {
-				Email *string `json:"email"`
-			} `json:"user"`
-			TakeOver      *takeOver    `json:"takeOver"`
-			UsernameTaken string       `json:"usernameTaken"`
-			ReturnTo      string       `json:"returnTo"`
-			APIKeys       []workingKey `json:"apiKeys"`
-			UserErrors    []userError  `json:"userErrors"`
-		} `json:"outcome"`
+		Outcome *payload `json:"outcome"`
 	}
 	if err := a.graphql.Do(ctx, page.document, variables, &data); err != nil {
 		return errorOutcome(err)
@@ -247,35 +230,7 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	if errs := data.Outcome.UserErrors; len(errs) > 0 {
 		return errs[0].outcome(page, variables)
 	}
-	email := data.Outcome.Email
-	if u := data.Outcome.User; u != nil {
-		email = u.Email
-	}
-	out := outcome{
-		Done:   true,
-		Title:  page.DoneTitle,
-		Text:   page.done(email),
-		status: http.StatusOK,
-
-		ReturnTo: data.Outcome.ReturnTo,
-	}
-	if taken := data.Outcome.TakeOver; taken != nil {
-		out.tell(taken, variables["email"] != nil)
-	}
-	if taken := data.Outcome.UsernameTaken; taken != "" {
-		out.Text += " Somebody else has the username " + taken + " by now: your account was made without one."
-	}
-	out.list(data.Outcome.APIKeys)
-	return out
-}
-
-// done is what a page says after a success. Without an address it speaks of the account.
-func (p *accountPage) done(email *string) string {
-	name := "Your account"
-	if email != nil {
-		name = *email
-	}
-	return strings.ReplaceAll(p.doneText, "{email}", name)
+	return page.succeed(data.Outcome, variables)
 }
 
 // userError is a refusal of a mutation.
@@ -302,26 +257,6 @@ func (e *userError) outcome(page *accountPage, variables map[string]any) outcome
 			"it was used, a newer mail has replaced it, or it is too old. Please ask for a new one."
 	}
 	return out
-}
-
-// workingKey is an API key that still works after a change.
-type workingKey struct {
-	Name       string     `json:"name"`
-	LastUsedAt *time.Time `json:"lastUsedAt"` // nil for never
-}
-
-// list shows the API keys that still work.
-func (o *outcome) list(keys []workingKey) {
-	for _, key := range keys {
-		used := "never used"
-		if key.LastUsedAt != nil {
-			used = "last used " + key.LastUsedAt.UTC().Format("2006-01-02 15:04 UTC")
-		}
-		o.Keys = append(o.Keys, key.Name+", "+used)
-	}
-	if len(o.Keys) > 0 {
-		o.KeysIntro = "These API keys of the account still work. Sign in and delete those that you do not know:"
-	}
 }
 
 // errorOutcome tells the person about a request that failed before its mutation ran.
@@ -355,6 +290,13 @@ func (p *accountPage) variables(form url.Values) (variables map[string]any, prob
 	token := linkToken(strings.TrimSpace(form.Get("token")))
 	switch {
 	case p.SignedIn:
+	case p.Mails:
+		email := strings.TrimSpace(form.Get("email"))
+		if email == "" {
+			return nil, "Please enter your email address."
+		}
+		variables["email"] = email
+		return variables, ""
 	case token == "" && !p.Code:
 		return nil, "Please paste the link of the mail."
 	case token == "":

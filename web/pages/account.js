@@ -60,6 +60,10 @@ function leadHome(url) {
   if (url) {
     document.getElementById("home")?.remove();
     document.getElementById("ways").prepend(wayBack(url), " ");
+    const again = document.getElementById("ask");
+    if (again) {
+      again.search = new URLSearchParams({ returnTo: url });
+    }
   }
 }
 
@@ -87,12 +91,13 @@ function done(outcome) {
     if (outcome.returnTo) {
       href.searchParams.set("returnTo", outcome.returnTo);
     }
-    next.append(Object.assign(document.createElement("a"), { href, textContent: "Choose a password" }));
+    next.append(Object.assign(document.createElement("a"), { href, textContent: outcome.nextTitle }));
     panel.append(next);
   }
   if (outcome.returnTo) {
     const on = document.createElement("p");
     document.getElementById("home")?.remove();
+    document.getElementById("ask")?.remove();
     on.append(wayBack(outcome.returnTo));
     panel.append(on);
   }

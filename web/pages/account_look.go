@@ -3,6 +3,8 @@ package pages
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
@@ -85,6 +87,17 @@ func (a *account) mailReturnTo(ctx context.Context, token string) string {
 	return *data.ReturnTo
 }
 
+// leadHome gives a page the way back where its mutation gave none: that of the link, which may be refused, or the one
+// that the address of the page names.
+func (a *account) leadHome(ctx context.Context, out *outcome, form url.Values) {
+	if token := form.Get("token"); out.ReturnTo == "" && !out.Done && token != "" && out.status == http.StatusOK {
+		out.ReturnTo = a.mailReturnTo(ctx, token)
+	}
+	if out.ReturnTo == "" {
+		out.ReturnTo, _ = a.returns.Allows(form.Get("returnTo"))
+	}
+}
+
 // mailedNames is what an account, or a registration, says of its person.
 type mailedNames struct {
 	Username *string        `json:"username"`
@@ -108,7 +121,7 @@ func (o *outcome) tell(t *takeOver, byCode bool) {
 	}
 	if t.PasswordMissing {
 		o.Text += " The account has no password now."
-		o.Next = choosePasswordPage().Name
+		o.Next, o.NextTitle = choosePasswordPage().Name, "Choose a password"
 	}
 }
 

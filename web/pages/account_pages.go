@@ -14,6 +14,9 @@ type accountPage struct {
 	Code     bool   // the form accepts an email address and a code; otherwise it accepts a pasted link
 	SignedIn bool   // the form needs the session cookie instead of a link
 	Chooses  bool   // the form asks for a password where the link makes an account of a registration
+	Mails    bool   // the form asks for an address, to which the mail of the page Follow is sent
+	Follow   string // the page that takes the code of that mail
+	Ask      string // the page that mails what this one needs, "" for none
 	Empties  bool   // a take-over, or a registration, may leave out what the account says of its person
 
 	DoneTitle string
@@ -44,8 +47,8 @@ const verifyOwn = `mutation VerifyOwn(
 // accountPages returns the pages, one for each kind of link in mails.
 func accountPages() []*accountPage {
 	return []*accountPage{
-		verifyEmailPage(), confirmEmailPage(), resetPasswordPage(), signInPage(), choosePasswordPage(),
-		cancelEmailChangePage(),
+		askSignInPage(), askResetPage(), askVerifyPage(), verifyEmailPage(), confirmEmailPage(), resetPasswordPage(),
+		signInPage(), choosePasswordPage(), cancelEmailChangePage(),
 	}
 }
 
@@ -55,6 +58,7 @@ func repeatable() map[string]any { return map[string]any{"allowConfirmed": true}
 func verifyEmailPage() *accountPage {
 	return &accountPage{
 		Name:     "verify-email",
+		Ask:      "mail-confirmation",
 		Heading:  "Confirm your email address",
 		Lead:     "Press the button, and your address is confirmed.",
 		CodeLead: "Enter your address and the code of the mail.",
@@ -90,6 +94,7 @@ func confirmEmailPage() *accountPage {
 func resetPasswordPage() *accountPage {
 	return &accountPage{
 		Name:     "reset-password",
+		Ask:      "forgot-password",
 		Heading:  "Choose a new password",
 		Lead:     "It replaces the one that you have.",
 		CodeLead: "Enter your address, the code of the mail, and a new password.",
@@ -119,6 +124,7 @@ func resetPasswordPage() *accountPage {
 func signInPage() *accountPage {
 	return &accountPage{
 		Name:     "sign-in",
+		Ask:      "mail-sign-in",
 		Heading:  "Sign in",
 		Lead:     "Press the button, and you are signed in in this browser.",
 		CodeLead: "Enter your address and the code of the mail.",

@@ -153,3 +153,12 @@ func (p *Page) Viewport(width, height int64, scheme string) {
 		p.t.Fatal(err)
 	}
 }
+
+// NoScripts switches the scripts of the page off. Expressions of the test are evaluated all the same.
+func (p *Page) NoScripts() {
+	p.t.Helper()
+	off := emulation.SetScriptExecutionDisabledParams{Value: true}
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, off); err != nil {
+		p.t.Fatal(err)
+	}
+}
