@@ -195,6 +195,7 @@ func serve(ctx context.Context, settings *config.Settings, log *slog.Logger, std
 	go every(ctx, touchEvery, log, a.DB.Flush)
 	go every(ctx, app.KeysEvery, log, a.Keys.Refresh)
 	go every(ctx, sweepEvery, log, a.Keys.Renew)
+	go every(ctx, app.HashMixEvery, log, a.RefreshHashMix)
 	go every(ctx, sweepEvery, log, a.Sweep)
 	go func() {
 		if err := a.SealAnew(ctx); err != nil && ctx.Err() == nil {

@@ -85,6 +85,9 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 	if err = s.observe(ctx); err != nil {
 		return nil, err
 	}
+	if err = s.RefreshHashMix(ctx); err != nil {
+		return nil, err
+	}
 	if err = s.open(ctx, templates); err != nil {
 		return nil, err
 	}

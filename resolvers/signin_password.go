@@ -44,7 +44,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	defer leave()
 	for first := true; ; first = false {
-		payload, err := r.judge(ctx, attempt, input)
+		payload, err := r.judge(ctx, who, attempt, input)
 		if err != nil {
 			return nil, err
 		}
@@ -63,12 +63,12 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 
 // judge checks the password and starts the session. Its payload has no session if the account changed meanwhile.
 func (r *resolver) judge(
-	ctx context.Context, attempt *db.Attempt, input graph.LoginInput,
+	ctx context.Context, who db.Identifier, attempt *db.Attempt, input graph.LoginInput,
 ) (*graph.LoginPayload, error) {
 	// Mails are made before the outcome is known. The statement of the outcome queues those that fit it.
 	attempt.Notices = r.notices(ctx, attempt)
-	// An unknown account has an empty hash, for which Verify does the same work.
-	right, err := r.Hasher.Verify(ctx, attempt.User.PasswordHash, input.Password)
+	// An unknown account has an empty hash, for which VerifyNamed does the work of one that there could be.
+	right, err := r.Hasher.VerifyNamed(ctx, who.Pseudonym, attempt.User.PasswordHash, input.Password)
 	if err != nil {
 		return nil, err
 	}

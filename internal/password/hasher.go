@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -22,6 +23,7 @@ type Hasher struct {
 	fresh  func() phc                             // returns parameters and a new salt, with an empty sum
 	dummy  stored                                 // verified for accounts without a password hash
 	derive func(password []byte, h stored) []byte // tests replace it
+	mix    atomic.Pointer[mix]                    // nil until SetMix
 
 	identify func(context.Context) Caller // see Identify
 }
@@ -44,7 +46,8 @@ func NewThrowawayHasher(slots int) *Hasher {
 
 func newHasher(slots int, fresh func() phc) *Hasher {
 	derive := func(password []byte, h stored) []byte { return h.derive(password) }
-	return &Hasher{queue: newQueue(slots), fresh: fresh, dummy: fresh().stored().dummy(), derive: derive}
+	dummy := fresh().stored().dummy()
+	return &Hasher{queue: newQueue(slots, dummy.kind), fresh: fresh, dummy: dummy, derive: derive}
 }
 
 // Admit is a cheap check before a request that will hash. It returns a *fault.Error SERVICE_UNAVAILABLE if the caller
@@ -69,7 +72,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := CheckForm(password); err != nil {
 		return "", err
 	}
-	leave, err := h.enter(ctx)
+	leave, err := h.enter(ctx, p.kind)
 	if err != nil {
 		return "", err
 	}
@@ -77,11 +80,25 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return p.format(h.derive(norm.NFC.Bytes([]byte(password)), p)), nil
 }
 
-// Verify reports whether encoded is the hash of password. encoded is "" for an unknown account and for an account
-// without a password: Verify then returns false after the same wait and the same work (LG-03). Its errors are the
-// errors of Hash, and an internal error if encoded is neither empty nor a hash that ReadForeign accepts.
+// Verify is VerifyNamed where no name was typed: the account is known.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok bool, err error) {
-	p, known := h.dummy, encoded != ""
+	return h.verify(ctx, h.dummy, encoded, password)
+}
+
+// VerifyNamed reports whether encoded is the hash of password. encoded is "" for an unknown account and for an account
+// without a password: VerifyNamed then returns false after the wait and the work of an account that there could be.
+// name is a keyed hash of the name that was typed, which decides on the kind of the hash (LG-03). Its errors are the
+// errors of Hash, and an internal error if encoded is neither empty nor a hash that ReadForeign accepts.
+func (h *Hasher) VerifyNamed(ctx context.Context, name [16]byte, encoded, password string) (ok bool, err error) {
+	dummy, imitated := h.mix.Load().dummy(name)
+	if !imitated {
+		dummy = h.dummy
+	}
+	return h.verify(ctx, dummy, encoded, password)
+}
+
+func (h *Hasher) verify(ctx context.Context, dummy stored, encoded, password string) (ok bool, err error) {
+	p, known := dummy, encoded != ""
 	if known {
 		if p, err = parse(encoded); err != nil {
 			return false, fmt.Errorf("stored password hash: %w; reset the password of the account", err)
@@ -90,7 +107,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok bool,
 	if err := CheckForm(password); err != nil {
 		return false, err
 	}
-	leave, err := h.enter(ctx)
+	leave, err := h.enter(ctx, p.kind)
 	if err != nil {
 		return false, err
 	}
@@ -110,9 +127,9 @@ func (h *Hasher) Outdated(encoded string) bool {
 	return err == nil && (p.kind != current.kind || len(encoded) != len(current.String()))
 }
 
-// enter waits for a slot.
-func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
-	if leave, err = h.queue.enter(ctx, h.caller(ctx)); err != nil {
+// enter waits for a slot for a hash of a kind.
+func (h *Hasher) enter(ctx context.Context, kind string) (leave func(), err error) {
+	if leave, err = h.queue.enter(ctx, h.caller(ctx), kind); err != nil {
 		return nil, fmt.Errorf("wait for a hash slot: %w", err)
 	}
 	return leave, nil

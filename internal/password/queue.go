@@ -15,6 +15,8 @@ const (
 	leastCost = time.Millisecond      // bounds the length of the queue if hashes are very fast
 	lookBack  = 8                     // the number of hashes in the moving average, about
 
+	maxKinds = 64 // of hashes whose costs are known apart; those of any further kind count as the average
+
 	forgetHalf = 10 * time.Second // in this time half of what a share asked for and got is forgotten
 	maxShares  = 8192             // of more shares the lightest are forgotten at once
 )
@@ -22,7 +24,8 @@ const (
 // queue lets a fixed number of callers work at once. The others wait. The queue is full if a new caller would wait for
 // more than two seconds.
 //
-// The places are shared out (LG-33): a free slot goes to the share that got the fewest hashes lately. A new caller
+// The places are shared out (LG-33): a free slot goes to the share that got the fewest hashes lately, where one that
+// costs several of ours counts as so many. A new caller
 // before a full queue pushes out the newest waiter of the share that waits for and lately got the most, or is sent away
 // if that share is its own. Of equal shares the one that asked less often comes first.
 type queue struct {
@@ -37,29 +40,39 @@ type queue struct {
 	halvedAt time.Time
 	cost     time.Duration // moving average of the time that a caller works
 
+	costs map[string]time.Duration // the same for each kind of hash
+	own   string                   // the kind of our hashes
+
 	waited func(time.Duration) // called with the wait of each caller, also without a slot; may be nil
 }
 
-// recent is what a share asked for and got lately, in hashes.
+// recent is what a share asked for and got lately, in hashes of ours.
 type recent struct{ asked, got int }
 
 // lane holds the waiters of strangers, or those of callers with a device token. The lanes take turns (LG-34).
 type lane struct {
 	waiting int
+	kinds   map[string]int       // the kinds of the hashes that they wait for
 	shares  map[string][]*waiter // oldest first; no share is empty
 }
 
 // waiter is a caller who waits for a slot.
 type waiter struct {
 	Caller
+	kind    string // of the hash
+	hashes  int    // of ours that it counts as
 	number  int
 	granted chan bool // true: the waiter has a slot; false: it was pushed out
 }
 
-func newQueue(slots int) *queue {
-	q := &queue{slots: max(slots, 1), cost: firstCost, recent: map[string]recent{}}
+// newQueue returns a queue for hashes of ours, of the kind own, and of others.
+func newQueue(slots int, own string) *queue {
+	q := &queue{
+		slots: max(slots, 1), own: own, cost: firstCost,
+		recent: map[string]recent{}, costs: map[string]time.Duration{own: firstCost},
+	}
 	for i := range q.lanes {
-		q.lanes[i].shares = map[string][]*waiter{}
+		q.lanes[i].shares, q.lanes[i].kinds = map[string][]*waiter{}, map[string]int{}
 	}
 	return q
 }
@@ -68,12 +81,12 @@ func newQueue(slots int) *queue {
 func (q *queue) admit(c Caller) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.working < q.slots || !q.isOver(c.lane(), 1) {
+	if q.working < q.slots || !q.isOver(c.lane(), q.cost) {
 		return nil
 	}
 	// The caller is sent away if its share would be the heaviest with it. It has the newest waiter then.
 	own := q.weight(c.lane(), c.share())
-	own.holds, own.asked = own.holds+1, own.asked+1
+	own.holds, own.asked = own.holds+1, own.asked+1 // of which kind is not known yet
 	for share := range q.lanes[c.lane()].shares {
 		if share != c.share() && own.less(q.weight(c.lane(), share)) {
 			return nil
@@ -90,13 +103,13 @@ func (q *queue) load() (working, waiting int) {
 	return q.working, q.lanes[0].waiting + q.lanes[1].waiting
 }
 
-// enter waits for a slot, at most for patience. The caller must call leave once, after its work.
-func (q *queue) enter(ctx context.Context, c Caller) (leave func(), err error) {
+// enter waits for a slot for a hash of a kind, at most for patience. The caller must call leave once, after its work.
+func (q *queue) enter(ctx context.Context, c Caller, kind string) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	err = q.wait(ctx, q.join(c))
+	err = q.wait(ctx, q.join(c, kind))
 	if q.waited != nil {
 		q.waited(time.Since(began))
 	}
@@ -104,15 +117,15 @@ func (q *queue) enter(ctx context.Context, c Caller) (leave func(), err error) {
 		return nil, err
 	}
 	start := time.Now() // measures a duration alone, so it is not the clock that callers pass in
-	return func() { q.leave(time.Since(start)) }, nil
+	return func() { q.leave(kind, time.Since(start)) }, nil
 }
 
 // join takes a slot, or a place in the queue. A waiter that finds no place is pushed out already.
-func (q *queue) join(c Caller) *waiter {
+func (q *queue) join(c Caller, kind string) *waiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.joined++
-	w := &waiter{Caller: c, number: q.joined, granted: make(chan bool, 1)}
+	w := &waiter{Caller: c, kind: kind, hashes: q.hashes(kind), number: q.joined, granted: make(chan bool, 1)}
 	q.ask(c.share())
 	if q.working < q.slots {
 		q.grant(w)
@@ -122,6 +135,7 @@ func (q *queue) join(c Caller) *waiter {
 	l := &q.lanes[c.lane()]
 	l.shares[c.share()] = append(l.shares[c.share()], w)
 	l.waiting++
+	l.kinds[kind]++
 	for i := range q.lanes { // a longer lane makes the other one slower
 		for q.isOver(i, 0) {
 			out := q.heaviest(i)
@@ -170,8 +184,8 @@ func (q *queue) giveUp(w *waiter) (granted bool) {
 }
 
 // leave ends the work of a caller.
-func (q *queue) leave(took time.Duration) {
-	q.learn(took)
+func (q *queue) leave(kind string, took time.Duration) {
+	q.learn(kind, took)
 	q.next()
 }
 
@@ -193,7 +207,7 @@ func (q *queue) next() {
 // grant gives a slot to a caller. The caller of grant holds the lock, as do those of all methods below.
 func (q *queue) grant(w *waiter) {
 	r := q.recent[w.share()]
-	r.got++
+	r.got += w.hashes
 	q.recent[w.share()] = r
 	w.granted <- true
 }
@@ -223,6 +237,9 @@ func (q *queue) remove(w *waiter) bool {
 	if at < 0 {
 		return false
 	}
+	if l.kinds[w.kind]--; l.kinds[w.kind] == 0 {
+		delete(l.kinds, w.kind)
+	}
 	if l.waiting--; len(share) == 1 {
 		delete(l.shares, w.share())
 	} else {
@@ -231,16 +248,38 @@ func (q *queue) remove(w *waiter) bool {
 	return true
 }
 
-// isOver estimates whether the last of the waiters of a lane, and of more of them, would wait for too long.
-func (q *queue) isOver(i, more int) bool {
-	own, other := q.lanes[i].waiting+more, q.lanes[1-i].waiting
-	ahead := time.Duration(own + min(own, other)) // the lanes take turns
-	return ahead*q.cost/time.Duration(q.slots) > patience
+// isOver estimates whether the last of the waiters of a lane, and of more work, would wait for too long.
+func (q *queue) isOver(i int, more time.Duration) bool {
+	own, other := q.work(i)+more, q.work(1-i)
+	ahead := own + min(own, other) // the lanes take turns
+	return ahead/time.Duration(q.slots) > patience
+}
+
+// work is how long the waiters of a lane will work in all.
+func (q *queue) work(i int) (all time.Duration) {
+	for kind, n := range q.lanes[i].kinds {
+		all += time.Duration(n) * q.costOf(kind)
+	}
+	return all
+}
+
+// costOf is how long a hash of a kind takes; that of an unknown kind takes as long as the average.
+func (q *queue) costOf(kind string) time.Duration {
+	if cost, ok := q.costs[kind]; ok {
+		return cost
+	}
+	return q.cost
+}
+
+// hashes is how many hashes of ours one of a kind counts as.
+func (q *queue) hashes(kind string) int {
+	own := q.costOf(q.own)
+	return max(1, int((q.costOf(kind)+own/2)/own))
 }
 
 // weight is how much a share takes of the queue.
 type weight struct {
-	holds int // the places that it waits in and the hashes that it got lately
+	holds int // the hashes that it waits for and those that it got lately
 	asked int // the hashes that it asked for lately
 }
 
@@ -250,7 +289,11 @@ func (w weight) less(than weight) bool {
 
 func (q *queue) weight(i int, share string) weight {
 	r := q.recent[share]
-	return weight{len(q.lanes[i].shares[share]) + r.got, r.asked}
+	holds := r.got
+	for _, w := range q.lanes[i].shares[share] {
+		holds += w.hashes
+	}
+	return weight{holds, r.asked}
 }
 
 // heaviest returns the waiter of a lane that is pushed out if the queue is too long: the newest of the heaviest share.
@@ -278,10 +321,17 @@ func (q *queue) lightest(i int) (next *waiter) {
 	return next
 }
 
-func (q *queue) learn(took time.Duration) {
+// learn notes how long a hash of a kind took.
+func (q *queue) learn(kind string, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.cost = max(q.cost+(took-q.cost)/lookBack, leastCost)
+	average := func(cost time.Duration) time.Duration { return max(cost+(took-cost)/lookBack, leastCost) }
+	q.cost = average(q.cost)
+	if cost, known := q.costs[kind]; known {
+		q.costs[kind] = average(cost)
+	} else if len(q.costs) < maxKinds {
+		q.costs[kind] = max(took, leastCost)
+	}
 }
 
 func busy() error {

@@ -28,14 +28,14 @@ type crowd struct {
 const hashCost = 40 * time.Millisecond
 
 func newCrowd(slots int) *crowd {
-	return &crowd{queue: newQueue(slots), served: map[string]int{}, sentAway: map[string]int{}}
+	return &crowd{queue: newQueue(slots, ""), served: map[string]int{}, sentAway: map[string]int{}}
 }
 
 // comes lets a caller come; done is called at the end, nil for none.
 func (c *crowd) comes(ctx context.Context, who Caller, done func(error)) {
 	c.all.Go(func() {
 		began := time.Now()
-		leave, err := c.enter(ctx, who)
+		leave, err := c.enter(ctx, who, "")
 		waited := time.Since(began)
 		if err == nil {
 			time.Sleep(hashCost)
@@ -61,7 +61,7 @@ func (c *crowd) comeAgain(ctx context.Context, who Caller, n int) {
 		c.all.Go(func() {
 			time.Sleep(time.Duration(i) * time.Millisecond)
 			for ctx.Err() == nil {
-				leave, err := c.enter(ctx, who)
+				leave, err := c.enter(ctx, who, "")
 				if err == nil {
 					time.Sleep(hashCost)
 					leave()
@@ -130,7 +130,7 @@ func TestLG33_Newcomer(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			for n := range 20 {
 				began := time.Now()
-				leave, err := c.enter(t.Context(), network(1000+n))
+				leave, err := c.enter(t.Context(), network(1000+n), "")
 				if waited := time.Since(began); err != nil || waited > 2*hashCost {
 					t.Fatalf("newcomer %d of networks with %d calls: %v after %v", n, each, err, waited)
 				}
@@ -177,7 +177,7 @@ func TestLG34_Lane(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		for n := range 20 {
 			began := time.Now()
-			leave, err := c.enter(t.Context(), account(1+n%2))
+			leave, err := c.enter(t.Context(), account(1+n%2), "")
 			if waited := time.Since(began); err != nil || waited > 4*hashCost {
 				t.Fatalf("caller %d with a device token: %v after %v", n, err, waited)
 			}
@@ -263,7 +263,7 @@ func TestLG33_Property(t *testing.T) {
 // LG-33: on real processors too, nothing is lost and no more callers work than there are slots.
 func TestLG33_Parallel(t *testing.T) {
 	t.Parallel()
-	q, working, most := newQueue(3), 0, 0
+	q, working, most := newQueue(3, ""), 0, 0
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for n := range 64 {
@@ -274,7 +274,7 @@ func TestLG33_Parallel(t *testing.T) {
 					who = account(n % 5)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%3)*time.Millisecond)
-				leave, err := q.enter(ctx, who)
+				leave, err := q.enter(ctx, who, "")
 				if err == nil {
 					mu.Lock()
 					working++

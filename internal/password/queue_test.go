@@ -150,12 +150,12 @@ func TestPW15_AnEndedContextNeverHashes(t *testing.T) {
 func TestPW14_TheLineFollowsTheCost(t *testing.T) {
 	t.Parallel()
 	for cost, room := range map[time.Duration]int{40 * time.Millisecond: 50, 500 * time.Millisecond: 4, 0: 2000} {
-		q := newQueue(1)
+		q := newQueue(1, "")
 		for range 200 {
-			q.learn(cost)
+			q.learn("", cost)
 		}
 		for n := 0; q.admit(Caller{}) == nil; n++ {
-			q.join(Caller{})
+			q.join(Caller{}, "")
 		}
 		if _, waiting := q.load(); waiting < room-1 || waiting > room+1 {
 			t.Errorf("hashes of %v: %d may wait, want %d", cost, waiting, room)

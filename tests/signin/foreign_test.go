@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -172,4 +173,49 @@ func TestPW12_Statements(t *testing.T) {
 	if n != 2 || a.Code() != "" || !own.MatchString(hash(t, side, email)) {
 		t.Errorf("%d statements, %s:\n%s", n, a.Raw, strings.Join(lines, "\n"))
 	}
+}
+
+// LG-03: while all passwords have hashes of another system, a name of nobody and an account without a password take the
+// time of such a hash, and no longer once there is none.
+func TestLG03_Imitated(t *testing.T) {
+	t.Parallel()
+	dear, err := password.ReadForeign("$argon2id$v=19$m=65536,t=6,p=1$c2l4dGVlbiBieXRlcyBvaw$" +
+		"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const between = 150 * time.Millisecond // of one of the servers of tests it takes one, of a dear one 300
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s, side := harness.Start(t, dsn), harness.OpenSide(t, dsn)
+		for _, email := range []string{"ada@example.com", "eve@example.com"} {
+			s.Register(t, email)
+		}
+		side.MustExec(t, `UPDATE users SET password_hash = NULL WHERE email_canonical = 'eve@example.com'`)
+		side.MustExec(t, `INSERT INTO foreign_hashes (kind, sample, imported) VALUES ('`+dear.Kind+`', '`+dear.Dummy+`', 1)`)
+		for _, state := range []struct {
+			name, change string
+			dear         bool
+		}{
+			{"imported", `password_hash = '` + dear.Text + `' WHERE email_canonical = 'ada@example.com'`, true},
+			{"gone", `password_hash = NULL`, false},
+		} {
+			side.MustExec(t, `UPDATE users SET `+state.change)
+			if err := s.App.RefreshHashMix(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, email := range []string{"ada@example.com", "eve@example.com", "nobody@example.com"} {
+				least := time.Hour // whatever else runs makes it longer alone
+				for tries := 0; tries < 2 || least > between && !state.dear && tries < 20; tries++ {
+					began := time.Now()
+					if a := s.Login(t, email, harness.WrongPass); a.Code() != "INVALID_CREDENTIALS" {
+						t.Errorf("%s: %s", email, a.Raw)
+					}
+					least = min(least, time.Since(began))
+				}
+				if (least > between) != state.dear {
+					t.Errorf("%s, %s: %v", state.name, email, least)
+				}
+			}
+		}
+	})
 }
