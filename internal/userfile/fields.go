@@ -169,6 +169,15 @@ func (f *fields) username(name, email string) string {
 	return text
 }
 
+// language gives a text that the other system keeps as the language of a person, where it is the tag of one.
+func (f *fields) language(column, text string) string {
+	if _, err := identity.Locale(text); err != nil && text != "" {
+		f.note(column + ": it is no tag of a language, and is left out")
+		return ""
+	}
+	return text
+}
+
 // phone reads a number that the other system keeps with or without its plus.
 func (f *fields) phone(name string) string {
 	text := f.text(name)
@@ -209,6 +218,11 @@ func (f *fields) record(out *Record) (*Record, *Problem) {
 	}
 	if out.passedOver != "" {
 		return out, nil
+	}
+	out.Name = strings.Join(strings.Fields(out.Name), " ")
+	if _, err := identity.Name(out.Name); err != nil && out.Name != "" {
+		out.Name = ""
+		f.note("name: it is too long, or has characters that no name has, and is left out")
 	}
 	if out.Email == "" && out.Username == "" && out.Phone != "" && len(out.Identities) == 0 {
 		return passOver("signed in by a phone number alone, and nothing here does"), nil

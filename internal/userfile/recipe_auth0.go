@@ -42,7 +42,7 @@ func auth0User(f *fields) *Record {
 	email := f.text("email")
 	out := &Record{
 		ExternalID: f.id("user_id"), Email: email, EmailVerified: f.flag("email_verified"),
-		Username: f.username("username", email), Phone: f.phone("phone_number"), Locale: f.text("locale"),
+		Username: f.username("username", email), Phone: f.phone("phone_number"), Locale: f.language("locale", f.text("locale")),
 		Name:     joinNames(f.text("given_name"), f.text("family_name")),
 		Metadata: f.object("user_metadata"), AppMetadata: f.object("app_metadata"),
 		Status: suspendedIf(f.flag("blocked")), PasswordHash: f.text("passwordHash"),

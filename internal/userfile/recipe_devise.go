@@ -17,7 +17,7 @@ var devise = recipe{
 		out := &Record{
 			ExternalID: f.id("id"), Email: email, EmailVerifiedAt: f.time("confirmed_at"),
 			PendingEmail: f.text("unconfirmed_email"), Username: f.username("username", email),
-			Name: railsName(f), Locale: f.text("locale"), PasswordHash: f.text("encrypted_password"),
+			Name: railsName(f), Locale: f.language("locale", f.text("locale")), PasswordHash: f.text("encrypted_password"),
 			CreatedAt: f.time("created_at"), UpdatedAt: f.time("updated_at"), LastLoginAt: deviseVisit(f),
 		}
 		out.Number = integer(out.ExternalID)

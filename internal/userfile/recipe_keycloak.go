@@ -55,7 +55,7 @@ func keycloakAttributes(f *fields, out *Record) {
 		switch {
 		case !hasValue(v):
 		case name == "locale" && isText:
-			out.Locale = text
+			out.Locale = f.language("locale", text)
 		case name == "phoneNumber" && isText && phoneNumber.MatchString(text):
 			out.Phone = text
 		default:

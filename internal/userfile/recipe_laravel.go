@@ -14,7 +14,7 @@ var laravel = recipe{
 		email := f.text("email")
 		out := &Record{
 			ExternalID: f.id("id"), Email: email, EmailVerifiedAt: f.time("email_verified_at"),
-			Username: f.username("username", email), Name: railsName(f), Locale: f.text("locale"),
+			Username: f.username("username", email), Name: railsName(f), Locale: f.language("locale", f.text("locale")),
 			PasswordHash: f.text("password"), CreatedAt: f.time("created_at"), UpdatedAt: f.time("updated_at"),
 		}
 		out.Number = integer(out.ExternalID)

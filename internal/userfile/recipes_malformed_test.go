@@ -134,6 +134,40 @@ func TestMI21_FirebaseParameters(t *testing.T) {
 	}
 }
 
+// TestMI20_LeftOut takes accounts without what only their old system can use, and says so.
+func TestMI20_LeftOut(t *testing.T) {
+	t.Parallel()
+	const someone = `"email":"a@example.com"`
+	for _, c := range []struct{ recipe, text, note string }{
+		{"auth0", `{"user_id":"auth0|1",` + someone + `,"locale":"german"}`, "locale: it is no tag of a language"},
+		{"auth0", `{"user_id":"auth0|1",` + someone + `,"name":"\u202e"}`, "name: it is too long, or has characters"},
+		{"auth0", `{"user_id":"auth0|1",` + someone + `,"username":"admin"}`, "username: it is no username here"},
+		{"auth0", `{"user_id":"auth0|1",` + someone + `,"nonsense":{"a":1}}`, "nonsense: not taken over"},
+		{"devise", "id,email,shoe_size\n1,a@example.com,44\n", "shoe_size: not taken over"},
+		{"keycloak", `{"users":[{"id":"1",` + someone + `,"attributes":{"locale":["?"]}}]}`, "locale: it is no tag"},
+		{"keycloak", `{"users":[{"id":"1",` + someone + `,"federationLink":"ldap"}]}`, "federationLink: a directory"},
+	} {
+		records, failures := readText(t, c.recipe, "file", c.text, Options{})
+		if failures != "" || len(records) != 1 || !strings.Contains(strings.Join(records[0].Notes, "\n"), c.note) {
+			t.Errorf("%s of %s: %d records, %q; want the note %q", c.recipe, c.text, len(records), failures, c.note)
+		}
+	}
+	for _, c := range []struct{ recipe, text, reason string }{
+		{"firebase", `{"users":[{"localId":"1"}]}`, "anonymous in the former system"},
+		{"firebase", `{"users":[{"localId":"1","phoneNumber":"+4915550100101"}]}`, "signed in by a phone number alone"},
+		{"laravel", "id,email,deleted_at\n1,a@example.com,2024-07-01 00:00:00\n", "deleted in the former system"},
+	} {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, open(t, path, c.recipe)); !strings.Contains(got, `"records": null`) ||
+			!strings.Contains(got, c.reason) {
+			t.Errorf("%s of %s: %s", c.recipe, c.text, got)
+		}
+	}
+}
+
 // TestMI22_Hashes demands that every hash of a sample is one that a sign-in can check.
 func TestMI22_Hashes(t *testing.T) {
 	t.Parallel()
