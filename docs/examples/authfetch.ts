@@ -4,7 +4,7 @@ export type Tokens = { accessToken: string; refreshToken?: string | null; expire
 export type Options = {
   url: string; // Dragoman's GraphQL
   storage: Store; // localStorage, sessionStorage, memory(), or AsyncStorage of React Native
-  origins?: string[]; // who gets the token: Dragoman alone, unless you name your own backend too
+  origins?: string[]; // who gets the token: Dragoman's origin alone, unless you name your own backend too
   onSignedOut?: () => void; // the session has ended elsewhere: show the sign-in form
 };
 type Store = { getItem(k: string): unknown; setItem(k: string, v: string): unknown; removeItem(k: string): unknown };

@@ -61,7 +61,7 @@ type operation struct {
 	Security    []map[string][]string `json:"security"`
 	Deprecated  bool                  `json:"deprecated,omitempty"`
 	Sunset      string                `json:"x-sunset,omitempty"`    // a date
-	Successor   string                `json:"x-successor,omitempty"` // a URL, or a path of the server
+	Successor   string                `json:"x-successor,omitempty"` // a URL, or a path of its host
 	GraphQL     string                `json:"x-graphql,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,6 +102,11 @@ func (w walker) playground() {
 // mail opens the mailbox, follows the link of a mail and confirms an address.
 func (w walker) mail() {
 	who := w.Register(w.t, "ada@example.com")
+	var claims map[string]any
+	if err := json.Unmarshal(harness.MustDecode(w.t, strings.Split(who.Access, ".")[1]), &claims); err != nil ||
+		claims["iss"] != w.URL || claims["aud"] != w.URL {
+		w.t.Errorf("the token says %v", claims)
+	}
 	w.Mailed(w.t, harness.SendVerifyDoc, "ada@example.com", db.MailVerifyEmail)
 	p := mailReader{w.page, w.URL}
 	p.follow("Confirm your email address")

@@ -60,8 +60,8 @@ func TestPG09_Paths(t *testing.T) {
 	}
 }
 
-// TestPG08_GivesItOut reads what programs get below a prefix of https: key sets, OpenAPI, redirects, HSTS, messages and
-// the claims of tokens.
+// TestPG08_GivesItOut reads what programs get below a prefix of https: key sets, OpenAPI, redirects, HSTS, links and
+// messages. No header of a request says what the prefix is.
 func TestPG08_GivesItOut(t *testing.T) {
 	t.Parallel()
 	for name, strips := range harness.Proxies {
@@ -102,7 +102,7 @@ func TestPG08_GivesItOut(t *testing.T) {
 				t.Errorf("%s, %s: %d %v", name, path, res.StatusCode, res.Header)
 			}
 		}
-		person := []string{"Accept", "text/html", "Sec-Fetch-Dest", "document"}
+		person := []string{"Accept", "text/html", "Sec-Fetch-Dest", "document", "X-Forwarded-Prefix", "/evil"}
 		for path, want := range map[string]string{"/graphql": "/playground", "/old": "/docs/old-api"} {
 			if res, _ := get(path, person...); res.Header.Get("Location") != harness.Prefix+want {
 				t.Errorf("%s, %s: %d %v", name, path, res.StatusCode, res.Header)

@@ -113,6 +113,9 @@ var bare = regexp.MustCompile(`["'(=>\s;]/(_|graphql|query|docs|playground|accou
 // reference matches an attribute of HTML that leads somewhere, and an address in a style sheet.
 var reference = regexp.MustCompile(`(?:(?:href|src|action|formaction|data-[a-z]+)=|url\()["']?(/[^"')]*)`)
 
+// unread matches paths of files of others, and media types without paths of the server.
+var unread = regexp.MustCompile(`\.(min|production)-|^font/|^text/css`)
+
 // read looks for addresses of the site without the prefix in an answer.
 func (f *Front) read(res *http.Response) error {
 	if res.Header.Get("Content-Encoding") != "" {
@@ -151,8 +154,7 @@ func (f *Front) read(res *http.Response) error {
 			f.note("%s: the answer leads to %s", at, path)
 		}
 	}
-	theirs := regexp.MustCompile(`\.(min|production)-|^font/|^text/css`) // files of others, and prose of style sheets
-	if !theirs.MatchString(res.Request.URL.Path) && !theirs.MatchString(res.Header.Get("Content-Type")) {
+	if !unread.MatchString(res.Request.URL.Path) && !unread.MatchString(res.Header.Get("Content-Type")) {
 		for _, found := range bare.FindAllString(text, -1) {
 			f.note("%s: the answer says %s", at, found)
 		}
