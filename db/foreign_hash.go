@@ -3,8 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/uptrace/bun"
 )
@@ -28,15 +28,22 @@ var addForeignHash = writes("addForeignHash",
 	`SELECT changes() AS n`,
 )
 
-// AddForeignHashes counts imported hashes in the transaction that imports them, so that unknown names imitate such
-// accounts (LG-03). Hashes that cost what ours cost are not among them.
-func (d *DB) AddForeignHashes(ctx context.Context, tx *sql.Tx, all []ForeignHash) error {
-	byKind := slices.Clone(all) // concurrent imports lock the rows in one order
-	slices.SortFunc(byKind, func(a, b ForeignHash) int { return strings.Compare(a.Kind, b.Kind) })
-	for _, f := range byKind {
+// addForeignHashes counts the hashes of imported accounts in the transaction that imports them, so that unknown names
+// imitate such accounts (LG-03).
+func (d *DB) addForeignHashes(ctx context.Context, tx *sql.Tx, batch []*ImportedUser) error {
+	counts := map[string]ForeignHash{}
+	for _, u := range batch {
+		if u.Hash.Kind != "" {
+			f := counts[u.Hash.Kind]
+			f.Kind, f.Sample, f.Imported = u.Hash.Kind, u.Hash.Sample, f.Imported+1
+			counts[u.Hash.Kind] = f
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(counts)) { // concurrent imports lock the rows in one order
 		var answer struct {
 			N int `bun:"n"`
 		}
+		f := counts[kind]
 		p := params{{"kind", f.Kind}, {"sample", f.Sample}, {"imported", f.Imported}}
 		if _, err := d.queryRowIn(ctx, tx, addForeignHash, p, &answer); err != nil {
 			return wrap(err, addForeignHash.name)

@@ -1,7 +1,6 @@
 package db_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,21 +11,6 @@ import (
 	"github.com/dragoman-auth/dragoman/db/dbtest"
 	"github.com/dragoman-auth/dragoman/internal/password"
 )
-
-// inTx runs do in a transaction.
-func inTx(t *testing.T, conn *sql.DB, do func(tx *sql.Tx) error) {
-	t.Helper()
-	tx, err := conn.BeginTx(t.Context(), nil)
-	if err == nil {
-		err = do(tx)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
-	if err != nil {
-		t.Error(err)
-	}
-}
 
 // LG-03: the kinds of imported hashes are added up, by imports at once too, and the accounts that still have one are
 // counted: no account without a password, and none with a hash as ours are made today.
@@ -51,19 +35,28 @@ func TestHashMix(t *testing.T) {
 		if m, err := d.HashMix(t.Context()); err != nil || len(m.Kinds) != 0 || m.Foreign != 0 || m.Password != 0 {
 			t.Errorf("before an import: %+v, %v", m, err)
 		}
+		execute(t, conn, `DELETE FROM users WHERE password_hash LIKE '$2b$%' OR password_hash LIKE '{%'`)
+		kinds := []db.ForeignHash{{Kind: "ssha", Sample: "{SSHA}y"}, {Kind: "bcrypt 5", Sample: bcrypt}}
 		var all sync.WaitGroup
-		for range 4 {
+		for batch := range 4 {
 			all.Go(func() {
-				inTx(t, conn, func(tx *sql.Tx) error {
-					return d.AddForeignHashes(t.Context(), tx, []db.ForeignHash{
-						{Kind: "ssha", Sample: "{SSHA}y", Imported: 1}, {Kind: "bcrypt 5", Sample: bcrypt, Imported: 5},
-					})
-				})
+				var users []*db.ImportedUser
+				for n := range 6 {
+					email := fmt.Sprintf("b%d-%d@example.com", batch, n)
+					u := &db.ImportedUser{User: *db.NewUser(noon()), Hash: kinds[min(n, 1)]}
+					u.Email, u.EmailCanonical, u.PasswordHash = &email, email, u.Hash.Sample
+					users = append(users, u)
+				}
+				for range 2 { // the second run changes nothing
+					if _, err := d.ImportUsers(t.Context(), users, noon()); err != nil {
+						t.Error(err)
+					}
+				}
 			})
 		}
 		all.Wait()
 		m, err := d.HashMix(t.Context())
-		if err != nil || m.Foreign != 3 || m.Password != 5 || len(m.Kinds) != 2 {
+		if err != nil || m.Foreign != 25 || m.Password != 27 || len(m.Kinds) != 2 {
 			t.Fatalf("%+v, %v", m, err)
 		}
 		for i, want := range []db.ForeignHash{

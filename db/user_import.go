@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -21,6 +22,7 @@ type ImportedUser struct {
 	TOTP        []byte           // the sealed secret of an authenticator app; nil for none
 	Identities  []LinkedIdentity // accounts at other providers
 	KeepsID     bool             // whether ID is the account's own, and not one that was made for it
+	Hash        ForeignHash      // the kind of a password hash that is not as ours are; zero for any other
 }
 
 // LinkedIdentity is an account at another provider by which a person signs in.
@@ -172,11 +174,20 @@ func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.T
 	}
 	e := eventParams(ctx, Event{Action: ActionUserImported}, now)
 	e = slices.DeleteFunc(e, func(p param) bool { return p.name == "event_id" || p.name == "event_user" })
-	n, err := d.count(ctx, importUsers, params{{"rows", rows}}.with(e))
+	var made struct {
+		N int `bun:"n"`
+	}
+	kinds := func(tx *sql.Tx) error {
+		if made.N == 0 {
+			return nil
+		}
+		return d.addForeignHashes(ctx, tx, due)
+	}
+	_, err = d.queryRow(ctx, importUsers, params{{"rows", rows}}.with(e), &made, after(kinds))
 	if notUnique(err) {
 		return 0, nil
 	}
-	return n, err
+	return made.N, err
 }
 
 // notUnique tells whether an error says that a row exists which has what another row must have alone.

@@ -222,6 +222,9 @@ func (a *reading) password() {
 	}
 	if h, err := password.ReadForeign(a.record.PasswordHash); a.check("passwordHash", err) {
 		a.out.PasswordHash = h.Text
+		if !h.Current() {
+			a.out.Hash = db.ForeignHash{Kind: h.Kind, Sample: h.Dummy}
+		}
 	}
 }
 

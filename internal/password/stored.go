@@ -82,7 +82,7 @@ func parse(text string) (stored, error) {
 			return h, nil
 		}
 	}
-	return stored{}, errors.New("unknown format; docs/moving-in.md lists those that are read")
+	return stored{}, errors.New("unknown format; docs/moving-in.md lists those that are read, under Password hashes")
 }
 
 func checkText(text string) error {

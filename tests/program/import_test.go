@@ -79,6 +79,9 @@ func TestMI04_Import(t *testing.T) {
 			`AND user_id IN (SELECT id FROM users WHERE external_id IS NOT NULL)`); n != 3 {
 			t.Errorf("%d events", n)
 		}
+		if n := side.Count(t, `SELECT sum(imported) FROM foreign_hashes WHERE kind = 'bcrypt 4'`); n != 3 {
+			t.Errorf("%d hashes are counted, so that unknown names imitate them (LG-03)", n)
+		}
 	})
 }
 
