@@ -107,7 +107,11 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	if err != nil {
 		return err
 	}
-	schema, err := resolvers.New(s.deps(limiters))
+	deps := s.deps(limiters)
+	if deps.Legacy, err = s.legacyTokens(ctx); err != nil {
+		return err
+	}
+	schema, err := resolvers.New(deps)
 	if err != nil {
 		return err
 	}

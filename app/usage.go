@@ -27,6 +27,9 @@ func (s *Server) countUse(ctx context.Context, u rest.Use) {
 	if use.Caller == "" {
 		use.Kind, use.Caller, use.Block = db.CallerUserAgent, v.UserAgent, v.Network()
 	}
+	if v.LegacyToken() {
+		use.Kind = db.CallerLegacy
+	}
 	s.DB.CountUse(use)
 }
 

@@ -51,6 +51,8 @@ var (
 	// is not recorded; its failure says which field was asked for
 	ActionAccessGranted = Action{"access.granted", "access.denied"}
 
+	ActionLegacyTokenUsed = Action{"legacy_token.used", "legacy_token.refused"} // of a former system
+
 	ActionMailRetried       = Action{"mail.retried", "mail.retry_failed"}
 	ActionMailLimited       = Action{"mail.limited", ""} // over the budget of a mailbox
 	ActionSigningKeyRotated = Action{"signing_key.rotated", ""}
@@ -67,7 +69,7 @@ func Actions() []Action {
 		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
-		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionMailRetried,
+		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionLegacyTokenUsed, ActionMailRetried,
 		ActionMailLimited, ActionSigningKeyRotated, ActionRestoreFinished,
 	}
 }

@@ -72,7 +72,7 @@ func (k DialectCallerKind) MarshalGQL(w io.Writer) { writeEnum(w, k) }
 
 // UnmarshalGQL reads the enum value.
 func (k *DialectCallerKind) UnmarshalGQL(v any) error {
-	return readEnum(v, k, CallerAPIKey, CallerUserAgent, CallerOther)
+	return readEnum(v, k, CallerAPIKey, CallerUserAgent, CallerLegacy, CallerOther)
 }
 
 func writeEnum[T ~string](w io.Writer, v T) { _, _ = io.WriteString(w, strconv.Quote(string(v))) }

@@ -57,3 +57,18 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 func linkMails() []MailKind {
 	return []MailKind{MailVerifyEmail, MailResetPassword, MailSetPassword, MailMagicLink, MailConfirmChange}
 }
+
+var lastRestore = reads("lastRestore",
+	`SELECT max(at) AS at FROM audit_events WHERE action = 'restore.finished'`)
+
+// LastRestore gives when a restore was finished last, as far as events are kept; the zero time for never. It reads all
+// events.
+func (d *DB) LastRestore(ctx context.Context) (time.Time, error) {
+	var row struct {
+		At *time.Time `bun:"at"`
+	}
+	if _, err := d.queryRow(ctx, lastRestore, nil, &row); err != nil || row.At == nil {
+		return time.Time{}, err
+	}
+	return *row.At, nil
+}

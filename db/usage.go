@@ -15,6 +15,7 @@ type DialectCallerKind string
 const (
 	CallerAPIKey    DialectCallerKind = "API_KEY"
 	CallerUserAgent DialectCallerKind = "USER_AGENT"
+	CallerLegacy    DialectCallerKind = "LEGACY_TOKEN"
 	CallerOther     DialectCallerKind = "OTHER" // a caller beyond the first maxCallers of its kind
 )
 
@@ -22,7 +23,7 @@ const (
 type Use struct {
 	Dialect string
 	Route   string            // as the file names it, never the path of the call: there are few routes
-	Kind    DialectCallerKind // CallerAPIKey or CallerUserAgent
+	Kind    DialectCallerKind // any but CallerOther
 	Caller  string            // the first characters of the key, or the header, cut to maxCaller bytes
 	Block   string            // the network of the call, "" for an API key
 	Refused bool

@@ -150,7 +150,7 @@ type Credential struct {
 	Kind CredentialKind `json:"kind"`
 	// What it may do.
 	Permissions []db.Permission `json:"permissions"`
-	// The session behind it, null for an API key.
+	// The session behind it, null for an API key and for a token of a former system.
 	Session *db.Session `json:"session,omitempty"`
 	// The API key, null for a session.
 	APIKey *db.ApiKey `json:"apiKey,omitempty"`
@@ -814,17 +814,20 @@ const (
 	CredentialKindSessionToken CredentialKind = "SESSION_TOKEN"
 	// An API key.
 	CredentialKindAPIKey CredentialKind = "API_KEY"
+	// An access token of a former system, which reads the own account over one REST API. It has neither session nor key.
+	CredentialKindLegacyToken CredentialKind = "LEGACY_TOKEN"
 )
 
 var AllCredentialKind = []CredentialKind{
 	CredentialKindAccessToken,
 	CredentialKindSessionToken,
 	CredentialKindAPIKey,
+	CredentialKindLegacyToken,
 }
 
 func (e CredentialKind) IsValid() bool {
 	switch e {
-	case CredentialKindAccessToken, CredentialKindSessionToken, CredentialKindAPIKey:
+	case CredentialKindAccessToken, CredentialKindSessionToken, CredentialKindAPIKey, CredentialKindLegacyToken:
 		return true
 	}
 	return false

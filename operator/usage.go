@@ -107,7 +107,7 @@ func callerName(c *db.DialectCaller) string {
 		return "everybody else"
 	case db.CallerAPIKey:
 		return "key " + c.Value
-	case db.CallerUserAgent:
+	case db.CallerUserAgent, db.CallerLegacy:
 	}
 	quoted := strconv.QuoteToGraphic(c.Value)
 	name := quoted[1 : len(quoted)-1]

@@ -28,10 +28,12 @@ func (r *resolver) CurrentCredential(ctx context.Context) (*graph.Credential, er
 		return nil, err
 	}
 	credential := &graph.Credential{Kind: c.kind, ExpiresAt: c.expires, Permissions: c.permissions()}
-	if c.kind == graph.CredentialKindAPIKey {
+	switch c.kind {
+	case graph.CredentialKindAPIKey:
 		credential.APIKey = &c.Key
-	} else {
+	case graph.CredentialKindAccessToken, graph.CredentialKindSessionToken:
 		credential.Session = &c.Caller.Session
+	case graph.CredentialKindLegacyToken:
 	}
 	return credential, nil
 }

@@ -32,11 +32,16 @@ func (c *caller) mayAll(list []db.Permission) bool {
 	return !slices.ContainsFunc(list, func(p db.Permission) bool { return !c.may(p) })
 }
 
-// permissions gives what the present role of the person grants. An API key has the part of it that is in its scopes.
+// permissions gives what the present role of the person grants. An API key has the part of it that is in its scopes, a
+// token of a former system what reads the own account.
 func (c *caller) permissions() []db.Permission {
 	granted := c.User.Permissions()
-	if c.kind != graph.CredentialKindAPIKey {
+	switch c.kind {
+	case graph.CredentialKindLegacyToken:
+		return slices.DeleteFunc(slices.Clone(granted), func(p db.Permission) bool { return p != db.ProfileRead })
+	case graph.CredentialKindAccessToken, graph.CredentialKindSessionToken:
 		return granted
+	case graph.CredentialKindAPIKey:
 	}
 	return slices.DeleteFunc(slices.Clone(c.Key.Scopes), func(p db.Permission) bool {
 		return !slices.Contains(granted, p)
@@ -122,6 +127,9 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, refusal, error) {
 	switch token.Kind(v.Credential) {
 	case token.KindAccess, token.KindSession:
 		named, failed := r.sessionOf(v.Credential)
+		if failed == nil && named.refusal == isNoToken {
+			return r.callerByLegacy(ctx, v.Credential, now)
+		}
 		if failed != nil || named.session.IsZero() {
 			return nil, named.refusal, failed
 		}
@@ -153,7 +161,7 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, refusal, error) {
 	case graph.CredentialKindSessionToken:
 		end := found.Session.ExpiresAt()
 		c.expires = &end
-	case graph.CredentialKindAccessToken:
+	case graph.CredentialKindAccessToken, graph.CredentialKindLegacyToken:
 	}
 	if err := r.DB.Touch(ctx, found, generation, now); err != nil {
 		return nil, "", err
@@ -204,7 +212,8 @@ func (r *resolver) requiresAuth(ctx context.Context, _ any, next graphql.Resolve
 	if err := r.countMutation(ctx, c); err != nil {
 		return nil, err
 	}
-	if c.kind == graph.CredentialKindAPIKey && (scope == nil || !c.may(*scope)) {
+	bounded := c.kind == graph.CredentialKindAPIKey || c.kind == graph.CredentialKindLegacyToken
+	if bounded && (scope == nil || !c.may(*scope)) {
 		return nil, r.forbidden(ctx, c, scope)
 	}
 	if err := enter(ctx); err != nil {

@@ -20,6 +20,8 @@ func (r *resolver) forbidden(ctx context.Context, c *caller, needs *db.Permissio
 // lacks says what the caller would need.
 func (c *caller) lacks(needs *db.Permission) string {
 	switch {
+	case c.kind == graph.CredentialKindLegacyToken:
+		return "An access token of the former system reads the own account alone: sign in."
 	case needs == nil:
 		return "No API key may do this: it takes a person who signed in. Send an access or session token."
 	case c.kind != graph.CredentialKindAPIKey:

@@ -55,6 +55,8 @@ type Deps struct {
 	MailPages map[string]string // pages of the operator, by the names of profile.MailKinds, see profile.ParsePage
 	Returns   returnurl.List    // where a sign-in by mail may go on
 
+	Legacy map[string]LegacyTokens // access tokens of former systems, by the name of the dialect
+
 	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 
 	Limits           *limit.Limiter // limits by account and by key; nil: there are none
@@ -84,6 +86,7 @@ type resolver struct {
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
 	refusals   *limit.Sample // which other refusals are recorded (LG-30)
 	ended      *endedSessions
+	legacyUses legacyUses // which uses of tokens of former systems left an event
 }
 
 // New makes the executable schema. It fails for a root field that does not say who may call it, and for a mutation

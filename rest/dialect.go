@@ -9,6 +9,7 @@
 package rest
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"path"
@@ -41,6 +42,7 @@ type Dialect struct {
 	cookies     []*cookie
 	jsonType    string   // Content-Type of JSON answers
 	claims      []string // the names of additional claims of access tokens
+	idClaim     string   // the first of them that has the id of the user
 	redirects   []string
 	mails       []*mail
 	errors      *errorTable
@@ -297,3 +299,7 @@ func (d *Dialect) decodeContentType(n *node) error {
 
 // Routes returns the number of routes. Each method counts as one.
 func (d *Dialect) Routes() int { return len(d.routes) }
+
+// IDClaim gives the claim that has the id of the user in access tokens, as the API documents it: sub where it has none
+// of its own.
+func (d *Dialect) IDClaim() string { return cmp.Or(d.idClaim, "sub") }

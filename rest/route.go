@@ -282,6 +282,9 @@ func (d *Dialect) decodeClaims(n *node) error {
 			return c.value.at.fault("Take it away; every token has it.", "the claim %q is set by the server", c.key)
 		}
 		d.claims = append(d.claims, c.key)
+		if d.idClaim == "" && c.value.expr != nil && slices.Equal(c.value.expr.path, []string{"user", "id"}) {
+			d.idClaim = c.key
+		}
 	}
 	d.Profile.Access.Claims = evalClaims(claims)
 	return nil

@@ -53,6 +53,7 @@ type Settings struct {
 	Dialects        []string // names; nil for all, empty for none
 	DialectsAuto    bool     // nobody said which: see RequireDialects
 	DialectsDir     string   // "" for none
+	LegacyTokens    string   // a file, "" for none: see app.LegacyTokens
 	StrictPasswords bool     // whether dialects have the password rules of GraphQL
 
 	SMTP          *SMTP         // nil for none: see LocalMailbox

@@ -190,6 +190,12 @@ var settingsAfterLimits = []key{
 		"documented or strict", false, parseDialectPasswords,
 	},
 	{
+		"DRAGOMAN_LEGACY_TOKENS", "",
+		"A file that says which access tokens of former systems still read over which REST API, until they expire. " +
+			"See docs/operations.md.",
+		"a path", false, func(s *Settings, v string) bool { s.LegacyTokens = v; return true },
+	},
+	{
 		"DRAGOMAN_SMTP_URL", "",
 		"The mail server. smtp: STARTTLS, or no encryption to a loopback address. smtps: TLS. none: no mails at " +
 			"all. Default: mails stay in the database, and the local mailbox shows them; a server that others can " +

@@ -100,3 +100,9 @@ func (s *Settings) checkSecrets() error {
 	}
 	return nil
 }
+
+// IsOwnSecret tells whether a text is a secret of this server, but for white space around it.
+func (s *Settings) IsOwnSecret(text string) bool {
+	given := secret.Text(strings.TrimSpace(text))
+	return given != "" && (given == s.Secret || given == s.HS256Secret || slices.Contains(s.PreviousSecrets, given))
+}

@@ -34,3 +34,17 @@ func (v *Visit) APIKey() string {
 	defer v.mu.Unlock()
 	return v.apiKey
 }
+
+// SetLegacyToken notes that the request was made with a valid access token of a former system.
+func (v *Visit) SetLegacyToken() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.legacy = true
+}
+
+// LegacyToken tells whether a resolver took an access token of a former system.
+func (v *Visit) LegacyToken() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.legacy
+}

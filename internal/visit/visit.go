@@ -40,6 +40,7 @@ type Visit struct {
 	mu           sync.Mutex
 	renewed      bool
 	apiKey       string
+	legacy       bool
 	deviceCookie *http.Cookie
 	header       http.Header
 	cookies      map[string]*http.Cookie

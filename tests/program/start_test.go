@@ -390,6 +390,7 @@ func TestKE03_WrongValues(t *testing.T) {
 		},
 		"DRAGOMAN_RETURN_URLS":    {"https://", "app.example.com", "javascript:alert(1)"},
 		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
+		"DRAGOMAN_LEGACY_TOKENS":  {"no/such/file"},
 		"DRAGOMAN_PLAYGROUND":     {"true"},
 		"DRAGOMAN_START_PAGE":     {"true"},
 		"DRAGOMAN_INTROSPECTION":  {"true"},
