@@ -107,7 +107,8 @@ func TestHashMix_Indexes(t *testing.T) {
 				}
 				plan += fmt.Sprintln(*values[len(values)-1].(*any))
 			}
-			if err := errors.Join(rows.Err(), rows.Close(), tx.Rollback()); err != nil || !strings.Contains(plan, index) {
+			err = errors.Join(rows.Err(), rows.Close(), tx.Rollback())
+			if err != nil || !strings.Contains(plan, index) {
 				t.Errorf("%s: %v, %s", where, err, plan)
 			}
 		}
