@@ -58,6 +58,7 @@ var withheld = map[string]string{
 	"mail_budgets":        "keyed hashes of mailboxes, for a day; mails has the same mails",
 	"rate_limits":         "counts by address block and by id, for a day at most",
 	"dialect_usage":       "counts of calls, by program and not by account; api_keys has when a key was used",
+	"foreign_hashes":      "of no person: a sample is a hash that no password has",
 	"signing_keys":        "of the server",
 	"server_secrets":      "of the server",
 	"bun_migrations":      "of the server",
