@@ -128,6 +128,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 		Reserved: ownPaths,
 		NotFound: refusals.NotFound,
 		Browser:  s.browser(refusals),
+		DocsURL:  s.docsURL(),
 		Page: func(w http.ResponseWriter, r *http.Request, p rest.Page) {
 			buttons.Write(w, r, pages.Button(p))
 		},

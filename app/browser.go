@@ -62,3 +62,11 @@ func (s *Server) browser(refusals *assets.Refusals) func(http.ResponseWriter, *h
 		return true
 	}
 }
+
+// docsURL is where the documentation of each dialect is, by its name; "" where none is served.
+func (s *Server) docsURL() string {
+	if !s.settings.Docs {
+		return ""
+	}
+	return s.settings.Site().URL("/docs/")
+}

@@ -34,6 +34,9 @@ type Config struct {
 	// be nil. What it leaves alone gets the answer of the dialect.
 	Browser func(http.ResponseWriter, *http.Request, Unserved) bool
 
+	// DocsURL is where the documentation of a dialect is, but for its name; "" where none is served.
+	DocsURL string
+
 	// Page writes a page of a route that changes state by GET, with the bar of the server's pages.
 	Page func(http.ResponseWriter, *http.Request, Page)
 
@@ -63,6 +66,7 @@ type Engine struct {
 	onUse        func(context.Context, Use)
 	browser      func(http.ResponseWriter, *http.Request, Unserved) bool
 	page         func(http.ResponseWriter, *http.Request, Page)
+	docsURL      string
 	reveals      bool
 	matchExpired func(credential, refresh string) (expired, otherSession bool)
 	renewals     map[*Dialect]*gqlhttp.Document
@@ -85,6 +89,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		log:          cfg.Log,
 		onUse:        cfg.OnUse,
 		browser:      cfg.Browser,
+		docsURL:      cfg.DocsURL,
 		page:         cfg.Page,
 		reveals:      cfg.RevealAccounts,
 		matchExpired: cfg.MatchExpired,
@@ -191,7 +196,16 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 		e.notFound(w, req)
 		return
 	}
-	e.unmatched(w, req, owner, errorOf(unknownRoute))
+	e.unmatched(w, req, owner, e.noRoute(owner))
+}
+
+// noRoute says that no route has a path, and where the routes are listed.
+func (e *Engine) noRoute(d *Dialect) *apiError {
+	apiErr := errorOf(unknownRoute)
+	if e.docsURL != "" {
+		apiErr.message = standards[unknownRoute].message + " Those of this API are listed at " + e.docsURL + d.Name + "."
+	}
+	return apiErr
 }
 
 // unmatched answers a request that no route serves, in the form of a dialect.
@@ -238,7 +252,7 @@ func (e *Engine) handler(p *place) http.Handler {
 			defer x.recover()
 			x.serve(m, confirmed)
 		case slices.Contains(allowed, req.Method): // a landing, without its token
-			e.unmatched(w, req, p.dialect, errorOf(unknownRoute))
+			e.unmatched(w, req, p.dialect, e.noRoute(p.dialect))
 		default:
 			list := strings.Join(allowed, ", ")
 			w.Header().Set("Allow", list)

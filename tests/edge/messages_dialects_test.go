@@ -78,11 +78,13 @@ func TestGQ17_DialectMessages(t *testing.T) {
 		},
 		"another path": {
 			"POST /api/v1/auth/signin", `{}`, nil, 404,
-			`{"error":"No route has this path. Case and a slash at the end count."}`,
+			`{"error":"No route has this path. Case and a slash at the end count. Those of this API are listed at ` +
+				n.URL + `/docs/generic-v1."}`,
 		},
 		"a slash at the end": {
 			"POST /api/v1/auth/login/", `{}`, nil, 404,
-			`{"error":"No route has this path. Case and a slash at the end count."}`,
+			`{"error":"No route has this path. Case and a slash at the end count. Those of this API are listed at ` +
+				n.URL + `/docs/generic-v1."}`,
 		},
 		"a missing field": {
 			"POST /api/v1/auth/login", `{"username": "jane"}`, nil, 400,

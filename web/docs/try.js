@@ -254,6 +254,9 @@
       fields[name].closest("label").hidden = !shown;
     }
     if (example.kind === "form") fields.body.previousElementSibling.textContent = "Form: name=value, one a line";
+    const steps = place.querySelector(":scope > details.before, :scope .example > details.before");
+    element.querySelector(".first").hidden = !steps;
+    if (steps) steps.open = true;
     const own = (example.headers ?? []).map((line) => pair(line, ":")[0]).filter((name) => forbidden.test(name));
     const note = element.querySelector(".forbidden");
     note.hidden = own.length === 0;

@@ -97,7 +97,6 @@ function done(outcome) {
   if (outcome.returnTo) {
     const on = document.createElement("p");
     document.getElementById("home")?.remove();
-    document.getElementById("ask")?.remove();
     on.append(wayBack(outcome.returnTo));
     panel.append(on);
   }
@@ -106,6 +105,7 @@ function done(outcome) {
     list.append(...outcome.keys.map((key) => Object.assign(document.createElement("li"), { textContent: key })));
     panel.append(Object.assign(document.createElement("p"), { textContent: outcome.keysIntro }), list);
   }
+  document.getElementById("ask")?.remove();
   document.title = outcome.title;
   title.focus();
 }
