@@ -3,8 +3,10 @@ package userfile
 import (
 	"database/sql"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -243,30 +245,34 @@ INSERT INTO users VALUES (1, 'u1', 'Ada', 'ada@example.com', '$argon2id$x', NULL
 	}
 }
 
-// FuzzRecipes feeds every recipe any bytes, as a file and as two files of a directory. Nothing panics or goes on for
+// FuzzRecipes feeds the recipes any bytes, as a file or as two files of a directory. Nothing panics or goes on for
 // ever, and what is read has a place.
 func FuzzRecipes(f *testing.F) {
+	names := slices.Sorted(maps.Keys(recipes))
 	for _, sample := range samples {
 		if text, err := os.ReadFile(filepath.Join("testdata", sample.path)); err == nil {
-			f.Add(text)
+			for i := range names {
+				f.Add(text, uint8(i), i%2 == 0)
+			}
 		}
 	}
-	f.Add([]byte(`[{"users":[{"id":"1","credentials":[{"type":"otp","secretData":"{}","credentialData":"{}"}]}]}]`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		folder := t.TempDir()
-		for _, name := range []string{"a.json", "b.json"} {
-			if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+	f.Add([]byte(`[{"users":[{"id":"1","credentials":[{"type":"otp","secretData":"{}","credentialData":"{}"}]}]}]`),
+		uint8(slices.Index(names, "keycloak")), false)
+	f.Fuzz(func(t *testing.T, text []byte, which uint8, many bool) {
+		name, folder := names[int(which)%len(names)], t.TempDir()
+		path := filepath.Join(folder, "a.json")
+		for _, to := range []string{path, filepath.Join(folder, "b.json")} {
+			if err := os.WriteFile(to, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for name := range recipes {
-			for _, path := range []string{folder, filepath.Join(folder, "a.json")} {
-				records, _ := readPath(t, name, path, Options{Firebase: sampleFirebase})
-				for _, r := range records {
-					if r.Where == "" || r.passedOver != "" {
-						t.Errorf("%s gave a record at %q, passed over: %q", name, r.Where, r.passedOver)
-					}
-				}
+		if many {
+			path = folder
+		}
+		records, _ := readPath(t, name, path, Options{Firebase: sampleFirebase})
+		for _, r := range records {
+			if r.Where == "" || r.passedOver != "" {
+				t.Errorf("%s gave a record at %q, passed over: %q", name, r.Where, r.passedOver)
 			}
 		}
 	})
