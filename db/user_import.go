@@ -47,6 +47,8 @@ type ImportResult struct {
 	Outcome    ImportOutcome
 	Column     string // of ImportTaken: externalId, email, username, pendingEmail or identities
 	Holder     UserID // the account that has it
+	Unproved   bool   // of ImportTaken: the holder never confirmed the email
+	Differs    bool   // of There: the account has another email than the file
 	Renumbered bool   // the wanted number belongs to another account, so this one gets a number by chance
 }
 
@@ -60,6 +62,18 @@ type importFound struct {
 	Username string `json:"username"`
 	Number   string `json:"number"`
 	Identity string `json:"identity"`
+
+	EmailCounts flag `json:"email_counts"` // the holder of the email confirmed it, or was imported
+	SameEmail   flag `json:"same_email"`   // the account with the id or the external id has the email of the row
+}
+
+// flag is a boolean of JSON, which SQLite writes as a number.
+type flag bool
+
+// UnmarshalJSON reads true, false, 1 and 0.
+func (f *flag) UnmarshalJSON(b []byte) error {
+	*f = flag(string(b) == "true" || string(b) == "1")
+	return nil
 }
 
 var findImported = readsEach("findImported",
@@ -74,7 +88,11 @@ var findImported = readsEach("findImported",
     coalesce((SELECT u.id::text FROM users u WHERE u.number = r.number), '') AS number,
     coalesce((SELECT l.user_id::text FROM linked_identities l
       JOIN jsonb_to_recordset(r.identities) AS i (provider text, subject text) USING (provider, subject)
-      LIMIT 1), '') AS identity
+      LIMIT 1), '') AS identity,
+    EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical AND (u.email_verified_at IS NOT NULL
+      OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))) AS email_counts,
+    EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
+      AND u.email_canonical IS NOT DISTINCT FROM r.email_canonical) AS same_email
   FROM `+importRowsPostgres+`
 ) f`,
 	`SELECT json_group_array(json_object('n', r.n,
@@ -86,7 +104,12 @@ var findImported = readsEach("findImported",
   'username', coalesce((SELECT hex(u.id) FROM users u WHERE u.username_canonical = r.username_canonical), ''),
   'number', coalesce((SELECT hex(u.id) FROM users u WHERE u.number = r.number), ''),
   'identity', coalesce((SELECT hex(l.user_id) FROM json_each(r.identities) i JOIN linked_identities l
-    ON l.provider = i.value ->> 'provider' AND l.subject = i.value ->> 'subject' LIMIT 1), '')
+    ON l.provider = i.value ->> 'provider' AND l.subject = i.value ->> 'subject' LIMIT 1), ''),
+  'email_counts', EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical
+    AND (u.email_verified_at IS NOT NULL
+      OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))),
+  'same_email', EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
+    AND u.email_canonical IS r.email_canonical)
 )) AS found FROM `+importRowsSQLite,
 )
 
@@ -235,16 +258,15 @@ func (d *DB) CheckImport(ctx context.Context, batch []*ImportedUser) ([]ImportRe
 	return results, nil
 }
 
-// result judges one account. One with an id, of ours or of another system, is there if the id is; one without is there
-// if its email is, or without an email its username.
+// result judges one account. One with an id, of ours or of another system, is there if the id is. One without is there
+// if its email is, or without an email its username; an email counts only where the holder confirmed it, or came by an
+// import: else it may be anybody who registered with it.
 func (f *importFound) result(u *ImportedUser) ImportResult {
-	same, external := u.KeepsID && f.ID != "", f.External != ""
-	if u.KeepsID {
-		external = false
+	named := u.KeepsID || u.ExternalID != nil
+	if u.KeepsID && f.ID != "" || !u.KeepsID && f.External != "" {
+		return ImportResult{Outcome: There, Differs: !bool(f.SameEmail)}
 	}
-	byEmail := !u.KeepsID && u.ExternalID == nil && f.Email != ""
-	byUsername := !u.KeepsID && u.ExternalID == nil && u.EmailCanonical == "" && f.Username != ""
-	if same || external || byEmail || byUsername {
+	if !named && (f.Email != "" && bool(f.EmailCounts) || u.EmailCanonical == "" && f.Username != "") {
 		return ImportResult{Outcome: There}
 	}
 	for _, name := range []struct{ column, holder string }{
@@ -256,7 +278,10 @@ func (f *importFound) result(u *ImportedUser) ImportResult {
 	} {
 		if name.holder != "" {
 			holder, _ := uuid.Parse(name.holder)
-			return ImportResult{Outcome: ImportTaken, Column: name.column, Holder: UserIDFrom(holder)}
+			return ImportResult{
+				Outcome: ImportTaken, Column: name.column, Holder: UserIDFrom(holder),
+				Unproved: name.column == "email" && !bool(f.EmailCounts),
+			}
 		}
 	}
 	return ImportResult{Renumbered: u.Number != 0 && f.Number != ""}

@@ -6,16 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/dragoman-auth/dragoman/app"
-	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -26,6 +21,7 @@ type ImportArgs struct {
 	From     string       `help:"The system that wrote the file: ${recipes}. Default: the format of Dragoman, NDJSON or CSV."`
 	Check    bool         `help:"Report every record that cannot be imported, and write nothing."`
 	OnError  string       `enum:"refuse,skip" default:"refuse" help:"What to do if a record cannot be imported: refuse all, or skip it."`
+	IDPrefix string       `help:"Put before each id of the other system, for accounts of several systems with ids of one kind."`
 	Firebase FirebaseArgs `embed:"" prefix:"firebase-"`
 }
 
@@ -46,14 +42,15 @@ func ImportVars() map[string]string {
 	return map[string]string{"recipes": strings.Join(names, ", ")}
 }
 
-// ImportUsers is `dragoman users import`. Unless it skips, it reads the file twice: nothing is written while a record
-// is wrong. A run that was killed is run again: what is there stays as it is.
+// ImportUsers is `dragoman users import`. It reads the file twice: unless it skips, nothing is written while a record
+// is wrong, and of two records with one address the confirmed one counts, wherever it stands. A run that was killed is
+// run again: what is there stays as it is.
 func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Writer, of ImportArgs) (err error) {
-	file, remove, err := spooled(of.File)
+	file, done, err := spooled(ctx, of.File)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
@@ -70,30 +67,32 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 			Rounds: of.Firebase.Rounds, MemoryCost: of.Firebase.MemCost,
 		}})
 	}
-	run := &userImport{database: database, sealing: master.Key(app.TOTPSealing), out: stdout, check: true}
-	if of.Check || of.OnError == "refuse" {
-		if err := run.all(ctx, open); err != nil {
-			return err
-		}
-		if run.bad > 0 {
-			return fmt.Errorf("%d of %d records cannot be imported; nothing was written%s", run.bad, run.read,
-				map[bool]string{true: "", false: ": correct them, or pass --on-error=skip"}[of.Check])
-		}
-		if of.Check {
-			return run.report("can be imported")
-		}
+	reads := terms{sealing: master.Key(app.TOTPSealing), lenient: of.From != "", prefix: of.IDPrefix}
+	first := &userImport{database: database, reads: reads, out: stdout, pass: checks, names: &claims{}}
+	if !of.Check && of.OnError == "skip" {
+		first.pass = surveys
 	}
-	run = &userImport{database: database, sealing: run.sealing, out: stdout}
-	if err := run.all(ctx, open); err != nil {
-		return fmt.Errorf("stopped after %d records: %w; run it again: what is there stays as it is", run.written,
+	if err := first.all(ctx, open); err != nil {
+		return err
+	}
+	if first.pass == checks && first.bad > 0 {
+		return fmt.Errorf("%d of %d records cannot be imported; nothing was written%s", first.bad, first.read,
+			map[bool]string{true: "", false: ": correct them, or pass --on-error=skip"}[of.Check])
+	}
+	if of.Check {
+		return first.report("can be imported")
+	}
+	second := &userImport{database: database, reads: reads, out: stdout, pass: writes, names: first.names}
+	if err := second.all(ctx, open); err != nil {
+		return fmt.Errorf("stopped after %d records: %w; run it again: what is there stays as it is", second.written,
 			err)
 	}
-	return run.report("imported")
+	return second.report("imported")
 }
 
-// spooled gives the path of a file that can be read twice. Standard input goes to a temporary file that only its owner
-// can read; remove deletes it.
-func spooled(path string) (_ string, remove func() error, err error) {
+// spooled gives the path of a file that can be read twice. Standard input goes to a file without a name, so that
+// nothing of it stays behind, however the program ends.
+func spooled(ctx context.Context, path string) (_ string, done func() error, err error) {
 	if path != "-" {
 		return path, func() error { return nil }, nil
 	}
@@ -101,167 +100,16 @@ func spooled(path string) (_ string, remove func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	remove = func() error { return os.Remove(f.Name()) }
+	if err := os.Remove(f.Name()); err != nil {
+		return "", nil, errors.Join(err, f.Close())
+	}
+	stop := context.AfterFunc(ctx, func() { _ = os.Stdin.Close() })
+	defer stop()
 	if _, err = io.Copy(f, os.Stdin); err == nil {
-		err = f.Close()
+		err = ctx.Err()
 	}
 	if err != nil {
-		return "", nil, errors.Join(err, f.Close(), remove())
+		return "", nil, errors.Join(err, f.Close())
 	}
-	return f.Name(), remove, nil
-}
-
-const (
-	importBatch    = 500             // accounts of one transaction; on SQLite the server waits for it
-	importProgress = 5 * time.Second // between two lines of progress
-	importShown    = 1000            // problems that are printed one by one
-)
-
-// userImport is one pass over the records.
-type userImport struct {
-	database *db.DB
-	sealing  secret.Key
-	out      io.Writer
-	check    bool // whether nothing is written
-
-	seen    seenNames
-	batch   []*db.ImportedUser
-	places  []string // of the batch
-	read    int
-	bad     int
-	written int // made, or free to be made
-	there   int
-	numbers int            // wanted numbers that others have
-	notes   map[string]int // what stays behind, by sentence
-	passed  map[string]int // rows that are no accounts to take, by reason
-	began   time.Time
-	told    time.Time
-}
-
-func (i *userImport) all(ctx context.Context, open func() (userfile.Source, error)) (err error) {
-	source, err := open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	i.began, i.told, i.notes = time.Now(), time.Now(), map[string]int{}
-	now := db.Clock(time.Now())
-	err = userfile.Each(source, func(record *userfile.Record, problem *userfile.Problem) error {
-		i.read++
-		var user *db.ImportedUser
-		if problem == nil {
-			user, problem = i.user(record, now)
-		}
-		if problem != nil {
-			return i.complain(problem)
-		}
-		i.batch, i.places = append(i.batch, user), append(i.places, record.Where)
-		if len(i.batch) < importBatch {
-			return nil
-		}
-		return i.flush(ctx, now)
-	})
-	if err != nil {
-		return err
-	}
-	i.passed = source.PassedOver()
-	return i.flush(ctx, now)
-}
-
-// user reads an account, and refuses one that has what an earlier record of the file has.
-func (i *userImport) user(record *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
-	user, problem := account(record, i.sealing, now)
-	if problem == nil {
-		problem = i.seen.add(user, record.Where)
-	}
-	if problem != nil {
-		problem.Where = record.Where
-		return nil, problem
-	}
-	for _, note := range record.Notes {
-		i.notes[note]++
-	}
-	return user, nil
-}
-
-func (i *userImport) complain(problem *userfile.Problem) error {
-	i.bad++
-	switch {
-	case i.bad < importShown:
-		_, err := fmt.Fprintln(i.out, problem)
-		return err
-	case i.bad == importShown:
-		_, err := fmt.Fprintln(i.out, "… further problems are counted only")
-		return err
-	}
-	return nil
-}
-
-// flush writes the batch, or checks it against the database.
-func (i *userImport) flush(ctx context.Context, now time.Time) error {
-	if err := ctx.Err(); err != nil || len(i.batch) == 0 {
-		return err
-	}
-	do := i.database.CheckImport
-	if !i.check {
-		do = func(ctx context.Context, batch []*db.ImportedUser) ([]db.ImportResult, error) {
-			return i.database.ImportUsers(ctx, batch, now)
-		}
-	}
-	results, err := do(ctx, i.batch)
-	if err != nil {
-		return err
-	}
-	for n, r := range results {
-		switch r.Outcome {
-		case db.Imported:
-			i.written++
-		case db.There:
-			i.there++
-		case db.ImportTaken:
-			if err := i.complain(&userfile.Problem{
-				Where: i.places[n], Column: r.Column, Reason: "the account " + r.Holder.String() + " has it",
-			}); err != nil {
-				return err
-			}
-		}
-		if r.Renumbered {
-			i.numbers++
-		}
-	}
-	i.batch, i.places = i.batch[:0], i.places[:0]
-	if time.Since(i.told) < importProgress {
-		return nil
-	}
-	i.told = time.Now()
-	verb := "imported"
-	if i.check {
-		verb = "checked"
-	}
-	_, err = fmt.Fprintf(i.out, "%d records %s, %.0f a second\n", i.read, verb,
-		float64(i.read)/time.Since(i.began).Seconds())
-	return err
-}
-
-// report says what became of the records.
-func (i *userImport) report(done string) error {
-	out := fmt.Sprintf("%d records: %d %s", i.read, i.written, done)
-	if i.there > 0 {
-		out += fmt.Sprintf(", %d are there already", i.there)
-	}
-	if i.bad > 0 {
-		out += fmt.Sprintf(", %d left out", i.bad)
-	}
-	out += ".\n"
-	if i.numbers > 0 {
-		out += fmt.Sprintf("%d got another number, since an account has the one of the file.\n", i.numbers)
-	}
-	for _, note := range slices.Sorted(maps.Keys(i.notes)) {
-		out += fmt.Sprintf("%d: %s.\n", i.notes[note], note)
-	}
-	for _, reason := range slices.Sorted(maps.Keys(i.passed)) {
-		out += fmt.Sprintf("%d passed over: %s.\n", i.passed[reason], reason)
-	}
-	_, err := io.WriteString(i.out, out)
-	return err
+	return fmt.Sprintf("/dev/fd/%d", f.Fd()), f.Close, nil
 }

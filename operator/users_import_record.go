@@ -1,9 +1,10 @@
 package operator
 
 import (
-	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,16 +18,24 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
+// terms are how records become accounts.
+type terms struct {
+	sealing secret.Key // of the secrets of authenticator apps
+	prefix  string     // before each id of the other system
+	lenient bool       // a field that people set themselves costs nobody the account: it is left out with a note
+}
+
 // account makes an account of a record. The Problem has no place.
-func account(r *userfile.Record, sealing secret.Key, now time.Time) (*db.ImportedUser, *userfile.Problem) {
-	a := reading{record: r, now: now, out: &db.ImportedUser{User: db.User{Role: db.RoleUser, Status: db.UserActive}}}
-	for _, read := range []func(){a.times, a.ids, a.names, a.emails, a.profile, a.standing, a.password, a.providers} {
+func (t terms) account(r *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
+	out := &db.ImportedUser{User: db.User{Role: db.RoleUser, Status: db.UserActive}}
+	a := reading{terms: t, record: r, now: now, out: out}
+	for _, read := range []func(){
+		a.times, a.ids, a.names, a.emails, a.profile, a.standing, a.password, a.providers,
+		a.totp,
+	} {
 		if read(); a.problem != nil {
 			return nil, a.problem
 		}
-	}
-	if a.totp(sealing); a.problem != nil {
-		return nil, a.problem
 	}
 	u := a.out
 	if u.EmailCanonical == "" && u.UsernameCanonical == nil && len(u.Identities) == 0 {
@@ -38,6 +47,7 @@ func account(r *userfile.Record, sealing secret.Key, now time.Time) (*db.Importe
 
 // reading is a record on its way to an account. It stops at the first problem.
 type reading struct {
+	terms
 	record  *userfile.Record
 	now     time.Time
 	out     *db.ImportedUser
@@ -60,6 +70,15 @@ func (a *reading) check(column string, err error) bool {
 		a.bad(column, strings.TrimSuffix(reason, "."))
 	}
 	return err == nil
+}
+
+// fits is check for a field that people set themselves.
+func (a *reading) fits(column string, err error) bool {
+	if err != nil && a.lenient {
+		a.record.Notes = append(a.record.Notes, column+": it breaks a rule of ours and is left out")
+		return false
+	}
+	return a.check(column, err)
 }
 
 // times come first: a new id and a confirmation take the time of the account.
@@ -104,7 +123,7 @@ func (a *reading) ids() {
 	u.KeepsID = strings.HasPrefix(r.ID, "user_")
 	switch {
 	case u.KeepsID:
-		if u.ID.UnmarshalText([]byte(r.ID)) != nil {
+		if u.ID.UnmarshalText([]byte(r.ID)) != nil || u.ID.IsZero() {
 			a.bad("id", "an id that begins with user_ must be one of Dragoman; put another one into externalId")
 		}
 	case r.ID != "" && external != "" && external != r.ID:
@@ -116,6 +135,9 @@ func (a *reading) ids() {
 		u.ID = db.NewUserIDAt(u.CreatedAt)
 	}
 	if external != "" {
+		if !u.KeepsID {
+			external = a.prefix + external
+		}
 		if len(external) > maxExternalID || strings.TrimSpace(external) != external {
 			a.bad("externalId", "it must have at most 255 bytes, and no white space around it")
 		}
@@ -135,7 +157,7 @@ func (a *reading) names() {
 		}
 	}
 	if strings.TrimSpace(r.Name) != "" {
-		if name, err := identity.Name(r.Name); a.check("name", err) {
+		if name, err := identity.Name(r.Name); a.fits("name", err) {
 			u.Name = &name
 		}
 	}
@@ -164,6 +186,8 @@ func (a *reading) emails() {
 	}
 }
 
+var errPhone = errors.New("write it with the code of its country, such as +4930123456")
+
 // phoneNumber is E.164: a plus sign and up to 15 digits.
 var phoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
@@ -171,13 +195,14 @@ func (a *reading) profile() {
 	r, u := a.record, a.out
 	if r.Phone != "" {
 		phone := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "").Replace(r.Phone)
-		if !phoneNumber.MatchString(phone) {
-			a.bad("phone", "write it with the code of its country, such as +4930123456")
+		if phoneNumber.MatchString(phone) {
+			u.Phone = &phone
+		} else {
+			a.fits("phone", errPhone)
 		}
-		u.Phone = &phone
 	}
 	if r.Locale != "" {
-		if locale, err := identity.Locale(r.Locale); a.check("locale", err) {
+		if locale, err := identity.Locale(r.Locale); a.fits("locale", err) {
 			u.Locale = &locale
 		}
 	}
@@ -190,11 +215,12 @@ func (a *reading) object(column string, given map[string]any) db.JSONObject {
 	if given == nil {
 		return nil
 	}
-	if _, err := strictjson.Check(given); !a.check(column, err) {
-		return nil
+	_, err := strictjson.Check(given)
+	var kept map[string]any
+	if err == nil {
+		kept, err = identity.Metadata(given)
 	}
-	kept, err := identity.Metadata(given)
-	a.check(column, err)
+	a.fits(column, err)
 	return kept
 }
 
@@ -242,12 +268,15 @@ func (a *reading) providers() {
 		if len(i.Email) > maxExternalID || identity.CheckPrintable(i.Email) != nil {
 			a.bad("identities", "an email has at most 255 printable bytes")
 		}
-		a.out.Identities = append(a.out.Identities, db.LinkedIdentity(i))
+		same := func(l db.LinkedIdentity) bool { return l.Provider == i.Provider && l.Subject == i.Subject }
+		if !slices.ContainsFunc(a.out.Identities, same) {
+			a.out.Identities = append(a.out.Identities, db.LinkedIdentity(i))
+		}
 	}
 }
 
 // totp reads and seals the secret of an authenticator app (RFC 6238): base32, as such apps show it.
-func (a *reading) totp(sealing secret.Key) {
+func (a *reading) totp() {
 	if a.record.TOTPSecret == "" {
 		return
 	}
@@ -257,59 +286,7 @@ func (a *reading) totp(sealing secret.Key) {
 		a.bad("totpSecret", "it must be the base32 of 10 to 64 bytes")
 		return
 	}
-	if a.out.TOTP, err = sealing.Seal(raw, app.TOTPSealedAt(a.out.ID)); err != nil {
+	if a.out.TOTP, err = a.sealing.Seal(raw, app.TOTPSealedAt(a.out.ID)); err != nil {
 		a.bad("totpSecret", "it cannot be sealed")
 	}
-}
-
-// seenNames finds what two records of one file have alike.
-type seenNames struct {
-	names  map[[16]byte]int // the first bytes of a SHA-256: a file may have millions of records
-	places []string
-}
-
-func (s *seenNames) add(u *db.ImportedUser, where string) *userfile.Problem {
-	if s.names == nil {
-		s.names = map[[16]byte]int{}
-	}
-	s.places = append(s.places, where)
-	own := own(u)
-	for _, n := range own {
-		if first, ok := s.names[n.key()]; ok {
-			return &userfile.Problem{Column: n.column, Reason: "the record at " + s.places[first] + " has it too"}
-		}
-	}
-	for _, n := range own {
-		s.names[n.key()] = len(s.places) - 1
-	}
-	return nil
-}
-
-// ownName is what no two accounts may have alike.
-type ownName struct{ column, text string }
-
-func (n ownName) key() [16]byte {
-	sum := sha256.Sum256([]byte(n.column + "\n" + n.text))
-	return [16]byte(sum[:16])
-}
-
-func own(u *db.ImportedUser) (names []ownName) {
-	add := func(column string, text *string) {
-		if text != nil && *text != "" {
-			names = append(names, ownName{column, *text})
-		}
-	}
-	if u.KeepsID {
-		names = append(names, ownName{"id", u.ID.String()})
-	}
-	add("externalId", u.ExternalID)
-	add("email", &u.EmailCanonical)
-	add("username", u.UsernameCanonical)
-	if u.PendingShown {
-		add("pendingEmail", u.PendingEmailCanonical)
-	}
-	for _, i := range u.Identities {
-		names = append(names, ownName{"identities", i.Provider + "\n" + i.Subject})
-	}
-	return names
 }

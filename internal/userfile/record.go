@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 )
 
 // Record is one account of a file. The names of its JSON are the columns of the format. An empty text is none.
@@ -67,9 +69,15 @@ type Problem struct {
 // Error gives the problem on one line.
 func (p *Problem) Error() string {
 	if p.Column == "" {
-		return p.Where + ": " + p.Reason
+		return Printable(p.Where + ": " + p.Reason)
 	}
-	return p.Where + ": " + p.Column + ": " + p.Reason
+	return Printable(p.Where + ": " + p.Column + ": " + p.Reason)
+}
+
+// Printable writes out what a terminal would obey: names of columns come from the file.
+func Printable(text string) string {
+	quoted := strconv.QuoteToGraphic(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 // bad makes a Problem whose place the reader adds.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxRow is the length in bytes of the longest row that is read.
@@ -82,6 +84,9 @@ func object(text []byte) (map[string]any, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("this is not UTF-8; convert the file")
 	}
+	if json.Valid(text) && !jsontext.Value(text).IsValid(jsontext.AllowInvalidUTF8(true)) {
+		return nil, errors.New("a name stands twice in the JSON object")
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var fields map[string]any
@@ -145,7 +150,11 @@ func (t *table) next() (row, error) {
 		if errors.Is(err, csv.ErrFieldCount) {
 			reason = fmt.Sprintf("it has %d columns and the header %d", len(cells), len(t.header))
 		}
-		return row{}, &Problem{Where: "line " + strconv.Itoa(wrong.StartLine), Reason: reason}
+		where := "line " + strconv.Itoa(wrong.StartLine)
+		if wrong.Line > wrong.StartLine { // a quote that nothing closes takes all rows up to there
+			where = fmt.Sprintf("lines %d to %d", wrong.StartLine, wrong.Line)
+		}
+		return row{}, &Problem{Where: where, Reason: reason}
 	}
 	if err != nil {
 		return row{}, err
@@ -330,10 +339,13 @@ var dates = []string{
 	"2006-01-02",
 }
 
+// leastSeconds is the first number that is taken for seconds since 1970, in March 1973: 20240101 is a date.
+const leastSeconds = 100_000_000
+
 // Time reads a time in a form that databases export, or seconds, milliseconds or microseconds since 1970. The result is
 // in UTC.
 func Time(text string) (time.Time, error) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= leastSeconds {
 		switch {
 		case n < 1e11:
 			return time.Unix(n, 0).UTC(), nil

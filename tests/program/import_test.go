@@ -3,7 +3,9 @@ package program
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,12 +112,18 @@ func TestMI05_ImportRefused(t *testing.T) {
 			`{"id": "14", "email": "deep@example.com", "appMetadata": {"a": `+strings.Repeat("[", 100)+
 				strings.Repeat("]", 100)+`}}`,
 			`{"id": "15", "email": "lone@example.com", "name": "\ud800"}`,
-			`{"id": "16", "email": "i@example.com", "identities": [{"provider": "g", "subject": "1", "email": "a\u0000"}]}`)
+			`{"id": "16", "email": "i@example.com", "identities": [{"provider": "g", "subject": "1", "email": `+
+				`"a\u0000"}]}`,
+			`{"id": "17", "email": "twice@example.com", "role": "user", "role": "admin"}`,
+			`{"id": "user_00000000000000000000000000", "email": "zero@example.com"}`,
+			`{"id": "19", "email": "date@example.com", "createdAt": 20240101}`,
+			`{"id": "20", "email": "esc@example.com", "\u001b[2J": 1}`)
 		wrong := []string{
 			"line 2: email: ", "line 3: passwordHash: ", "line 5: colour: ", "line 6: externalId: the record at line 1",
-			"line 7: email: the account user_", "line 8: this is not a JSON object", "line 9: createdAt: ",
+			" has it and never confirmed it: ", "line 8: this is not a JSON object", "line 9: createdAt: ",
 			"line 10: role: it must be user or admin", "line 11: it has neither", "line 12: number: ",
 			"line 13: metadata: ", "line 14: appMetadata: ", "line 15: name: ", "line 16: identities: ",
+			"line 17: a name stands twice", "line 18: id: ", "line 19: createdAt: ", `line 20: \x1b[2J: `,
 		}
 		for _, more := range [][]string{{}, {"--check"}} {
 			got := command(t, t.TempDir(), env, append([]string{"users", "import", file}, more...)...)
@@ -125,7 +133,7 @@ func TestMI05_ImportRefused(t *testing.T) {
 				}
 			}
 			if got.code != 1 || strings.Count(got.stdout, "\n") != len(wrong) ||
-				!strings.Contains(got.stderr, "14 of 15 records cannot be imported; nothing was written") {
+				!strings.Contains(got.stderr, "18 of 19 records cannot be imported; nothing was written") {
 				t.Errorf("%+v", got)
 			}
 			if strings.Contains(got.stdout, "what") || strings.Contains(got.stdout, "red") {
@@ -136,7 +144,7 @@ func TestMI05_ImportRefused(t *testing.T) {
 			t.Errorf("%d accounts", n)
 		}
 		got := command(t, t.TempDir(), env, "users", "import", file, "--on-error=skip")
-		if got.code != 0 || !strings.HasSuffix(got.stdout, "15 records: 1 imported, 14 left out.\n") {
+		if got.code != 0 || !strings.HasSuffix(got.stdout, "19 records: 1 imported, 18 left out.\n") {
 			t.Errorf("%+v", got)
 		}
 		if n := side.Count(t, `SELECT count(*) FROM users WHERE email = 'fine@example.com'`); n != 1 {
@@ -248,4 +256,83 @@ func TestKE02_AuthenticatorSecrets(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// MI-02, MI-04: what one record has twice, what people set themselves in another system, and what a stranger has
+// without proof keep nobody else out.
+func TestMI02_ImportCollisions(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s := harness.Start(t, dsn)
+		stranger := s.Register(t, "squatted@example.com")
+		env := harness.ProcessEnv(dsn)
+		run := func(want string, code int, args ...string) string {
+			t.Helper()
+			got := command(t, t.TempDir(), env, append([]string{"users", "import"}, args...)...)
+			if got.code != code || !strings.Contains(got.stdout+got.stderr, want) {
+				t.Errorf("%v: %+v, want %q", args, got, want)
+			}
+			return got.stdout
+		}
+		// An identity that stands twice in one record.
+		run("1 records: 1 imported", 0, fileOf(t, "a.ndjson", `{"id": "1", "email": "two@example.com", "identities": [`+
+			`{"provider": "microsoft", "subject": "7"}, {"provider": "Microsoft", "subject": "7"}]}`))
+		// Of two records with one address the confirmed one counts, though it stands behind.
+		file := fileOf(t, "b.ndjson", `{"id": "11", "email": "Victim@example.com"}`,
+			`{"id": "12", "email": "victim@example.com", "emailVerified": true}`)
+		run("line 1: email: the record at line 2 has it too, and confirmed it", 1, file)
+		run("2 records: 1 imported, 1 left out", 0, file, "--on-error=skip")
+		side := harness.OpenSide(t, dsn)
+		if n := side.Count(t,
+			`SELECT count(*) FROM users WHERE external_id = '12' AND email_verified_at IS NOT NULL`); n != 1 {
+			t.Error("the unconfirmed record came in")
+		}
+		// A record without an id is not there because a stranger registered with its address.
+		bare := fileOf(t, "c.ndjson", `{"email": "squatted@example.com", "emailVerified": true}`)
+		run("line 1: email: the account "+stranger.ID+" has it and never confirmed it", 1, bare)
+		side.MustExec(t, `DELETE FROM users WHERE email_canonical = 'squatted@example.com'`)
+		run("1 imported", 0, bare)
+		run("0 imported, 1 are there already", 0, bare)
+		// The ids of two systems meet.
+		other := fileOf(t, "d.ndjson", `{"id": "12", "email": "somebody@example.com"}`)
+		run("1 are there with another email address", 0, other)
+		run("1 records: 1 imported.", 0, other, "--id-prefix=shop:")
+		if n := side.Count(t, `SELECT count(*) FROM users WHERE external_id = 'shop:12'`); n != 1 {
+			t.Error("no id has the prefix")
+		}
+		// What people set themselves is left out, and they are not.
+		said := run("1 records: 1 imported.", 0, fileOf(t, "e.csv", "id,email,encrypted_password,raw_user_meta_data",
+			`6f6f6f6f-0000-4000-8000-000000000001,long@example.com,,"{""full_name"":""`+strings.Repeat("x", 300)+
+				`"",""bio"":""`+strings.Repeat("y", 5000)+`""}"`), "--from=supabase")
+		for _, note := range []string{"1: name: it ", "1: metadata: it breaks a rule"} {
+			if !strings.Contains(said, note) {
+				t.Errorf("%s is not in %s", note, said)
+			}
+		}
+	})
+}
+
+// MI-05: standard input leaves no file behind, and is read twice like any other.
+func TestMI05_ImportStandardInput(t *testing.T) {
+	t.Parallel()
+	dsn, temporary := dbtest.SQLite(t), t.TempDir()
+	cmd := program(t, t.TempDir(), append(harness.ProcessEnv(dsn), "TMPDIR="+temporary), "users", "import", "-")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out harness.LogSink
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, `{"id": "1", "email": "ada@example.com"}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) != 0 {
+		t.Errorf("while it reads: %v %v", left, err)
+	}
+	if err := errors.Join(in.Close(), cmd.Wait()); err != nil || out.String() != "1 records: 1 imported.\n" {
+		t.Errorf("%v %s", err, &out)
+	}
 }
