@@ -12,6 +12,9 @@ type Redemption struct {
 	User *User  // the account, without its dates and its number; its id is that of the registration
 	Note string // of the event
 
+	// Apart is for who shows nothing of the person who registered: an export begins with the account then (AU-08).
+	Apart bool
+
 	// Alone demands that no other registration waited for the address since the token was made: a program that shows
 	// nothing but the token gets the password of a registration then (OT-45).
 	Alone bool
@@ -33,10 +36,11 @@ WHERE id = :token AND user_id IS NULL AND invalidated_at IS NULL AND expires_at 
 
 const insertProved = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username,
   username_canonical, name, metadata, role, status, password_hash, created_at, updated_at, locale, devices_cleared_at,
-  invited)
+  invited, taken_over_at)
 SELECT :user, :number, :email, :email_canonical, :email_verified_at,
   CASE WHEN ` + usernameFree + ` THEN :username END, CASE WHEN ` + usernameFree + ` THEN :username_canonical END,
-  :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, :locale, :devices_cleared_at, :invited`
+  :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, :locale, :devices_cleared_at, :invited,
+  CASE WHEN :apart THEN :now END`
 
 const usernameFree = `NOT EXISTS (SELECT 1 FROM users h WHERE h.username_canonical = :username_canonical)`
 
@@ -120,6 +124,7 @@ func (d *DB) RedeemRegistration(ctx context.Context, m *TokenWithUser, r *Redemp
 			{"token", m.Token.ID},
 			{"address", m.Token.AddressCanonical},
 			{"alone", r.Alone},
+			{"apart", r.Apart},
 			{"locale", u.Locale},
 			{"devices_cleared_at", u.DevicesClearedAt},
 		}).with(eventParams(ctx, e, now))

@@ -15,7 +15,7 @@ var loginByMail = writes("loginByMail",
     updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
     password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
     password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
-    devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
+    devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END, `+markTakeOver+`,
     pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
     pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
     pending_shown = pending_shown AND NOT :unverified, `+clearProfile+`
@@ -27,6 +27,10 @@ var loginByMail = writes("loginByMail",
   UPDATE api_keys SET revoked_at = :now WHERE :unverified AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
 ), d AS (
   DELETE FROM known_devices WHERE :unverified AND user_id = (SELECT id FROM u)
+), i AS (
+  `+dropIdentities+` WHERE :unverified AND user_id = (SELECT id FROM u)
+), q AS (
+  `+dropTOTP+` WHERE :unverified AND user_id = (SELECT id FROM u)
 ), f AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE :unverified AND account_key = :user ORDER BY scope FOR UPDATE)
@@ -53,7 +57,7 @@ var loginByMail = writes("loginByMail",
   updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
   password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
   password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
-  devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END,
+  devices_cleared_at = CASE WHEN :unverified THEN :now ELSE devices_cleared_at END, `+markTakeOver+`,
   pending_email = CASE WHEN :unverified THEN NULL ELSE pending_email END,
   pending_email_canonical = CASE WHEN :unverified THEN NULL ELSE pending_email_canonical END,
   pending_shown = pending_shown AND NOT :unverified, `+clearProfile+`
@@ -63,6 +67,8 @@ WHERE :unverified AND user_id = :user AND `+otherTokens+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now
 WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`DELETE FROM known_devices WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropIdentities+` WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropTOTP+` WHERE :unverified AND user_id = :user`+ifRecorded,
 	`DELETE FROM throttles WHERE :unverified AND account_key = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now,
   revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END
@@ -86,7 +92,8 @@ type MailLogin struct {
 
 // LoginByMail starts the session of a person by the token of a mail. An address that was never confirmed is confirmed
 // now. This is the first proof of whose address it is, so LoginByMail removes what somebody else may have made
-// (OA-07): the password and its failures, sessions, API keys, known devices, a pending address and all other tokens.
+// (OA-07): the password and its failures, sessions, API keys, known devices, identities at other providers, the secret
+// of an authenticator app, a pending address and all other tokens.
 // The user is nil as in ConfirmEmail.
 func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*User, error) {
 	s := l.Session

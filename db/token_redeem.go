@@ -92,10 +92,15 @@ type redeemed struct {
 	Sessions int  `bun:"sessions"`
 }
 
+// markApart is markTakeOver for a confirmation, which removes nothing: :owner is who is signed in. Whoever confirms an
+// address without being signed in to the account may be another person than made it, and can reset the password next.
+const markApart = `taken_over_at = CASE WHEN :unverified AND users.id IS DISTINCT FROM :owner THEN :now
+      ELSE taken_over_at END`
+
 var confirmEmail = writes("confirmEmail",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'VERIFY_EMAIL' RETURNING user_id
 ), `+provePostgres+`, u AS (
-  UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now
+  UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now, `+markApart+`
   WHERE id = (SELECT user_id FROM t) AND `+yielded+` RETURNING *
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
@@ -104,17 +109,18 @@ var confirmEmail = writes("confirmEmail",
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
 	endRegistrations+ifRecorded,
-	`UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now
+	`UPDATE users SET email_verified_at = coalesce(email_verified_at, :now), updated_at = :now, `+markApart+`
 WHERE id = :user`+ifRecorded,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
 )
 
-// ConfirmEmail confirms the address of the token, and no other (OT-11). The user is nil when the token is not good any
-// more, or the account changed since m was read.
-func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, now time.Time) (*User, error) {
+// ConfirmEmail confirms the address of the token, and no other (OT-11). owner is who is signed in, zero for nobody. The
+// user is nil when the token is not good any more, or the account changed since m was read.
+func (d *DB) ConfirmEmail(ctx context.Context, m *TokenWithUser, owner UserID, now time.Time) (*User, error) {
 	e := Event{Action: ActionEmailVerified, User: m.User.ID}
 	var row redeemed
-	found, err := d.redeem(ctx, m, confirmEmail, m.params(now).with(eventParams(ctx, e, now)), &row, nil)
+	p := m.params(now).with(params{{"owner", owner}}).with(eventParams(ctx, e, now))
+	found, err := d.redeem(ctx, m, confirmEmail, p, &row, nil)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -133,7 +139,7 @@ var confirmChange = writes("confirmChange",
 	`WITH t AS (`+redeemChange+alivePostgres+`))) RETURNING user_id, address, address_canonical
 ), `+provePostgres+`, u AS (
   UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
-    pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now
+    pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now, `+markApart+`
   FROM t WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
 ), o AS (`+othersPostgres+`), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
@@ -143,7 +149,7 @@ var confirmChange = writes("confirmChange",
 	endWaits+ifRecorded,
 	endRegistrations+ifRecorded,
 	`UPDATE users SET email = t.address, email_canonical = t.address_canonical, email_verified_at = :now,
-  pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now
+  pending_email = NULL, pending_email_canonical = NULL, pending_shown = false, updated_at = :now, `+markApart+`
 FROM one_time_tokens t WHERE users.id = :user AND t.id = :token`+ifRecorded,
 	othersSQLite,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
@@ -156,9 +162,14 @@ func (d *DB) ConfirmChange(
 	ctx context.Context, m *TokenWithUser, by *Actor, now time.Time, mails ...*Mail,
 ) (u *User, taken *Taken, err error) {
 	e := Event{Action: ActionEmailVerified, Note: "email_changed", User: m.User.ID}
+	owner := by.User
+	if !by.Key.IsZero() {
+		owner = UserID{}
+	}
 	p := m.params(now).with(params{
 		{"email_canonical", text(m.User.EmailCanonical)},
 		{"by_session", by.Session},
+		{"owner", owner},
 		{"proved_from", by.ProvedFrom},
 		{"proved_until", by.ProvedUntil},
 	}).with(eventParams(ctx, e, now))

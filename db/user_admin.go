@@ -128,6 +128,7 @@ const (
     pending_shown = pending_shown AND NOT ` + addressGiven + `, invited = invited OR ` + addressMoves + `,
     password_hash = CASE WHEN ` + addressMoves + ` AND NOT :keep_password THEN NULL ELSE password_hash END,
     devices_cleared_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE devices_cleared_at END,
+    taken_over_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE taken_over_at END,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,
@@ -171,6 +172,10 @@ var changeUser = writes("changeUser",
   UPDATE api_keys SET revoked_at = :now WHERE revoked_at IS NULL`+ofMoved+`
 ), d AS (
   DELETE FROM known_devices WHERE true`+ofMoved+`
+), i AS (
+  `+dropIdentities+` WHERE true`+ofMoved+`
+), q AS (
+  `+dropTOTP+` WHERE true`+ofMoved+`
 ), m AS (`+unlinkMails+ofMoved+`), c AS (`+dropMails+ofMoved+`
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+afterUserChange+`, `+verdictPostgres+` AS verdict
@@ -179,6 +184,8 @@ FROM (SELECT 1) one LEFT JOIN u ON true`,
 FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok' AND `+keepsAdmin,
 	`UPDATE api_keys SET revoked_at = :now WHERE user_id = :user AND revoked_at IS NULL`+ifMovesSQLite,
 	`DELETE FROM known_devices WHERE user_id = :user`+ifMovesSQLite,
+	dropIdentities+` WHERE user_id = :user`+ifMovesSQLite,
+	dropTOTP+` WHERE user_id = :user`+ifMovesSQLite,
 	unlinkMails+` AND user_id = :user`+ifMovesSQLite,
 	dropMails+` AND user_id = :user`+ifMovesSQLite,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = `+endedByChange+`
@@ -195,8 +202,9 @@ FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,
 
 // ChangeUser changes an account, with its event e, and gives the account after the change. A Rejection means that
 // nothing changed. An address that somebody else gives invalidates all earlier tokens, revert links too, and ends the
-// password, sessions, API keys and known devices: the administrator decides whose account it is (AZ-20, AZ-21). The
-// mails that waited for the account to be active are sent once it is.
+// password, sessions, API keys, known devices, identities at other providers and the secret of an authenticator app:
+// the administrator decides whose account it is (AZ-20, AZ-21). The mails that waited for the account to be active are
+// sent once it is.
 func (d *DB) ChangeUser(
 	ctx context.Context, by *Actor, id UserID, c *UserChange, e Event, now time.Time,
 ) (*User, *Rejection, error) {

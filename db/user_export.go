@@ -38,6 +38,7 @@ type exportedUser struct {
 	LastLoginAt        *time.Time `bun:"last_login_at" json:"lastLoginAt"`
 	PasswordDisabledAt *time.Time `bun:"password_disabled_at" json:"passwordDisabledAt"`
 	DevicesClearedAt   *time.Time `bun:"devices_cleared_at" json:"devicesClearedAt"`
+	TakenOverAt        *time.Time `bun:"taken_over_at" json:"takenOverAt"`
 	ExternalID         *string    `bun:"external_id" json:"externalId"`
 	Phone              *string    `bun:"phone" json:"phone"`
 	AppMetadata        JSONObject `bun:"app_metadata" json:"appMetadata"`
@@ -162,7 +163,8 @@ type exportedFailure struct {
 
 // ExportUser records that a person takes their data along, and gives what the database holds about them (AU-08): the
 // account, and of each list the newest entries. The lists are read one after the other: what happens meanwhile may
-// stand in one and not in another. Nil for an account that is gone.
+// stand in one and not in another. Where somebody took the account over, the lists begin there: before, it was perhaps
+// somebody else who used it. Nil for an account that is gone.
 //
 // The exported rows name their columns one by one. A test finds each column that is neither exported nor withheld for a
 // reason.
@@ -178,7 +180,7 @@ func (d *DB) ExportUser(ctx context.Context, by *Caller, now time.Time) (JSONObj
 	}
 	data := JSONObject{"account": account[0]}
 	for name, read := range exportLists {
-		if data[name], err = read(ctx, d, by.User.ID); err != nil {
+		if data[name], err = read(ctx, d, account[0]); err != nil {
 			return nil, wrap(err, "export of "+name)
 		}
 	}
@@ -186,23 +188,29 @@ func (d *DB) ExportUser(ctx context.Context, by *Caller, now time.Time) (JSONObj
 }
 
 // exportLists reads each list of an export.
-var exportLists = map[string]func(context.Context, *DB, UserID) (any, error){
-	"sessions":      newest[exportedSession]("s.user_id", "s.id"),
-	"apiKeys":       newest[exportedKey]("k.user_id", "k.id"),
-	"events":        newest[exportedEvent]("e.user_id", "e.id"),
-	"mails":         newest[exportedMail]("m.user_id", "m.id"),
-	"oneTimeTokens": newest[exportedToken]("t.user_id", "t.id"),
-	"knownDevices":  newest[exportedDevice]("d.user_id", "d.seen_at"),
-	"identities":    newest[exportedIdentity]("l.user_id", "l.created_at"),
-	"failures":      newest[exportedFailure]("t.account_key", "t.failed_at"),
+var exportLists = map[string]listReader{
+	"sessions":      newest[exportedSession]("s.user_id", "s.id", "s.created_at"),
+	"apiKeys":       newest[exportedKey]("k.user_id", "k.id", "k.created_at"),
+	"events":        newest[exportedEvent]("e.user_id", "e.id", "e.at"),
+	"mails":         newest[exportedMail]("m.user_id", "m.id", "m.created_at"),
+	"oneTimeTokens": newest[exportedToken]("t.user_id", "t.id", "t.created_at"),
+	"knownDevices":  newest[exportedDevice]("d.user_id", "d.seen_at", "d.seen_at"),
+	"identities":    newest[exportedIdentity]("l.user_id", "l.created_at", "l.created_at"),
+	"failures":      newest[exportedFailure]("t.account_key", "t.failed_at", "t.failed_at"),
 }
 
-// newest reads the newest rows of a person: the column owner names them, the column age orders them.
-func newest[T any](owner, age bun.Ident) func(context.Context, *DB, UserID) (any, error) {
-	return func(ctx context.Context, d *DB, user UserID) (any, error) {
+type listReader func(context.Context, *DB, *exportedUser) (any, error)
+
+// newest reads the newest rows of a person: the column owner names them, the column age orders them, and the column
+// since says whether they are of the time after a take-over.
+func newest[T any](owner, age, since bun.Ident) listReader {
+	return func(ctx context.Context, d *DB, of *exportedUser) (any, error) {
 		rows := []*T{}
-		err := d.r.NewSelect().Model(&rows).Where("? = ?", owner, user).OrderExpr("? DESC", age).
-			Limit(exportLimit + 1).Scan(ctx)
+		q := d.r.NewSelect().Model(&rows).Where("? = ?", owner, of.ID)
+		if of.TakenOverAt != nil {
+			q = q.Where("? >= ?", since, *of.TakenOverAt)
+		}
+		err := q.OrderExpr("? DESC", age).Limit(exportLimit + 1).Scan(ctx)
 		complete := len(rows) <= exportLimit
 		if !complete {
 			rows = rows[:exportLimit]

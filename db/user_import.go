@@ -19,6 +19,7 @@ import (
 type ImportedUser struct {
 	User
 	AppMetadata JSONObject
+	TakenOverAt *time.Time       // since when the account may be another person's: an export of their data begins there
 	TOTP        []byte           // the sealed secret of an authenticator app; nil for none
 	Identities  []LinkedIdentity // accounts at other providers
 	KeepsID     bool             // whether ID is the account's own, and not one that was made for it

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 )
@@ -11,6 +12,7 @@ func (d *DB) ExportUsers(ctx context.Context, after UserID, limit int) ([]*Impor
 	var rows []struct {
 		User        `bun:",extend"`
 		AppMetadata JSONObject `bun:"app_metadata"`
+		TakenOverAt *time.Time `bun:"taken_over_at"`
 		TOTP        []byte     `bun:"totp"`
 	}
 	q := d.r.NewSelect().Model(&rows).ColumnExpr("u.*").ColumnExpr("t.sealed AS totp").
@@ -25,7 +27,8 @@ func (d *DB) ExportUsers(ctx context.Context, after UserID, limit int) ([]*Impor
 	users, byID := make([]*ImportedUser, len(rows)), map[UserID]*ImportedUser{}
 	for i := range rows {
 		users[i] = &ImportedUser{
-			User: rows[i].User, AppMetadata: rows[i].AppMetadata, TOTP: rows[i].TOTP, KeepsID: true,
+			User: rows[i].User, AppMetadata: rows[i].AppMetadata, TakenOverAt: rows[i].TakenOverAt, TOTP: rows[i].TOTP,
+			KeepsID: true,
 		}
 		byID[rows[i].ID] = users[i]
 	}

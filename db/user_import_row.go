@@ -31,6 +31,7 @@ type importRow struct {
 	PasswordHash          *string          `json:"password_hash,omitempty"`
 	PasswordDisabledAt    *string          `json:"password_disabled_at,omitempty"`
 	DevicesClearedAt      *string          `json:"devices_cleared_at,omitempty"`
+	TakenOverAt           *string          `json:"taken_over_at,omitempty"`
 	CreatedAt             *string          `json:"created_at"`
 	UpdatedAt             *string          `json:"updated_at"`
 	LastLoginAt           *string          `json:"last_login_at,omitempty"`
@@ -45,7 +46,8 @@ const (
   email text, email_canonical text, email_verified_at timestamptz, pending_email text, pending_email_canonical text,
   pending_shown boolean, username text, username_canonical text, name text, phone text, locale text, metadata jsonb,
   app_metadata jsonb, role text, status text, invited boolean, password_hash text, password_disabled_at timestamptz,
-  devices_cleared_at timestamptz, created_at timestamptz, updated_at timestamptz, last_login_at timestamptz, totp text,
+  devices_cleared_at timestamptz, taken_over_at timestamptz, created_at timestamptz, updated_at timestamptz,
+  last_login_at timestamptz, totp text,
   identities jsonb, event uuid)`
 
 	importRowsSQLite = `(SELECT value ->> 'n' AS n, unhex(value ->> 'id') AS id, value ->> 'number' AS number,
@@ -57,6 +59,7 @@ const (
   value -> 'app_metadata' AS app_metadata, value ->> 'role' AS role, value ->> 'status' AS status,
   value ->> 'invited' AS invited, value ->> 'password_hash' AS password_hash,
   value ->> 'password_disabled_at' AS password_disabled_at, value ->> 'devices_cleared_at' AS devices_cleared_at,
+  value ->> 'taken_over_at' AS taken_over_at,
   value ->> 'created_at' AS created_at, value ->> 'updated_at' AS updated_at,
   value ->> 'last_login_at' AS last_login_at, value ->> 'totp' AS totp, value -> 'identities' AS identities,
   unhex(value ->> 'event') AS event
@@ -66,12 +69,13 @@ FROM json_each(:rows)) AS r`
 // importColumns are the columns of users that a row fills, in the order of the SELECT with the prefix r.
 const importColumns = `id, number, external_id, email, email_canonical, email_verified_at, pending_email,
   pending_email_canonical, pending_shown, username, username_canonical, name, phone, locale, metadata, app_metadata,
-  role, status, invited, password_hash, password_disabled_at, devices_cleared_at, created_at, updated_at, last_login_at`
+  role, status, invited, password_hash, password_disabled_at, devices_cleared_at, taken_over_at, created_at, updated_at,
+  last_login_at`
 
 const importValues = `r.id, r.number, r.external_id, r.email, r.email_canonical, r.email_verified_at, r.pending_email,
   r.pending_email_canonical, r.pending_shown, r.username, r.username_canonical, r.name, r.phone, r.locale, r.metadata,
   r.app_metadata, r.role, r.status, r.invited, r.password_hash, r.password_disabled_at, r.devices_cleared_at,
-  r.created_at, r.updated_at, r.last_login_at`
+  r.taken_over_at, r.created_at, r.updated_at, r.last_login_at`
 
 // importTime is the text of a time as SQLite holds it. Postgres reads it too.
 const importTime = "2006-01-02 15:04:05.999999999-07:00"
@@ -93,6 +97,7 @@ func newImportRow(n int, u *ImportedUser) (r importRow, err error) {
 		Role: u.Role, Status: string(u.Status), Invited: u.Invited, PasswordHash: text(u.PasswordHash),
 		PasswordDisabledAt: importTimeText(u.PasswordDisabledAt),
 		DevicesClearedAt:   importTimeText(u.DevicesClearedAt),
+		TakenOverAt:        importTimeText(u.TakenOverAt),
 		CreatedAt:          importTimeText(&u.CreatedAt),
 		UpdatedAt:          importTimeText(&u.UpdatedAt),
 		LastLoginAt:        importTimeText(u.LastLoginAt),

@@ -31,6 +31,7 @@ func imported(email string) *db.ImportedUser {
 			PasswordDisabledAt: pointer(at.Add(4 * time.Hour)), DevicesClearedAt: pointer(at.Add(5 * time.Hour)),
 		},
 		AppMetadata: db.JSONObject{"tier": "gold"},
+		TakenOverAt: pointer(at.Add(6 * time.Hour)),
 		TOTP:        []byte{1, 2, 3},
 		Identities: []db.LinkedIdentity{
 			{Provider: "github", Subject: "9" + email}, {Provider: "google", Subject: "1" + email, Email: email},

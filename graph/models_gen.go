@@ -218,8 +218,8 @@ func (EmailPayload) IsPayload() {}
 // The answer of `exportMyData`.
 type ExportMyDataPayload struct {
 	// An object with `account`, and with `sessions`, `apiKeys`, `events` (of the audit log), `mails`, `oneTimeTokens`, `knownDevices`,
-	// `identities` (accounts at other providers, as an import brought them) and `failures` (of sign-ins). Each of these is an object: `entries` has the newest 10,000, newest first, and `complete` says whether these are all. Null when
-	// refused.
+	// `identities` (accounts at other providers, as an import brought them) and `failures` (of sign-ins). Each of these is an object: `entries` has the newest 10,000, newest first, and `complete` says whether these are all.
+	// They begin at `account.takenOverAt`, where it is not null: before, somebody else may have used the account. Null when refused.
 	Data db.JSONObject `json:"data,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
@@ -318,8 +318,8 @@ type MailedToken struct {
 	Email string `json:"email"`
 	// Whose account it is about: the username, else the address in use with its local part abridged, null for neither.
 	Account *string `json:"account,omitempty"`
-	// Whether it is the first proof of whose address this is. The password, the sessions, the API keys and the known devices that the account has
-	// are removed then, since somebody else may have made them.
+	// Whether it is the first proof of whose address this is. The password, the sessions, the API keys, the known devices, the identities at other
+	// providers and the secret of an authenticator app that the account has are removed then, since they may be somebody else's.
 	TakesOver bool `json:"takesOver"`
 	// Whether it makes an account of a registration.
 	Registration bool `json:"registration"`
@@ -459,8 +459,9 @@ type ResetPasswordInput struct {
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The new password, under the rules of `serverInfo.passwordPolicy`.
 	NewPassword string `json:"newPassword"`
-	// Whether a reset that is the first proof of whose address it is (`mailedToken.takesOver`) removes the username, the name and the metadata
-	// that somebody else may have given the account. It means nothing for any other reset.
+	// Whether a reset that is the first proof of whose address it is (`mailedToken.takesOver`) removes the username, the name, the metadata, the
+	// language, the phone number and the data of the application that the account has of somebody else, perhaps. `externalId` stays: an operator
+	// set it. It means nothing for any other reset.
 	StartEmpty bool `json:"startEmpty"`
 	// Whether all API keys of the account end.
 	RevokeAPIKeys bool `json:"revokeApiKeys"`
@@ -612,8 +613,10 @@ type SuspendUserInput struct {
 	ID string `json:"id"`
 }
 
-// What a reset or a sign-in by mail took over, since nobody had confirmed the address before: password, sessions and API keys that somebody
-// else may have made are gone. Whoever has the token of a link learns it before, by `mailedToken`; whoever typed a code learns it here.
+// What a reset or a sign-in by mail took over, since nobody had confirmed the address before. Password, sessions, API keys, known devices,
+// identities at other providers and the secret of an authenticator app are gone, since they may be somebody else's, and with `startEmpty` also
+// username, name, metadata, language, phone number and data of the application. `exportMyData` begins here. Whoever has the token of a link
+// learns it before, by `mailedToken`; whoever typed a code learns it here.
 type TakeOver struct {
 	// Whether the account has no password now: let its person choose one by `changePassword`, within the sudo window.
 	PasswordMissing bool `json:"passwordMissing"`
@@ -694,8 +697,8 @@ func (UpdateMePayload) IsPayload() {}
 type UpdateUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
-	// The email address. It can not be cleared. A new one ends the password, the sessions and the API keys of the account and all that was mailed for
-	// it, and is not confirmed: a mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
+	// The email address. It can not be cleared. A new one ends the password, the sessions, the API keys, the identities at other providers and the
+	// secret of an authenticator app of the account and all that was mailed for it, and is not confirmed: a mail to it asks the person to choose a password, which confirms it. The former address gets a notice. The own address is changed as by
 	// `changeEmail`. The address of somebody else's account beyond `user` is `FORBIDDEN`: its owner changes it, or the operator on the terminal.
 	Email graphql.Omittable[*string] `json:"email,omitempty"`
 	// The username, as in `register`.

@@ -98,6 +98,7 @@ func recordOf(u *db.ImportedUser) *userfile.Record {
 		Role: u.Role, Status: string(u.Status), Metadata: u.Metadata, AppMetadata: u.AppMetadata, Invited: u.Invited,
 		PasswordDisabledAt: timeText(u.PasswordDisabledAt),
 		DevicesClearedAt:   timeText(u.DevicesClearedAt),
+		TakenOverAt:        timeText(u.TakenOverAt),
 		CreatedAt:          timeText(&u.CreatedAt),
 		UpdatedAt:          timeText(&u.UpdatedAt),
 		LastLoginAt:        timeText(u.LastLoginAt),

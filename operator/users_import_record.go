@@ -95,6 +95,7 @@ func (a *reading) times() {
 	u.LastLoginAt = a.time("lastLoginAt", r.LastLoginAt)
 	u.PasswordDisabledAt = a.time("passwordDisabledAt", r.PasswordDisabledAt)
 	u.DevicesClearedAt = a.time("devicesClearedAt", r.DevicesClearedAt)
+	u.TakenOverAt = a.time("takenOverAt", r.TakenOverAt)
 }
 
 // time reads a time that is not in the future; a minute is for clocks that differ.

@@ -158,7 +158,7 @@ func (r *resolver) verifyEmail(ctx context.Context, input graph.VerifyEmailInput
 		if m.Token.Purpose == db.PurposeConfirmChange {
 			return r.confirmChange(ctx, m)
 		}
-		return orStale(r.DB.ConfirmEmail(ctx, m, r.now()))
+		return orStale(r.DB.ConfirmEmail(ctx, m, in.owner, r.now()))
 	})
 	if err == nil && user == nil {
 		user, err = r.orConfirmed(ctx, in, m, reason, input.AllowConfirmed)

@@ -62,7 +62,7 @@ func (r *resolver) claim(
 		proved = true
 	}
 	u := g.User()
-	c := &db.Redemption{User: &u}
+	c := &db.Redemption{User: &u, Apart: !proved}
 	chosen := input.NewPassword.Value()
 	switch {
 	case chosen != nil:

@@ -70,6 +70,7 @@ var columns = map[string]column{
 	"passwordHash":       textColumn(func(r *Record) *string { return &r.PasswordHash }),
 	"passwordDisabledAt": textColumn(func(r *Record) *string { return &r.PasswordDisabledAt }),
 	"devicesClearedAt":   textColumn(func(r *Record) *string { return &r.DevicesClearedAt }),
+	"takenOverAt":        textColumn(func(r *Record) *string { return &r.TakenOverAt }),
 	"totpSecret":         textColumn(func(r *Record) *string { return &r.TOTPSecret }),
 	"identities":         identitiesColumn,
 	"createdAt":          textColumn(func(r *Record) *string { return &r.CreatedAt }),

@@ -36,7 +36,8 @@ type Record struct {
 	PasswordHash       string `json:"passwordHash,omitempty"` // of any format of package password
 	PasswordDisabledAt string `json:"passwordDisabledAt,omitempty"`
 	DevicesClearedAt   string `json:"devicesClearedAt,omitempty"`
-	TOTPSecret         string `json:"totpSecret,omitempty"` // base32, SHA1, 6 digits, 30 seconds
+	TakenOverAt        string `json:"takenOverAt,omitempty"` // an export of the person's data begins there
+	TOTPSecret         string `json:"totpSecret,omitempty"`  // base32, SHA1, 6 digits, 30 seconds
 
 	Identities []Identity `json:"identities,omitempty"`
 

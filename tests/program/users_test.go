@@ -69,6 +69,9 @@ func TestAZ13_SetEmail(t *testing.T) {
 		if s.Is(t, root.Access, root) {
 			t.Error("a session goes on")
 		}
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE taken_over_at IS NOT NULL`); n != 1 {
+			t.Errorf("%d accounts have another person", n)
+		}
 		harness.RefusedWith(t, s.Login(t, "next@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
 		harness.Fine(t, s.GraphQL(t, "", harness.ResetDoc, harness.InputOf(
 			"token", s.Letter(t, "next@example.com", db.MailSetPassword).Token, "newPassword", harness.NewPass)))

@@ -57,7 +57,8 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 	if m.Registration && page.Chooses {
 		l.Makes = "Press the button, and your account is made, with the password that you chose when you registered."
 		if l.Asks = m.PasswordNeeded; l.Asks {
-			l.Makes = "Your account is made now. This browser does not show that it was you who registered, and somebody " +
+			l.Makes = "Your account is made now. This browser does not show that it was you who registered, and " +
+				"somebody " +
 				"else may have typed your address: the password of the registration does not count. " +
 				"Please choose one. It may be the same."
 			l.Keeps = m.list()
@@ -68,7 +69,8 @@ func (a *account) lookAt(ctx context.Context, page *accountPage, token string) (
 		return l
 	}
 	l.Takes = fmt.Sprintf("Nobody has confirmed yet that %s belongs to this account. You confirm it now, and what "+
-		"somebody else may have made is removed: the password, the sessions and the API keys.", m.Email)
+		"somebody else may have made is removed: the password, the sessions, the API keys, accounts at other providers "+
+		"and the authenticator app.", m.Email)
 	if !m.Invited {
 		l.Keeps = m.list()
 	}
@@ -113,10 +115,11 @@ type takeOver struct {
 
 func (o *outcome) tell(t *takeOver, byCode bool) {
 	if byCode {
-		o.Text += " Nobody had confirmed before that this address belongs to the account: the password, the sessions " +
-			"and the API keys of before are removed."
+		o.Text += " Nobody had confirmed before that this address belongs to the account: the password, the sessions, " +
+			"the API keys, accounts at other providers and the authenticator app of before are removed."
 		if stayed := t.list(); len(stayed) > 0 {
-			o.Text += " What somebody else may have written stays, for you to change: " + strings.Join(stayed, ", ") + "."
+			o.Text += " What somebody else may have written stays, for you to change: " + strings.Join(stayed, ", ") +
+				"."
 		}
 	}
 	if t.PasswordMissing {
