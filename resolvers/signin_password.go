@@ -99,10 +99,10 @@ func (r *resolver) judge(
 	})
 }
 
-// renewHash hashes a password that was just found right if its stored hash is not as Hash makes it (PW-12), and returns
-// "" otherwise. A queue of hashes that is full delays this to a later sign-in, and not the sign-in.
+// renewHash hashes a password that was just found right if its stored hash is to be made anew (PW-12), and returns ""
+// otherwise. A queue of hashes that is full delays this to a later sign-in, and not the sign-in.
 func (r *resolver) renewHash(ctx context.Context, stored, typed string) (string, error) {
-	if !r.Hasher.Outdated(stored) {
+	if !r.Hasher.Renews(stored, typed) {
 		return "", nil
 	}
 	hash, err := r.Hasher.Hash(ctx, typed)

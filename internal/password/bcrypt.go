@@ -47,12 +47,15 @@ func parseDjangoBcryptSHA256(text string) (stored, error) {
 	})
 }
 
+// wordPressTrims are the characters that WordPress takes off the ends of a password.
+const wordPressTrims = " \t\n\r\x00\v"
+
 // parseWordPress reads WordPress' bcrypt hash of a MAC of the password, without the white space around it.
 func parseWordPress(text string) (stored, error) {
 	const prefix = "$wp"
 	return bcryptOf(text[len(prefix):], "bcrypt-wordpress", prefix, func(password []byte) []byte {
 		mac := hmac.New(sha512.New384, []byte("wp-sha384"))
-		mac.Write([]byte(strings.Trim(string(password), " \t\n\r\x00\v")))
+		mac.Write([]byte(strings.Trim(string(password), wordPressTrims)))
 		return []byte(base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	})
 }

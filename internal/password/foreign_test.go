@@ -307,3 +307,28 @@ func estimate(kind string) float64 {
 	}
 	return math.Inf(1)
 }
+
+// PW-13: a hash is made anew where it covers all that was typed, and only there.
+func TestPW13_Renews(t *testing.T) {
+	t.Parallel()
+	h, found := NewHasher(1), 0
+	for _, v := range vectors(t) {
+		covers := !strings.HasPrefix(v.Kind, "bcrypt ") || len(v.Password) <= bcryptKey
+		if got := h.Renews(v.Text, v.Password); got != covers && v.Kind != current().kind() {
+			t.Errorf("%s, %s with %d bytes: %v", v.System, v.Kind, len(v.Password), got)
+		}
+		if strings.HasPrefix(v.Text, "$wp$") {
+			found++
+			if h.Renews(v.Text, v.Password+" ") {
+				t.Errorf("%s: white space becomes a part of the password", v.System)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no vector of WordPress")
+	}
+	ours, err := h.Hash(t.Context(), "a password of ours")
+	if err != nil || h.Renews(ours, "a password of ours") {
+		t.Errorf("one of ours is made anew (%v)", err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,17 +115,33 @@ func (h *Hasher) verify(ctx context.Context, dummy stored, encoded, password str
 	defer leave()
 	for _, spelling := range p.spellings(password) {
 		if subtle.ConstantTimeCompare(h.derive(spelling, p), p.sum) == 1 {
-			return known, nil
+			// Some systems keep the hash of nothing for an account without a password.
+			return known && password != "", nil
 		}
 	}
 	return false, nil
 }
 
-// Outdated tells whether an accepted hash is not as Hash makes it: it is of another system, or of other parameters.
-func (h *Hasher) Outdated(encoded string) bool {
+// Renews tells whether a hash that was just found right for what was typed is to be made anew: it is of another system,
+// or of other parameters, and covers all that was typed. bcrypt ignores what is behind byte 72, and WordPress white
+// space around a password: a hash of all that was typed would make a slip of the finger the password.
+func (h *Hasher) Renews(encoded, typed string) bool {
 	p, err := parse(encoded)
+	if err != nil {
+		return false
+	}
+	switch p.algorithm() {
+	case "bcrypt":
+		if len(typed) > bcryptKey {
+			return false
+		}
+	case "bcrypt-wordpress":
+		if strings.Trim(typed, wordPressTrims) != typed {
+			return false
+		}
+	}
 	current := h.fresh().stored()
-	return err == nil && (p.kind != current.kind || len(encoded) != len(current.String()))
+	return p.kind != current.kind || len(encoded) != len(current.String())
 }
 
 // enter waits for a slot for a hash of a kind.

@@ -245,6 +245,45 @@ INSERT INTO users VALUES (1, 'u1', 'Ada', 'ada@example.com', '$argon2id$x', NULL
 	}
 }
 
+// MI-24: what an application with a rollback journal has not committed is not read, though it stands in the file.
+func TestMI24_SQLiteUncommitted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(DELETE)&_pragma=cache_size(2)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(`CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, password_digest TEXT, verified INTEGER);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+INSERT INTO users SELECT i, 'user' || i || '@example.com', NULL, 1 FROM n`); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(`UPDATE users SET email = 'uncommitted' || id || '@example.net'`); err != nil {
+		t.Fatal(err)
+	}
+	source, err := Open(path, "authentication-zero", Options{})
+	if err == nil {
+		_, err = source.Next()
+		_ = source.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "stop the application") {
+		t.Errorf("a file in the middle of a transaction: %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	records, problems := readPath(t, "authentication-zero", path, Options{})
+	if len(records) != 20000 || problems != "" || records[7].Email != "user8@example.com" {
+		t.Errorf("%d records, %q", len(records), problems)
+	}
+}
+
 // FuzzRecipes feeds the recipes any bytes, as a file or as two files of a directory. Nothing panics or goes on for
 // ever, and what is read has a place.
 func FuzzRecipes(f *testing.F) {

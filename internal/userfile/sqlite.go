@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -28,19 +29,75 @@ type sqliteTable struct {
 	count int
 }
 
-// newSQLiteTable opens the rows of a statement. A file without a journal beside it is whole, and is read without a
-// lock, so that a copy on a read-only disk serves as well.
+// newSQLiteTable opens the rows of a statement, as they are at one moment.
+//
+// With a write-ahead log beside the file a reader holds up nobody, and without one the application is closed: the file
+// is read without a lock, so that a copy on a read-only disk serves as well. A file with the other kind of journal is
+// copied under a lock first: reading it for minutes would stop the application, and reading it without a lock would
+// take what is not committed.
 func newSQLiteTable(path, statement string) (rows, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: full}
-	query := "mode=ro&immutable=1"
-	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
-		query = "mode=ro&_pragma=busy_timeout(5000)"
+	hasLog, err := writesAhead(full)
+	if err != nil {
+		return nil, err
 	}
+	query := "mode=ro&immutable=1"
+	if wal, err := os.Stat(path + "-wal"); hasLog && err == nil && wal.Size() > 0 {
+		query = lockedSQLite
+	}
+	if !hasLog {
+		folder, err := os.MkdirTemp("", "dragoman-import-*") // 0700
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = os.RemoveAll(folder) }() // the open connection goes on reading
+		whole := filepath.Join(folder, "copy")
+		if err := copySQLite(full, whole); err != nil {
+			return nil, fmt.Errorf("this SQLite file: %w; stop the application that writes to it", err)
+		}
+		full = whole
+	}
+	return querySQLite(full, query, statement)
+}
+
+// lockedSQLite opens a file as its application does, and waits for it.
+const lockedSQLite = "mode=ro&_pragma=busy_timeout(5000)"
+
+// writesAhead tells whether a file has a write-ahead log (SQLite, Database File Format, section 1.3.3).
+func writesAhead(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	start := make([]byte, 20)
+	_, err = io.ReadFull(f, start)
+	return start[18] == 2, errors.Join(err, f.Close())
+}
+
+func openSQLite(path, query string) (*sql.DB, error) {
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
 	db, err := sql.Open("sqlite", uri.String()+"?"+query)
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+// copySQLite copies the state at one moment. The lock lasts as long as the copy takes.
+func copySQLite(from, to string) error {
+	db, err := openSQLite(from, lockedSQLite)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.Background(), "VACUUM INTO ?", to)
+	return errors.Join(err, db.Close())
+}
+
+func querySQLite(path, query, statement string) (rows, error) {
+	db, err := openSQLite(path, query)
 	if err != nil {
 		return nil, err
 	}

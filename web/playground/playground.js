@@ -297,6 +297,7 @@
     const isActive = () => tabs()[before]?.closest(".graphiql-tab-active");
     for (let frames = 0, held = 0; held < 10 && frames < 300 && isActive(); frames++) {
       const [variables, query] = [editor("[aria-label=Variables]"), editor(".graphiql-query-editor")];
+      if (!variables || !query) return; // another panel was opened meanwhile
       held = query.getValue() === example.query && variables.getValue() === example.variables ? held + 1 : 0;
       if (held === 0) {
         variables.setValue(example.variables);
