@@ -165,7 +165,8 @@ func TestMI06_ExportWipeImport(t *testing.T) {
 		file := fileOf(t, "users.ndjson",
 			`{"id": "1", "email": "bob@example.com", "emailVerified": true, "number": 9, `+
 				`"totpSecret": "jbsw y3dp ehpk 3pxp", "identities": [{"provider": "github", "subject": "9"}], `+
-				`"appMetadata": {"tier": 1}, "phone": "+49 30 123456", "passwordHash": "`+hashOf(t)+`"}`)
+				`"appMetadata": {"tier": 1}, "phone": "+49 30 123456", "takenOverAt": "2025-03-04T05:06:07Z", `+
+				`"passwordHash": "`+hashOf(t)+`"}`)
 		if got := command(t, dir, env, "users", "import", file); got.code != 0 {
 			t.Fatalf("%+v", got)
 		}
@@ -192,13 +193,14 @@ func TestMI06_ExportWipeImport(t *testing.T) {
 		if got := command(t, dir, env, "users", "export", whole); got.code != 1 {
 			t.Errorf("it writes over a file: %+v", got)
 		}
-		var record struct{ TOTPSecret, Phone string }
+		var record struct{ TOTPSecret, Phone, TakenOverAt string }
 		for line := range bytes.Lines([]byte(first)) {
 			if bytes.Contains(line, []byte("bob@")) && json.Unmarshal(line, &record) != nil {
 				t.Error(string(line))
 			}
 		}
-		if record.TOTPSecret != "JBSWY3DPEHPK3PXP" || record.Phone != "+4930123456" {
+		if record.TOTPSecret != "JBSWY3DPEHPK3PXP" || record.Phone != "+4930123456" ||
+			record.TakenOverAt != "2025-03-04T05:06:07Z" {
 			t.Errorf("%+v", record)
 		}
 		empty := fresh(t)
