@@ -34,7 +34,7 @@ var makers = map[string][]string{
 }
 
 // ways are the sign-in methods. A further one is a decision.
-var ways = []string{"afterReset", "login", "loginWithMagicLink", "registerOpen"}
+var ways = []string{"afterReset", "loginOnce", "loginWithMagicLink", "registerOpen"}
 
 // names gives the keys of makers that an expression could match: its last part, and its last two parts.
 func names(n ast.Node) []string {

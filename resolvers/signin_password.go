@@ -44,7 +44,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 	defer leave()
 	for first := true; ; first = false {
-		payload, err := r.judge(ctx, who, attempt, input)
+		payload, err := r.loginOnce(ctx, who, attempt, input)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 			return payload, nil
 		}
 		// The account changed during the check: a concurrent sign-in made the hash anew, or somebody else did more.
-		if !first || attempt.NewHash == "" {
+		if !first || !r.Hasher.Renews(attempt.User.PasswordHash, input.Password) {
 			return nil, r.loginFailed(ctx, attempt, true, r.now())
 		}
 		if attempt, err = r.DB.Attempt(ctx, who); err != nil {
@@ -61,8 +61,8 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 	}
 }
 
-// judge checks the password and starts the session. Its payload has no session if the account changed meanwhile.
-func (r *resolver) judge(
+// loginOnce checks the password and starts the session. Its payload has no session if the account changed meanwhile.
+func (r *resolver) loginOnce(
 	ctx context.Context, who db.Identifier, attempt *db.Attempt, input graph.LoginInput,
 ) (*graph.LoginPayload, error) {
 	// Mails are made before the outcome is known. The statement of the outcome queues those that fit it.

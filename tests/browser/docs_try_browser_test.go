@@ -28,17 +28,35 @@ func (p tryPage) open(path string) {
 func (p tryPage) example(route, title string) {
 	webtest.Eval[chromedp.Void](p.Page, `(() => {
 		window.example = [...document.querySelectorAll(`+strconv.Quote(route+" [data-try]")+`)].find((e) =>
-			e.querySelector("summary, h2").textContent.includes(`+strconv.Quote(title)+`));
+			e.querySelector("summary, h2")?.textContent.includes(`+strconv.Quote(title)+`));
 		if (example.tagName === "DETAILS") example.open = true;
-		if (!example.querySelector(".try")) example.querySelector(".try-it").click();
 	})()`)
-	p.WaitFor(`example.querySelector(".try")`)
+	p.unfold()
+}
+
+// unfold opens the form of window.example, whose own parts window.own finds: an example has its steps within it.
+func (p tryPage) unfold() {
+	webtest.Eval[chromedp.Void](p.Page, `(() => {
+		window.own = (what) => [...example.querySelectorAll(what)].find((e) => e.closest("[data-try]") === example);
+		if (!own(".try")) own(".try-it").click();
+	})()`)
+	p.WaitFor(`own(".try")`)
+}
+
+// step opens the form of a step of window.example, and keeps the step in its place.
+func (p tryPage) step(n int) {
+	webtest.Eval[chromedp.Void](p.Page, `(() => {
+		const before = example.querySelector("details.before");
+		before.open = true;
+		window.example = before.querySelectorAll("li[data-try]")[`+strconv.Itoa(n)+`];
+	})()`)
+	p.unfold()
 }
 
 // set writes into a field of the form.
 func (p tryPage) set(field, value string) {
 	webtest.Eval[chromedp.Void](p.Page, `(() => {
-		const field = example.querySelector(".try").elements[`+strconv.Quote(field)+`];
+		const field = own(".try").elements[`+strconv.Quote(field)+`];
 		if (field.type === "checkbox") { field.checked = `+strconv.Quote(value)+` === "yes"; } else { field.value = `+
 		strconv.Quote(value)+`; }
 		field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -49,13 +67,13 @@ func (p tryPage) set(field, value string) {
 func (p tryPage) send(t *testing.T, status string) string {
 	t.Helper()
 	webtest.Eval[chromedp.Void](p.Page, `(() => {
-		example.querySelector(".got").hidden = true;
-		example.querySelector(".try [type=submit]").click();
+		own(".got").hidden = true;
+		own(".try [type=submit]").click();
 	})()`)
-	p.WaitFor(`!example.querySelector(".got").hidden || !example.querySelector(".problem").hidden`)
-	got := webtest.Eval[string](p.Page, `example.querySelector(".problem").hidden ? example.querySelector(".got b")`+
-		`.textContent + "\n" + example.querySelector(".got code").textContent : `+
-		`example.querySelector(".problem").textContent`)
+	p.WaitFor(`!own(".got").hidden || !own(".problem").hidden`)
+	got := webtest.Eval[string](p.Page, `own(".problem").hidden ? own(".got b")`+
+		`.textContent + "\n" + own(".got code").textContent : `+
+		`own(".problem").textContent`)
 	if !strings.HasPrefix(got, status) {
 		t.Fatalf("want %s, got %s", status, got)
 	}
@@ -148,6 +166,30 @@ func TestPG05_TryJSON(t *testing.T) {
 	p.send(t, "200")
 	p.nothingKept(t)
 	p.RequireClean()
+}
+
+// TestPG05_TrySteps sends the steps of an example from its page, and then the example, on a server where nobody is yet.
+func TestPG05_TrySteps(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, dbtest.SQLite(t))
+	p := tryPage{webtest.Browser(t), s.URL}
+	p.open("/docs/authentication-zero")
+	const route, title = "#get-sessions", "lists the sessions"
+	p.example(route, title)
+	p.send(t, "401")
+	for n := range 2 {
+		p.example(route, title)
+		p.step(n)
+		p.send(t, "201")
+	}
+	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
+	shoot(p.Page, "try-steps")
+	p.example(route, title)
+	if got := p.send(t, "200"); !strings.Contains(got, `"user_id"`) {
+		t.Errorf("the sessions are %s", got)
+	}
+	p.nothingKept(t)
+	p.RequireClean("HTTP 401", "status of 401")
 }
 
 // TestPG05_TryGraphQL runs operations from their pages: signed in by one, and without a credential.

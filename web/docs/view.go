@@ -122,6 +122,7 @@ type stepView struct {
 	Promote  string
 	Mail     *rest.MailStep
 	Call     []span
+	Try      string // as in sampleView
 	Captures []rest.Captured
 }
 
@@ -145,6 +146,11 @@ func dialectPageOf(cfg Config, f frame, d *rest.Description) dialectPage {
 		if tries(cfg) {
 			for i, s := range r.Examples {
 				view.Samples[i].Try = attemptOf(cfg.Site, s.Call(), credentialHeaders(d))
+				for n, step := range s.Steps[:len(s.Steps)-1] {
+					if step.Method != "" {
+						view.Samples[i].Before[n].Try = attemptOf(cfg.Site, step, credentialHeaders(d))
+					}
+				}
 			}
 		}
 		page.Routes = append(page.Routes, view)
