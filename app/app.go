@@ -52,6 +52,7 @@ type Server struct {
 	options  Options
 	master   *secret.Master
 	mails    *MailRenderer
+	legacy   map[string]resolvers.LegacyTokens // by dialect
 	draining atomic.Bool
 
 	mailboxKey string // of this start; "" where the local mailbox needs none, or there is none
@@ -65,6 +66,10 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 		return nil, err
 	}
 	s := &Server{PublicURL: settings.URL(), Dialects: dialects, settings: settings, options: options}
+	// Before anything is made on disk: a wrong file leaves nothing behind.
+	if s.legacy, err = LegacyTokens(settings, dialects, options.Now); err != nil {
+		return nil, err
+	}
 	if s.master, err = settings.Master(); err != nil {
 		return nil, err
 	}

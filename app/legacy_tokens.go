@@ -60,21 +60,20 @@ func LegacyTokens(
 	return all, nil
 }
 
-// legacyTokens reads the file, and what the last restore says: it is finished while no server runs.
+// legacyTokens adds what the last restore says: it is finished while no server runs.
 func (s *Server) legacyTokens(ctx context.Context) (map[string]resolvers.LegacyTokens, error) {
-	all, err := LegacyTokens(s.settings, s.Dialects, s.options.Now)
-	if err != nil || len(all) == 0 {
-		return nil, err
+	if len(s.legacy) == 0 {
+		return nil, nil
 	}
 	restored, err := s.DB.LastRestore(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for name, tokens := range all {
+	for name, tokens := range s.legacy {
 		tokens.Since = restored
-		all[name] = tokens
+		s.legacy[name] = tokens
 	}
-	return all, nil
+	return s.legacy, nil
 }
 
 func (l legacyRules) read(

@@ -55,11 +55,15 @@ func (c *claims) lost(u *db.ImportedUser, where string) *userfile.Problem {
 	}
 	c.next++
 	for _, n := range own(u) {
-		if has := c.by[n.key()]; has.record != c.next-1 {
-			return &userfile.Problem{
-				Column: n.column, Reason: "the record at " + c.places[has.record] + " has it too",
-			}
+		has, claimed := c.by[n.key()]
+		if !claimed || has.record == c.next-1 { // who lost one name claimed no other
+			continue
 		}
+		reason := "the record at " + c.places[has.record] + " has it too"
+		if n.column == "email" && has.confirmed && !u.EmailVerified() {
+			reason += ", and confirmed it"
+		}
+		return &userfile.Problem{Column: n.column, Reason: reason}
 	}
 	return nil
 }

@@ -43,14 +43,14 @@ func TestPG01_Bar(t *testing.T) {
 		if got := strings.Join(strings.Fields(webtest.Eval[string](page, barOf)), " "); got != want {
 			t.Errorf("%s: the bar is %s, want %s", path, got, want)
 		}
-		for _, w := range windows {
-			name := "bar-" + w.name + strings.ReplaceAll(path, "/", "-")
+		for _, w := range webtest.Windows {
+			name := "bar-" + w.Name + strings.ReplaceAll(path, "/", "-")
 			if path == "/playground" {
-				page.Viewport(w.width, w.height, w.scheme)
-				shoot(page, name)
+				page.Viewport(w.Width, w.Height, w.Scheme)
+				page.Shoot(name)
 				continue
 			}
-			looked(t, page, w, name)
+			page.Look(w, name)
 		}
 	}
 	page.RequireClean()

@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,13 +8,6 @@ import (
 	"github.com/dragoman-auth/dragoman/tests/harness"
 	"github.com/dragoman-auth/dragoman/web/webtest"
 )
-
-// shoot writes a screenshot where DRAGOMAN_SCREENSHOTS names a folder for them.
-func shoot(page *webtest.Page, name string) {
-	if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-		page.Screenshot(filepath.Join(folder, name+".png"))
-	}
-}
 
 // TestBrowser_Playground is the playground of the real server in Chromium, which reaches nothing but this machine: a
 // person registers, looks around, and leaves. The page has nothing to complain of all along.
@@ -34,14 +25,14 @@ func TestBrowser_Playground(t *testing.T) {
 		if strings.Count(first, ".") != 2 || !strings.Contains(page.Answer(), first) {
 			t.Fatalf("the slot holds %q", first)
 		}
-		shoot(page.Page, "registered-"+engine)
+		page.Page.Shoot("registered-" + engine)
 
 		page.OpenTab("Me")
 		page.Execute("ada@example.com")
 		if answer := page.Answer(); !strings.Contains(answer, `"name": "Ada"`) || strings.Contains(answer, "errors") {
 			t.Errorf("Me: %s", answer)
 		}
-		shoot(page.Page, "me-"+engine)
+		page.Page.Shoot("me-" + engine)
 
 		page.OpenTab("Sessions")
 		page.ExecuteOne("Sessions", `"isCurrent": true`)
@@ -78,7 +69,7 @@ func TestBrowser_Playground(t *testing.T) {
 		page.WaitForStatus("anonymous")
 		page.OpenTab("ServerInfo")
 		page.Execute(harness.Version)
-		shoot(page.Page, "server-info-"+engine)
+		page.Page.Shoot("server-info-" + engine)
 		page.RequireNothingKept()
 		page.RequireClean()
 	})

@@ -102,7 +102,7 @@ func TestBrowser_CookieApp(t *testing.T) {
 			`document.getElementById("sessions").innerText`); !strings.Contains(sessions, "on Linux (this one)") {
 			t.Errorf("sessions %q", sessions)
 		}
-		shoot(p.Page, "cookie-app-in")
+		p.Page.Shoot("cookie-app-in")
 		// A page of another site is trusted here too, but the browser does not send it the cookie (SameSite=Lax).
 		p.open("http://localhost:" + port + "/")
 		p.waitForForm()
@@ -113,7 +113,7 @@ func TestBrowser_CookieApp(t *testing.T) {
 		p.waitForForm()
 		p.enter("ada@example.com", "not the password", "login")
 		p.WaitFor(`document.getElementById("status").textContent === "Email, username or password is wrong."`)
-		shoot(p.Page, "cookie-app-wrong")
+		p.Page.Shoot("cookie-app-wrong")
 		p.open(home)
 		p.enter("ada@example.com", harness.GoodPass, "login")
 		p.waitForAccount("ada@example.com")

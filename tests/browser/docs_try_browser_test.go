@@ -134,10 +134,10 @@ func TestPG05_Try(t *testing.T) {
 	p.send(t, "200")
 	p.nothingKept(t)
 	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
-	shoot(p.Page, "try-desktop")
+	p.Page.Shoot("try-desktop")
 	p.Viewport(390, 800, "dark")
 	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
-	shoot(p.Page, "try-phone")
+	p.Page.Shoot("try-phone")
 	if wide := webtest.Eval[int](p.Page, `document.documentElement.scrollWidth`); wide > 390 {
 		t.Errorf("the page is %d wide", wide)
 	}
@@ -183,7 +183,7 @@ func TestPG05_TrySteps(t *testing.T) {
 		p.send(t, "201")
 	}
 	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
-	shoot(p.Page, "try-steps")
+	p.Page.Shoot("try-steps")
 	p.example(route, title)
 	if got := p.send(t, "200"); !strings.Contains(got, `"user_id"`) {
 		t.Errorf("the sessions are %s", got)
@@ -224,7 +224,7 @@ func TestPG05_TryGraphQL(t *testing.T) {
 	if got := p.send(t, "200"); !strings.Contains(got, `"email": "ada@example.com"`) {
 		t.Errorf("me after a sign-in: %s", got)
 	}
-	shoot(p.Page, "try-graphql")
+	p.Page.Shoot("try-graphql")
 	webtest.Eval[chromedp.Void](p.Page, `(() => {
 		const slot = example.querySelector(".gaps input");
 		slot.value = `+strconv.Quote("Bearer "+ada.Access)+`;

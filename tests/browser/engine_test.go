@@ -27,10 +27,10 @@ func TestBrowser_EngineConfirmation(t *testing.T) {
 		if !s.Alive(t, c.Session) {
 			t.Fatal("opening the link did it")
 		}
-		shoot(page, "confirm")
+		page.Shoot("confirm")
 		page.Run(chromedp.Click(chromedp.CSS("button")))
 		page.WaitFor(`document.querySelector("h1").textContent === "Done"`)
-		shoot(page, "confirmed")
+		page.Shoot("confirmed")
 		if s.Alive(t, c.Session) {
 			t.Error("the button did not do it")
 		}

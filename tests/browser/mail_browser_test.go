@@ -58,13 +58,13 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.title("Confirm your email address")
 		p.WaitFor(`location.hash === "" && location.href.endsWith("/account/verify-email")`)
 		p.WaitFor(`document.getElementById("by-hand").hidden`)
-		shoot(p.Page, "account-verify")
+		p.Page.Shoot("account-verify")
 		if v := s.GraphQL(t, who.Access, `{ me { emailVerified } }`, nil).At("me", "emailVerified"); v != false {
 			t.Fatalf("the address is confirmed before the button was pressed: %v", v)
 		}
 		p.press()
 		p.title("Your address is confirmed")
-		shoot(p.Page, "account-verified")
+		p.Page.Shoot("account-verified")
 		if v := s.GraphQL(t, who.Access, `{ me { emailVerified } }`, nil).At("me", "emailVerified"); v != true {
 			t.Fatalf("the address is not confirmed: %v", v)
 		}
@@ -76,7 +76,7 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.Focus(chromedp.ID("repeat")),
 			chromedp.KeyEvent("another one"), chromedp.KeyEvent("\r"))
 		p.WaitFor(`document.getElementById("problem").textContent === "The two passwords are not the same."`)
-		shoot(p.Page, "account-reset")
+		p.Page.Shoot("account-reset")
 		webtest.Eval[chromedp.Void](p.Page, `document.getElementById("repeat").select()`)
 		p.Run(chromedp.KeyEvent("a better horse battery"), chromedp.KeyEvent("\r"))
 		p.title("Your new password counts")
@@ -107,7 +107,7 @@ func TestBrowser_MailFlows(t *testing.T) {
 		p.WaitFor(`document.getElementById("by-hand").hidden`)
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.WaitFor(`document.getElementById("problem").textContent.startsWith("This link is not good any more")`)
-		shoot(p.Page, "account-used")
+		p.Page.Shoot("account-used")
 		s.Mailed(t, harness.AskMagicDoc, "ada@example.com", db.MailMagicLink)
 		p.Run(chromedp.Navigate(s.URL+"/account/sign-in"), chromedp.Focus(chromedp.ID("email")),
 			chromedp.KeyEvent("ada@example.com"),
@@ -195,9 +195,9 @@ func TestBrowser_MailPages(t *testing.T) {
 	for name, path := range paths {
 		p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(s.URL+path))
 		p.WaitFor(`document.readyState === "complete"`)
-		for _, w := range windows {
-			if w.name == "phone-dark" || w.name == "desktop-light" || os.Getenv("DRAGOMAN_SCREENSHOTS") != "" {
-				looked(t, p.Page, w, name+"-"+w.name)
+		for _, w := range webtest.Windows {
+			if w.Name == "phone-dark" || w.Name == "desktop-light" || os.Getenv("DRAGOMAN_SCREENSHOTS") != "" {
+				p.Page.Look(w, name+"-"+w.Name)
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func TestBrowser_BackInEveryState(t *testing.T) {
 	}
 	p.Run(chromedp.Navigate(link))
 	back("#ways")
-	shoot(p.Page, "account-back")
+	p.Page.Shoot("account-back")
 	p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("one password"), chromedp.Focus(chromedp.ID("repeat")),
 		chromedp.KeyEvent("other password\r"))
 	p.WaitFor(`!document.getElementById("problem").hidden`)
@@ -265,7 +265,7 @@ func TestBrowser_BackInEveryState(t *testing.T) {
 	p.Run(chromedp.Click(chromedp.CSS("form button")))
 	p.title("Your new password counts")
 	back("#panel")
-	shoot(p.Page, "account-back-done")
+	p.Page.Shoot("account-back-done")
 	p.Run(chromedp.Navigate("about:blank"), chromedp.Navigate(link))
 	back("#ways")
 	webtest.Eval[chromedp.Void](p.Page, `for (const id of ["password", "repeat"]) {
@@ -274,6 +274,6 @@ func TestBrowser_BackInEveryState(t *testing.T) {
 	p.Run(chromedp.Click(chromedp.CSS("form button")))
 	p.WaitFor(`document.getElementById("problem").textContent.startsWith("This link is not good any more")`)
 	back("#ways")
-	shoot(p.Page, "account-back-used")
+	p.Page.Shoot("account-back-used")
 	p.RequireClean()
 }

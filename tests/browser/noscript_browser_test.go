@@ -59,7 +59,7 @@ func TestPG10_WithoutScripts(t *testing.T) {
 		link("Get a new mail")
 		code := ask("Sign in by a mail", db.MailMagicLink)
 		page("Sign in")
-		shoot(p.Page, "noscript-sign-in")
+		p.Page.Shoot("noscript-sign-in")
 		wrong := "000000"
 		if code == wrong {
 			wrong = "000001"
@@ -76,13 +76,13 @@ func TestPG10_WithoutScripts(t *testing.T) {
 		page("Choose a password")
 		fill("password", "a better horse battery", "repeat", "a better horse battery")
 		page("Your new password counts")
-		shoot(p.Page, "noscript-done")
+		p.Page.Shoot("noscript-done")
 		harness.Fine(t, s.Login(t, "ada@example.com", "a better horse battery"))
 
 		s.Clock.Add(time.Minute)
 		p.Run(chromedp.Navigate(s.URL + "/account"))
 		p.WaitFor(`document.readyState === "complete"`)
-		shoot(p.Page, "noscript-account")
+		p.Page.Shoot("noscript-account")
 		link("Forgot your password?")
 		p.WaitFor(`document.readyState === "complete" && location.pathname === "/account/forgot-password"`)
 		p.Run(chromedp.Navigate(s.URL + "/account/forgot-password?returnTo=" + home))

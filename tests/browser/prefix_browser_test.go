@@ -61,7 +61,7 @@ func (w walker) doors() {
 	for _, home := range []string{"", "/"} {
 		w.goes(home, `document.querySelector("h1").textContent === "Dragoman is running here"`)
 	}
-	shoot(w.page, w.name+"-start")
+	w.page.Shoot(w.name + "-start")
 	for _, door := range []string{"/playground", "/docs", "/dev/mailbox", "/account"} {
 		door = harness.Prefix + door
 		w.page.Run(chromedp.Click(chromedp.CSS(`.card a[href="` + door + `"]`)))
@@ -91,7 +91,7 @@ func (w walker) playground() {
 	press("#person summary")
 	press("#trial")
 	p.WaitForStatus("signed in as trial-")
-	shoot(w.page, w.name+"-playground")
+	w.page.Shoot(w.name + "-playground")
 	w.goes("/playground", ready)
 	press("#cookies")
 	p.WaitForStatus("signed in as trial-")
@@ -146,7 +146,7 @@ func (w walker) docs() {
 		p.send(w.t, "The path begins with /accounts/: requests go to this server alone.")
 	}
 	webtest.Eval[chromedp.Void](p.Page, `window.example.scrollIntoView({ behavior: "instant" })`)
-	shoot(w.page, w.name+"-try")
+	w.page.Shoot(w.name + "-try")
 }
 
 // withoutScripts signs in by the code of a mail in a browser that runs no script of a page.
@@ -162,7 +162,7 @@ func (w walker) withoutScripts() {
 		chromedp.KeyEvent(w.Letter(w.t, "ada@example.com", db.MailMagicLink).Code+"\r"))
 	w.page.WaitFor(`document.querySelector("h1").textContent === "You are signed in" && ` +
 		`location.pathname === "/accounts/account/sign-in"`)
-	shoot(w.page, w.name+"-signed-in")
+	w.page.Shoot(w.name + "-signed-in")
 	w.goes("/account/choose-password", `document.querySelector("h1").textContent === "Choose a password"`)
 	w.page.WaitFor(`document.querySelector("input[type=email]").value === "ada@example.com"`)
 }

@@ -38,7 +38,7 @@ func TestOT45_Pages(t *testing.T) {
 		p.WaitFor(`document.getElementById("keeps").textContent === "What the registration says of you stays: the ` +
 			`username lovelace, the name Ada."`)
 		p.WaitFor(`!document.getElementById("choose").hidden && document.getElementById("by-hand").hidden`)
-		shoot(p.Page, "account-registration-elsewhere")
+		p.Page.Shoot("account-registration-elsewhere")
 		p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("short"),
 			chromedp.Focus(chromedp.ID("repeat")), chromedp.KeyEvent("short\r"))
 		p.WaitFor(`document.querySelector("h1").textContent === "Confirm your email address"`)
@@ -61,7 +61,7 @@ func TestOT45_Pages(t *testing.T) {
 		p.WaitFor(`document.getElementById("lead").textContent.endsWith("with the password that you chose when you ` +
 			`registered.")`)
 		p.WaitFor(`document.getElementById("choose").hidden && document.getElementById("keeps").hidden`)
-		shoot(p.Page, "account-registration-here")
+		p.Page.Shoot("account-registration-here")
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.title("Your address is confirmed")
 		harness.Fine(t, s.Login(t, "eve@example.com", harness.GoodPass))
@@ -128,7 +128,7 @@ const ask = (query, input) => fetch("` + s.URL + `/graphql", {
 		p.Run(chromedp.Click(chromedp.CSS("form button")))
 		p.title("Your address is confirmed")
 		back()
-		shoot(p.Page, "account-registered-back")
+		p.Page.Shoot("account-registered-back")
 		p.Run(chromedp.Click(chromedp.CSS("#panel a")))
 		p.WaitFor(`location.href === "` + app.URL + `/welcome?step=2" && document.readyState === "complete"`)
 		if got := webtest.Eval[string](p.Page, `ask("mutation L($input: LoginInput!) { login(input: $input) { user { `+

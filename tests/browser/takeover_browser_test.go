@@ -26,11 +26,11 @@ func TestOT26_TakeOverPages(t *testing.T) {
 			`Nobody has confirmed yet that ada@example.com belongs to this account.")`)
 		p.WaitFor(`document.getElementById("keeps").textContent === "What the account says of you stays: the username ` +
 			`stranger, the name A Stranger."`)
-		shoot(p.Page, "account-take-over")
+		p.Page.Shoot("account-take-over")
 		p.Run(chromedp.Click(chromedp.CSS(`#empty input`)), chromedp.Click(chromedp.CSS("form button")))
 		p.title("You are signed in")
 		p.WaitFor(`document.querySelector(".lead").textContent.endsWith("The account has no password now.")`)
-		shoot(p.Page, "account-taken-over")
+		p.Page.Shoot("account-taken-over")
 		p.Run(chromedp.Click(chromedp.CSS(`a[href$="/account/choose-password"]`)))
 		p.title("Choose a password")
 		p.Run(chromedp.Focus(chromedp.ID("password")), chromedp.KeyEvent("a better horse battery"),

@@ -283,7 +283,14 @@ func TestMI02_ImportCollisions(t *testing.T) {
 		file := fileOf(t, "b.ndjson", `{"id": "11", "email": "Victim@example.com"}`,
 			`{"id": "12", "email": "victim@example.com", "emailVerified": true}`)
 		run("line 1: email: the record at line 2 has it too, and confirmed it", 1, file)
-		run("2 records: 1 imported, 1 left out", 0, file, "--on-error=skip")
+		if said := run("2 records: 1 imported, 1 left out", 0, file, "--on-error=skip"); !strings.Contains(said,
+			"line 1: email: the record at line 2 has it too, and confirmed it") {
+			t.Error(said)
+		}
+		// Who is left out is told the reason, whatever their other names.
+		run("line 3: username: the record at line 2 has it too", 0, "--on-error=skip", fileOf(t, "f.ndjson",
+			`{"id": "21", "email": "f1@example.com"}`, `{"id": "22", "email": "f2@example.com", "username": "grace"}`,
+			`{"id": "23", "email": "f3@example.com", "username": "Grace"}`))
 		side := harness.OpenSide(t, dsn)
 		if n := side.Count(t,
 			`SELECT count(*) FROM users WHERE external_id = '12' AND email_verified_at IS NOT NULL`); n != 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -79,6 +80,14 @@ func (p *Page) Screenshot(file string) {
 	p.t.Helper()
 	if err := os.WriteFile(file, do(p, chromedp.CaptureScreenshot()), 0o600); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// Shoot writes a screenshot where DRAGOMAN_SCREENSHOTS names a folder for them.
+func (p *Page) Shoot(name string) {
+	p.t.Helper()
+	if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
+		p.Screenshot(filepath.Join(folder, name+".png"))
 	}
 }
 

@@ -1,4 +1,4 @@
-package browser
+package scanners
 
 import (
 	"encoding/json"
