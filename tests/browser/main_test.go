@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"os"
 	"runtime"
 	"testing"
 
@@ -9,4 +10,7 @@ import (
 )
 
 // A browser keeps a core busy: more of them at a time than there are cores only make each other late.
-func TestMain(m *testing.M) { harness.MainAtOnce(m, runtime.GOMAXPROCS(0), webtest.Close) }
+func TestMain(m *testing.M) {
+	webtest.Screenshots = os.Getenv("DRAGOMAN_SCREENSHOTS")
+	harness.MainAtOnce(m, runtime.GOMAXPROCS(0), webtest.Close)
+}

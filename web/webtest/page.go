@@ -83,11 +83,14 @@ func (p *Page) Screenshot(file string) {
 	}
 }
 
-// Shoot writes a screenshot where DRAGOMAN_SCREENSHOTS names a folder for them.
+// Screenshots is the folder for screenshots of Shoot, "" for none. Set it before the first test.
+var Screenshots string
+
+// Shoot writes a screenshot where there is a folder for them.
 func (p *Page) Shoot(name string) {
 	p.t.Helper()
-	if folder := os.Getenv("DRAGOMAN_SCREENSHOTS"); folder != "" {
-		p.Screenshot(filepath.Join(folder, name+".png"))
+	if Screenshots != "" {
+		p.Screenshot(filepath.Join(Screenshots, name+".png"))
 	}
 }
 
