@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/app"
@@ -61,6 +62,7 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 		return err
 	}
 	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
+	defer debug.SetGCPercent(debug.SetGCPercent(importGC))
 	open := func() (userfile.Source, error) {
 		return userfile.Open(file, of.From, userfile.Options{Firebase: userfile.FirebaseHash{
 			SignerKey: of.Firebase.SignerKey, SaltSeparator: of.Firebase.SaltSeparator,
@@ -89,6 +91,9 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 	}
 	return second.report("imported")
 }
+
+// importGC makes the collector work earlier: what stays of an import grows with the file, and the rest is garbage.
+const importGC = 50
 
 // spooled gives the path of a file that can be read twice. Standard input goes to a file without a name, so that
 // nothing of it stays behind, however the program ends.

@@ -15,10 +15,20 @@ type claims struct {
 	next   int // the record that lost looks at
 }
 
-type claim struct {
-	record    int
-	confirmed bool
+// claim is the number of a record, times two, and one for a record whose address is confirmed: a file of millions takes
+// 20 bytes a name.
+type claim int32
+
+func newClaim(record int, confirmed bool) claim {
+	if confirmed {
+		return claim(record<<1 | 1)
+	}
+	return claim(record << 1)
 }
+
+func (c claim) record() int { return int(c >> 1) }
+
+func (c claim) confirmed() bool { return c&1 == 1 }
 
 // claim claims the names of a record. It gives the problem of an earlier record that loses its address by that, or that
 // of this one.
@@ -31,19 +41,19 @@ func (c *claims) claim(u *db.ImportedUser, where string) (displaced, problem *us
 	for _, n := range own {
 		has, claimed := c.by[n.key()]
 		switch {
-		case claimed && n.column == "email" && u.EmailVerified() && !has.confirmed:
+		case claimed && n.column == "email" && u.EmailVerified() && !has.confirmed():
 			displaced = &userfile.Problem{
-				Where: c.places[has.record], Column: n.column,
+				Where: c.places[has.record()], Column: n.column,
 				Reason: "the record at " + where + " has it too, and confirmed it",
 			}
 		case claimed:
 			return nil, &userfile.Problem{
-				Column: n.column, Reason: "the record at " + c.places[has.record] + " has it too",
+				Column: n.column, Reason: "the record at " + c.places[has.record()] + " has it too",
 			}
 		}
 	}
 	for _, n := range own {
-		c.by[n.key()] = claim{len(c.places) - 1, u.EmailVerified()}
+		c.by[n.key()] = newClaim(len(c.places)-1, u.EmailVerified())
 	}
 	return displaced, nil
 }
@@ -56,11 +66,11 @@ func (c *claims) lost(u *db.ImportedUser, where string) *userfile.Problem {
 	c.next++
 	for _, n := range own(u) {
 		has, claimed := c.by[n.key()]
-		if !claimed || has.record == c.next-1 { // who lost one name claimed no other
+		if !claimed || has.record() == c.next-1 { // who lost one name claimed no other
 			continue
 		}
-		reason := "the record at " + c.places[has.record] + " has it too"
-		if n.column == "email" && has.confirmed && !u.EmailVerified() {
+		reason := "the record at " + c.places[has.record()] + " has it too"
+		if n.column == "email" && has.confirmed() && !u.EmailVerified() {
 			reason += ", and confirmed it"
 		}
 		return &userfile.Problem{Column: n.column, Reason: reason}
