@@ -89,7 +89,11 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 		return fmt.Errorf("stopped after %d records: %w; run it again: what is there stays as it is", second.written,
 			err)
 	}
-	return second.report("imported")
+	err = second.report("imported")
+	if err == nil && second.bad > 0 && of.OnError == "refuse" {
+		err = fmt.Errorf("%d records were left out: what they need was taken after the check", second.bad)
+	}
+	return err
 }
 
 // importGC makes the collector work earlier: what stays of an import grows with the file, and the rest is garbage.
