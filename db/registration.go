@@ -56,14 +56,14 @@ var addRegistration = writes("addRegistration",
 ), o AS (
   DELETE FROM registrations WHERE EXISTS (SELECT 1 FROM g) AND id IN (
     SELECT id FROM registrations WHERE address_canonical = :address_canonical
-    ORDER BY id DESC OFFSET :most::bigint - 1 FOR UPDATE SKIP LOCKED)
+    ORDER BY id DESC OFFSET :most::bigint - 1 FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM g
 ) SELECT count(*) AS n FROM g`,
 	insertRegistration,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`DELETE FROM registrations WHERE id IN (
   SELECT id FROM registrations WHERE address_canonical = :address_canonical
-  ORDER BY id DESC LIMIT -1 OFFSET :most)`+ifRecorded,
+  ORDER BY id = :registration DESC, id DESC LIMIT -1 OFFSET :most)`+ifRecorded,
 	`SELECT count(*) AS n FROM registrations WHERE id = :registration`,
 )
 
@@ -97,7 +97,8 @@ func (d *DB) AddRegistration(
 		}
 		return d.mailIn(ctx, tx, mail)
 	}
-	if _, err := d.queryRow(ctx, addRegistration, p, &row, after(queue)); err != nil {
+	one := locking(lockAddress, params{{"address", g.AddressCanonical}}) // so that each sees what waits
+	if _, err := d.queryRow(ctx, addRegistration, p, &row, one, after(queue)); err != nil {
 		return false, err
 	}
 	return row.N == 0, nil

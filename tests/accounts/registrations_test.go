@@ -463,3 +463,20 @@ func TestOT48_MailOfADropped(t *testing.T) {
 		}
 	})
 }
+
+// OT-48: registrations that come at once are no way past the limit, nor does a mail that is on its way keep the oldest.
+func TestOT48_AtOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		s, side := harness.Start(t, dsn, required), harness.OpenSide(t, dsn)
+		for _, a := range harness.Together(16, func(n int) (*harness.Answer, error) {
+			return harness.Send(s.URL, "", harness.RegisterDoc, harness.InputOf("email", "ada@example.com", "password",
+				harness.GoodPass, "username", fmt.Sprintf("ada%d", n)))
+		}) {
+			harness.Fine(t, a)
+		}
+		if n := side.Count(t, `SELECT count(*) FROM registrations`); n != 5 {
+			t.Errorf("%d wait", n)
+		}
+	})
+}
