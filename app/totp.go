@@ -4,13 +4,8 @@ import (
 	"context"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/userimport"
 )
-
-// TOTPSealing is the purpose of the key that seals the secrets of authenticator apps.
-const TOTPSealing = "totp"
-
-// TOTPSealedAt is where the secret of an account is sealed, in the form of secret.Key.Seal.
-func TOTPSealedAt(user db.UserID) string { return "imported_totp/" + user.String() + "/sealed" }
 
 // sealPage is how many secrets are in memory at once.
 const sealPage = 500
@@ -18,7 +13,7 @@ const sealPage = 500
 // SealAnew seals the secrets of authenticator apps under the present server secret, where they are under a former one
 // (KE-02). A server does so once: the present secret does not change while it runs. What no known secret opens stays.
 func (s *Server) SealAnew(ctx context.Context) error {
-	key := s.master.Key(TOTPSealing)
+	key := s.master.Key(userimport.TOTPSealing)
 	var after db.UserID
 	for {
 		page, err := s.DB.TOTPSealedElsewhere(ctx, key.Header(), after, sealPage)
@@ -26,11 +21,11 @@ func (s *Server) SealAnew(ctx context.Context) error {
 			return err
 		}
 		for _, row := range page {
-			raw, err := key.Open(row.Sealed, TOTPSealedAt(row.UserID))
+			raw, err := key.Open(row.Sealed, userimport.TOTPSealedAt(row.UserID))
 			if err != nil {
 				continue
 			}
-			sealed, err := key.Seal(raw, TOTPSealedAt(row.UserID))
+			sealed, err := key.Seal(raw, userimport.TOTPSealedAt(row.UserID))
 			if err == nil {
 				err = s.DB.SealTOTP(ctx, row, sealed)
 			}

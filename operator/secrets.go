@@ -11,6 +11,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
@@ -56,7 +57,7 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	totp, err := database.CountTOTPSealedElsewhere(ctx, master.Key(app.TOTPSealing).Header())
+	totp, err := database.CountTOTPSealedElsewhere(ctx, master.Key(userimport.TOTPSealing).Header())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/app"
+	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -69,7 +70,7 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 			Rounds: of.Firebase.Rounds, MemoryCost: of.Firebase.MemCost,
 		}})
 	}
-	reads := terms{sealing: master.Key(app.TOTPSealing), lenient: of.From != "", prefix: of.IDPrefix}
+	reads := userimport.Terms{Sealing: master.Key(userimport.TOTPSealing), Lenient: of.From != "", Prefix: of.IDPrefix}
 	first := &userImport{database: database, reads: reads, out: stdout, pass: checks, names: &claims{}}
 	if !of.Check && of.OnError == "skip" {
 		first.pass = surveys

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
@@ -31,7 +32,7 @@ const (
 // userImport is one pass over the records.
 type userImport struct {
 	database *db.DB
-	reads    terms
+	reads    userimport.Terms
 	out      io.Writer
 	pass     pass
 	names    *claims
@@ -85,7 +86,7 @@ func (i *userImport) all(ctx context.Context, open func() (userfile.Source, erro
 
 // user reads an account, and refuses one that has what another record of the file has with better right.
 func (i *userImport) user(record *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
-	user, problem := i.reads.account(record, now)
+	user, problem := i.reads.Account(record, now)
 	if problem == nil && i.pass == writes {
 		problem = i.names.lost(user, record.Where)
 	} else if problem == nil {

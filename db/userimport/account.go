@@ -1,4 +1,6 @@
-package operator
+// Package userimport makes accounts of the records of other systems, whether a file holds them or the old system gives
+// them one by one.
+package userimport
 
 import (
 	"encoding/base32"
@@ -8,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/identity"
@@ -18,17 +19,23 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
-// terms are how records become accounts.
-type terms struct {
-	sealing secret.Key // of the secrets of authenticator apps
-	prefix  string     // before each id of the other system
-	lenient bool       // a field that people set themselves costs nobody the account: it is left out with a note
+// Terms are how records become accounts.
+type Terms struct {
+	Sealing secret.Key // of the secrets of authenticator apps
+	Prefix  string     // before each id of the other system
+	Lenient bool       // a field that people set themselves costs nobody the account: it is left out with a note
 }
 
-// account makes an account of a record. The Problem has no place.
-func (t terms) account(r *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
+// TOTPSealing is the purpose of the key that seals the secrets of authenticator apps.
+const TOTPSealing = "totp"
+
+// TOTPSealedAt is where the secret of an account is sealed, in the form of secret.Key.Seal.
+func TOTPSealedAt(user db.UserID) string { return "imported_totp/" + user.String() + "/sealed" }
+
+// Account makes an account of a record. The Problem has no place.
+func (t Terms) Account(r *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
 	out := &db.ImportedUser{User: db.User{Role: db.RoleUser, Status: db.UserActive}}
-	a := reading{terms: t, record: r, now: now, out: out}
+	a := reading{Terms: t, record: r, now: now, out: out}
 	for _, read := range []func(){
 		a.times, a.ids, a.names, a.emails, a.profile, a.standing, a.password, a.providers,
 		a.totp,
@@ -47,7 +54,7 @@ func (t terms) account(r *userfile.Record, now time.Time) (*db.ImportedUser, *us
 
 // reading is a record on its way to an account. It stops at the first problem.
 type reading struct {
-	terms
+	Terms
 	record  *userfile.Record
 	now     time.Time
 	out     *db.ImportedUser
@@ -74,7 +81,7 @@ func (a *reading) check(column string, err error) bool {
 
 // fits is check for a field that people set themselves.
 func (a *reading) fits(column string, err error) bool {
-	if err != nil && a.lenient {
+	if err != nil && a.Lenient {
 		a.record.Notes = append(a.record.Notes, column+": it breaks a rule of ours and is left out")
 		return false
 	}
@@ -137,7 +144,7 @@ func (a *reading) ids() {
 	}
 	if external != "" {
 		if !u.KeepsID {
-			external = a.prefix + external
+			external = a.Prefix + external
 		}
 		if len(external) > maxExternalID || strings.TrimSpace(external) != external {
 			a.bad("externalId", "it must have at most 255 bytes, and no white space around it")
@@ -287,7 +294,7 @@ func (a *reading) totp() {
 		a.bad("totpSecret", "it must be the base32 of 10 to 64 bytes")
 		return
 	}
-	if a.out.TOTP, err = a.sealing.Seal(raw, app.TOTPSealedAt(a.out.ID)); err != nil {
+	if a.out.TOTP, err = a.Sealing.Seal(raw, TOTPSealedAt(a.out.ID)); err != nil {
 		a.bad("totpSecret", "it cannot be sealed")
 	}
 }
