@@ -151,7 +151,7 @@ func (r *resolver) lookUp(ctx context.Context) (*caller, refusal, error) {
 	case err != nil:
 		return nil, "", err
 	case found == nil:
-		return nil, refusalOf(token.Kind(v.Credential)), nil
+		return nil, r.refusalOf(v.Credential), nil
 	}
 	c.Caller = found
 	switch c.kind {

@@ -12,11 +12,15 @@ import (
 // holds the credential. "" means that none was presented.
 type refusal string
 
+// keyForm is what an API key looks like. Everybody may know it, as a scanner for secrets has to.
+const keyForm = "`sk_live_` and 44 letters and digits, as the answer had it that made the key"
+
 // The refusals of credentials whose form is that of this server.
 const (
 	hasExpired refusal = "The access token has expired: refresh it, then repeat the request."
 	hasEnded   refusal = "The session of this credential has ended: sign in again."
 	isNoKey    refusal = "The API key is unknown, revoked or expired: make another one."
+	isHalfKey  refusal = "This is no API key, or not a whole one: it is " + keyForm + "."
 	isRefresh  refusal = "A refresh token identifies nobody: send the access token. `refresh` takes the refresh token."
 	isDevice   refusal = "A device token identifies nobody: send the access token."
 	isNoToken  refusal = "The credential is not a token of this server, or not a whole one: send the access token as " +
@@ -31,17 +35,21 @@ var ambiguities = map[credential.Problem]refusal{
 	credential.NoScheme: "The Authorization header holds a text without a scheme: send `Authorization: Bearer <token>`.",
 	credential.OtherScheme: "The Authorization header has another scheme than Bearer: " +
 		"send `Authorization: Bearer <token>`, or an API key as `X-API-Key: <key>`.",
-	credential.NoToken:  "The Authorization header holds a scheme and no token: send `Authorization: Bearer <token>`.",
-	credential.NoAPIKey: "The X-API-Key header holds no API key: send a token as `Authorization: Bearer <token>`.",
+	credential.NoToken: "The Authorization header holds a scheme and no token: send `Authorization: Bearer <token>`.",
+	credential.NoAPIKey: "The X-API-Key header holds no API key, which is " + keyForm + ". Send a token as " +
+		"`Authorization: Bearer <token>`.",
 	credential.NoCookie: "The session cookie holds no session token: sign in again.",
 }
 
-// refusalOf says what is wrong with a credential of this kind that names no caller.
-func refusalOf(kind token.Credential) refusal {
-	switch kind {
+// refusalOf says what is wrong with a credential that names no caller.
+func (r *resolver) refusalOf(text string) refusal {
+	switch token.Kind(text) {
 	case token.KindAccess, token.KindSession:
 		return hasEnded
 	case token.KindAPIKey:
+		if _, _, err := r.Codec.ParseAPIKey(text); err != nil { // as anybody can tell who knows the checksum
+			return isHalfKey
+		}
 		return isNoKey
 	case token.KindRefresh:
 		return isRefresh
@@ -55,7 +63,7 @@ func refusalOf(kind token.Credential) refusal {
 // forged tells whether the credential was never one. A session or access token that is over was. An API key cannot be
 // told from one that was deleted.
 func (why refusal) forged() bool {
-	return why == isNoToken || why == isNoKey || why == isRefresh || why == isDevice
+	return why == isNoToken || why == isNoKey || why == isHalfKey || why == isRefresh || why == isDevice
 }
 
 // presented gives the caller of the request, nil where no credential was presented. A credential that was presented and

@@ -126,6 +126,15 @@ func TestVariables(t *testing.T) {
 		"input":              {signIn, `{"v":{"password":"a"}}`, ""},
 		"input null":         {signIn, `{"v":null}`, `$v must not be null: its type is "LoginInput!".`},
 		"input absent":       {signIn, `{}`, `$v is required (LoginInput!), and is missing.`},
+		"input misspelt": {
+			signIn, `{"input":{"password":"a"},"b":1}`,
+			`and is missing. The request has $b, $input, which the operation does not declare.`,
+		},
+		"input misspelt, many": {signIn, `{"a":1,"b":1,"c":1,"d":1}`, `The request has $a, $b, $c, …, which`},
+		"input misspelt, no name": {
+			signIn, `{"hunter2-canary":1}`, `$v is required (LoginInput!), and is missing.`,
+		},
+		"undeclared beside all": {byNumber, `{"v":1,"w":"x"}`, ""},
 		"input as string": {signIn, `{"v":"hunter2-canary"}`, `$v must be of the type "LoginInput!", and is a ` +
 			`string.`},
 		"input as list": {signIn, `{"v":[{"password":"hunter2-canary"}]}`, `LoginInput!", and is a list.`},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,7 @@ func (h *Handler) coerce(op *operation, given map[string]any) (map[string]any, *
 			}
 			values[def.Variable] = literal
 		case !ok && def.Type.NonNull:
-			return nil, c.missing(def.Type)
+			return nil, c.refuse(missing(def.Type), surplus(op, given))
 		case !ok:
 		case value == nil && op.notNull[def.Variable]:
 			return nil, c.refuse("must not be null", " Leave it out instead, and its default holds.")
@@ -58,8 +59,26 @@ func (c coercion) refuse(what, more string) *fault.Error {
 	return fault.New(fault.BadUserInput, fmt.Sprintf("The variable $%s %s.%s", clip(c.path), what, more), steps...)
 }
 
-func (c coercion) missing(t *ast.Type) *fault.Error {
-	return c.refuse(fmt.Sprintf("is required (%s), and is missing", t), "")
+func missing(t *ast.Type) string { return fmt.Sprintf("is required (%s), and is missing", t) }
+
+// surplus names the variables of a request that the operation does not declare: one of them may be a missing one with
+// its name misspelt. The specification has servers ignore them otherwise.
+func surplus(op *operation, given map[string]any) string {
+	const most = 3
+	var names []string
+	for name := range given {
+		if op.definition.VariableDefinitions.ForName(name) == nil && isName(name) {
+			names = append(names, "$"+name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > most:
+		names = append(names[:most], "…")
+	}
+	return " The request has " + strings.Join(names, ", ") + ", which the operation does not declare."
 }
 
 func (c coercion) mustBe(t *ast.Type, value any) *fault.Error {
@@ -75,12 +94,15 @@ func (c coercion) mustBe(t *ast.Type, value any) *fault.Error {
 
 // unknown names a member that an input does not have. A text that is no name may be anything, and is not repeated.
 func (c coercion) unknown(def *ast.Definition, name string) *fault.Error {
-	if !graphqlName.MatchString(name) || len(name) > longestGuess {
+	if !isName(name) {
 		return c.refuse(fmt.Sprintf("has a member that the input %q does not have", def.Name), "")
 	}
 	return c.at("."+name).refuse(fmt.Sprintf("is unknown: the input %q has no field %q", def.Name, name),
 		nearest(c.suggests, name, names(def.Fields)))
 }
+
+// isName tells whether a text is a name that can be repeated.
+func isName(text string) bool { return len(text) <= longestGuess && graphqlName.MatchString(text) }
 
 var graphqlName = regexp.MustCompile(`^[_A-Za-z][_0-9A-Za-z]*$`)
 
@@ -181,7 +203,7 @@ func (c coercion) object(t *ast.Type, def *ast.Definition, value any) (any, *fau
 		member, ok := members[field.Name]
 		if !ok {
 			if field.Type.NonNull && field.DefaultValue == nil {
-				return nil, inner.missing(field.Type)
+				return nil, inner.refuse(missing(field.Type), "")
 			}
 			continue
 		}

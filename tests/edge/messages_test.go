@@ -327,7 +327,15 @@ func TestGQ17_RequestMessages(t *testing.T) {
 			"POST /graphql", meQuery,
 			[]string{"X-API-Key", "{access}"},
 			200,
-			"The X-API-Key header holds no API key: send a token as `Authorization: Bearer <token>`.",
+			"The X-API-Key header holds no API key, which is `sk_live_` and 44 letters and digits, as the answer had " +
+				"it that made the key. Send a token as `Authorization: Bearer <token>`.",
+		},
+		"half an API key": {
+			"POST /graphql", meQuery,
+			[]string{"X-API-Key", "sk_live_4Tq"},
+			200,
+			"This is no API key, or not a whole one: it is `sk_live_` and 44 letters and digits, as the answer had " +
+				"it that made the key.",
 		},
 		"a deleted API key": {
 			"POST /graphql", meQuery,

@@ -51,7 +51,8 @@ func TestJW17_RefusedCredential(t *testing.T) {
 			"a tampered token":        {bearer(live[:len(live)-4] + "AAAA"), "is not a token of this server"},
 			"no scheme":               {http.Header{"Authorization": {live}}, "send `Authorization: Bearer <token>`"},
 			"two tokens":              {http.Header{"Authorization": {"Bearer " + live, "Bearer " + bob.Access}}, "send one"},
-			"no key":                  {http.Header{"X-Api-Key": {live}}, "holds no API key"},
+			"no key":                  {http.Header{"X-Api-Key": {live}}, "holds no API key, which is `sk_live_` and"},
+			"half a key":              {http.Header{"X-Api-Key": {key[:20]}}, "no API key, or not a whole one"},
 		} {
 			for field, document := range asksWho {
 				a := harness.SendWith(t, s.URL, c.header, document, nil)
