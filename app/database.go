@@ -27,7 +27,7 @@ func OpenDB(ctx context.Context, settings *config.Settings) (*db.DB, error) {
 // OpenExisting is OpenDB for commands about the data of a server. It creates no database: a missing one means that the
 // command has other settings than the server.
 func OpenExisting(ctx context.Context, settings *config.Settings) (*db.DB, error) {
-	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it"
+	const advice = "set DRAGOMAN_DATA_DIR, or DATABASE_URL, as the server has it, or make one with: dragoman migrate"
 	dsn, err := settings.ExistingDSN()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database in %s; %s", settings.DataDir, advice)

@@ -75,14 +75,27 @@ WHERE u.email_canonical = :canonical OR u.username_canonical = :canonical`)
 
 // UserNamed finds an account by its canonical email address or username, whatever its state; nil for none.
 func (d *DB) UserNamed(ctx context.Context, canonical string) (*User, error) {
+	return d.userBy(ctx, userNamed, params{{"canonical", canonical}})
+}
+
+func (d *DB) userBy(ctx context.Context, st *statement, p params) (*User, error) {
 	var row struct {
 		User User `bun:"embed:u_"`
 	}
-	found, err := d.queryRow(ctx, userNamed, params{{"canonical", canonical}}, &row)
+	found, err := d.queryRow(ctx, st, p, &row)
 	if err != nil || !found {
 		return nil, err
 	}
 	return &row.User, nil
+}
+
+var userOfFormerSystem = reads("userOfFormerSystem", `SELECT `+userColumns+` FROM users u
+WHERE u.external_id = :external`)
+
+// UserOfFormerSystem finds an account by the id that it had in the system it was imported from, whatever its state; nil
+// for none.
+func (d *DB) UserOfFormerSystem(ctx context.Context, external string) (*User, error) {
+	return d.userBy(ctx, userOfFormerSystem, params{{"external", external}})
 }
 
 // NewUser makes the row of a new account: an id, dates and defaults.
@@ -113,12 +126,5 @@ var userByID = reads("userByID", `SELECT `+userColumns+` FROM users u WHERE u.id
 
 // User finds an account, whatever its state; nil for none.
 func (d *DB) User(ctx context.Context, id UserID) (*User, error) {
-	var row struct {
-		User User `bun:"embed:u_"`
-	}
-	found, err := d.queryRow(ctx, userByID, params{{"user", id}}, &row)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &row.User, nil
+	return d.userBy(ctx, userByID, params{{"user", id}})
 }

@@ -151,10 +151,10 @@ func TestSetRole(t *testing.T) {
 			{"ADA.L", "admin", `^ADA\.L \(user_[0-9a-z]{26}\) had the role user and has the role admin now\.\n$`, ""},
 			{"Bobby", "user", `has the role user now\.\n$`, ""},
 			{"nobody@example.com", "admin", "", "nobody@example.com: no account has this name"},
-			{"nobody", "admin", "", "neither an email address nor a username"}, // a reserved name
-			{"a b", "user", "", "neither an email address nor a username"},
-			{"", "user", "", "neither an email address nor a username"},
-			{"x@", "admin", "", "neither an email address nor a username"},
+			{"nobody", "admin", "", "is no id, email address or username"}, // a reserved name
+			{"a b", "user", "", "is no id, email address or username"},
+			{"", "user", "", "is no id, email address or username"},
+			{"x@", "admin", "", "is no id, email address or username"},
 		} {
 			var out bytes.Buffer
 			err := operator.SetRole(ctx, settings, &out, step.who, step.role)

@@ -6,40 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
-	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
-// AccountArg is an account on the command line.
-type AccountArg struct {
-	Who string `arg:"" help:"The email address or the username of the account."`
-}
-
-// SetRole is `dragoman admin promote` and `dragoman admin demote`: it gives an account, named by its email address or
-// username, another role, and prints what it did. It counts with the account's next request, at every server.
+// SetRole is `dragoman admin promote` and `dragoman admin demote`: it gives an account another role, and prints what it
+// did. It counts with the account's next request, at every server.
 func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, who, role string) (err error) {
-	canonical, err := canonicalName(who)
-	if err != nil {
-		return err
-	}
 	database, err := app.OpenExisting(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
 	ctx = visit.With(ctx, &visit.Visit{Dialect: "terminal", RequestID: rand.Text()})
-	user, err := database.UserNamed(ctx, canonical)
+	user, err := findUser(ctx, database, who)
 	if err != nil {
 		return err
-	}
-	if user == nil {
-		return fmt.Errorf("%s: no account has this name; check the email address or the username", who)
 	}
 	if user.Role == role {
 		_, err = fmt.Fprintf(stdout, "%s (%s) has the role %s already. Nothing was changed.\n", who, user.ID, role)
@@ -64,17 +50,4 @@ func SetRole(ctx context.Context, settings *config.Settings, stdout io.Writer, w
 		stdout, "%s (%s) had the role %s and has the role %s now.%s\n", who, changed.ID, user.Role, role, note,
 	)
 	return err
-}
-
-// canonicalName reads what can be an email address or a username. The two never look alike.
-func canonicalName(who string) (canonical string, err error) {
-	if strings.Contains(who, "@") {
-		_, canonical, err = identity.Email(who)
-	} else {
-		_, canonical, err = identity.Username(who)
-	}
-	if err != nil {
-		return "", fmt.Errorf("%q is neither an email address nor a username; write one of them", who)
-	}
-	return canonical, nil
 }

@@ -21,12 +21,10 @@ type UserCommands struct {
 	Import   ImportArgs `cmd:"" help:"Take accounts over from another system, with their password hashes."`
 	Export   ExportArgs `cmd:"" help:"Write all accounts as NDJSON, as import reads them."`
 	SetEmail struct {
-		Who   string `arg:"" help:"The id, the email address or the username of the account."`
+		AccountArg
 		Email string `arg:"" help:"The new email address."`
 	} `cmd:"" help:"Give an account another email address, confirmed; its sessions end."`
-	Unlock struct {
-		Who string `arg:"" help:"The id, the email address or the username of the account."`
-	} `cmd:"" help:"Lift what failed sign-ins and too many mails did to an account."`
+	Unlock AccountArg `cmd:"" help:"Lift what failed sign-ins and too many mails did to an account."`
 }
 
 // Run runs the command of that name and tells whether it is one of these.
@@ -98,23 +96,6 @@ func SetEmail(ctx context.Context, settings *config.Settings, stdout io.Writer, 
 		stdout, "%s had the email address %s and has %s now, confirmed.%s\n", user.ID, former, email, ended,
 	)
 	return err
-}
-
-// findUser finds an account by its id, its email address or its username.
-func findUser(ctx context.Context, database *db.DB, who string) (user *db.User, err error) {
-	var id db.UserID
-	if id.UnmarshalText([]byte(who)) == nil {
-		user, err = database.User(ctx, id)
-	} else {
-		var canonical string
-		if canonical, err = canonicalName(who); err == nil {
-			user, err = database.UserNamed(ctx, canonical)
-		}
-	}
-	if err == nil && user == nil {
-		err = fmt.Errorf("%s: no account has this name; check the id, the email address or the username", who)
-	}
-	return user, err
 }
 
 // setupLives is how long the link to choose a password is good, as in mails that administrators cause.

@@ -29,7 +29,8 @@ func TestCommands_NoDatabase(t *testing.T) {
 		for _, args := range commands {
 			got := command(t, dir, nil, args...)
 			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, "there is no database in ./data") ||
-				!strings.Contains(got.stderr, "DRAGOMAN_DATA_DIR") || !strings.Contains(got.stderr, "DATABASE_URL") {
+				!strings.Contains(got.stderr, "DRAGOMAN_DATA_DIR") || !strings.Contains(got.stderr, "DATABASE_URL") ||
+				!strings.Contains(got.stderr, "dragoman migrate") {
 				t.Errorf("%s: %+v", args, got)
 			}
 		}

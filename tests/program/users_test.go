@@ -103,3 +103,37 @@ func TestAZ13_SetEmail(t *testing.T) {
 		}
 	})
 }
+
+// AZ-04, AZ-13, LG-23: every command that takes an account takes it by its id, its email address, its username or the
+// id of its former system.
+func TestAZ04_AccountsNamed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		env, dir := harness.ProcessEnv(dsn), t.TempDir()
+		s := harness.Start(t, dsn)
+		s.Admin(t, dsn, "root@example.com")
+		if got := command(t, dir, env, "users", "import", fileOf(t, "users.ndjson",
+			`{"id": "auth0|5:7", "email": "ada@example.com", "username": "ada", "emailVerified": true}`)); got.code != 0 {
+			t.Fatalf("%+v", got)
+		}
+		id, _, _ := strings.Cut(command(t, dir, env, "users", "unlock", "ada").stdout, " ")
+		for _, who := range []string{id, "Ada@example.com", "Ada", "external:auth0|5:7"} {
+			for _, args := range [][]string{
+				{"admin", "promote", who},
+				{"admin", "demote", who},
+				{"users", "unlock", who},
+				{"users", "set-email", who, "ada@example.com"},
+			} {
+				if got := command(t, dir, env, args...); got.code != 0 || !strings.Contains(got.stdout, id) {
+					t.Errorf("%v: %+v", args, got)
+				}
+			}
+		}
+		for _, who := range []string{"external:", "external:auth0|5", "auth0|5:7", "user_00000000000000000000000001"} {
+			if got := command(t, dir, env, "admin", "promote", who); got.code != 1 ||
+				!strings.Contains(got.stderr, "external:ID") {
+				t.Errorf("%s: %+v", who, got)
+			}
+		}
+	})
+}
