@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/identity"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
@@ -28,7 +29,11 @@ type failing interface {
 // Letters are the mails to an address so far, the newest first, and of the given kind unless that is "".
 func (i *Instance) Letters(t testing.TB, address string, kind db.MailKind) (found []Letter) {
 	t.Helper()
-	for _, l := range i.LettersTo(t, "", 1000) {
+	_, canonical, err := identity.Email(address)
+	if err != nil {
+		t.Fatalf("%s: %v", address, err)
+	}
+	for _, l := range i.LettersTo(t, canonical, 1000) { // of others each would cost two statements
 		if strings.EqualFold(l.Mail.Address, address) && (kind == "" || l.Mail.Kind == kind) {
 			found = append(found, l)
 		}
