@@ -32,6 +32,7 @@ var (
 	ActionSudoGranted = Action{"sudo.granted", "sudo.failed"}
 
 	ActionPasswordChanged        = Action{"password.changed", "password.change_failed"}
+	ActionPasswordImported       = Action{"password.imported", ""} // from a file, for an account that was imported without
 	ActionPasswordReset          = Action{"password.reset", "password.reset_failed"}
 	ActionPasswordResetRequested = Action{"password.reset_requested", "password.reset_request_failed"}
 
@@ -66,7 +67,8 @@ func Actions() []Action {
 		ActionUserSuspended, ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported,
 		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
-		ActionSudoGranted, ActionPasswordChanged, ActionPasswordReset, ActionPasswordResetRequested,
+		ActionSudoGranted, ActionPasswordChanged, ActionPasswordImported, ActionPasswordReset,
+		ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
 		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionLegacyTokenUsed, ActionMailRetried,

@@ -23,6 +23,9 @@ type ImportedUser struct {
 	TOTP        []byte           // the sealed secret of an authenticator app; nil for none
 	Identities  []LinkedIdentity // accounts at other providers
 	KeepsID     bool             // whether ID is the account's own, and not one that was made for it
+	GivesHash   bool             // an account that is there without a password takes the hash
+	HashOnly    bool             // the record is for such an account, and makes none
+	SparesName  bool             // where another account has the username, this one comes without
 	Hash        ForeignHash      // the kind of a password hash that is not as ours are; zero for any other
 }
 
@@ -41,6 +44,7 @@ const (
 	Imported    ImportOutcome = iota // made; CheckImport: free to be made
 	There                            // an earlier run made it
 	ImportTaken                      // another account has what Column names
+	NoAccount                        // of HashOnly: there is no such account
 )
 
 // ImportResult is the outcome of one account.
@@ -51,6 +55,11 @@ type ImportResult struct {
 	Unproved   bool   // of ImportTaken: the holder never confirmed the email
 	Differs    bool   // of There: the account has another email than the file
 	Renumbered bool   // the wanted number belongs to another account, so this one gets a number by chance
+	Unnamed    bool   // the username belongs to another account, so this one comes without
+	HashTaken  bool   // of There: the account had no password, and has the hash now; CheckImport: would have it
+	HashLeft   bool   // of There: the account has no password, and must not get the hash
+
+	account UserID // of There with HashTaken
 }
 
 // importFound holds the ids of the accounts that have what a row needs, as UUID or in hex; "" for none.
@@ -66,6 +75,8 @@ type importFound struct {
 
 	EmailCounts flag `json:"email_counts"` // the holder of the email confirmed it, or was imported
 	SameEmail   flag `json:"same_email"`   // the account with the id or the external id has the email of the row
+	LacksHash   flag `json:"lacks_hash"`   // that account has no password, and the row brings a hash
+	TakesHash   flag `json:"takes_hash"`   // and the account may get it
 }
 
 // flag is a boolean of JSON, which SQLite writes as a number.
@@ -93,7 +104,11 @@ var findImported = readsEach("findImported",
     EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical AND (u.email_verified_at IS NOT NULL
       OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))) AS email_counts,
     EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
-      AND u.email_canonical IS NOT DISTINCT FROM r.email_canonical) AS same_email
+      AND u.email_canonical IS NOT DISTINCT FROM r.email_canonical) AS same_email,
+    EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL AND (u.id = r.id OR u.external_id = r.external_id)
+      AND u.password_hash IS NULL) AS lacks_hash,
+    EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL AND (u.id = r.id OR u.external_id = r.external_id)
+      AND `+takesHash+`) AS takes_hash
   FROM `+importRowsPostgres+`
 ) f`,
 	`SELECT json_group_array(json_object('n', r.n,
@@ -110,7 +125,11 @@ var findImported = readsEach("findImported",
     AND (u.email_verified_at IS NOT NULL
       OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))),
   'same_email', EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
-    AND u.email_canonical IS r.email_canonical)
+    AND u.email_canonical IS r.email_canonical),
+  'lacks_hash', EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL
+    AND (u.id = r.id OR u.external_id = r.external_id) AND u.password_hash IS NULL),
+  'takes_hash', EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL
+    AND (u.id = r.id OR u.external_id = r.external_id) AND `+takesHash+`)
 )) AS found FROM `+importRowsSQLite,
 )
 
@@ -147,9 +166,9 @@ FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event, json_each(r.ide
 	`SELECT count(*) AS n FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event`,
 )
 
-// ImportUsers makes those accounts of a batch that are not there yet, in one transaction, with an event for each. An
-// account that collides with another one is passed over. No two of a batch may have the same id, external id, email,
-// username or identity.
+// ImportUsers makes those accounts of a batch that are not there yet, in one transaction, with an event for each, and
+// gives hashes to those that are there without a password. An account that collides with another one is passed over. No
+// two of a batch may have the same id, external id, email, username or identity.
 func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Time) ([]ImportResult, error) {
 	var results []ImportResult
 	for round := range numberDraws { // a further round where others changed meanwhile what the batch needs
@@ -159,6 +178,9 @@ func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Ti
 		}
 		if results == nil {
 			results = found
+			if err := d.importHashes(ctx, batch, results, now); err != nil {
+				return nil, err
+			}
 		}
 		var due []*ImportedUser
 		numbers := map[int]bool{}
@@ -172,6 +194,10 @@ func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Ti
 			if taken := found[i].Renumbered || numbers[u.Number]; taken || u.Number == 0 {
 				results[i].Renumbered = results[i].Renumbered || taken && round == 0
 				u.Number = randomNumber()
+			}
+			if found[i].Unnamed {
+				u.Username, u.UsernameCanonical = nil, nil
+				results[i].Unnamed = true
 			}
 			numbers[u.Number] = true
 			due = append(due, u)
@@ -196,8 +222,7 @@ func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.T
 	if err != nil {
 		return 0, err
 	}
-	e := eventParams(ctx, Event{Action: ActionUserImported}, now)
-	e = slices.DeleteFunc(e, func(p param) bool { return p.name == "event_id" || p.name == "event_user" })
+	e := importEventParams(ctx, ActionUserImported, now)
 	var made struct {
 		N int `bun:"n"`
 	}
@@ -212,6 +237,13 @@ func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.T
 		return 0, nil
 	}
 	return made.N, err
+}
+
+// importEventParams are those of the events of many accounts.
+func importEventParams(ctx context.Context, action Action, now time.Time) params {
+	return slices.DeleteFunc(eventParams(ctx, Event{Action: action}, now), func(p param) bool {
+		return p.name == "event_id" || p.name == "event_user"
+	})
 }
 
 // notUnique tells whether an error says that a row exists which has what another row must have alone.
@@ -265,10 +297,25 @@ func (d *DB) CheckImport(ctx context.Context, batch []*ImportedUser) ([]ImportRe
 func (f *importFound) result(u *ImportedUser) ImportResult {
 	named := u.KeepsID || u.ExternalID != nil
 	if u.KeepsID && f.ID != "" || !u.KeepsID && f.External != "" {
-		return ImportResult{Outcome: There, Differs: !bool(f.SameEmail)}
+		id := f.ID
+		if !u.KeepsID {
+			id = f.External
+		}
+		account, _ := uuid.Parse(id)
+		return ImportResult{
+			Outcome: There, Differs: !bool(f.SameEmail), account: UserIDFrom(account),
+			HashTaken: u.GivesHash && bool(f.TakesHash), HashLeft: u.GivesHash && bool(f.LacksHash && !f.TakesHash),
+		}
+	}
+	if u.HashOnly {
+		return ImportResult{Outcome: NoAccount}
 	}
 	if !named && (f.Email != "" && bool(f.EmailCounts) || u.EmailCanonical == "" && f.Username != "") {
 		return ImportResult{Outcome: There}
+	}
+	unnamed := u.SparesName && f.Username != ""
+	if unnamed {
+		f.Username = ""
 	}
 	for _, name := range []struct{ column, holder string }{
 		{"externalId", f.External},
@@ -285,5 +332,5 @@ func (f *importFound) result(u *ImportedUser) ImportResult {
 			}
 		}
 	}
-	return ImportResult{Renumbered: u.Number != 0 && f.Number != ""}
+	return ImportResult{Renumbered: u.Number != 0 && f.Number != "", Unnamed: unnamed}
 }

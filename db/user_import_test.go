@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -168,6 +169,69 @@ func TestMI03_ImportParallel(t *testing.T) {
 		for _, u := range out {
 			if len(u.Identities) != 2 || u.TOTP == nil {
 				t.Errorf("half an account: %+v", u)
+			}
+		}
+	})
+}
+
+// MI-09: of several imports at once, one gives an account the hash, once, and none where the account chose a password.
+func TestMI09_HashesParallel(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		bare := func(name string) *db.ImportedUser {
+			u := imported(name + "@example.com")
+			u.PasswordHash, u.PasswordDisabledAt, u.TakenOverAt, u.Number = "", nil, nil, 0
+			u.PendingEmail, u.PendingEmailCanonical, u.PendingShown = nil, nil, false
+			return u
+		}
+		importAll(t, d, bare("ada"), bare("bob"), bare("cat"))
+		var wait sync.WaitGroup
+		var mu sync.Mutex
+		taken, left := 0, 0
+		for n := range 8 {
+			wait.Go(func() {
+				var batch []*db.ImportedUser
+				for _, name := range []string{"ada", "bob", "cat"} {
+					u := bare(name)
+					u.ID, u.KeepsID, u.GivesHash, u.HashOnly = db.NewUserID(), false, true, n%2 == 0
+					u.PasswordHash, u.Hash = "$2b$10$abc", db.ForeignHash{Kind: "bcrypt 10", Sample: "s"}
+					batch = append(batch, u)
+				}
+				if n%4 > 1 {
+					slices.Reverse(batch)
+				}
+				results, err := d.ImportUsers(t.Context(), batch, noon())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for _, r := range results {
+					if r.Outcome != db.There || r.HashTaken && r.HashLeft {
+						t.Errorf("%+v", r)
+					}
+					if r.HashTaken {
+						taken++
+					}
+					if r.HashLeft {
+						left++
+					}
+				}
+			})
+		}
+		wait.Wait()
+		mix, err := d.HashMix(t.Context())
+		if err != nil || taken != 3 || mix.Foreign != 3 || len(mix.Kinds) != 1 || mix.Kinds[0].Imported != 3 {
+			t.Errorf("%d hashes were taken and %d left, %+v %v", taken, left, mix, err)
+		}
+		for _, name := range []string{"ada", "bob", "cat"} {
+			u := bare(name)
+			u.PasswordHash = "$2b$10$other"
+			u.GivesHash = true
+			if r := importAll(t, d, u)[0]; r.HashTaken || r.HashLeft {
+				t.Errorf("over a password: %+v", r)
 			}
 		}
 	})

@@ -56,7 +56,7 @@ func ExportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil { // half a file is taken for the whole
 		return errors.Join(err, os.Remove(of.File))
 	}
-	_, err = fmt.Fprintf(stdout, "%d accounts are in %s.\n", n, of.File)
+	_, err = fmt.Fprintf(stdout, "%s%sin %s.\n", counted(n, "account"), verb(n), of.File)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/app"
+	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
@@ -23,6 +24,7 @@ type ImportArgs struct {
 	From     string       `help:"The system that wrote the file: ${recipes}. Default: the format of Dragoman, NDJSON or CSV."`
 	Check    bool         `help:"Report every record that cannot be imported, and write nothing."`
 	OnError  string       `enum:"refuse,skip" default:"refuse" help:"What to do if a record cannot be imported: refuse all, or skip it."`
+	Verbose  bool         `help:"Name every record that a note is about, with its id, and not the first few."`
 	IDPrefix string       `help:"Put before each id of the other system, for accounts of several systems with ids of one kind."`
 	Firebase FirebaseArgs `embed:"" prefix:"firebase-"`
 }
@@ -44,9 +46,9 @@ func ImportVars() map[string]string {
 	return map[string]string{"recipes": strings.Join(names, ", ")}
 }
 
-// ImportUsers is `dragoman users import`. It reads the file twice: unless it skips, nothing is written while a record
-// is wrong, and of two records with one address the confirmed one counts, wherever it stands. A run that was killed is
-// run again: what is there stays as it is.
+// ImportUsers is `dragoman users import`. It reads the file several times: of two records with one address the
+// confirmed one counts, wherever it stands, and unless it skips, nothing is written while a record is wrong. A run that
+// was killed is run again: what is there stays as it is.
 func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Writer, of ImportArgs) (err error) {
 	file, done, err := spooled(ctx, of.File)
 	if err != nil {
@@ -70,31 +72,61 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 			Rounds: of.Firebase.Rounds, MemoryCost: of.Firebase.MemCost,
 		}})
 	}
-	reads := userimport.Terms{Sealing: master.Key(userimport.TOTPSealing), Lenient: of.From != "", Prefix: of.IDPrefix}
-	first := &userImport{database: database, reads: reads, out: stdout, pass: checks, names: &claims{}}
-	if !of.Check && of.OnError == "skip" {
-		first.pass = surveys
+	reads := userimport.Terms{
+		Sealing: master.Key(userimport.TOTPSealing), Hashes: true, Lenient: of.From != "", Prefix: of.IDPrefix,
 	}
-	if err := first.all(ctx, open); err != nil {
+	run := importRun{database: database, reads: reads, open: open, out: stdout, names: &claims{}, of: of}
+	return run.all(ctx)
+}
+
+// importRun is the passes of one import, over the same records.
+type importRun struct {
+	database *db.DB
+	reads    userimport.Terms
+	open     func() (userfile.Source, error)
+	out      io.Writer
+	names    *claims
+	of       ImportArgs
+}
+
+func (r importRun) all(ctx context.Context) error {
+	if _, err := r.pass(ctx, surveys); err != nil {
 		return err
 	}
-	if first.pass == checks && first.bad > 0 {
-		return fmt.Errorf("%d of %d records cannot be imported; nothing was written%s", first.bad, first.read,
-			map[bool]string{true: "", false: ": correct them, or pass --on-error=skip"}[of.Check])
+	refuses := r.of.OnError == "refuse"
+	if r.of.Check || refuses {
+		checked, err := r.pass(ctx, checks)
+		switch {
+		case err != nil:
+			return err
+		case checked.bad > 0 && refuses:
+			return errors.Join(checked.report("can be imported", "cannot"), fmt.Errorf(
+				"%d of %s cannot be imported; nothing was written%s", checked.bad, counted(checked.read, "record"),
+				map[bool]string{true: "", false: ": correct them, or pass --on-error=skip"}[r.of.Check]))
+		case r.of.Check:
+			return checked.report("can be imported", "would be left out")
+		}
 	}
-	if of.Check {
-		return first.report("can be imported")
+	written, err := r.pass(ctx, writes)
+	if err != nil {
+		return fmt.Errorf("stopped after %s: %w; run it again: what is there stays as it is",
+			counted(written.written, "record"), err)
 	}
-	second := &userImport{database: database, reads: reads, out: stdout, pass: writes, names: first.names}
-	if err := second.all(ctx, open); err != nil {
-		return fmt.Errorf("stopped after %d records: %w; run it again: what is there stays as it is", second.written,
-			err)
-	}
-	err = second.report("imported")
-	if err == nil && second.bad > 0 && of.OnError == "refuse" {
-		err = fmt.Errorf("%d records were left out: what they need was taken after the check", second.bad)
+	err = written.report("imported", "left out")
+	if err == nil && written.bad > 0 && refuses {
+		err = fmt.Errorf("%s left out: somebody took a name of theirs after the check",
+			areCounted(written.bad, "record"))
 	}
 	return err
+}
+
+func (r importRun) pass(ctx context.Context, p pass) (*userImport, error) {
+	r.names.rewind()
+	i := &userImport{
+		database: r.database, reads: r.reads, out: r.out, pass: p, names: r.names,
+		notes: notes{out: r.out, all: r.of.Verbose && p != surveys && (p == writes || r.of.Check)},
+	}
+	return i, i.all(ctx, r.open)
 }
 
 // importGC makes the collector work earlier: what stays of an import grows with the file, and the rest is garbage.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/dragoman-auth/dragoman/db"
@@ -25,8 +23,8 @@ type pass int
 
 const (
 	surveys pass = iota // finds which record has a name with the best right
-	checks              // surveys, and says what is wrong
-	writes              // after one of the others
+	checks              // says what a pass that writes would do
+	writes
 )
 
 // userImport is one pass over the records.
@@ -38,15 +36,15 @@ type userImport struct {
 	names    *claims
 
 	batch   []*db.ImportedUser
-	places  []string // of the batch
+	records []*userfile.Record // of the batch
 	read    int
 	bad     int
 	written int // made, or free to be made
 	there   int
-	renamed int            // there, with another address than in the file
-	numbers int            // wanted numbers that others have
-	notes   map[string]int // what stays behind, by sentence
-	passed  map[string]int // rows that are no accounts to take, by reason
+	renamed int // there, with another address than in the file
+	numbers int // wanted numbers that others have
+	notes   notes
+	notRead []string // the files of a directory that no recipe reads
 	began   time.Time
 	told    time.Time
 }
@@ -57,9 +55,12 @@ func (i *userImport) all(ctx context.Context, open func() (userfile.Source, erro
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	i.began, i.told, i.notes = time.Now(), time.Now(), map[string]int{}
+	i.began, i.told, i.notRead = time.Now(), time.Now(), source.NotRead()
 	now := db.Clock(time.Now())
 	err = userfile.Each(source, func(record *userfile.Record, problem *userfile.Problem) error {
+		if problem == nil && record.PassedOver != "" {
+			return i.notes.passOver(record.PassedOver, whoOf(record))
+		}
 		i.read++
 		var user *db.ImportedUser
 		if problem == nil {
@@ -68,10 +69,10 @@ func (i *userImport) all(ctx context.Context, open func() (userfile.Source, erro
 		if problem != nil {
 			return i.complain(problem)
 		}
-		if user == nil || i.pass == surveys {
+		if i.pass == surveys {
 			return nil
 		}
-		i.batch, i.places = append(i.batch, user), append(i.places, record.Where)
+		i.batch, i.records = append(i.batch, user), append(i.records, record)
 		if len(i.batch) < importBatch {
 			return nil
 		}
@@ -80,29 +81,23 @@ func (i *userImport) all(ctx context.Context, open func() (userfile.Source, erro
 	if err != nil {
 		return err
 	}
-	i.passed = source.PassedOver()
 	return i.flush(ctx, now)
 }
 
-// user reads an account, and refuses one that has what another record of the file has with better right.
+// user reads an account, and refuses one that needs what another record of the file has with better right.
 func (i *userImport) user(record *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
 	user, problem := i.reads.Account(record, now)
-	if problem == nil && i.pass == writes {
-		problem = i.names.lost(user, record.Where)
+	if problem == nil && i.pass == surveys {
+		i.names.claim(user, record.Where)
 	} else if problem == nil {
-		var displaced *userfile.Problem
-		if displaced, problem = i.names.claim(user, record.Where); displaced != nil {
-			if err := i.complain(displaced); err != nil {
-				return nil, &userfile.Problem{Where: record.Where, Reason: err.Error()}
-			}
+		var unnamed bool
+		if unnamed, problem = i.names.lost(user, record.Where); unnamed {
+			record.Notes = append(record.Notes, nameTaken)
 		}
 	}
 	if problem != nil {
 		problem.Where = record.Where
 		return nil, problem
-	}
-	for _, note := range record.Notes {
-		i.notes[note]++
 	}
 	return user, nil
 }
@@ -146,7 +141,7 @@ func (i *userImport) flush(ctx context.Context, now time.Time) error {
 			}
 			results[n].Outcome = refused
 			if err := i.complain(&userfile.Problem{
-				Where: i.places[n], Reason: "the database refuses it: " + err.Error(),
+				Where: i.records[n].Where, Reason: "the database refuses it: " + err.Error(),
 			}); err != nil {
 				return err
 			}
@@ -155,7 +150,7 @@ func (i *userImport) flush(ctx context.Context, now time.Time) error {
 	if err := i.count(results); err != nil {
 		return err
 	}
-	i.batch, i.places = i.batch[:0], i.places[:0]
+	i.batch, i.records = i.batch[:0], i.records[:0]
 	return i.tell()
 }
 
@@ -170,30 +165,42 @@ func (i *userImport) send(ctx context.Context, batch []*db.ImportedUser, now tim
 }
 
 func (i *userImport) count(results []db.ImportResult) error {
+	var errs []error
+	note := func(n int, when bool, text string) {
+		if when {
+			errs = append(errs, i.notes.add(text, whoOf(i.records[n])))
+		}
+	}
 	for n, r := range results {
 		if r.Renumbered {
 			i.numbers++
 		}
+		note(n, r.Unnamed, nameTaken)
+		note(n, r.HashTaken, hashTaken)
+		note(n, r.HashLeft, hashLeft)
 		switch r.Outcome {
 		case db.Imported:
 			i.written++
+			errs = append(errs, i.notes.of(i.records[n]))
 		case db.There:
 			i.there++
 			if r.Differs {
 				i.renamed++
 			}
+		case db.NoAccount:
+			i.read--
+			errs = append(errs, i.notes.passOver(hashAlone, whoOf(i.records[n])))
 		case db.ImportTaken:
 			reason := "the account " + r.Holder.String() + " has it"
 			if r.Unproved {
 				reason += " and never confirmed it: delete that account, or give it another address"
 			}
-			err := i.complain(&userfile.Problem{Where: i.places[n], Column: r.Column, Reason: reason})
-			if err != nil {
-				return err
-			}
+			errs = append(errs, i.complain(&userfile.Problem{
+				Where: i.records[n].Where, Column: r.Column, Reason: reason,
+			}))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tell prints a line of progress now and then.
@@ -203,34 +210,7 @@ func (i *userImport) tell() error {
 	}
 	i.told = time.Now()
 	verb := map[pass]string{checks: "checked", writes: "imported"}[i.pass]
-	_, err := fmt.Fprintf(i.out, "%d records %s, %.0f a second\n", i.read, verb,
+	_, err := fmt.Fprintf(i.out, "%s %s, %.0f a second\n", counted(i.read, "record"), verb,
 		float64(i.read)/time.Since(i.began).Seconds())
-	return err
-}
-
-// report says what became of the records.
-func (i *userImport) report(done string) error {
-	out := fmt.Sprintf("%d records: %d %s", i.read, i.written, done)
-	if i.there > 0 {
-		out += fmt.Sprintf(", %d are there already", i.there)
-	}
-	if i.bad > 0 {
-		out += fmt.Sprintf(", %d left out", i.bad)
-	}
-	out += ".\n"
-	if i.renamed > 0 {
-		out += fmt.Sprintf("%d are there with another email address: people changed it, or --id-prefix is missing, "+
-			"where ids of two systems meet.\n", i.renamed)
-	}
-	if i.numbers > 0 {
-		out += fmt.Sprintf("%d got another number, since an account has the one of the file.\n", i.numbers)
-	}
-	for _, note := range slices.Sorted(maps.Keys(i.notes)) {
-		out += fmt.Sprintf("%d: %s.\n", i.notes[note], userfile.Printable(note))
-	}
-	for _, reason := range slices.Sorted(maps.Keys(i.passed)) {
-		out += fmt.Sprintf("%d passed over: %s.\n", i.passed[reason], userfile.Printable(reason))
-	}
-	_, err := io.WriteString(i.out, out)
 	return err
 }

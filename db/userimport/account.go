@@ -5,6 +5,7 @@ package userimport
 import (
 	"encoding/base32"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 type Terms struct {
 	Sealing secret.Key // of the secrets of authenticator apps
 	Prefix  string     // before each id of the other system
+	Hashes  bool       // an account that was imported without a password takes the hash of a later file
 	Lenient bool       // a field that people set themselves costs nobody the account: it is left out with a note
 }
 
@@ -36,16 +38,22 @@ func TOTPSealedAt(user db.UserID) string { return "imported_totp/" + user.String
 func (t Terms) Account(r *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
 	out := &db.ImportedUser{User: db.User{Role: db.RoleUser, Status: db.UserActive}}
 	a := reading{Terms: t, record: r, now: now, out: out}
-	for _, read := range []func(){
+	parts := []func(){
 		a.times, a.ids, a.names, a.emails, a.profile, a.standing, a.password, a.providers,
 		a.totp,
-	} {
+	}
+	out.GivesHash = t.Hashes
+	if out.HashOnly = r.HashOnly; out.HashOnly {
+		parts = []func(){a.times, a.ids, a.names, a.emails, a.password}
+	}
+	for _, read := range parts {
 		if read(); a.problem != nil {
 			return nil, a.problem
 		}
 	}
 	u := a.out
-	if u.EmailCanonical == "" && u.UsernameCanonical == nil && len(u.Identities) == 0 {
+	u.SparesName = t.Lenient && u.EmailCanonical != "" && u.UsernameCanonical != nil
+	if !u.HashOnly && u.EmailCanonical == "" && u.UsernameCanonical == nil && len(u.Identities) == 0 {
 		return nil, &userfile.Problem{Reason: "it has neither an email nor a username nor an identity of a provider: " +
 			"nobody could sign in"}
 	}
@@ -214,22 +222,44 @@ func (a *reading) profile() {
 			u.Locale = &locale
 		}
 	}
-	u.Metadata, u.AppMetadata = a.object("metadata", r.Metadata), a.object("appMetadata", r.AppMetadata)
+	u.Metadata, u.AppMetadata = a.metadata()
 	u.Invited = r.Invited
 }
 
-// object reads free data by the rules of a request: UTF-8 without U+0000, no deep nesting, 4 KiB.
-func (a *reading) object(column string, given map[string]any) db.JSONObject {
+// metadata reads what is kept with an account. Metadata that is too long for a token goes into appMetadata, which none
+// holds: the former system set no such bound.
+func (a *reading) metadata() (metadata, appMetadata db.JSONObject) {
+	r := a.record
+	metadata, err := object(r.Metadata, identity.Metadata)
+	if err != nil && a.Lenient {
+		moved := maps.Clone(r.AppMetadata)
+		if moved == nil {
+			moved = map[string]any{}
+		}
+		_, taken := moved["metadata"]
+		moved["metadata"] = r.Metadata
+		if kept, err := object(moved, identity.AppMetadata); err == nil && !taken {
+			r.Notes = append(r.Notes, "metadata: it is longer than 4 KiB; appMetadata has it, as its member metadata")
+			return nil, kept
+		}
+	}
+	if !a.fits("metadata", err) {
+		metadata = nil
+	}
+	appMetadata, err = object(r.AppMetadata, identity.AppMetadata)
+	a.fits("appMetadata", err)
+	return metadata, appMetadata
+}
+
+// object reads free data by the rules of a request: UTF-8 without U+0000, no deep nesting.
+func object(given map[string]any, within func(map[string]any) (map[string]any, error)) (db.JSONObject, error) {
 	if given == nil {
-		return nil
+		return nil, nil
 	}
-	_, err := strictjson.Check(given)
-	var kept map[string]any
-	if err == nil {
-		kept, err = identity.Metadata(given)
+	if _, err := strictjson.Check(given); err != nil {
+		return nil, err
 	}
-	a.fits(column, err)
-	return kept
+	return within(given)
 }
 
 func (a *reading) standing() {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -13,6 +14,9 @@ import (
 const (
 	maxName     = 200  // code points of a display name
 	maxMetadata = 4096 // bytes of JSON (JW-11)
+
+	// maxAppMetadata is the length in bytes of what an application keeps with an account. No token holds it.
+	maxAppMetadata = 64 << 10
 
 	// maxLocale is the length in bytes of a language tag that RFC 5646 section 4.4.1 expects every implementation to
 	// take.
@@ -34,7 +38,12 @@ func Locale(text string) (string, error) {
 // Metadata converts metadata to the form that the database gives back: a token holds the same numbers before and after
 // the row is read. The limit of 4 KiB counts for that form (JW-11). A number that this form rounds is an error (JW-16).
 // Nil stays nil.
-func Metadata(given map[string]any) (map[string]any, error) {
+func Metadata(given map[string]any) (map[string]any, error) { return object(given, maxMetadata) }
+
+// AppMetadata is Metadata for what no token holds: up to 64 KiB.
+func AppMetadata(given map[string]any) (map[string]any, error) { return object(given, maxAppMetadata) }
+
+func object(given map[string]any, most int) (map[string]any, error) {
 	if given == nil {
 		return nil, nil
 	}
@@ -49,8 +58,8 @@ func Metadata(given map[string]any) (map[string]any, error) {
 	if err == nil {
 		b, err = json.Marshal(unsigned(kept))
 	}
-	if err != nil || len(b) > maxMetadata {
-		return nil, refuse("The metadata is longer than 4 KiB as JSON.")
+	if err != nil || len(b) > most {
+		return nil, refuse(fmt.Sprintf("The metadata is longer than %d KiB as JSON.", most>>10))
 	}
 	return kept, nil
 }

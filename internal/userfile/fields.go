@@ -16,9 +16,20 @@ type fields struct {
 	problem *Problem
 	asked   map[string]bool
 	notes   []string
+	dropped []string
+	within  string // the column that the row is an item of, "" for a row of its own
+	items   []*fields
 }
 
 func fieldsOf(r row) *fields { return &fields{row: r, asked: map[string]bool{}} }
+
+// item reads an item of a column that is a list. What it holds and nobody asks for is dropped with the column's name.
+func (f *fields) item(column string, r row) *fields {
+	i := fieldsOf(r)
+	i.within = column
+	f.items = append(f.items, i)
+	return i
+}
 
 // ask marks a column as read, and tells whether it has a value.
 func (f *fields) ask(name string) bool {
@@ -58,11 +69,43 @@ func (f *fields) noteIf(column, text string) {
 	}
 }
 
-// drop marks columns that are of no use elsewhere: counters, tokens of mails, times of visits.
+// drop marks columns that are of no use elsewhere: counters, tokens of mails, times of visits. The report names them
+// once.
 func (f *fields) drop(names ...string) {
+	for _, name := range names {
+		if !f.asked[name] && f.ask(name) {
+			f.lose(name)
+		}
+	}
+}
+
+// lose drops a column that was read.
+func (f *fields) lose(column string) { f.dropped = append(f.dropped, column) }
+
+// known marks columns whose meaning is taken over otherwise.
+func (f *fields) known(names ...string) {
 	for _, name := range names {
 		f.ask(name)
 	}
+}
+
+// unasked are the columns with a value that nobody asked for.
+func (f *fields) unasked() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(f.row.fields)), func(name string) bool {
+		return f.asked[name] || !hasValue(f.row.fields[name])
+	})
+}
+
+// drops gives the columns that are dropped, each once.
+func (f *fields) drops() []string {
+	all := slices.Clone(f.dropped)
+	for _, i := range f.items {
+		for _, name := range append(i.unasked(), i.dropped...) {
+			all = append(all, i.within+"."+name)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // text reads a text, a number or the id of a document of MongoDB.
@@ -207,16 +250,14 @@ func providerName(name string) string {
 }
 
 // passOver gives a record that is no account to take.
-func passOver(reason string) *Record { return &Record{passedOver: reason} }
-
-const noPassword = "no password comes along; the person sets one by the mail for a forgotten password"
+func passOver(reason string) *Record { return &Record{PassedOver: reason} }
 
 // record finishes a record: with the notes, or as a problem.
 func (f *fields) record(out *Record) (*Record, *Problem) {
 	if f.problem != nil {
 		return nil, f.problem
 	}
-	if out.passedOver != "" {
+	if out.PassedOver != "" {
 		return out, nil
 	}
 	out.Name = strings.Join(strings.Fields(out.Name), " ")
@@ -227,15 +268,13 @@ func (f *fields) record(out *Record) (*Record, *Problem) {
 	if out.Email == "" && out.Username == "" && out.Phone != "" && len(out.Identities) == 0 {
 		return passOver("signed in by a phone number alone, and nothing here does"), nil
 	}
-	if out.PasswordHash == "" && len(out.Identities) == 0 {
-		f.note(noPassword)
+	if note := out.wayIn(); note != "" && !out.HashOnly {
+		f.note(note)
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.row.fields)) {
-		if !f.asked[name] && hasValue(f.row.fields[name]) {
-			f.note(name + ": not taken over")
-		}
+	for _, name := range f.unasked() {
+		f.note(name + ": not taken over")
 	}
-	out.Notes = f.notes
+	out.Notes, out.Dropped = f.notes, f.drops()
 	return out, nil
 }
 

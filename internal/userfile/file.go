@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +35,8 @@ type recipe struct {
 	open func(in *bufio.Reader, alone bool) (rows, error)
 	// join gives the rows of a directory whose files belong together. A recipe without it reads one after another.
 	join func(paths []string) rows
+	// marks are sets of columns: a row that has all of one set is of this system.
+	marks [][]string
 	// sqlite is the statement that reads the accounts of an SQLite file, "" where the system has no such files.
 	sqlite string
 	// read makes a record of a row. It adds no Where.
@@ -86,41 +87,61 @@ func Open(path, from string, o Options) (Source, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	s := &source{recipe: how, options: o, paths: []string{path}, passed: map[string]int{}}
-	if !info.IsDir() {
-		return s, nil
+	s := &source{recipe: how, name: from, options: o, paths: []string{path}}
+	if info.IsDir() {
+		err = s.list(path)
 	}
+	return s, err
+}
+
+// list takes up the files of a directory.
+func (s *source) list(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.named, s.paths = true, nil
 	for _, e := range entries {
-		if !e.IsDir() && slices.Contains(endings, strings.ToLower(filepath.Ext(e.Name()))) {
+		switch name := strings.ToLower(e.Name()); {
+		case e.IsDir():
+			s.notRead = append(s.notRead, e.Name()+"/")
+		case slices.Contains(endings, filepath.Ext(name)) || isPacked(name):
 			s.paths = append(s.paths, filepath.Join(path, e.Name()))
+		case !isPartOfSQLite(name):
+			s.notRead = append(s.notRead, e.Name())
 		}
 	}
 	if len(s.paths) == 0 {
-		return nil, fmt.Errorf("%s: no file of this directory ends with %s", path, strings.Join(endings, ", "))
+		return fmt.Errorf("%s: no file of this directory ends with %s or .gz", path, strings.Join(endings, ", "))
 	}
-	if how.join != nil {
-		s.rows, s.named, s.paths = how.join(s.paths), false, nil
+	if s.recipe.join != nil {
+		s.rows, s.named, s.paths = s.recipe.join(s.paths), false, nil
 	}
-	return s, nil
+	return nil
+}
+
+// isPartOfSQLite tells whether a file belongs to an SQLite file beside it, with which it is read.
+func isPartOfSQLite(name string) bool {
+	return slices.ContainsFunc([]string{"-wal", "-shm", "-journal"}, func(end string) bool {
+		rest, found := strings.CutSuffix(name, end)
+		return found && slices.Contains(endings, filepath.Ext(rest))
+	})
 }
 
 // source reads one file after another.
 type source struct {
 	recipe  recipe
+	name    string // of the recipe
 	options Options
 	paths   []string // of the files that are not open yet
+	notRead []string // the names of the others of the directory
 	named   bool     // whether places name the file
 	file    *os.File
 	rows    rows
-	passed  map[string]int
+	fits    bool // whether a row was understood
 }
 
-func (s *source) PassedOver() map[string]int { return maps.Clone(s.passed) }
+func (s *source) NotRead() []string { return s.notRead }
 
 func (s *source) Next() (*Record, error) {
 	for {
@@ -150,21 +171,20 @@ func (s *source) Next() (*Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		record, err := s.record(r)
-		if record != nil && record.passedOver != "" {
-			s.passed[record.passedOver]++
-			continue
-		}
-		return record, err
+		return s.record(r)
 	}
 }
 
 func (s *source) record(r row) (*Record, error) {
 	record, problem := s.recipe.read(s.options, r)
 	if problem != nil {
+		if other := guess(r.fields); !s.fits && other != "" && other != s.name {
+			return nil, fmt.Errorf("%s: %w", s.place(r.where), looksLike(other))
+		}
 		problem.Where = s.place(r.where)
 		return nil, problem
 	}
+	s.fits = true
 	record.Where = s.place(r.where)
 	return record, nil
 }
@@ -181,20 +201,26 @@ func (s *source) open(path string) (err error) {
 		return err
 	}
 	s.rows, err = s.recipe.rows(s.file, !s.named)
+	if s.name == "" && err == nil {
+		err = foreignDocument(s.rows)
+	}
 	return err
 }
 
 // rows reads an open file in the way of the recipe.
 func (how recipe) rows(file *os.File, alone bool) (rows, error) {
-	in := bufio.NewReaderSize(file, 64<<10)
-	if mark, _ := in.Peek(3); string(mark) == "\xef\xbb\xbf" { // what some programs put before UTF-8
-		_, _ = in.Discard(3)
+	in, err := unpacked(file)
+	if err != nil {
+		return nil, err
 	}
 	switch start, _ := in.Peek(len(sqliteStart)); {
+	case string(start) == sqliteStart && isPacked(strings.ToLower(file.Name())):
+		return nil, errors.New("this is a packed SQLite file; unpack it")
 	case string(start) == sqliteStart && how.sqlite != "":
 		return newSQLiteTable(file.Name(), how.sqlite)
 	case string(start) == sqliteStart:
-		return nil, errors.New("this is an SQLite file; export the table of accounts as CSV or NDJSON")
+		return nil, errors.New("this is an SQLite file; name its system, " + strings.Join(withSQLite(), ", ") +
+			", as in --from=devise, or export the table of accounts as CSV or NDJSON")
 	case how.open != nil:
 		return how.open(in, alone)
 	}

@@ -22,6 +22,9 @@ func own(_ Options, r row) (*Record, *Problem) {
 			return nil, problem
 		}
 	}
+	if note := out.wayIn(); note == noWayIn {
+		out.Notes = append(out.Notes, note)
+	}
 	return &out, nil
 }
 

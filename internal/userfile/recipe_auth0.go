@@ -8,9 +8,10 @@ import (
 
 // auth0 reads the two files that Auth0 gives: the bulk user export as JSON (Auth0, Bulk User Exports), and the export
 // of password hashes that its support makes (Auth0 Support Center, How to Use the Password Hashes Export). Of a
-// directory with both it joins them by the id; either serves alone.
+// directory with both it joins them by the id. A hash alone makes no account: it is for one that is here.
 var auth0 = recipe{
 	about: "Auth0: the bulk user export, and the export of password hashes",
+	marks: [][]string{{"user_id", "identities"}, {"_id", "passwordHash", "connection"}},
 	open:  openAuth0,
 	join:  joinAuth0,
 	read: func(_ Options, r row) (*Record, *Problem) {
@@ -42,32 +43,45 @@ func auth0User(f *fields) *Record {
 	email := f.text("email")
 	out := &Record{
 		ExternalID: f.id("user_id"), Email: email, EmailVerified: f.flag("email_verified"),
-		Username: f.username("username", email), Phone: f.phone("phone_number"), Locale: f.language("locale", f.text("locale")),
+		Username: f.username("username", email), Phone: f.phone("phone_number"),
+		Locale:   f.language("locale", f.text("locale")),
 		Name:     joinNames(f.text("given_name"), f.text("family_name")),
 		Metadata: f.object("user_metadata"), AppMetadata: f.object("app_metadata"),
 		Status: suspendedIf(f.flag("blocked")), PasswordHash: f.text("passwordHash"),
 		CreatedAt: f.time("created_at"), UpdatedAt: f.time("updated_at"), LastLoginAt: f.time("last_login"),
 	}
 	// Auth0 fills in the address as the name, and a drawing as the picture, where the person gave none.
-	if name := f.text("name"); out.Name == "" && !strings.EqualFold(name, email) {
+	switch name := f.text("name"); {
+	case strings.EqualFold(name, email) || name == out.Name:
+	case out.Name == "":
 		out.Name = name
+	default:
+		f.lose("name")
 	}
-	if picture := f.text("picture"); picture != "" && !strings.Contains(picture, "gravatar.com/") {
+	if picture := f.text("picture"); strings.Contains(picture, "gravatar.com/") {
+		f.lose("picture")
+	} else if picture != "" {
 		if out.Metadata == nil {
 			out.Metadata = map[string]any{}
 		}
-		if _, taken := out.Metadata["picture"]; !taken {
+		if _, taken := out.Metadata["picture"]; taken {
+			f.lose("picture")
+		} else {
 			out.Metadata["picture"] = picture
 		}
 	}
 	for _, item := range f.list("identities") {
-		i := fieldsOf(item)
+		i := f.item("identities", item)
+		i.known("isSocial")
 		provider, subject := i.text("provider"), i.text("user_id")
 		switch {
 		case i.problem != nil || provider == "" || subject == "":
 			f.fail("identities", "each needs a provider and a user_id")
 		case provider != "auth0": // which is the account itself
 			profile := i.object("profileData")
+			if len(profile) > 1 {
+				i.lose("profileData")
+			}
 			out.Identities = append(out.Identities,
 				Identity{providerName(provider), subject, textOf(profile, "email")})
 		}
@@ -85,11 +99,11 @@ func isAuth0Hash(r row) bool {
 	return !hasValue(r.fields["user_id"]) && (hasValue(r.fields["_id"]) || hasValue(r.fields["alt_id"]))
 }
 
-// auth0Hash reads a row of the export of password hashes as an account.
+// auth0Hash reads a row of the export of password hashes: the hash, and what says whose it is.
 func auth0Hash(f *fields) *Record {
 	out := &Record{
 		ExternalID: auth0Key(f), Email: f.text("email"), EmailVerified: f.flag("email_verified"),
-		PasswordHash: f.text("passwordHash"),
+		Username: f.text("username"), PasswordHash: f.text("passwordHash"), HashOnly: true,
 	}
 	for _, item := range f.list("identifiers") {
 		i := fieldsOf(item)
@@ -98,17 +112,14 @@ func auth0Hash(f *fields) *Record {
 		case kind == "email" && (out.Email == "" || out.Email == value):
 			out.Email, out.EmailVerified = value, out.EmailVerified || i.flag("verified")
 		case kind == "username" && out.Username == "":
-			i.row.fields["username"] = value
-			out.Username = i.username("username", out.Email)
-		case kind == "phone_number" && out.Phone == "":
-			out.Phone = value
+			out.Username = value
 		}
 		f.keep(i.problem)
 	}
-	if name := f.username("username", out.Email); name != "" {
-		out.Username = name
+	if f.problem == nil && out.PasswordHash == "" {
+		return passOver("a line of the hashes without a hash")
 	}
-	f.drop("_id", "alt_id", "password_set_date", "tenant", "connection", "_tmp_is_unique", "version")
+	f.known("_id", "alt_id", "password_set_date", "tenant", "connection", "_tmp_is_unique", "version")
 	return out
 }
 

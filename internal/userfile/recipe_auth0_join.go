@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// auth0Joined gives the accounts of the user export with their hashes, then the hashes without an account there. It
+// auth0Joined gives the accounts of the user export with their hashes, then the hashes without one in the export. It
 // keeps the hashes in memory, and reads the files three times.
 type auth0Joined struct {
 	paths  []string
@@ -70,8 +70,7 @@ func (j *auth0Joined) take(r row) (row, bool) {
 	f := fieldsOf(r)
 	if isAuth0Hash(r) {
 		key := auth0Key(f)
-		_, left := j.hashes[key]
-		if !left && hasValue(r.fields["passwordHash"]) || !j.last {
+		if _, left := j.hashes[key]; !left && hasValue(r.fields["passwordHash"]) || !j.last {
 			return r, false
 		}
 		delete(j.hashes, key)

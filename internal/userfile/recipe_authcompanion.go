@@ -6,6 +6,7 @@ package userfile
 // their own, which is not read.
 var authCompanion = recipe{
 	about:  "AuthCompanion: its SQLite file",
+	marks:  [][]string{{"uuid", "jwt_id"}, {"uuid", "password", "appdata"}},
 	sqlite: "SELECT * FROM users",
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)

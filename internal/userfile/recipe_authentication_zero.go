@@ -5,6 +5,7 @@ package userfile
 // lazaronixon/authentication-zero, versions 2 to 4.
 var authenticationZero = recipe{
 	about:  "authentication-zero (Rails): the table users",
+	marks:  [][]string{{"password_digest", "verified"}},
 	sqlite: "SELECT * FROM users",
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)

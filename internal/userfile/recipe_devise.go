@@ -7,6 +7,7 @@ package userfile
 // and no password fits it.
 var devise = recipe{
 	about:  "Devise (Rails): the table users",
+	marks:  [][]string{{"encrypted_password", "created_at", "updated_at"}},
 	sqlite: "SELECT * FROM users",
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)

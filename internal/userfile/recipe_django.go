@@ -8,6 +8,7 @@ import "strings"
 // fields and others.
 var django = recipe{
 	about:  "Django: the table auth_user, or dumpdata",
+	marks:  [][]string{{"model", "pk", "fields"}, {"date_joined", "password"}},
 	sqlite: "SELECT * FROM auth_user",
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)

@@ -12,6 +12,7 @@ import (
 // stand in the console.
 var firebase = recipe{
 	about: "Firebase: firebase auth:export FILE.json",
+	marks: [][]string{{"localId"}},
 	open: func(in *bufio.Reader, _ bool) (rows, error) {
 		switch first, err := firstByte(in); {
 		case err != nil:
@@ -36,7 +37,7 @@ var firebase = recipe{
 			out.Metadata = map[string]any{"photoUrl": photo}
 		}
 		for _, item := range f.list("providerUserInfo") {
-			i := fieldsOf(item)
+			i := f.item("providerUserInfo", item)
 			one := Identity{
 				Provider: providerName(i.text("providerId")), Subject: i.first("rawId", "federatedId"),
 				Email: i.text("email"),

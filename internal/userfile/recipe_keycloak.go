@@ -3,7 +3,9 @@ package userfile
 import (
 	"encoding/base32"
 	"encoding/json"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dragoman-auth/dragoman/internal/password"
@@ -15,6 +17,7 @@ import (
 // keycloak/keycloak, in the form of version 8 and later or the one before.
 var keycloak = recipe{
 	about: "Keycloak: kc.sh export, a file or a directory",
+	marks: [][]string{{"createdTimestamp"}, {"realm"}},
 	open:  openKeycloak,
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)
@@ -30,7 +33,7 @@ var keycloak = recipe{
 		keycloakAttributes(f, out)
 		keycloakCredentials(f, out)
 		for _, item := range f.list("federatedIdentities") {
-			i := fieldsOf(item)
+			i := f.item("federatedIdentities", item)
 			one := Identity{Provider: providerName(i.text("identityProvider")), Subject: i.text("userId")}
 			if i.problem != nil || one.Provider == "" || one.Subject == "" {
 				f.fail("federatedIdentities", "each needs an identityProvider and a userId, both texts")
@@ -94,14 +97,16 @@ func keycloakRest(f *fields) {
 
 func keycloakCredentials(f *fields, out *Record) {
 	for _, item := range f.list("credentials") {
-		c := fieldsOf(item)
+		c := f.item("credentials", item)
 		kind := c.text("type")
 		secret, data := c.object("secretData"), c.object("credentialData")
+		c.known("id", "createdDate", "priority")
 		switch {
 		case c.problem != nil:
 			f.fail("credentials", "%s: %s", c.problem.Column, c.problem.Reason)
 		case kind == "password" && out.PasswordHash == "":
 			out.PasswordHash = keycloakHash(f, item)
+			c.known(slices.Collect(maps.Keys(item.fields))...)
 		case kind == "password":
 			f.fail("credentials", "there are two passwords")
 		case kind == "password-history":

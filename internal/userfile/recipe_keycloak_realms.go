@@ -12,6 +12,7 @@ import (
 // account at once, or one other value of the realm.
 type realms struct {
 	in      *json.Decoder
+	value   *budget
 	partial bool // whether a file without users is as it should be
 	begun   bool
 	many    bool // whether the document is an array
@@ -22,9 +23,10 @@ type realms struct {
 }
 
 func openKeycloak(in *bufio.Reader, alone bool) (rows, error) {
-	d := json.NewDecoder(in)
+	value := &budget{in: in, left: maxValue}
+	d := json.NewDecoder(value)
 	d.UseNumber()
-	return &realms{in: d, partial: !alone}, nil
+	return &realms{in: d, value: value, partial: !alone}, nil
 }
 
 func (r *realms) next() (row, error) {
@@ -38,6 +40,7 @@ func (r *realms) next() (row, error) {
 			return row{}, errors.New("this is no export of a realm: it is neither an object nor an array")
 		}
 	}
+	r.value.renew()
 	for !r.inUsers || !r.in.More() {
 		if err := r.step(); err != nil {
 			return row{}, err
@@ -94,6 +97,7 @@ func (r *realms) member() error {
 		return r.expect(json.Delim('['))
 	}
 	var passed json.RawMessage
+	r.value.renew()
 	if err := r.in.Decode(&passed); err != nil {
 		return errors.New("this is not JSON" + at(err))
 	}

@@ -5,6 +5,7 @@ package userfile
 // laravel/jetstream and soft deletes add.
 var laravel = recipe{
 	about:  "Laravel: the table users",
+	marks:  [][]string{{"email_verified_at", "password"}, {"email", "password", "remember_token"}},
 	sqlite: "SELECT * FROM users",
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)

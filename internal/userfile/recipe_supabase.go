@@ -7,6 +7,7 @@ import "strings"
 // a column `mfa_factors` those of auth.mfa_factors: docs/moving-in.md has the statement.
 var supabase = recipe{
 	about: "Supabase, GoTrue: the table auth.users",
+	marks: [][]string{{"raw_user_meta_data"}, {"raw_app_meta_data"}, {"encrypted_password", "instance_id"}},
 	read: func(o Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)
 		switch {
@@ -66,7 +67,8 @@ func supabaseHash(f *fields) string {
 // supabaseIdentities reads those at other providers: email and phone are the account itself.
 func supabaseIdentities(f *fields) (all []Identity) {
 	for _, item := range f.list("identities") {
-		i := fieldsOf(item)
+		i := f.item("identities", item)
+		i.known("user_id")
 		one := Identity{Provider: i.text("provider"), Subject: i.first("provider_id", "id"), Email: i.text("email")}
 		if one.Email == "" {
 			one.Email = textOf(i.object("identity_data"), "email")
@@ -87,7 +89,8 @@ func supabaseIdentities(f *fields) (all []Identity) {
 // supabaseTOTP reads the first factor that is in use.
 func supabaseTOTP(f *fields) (secret string) {
 	for _, item := range f.list("mfa_factors") {
-		i := fieldsOf(item)
+		i := f.item("mfa_factors", item)
+		i.known("id", "user_id")
 		kind, found := i.text("factor_type"), i.text("secret")
 		switch {
 		case i.problem != nil:

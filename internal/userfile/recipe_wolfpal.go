@@ -4,6 +4,7 @@ package userfile
 // {"$date"}. Fields by server/models/User.js of MrDemonWolf/wolfpal.
 var wolfpal = recipe{
 	about: "wolfpal: mongoexport of the collection users",
+	marks: [][]string{{"_id", "isBanned"}, {"_id", "streamerMode"}, {"_id", "emailVerified", "password"}},
 	read: func(_ Options, r row) (*Record, *Problem) {
 		f := fieldsOf(r)
 		email := f.text("email")

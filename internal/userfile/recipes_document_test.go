@@ -55,7 +55,7 @@ func changes(recipe, column string) bool {
 		out, problem := recipes[recipe].read(Options{}, row{fields: fields})
 		b, _ := json.Marshal(out)
 		return string(b) + map[bool]string{true: "wrong"}[problem != nil] +
-			map[bool]string{true: "passed over"}[out != nil && out.passedOver != ""]
+			map[bool]string{true: "passed over"}[out != nil && out.PassedOver != ""]
 	}
 	without := map[string]any{"id": "1", "email": "a@example.com", "uid": "7", "provider": "github"}
 	if column == "failed_attempts" {

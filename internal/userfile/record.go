@@ -49,8 +49,32 @@ type Record struct {
 	Where string `json:"-"`
 	// Notes say what the former system holds and nothing here can take, each in one short sentence.
 	Notes []string `json:"-"`
+	// Dropped are the columns with a value that is of no use here.
+	Dropped []string `json:"-"`
+	// PassedOver says why the row is no account to take. Such a record has nothing else but its place.
+	PassedOver string `json:"-"`
+	// HashOnly says that the record brings the password hash of an account that another export has, and makes none.
+	HashOnly bool `json:"-"`
+}
 
-	passedOver string // why the row is no account to take; such a record leaves the package as a count
+const (
+	noPassword = "no password comes along; the person sets one by the mail for a forgotten password"
+	noProvider = "no password comes along, and nothing here signs in by the provider yet; the person sets a password by " +
+		"the mail for a forgotten one, or signs in by a mail"
+	noWayIn = "nobody can sign in to it yet: it has no email address, and no username with a password"
+)
+
+// wayIn says what is missing to sign in as before, "" where nothing is.
+func (r *Record) wayIn() string {
+	switch {
+	case r.Email == "" && (r.Username == "" || r.PasswordHash == ""):
+		return noWayIn
+	case r.PasswordHash == "" && len(r.Identities) > 0:
+		return noProvider
+	case r.PasswordHash == "":
+		return noPassword
+	}
+	return ""
 }
 
 // Identity is an account at another provider by which the person signs in.
@@ -91,8 +115,8 @@ type Source interface {
 	// Next gives the next record. A *Problem is the error of one record: the next call gives the one after it. io.EOF
 	// ends the source, and so does any other error.
 	Next() (*Record, error)
-	// PassedOver gives the reasons why rows so far were no accounts to take, with the number of rows for each.
-	PassedOver() map[string]int
+	// NotRead gives the names of those files and directories that no recipe reads.
+	NotRead() []string
 	// Close closes the files.
 	Close() error
 }

@@ -3,6 +3,7 @@ package userfile
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -108,6 +109,11 @@ func at(err error) string {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf(": it is wrong at byte %d", s.Offset)
 	}
+	for _, of := range []error{errLong, errBomb, gzip.ErrChecksum, gzip.ErrHeader} { // of the file and not of the text
+		if errors.Is(err, of) {
+			return ": " + of.Error()
+		}
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return ": it ends too early"
 	}
@@ -179,15 +185,17 @@ func (t *table) next() (row, error) {
 // array reads the objects of an array: the document itself, or the value of a name in it. It holds one object at once.
 type array struct {
 	in    *json.Decoder
+	value *budget
 	name  string // of the array, "" for the document itself
 	count int
 	open  bool
 }
 
 func newArray(in *bufio.Reader, name string) rows {
-	d := json.NewDecoder(in)
+	value := &budget{in: in, left: maxValue}
+	d := json.NewDecoder(value)
 	d.UseNumber()
-	return &array{in: d, name: name}
+	return &array{in: d, value: value, name: name}
 }
 
 func (a *array) next() (row, error) {
@@ -206,8 +214,12 @@ func (a *array) next() (row, error) {
 	a.count++
 	where := fmt.Sprintf("entry %d", a.count)
 	var raw json.RawMessage
+	a.value.renew()
 	if err := a.in.Decode(&raw); err != nil {
 		return row{}, fmt.Errorf("%s: this is not JSON%s", where, at(err))
+	}
+	if len(raw) > maxRow {
+		return row{}, &Problem{Where: where, Reason: "it is longer than 1 MiB"}
 	}
 	fields, err := object(raw)
 	if err != nil {
@@ -244,6 +256,7 @@ func (a *array) find() error {
 			return nil
 		}
 		var passed json.RawMessage
+		a.value.renew()
 		if err := a.in.Decode(&passed); err != nil {
 			return errors.New("this is not JSON" + at(err))
 		}

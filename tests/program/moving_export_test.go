@@ -64,7 +64,7 @@ func TestMI25_Exports(t *testing.T) {
 		"authentication-zero.csv": "authentication-zero", "users.csv": "",
 	} {
 		got := command(t, dir, harness.ProcessEnv(dbtest.SQLite(t)), "users", "import", file, "--check", "--from="+from)
-		if got.code != 0 || !strings.HasPrefix(got.stdout, "1 records: 1 can be imported.\n") {
+		if got.code != 0 || !strings.HasPrefix(got.stdout, "1 record: 1 can be imported.\n") {
 			t.Errorf("%s: %+v", file, got)
 		}
 	}

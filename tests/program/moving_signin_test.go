@@ -24,7 +24,7 @@ func TestMI25_SignIn(t *testing.T) {
 		route      string   // by which ada signs in too
 		body       string
 	}{
-		{from: "auth0", file: "auth0", in: []string{ada, emil}, out: []string{ben, cleo, dora}},
+		{from: "auth0", file: "auth0", in: []string{ada}, out: []string{ben, cleo, dora, emil}},
 		{from: "devise", file: "devise.csv", in: []string{ada, cleo}, out: []string{ben, dora}},
 		{from: "supabase", file: "supabase.csv", in: []string{ada}, out: []string{ben, cleo, dora}},
 		{from: "firebase", file: "firebase.json", in: []string{ada}, out: []string{ben, cleo}},
