@@ -53,7 +53,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.samples, "samples", 2000, "requests of each class")
 	flag.StringVar(&o.database, "database", "", "the address of an empty Postgres database; SQLite without one")
-	flag.StringVar(&o.only, "only", "", "measure this operation or door alone, for example sign-in")
+	flag.StringVar(&o.only, "only", "",
+		"measure this operation or door alone, for example sign-in, or both: \"sign-in after import, GraphQL\"")
 	flag.BoolVar(&o.cheap, "cheap", false, "hash passwords with the least cost")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
@@ -62,21 +63,54 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
-	s, err := start(ctx, o)
-	if err != nil {
-		return err
+// chosen tells whether a line is measured.
+func (o options) chosen(c comparison) bool {
+	for word := range strings.SplitSeq(o.only, ",") {
+		if word = strings.TrimSpace(word); word != "" && word != c.operation && word != c.door {
+			return false
+		}
 	}
-	const line = "%-18s  %-22s  %-23s  %-18s  %-5s  %s\n"
+	return true
+}
+
+const line = "%-20s  %-22s  %-23s  %-18s  %-5s  %s\n"
+
+func run(ctx context.Context, o options) error {
 	fmt.Printf(line, "operation", "door", "classes", "medians", "AUC", "")
 	outside := false
-	for _, c := range comparisons {
-		if o.only != "" && o.only != c.operation && o.only != c.door {
+	for _, ofImport := range []bool{false, true} { // each on a server of its own
+		var due []comparison
+		for _, c := range comparisons {
+			if o.chosen(c) && (c.operation == afterImport) == ofImport {
+				due = append(due, c)
+			}
+		}
+		if len(due) == 0 {
 			continue
 		}
+		tells, err := measure(ctx, o, due)
+		if err != nil {
+			return err
+		}
+		outside = outside || tells
+	}
+	if outside {
+		return errTells
+	}
+	return nil
+}
+
+// measure prints a line for each comparison, and tells whether any is outside of the bound.
+func measure(ctx context.Context, o options, due []comparison) (outside bool, err error) {
+	s, err := start(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.stop(ctx)) }()
+	for _, c := range due {
 		auc, medians, err := s.compare(ctx, c, o.samples)
 		if err != nil {
-			return errors.Join(fmt.Errorf("timing: %s at %s: %w", c.operation, c.door, err), s.stop(ctx))
+			return false, fmt.Errorf("timing: %s at %s: %w", c.operation, c.door, err)
 		}
 		verdict := ""
 		if auc < 0.5-bound || auc > 0.5+bound {
@@ -85,21 +119,19 @@ func run(ctx context.Context, o options) error {
 		fmt.Printf(line, c.operation, c.door, c.classes[0]+", "+c.classes[1], fmt.Sprint(medians[0], ", ", medians[1]),
 			fmt.Sprintf("%.3f", auc), verdict)
 	}
-	if err := s.stop(ctx); err != nil || !outside {
-		return err
-	}
-	return errTells
+	return outside, nil
 }
 
 // server is a server under measurement and an administrator, who makes the accounts.
 type server struct {
-	url    string
-	app    *app.Server
-	http   *http.Server
-	folder string
-	admin  string // access token
-	asked  int    // requests, each from a network of its own
-	names  int    // addresses that were given out
+	url      string
+	app      *app.Server
+	http     *http.Server
+	folder   string
+	settings *config.Settings
+	admin    string // access token
+	asked    int    // requests, each from a network of its own
+	names    int    // addresses that were given out
 }
 
 // start runs a server with the limits on, and with registrations that answer alike for everybody.
@@ -132,7 +164,7 @@ func start(ctx context.Context, o options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://" + l.Addr().String(), app: a, http: a.HTTPServer(), folder: folder}
+	s := &server{url: "http://" + l.Addr().String(), app: a, http: a.HTTPServer(), folder: folder, settings: settings}
 	go s.http.Serve(l) //nolint:errcheck // it ends by Close
 	return s, s.administer(ctx, settings)
 }
@@ -182,6 +214,11 @@ func (s *server) compare(
 				return 0, medians, err
 			}
 			names[class] = append(names[class], name)
+		}
+		if prepare == imported {
+			if err := s.importAll(ctx, names[class]); err != nil {
+				return 0, medians, err
+			}
 		}
 	}
 	var times [2][]time.Duration
