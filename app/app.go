@@ -23,6 +23,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/resolvers"
 	"github.com/dragoman-auth/dragoman/rest"
 	"github.com/dragoman-auth/dragoman/web/assets"
@@ -169,6 +170,9 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		Codec:                s.codec(),
 		Issuer:               s.Keys,
 		Master:               s.master,
+		Sealing:              s.master.Key(totp.Sealing),
+		MfaPolicy:            resolvers.MfaPolicy{Off: set.MfaOff, Required: set.MfaRequired, Roles: set.MfaRoles},
+		MfaIssuer:            s.settings.Site().Name(),
 		Addresses:            AddressHashes(s.master),
 		Now:                  s.options.Now,
 		Log:                  s.options.Log,

@@ -128,6 +128,9 @@ func addKeys(message *mail.Message, data *db.MailData) {
 			message.Key.Scopes = append(message.Key.Scopes, string(scope))
 		}
 	}
+	if f := data.Factor; f != nil {
+		message.Factor = &mail.Factor{Change: string(f.Change), Name: f.Name, Left: f.Left}
+	}
 	for _, key := range data.Keys {
 		used := cmp.Or(key.LastUsedAt, new(time.Time))
 		message.Keys = append(message.Keys, mail.Key{Name: key.Name, LastUsed: *used})

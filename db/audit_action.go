@@ -31,6 +31,16 @@ var (
 
 	ActionSudoGranted = Action{"sudo.granted", "sudo.failed"}
 
+	// the first factor was right, and the second one is asked for; failed is a wrong second one
+	ActionLoginChallenged       = Action{"login.challenged", "login.challenge_failed"}
+	ActionMfaEnrolmentStarted   = Action{"mfa.enrolment_started", "mfa.enrolment_failed"}
+	ActionMfaAdded              = Action{"mfa.added", "mfa.add_failed"}
+	ActionMfaRenamed            = Action{"mfa.renamed", "mfa.rename_failed"}
+	ActionMfaRemoved            = Action{"mfa.removed", "mfa.remove_failed"}
+	ActionMfaReset              = Action{"mfa.reset", "mfa.reset_failed"} // by the actor, or the operator
+	ActionRecoveryCodesReplaced = Action{"recovery_codes.replaced", "recovery_codes.replace_failed"}
+	ActionDevicesForgotten      = Action{"devices.forgotten", "devices.forget_failed"} // those that are asked for no code
+
 	ActionPasswordChanged        = Action{"password.changed", "password.change_failed"}
 	ActionPasswordImported       = Action{"password.imported", ""} // from a file, for an account that was imported without
 	ActionPasswordReset          = Action{"password.reset", "password.reset_failed"}
@@ -67,8 +77,9 @@ func Actions() []Action {
 		ActionUserSuspended, ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported,
 		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
-		ActionSudoGranted, ActionPasswordChanged, ActionPasswordImported, ActionPasswordReset,
-		ActionPasswordResetRequested,
+		ActionSudoGranted, ActionLoginChallenged, ActionMfaEnrolmentStarted, ActionMfaAdded, ActionMfaRenamed,
+		ActionMfaRemoved, ActionMfaReset, ActionRecoveryCodesReplaced, ActionDevicesForgotten,
+		ActionPasswordChanged, ActionPasswordImported, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
 		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionLegacyTokenUsed, ActionMailRetried,

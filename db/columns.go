@@ -10,12 +10,15 @@ u.created_at AS u_created_at, u.updated_at AS u_updated_at, u.last_login_at AS u
 u.pending_email AS u_pending_email, u.pending_email_canonical AS u_pending_email_canonical,
 u.pending_shown AS u_pending_shown,
 u.password_disabled_at AS u_password_disabled_at, u.devices_cleared_at AS u_devices_cleared_at,
+u.mfa_enabled_at AS u_mfa_enabled_at, u.auth_version AS u_auth_version,
 u.invited AS u_invited, u.external_id AS u_external_id, u.phone AS u_phone`
 
 	sessionColumns = `s.id AS s_id, s.number AS s_number, s.user_id AS s_user_id, s.generation AS s_generation,
 s.used_generation AS s_used_generation, s.methods AS s_methods, s.user_agent AS s_user_agent, s.ip AS s_ip,
 s.dialect AS s_dialect, s.created_at AS s_created_at,
-s.authenticated_at AS s_authenticated_at, s.rotated_at AS s_rotated_at, s.last_used_at AS s_last_used_at,
+s.authenticated_at AS s_authenticated_at, s.proved_by AS s_proved_by,
+s.factor_at AS s_factor_at,
+ s.rotated_at AS s_rotated_at, s.last_used_at AS s_last_used_at,
 s.expires_at AS s_expires_at, s.idle_seconds AS s_idle_seconds, s.revoked_at AS s_revoked_at,
 s.revoked_reason AS s_revoked_reason`
 

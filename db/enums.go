@@ -24,6 +24,17 @@ const (
 	AuthPassword  AuthMethod = "PASSWORD"
 	AuthMagicLink AuthMethod = "MAGIC_LINK" // a link or a code of a mail
 	AuthAPIKey    AuthMethod = "API_KEY"
+	AuthTOTP      AuthMethod = "TOTP"          // a code of an authenticator app
+	AuthRecovery  AuthMethod = "RECOVERY_CODE" // a code that is good once
+)
+
+// MfaMethod is a kind of second factor.
+type MfaMethod string
+
+// The kinds that exist.
+const (
+	MfaTOTP     MfaMethod = "TOTP"
+	MfaRecovery MfaMethod = "RECOVERY_CODE"
 )
 
 // Permission is something that a caller may do.
@@ -48,8 +59,14 @@ func (m AuthMethod) MarshalGQL(w io.Writer) { writeEnum(w, m) }
 
 // UnmarshalGQL reads the enum value.
 func (m *AuthMethod) UnmarshalGQL(v any) error {
-	return readEnum(v, m, AuthPassword, AuthMagicLink, AuthAPIKey)
+	return readEnum(v, m, AuthPassword, AuthMagicLink, AuthAPIKey, AuthTOTP, AuthRecovery)
 }
+
+// MarshalGQL writes the enum value.
+func (m MfaMethod) MarshalGQL(w io.Writer) { writeEnum(w, m) }
+
+// UnmarshalGQL reads the enum value.
+func (m *MfaMethod) UnmarshalGQL(v any) error { return readEnum(v, m, MfaTOTP, MfaRecovery) }
 
 // MarshalGQL writes the enum value.
 func (p Permission) MarshalGQL(w io.Writer) { writeEnum(w, p) }

@@ -93,12 +93,13 @@ func (i *id[K]) unmarshalGQL(v any) error {
 }
 
 type (
-	userKind    struct{}
-	sessionKind struct{}
-	keyKind     struct{}
-	eventKind   struct{}
-	mailKind    struct{}
-	tokenKind   struct{}
+	userKind          struct{}
+	sessionKind       struct{}
+	keyKind           struct{}
+	eventKind         struct{}
+	mailKind          struct{}
+	tokenKind         struct{}
+	authenticatorKind struct{}
 )
 
 func (userKind) prefix() string    { return "user" }
@@ -107,6 +108,8 @@ func (keyKind) prefix() string     { return "key" }
 func (eventKind) prefix() string   { return "evt" }
 func (mailKind) prefix() string    { return "mail" }
 func (tokenKind) prefix() string   { return "ott" }
+
+func (authenticatorKind) prefix() string { return "totp" }
 
 // UserID identifies an account: user_… in text.
 type UserID struct{ id[userKind] }
@@ -125,6 +128,9 @@ type MailID struct{ id[mailKind] }
 
 // TokenID identifies a one-time token. It is not the token.
 type TokenID struct{ id[tokenKind] }
+
+// AuthenticatorID identifies an authenticator app.
+type AuthenticatorID struct{ id[authenticatorKind] }
 
 // NewUserID makes a fresh time-ordered id.
 func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
@@ -153,6 +159,11 @@ func NewKeyID() KeyID { return KeyID{id[keyKind]{token.NewID()}} }
 
 // NewMailID makes a fresh time-ordered id.
 func NewMailID() MailID { return MailID{id[mailKind]{token.NewID()}} }
+
+// NewAuthenticatorID makes a fresh time-ordered id.
+func NewAuthenticatorID() AuthenticatorID {
+	return AuthenticatorID{id[authenticatorKind]{token.NewID()}}
+}
 
 // TokenIDFrom types a UUID that a checked token carried.
 func TokenIDFrom(u uuid.UUID) TokenID { return TokenID{id[tokenKind]{u}} }
@@ -195,3 +206,9 @@ func (i *MailID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
 
 // UnmarshalGQL reads the text form.
 func (i *KeyID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }
+
+// MarshalGQL writes the text form as a GraphQL ID.
+func (i AuthenticatorID) MarshalGQL(w io.Writer) { i.marshalGQL(w) }
+
+// UnmarshalGQL reads the text form.
+func (i *AuthenticatorID) UnmarshalGQL(v any) error { return i.unmarshalGQL(v) }

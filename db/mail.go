@@ -27,6 +27,7 @@ const (
 	MailSessionElsewhere MailKind = "session-elsewhere" // a retry of a refresh from another network
 	MailDisabled         MailKind = "password-disabled" // after 100 failures
 	MailKeyMade          MailKind = "api-key-made"      // an API key was made, may more, or got another secret
+	MailSecondFactor     MailKind = "second-factor"     // what happened to the second factors, or by wrong codes of them
 	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
 	MailTookOver         MailKind = "took-over"         // a sign-in by mail was the first proof of whose address it is
 	MailWelcome          MailKind = "welcome"
@@ -127,9 +128,32 @@ type MailData struct {
 	Key  *MailKey  `json:"key,omitempty"`  // that the mail is about
 	Keys []MailKey `json:"keys,omitempty"` // that work when the mail is resolved, the newest first; see MailPassword
 
+	Factor *MailFactor `json:"factor,omitempty"` // of MailSecondFactor
+
 	HeldSince *time.Time `json:"heldSince,omitempty"` // of a notice over the budget of its mailbox
 	Repeats   []Repeat   `json:"repeats,omitempty"`   // of a digest
 }
+
+// MailFactor is what a mail says about second factors.
+type MailFactor struct {
+	Change FactorNews `json:"change"`
+	Name   string     `json:"name,omitempty"` // of an authenticator app
+	Left   int        `json:"left,omitempty"` // recovery codes
+}
+
+// FactorNews is what happened to the second factors of an account, or by wrong codes of them.
+type FactorNews string
+
+// What the owner of an account is told of.
+const (
+	FactorAdded         FactorNews = "added"
+	FactorRemoved       FactorNews = "removed"
+	FactorsReset        FactorNews = "reset" // by an administrator
+	FactorCodesReplaced FactorNews = "codes-replaced"
+	FactorCodeUsed      FactorNews = "code-used"   // a recovery code
+	FactorWrongCodes    FactorNews = "wrong-codes" // all tries of a challenge, after the right password
+	FactorGuessesSpent  FactorNews = "guesses-spent"
+)
 
 // MailKey is what a mail says about an API key.
 type MailKey struct {

@@ -35,13 +35,18 @@ type Session struct {
 	IP            *string      `bun:"ip"`
 	Dialect       string       `bun:"dialect"`
 	CreatedAt     time.Time    `bun:"created_at"`
-	AuthAt        time.Time    `bun:"authenticated_at"` // when the person last proved themselves
+	AuthAt        time.Time    `bun:"authenticated_at"`   // when the person last proved themselves
+	ProvedBy      AuthMethod   `bun:"proved_by,nullzero"` // by which method; "" for those that the sign-in used
+	FactorAt      *time.Time   `bun:"factor_at"`          // when they last did so by a second factor; nil for never
 	RotatedAt     *time.Time   `bun:"rotated_at"`
 	LastUsedAt    time.Time    `bun:"last_used_at"`
 	AbsoluteEnd   time.Time    `bun:"expires_at"`
 	IdleSeconds   int          `bun:"idle_seconds"`
 	RevokedAt     *time.Time   `bun:"revoked_at"`
 	RevokedReason *string      `bun:"revoked_reason"`
+
+	// Challenge makes the session one that waits for its second factor; nil for any other. See Challenge.
+	Challenge *NewChallenge `bun:"-"`
 
 	// Device is the keyed hash of the device that signs in, nil not to remember it: see Attempt.NewDevice. No row of
 	// sessions holds it.
@@ -76,9 +81,11 @@ AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')
 // insertSession begins the part of a statement that makes a session; sessionValues and Session.params go with it.
 const (
 	insertSession = `INSERT INTO sessions (id, number, user_id, methods, user_agent, ip, dialect,
-created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation)`
+created_at, authenticated_at, last_used_at, expires_at, idle_seconds, generation, revoked_at, revoked_reason,
+challenge_until, challenge_version)`
 	sessionValues = `:session, :session_number, :user, :session_methods, :session_user_agent, :session_ip,
-  :session_dialect, :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation`
+  :session_dialect, :now, :now, :now, :session_expires_at, :session_idle_seconds, :session_generation,
+  :session_revoked_at, :session_revoked_reason, :challenge_until, :challenge_version`
 )
 
 // NewSession describes the session of a person who just proved themselves by methods, on the device of this visit. The
@@ -97,7 +104,19 @@ func NewSession(
 
 // params are the values of sessionValues.
 func (s *Session) params() params {
-	return params{
+	p := params{{"pending", s.Challenge != nil}}
+	if c := s.Challenge; c == nil {
+		p = p.with(params{
+			{"session_revoked_at", nil}, {"session_revoked_reason", nil},
+			{"challenge_until", nil}, {"challenge_version", nil},
+		})
+	} else {
+		p = p.with(params{
+			{"session_revoked_at", s.CreatedAt}, {"session_revoked_reason", challengeReason},
+			{"challenge_until", c.Until}, {"challenge_version", c.Version},
+		})
+	}
+	return p.with(params{
 		{"session", s.ID},
 		{"session_number", s.Number},
 		{"user", s.UserID},
@@ -109,7 +128,7 @@ func (s *Session) params() params {
 		{"session_expires_at", s.AbsoluteEnd},
 		{"session_idle_seconds", s.IdleSeconds},
 		{"session_generation", s.Generation},
-	}
+	})
 }
 
 // numberDraws is how many numbers are drawn before giving up. With a million rows one number in two thousand is taken.

@@ -289,9 +289,9 @@ func (d *DB) LoginThrottled(ctx context.Context, a *Attempt, now time.Time) (boo
 // passed over: the next sign-in ends it.
 var login = writes("login",
 	`WITH u AS (
-  UPDATE users SET last_login_at = :now, password_hash = :new_hash
+  UPDATE users SET last_login_at = CASE WHEN :pending THEN last_login_at ELSE :now END, password_hash = :new_hash
   WHERE id = :user AND status = 'ACTIVE' AND password_hash IN (:password_hash, :new_hash)
-    AND password_disabled_at IS NULL
+    AND password_disabled_at IS NULL AND auth_version = :auth_version
   RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -302,7 +302,7 @@ var login = writes("login",
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
     SELECT id FROM sessions
-    WHERE user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
+    WHERE NOT :pending AND user_id = (SELECT id FROM u) AND revoked_at IS NULL AND expires_at > :now
       AND last_used_at + make_interval(secs => idle_seconds) > :now
     ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
   )
@@ -315,16 +315,16 @@ var login = writes("login",
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions,
   EXISTS (SELECT 1 FROM k WHERE session_id = :session)
     AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
-	`UPDATE users SET last_login_at = :now, password_hash = :new_hash
+	`UPDATE users SET last_login_at = CASE WHEN :pending THEN last_login_at ELSE :now END, password_hash = :new_hash
 WHERE id = :user AND status = 'ACTIVE' AND password_hash IN (:password_hash, :new_hash)
-  AND password_disabled_at IS NULL`,
+  AND password_disabled_at IS NULL AND auth_version = :auth_version`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1
 ON CONFLICT (number) DO NOTHING`,
 	`DELETE FROM throttles WHERE account_key = :user AND scope IN (:scope, '*')
   AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
   SELECT id FROM sessions
-  WHERE user_id = :user AND revoked_at IS NULL AND expires_at > :now
+  WHERE NOT :pending AND user_id = :user AND revoked_at IS NULL AND expires_at > :now
     AND unixepoch(last_used_at, 'subsec') + idle_seconds > unixepoch(:now, 'subsec')
   ORDER BY id DESC LIMIT -1 OFFSET :session_limit
 ) AND EXISTS (SELECT 1 FROM sessions WHERE id = :session)`,
@@ -335,6 +335,7 @@ ON CONFLICT (user_id, device) DO UPDATE SET seen_at = :now WHERE known_devices.s
 	`SELECT changes() AS sessions, (
   SELECT count(*) FROM users
   WHERE id = :user AND status = 'ACTIVE' AND password_hash = :new_hash AND password_disabled_at IS NULL
+    AND auth_version = :auth_version
 ) AS users,
   EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device = :device AND session_id = :session)
     AND EXISTS (SELECT 1 FROM known_devices WHERE user_id = :user AND device <> :device) AS new_device`,
@@ -350,13 +351,14 @@ const deviceSeen = 24 * time.Hour
 //
 // Login draws the number of the session, and draws again when the number is taken.
 func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool, error) {
-	e := Event{Action: ActionLoginSucceeded, User: s.UserID, Sess: s.ID, Methods: s.Methods}
+	e := Event{Action: s.began(), User: s.UserID, Sess: s.ID, Methods: s.Methods}
 	for range numberDraws {
 		s.Number = randomNumber()
 		p := s.params().with(params{
 			{"password_hash", a.User.PasswordHash},
 			{"new_hash", cmp.Or(a.NewHash, a.User.PasswordHash)},
 			{"scope", a.bucket.scope},
+			{"auth_version", a.User.AuthVersion},
 			{"session_limit", limit},
 			{"device", s.Device},
 			{"seen_before", s.CreatedAt.Add(-deviceSeen)},

@@ -6,12 +6,17 @@ import (
 	"errors"
 )
 
-var errNumberTaken = errors.New("db: the number of a session is taken")
+var (
+	errNumberTaken = errors.New("db: the number of a session is taken")
+	errAuthChanged = errors.New("db: what signs in to an account changed")
+)
 
 var loginByMail = writes("loginByMail",
 	`WITH t AS (`+redeemToken+ofAddress+` AND purpose = 'MAGIC_LINK' RETURNING user_id
 ), `+provePostgres+`, u AS (
-  UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
+  UPDATE users SET last_login_at = CASE WHEN :pending THEN last_login_at ELSE :now END, `+noFactors+`,
+    auth_version = CASE WHEN :unverified THEN auth_version + 1 ELSE auth_version END,
+    email_verified_at = coalesce(email_verified_at, :now),
     updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
     password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
     password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
@@ -31,6 +36,10 @@ var loginByMail = writes("loginByMail",
   `+dropIdentities+` WHERE :unverified AND user_id = (SELECT id FROM u)
 ), q AS (
   `+dropTOTP+` WHERE :unverified AND user_id = (SELECT id FROM u)
+), qc AS (
+  `+dropCodes+` WHERE :unverified AND user_id = (SELECT id FROM u)
+), qr AS (
+  `+dropRemembered+` WHERE :unverified AND user_id = (SELECT id FROM u)
 ), f AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE :unverified AND account_key = :user ORDER BY scope FOR UPDATE)
@@ -41,7 +50,7 @@ var loginByMail = writes("loginByMail",
   )
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
-    SELECT id FROM sessions WHERE NOT :unverified AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
+    SELECT id FROM sessions WHERE NOT :unverified AND NOT :pending AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
     ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
   )
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u
@@ -53,7 +62,9 @@ var loginByMail = writes("loginByMail",
 	yieldAddress+ifRecorded,
 	endWaits+ifRecorded,
 	endRegistrations+ifRecorded,
-	`UPDATE users SET last_login_at = :now, email_verified_at = coalesce(email_verified_at, :now),
+	`UPDATE users SET last_login_at = CASE WHEN :pending THEN last_login_at ELSE :now END, `+noFactors+`,
+    auth_version = CASE WHEN :unverified THEN auth_version + 1 ELSE auth_version END,
+    email_verified_at = coalesce(email_verified_at, :now),
   updated_at = CASE WHEN :unverified THEN :now ELSE updated_at END,
   password_hash = CASE WHEN :unverified THEN NULL ELSE password_hash END,
   password_disabled_at = CASE WHEN :unverified THEN NULL ELSE password_disabled_at END,
@@ -69,10 +80,12 @@ WHERE :unverified AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
 	`DELETE FROM known_devices WHERE :unverified AND user_id = :user`+ifRecorded,
 	dropIdentities+` WHERE :unverified AND user_id = :user`+ifRecorded,
 	dropTOTP+` WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropCodes+` WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropRemembered+` WHERE :unverified AND user_id = :user`+ifRecorded,
 	`DELETE FROM throttles WHERE :unverified AND account_key = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now,
   revoked_reason = CASE WHEN :unverified THEN 'login.succeeded' ELSE 'session_limit' END
-WHERE id IN (
+WHERE (:unverified OR NOT :pending) AND id IN (
   SELECT id FROM sessions WHERE user_id = :user AND `+aliveSQLite+`
   ORDER BY id DESC LIMIT -1 OFFSET CASE WHEN :unverified THEN 0 ELSE :session_limit - 1 END
 )`+ifRecorded,
@@ -98,12 +111,15 @@ type MailLogin struct {
 func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*User, error) {
 	s := l.Session
 	e := Event{
-		Action: ActionLoginSucceeded, Note: m.takeOverNote(), User: s.UserID, Sess: s.ID, Methods: s.Methods,
+		Action: s.began(), Note: m.takeOverNote(), User: s.UserID, Sess: s.ID, Methods: s.Methods,
 	}
 	var row redeemed
 	begun := func(tx *sql.Tx) error {
-		if row.Sessions == 0 {
+		switch {
+		case row.Sessions == 0:
 			return errNumberTaken // undoes all of it; the token stays good
+		case !m.TakesOver() && row.User.AuthVersion != m.User.AuthVersion:
+			return errAuthChanged // as well: the session was made for another state of the account
 		}
 		return d.queueIn(ctx, tx, l.Mails)
 	}
@@ -116,6 +132,8 @@ func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*
 		switch {
 		case errors.Is(err, errNumberTaken):
 			continue
+		case errors.Is(err, errAuthChanged):
+			return nil, nil
 		case err != nil || !found:
 			return nil, err
 		}

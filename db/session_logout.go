@@ -124,6 +124,8 @@ var endAll = writes("endAll",
 ), k AS (
   UPDATE api_keys SET revoked_at = :now
   WHERE :end_keys AND user_id = (SELECT user_id FROM s LIMIT 1) AND revoked_at IS NULL
+), w AS (
+  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM s LIMIT 1)
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
@@ -133,6 +135,8 @@ WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQL
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE id = :session AND changes() > 0`,
 	endKeysOfSession,
+	`UPDATE users SET auth_version = auth_version + 1
+WHERE id = (SELECT user_id FROM sessions WHERE id = :session)`+ifRecorded,
 	`SELECT count(*) AS n FROM sessions
 WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM `+
 		`sessions WHERE id = :session)
@@ -161,10 +165,11 @@ var lockUserOfSession = onPostgres("lockUserOfSession", `SELECT 1 FROM users
 WHERE id = (SELECT user_id FROM sessions WHERE id = :session) FOR NO KEY UPDATE`)
 
 // end runs a statement that ends sessions, and counts them. Where the API keys end too it waits for keys that are being
-// made: else one of them would outlive the session that made it.
+// made: else one of them would outlive the session that made it. Where all sessions end, so do sign-ins that wait for
+// their second factor: the account is locked before its sessions.
 func (d *DB) end(ctx context.Context, st *statement, end LogoutTarget, p params) (int, error) {
 	var options []option
-	if end.EndKeys {
+	if end.EndKeys || st == endAll {
 		options = append(options, locking(lockUserOfSession, params{{"session", end.Session}}))
 	}
 	var answer struct {

@@ -7,7 +7,7 @@ import (
 
 var sudo = writes("sudo",
 	`WITH s AS (
-  UPDATE sessions SET authenticated_at = :now
+  UPDATE sessions SET authenticated_at = :now, proved_by = 'PASSWORD'
   WHERE id = :session AND user_id = :user AND `+alivePostgres+` AND EXISTS (
     SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
       AND password_disabled_at IS NULL)
@@ -17,7 +17,7 @@ var sudo = writes("sudo",
     SELECT scope FROM throttles WHERE account_key = :user AND scope IN (:scope, '*') ORDER BY scope FOR UPDATE)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM s
 ) SELECT count(*) AS n FROM s`,
-	`UPDATE sessions SET authenticated_at = :now
+	`UPDATE sessions SET authenticated_at = :now, proved_by = 'PASSWORD'
 WHERE id = :session AND user_id = :user AND `+aliveSQLite+` AND EXISTS (
   SELECT 1 FROM users WHERE users.id = :user AND status = 'ACTIVE' AND password_hash = :password_hash
     AND password_disabled_at IS NULL)`,

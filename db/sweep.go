@@ -22,6 +22,7 @@ const (
 	keepBudgets   = 24 * time.Hour        // how many mails a mailbox got
 	keepDevices   = 180 * 24 * time.Hour  // a device without a sign-in
 	keepUsage     = 400 * 24 * time.Hour  // calls of a dialect: a year and a bit, to compare the same weeks
+	keepTries     = 366 * 24 * time.Hour  // wrong codes of second factors: they count for a year
 	sweepPause    = 10 * time.Millisecond // between batches: others can write
 )
 
@@ -63,6 +64,12 @@ var sweeps = []swept{
 (SELECT account_key, scope FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
 (SELECT user_id, device FROM known_devices WHERE seen_at < ? LIMIT ? ?)`, keepDevices, false, false},
+	{"wrong codes", `DELETE FROM factor_tries WHERE (user_id, scope, day) IN
+(SELECT user_id, scope, day FROM factor_tries WHERE day < ? LIMIT ? ?)`, keepTries, false, true},
+	{"remembered devices", `DELETE FROM remembered_devices WHERE (user_id, device) IN
+(SELECT user_id, device FROM remembered_devices WHERE expires_at < ? LIMIT ? ?)`, 0, false, false},
+	{"set-ups of authenticator apps", `DELETE FROM authenticators WHERE id IN
+(SELECT id FROM authenticators WHERE confirmed_at IS NULL AND created_at < ? LIMIT ? ?)`, keepTokens, false, false},
 	{"audit events", `DELETE FROM audit_events WHERE id IN
 (SELECT id FROM audit_events WHERE id < ? ORDER BY id LIMIT ? ?)`, keepAudit, true, false},
 	{
@@ -97,6 +104,10 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM mail_budgets WHERE counted_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM factor_tries WHERE day < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM remembered_devices WHERE expires_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM authenticators WHERE confirmed_at IS NULL AND created_at < ?)
+    THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM audit_events WHERE id < ? AND action = 'session.refreshed')
     THEN '1' ELSE '0' END ||

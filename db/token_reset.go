@@ -9,11 +9,16 @@ import (
 // export begins there (AU-08).
 const markTakeOver = `taken_over_at = CASE WHEN :unverified THEN :now ELSE taken_over_at END`
 
-// What an import brought would open and guard the account for the one before: conditions must follow.
+// What the one before linked and enrolled would open and guard the account for them: conditions must follow.
 const (
 	dropIdentities = `DELETE FROM linked_identities`
-	dropTOTP       = `DELETE FROM imported_totp`
+	dropTOTP       = `DELETE FROM authenticators`
+	dropCodes      = `DELETE FROM recovery_codes`
+	dropRemembered = `DELETE FROM remembered_devices`
 )
+
+// noFactors is the part of a take-over that says that no second factor is left.
+const noFactors = `mfa_enabled_at = CASE WHEN :unverified THEN NULL ELSE mfa_enabled_at END`
 
 // clearProfile is the part of a take-over that removes what the one before said of themselves (OT-26). external_id
 // stays: an operator set it, and the tables of the application know the account by it.
@@ -30,7 +35,8 @@ var resetPassword = writes("resetPassword",
 ), `+provePostgres+`, u AS (
   UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, devices_cleared_at = :now,
     email_verified_at = coalesce(email_verified_at, :now), pending_email = NULL, pending_email_canonical = NULL,
-    pending_shown = false, updated_at = :now, `+markTakeOver+`, `+clearProfile+`
+    pending_shown = false, updated_at = :now, auth_version = auth_version + 1,
+    `+noFactors+`, `+markTakeOver+`, `+clearProfile+`
   WHERE id = (SELECT user_id FROM t) AND `+yielded+` RETURNING *
 ), o AS (`+othersPostgres+`), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset' WHERE id IN (
@@ -48,6 +54,10 @@ var resetPassword = writes("resetPassword",
   `+dropIdentities+` WHERE :unverified AND user_id = (SELECT id FROM u)
 ), q AS (
   `+dropTOTP+` WHERE :unverified AND user_id = (SELECT id FROM u)
+), qc AS (
+  `+dropCodes+` WHERE :unverified AND user_id = (SELECT id FROM u)
+), qr AS (
+  `+dropRemembered+` WHERE user_id = (SELECT id FROM u)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT `+userColumns+`, 0 AS sessions FROM u`,
 	redeemToken+ofAddress+` AND purpose = 'RESET_PASSWORD'`,
@@ -57,7 +67,8 @@ var resetPassword = writes("resetPassword",
 	endRegistrations+ifRecorded,
 	`UPDATE users SET password_hash = :password_hash, password_disabled_at = NULL, devices_cleared_at = :now,
   email_verified_at = coalesce(email_verified_at, :now), pending_email = NULL, pending_email_canonical = NULL,
-  pending_shown = false, updated_at = :now, `+markTakeOver+`, `+clearProfile+`
+  pending_shown = false, updated_at = :now, auth_version = auth_version + 1,
+    `+noFactors+`, `+markTakeOver+`, `+clearProfile+`
 WHERE id = :user`+ifRecorded,
 	othersSQLite,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'password.reset'
@@ -68,6 +79,8 @@ WHERE (:unverified OR :end_keys) AND user_id = :user AND revoked_at IS NULL`+ifR
 	`DELETE FROM known_devices WHERE user_id = :user`+ifRecorded,
 	dropIdentities+` WHERE :unverified AND user_id = :user`+ifRecorded,
 	dropTOTP+` WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropCodes+` WHERE :unverified AND user_id = :user`+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
 	`SELECT `+userColumns+`, 0 AS sessions FROM users u WHERE u.id = :user`+ifRecorded,
 )
 

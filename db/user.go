@@ -35,6 +35,8 @@ type User struct {
 	PasswordDisabledAt    *time.Time `bun:"password_disabled_at"`    // until a reset by mail (LG-09)
 	DevicesClearedAt      *time.Time `bun:"devices_cleared_at"`      // no device token of before counts
 	Invited               bool       `bun:"invited"`                 // an administrator made the account for its owner
+	MFAEnabledAt          *time.Time `bun:"mfa_enabled_at"`          // since when it has a second factor; nil for none
+	AuthVersion           int        `bun:"auth_version"`            // counts what ends a sign-in that has begun
 	ExternalID            *string    `bun:"external_id"`             // the id that the person had in another system
 	Phone                 *string    `bun:"phone"`                   // E.164, as an import gave it; not confirmed
 }

@@ -129,6 +129,8 @@ const (
     password_hash = CASE WHEN ` + addressMoves + ` AND NOT :keep_password THEN NULL ELSE password_hash END,
     devices_cleared_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE devices_cleared_at END,
     taken_over_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE taken_over_at END,
+    mfa_enabled_at = CASE WHEN ` + addressMoves + ` THEN NULL ELSE mfa_enabled_at END,
+    auth_version = CASE WHEN ` + addressMoves + ` THEN auth_version + 1 ELSE auth_version END,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,
@@ -176,6 +178,10 @@ var changeUser = writes("changeUser",
   `+dropIdentities+` WHERE true`+ofMoved+`
 ), q AS (
   `+dropTOTP+` WHERE true`+ofMoved+`
+), qc AS (
+  `+dropCodes+` WHERE true`+ofMoved+`
+), qr AS (
+  `+dropRemembered+` WHERE true`+ofMoved+`
 ), m AS (`+unlinkMails+ofMoved+`), c AS (`+dropMails+ofMoved+`
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+afterUserChange+`, `+verdictPostgres+` AS verdict
@@ -186,6 +192,8 @@ FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok' AND `+keepsAdmin,
 	`DELETE FROM known_devices WHERE user_id = :user`+ifMovesSQLite,
 	dropIdentities+` WHERE user_id = :user`+ifMovesSQLite,
 	dropTOTP+` WHERE user_id = :user`+ifMovesSQLite,
+	dropCodes+` WHERE user_id = :user`+ifMovesSQLite,
+	dropRemembered+` WHERE user_id = :user`+ifMovesSQLite,
 	unlinkMails+` AND user_id = :user`+ifMovesSQLite,
 	dropMails+` AND user_id = :user`+ifMovesSQLite,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = `+endedByChange+`

@@ -75,7 +75,8 @@ const (
   invited = invited AND NOT (:set_username OR :set_name OR :set_metadata
     OR (` + replaces + ` AND NOT (` + sameAddress + `))),
   password_hash = CASE WHEN :set_password THEN :password_hash ELSE password_hash END,
-  password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END
+  password_disabled_at = CASE WHEN :set_password THEN NULL ELSE password_disabled_at END,
+  auth_version = CASE WHEN :set_password THEN auth_version + 1 ELSE auth_version END
 WHERE id = :user AND status = 'ACTIVE' AND (CAST(:proof_hash AS text) IS NULL OR password_hash = :proof_hash)
 AND NOT (` + waits + ` AND :at_once AND EXISTS (SELECT 1 FROM users w WHERE w.email_canonical = :email_canonical
   AND (w.email_verified_at IS NOT NULL OR :no_mail)))

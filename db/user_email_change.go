@@ -58,7 +58,8 @@ var cancelEmailChange = writes("cancelEmailChange",
   UPDATE users SET updated_at = :now, pending_email = NULL, pending_email_canonical = NULL, pending_shown = false,
     email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
     email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END,
-    devices_cleared_at = CASE WHEN back THEN :now ELSE devices_cleared_at END
+    devices_cleared_at = CASE WHEN back THEN :now ELSE devices_cleared_at END,
+    auth_version = CASE WHEN back THEN auth_version + 1 ELSE auth_version END
   FROM t, o WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
@@ -68,6 +69,8 @@ var cancelEmailChange = writes("cancelEmailChange",
   UPDATE api_keys SET revoked_at = :now WHERE user_id = (SELECT id FROM o WHERE back) AND `+madeSince+`
 ), d AS (
   DELETE FROM known_devices WHERE user_id = (SELECT id FROM o WHERE back)
+), qr AS (
+  `+dropRemembered+` WHERE user_id = (SELECT id FROM o WHERE back)
 ), k AS (
   UPDATE one_time_tokens k SET invalidated_at = :now
   WHERE user_id = (SELECT id FROM o) AND id <> :token AND invalidated_at IS NULL
@@ -80,6 +83,7 @@ var cancelEmailChange = writes("cancelEmailChange",
 WHERE user_id = :user AND `+aliveSQLite+` AND `+goesBack+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now WHERE user_id = :user AND `+madeSince+` AND `+goesBack+ifRecorded,
 	`DELETE FROM known_devices WHERE user_id = :user AND `+goesBack+ifRecorded,
+	dropRemembered+` WHERE user_id = :user AND `+goesBack+ifRecorded,
 	`UPDATE one_time_tokens AS k SET invalidated_at = :now
 WHERE user_id = :user AND id <> :token AND invalidated_at IS NULL
 AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`)))`+ifRecorded,
@@ -88,6 +92,8 @@ AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE'
 	`UPDATE users SET updated_at = :now,
   devices_cleared_at = CASE WHEN email_canonical IS DISTINCT FROM :address OR pending_shown THEN :now
     ELSE devices_cleared_at END,
+  auth_version = CASE WHEN email_canonical IS DISTINCT FROM :address OR pending_shown THEN auth_version + 1
+    ELSE auth_version END,
   pending_email = NULL, pending_email_canonical = NULL, pending_shown = false,
   email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
   email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END

@@ -39,6 +39,7 @@ type exportedUser struct {
 	PasswordDisabledAt *time.Time `bun:"password_disabled_at" json:"passwordDisabledAt"`
 	DevicesClearedAt   *time.Time `bun:"devices_cleared_at" json:"devicesClearedAt"`
 	TakenOverAt        *time.Time `bun:"taken_over_at" json:"takenOverAt"`
+	MFAEnabledAt       *time.Time `bun:"mfa_enabled_at" json:"mfaEnabledAt"`
 	ExternalID         *string    `bun:"external_id" json:"externalId"`
 	Phone              *string    `bun:"phone" json:"phone"`
 	AppMetadata        JSONObject `bun:"app_metadata" json:"appMetadata"`
@@ -64,6 +65,8 @@ type exportedSession struct {
 	Dialect       string       `bun:"dialect" json:"dialect"`
 	CreatedAt     time.Time    `bun:"created_at" json:"createdAt"`
 	AuthAt        time.Time    `bun:"authenticated_at" json:"authenticatedAt"`
+	ProvedBy      AuthMethod   `bun:"proved_by,nullzero" json:"provedBy"`
+	FactorAt      *time.Time   `bun:"factor_at" json:"secondFactorAt"`
 	Refreshes     int64        `bun:"generation" json:"refreshes"`
 	RotatedAt     *time.Time   `bun:"rotated_at" json:"refreshedAt"`
 	Retries       int          `bun:"retries" json:"retries"`
@@ -154,6 +157,31 @@ type exportedDevice struct {
 	SeenAt time.Time `bun:"seen_at" json:"seenAt"`
 }
 
+type exportedAuthenticator struct {
+	bun.BaseModel `bun:"table:authenticators,alias:t" json:"-"`
+
+	ID          AuthenticatorID `bun:"id" json:"id"`
+	Name        string          `bun:"name" json:"name"`
+	CreatedAt   time.Time       `bun:"created_at" json:"createdAt"`
+	ConfirmedAt *time.Time      `bun:"confirmed_at" json:"confirmedAt"`
+	LastUsedAt  *time.Time      `bun:"last_used_at" json:"lastUsedAt"`
+}
+
+type exportedRecoveryCode struct {
+	bun.BaseModel `bun:"table:recovery_codes,alias:c" json:"-"`
+
+	CreatedAt time.Time  `bun:"created_at" json:"createdAt"`
+	UsedAt    *time.Time `bun:"used_at" json:"usedAt"`
+}
+
+type exportedRememberedDevice struct {
+	bun.BaseModel `bun:"table:remembered_devices,alias:r" json:"-"`
+
+	Sess      SessionID `bun:"session_id" json:"session"`
+	CreatedAt time.Time `bun:"created_at" json:"createdAt"`
+	ExpiresAt time.Time `bun:"expires_at" json:"expiresAt"`
+}
+
 type exportedFailure struct {
 	bun.BaseModel `bun:"table:throttles,alias:t" json:"-"`
 
@@ -189,14 +217,17 @@ func (d *DB) ExportUser(ctx context.Context, by *Caller, now time.Time) (JSONObj
 
 // exportLists reads each list of an export.
 var exportLists = map[string]listReader{
-	"sessions":      newest[exportedSession]("s.user_id", "s.id", "s.created_at"),
-	"apiKeys":       newest[exportedKey]("k.user_id", "k.id", "k.created_at"),
-	"events":        newest[exportedEvent]("e.user_id", "e.id", "e.at"),
-	"mails":         newest[exportedMail]("m.user_id", "m.id", "m.created_at"),
-	"oneTimeTokens": newest[exportedToken]("t.user_id", "t.id", "t.created_at"),
-	"knownDevices":  newest[exportedDevice]("d.user_id", "d.seen_at", "d.seen_at"),
-	"identities":    newest[exportedIdentity]("l.user_id", "l.created_at", "l.created_at"),
-	"failures":      newest[exportedFailure]("t.account_key", "t.failed_at", "t.failed_at"),
+	"sessions":          newest[exportedSession]("s.user_id", "s.id", "s.created_at"),
+	"apiKeys":           newest[exportedKey]("k.user_id", "k.id", "k.created_at"),
+	"events":            newest[exportedEvent]("e.user_id", "e.id", "e.at"),
+	"mails":             newest[exportedMail]("m.user_id", "m.id", "m.created_at"),
+	"oneTimeTokens":     newest[exportedToken]("t.user_id", "t.id", "t.created_at"),
+	"knownDevices":      newest[exportedDevice]("d.user_id", "d.seen_at", "d.seen_at"),
+	"identities":        newest[exportedIdentity]("l.user_id", "l.created_at", "l.created_at"),
+	"authenticators":    newest[exportedAuthenticator]("t.user_id", "t.id", "t.created_at"),
+	"recoveryCodes":     newest[exportedRecoveryCode]("c.user_id", "c.created_at", "c.created_at"),
+	"rememberedDevices": newest[exportedRememberedDevice]("r.user_id", "r.created_at", "r.created_at"),
+	"failures":          newest[exportedFailure]("t.account_key", "t.failed_at", "t.failed_at"),
 }
 
 type listReader func(context.Context, *DB, *exportedUser) (any, error)

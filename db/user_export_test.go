@@ -44,7 +44,24 @@ var withheld = map[string]string{
 	"one_time_tokens.mail_id":           "leads to a secret",
 
 	"linked_identities.user_id": "the person",
-	"imported_totp":             "a secret, sealed",
+
+	"authenticators.user_id":   "the person",
+	"authenticators.sealed":    "a secret, sealed",
+	"authenticators.last_step": "tells which codes were used",
+
+	"recovery_codes.user_id": "the person",
+	"recovery_codes.hash":    "a keyed hash of a secret",
+	"recovery_codes.short":   "which API made it",
+
+	"remembered_devices.user_id": "the person",
+	"remembered_devices.device":  "stands in a secret",
+
+	"factor_tries": "counts by day, for a year; the events of the log have each wrong code",
+
+	"sessions.challenge_until":   "how a sign-in waits for its second factor",
+	"sessions.challenge_version": "how a sign-in waits for its second factor",
+	"sessions.challenge_tries":   "how a sign-in waits for its second factor",
+	"users.auth_version":         "a count by which sign-ins that wait are ended",
 
 	"known_devices.user_id": "the person",
 	"known_devices.device":  "a keyed hash",

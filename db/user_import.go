@@ -136,14 +136,17 @@ var findImported = readsEach("findImported",
 const importEvent = insertEvent + ` SELECT r.event, :event_at, :event_action, :event_outcome, :event_reason, r.id,
   :event_session, :event_key, :event_methods, :event_dialect, :event_ip, :event_user_agent, :event_request FROM `
 
+// importedApp names an authenticator app that an account brought along. There is one, so it has the id of its account.
+const importedApp = "Authenticator app"
+
 // On Postgres the accounts decide which rows count, on SQLite the events do: nothing else writes in between.
 var importUsers = writes("importUsers",
 	`WITH r AS (SELECT * FROM `+importRowsPostgres+`),
 u AS (
   INSERT INTO users (`+importColumns+`) SELECT `+importValues+` FROM r ORDER BY r.n ON CONFLICT DO NOTHING RETURNING id
 ), t AS (
-  INSERT INTO imported_totp (user_id, sealed, created_at)
-  SELECT r.id, decode(r.totp, 'hex'), :event_at FROM r JOIN u USING (id) WHERE r.totp IS NOT NULL
+  INSERT INTO authenticators (id, user_id, name, sealed, created_at, confirmed_at)
+  SELECT r.id, r.id, '`+importedApp+`', decode(r.totp, 'hex'), :event_at, :event_at FROM r JOIN u USING (id) WHERE r.totp IS NOT NULL
 ), i AS (
   INSERT INTO linked_identities (provider, subject, user_id, email, created_at)
   SELECT i.provider, i.subject, r.id, i.email, :event_at
@@ -157,8 +160,8 @@ u AS (
   AND NOT EXISTS (SELECT 1 FROM users u WHERE u.username_canonical = r.username_canonical)`,
 	`INSERT INTO users (`+importColumns+`) SELECT `+importValues+`
 FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event`,
-	`INSERT INTO imported_totp (user_id, sealed, created_at)
-SELECT r.id, unhex(r.totp), :event_at FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event
+	`INSERT INTO authenticators (id, user_id, name, sealed, created_at, confirmed_at)
+SELECT r.id, r.id, '`+importedApp+`', unhex(r.totp), :event_at, :event_at FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event
 WHERE r.totp IS NOT NULL`,
 	`INSERT INTO linked_identities (provider, subject, user_id, email, created_at)
 SELECT i.value ->> 'provider', i.value ->> 'subject', r.id, i.value ->> 'email', :event_at

@@ -16,7 +16,8 @@ func (d *DB) ExportUsers(ctx context.Context, after UserID, limit int) ([]*Impor
 		TOTP        []byte     `bun:"totp"`
 	}
 	q := d.r.NewSelect().Model(&rows).ColumnExpr("u.*").ColumnExpr("t.sealed AS totp").
-		Join("LEFT JOIN imported_totp AS t ON t.user_id = u.id")
+		Join(`LEFT JOIN authenticators AS t ON t.id = (SELECT a.id FROM authenticators a
+  WHERE a.user_id = u.id AND a.confirmed_at IS NOT NULL ORDER BY a.created_at, a.id LIMIT 1)`)
 	if !after.IsZero() {
 		q = q.Where("u.id > ?", after)
 	}

@@ -70,12 +70,13 @@ FROM json_each(:rows)) AS r`
 const importColumns = `id, number, external_id, email, email_canonical, email_verified_at, pending_email,
   pending_email_canonical, pending_shown, username, username_canonical, name, phone, locale, metadata, app_metadata,
   role, status, invited, password_hash, password_disabled_at, devices_cleared_at, taken_over_at, created_at, updated_at,
-  last_login_at`
+  last_login_at, mfa_enabled_at`
 
 const importValues = `r.id, r.number, r.external_id, r.email, r.email_canonical, r.email_verified_at, r.pending_email,
   r.pending_email_canonical, r.pending_shown, r.username, r.username_canonical, r.name, r.phone, r.locale, r.metadata,
   r.app_metadata, r.role, r.status, r.invited, r.password_hash, r.password_disabled_at, r.devices_cleared_at,
-  r.taken_over_at, r.created_at, r.updated_at, r.last_login_at`
+  r.taken_over_at, r.created_at, r.updated_at, r.last_login_at,
+  CASE WHEN r.totp IS NOT NULL THEN r.created_at END`
 
 // importTime is the text of a time as SQLite holds it. Postgres reads it too.
 const importTime = "2006-01-02 15:04:05.999999999-07:00"

@@ -18,7 +18,7 @@ var register = writes("register",
   INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
     password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
   SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
-    :password_hash, :now, :now, CASE WHEN :sign_in THEN :now::timestamptz END, :locale, :email_verified_at,
+    :password_hash, :now, :now, CASE WHEN :sign_in AND NOT :pending THEN :now::timestamptz END, :locale, :email_verified_at,
     :invited
   ON CONFLICT DO NOTHING RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
@@ -31,7 +31,7 @@ var register = writes("register",
 	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, metadata, role, status,
   password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
 SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :metadata, :role, 'ACTIVE',
-  :password_hash, :now, :now, CASE WHEN :sign_in THEN :now END, :locale, :email_verified_at, :invited
+  :password_hash, :now, :now, CASE WHEN :sign_in AND NOT :pending THEN :now END, :locale, :email_verified_at, :invited
 WHERE true
 ON CONFLICT DO NOTHING`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1 AND :sign_in

@@ -59,6 +59,16 @@ type AuthTokens struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
+// The answer of `updateAuthenticator`.
+type AuthenticatorPayload struct {
+	// The app after the change, null when refused.
+	Authenticator *db.Authenticator `json:"authenticator,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (AuthenticatorPayload) IsPayload() {}
+
 // The answer of a mutation that returns nothing but its outcome.
 type BasicPayload struct {
 	// Expected refusals. Empty exactly when the mutation took effect.
@@ -98,6 +108,38 @@ type ChangePasswordInput struct {
 	// Whether all API keys of the account end.
 	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
+
+// Puts an authenticator app into force.
+type ConfirmTotpInput struct {
+	// The identifier of the set-up.
+	ID string `json:"id"`
+	// A code that the app shows.
+	Code string `json:"code"`
+	// As in `SetupTotpInput`: the answer has the tokens of the sign-in then.
+	ChallengeToken graphql.Omittable[*string] `json:"challengeToken,omitempty"`
+	// How tokens reach the client, with a challenge.
+	TokenDelivery TokenDelivery `json:"tokenDelivery"`
+}
+
+// The answer of `confirmTotp`.
+type ConfirmTotpPayload struct {
+	// The person after the change, null when refused.
+	User *db.User `json:"user,omitempty"`
+	// The app, null when refused.
+	Authenticator *db.Authenticator `json:"authenticator,omitempty"`
+	// Ten codes that are good once each, with the first factor of an account: shown this once. Null with any further one.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// The tokens of the sign-in that a challenge stood for, null without one.
+	Tokens *AuthTokens `json:"tokens,omitempty"`
+	// Its session, null without one.
+	Session *db.Session `json:"session,omitempty"`
+	// As in `LoginPayload`, null without a challenge.
+	DeviceToken *string `json:"deviceToken,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (ConfirmTotpPayload) IsPayload() {}
 
 // Makes an API key.
 type CreateAPIKeyInput struct {
@@ -244,7 +286,7 @@ type LoginInput struct {
 }
 
 // The answer of every sign-in.
-// Exactly one of `tokens` and a non-empty `userErrors` is there.
+// Exactly one of `tokens`, `challenge` and a non-empty `userErrors` is there.
 type LoginPayload struct {
 	// The person. Null when refused.
 	User *db.User `json:"user,omitempty"`
@@ -252,6 +294,9 @@ type LoginPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// The session. Null when refused.
 	Session *db.Session `json:"session,omitempty"`
+	// What is asked for beyond this, where the account has a second factor or must get one. `user`, `tokens` and `session` are null then, and come
+	// with the answer of `verifyMfa`. Null where nothing is asked for.
+	Challenge *MfaChallenge `json:"challenge,omitempty"`
 	// Where the person goes on: `returnTo` of the `requestMagicLink` whose mail signed in. Null otherwise.
 	ReturnTo *string `json:"returnTo,omitempty"`
 	// What the sign-in took over, where it was the first proof of whose address it is. Null for any other.
@@ -338,6 +383,36 @@ type MailedToken struct {
 	ReturnTo *string `json:"returnTo,omitempty"`
 }
 
+// What a sign-in asks for after the password or the mail was right. It is answered within `expiresAt` and within five tries, over the API in which
+// the sign-in began or over this one. A change of the password or of the factors ends it.
+type MfaChallenge struct {
+	// Answers the challenge in `verifyMfa`, or in `setupTotp` and `confirmTotp` where `enrolmentRequired`. It opens nothing else.
+	Token string `json:"token"`
+	// By what it can be answered; empty where the account has no second factor yet.
+	Methods []db.MfaMethod `json:"methods"`
+	// Whether the account must get its first second factor: call `setupTotp` and `confirmTotp` with the token.
+	EnrolmentRequired bool `json:"enrolmentRequired"`
+	// When it ends.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// The second factors of an account.
+type MfaStatus struct {
+	// Whether a second factor is asked for at sign-in.
+	Enabled bool `json:"enabled"`
+	// Whether the account must have one, by the settings of the server for its role.
+	Required bool `json:"required"`
+	// What a challenge can be answered by.
+	Methods []db.MfaMethod `json:"methods"`
+	// The authenticator apps in force, the oldest first.
+	Authenticators []*db.Authenticator `json:"authenticators"`
+	// The recovery codes that were not used yet.
+	RecoveryCodesRemaining int `json:"recoveryCodesRemaining"`
+	// How many wrong codes are left, of 300 in a year, for devices that do not show a device token of the account. At 0 codes of apps are closed to
+	// them; recovery codes and known devices go on.
+	GuessesRemaining int `json:"guessesRemaining"`
+}
+
 // Every write of the API. Fields run one after the other.
 type Mutation struct {
 }
@@ -375,6 +450,16 @@ type ReactivateUserInput struct {
 	// The global identifier.
 	ID string `json:"id"`
 }
+
+// The answer of `regenerateRecoveryCodes`.
+type RecoveryCodesPayload struct {
+	// The new codes: shown this once, null when refused.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (RecoveryCodesPayload) IsPayload() {}
 
 // Swaps a refresh token for a new pair.
 type RefreshInput struct {
@@ -422,6 +507,8 @@ type RegisterPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// The new session. Null when `tokens` is.
 	Session *db.Session `json:"session,omitempty"`
+	// As in `LoginPayload`: where accounts must have a second factor, the first sign-in leads through its enrolment.
+	Challenge *MfaChallenge `json:"challenge,omitempty"`
 	// As in `LoginPayload`. Null when refused, and when `signIn` is false unless the address must be confirmed first: shown to `verifyEmail`, it is the
 	// proof of who registered then.
 	DeviceToken *string `json:"deviceToken,omitempty"`
@@ -433,6 +520,12 @@ type RegisterPayload struct {
 }
 
 func (RegisterPayload) IsPayload() {}
+
+// Removes an authenticator app.
+type RemoveAuthenticatorInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+}
 
 // Asks for a mail to sign in by.
 type RequestMagicLinkInput struct {
@@ -481,11 +574,19 @@ type ResetPasswordPayload struct {
 	Tokens *AuthTokens `json:"tokens,omitempty"`
 	// Null as `tokens` is.
 	Session *db.Session `json:"session,omitempty"`
+	// As in `LoginPayload`, only for such callers too.
+	Challenge *MfaChallenge `json:"challenge,omitempty"`
 	// Expected refusals. Empty exactly when the mutation took effect.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 func (ResetPasswordPayload) IsPayload() {}
+
+// Whose second factors are removed.
+type ResetUserMfaInput struct {
+	// The global identifier of the account.
+	ID string `json:"id"`
+}
 
 // Queues a mail again.
 type RetryMailDeliveryInput struct {
@@ -591,10 +692,32 @@ type SessionEdge struct {
 	Node *db.Session `json:"node"`
 }
 
-// The proof of `sudo`.
+// Begins the set-up of an authenticator app.
+type SetupTotpInput struct {
+	// A name by which its owner tells it from others, at most 100 characters.
+	Name string `json:"name"`
+	// The token of a challenge with `enrolmentRequired`, for a person who cannot sign in without a second factor.
+	ChallengeToken graphql.Omittable[*string] `json:"challengeToken,omitempty"`
+}
+
+// The answer of `setupTotp`.
+type SetupTotpPayload struct {
+	// What the app needs, null when refused.
+	Enrolment *TotpEnrolment `json:"enrolment,omitempty"`
+	// Expected refusals. Empty exactly when the mutation took effect.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+func (SetupTotpPayload) IsPayload() {}
+
+// The proof of `sudo`: the password, or a code with its method.
 type SudoInput struct {
 	// The password.
-	Password string `json:"password"`
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// The kind of the code.
+	Method graphql.Omittable[*db.MfaMethod] `json:"method,omitempty"`
+	// A code of a second factor of the account.
+	Code graphql.Omittable[*string] `json:"code,omitempty"`
 }
 
 // The answer of `sudo`.
@@ -629,6 +752,20 @@ type TakeOver struct {
 	Metadata db.JSONObject `json:"metadata,omitempty"`
 }
 
+// What an authenticator app needs to know. Shown this once.
+type TotpEnrolment struct {
+	// The identifier, for `confirmTotp`.
+	ID string `json:"id"`
+	// The shared secret in Base32.
+	Secret string `json:"secret"`
+	// The `otpauth://` URI.
+	OtpauthURI string `json:"otpauthUri"`
+	// The QR code of the URI as a `data:image/png` URI.
+	QRCodeDataURI string `json:"qrCodeDataUri"`
+	// Until when a first code is awaited.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
 // Lifts what failed sign-ins did to an account.
 type UnlockUserInput struct {
 	// The global identifier.
@@ -654,6 +791,14 @@ type UpdateAPIKeyPayload struct {
 }
 
 func (UpdateAPIKeyPayload) IsPayload() {}
+
+// Names an authenticator app anew.
+type UpdateAuthenticatorInput struct {
+	// The global identifier.
+	ID string `json:"id"`
+	// The new name, at most 100 characters.
+	Name string `json:"name"`
+}
 
 // What the person may change about themselves. An absent field stays as it is; null clears it where it can be empty.
 type UpdateMeInput struct {
@@ -807,6 +952,23 @@ type VerifyEmailPayload struct {
 
 func (VerifyEmailPayload) IsPayload() {}
 
+// Answers a challenge.
+type VerifyMfaInput struct {
+	// The token of the challenge.
+	ChallengeToken string `json:"challengeToken"`
+	// Which factor is used.
+	Method db.MfaMethod `json:"method"`
+	// The code. Blanks and hyphens in it mean nothing.
+	Code string `json:"code"`
+	// Whether sign-ins that show the `deviceToken` of the answer are asked for no second factor for 30 days. It ends with the session in the session
+	// list, with every change of factors and with a reset of the password.
+	RememberDevice bool `json:"rememberDevice"`
+	// As in `LoginInput`.
+	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
+	// How tokens reach the client.
+	TokenDelivery TokenDelivery `json:"tokenDelivery"`
+}
+
 // The kinds of credential.
 type CredentialKind string
 
@@ -888,8 +1050,10 @@ const (
 	ErrorCodeInvalidCurrentPassword ErrorCode = "INVALID_CURRENT_PASSWORD"
 	// The password is right, and the address waits to be confirmed: `sendVerificationEmail` mails the link once more.
 	ErrorCodeEmailNotVerified ErrorCode = "EMAIL_NOT_VERIFIED"
-	// A refresh token, or the token or code of a mail, is wrong, spent or expired.
+	// A refresh token, the token or code of a mail, or the token of a challenge is wrong, spent or expired.
 	ErrorCodeInvalidToken ErrorCode = "INVALID_TOKEN"
+	// The code of a second factor is wrong, or was used before.
+	ErrorCodeInvalidCode ErrorCode = "INVALID_CODE"
 	// A refresh token was used again although its successor was in use; its whole session was revoked.
 	ErrorCodeTokenReused ErrorCode = "TOKEN_REUSED"
 	// The email or username is in use.
@@ -916,6 +1080,7 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodeInvalidCurrentPassword,
 	ErrorCodeEmailNotVerified,
 	ErrorCodeInvalidToken,
+	ErrorCodeInvalidCode,
 	ErrorCodeTokenReused,
 	ErrorCodeAlreadyExists,
 	ErrorCodeNotFound,
@@ -928,7 +1093,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidCurrentPassword, ErrorCodeEmailNotVerified, ErrorCodeInvalidToken, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeScopeNotGrantable, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
+	case ErrorCodeInvalidInput, ErrorCodePasswordTooWeak, ErrorCodePasswordBreached, ErrorCodeInvalidCredentials, ErrorCodeInvalidCurrentPassword, ErrorCodeEmailNotVerified, ErrorCodeInvalidToken, ErrorCodeInvalidCode, ErrorCodeTokenReused, ErrorCodeAlreadyExists, ErrorCodeNotFound, ErrorCodeAccountLocked, ErrorCodeScopeNotGrantable, ErrorCodeConflict, ErrorCodeFeatureDisabled, ErrorCodeUnknown:
 		return true
 	}
 	return false

@@ -1578,6 +1578,16 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐAuthenticatorID(ctx context.Context, v any) (db.AuthenticatorID, error) {
+	var res db.AuthenticatorID
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐAuthenticatorID(ctx context.Context, sel ast.SelectionSet, v db.AuthenticatorID) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐKeyID(ctx context.Context, v any) (db.KeyID, error) {
 	var res db.KeyID
 	err := res.UnmarshalGQL(v)

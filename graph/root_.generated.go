@@ -69,8 +69,30 @@ type ComplexityRoot struct {
 		TokenType    func(childComplexity int) int
 	}
 
+	Authenticator struct {
+		CreatedAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		Name       func(childComplexity int) int
+	}
+
+	AuthenticatorPayload struct {
+		Authenticator func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	BasicPayload struct {
 		UserErrors func(childComplexity int) int
+	}
+
+	ConfirmTotpPayload struct {
+		Authenticator func(childComplexity int) int
+		DeviceToken   func(childComplexity int) int
+		RecoveryCodes func(childComplexity int) int
+		Session       func(childComplexity int) int
+		Tokens        func(childComplexity int) int
+		User          func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	CreateApiKeyPayload struct {
@@ -138,6 +160,7 @@ type ComplexityRoot struct {
 	}
 
 	LoginPayload struct {
+		Challenge   func(childComplexity int) int
 		DeviceToken func(childComplexity int) int
 		ReturnTo    func(childComplexity int) int
 		Session     func(childComplexity int) int
@@ -185,38 +208,62 @@ type ComplexityRoot struct {
 		Username       func(childComplexity int) int
 	}
 
+	MfaChallenge struct {
+		EnrolmentRequired func(childComplexity int) int
+		ExpiresAt         func(childComplexity int) int
+		Methods           func(childComplexity int) int
+		Token             func(childComplexity int) int
+	}
+
+	MfaStatus struct {
+		Authenticators         func(childComplexity int) int
+		Enabled                func(childComplexity int) int
+		GuessesRemaining       func(childComplexity int) int
+		Methods                func(childComplexity int) int
+		RecoveryCodesRemaining func(childComplexity int) int
+		Required               func(childComplexity int) int
+	}
+
 	Mutation struct {
-		CancelEmailChange     func(childComplexity int, input CancelEmailChangeInput) int
-		ChangeEmail           func(childComplexity int, input ChangeEmailInput) int
-		ChangePassword        func(childComplexity int, input ChangePasswordInput) int
-		CreateAPIKey          func(childComplexity int, input CreateAPIKeyInput) int
-		CreateUser            func(childComplexity int, input CreateUserInput) int
-		DeleteAPIKey          func(childComplexity int, input DeleteAPIKeyInput) int
-		DeleteAccount         func(childComplexity int) int
-		DeleteUser            func(childComplexity int, input DeleteUserInput) int
-		ExportMyData          func(childComplexity int) int
-		Login                 func(childComplexity int, input LoginInput) int
-		LoginWithMagicLink    func(childComplexity int, input LoginWithMagicLinkInput) int
-		Logout                func(childComplexity int, input *LogoutInput) int
-		ReactivateUser        func(childComplexity int, input ReactivateUserInput) int
-		Refresh               func(childComplexity int, input RefreshInput) int
-		Register              func(childComplexity int, input RegisterInput) int
-		RequestMagicLink      func(childComplexity int, input RequestMagicLinkInput) int
-		RequestPasswordReset  func(childComplexity int, input RequestPasswordResetInput) int
-		ResetPassword         func(childComplexity int, input ResetPasswordInput) int
-		RetryMailDelivery     func(childComplexity int, input RetryMailDeliveryInput) int
-		RevokeOtherSessions   func(childComplexity int) int
-		RevokeSession         func(childComplexity int, input RevokeSessionInput) int
-		RevokeUserSessions    func(childComplexity int, input RevokeUserSessionsInput) int
-		RotateAPIKey          func(childComplexity int, input RotateAPIKeyInput) int
-		SendVerificationEmail func(childComplexity int, input *SendVerificationEmailInput) int
-		Sudo                  func(childComplexity int, input SudoInput) int
-		SuspendUser           func(childComplexity int, input SuspendUserInput) int
-		UnlockUser            func(childComplexity int, input UnlockUserInput) int
-		UpdateAPIKey          func(childComplexity int, input UpdateAPIKeyInput) int
-		UpdateMe              func(childComplexity int, input UpdateMeInput) int
-		UpdateUser            func(childComplexity int, input UpdateUserInput) int
-		VerifyEmail           func(childComplexity int, input VerifyEmailInput) int
+		CancelEmailChange       func(childComplexity int, input CancelEmailChangeInput) int
+		ChangeEmail             func(childComplexity int, input ChangeEmailInput) int
+		ChangePassword          func(childComplexity int, input ChangePasswordInput) int
+		ConfirmTotp             func(childComplexity int, input ConfirmTotpInput) int
+		CreateAPIKey            func(childComplexity int, input CreateAPIKeyInput) int
+		CreateUser              func(childComplexity int, input CreateUserInput) int
+		DeleteAPIKey            func(childComplexity int, input DeleteAPIKeyInput) int
+		DeleteAccount           func(childComplexity int) int
+		DeleteUser              func(childComplexity int, input DeleteUserInput) int
+		ExportMyData            func(childComplexity int) int
+		ForgetDevices           func(childComplexity int) int
+		Login                   func(childComplexity int, input LoginInput) int
+		LoginWithMagicLink      func(childComplexity int, input LoginWithMagicLinkInput) int
+		Logout                  func(childComplexity int, input *LogoutInput) int
+		ReactivateUser          func(childComplexity int, input ReactivateUserInput) int
+		Refresh                 func(childComplexity int, input RefreshInput) int
+		RegenerateRecoveryCodes func(childComplexity int) int
+		Register                func(childComplexity int, input RegisterInput) int
+		RemoveAuthenticator     func(childComplexity int, input RemoveAuthenticatorInput) int
+		RequestMagicLink        func(childComplexity int, input RequestMagicLinkInput) int
+		RequestPasswordReset    func(childComplexity int, input RequestPasswordResetInput) int
+		ResetPassword           func(childComplexity int, input ResetPasswordInput) int
+		ResetUserMfa            func(childComplexity int, input ResetUserMfaInput) int
+		RetryMailDelivery       func(childComplexity int, input RetryMailDeliveryInput) int
+		RevokeOtherSessions     func(childComplexity int) int
+		RevokeSession           func(childComplexity int, input RevokeSessionInput) int
+		RevokeUserSessions      func(childComplexity int, input RevokeUserSessionsInput) int
+		RotateAPIKey            func(childComplexity int, input RotateAPIKeyInput) int
+		SendVerificationEmail   func(childComplexity int, input *SendVerificationEmailInput) int
+		SetupTotp               func(childComplexity int, input SetupTotpInput) int
+		Sudo                    func(childComplexity int, input SudoInput) int
+		SuspendUser             func(childComplexity int, input SuspendUserInput) int
+		UnlockUser              func(childComplexity int, input UnlockUserInput) int
+		UpdateAPIKey            func(childComplexity int, input UpdateAPIKeyInput) int
+		UpdateAuthenticator     func(childComplexity int, input UpdateAuthenticatorInput) int
+		UpdateMe                func(childComplexity int, input UpdateMeInput) int
+		UpdateUser              func(childComplexity int, input UpdateUserInput) int
+		VerifyEmail             func(childComplexity int, input VerifyEmailInput) int
+		VerifyMfa               func(childComplexity int, input VerifyMfaInput) int
 	}
 
 	PageInfo struct {
@@ -255,7 +302,13 @@ type ComplexityRoot struct {
 		Users             func(childComplexity int, first *int, after *string, last *int, before *string, filter *db.UserFilter) int
 	}
 
+	RecoveryCodesPayload struct {
+		RecoveryCodes func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	RegisterPayload struct {
+		Challenge            func(childComplexity int) int
 		ConfirmationRequired func(childComplexity int) int
 		DeviceToken          func(childComplexity int) int
 		Session              func(childComplexity int) int
@@ -266,6 +319,7 @@ type ComplexityRoot struct {
 
 	ResetPasswordPayload struct {
 		APIKeys    func(childComplexity int) int
+		Challenge  func(childComplexity int) int
 		ReturnTo   func(childComplexity int) int
 		Session    func(childComplexity int) int
 		TakeOver   func(childComplexity int) int
@@ -308,6 +362,7 @@ type ComplexityRoot struct {
 		CreatedAt     func(childComplexity int) int
 		Device        func(childComplexity int) int
 		ExpiresAt     func(childComplexity int) int
+		FactorAt      func(childComplexity int) int
 		ID            func(childComplexity int) int
 		IP            func(childComplexity int) int
 		IsCurrent     func(childComplexity int) int
@@ -315,6 +370,7 @@ type ComplexityRoot struct {
 		Methods       func(childComplexity int) int
 		Number        func(childComplexity int) int
 		SudoExpiresAt func(childComplexity int) int
+		SudoMethod    func(childComplexity int) int
 		UserAgent     func(childComplexity int) int
 	}
 
@@ -330,6 +386,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	SetupTotpPayload struct {
+		Enrolment  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SudoPayload struct {
 		SudoExpiresAt func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
@@ -340,6 +401,14 @@ type ComplexityRoot struct {
 		Name            func(childComplexity int) int
 		PasswordMissing func(childComplexity int) int
 		Username        func(childComplexity int) int
+	}
+
+	TotpEnrolment struct {
+		ExpiresAt     func(childComplexity int) int
+		ID            func(childComplexity int) int
+		OtpauthURI    func(childComplexity int) int
+		QRCodeDataURI func(childComplexity int) int
+		Secret        func(childComplexity int) int
 	}
 
 	UpdateApiKeyPayload struct {
@@ -362,6 +431,7 @@ type ComplexityRoot struct {
 		LastLoginAt          func(childComplexity int) int
 		Locale               func(childComplexity int) int
 		Metadata             func(childComplexity int) int
+		Mfa                  func(childComplexity int) int
 		Name                 func(childComplexity int) int
 		Number               func(childComplexity int) int
 		Permissions          func(childComplexity int) int
@@ -547,12 +617,93 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuthTokens.TokenType(childComplexity), true
 
+	case "Authenticator.createdAt":
+		if e.ComplexityRoot.Authenticator.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Authenticator.CreatedAt(childComplexity), true
+	case "Authenticator.id":
+		if e.ComplexityRoot.Authenticator.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Authenticator.ID(childComplexity), true
+	case "Authenticator.lastUsedAt":
+		if e.ComplexityRoot.Authenticator.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Authenticator.LastUsedAt(childComplexity), true
+	case "Authenticator.name":
+		if e.ComplexityRoot.Authenticator.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Authenticator.Name(childComplexity), true
+
+	case "AuthenticatorPayload.authenticator":
+		if e.ComplexityRoot.AuthenticatorPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuthenticatorPayload.Authenticator(childComplexity), true
+	case "AuthenticatorPayload.userErrors":
+		if e.ComplexityRoot.AuthenticatorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuthenticatorPayload.UserErrors(childComplexity), true
+
 	case "BasicPayload.userErrors":
 		if e.ComplexityRoot.BasicPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.BasicPayload.UserErrors(childComplexity), true
+
+	case "ConfirmTotpPayload.authenticator":
+		if e.ComplexityRoot.ConfirmTotpPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.Authenticator(childComplexity), true
+	case "ConfirmTotpPayload.deviceToken":
+		if e.ComplexityRoot.ConfirmTotpPayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.DeviceToken(childComplexity), true
+	case "ConfirmTotpPayload.recoveryCodes":
+		if e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes(childComplexity), true
+	case "ConfirmTotpPayload.session":
+		if e.ComplexityRoot.ConfirmTotpPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.Session(childComplexity), true
+	case "ConfirmTotpPayload.tokens":
+		if e.ComplexityRoot.ConfirmTotpPayload.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.Tokens(childComplexity), true
+	case "ConfirmTotpPayload.user":
+		if e.ComplexityRoot.ConfirmTotpPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.User(childComplexity), true
+	case "ConfirmTotpPayload.userErrors":
+		if e.ComplexityRoot.ConfirmTotpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.UserErrors(childComplexity), true
 
 	case "CreateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
@@ -790,6 +941,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExportMyDataPayload.UserErrors(childComplexity), true
 
+	case "LoginPayload.challenge":
+		if e.ComplexityRoot.LoginPayload.Challenge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.Challenge(childComplexity), true
 	case "LoginPayload.deviceToken":
 		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
 			break
@@ -993,6 +1150,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MailedToken.Username(childComplexity), true
 
+	case "MfaChallenge.enrolmentRequired":
+		if e.ComplexityRoot.MfaChallenge.EnrolmentRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaChallenge.EnrolmentRequired(childComplexity), true
+	case "MfaChallenge.expiresAt":
+		if e.ComplexityRoot.MfaChallenge.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaChallenge.ExpiresAt(childComplexity), true
+	case "MfaChallenge.methods":
+		if e.ComplexityRoot.MfaChallenge.Methods == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaChallenge.Methods(childComplexity), true
+	case "MfaChallenge.token":
+		if e.ComplexityRoot.MfaChallenge.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaChallenge.Token(childComplexity), true
+
+	case "MfaStatus.authenticators":
+		if e.ComplexityRoot.MfaStatus.Authenticators == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.Authenticators(childComplexity), true
+	case "MfaStatus.enabled":
+		if e.ComplexityRoot.MfaStatus.Enabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.Enabled(childComplexity), true
+	case "MfaStatus.guessesRemaining":
+		if e.ComplexityRoot.MfaStatus.GuessesRemaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.GuessesRemaining(childComplexity), true
+	case "MfaStatus.methods":
+		if e.ComplexityRoot.MfaStatus.Methods == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.Methods(childComplexity), true
+	case "MfaStatus.recoveryCodesRemaining":
+		if e.ComplexityRoot.MfaStatus.RecoveryCodesRemaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.RecoveryCodesRemaining(childComplexity), true
+	case "MfaStatus.required":
+		if e.ComplexityRoot.MfaStatus.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MfaStatus.Required(childComplexity), true
+
 	case "Mutation.cancelEmailChange":
 		if e.ComplexityRoot.Mutation.CancelEmailChange == nil {
 			break
@@ -1026,6 +1245,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(ChangePasswordInput)), true
+	case "Mutation.confirmTotp":
+		if e.ComplexityRoot.Mutation.ConfirmTotp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmTotp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmTotp(childComplexity, args["input"].(ConfirmTotpInput)), true
 	case "Mutation.createApiKey":
 		if e.ComplexityRoot.Mutation.CreateAPIKey == nil {
 			break
@@ -1082,6 +1312,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ExportMyData(childComplexity), true
+	case "Mutation.forgetDevices":
+		if e.ComplexityRoot.Mutation.ForgetDevices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.ForgetDevices(childComplexity), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -1137,6 +1373,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Refresh(childComplexity, args["input"].(RefreshInput)), true
+	case "Mutation.regenerateRecoveryCodes":
+		if e.ComplexityRoot.Mutation.RegenerateRecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.RegenerateRecoveryCodes(childComplexity), true
 	case "Mutation.register":
 		if e.ComplexityRoot.Mutation.Register == nil {
 			break
@@ -1148,6 +1390,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Register(childComplexity, args["input"].(RegisterInput)), true
+	case "Mutation.removeAuthenticator":
+		if e.ComplexityRoot.Mutation.RemoveAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveAuthenticator(childComplexity, args["input"].(RemoveAuthenticatorInput)), true
 	case "Mutation.requestMagicLink":
 		if e.ComplexityRoot.Mutation.RequestMagicLink == nil {
 			break
@@ -1181,6 +1434,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(ResetPasswordInput)), true
+	case "Mutation.resetUserMfa":
+		if e.ComplexityRoot.Mutation.ResetUserMfa == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetUserMfa_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetUserMfa(childComplexity, args["input"].(ResetUserMfaInput)), true
 	case "Mutation.retryMailDelivery":
 		if e.ComplexityRoot.Mutation.RetryMailDelivery == nil {
 			break
@@ -1242,6 +1506,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SendVerificationEmail(childComplexity, args["input"].(*SendVerificationEmailInput)), true
+	case "Mutation.setupTotp":
+		if e.ComplexityRoot.Mutation.SetupTotp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setupTotp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetupTotp(childComplexity, args["input"].(SetupTotpInput)), true
 	case "Mutation.sudo":
 		if e.ComplexityRoot.Mutation.Sudo == nil {
 			break
@@ -1286,6 +1561,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateAPIKey(childComplexity, args["input"].(UpdateAPIKeyInput)), true
+	case "Mutation.updateAuthenticator":
+		if e.ComplexityRoot.Mutation.UpdateAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAuthenticator(childComplexity, args["input"].(UpdateAuthenticatorInput)), true
 	case "Mutation.updateMe":
 		if e.ComplexityRoot.Mutation.UpdateMe == nil {
 			break
@@ -1319,6 +1605,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.VerifyEmail(childComplexity, args["input"].(VerifyEmailInput)), true
+	case "Mutation.verifyMfa":
+		if e.ComplexityRoot.Mutation.VerifyMfa == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyMfa_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyMfa(childComplexity, args["input"].(VerifyMfaInput)), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -1556,6 +1853,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["filter"].(*db.UserFilter)), true
 
+	case "RecoveryCodesPayload.recoveryCodes":
+		if e.ComplexityRoot.RecoveryCodesPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecoveryCodesPayload.RecoveryCodes(childComplexity), true
+	case "RecoveryCodesPayload.userErrors":
+		if e.ComplexityRoot.RecoveryCodesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecoveryCodesPayload.UserErrors(childComplexity), true
+
+	case "RegisterPayload.challenge":
+		if e.ComplexityRoot.RegisterPayload.Challenge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.Challenge(childComplexity), true
 	case "RegisterPayload.confirmationRequired":
 		if e.ComplexityRoot.RegisterPayload.ConfirmationRequired == nil {
 			break
@@ -1599,6 +1915,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResetPasswordPayload.APIKeys(childComplexity), true
+	case "ResetPasswordPayload.challenge":
+		if e.ComplexityRoot.ResetPasswordPayload.Challenge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Challenge(childComplexity), true
 	case "ResetPasswordPayload.returnTo":
 		if e.ComplexityRoot.ResetPasswordPayload.ReturnTo == nil {
 			break
@@ -1749,6 +2071,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.ExpiresAt(childComplexity), true
+	case "Session.secondFactorAt":
+		if e.ComplexityRoot.Session.FactorAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.FactorAt(childComplexity), true
 	case "Session.id":
 		if e.ComplexityRoot.Session.ID == nil {
 			break
@@ -1791,6 +2119,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.SudoExpiresAt(childComplexity), true
+	case "Session.sudoMethod":
+		if e.ComplexityRoot.Session.SudoMethod == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.SudoMethod(childComplexity), true
 	case "Session.userAgent":
 		if e.ComplexityRoot.Session.UserAgent == nil {
 			break
@@ -1836,6 +2170,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SessionEdge.Node(childComplexity), true
 
+	case "SetupTotpPayload.enrolment":
+		if e.ComplexityRoot.SetupTotpPayload.Enrolment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetupTotpPayload.Enrolment(childComplexity), true
+	case "SetupTotpPayload.userErrors":
+		if e.ComplexityRoot.SetupTotpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetupTotpPayload.UserErrors(childComplexity), true
+
 	case "SudoPayload.sudoExpiresAt":
 		if e.ComplexityRoot.SudoPayload.SudoExpiresAt == nil {
 			break
@@ -1873,6 +2220,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TakeOver.Username(childComplexity), true
+
+	case "TotpEnrolment.expiresAt":
+		if e.ComplexityRoot.TotpEnrolment.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotpEnrolment.ExpiresAt(childComplexity), true
+	case "TotpEnrolment.id":
+		if e.ComplexityRoot.TotpEnrolment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotpEnrolment.ID(childComplexity), true
+	case "TotpEnrolment.otpauthUri":
+		if e.ComplexityRoot.TotpEnrolment.OtpauthURI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotpEnrolment.OtpauthURI(childComplexity), true
+	case "TotpEnrolment.qrCodeDataUri":
+		if e.ComplexityRoot.TotpEnrolment.QRCodeDataURI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotpEnrolment.QRCodeDataURI(childComplexity), true
+	case "TotpEnrolment.secret":
+		if e.ComplexityRoot.TotpEnrolment.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TotpEnrolment.Secret(childComplexity), true
 
 	case "UpdateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.UpdateApiKeyPayload.APIKey == nil {
@@ -1954,6 +2332,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Metadata(childComplexity), true
+	case "User.mfa":
+		if e.ComplexityRoot.User.Mfa == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Mfa(childComplexity), true
 	case "User.name":
 		if e.ComplexityRoot.User.Name == nil {
 			break
@@ -2164,6 +2548,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCancelEmailChangeInput,
 		ec.unmarshalInputChangeEmailInput,
 		ec.unmarshalInputChangePasswordInput,
+		ec.unmarshalInputConfirmTotpInput,
 		ec.unmarshalInputCreateApiKeyInput,
 		ec.unmarshalInputCreateUserInput,
 		ec.unmarshalInputDeleteApiKeyInput,
@@ -2174,22 +2559,27 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputReactivateUserInput,
 		ec.unmarshalInputRefreshInput,
 		ec.unmarshalInputRegisterInput,
+		ec.unmarshalInputRemoveAuthenticatorInput,
 		ec.unmarshalInputRequestMagicLinkInput,
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputResetUserMfaInput,
 		ec.unmarshalInputRetryMailDeliveryInput,
 		ec.unmarshalInputRevokeSessionInput,
 		ec.unmarshalInputRevokeUserSessionsInput,
 		ec.unmarshalInputRotateApiKeyInput,
 		ec.unmarshalInputSendVerificationEmailInput,
+		ec.unmarshalInputSetupTotpInput,
 		ec.unmarshalInputSudoInput,
 		ec.unmarshalInputSuspendUserInput,
 		ec.unmarshalInputUnlockUserInput,
 		ec.unmarshalInputUpdateApiKeyInput,
+		ec.unmarshalInputUpdateAuthenticatorInput,
 		ec.unmarshalInputUpdateMeInput,
 		ec.unmarshalInputUpdateUserInput,
 		ec.unmarshalInputUserFilter,
 		ec.unmarshalInputVerifyEmailInput,
+		ec.unmarshalInputVerifyMfaInput,
 	)
 	first := true
 
@@ -2264,7 +2654,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/75_mail_deliveries.graphqls" "schema/80_usage.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/35_mfa.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/75_mail_deliveries.graphqls" "schema/80_usage.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -2282,6 +2672,7 @@ var sources = []*ast.Source{
 	{Name: "schema/20_auth.graphqls", Input: sourceData("schema/20_auth.graphqls"), BuiltIn: false},
 	{Name: "schema/25_mail.graphqls", Input: sourceData("schema/25_mail.graphqls"), BuiltIn: false},
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
+	{Name: "schema/35_mfa.graphqls", Input: sourceData("schema/35_mfa.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
 	{Name: "schema/70_admin.graphqls", Input: sourceData("schema/70_admin.graphqls"), BuiltIn: false},
 	{Name: "schema/75_mail_deliveries.graphqls", Input: sourceData("schema/75_mail_deliveries.graphqls"), BuiltIn: false},
@@ -2355,12 +2746,56 @@ func (ec *executionContext) childFields_AuthTokens(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AuthTokens", field.Name)
 }
 
+func (ec *executionContext) childFields_Authenticator(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Authenticator_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Authenticator_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Authenticator_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_Authenticator_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Authenticator", field.Name)
+}
+
+func (ec *executionContext) childFields_AuthenticatorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authenticator":
+		return ec.fieldContext_AuthenticatorPayload_authenticator(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AuthenticatorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuthenticatorPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_BasicPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
 		return ec.fieldContext_BasicPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BasicPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ConfirmTotpPayload_user(ctx, field)
+	case "authenticator":
+		return ec.fieldContext_ConfirmTotpPayload_authenticator(ctx, field)
+	case "recoveryCodes":
+		return ec.fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, field)
+	case "tokens":
+		return ec.fieldContext_ConfirmTotpPayload_tokens(ctx, field)
+	case "session":
+		return ec.fieldContext_ConfirmTotpPayload_session(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_ConfirmTotpPayload_deviceToken(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ConfirmTotpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2499,6 +2934,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_LoginPayload_session(ctx, field)
+	case "challenge":
+		return ec.fieldContext_LoginPayload_challenge(ctx, field)
 	case "returnTo":
 		return ec.fieldContext_LoginPayload_returnTo(ctx, field)
 	case "takeOver":
@@ -2587,6 +3024,38 @@ func (ec *executionContext) childFields_MailedToken(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type MailedToken", field.Name)
 }
 
+func (ec *executionContext) childFields_MfaChallenge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_MfaChallenge_token(ctx, field)
+	case "methods":
+		return ec.fieldContext_MfaChallenge_methods(ctx, field)
+	case "enrolmentRequired":
+		return ec.fieldContext_MfaChallenge_enrolmentRequired(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_MfaChallenge_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MfaChallenge", field.Name)
+}
+
+func (ec *executionContext) childFields_MfaStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "enabled":
+		return ec.fieldContext_MfaStatus_enabled(ctx, field)
+	case "required":
+		return ec.fieldContext_MfaStatus_required(ctx, field)
+	case "methods":
+		return ec.fieldContext_MfaStatus_methods(ctx, field)
+	case "authenticators":
+		return ec.fieldContext_MfaStatus_authenticators(ctx, field)
+	case "recoveryCodesRemaining":
+		return ec.fieldContext_MfaStatus_recoveryCodesRemaining(ctx, field)
+	case "guessesRemaining":
+		return ec.fieldContext_MfaStatus_guessesRemaining(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MfaStatus", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -2615,6 +3084,16 @@ func (ec *executionContext) childFields_PasswordPolicy(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type PasswordPolicy", field.Name)
 }
 
+func (ec *executionContext) childFields_RecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recoveryCodes":
+		return ec.fieldContext_RecoveryCodesPayload_recoveryCodes(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RecoveryCodesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecoveryCodesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -2623,6 +3102,8 @@ func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, fie
 		return ec.fieldContext_RegisterPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_RegisterPayload_session(ctx, field)
+	case "challenge":
+		return ec.fieldContext_RegisterPayload_challenge(ctx, field)
 	case "deviceToken":
 		return ec.fieldContext_RegisterPayload_deviceToken(ctx, field)
 	case "confirmationRequired":
@@ -2647,6 +3128,8 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 		return ec.fieldContext_ResetPasswordPayload_tokens(ctx, field)
 	case "session":
 		return ec.fieldContext_ResetPasswordPayload_session(ctx, field)
+	case "challenge":
+		return ec.fieldContext_ResetPasswordPayload_challenge(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_ResetPasswordPayload_userErrors(ctx, field)
 	}
@@ -2737,6 +3220,10 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_expiresAt(ctx, field)
 	case "sudoExpiresAt":
 		return ec.fieldContext_Session_sudoExpiresAt(ctx, field)
+	case "sudoMethod":
+		return ec.fieldContext_Session_sudoMethod(ctx, field)
+	case "secondFactorAt":
+		return ec.fieldContext_Session_secondFactorAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -2765,6 +3252,16 @@ func (ec *executionContext) childFields_SessionEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_SetupTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "enrolment":
+		return ec.fieldContext_SetupTotpPayload_enrolment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetupTotpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetupTotpPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SudoPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sudoExpiresAt":
@@ -2787,6 +3284,22 @@ func (ec *executionContext) childFields_TakeOver(ctx context.Context, field grap
 		return ec.fieldContext_TakeOver_metadata(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TakeOver", field.Name)
+}
+
+func (ec *executionContext) childFields_TotpEnrolment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TotpEnrolment_id(ctx, field)
+	case "secret":
+		return ec.fieldContext_TotpEnrolment_secret(ctx, field)
+	case "otpauthUri":
+		return ec.fieldContext_TotpEnrolment_otpauthUri(ctx, field)
+	case "qrCodeDataUri":
+		return ec.fieldContext_TotpEnrolment_qrCodeDataUri(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_TotpEnrolment_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TotpEnrolment", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2847,6 +3360,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_roles(ctx, field)
 	case "permissions":
 		return ec.fieldContext_User_permissions(ctx, field)
+	case "mfa":
+		return ec.fieldContext_User_mfa(ctx, field)
 	case "security":
 		return ec.fieldContext_User_security(ctx, field)
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
-	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/token"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 )
 
 const (
@@ -57,7 +57,7 @@ func SecretStatus(ctx context.Context, settings *config.Settings, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	totp, err := database.CountTOTPSealedElsewhere(ctx, master.Key(userimport.TOTPSealing).Header())
+	totp, err := database.CountAuthenticatorsSealedElsewhere(ctx, master.Key(totp.Sealing).Header())
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/dragoman-auth/dragoman/app"
 	"github.com/dragoman-auth/dragoman/db"
-	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
@@ -41,7 +41,7 @@ func ExportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 		if err != nil {
 			return err
 		}
-		key := master.Key(userimport.TOTPSealing)
+		key := master.Key(totp.Sealing)
 		sealing = &key
 	}
 	if of.File == "-" {
@@ -115,7 +115,7 @@ func addSecrets(r *userfile.Record, u *db.ImportedUser, sealing secret.Key) erro
 	if u.TOTP == nil {
 		return nil
 	}
-	raw, err := sealing.Open(u.TOTP, userimport.TOTPSealedAt(u.ID))
+	raw, err := sealing.Open(u.TOTP, totp.SealedAt(u.ID))
 	if err != nil {
 		return fmt.Errorf("%s: the secret of the authenticator app cannot be opened: %w; "+
 			"set DRAGOMAN_SECRET and DRAGOMAN_SECRET_PREVIOUS as the server has them", u.ID, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/db/userimport"
 	"github.com/dragoman-auth/dragoman/internal/config"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -73,7 +74,7 @@ func ImportUsers(ctx context.Context, settings *config.Settings, stdout io.Write
 		}})
 	}
 	reads := userimport.Terms{
-		Sealing: master.Key(userimport.TOTPSealing), Hashes: true, Lenient: of.From != "", Prefix: of.IDPrefix,
+		Sealing: master.Key(totp.Sealing), Hashes: true, Lenient: of.From != "", Prefix: of.IDPrefix,
 	}
 	run := importRun{database: database, reads: reads, open: open, out: stdout, names: &claims{}, of: of}
 	return run.all(ctx)

@@ -197,6 +197,11 @@ func (r *resolver) proveEdit(ctx context.Context, e *edit) (leave func(), err er
 	if !e.Email && !e.Password && !beyond {
 		return func() {}, nil
 	}
+	if e.Email || e.Password {
+		if err := r.factorRequired(ctx, e.caller); err != nil {
+			return nil, err
+		}
+	}
 	e.Proof, leave, err = r.prove(ctx, e.caller, e.current, e.Action)
 	return leave, err
 }

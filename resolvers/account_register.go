@@ -111,6 +111,7 @@ func (r *resolver) registerOpen(
 	}
 	return &graph.RegisterPayload{
 		User: user, Session: login.Session, Tokens: login.Tokens, DeviceToken: login.DeviceToken,
+		Challenge:  login.Challenge,
 		UserErrors: noErrors(),
 	}, nil
 }

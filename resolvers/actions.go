@@ -33,6 +33,15 @@ var actions = map[string]db.Action{
 	"deleteAccount":     db.ActionUserDeleted,
 	"exportMyData":      db.ActionUserExported,
 
+	"verifyMfa":               db.ActionLoginChallenged,
+	"setupTotp":               db.ActionMfaEnrolmentStarted,
+	"confirmTotp":             db.ActionMfaAdded,
+	"updateAuthenticator":     db.ActionMfaRenamed,
+	"removeAuthenticator":     db.ActionMfaRemoved,
+	"regenerateRecoveryCodes": db.ActionRecoveryCodesReplaced,
+	"forgetDevices":           db.ActionDevicesForgotten,
+	"resetUserMfa":            db.ActionMfaReset,
+
 	"revokeSession":       db.ActionSessionRevoked,
 	"revokeOtherSessions": db.ActionSessionOthersRevoked,
 

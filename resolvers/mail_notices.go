@@ -46,6 +46,11 @@ func (r *resolver) keyMails(ctx context.Context, c *caller, change db.KeyChange)
 	}
 }
 
+// factorNotice makes the mail about a second factor.
+func (r *resolver) factorNotice(ctx context.Context, news db.FactorNews, u *db.User, name string) []*db.Mail {
+	return r.mailNotice(ctx, db.MailSecondFactor, u, db.MailData{Factor: &db.MailFactor{Change: news, Name: name}})
+}
+
 // notices makes the mails that the success or the failure of a sign-in may queue (LG-20).
 func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
 	if a.NewDevice && !a.Known {

@@ -111,6 +111,6 @@ func (r *resolver) afterReset(ctx context.Context, user *db.User) (*graph.ResetP
 	if err != nil {
 		return nil, err
 	}
-	payload.Session, payload.Tokens = login.Session, login.Tokens
+	payload.Session, payload.Tokens, payload.Challenge = login.Session, login.Tokens, login.Challenge
 	return payload, nil
 }

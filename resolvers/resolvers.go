@@ -65,6 +65,10 @@ type Deps struct {
 	RevealAccounts   bool           // login tells an unknown account from a wrong password
 	RegistrationOpen bool
 
+	MfaPolicy MfaPolicy
+	MfaIssuer string     // what authenticator apps show beside the account
+	Sealing   secret.Key // seals the secrets of authenticator apps
+
 	RequireVerifiedEmail bool // nobody signs in with a password before the address is confirmed
 	Version              string
 }
@@ -79,10 +83,13 @@ type Issuer interface {
 // resolver answers the root fields. Most other fields are those of the rows of package db.
 type resolver struct {
 	Deps
-	turns      limit.Turns   // one password check at a time for each Attempt.Bucket
-	pseudonyms secret.Key    // hashes identifiers without an account
-	deviceKey  secret.Key    // hashes known devices
-	cursorKey  secret.Key    // signs the cursors of lists
+	turns      limit.Turns // one password check at a time for each Attempt.Bucket
+	pseudonyms secret.Key  // hashes identifiers without an account
+	deviceKey  secret.Key  // hashes known devices
+	cursorKey  secret.Key  // signs the cursors of lists
+
+	recoveryKey secret.Key // hashes recovery codes
+
 	denials    *limit.Sample // which FORBIDDEN are recorded (AU-09)
 	refusals   *limit.Sample // which other refusals are recorded (LG-30)
 	ended      *endedSessions
@@ -97,9 +104,12 @@ func New(deps Deps) (graphql.ExecutableSchema, error) {
 		pseudonyms: deps.Master.Stable("login stand-in"),
 		deviceKey:  deps.Master.Stable("known devices"),
 		cursorKey:  deps.Master.Key("cursors"),
-		denials:    limit.NewSample(),
-		refusals:   limit.NewLeveledSample(5, 60, 600),
-		ended:      newEndedSessions(),
+
+		recoveryKey: deps.Master.Key("recovery codes"),
+
+		denials:  limit.NewSample(),
+		refusals: limit.NewLeveledSample(5, 60, 600),
+		ended:    newEndedSessions(),
 	}
 	schema := graph.NewExecutableSchema(graph.Config{
 		Resolvers: root{r},

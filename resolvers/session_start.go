@@ -11,12 +11,13 @@ import (
 
 // proof is the result of a sign-in method: who signs in, and by which method.
 type proof struct {
-	user     *db.User
-	method   db.AuthMethod
-	device   []byte    // becomes a known device; nil for a method that remembers none
-	shown    db.Shown  // the device token of the request
-	at       time.Time // the start of the session
-	delivery graph.TokenDelivery
+	user      *db.User
+	method    db.AuthMethod
+	device    []byte    // becomes a known device; nil for a method that remembers none
+	shown     db.Shown  // the device token of the request
+	takesOver bool      // whether the sign-in is the first proof of whose address it is, and removes what was before
+	at        time.Time // the start of the session
+	delivery  graph.TokenDelivery
 }
 
 // startSession makes the session and its tokens; every sign-in method ends here, and nothing else makes a session.
@@ -38,6 +39,9 @@ func (r *resolver) startSession(
 	if p.delivery != graph.TokenDeliveryBody {
 		session.Generation = db.NoRefresh
 	}
+	if err := r.gate(ctx, p, session); err != nil {
+		return nil, err
+	}
 	if err := r.validateClaims(ctx, p.user, session); err != nil {
 		return nil, err
 	}
@@ -48,13 +52,23 @@ func (r *resolver) startSession(
 	if user == nil {
 		return &graph.LoginPayload{}, nil
 	}
+	if session.Challenge != nil {
+		return r.challengePayload(ctx, p, session)
+	}
 	user.LastLoginAt = &session.CreatedAt
+	return r.handOut(ctx, p, user, session)
+}
+
+// handOut makes the tokens of a session that just began.
+func (r *resolver) handOut(
+	ctx context.Context, p proof, user *db.User, session *db.Session,
+) (*graph.LoginPayload, error) {
 	tokens, err := r.tokens(ctx, user, session, p.delivery)
 	if err != nil {
 		return nil, err
 	}
 	return &graph.LoginPayload{
 		User: user, Session: session, Tokens: tokens, UserErrors: noErrors(),
-		DeviceToken: r.deliverDevice(ctx, user, p.shown, session.CreatedAt, p.delivery),
+		DeviceToken: r.deliverDevice(ctx, user, p.shown, p.at, p.delivery),
 	}, nil
 }

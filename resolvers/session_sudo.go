@@ -10,6 +10,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/limit"
 )
 
 // sudoLasts is how long after a proof sensitive operations are allowed (SE-23).
@@ -66,7 +67,7 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 		return nil, err
 	}
 	session := c.Caller.Session
-	err = r.openSudo(ctx, c, &session, input.Password)
+	err = r.openSudo(ctx, c, &session, input)
 	forget(ctx)
 	if err != nil {
 		e := db.Event{Action: db.ActionSudoGranted, User: c.User.ID, Sess: session.ID}
@@ -76,18 +77,55 @@ func (r *resolver) Sudo(ctx context.Context, input graph.SudoInput) (*graph.Sudo
 	return &graph.SudoPayload{SudoExpiresAt: r.sudoEnd(ctx, &session), UserErrors: noErrors()}, nil
 }
 
-func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, given string) error {
-	a, leave, err := r.checkCurrentPassword(ctx, c, given, db.ActionSudoGranted, "password")
+func (r *resolver) openSudo(ctx context.Context, c *caller, session *db.Session, input graph.SudoInput) error {
+	given, code := input.Password.Value(), input.Code.Value()
+	if (given == nil) == (code == nil) || (code == nil) != (input.Method.Value() == nil) {
+		return fault.New(fault.InvalidInput, "Give the password, or a code with its method.", "input")
+	}
+	if code != nil {
+		return r.openSudoByFactor(ctx, c, session, *input.Method.Value(), *code)
+	}
+	a, leave, err := r.checkCurrentPassword(ctx, c, *given, db.ActionSudoGranted, "password")
 	if err != nil {
 		return err
 	}
 	defer leave()
-	session.AuthAt = r.now()
+	session.AuthAt, session.ProvedBy = r.now(), db.AuthPassword
 	opened, err := r.DB.Sudo(ctx, session.ID, a, session.AuthAt)
 	if err == nil && !opened {
 		err = r.superseded(ctx, a, "password")
 	}
 	return err
+}
+
+// openSudoByFactor opens the window by a second factor, which is what guards the account.
+func (r *resolver) openSudoByFactor(
+	ctx context.Context, c *caller, session *db.Session, method db.MfaMethod, code string,
+) error {
+	typed := shownCode{
+		user: &c.User, method: method, text: code, shown: r.shownDevice(ctx, nil), action: db.ActionSudoGranted,
+		session: session.ID,
+	}
+	if err := limit.Enter(ctx); err != nil {
+		return err
+	}
+	if c.User.MFAEnabledAt == nil {
+		return fault.New(fault.InvalidInput, "The account has no second factor: give the password.", "input", "code")
+	}
+	used, err := r.checkCode(ctx, typed)
+	if err != nil {
+		return err
+	}
+	at := r.now()
+	proved, err := r.DB.ProveFactor(ctx, c.User.ID, session.ID, used, authMethod(method), at)
+	switch {
+	case err != nil:
+		return err
+	case !proved:
+		return r.wrongCode(ctx, typed)
+	}
+	session.AuthAt, session.FactorAt, session.ProvedBy = at, &at, authMethod(method)
+	return nil
 }
 
 // SudoExpiresAt is Session.sudoExpiresAt.

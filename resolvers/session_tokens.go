@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,15 @@ import (
 )
 
 // amr maps an AuthMethod to its value in the claim amr (RFC 8176 section 2).
-var amr = map[db.AuthMethod]string{db.AuthPassword: "pwd", db.AuthMagicLink: "otp"}
+var amr = map[db.AuthMethod]string{
+	db.AuthPassword: "pwd", db.AuthMagicLink: "otp", db.AuthTOTP: "otp", db.AuthRecovery: "otp",
+}
+
+// The authentication context class of a session (claim acr, RFC 9470): whether a second factor was shown in it.
+const (
+	acrOneFactor  = "aal1"
+	acrTwoFactors = "aal2"
+)
 
 // tokens makes the tokens of a session. The refresh token depends only on the generation of the session: two calls
 // within a generation give the same one.
@@ -83,10 +92,7 @@ func (r *resolver) accessToken(
 	if err != nil {
 		return "", token.Access{}, err
 	}
-	var methods []string
-	for _, m := range s.Methods {
-		methods = append(methods, amr[m])
-	}
+	methods, class := methodsOf(s)
 	form := r.profile(ctx).Access
 	// A token ends with its session at the latest, but lasts at least a second, the unit of its claims.
 	ttl := min(r.accessTTL(ctx), s.AbsoluteEnd.Sub(r.now()))
@@ -103,10 +109,26 @@ func (r *resolver) accessToken(
 		Generation: s.Generation,
 		Roles:      []string{u.Role},
 		Methods:    methods,
+		Class:      class,
 		Metadata:   data,
 		HS256:      form.HS256,
 		Extra:      extra,
 	}, max(ttl, time.Second))
+}
+
+// methodsOf gives the claims amr and acr of a session. Once the account has no second factor any more, neither speaks of
+// one (SE-22).
+func methodsOf(s *db.Session) (methods []string, class string) {
+	for _, m := range s.Methods {
+		if name := amr[m]; (m != db.AuthTOTP && m != db.AuthRecovery || s.FactorAt != nil) &&
+			!slices.Contains(methods, name) {
+			methods = append(methods, name)
+		}
+	}
+	if s.FactorAt == nil {
+		return methods, acrOneFactor
+	}
+	return append(methods, "mfa"), acrTwoFactors
 }
 
 // accessTTL is how long an access token of the present dialect lives.

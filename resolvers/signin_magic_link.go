@@ -46,22 +46,29 @@ func (r *resolver) loginWithMagicLink(
 		method:   db.AuthMagicLink,
 		shown:    r.shownDevice(ctx, input.DeviceToken.Value()),
 		at:       r.now(),
-		delivery: input.TokenDelivery,
+		delivery: input.TokenDelivery, takesOver: m.TakesOver(),
 	}
-	tookOver := false
+	var tookOver *db.User
 	payload, err := r.startSession(ctx, p, func(session *db.Session) (*db.User, error) {
 		return r.redeem(ctx, in, m, func(m *db.TokenWithUser) (*db.User, error) {
-			tookOver = m.TakesOver()
-			return orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{
+			p.user, p.takesOver = &m.User, m.TakesOver()
+			if err := r.gate(ctx, p, session); err != nil { // the account may have changed since
+				return nil, err
+			}
+			user, err := orStale(r.DB.LoginByMail(ctx, m, &db.MailLogin{
 				Session: session, Limit: r.SessionLimit, StartEmpty: input.StartEmpty, Mails: r.takeOverNotice(ctx, m),
 			}))
+			if p.takesOver {
+				tookOver = user
+			}
+			return user, err
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	if tookOver {
-		payload.TakeOver = takenOver(payload.User)
+	if tookOver != nil {
+		payload.TakeOver = takenOver(tookOver)
 	}
 	payload.ReturnTo = r.goesOn(m)
 	return payload, nil

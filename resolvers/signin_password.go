@@ -48,15 +48,21 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		if err != nil {
 			return nil, err
 		}
-		if payload.Session != nil {
+		if payload.Session != nil || payload.Challenge != nil {
 			return payload, nil
 		}
-		// The account changed during the check: a concurrent sign-in made the hash anew, or somebody else did more.
-		if !first || !r.Hasher.Renews(attempt.User.PasswordHash, input.Password) {
+		// The account changed during the check: a concurrent sign-in made the hash anew, a second factor came or
+		// went, or somebody else did more.
+		was := attempt
+		if !first {
 			return nil, r.loginFailed(ctx, attempt, true, r.now())
 		}
 		if attempt, err = r.DB.Attempt(ctx, who); err != nil {
 			return nil, err
+		}
+		if attempt.User.AuthVersion == was.User.AuthVersion &&
+			!r.Hasher.Renews(was.User.PasswordHash, input.Password) {
+			return nil, r.loginFailed(ctx, was, true, r.now())
 		}
 	}
 }

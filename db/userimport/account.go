@@ -17,6 +17,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/strictjson"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
@@ -27,12 +28,6 @@ type Terms struct {
 	Hashes  bool       // an account that was imported without a password takes the hash of a later file
 	Lenient bool       // a field that people set themselves costs nobody the account: it is left out with a note
 }
-
-// TOTPSealing is the purpose of the key that seals the secrets of authenticator apps.
-const TOTPSealing = "totp"
-
-// TOTPSealedAt is where the secret of an account is sealed, in the form of secret.Key.Seal.
-func TOTPSealedAt(user db.UserID) string { return "imported_totp/" + user.String() + "/sealed" }
 
 // Account makes an account of a record. The Problem has no place.
 func (t Terms) Account(r *userfile.Record, now time.Time) (*db.ImportedUser, *userfile.Problem) {
@@ -324,7 +319,7 @@ func (a *reading) totp() {
 		a.bad("totpSecret", "it must be the base32 of 10 to 64 bytes")
 		return
 	}
-	if a.out.TOTP, err = a.Sealing.Seal(raw, TOTPSealedAt(a.out.ID)); err != nil {
+	if a.out.TOTP, err = a.Sealing.Seal(raw, totp.SealedAt(a.out.ID)); err != nil {
 		a.bad("totpSecret", "it cannot be sealed")
 	}
 }

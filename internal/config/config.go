@@ -50,6 +50,10 @@ type Settings struct {
 
 	RequireVerifiedEmail bool // before the first sign-in with a password
 
+	MfaOff      bool     // nobody gets a second factor
+	MfaRequired bool     // everybody must have one
+	MfaRoles    []string // whoever has one of these must have one
+
 	Dialects        []string // names; nil for all, empty for none
 	DialectsAuto    bool     // nobody said which: see RequireDialects
 	DialectsDir     string   // "" for none

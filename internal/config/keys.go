@@ -172,6 +172,17 @@ var settingsAfterLimits = []key{
 		onOff, false, boolean(func(s *Settings) *bool { return &s.RequireVerifiedEmail }),
 	},
 	{
+		"DRAGOMAN_MFA", "optional",
+		"Second factors. off: nobody sets one up. optional: whoever likes to. required: everybody; a sign-in without one " +
+			"leads through its set-up. Who has one is asked for it in any case. Sessions and API keys go on.",
+		"off, optional or required", false, parseMfa,
+	},
+	{
+		"DRAGOMAN_MFA_ROLES", "",
+		"Roles that need a second factor, where it is optional for others.",
+		"names of roles with commas between, for example admin", false, parseMfaRoles,
+	},
+	{
 		"DRAGOMAN_DIALECTS", "auto",
 		"The REST APIs that are served: `dragoman dialect list` shows them. auto: the five that come with the " +
 			"server, for a server that only this machine reaches, without files of your own; every other server has " +
@@ -360,6 +371,25 @@ func parseProxies(s *Settings, v string) bool {
 			return false
 		}
 		s.TrustedProxies = append(s.TrustedProxies, prefix.Masked())
+	}
+	return true
+}
+
+func parseMfa(s *Settings, v string) bool {
+	s.MfaOff, s.MfaRequired = v == "off", v == "required"
+	return s.MfaOff || s.MfaRequired || v == "optional"
+}
+
+// parseMfaRoles takes the names of the roles that there are.
+func parseMfaRoles(s *Settings, v string) bool {
+	for name := range strings.SplitSeq(v, ",") {
+		if name = strings.TrimSpace(name); name == "" && v == "" {
+			continue
+		}
+		if name != "user" && name != "admin" {
+			return false
+		}
+		s.MfaRoles = append(s.MfaRoles, name)
 	}
 	return true
 }

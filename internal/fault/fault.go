@@ -23,6 +23,7 @@ const (
 	WrongPassword      Code = "INVALID_CURRENT_PASSWORD"
 	NotVerified        Code = "EMAIL_NOT_VERIFIED"
 	InvalidToken       Code = "INVALID_TOKEN"
+	InvalidCode        Code = "INVALID_CODE"
 	TokenReused        Code = "TOKEN_REUSED"
 	AlreadyExists      Code = "ALREADY_EXISTS"
 	NotFound           Code = "NOT_FOUND"
@@ -48,7 +49,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		InvalidInput, PasswordTooWeak, PasswordBreached, InvalidCredentials, WrongPassword, NotVerified, InvalidToken,
-		TokenReused, AlreadyExists,
+		InvalidCode, TokenReused, AlreadyExists,
 		NotFound, AccountLocked, NotGrantable, Conflict, FeatureDisabled,
 		Unauthenticated, Forbidden, SudoRequired, RateLimited, BadUserInput, Internal, Unavailable,
 	}

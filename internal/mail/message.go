@@ -33,9 +33,10 @@ type Message struct {
 	IP       string    // "" if unknown
 	Failures int       // how many wrong passwords there were before
 
-	TakesOver   bool  // the link is the first proof of whose address it is: what the account had before is removed
-	Unconfirmed bool  // nobody ever proved to own the address that the mail goes to
-	Key         *Key  // that the mail is about, nil for others
+	TakesOver   bool // the link is the first proof of whose address it is: what the account had before is removed
+	Unconfirmed bool // nobody ever proved to own the address that the mail goes to
+	Key         *Key // that the mail is about, nil for others
+	Factor      *Factor
 	Keys        []Key // the API keys of the account that work, in mails about a new password
 
 	Repeats []Repeat // of a digest, which stands for several notices
@@ -47,6 +48,13 @@ type Repeat struct {
 	Change string // of an API key, as in Key; "" in other notices
 	Count  int
 	Since  time.Time
+}
+
+// Factor is what happened to the second factors of an account, or by wrong codes of them.
+type Factor struct {
+	Change string // added, removed, reset, codes-replaced, code-used, wrong-codes or guesses-spent
+	Name   string // of an authenticator app
+	Left   int    // recovery codes
 }
 
 // Key is an API key.
@@ -97,6 +105,11 @@ func (m Message) cleaned() Message {
 	if m.Key != nil {
 		key := m.Key.cleaned()
 		m.Key = &key
+	}
+	if m.Factor != nil {
+		factor := *m.Factor
+		factor.Name = unlinked(line(factor.Name, maxName))
+		m.Factor = &factor
 	}
 	keys := make([]Key, len(m.Keys))
 	for i, k := range m.Keys {

@@ -41,6 +41,7 @@ var kinds = map[string]bool{
 	"password-disabled": false,
 	"session-elsewhere": false,
 	"api-key-made":      false,
+	"second-factor":     false,
 	"address-taken":     false,
 	"welcome":           false,
 	"took-over":         false,
@@ -243,6 +244,9 @@ func sample(kind string) Message {
 	}
 	if kind == "api-key-made" {
 		m.Key = &Key{Name: "Backup", Scopes: []string{"PROFILE_READ", "USERS_READ"}, Change: "made"}
+	}
+	if kind == "second-factor" {
+		m.Factor = &Factor{Change: "code-used", Name: "Phone", Left: 3}
 	}
 	if kind == "password-changed" {
 		m.Keys = []Key{{Name: "Backup", LastUsed: m.At}, {Name: "Import"}}

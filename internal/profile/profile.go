@@ -19,6 +19,13 @@ type Profile struct {
 	// Sudo is how long sensitive operations stay allowed after a proof by password; zero for 10 minutes.
 	Sudo time.Duration
 
+	// ChallengeTTL is how long a sign-in waits for its second factor; zero for 5 minutes.
+	ChallengeTTL time.Duration
+
+	// ShortRecoveryCodes is how many recovery codes of eight digits an account gets, for an API that documents them;
+	// zero for ten codes that nobody guesses.
+	ShortRecoveryCodes int
+
 	// Mails are the mails that callers of the dialect request, by a name of MailKinds. A mail without an entry links to
 	// the page of the operator, or to our own.
 	Mails map[string]Mail

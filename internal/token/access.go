@@ -35,6 +35,7 @@ type Access struct {
 	Generation int64          // the claim gen, of the session's refresh token; omitted if NoGeneration
 	Roles      []string       // the claim roles; omitted if empty
 	Methods    []string       // the claim amr (RFC 8176); omitted if empty
+	Class      string         // the claim acr (RFC 9470): aal1, or aal2 after a second factor; omitted if empty
 	Metadata   map[string]any // the claim metadata, at most 4 KiB encoded; as an object it overwrites no other claim
 	IssuedAt   time.Time      // the claim iat, whole seconds in UTC; set by Issue
 	ExpiresAt  time.Time      // the claim exp, whole seconds in UTC; set by Issue
@@ -143,6 +144,7 @@ func (i *Issuer) Issue(a Access, ttl time.Duration) (secret.Text, Access, error)
 		ID:        a.ID,
 		Roles:     a.Roles,
 		Methods:   a.Methods,
+		Class:     a.Class,
 		Metadata:  a.Metadata,
 		Extra:     a.Extra,
 	}

@@ -27,6 +27,7 @@ type claims struct {
 	ID         string         `json:"jti"`
 	Roles      []string       `json:"roles,omitempty"`
 	Methods    []string       `json:"amr,omitempty"`
+	Class      string         `json:"acr,omitempty"`
 	Metadata   map[string]any `json:"metadata,omitempty"`
 
 	Extra map[string]any `json:"-"` // written at the top level, never read
@@ -47,7 +48,7 @@ func (c *claims) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, (*plai
 // ReservedClaim reports whether the server itself sets or checks the claim of this name in an access token. The case of
 // name is ignored, because many JSON decoders read SUB as sub. The claim metadata is not reserved.
 func ReservedClaim(name string) bool {
-	reserved := []string{"iss", "aud", "sub", "sid", "gen", "iat", "exp", "nbf", "jti", "roles", "amr"}
+	reserved := []string{"iss", "aud", "sub", "sid", "gen", "iat", "exp", "nbf", "jti", "roles", "amr", "acr"}
 	return slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) })
 }
 

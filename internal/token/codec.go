@@ -44,7 +44,7 @@ const (
 
 // Codec writes and checks the credentials that need the server secret alone. It is safe for concurrent use.
 type Codec struct {
-	refresh, session, device, apiKey, oneTime, code secret.Key
+	refresh, session, device, apiKey, oneTime, code, challenge secret.Key
 
 	refreshJWT func() [][]byte // the first key signs; a function, because fmt prints only its address
 	now        func() time.Time
@@ -61,6 +61,7 @@ func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 		apiKey:     m.Key("api-key"),
 		oneTime:    m.Key("one-time token"),
 		code:       m.Key("one-time code"),
+		challenge:  m.Key("challenge"),
 		refreshJWT: func() [][]byte { return jwt },
 		now:        now,
 	}

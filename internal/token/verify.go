@@ -74,6 +74,7 @@ func (i *Issuer) Verify(text string) (Access, error) {
 		Generation: generation,
 		Roles:      c.Roles,
 		Methods:    c.Methods,
+		Class:      c.Class,
 		Metadata:   c.Metadata,
 		IssuedAt:   time.Unix(*c.IssuedAt, 0).UTC(),
 		ExpiresAt:  time.Unix(*c.ExpiresAt, 0).UTC(),

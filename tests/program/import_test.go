@@ -254,7 +254,7 @@ func TestKE02_AuthenticatorSecrets(t *testing.T) {
 		if !strings.Contains(got.stdout, "JBSWY3DPEHPK3PXP") || !strings.Contains(got.stdout, "GEZDGNBVGY3TQOJQ") {
 			t.Errorf("%+v", got)
 		}
-		harness.OpenSide(t, dsn).MustExec(t, `UPDATE imported_totp SET sealed = substr(sealed, 1, 1)`)
+		harness.OpenSide(t, dsn).MustExec(t, `UPDATE authenticators SET sealed = substr(sealed, 1, 1)`)
 		if err := fresh.App.SealAnew(t.Context()); err != nil {
 			t.Error(err)
 		}

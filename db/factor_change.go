@@ -1,0 +1,230 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// FactorChange is a change of the second factors of an account. Every change ends sign-ins that wait for a code, and
+// makes every device be asked again.
+type FactorChange struct {
+	User    UserID
+	Session SessionID // of the person; zero for an operator
+	Actor   *Actor    // who does this to the account of somebody else; nil for the person
+	Codes   [][]byte  // hashes of new recovery codes
+	Short   bool      // whether the codes are of eight digits
+	Mails   []*Mail   // that report it
+	Note    string    // of the event
+}
+
+func (c *FactorChange) params(ctx context.Context, action Action, now time.Time) params {
+	e := Event{Action: action, User: c.User, Sess: c.Session, Note: c.Note}
+	if c.Actor != nil {
+		e = c.Actor.event(e)
+	}
+	return params{{"user", c.User}}.with(eventWithActorParams(ctx, e, now))
+}
+
+const (
+	confirmStep = `UPDATE authenticators SET confirmed_at = :now, last_step = :step, last_used_at = :now
+WHERE id = :authenticator AND user_id = :user AND confirmed_at IS NULL AND created_at > :waits_since`
+	enableMfa = `UPDATE users SET mfa_enabled_at = coalesce(mfa_enabled_at, :now), auth_version = auth_version + 1,
+  updated_at = :now WHERE id = :user`
+	raiseSession = `UPDATE sessions SET authenticated_at = :now, factor_at = :now, proved_by = 'TOTP'
+WHERE id = :session AND user_id = :user`
+)
+
+var confirmAuthenticator = writes("confirmAuthenticator",
+	`WITH t AS (`+confirmStep+` RETURNING id
+), u AS (`+enableMfa+` AND EXISTS (SELECT 1 FROM t)
+), s AS (`+raiseSession+` AND `+alivePostgres+` AND EXISTS (SELECT 1 FROM t)
+), r AS (`+dropRemembered+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM t
+) SELECT count(*) AS n FROM t`,
+	confirmStep,
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
+	enableMfa+ifRecorded,
+	raiseSession+` AND `+aliveSQLite+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
+	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
+)
+
+// Enrolment is the first right code of an authenticator app.
+type Enrolment struct {
+	FactorChange
+	Authenticator AuthenticatorID
+	Step          int64
+	Challenge     *Challenge // that waits for an account to enrol; nil for a person who is signed in
+	Pass          *Pass      // with it
+}
+
+// ConfirmAuthenticator puts an authenticator app into force by its first right code, and stores the recovery codes where
+// the account has none. The session of the person counts as proved by a second factor; a challenge becomes a session.
+// It gives false where the app was confirmed meanwhile, waited for too long, or the challenge has ended; withCodes tells
+// whether the recovery codes were stored.
+func (d *DB) ConfirmAuthenticator(ctx context.Context, c *Enrolment, now time.Time) (done, withCodes bool, err error) {
+	var row struct{ N int }
+	var made passed
+	pass := func(tx *sql.Tx) error {
+		if c.Challenge == nil {
+			return nil
+		}
+		if _, err := d.queryRowIn(ctx, tx, passChallenge, passParams(ctx, c.Challenge, c.Pass, now), &made); err != nil {
+			return err
+		}
+		return d.passedIn(ctx, tx, c.Challenge, c.Pass, &made, now)
+	}
+	rest := func(tx *sql.Tx) (err error) {
+		if row.N == 0 {
+			return errNotPassed
+		}
+		if withCodes, err = d.firstCodesIn(ctx, tx, &c.FactorChange, now); err != nil {
+			return err
+		}
+		return d.queueIn(ctx, tx, c.Mails)
+	}
+	p := c.params(ctx, ActionMfaAdded, now).with(params{
+		{"now", now},
+		{"authenticator", c.Authenticator}, {"step", c.Step}, {"session", c.Session},
+		{"waits_since", now.Add(-EnrolmentLives)},
+	})
+	_, err = d.queryRow(ctx, confirmAuthenticator, p, &row, locking(lockUser, params{{"user", c.User}}),
+		before(pass), after(rest))
+	if errors.Is(err, errNotPassed) {
+		return false, false, nil
+	}
+	return err == nil, withCodes, err
+}
+
+const disableMfa = `UPDATE users SET auth_version = auth_version + 1, updated_at = :now,
+  mfa_enabled_at = CASE WHEN :all OR NOT EXISTS (SELECT 1 FROM authenticators t
+    WHERE t.user_id = :user AND t.confirmed_at IS NOT NULL AND t.id <> :authenticator) THEN NULL ELSE mfa_enabled_at END
+WHERE id = :user`
+
+// lastFactor is the condition of what goes with the last factor of an account.
+const lastFactor = `(:all OR NOT EXISTS (SELECT 1 FROM authenticators t
+  WHERE t.user_id = :user AND t.confirmed_at IS NOT NULL AND t.id <> :authenticator))`
+
+const (
+	deleteAuthenticator = `DELETE FROM authenticators
+WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL))`
+	lowerSessions = `UPDATE sessions SET factor_at = NULL WHERE user_id = :user AND factor_at IS NOT NULL`
+)
+
+var removeFactors = writes("removeFactors",
+	`WITH t AS (`+deleteAuthenticator+` RETURNING id
+), u AS (`+disableMfa+` AND EXISTS (SELECT 1 FROM t) RETURNING id
+), c AS (`+dropCodes+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
+), r AS (`+dropRemembered+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
+), s AS (`+lowerSessions+` AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
+) SELECT count(*) AS n FROM u`,
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE EXISTS (SELECT 1 FROM authenticators
+  WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL)))`,
+	disableMfa+ifRecorded,
+	dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
+	lowerSessions+` AND `+lastFactor+ifRecorded,
+	deleteAuthenticator+ifRecorded,
+	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
+)
+
+// RemoveAuthenticator removes an authenticator app of an account; with the last one recovery codes go, and no session
+// counts as proved by a second factor any more (SE-22). It tells whether there was one.
+func (d *DB) RemoveAuthenticator(
+	ctx context.Context, c *FactorChange, id AuthenticatorID, now time.Time,
+) (bool, error) {
+	return d.removeFactors(ctx, c, ActionMfaRemoved, params{{"authenticator", id}, {"all", false}}, now)
+}
+
+// ResetFactors removes every second factor of an account, and tells whether there was one.
+func (d *DB) ResetFactors(ctx context.Context, c *FactorChange, now time.Time) (bool, error) {
+	return d.removeFactors(ctx, c, ActionMfaReset, params{{"authenticator", AuthenticatorID{}}, {"all", true}}, now)
+}
+
+func (d *DB) removeFactors(
+	ctx context.Context, c *FactorChange, action Action, which params, now time.Time,
+) (bool, error) {
+	var row struct{ N int }
+	mails := func(tx *sql.Tx) error {
+		if row.N == 0 {
+			return nil
+		}
+		return d.queueIn(ctx, tx, c.Mails)
+	}
+	p := c.params(ctx, action, now).with(which, params{{"now", now}})
+	_, err := d.queryRow(ctx, removeFactors, p, &row, locking(lockUser, params{{"user", c.User}}), after(mails))
+	return row.N == 1, err
+}
+
+// The hashes of codes come as a JSON list in hex.
+const (
+	insertCodes = `INSERT INTO recovery_codes (user_id, hash, short, created_at) SELECT :user, `
+	isEnabled   = `EXISTS (SELECT 1 FROM users WHERE users.id = :user AND users.mfa_enabled_at IS NOT NULL)`
+)
+
+var addCodes = writes("addCodes",
+	`WITH c AS (`+insertCodes+`decode(v, 'hex'), :short, :now FROM jsonb_array_elements_text(:codes::jsonb) v
+  WHERE NOT EXISTS (SELECT 1 FROM recovery_codes WHERE user_id = :user) AND `+isEnabled+` RETURNING 1
+) SELECT count(*) AS n FROM c`,
+	insertCodes+`unhex(value), :short, :now FROM json_each(:codes)
+WHERE NOT EXISTS (SELECT 1 FROM recovery_codes WHERE user_id = :user) AND `+isEnabled,
+	`SELECT changes() AS n`,
+)
+
+// firstCodesIn stores recovery codes where the account has none.
+func (d *DB) firstCodesIn(ctx context.Context, tx *sql.Tx, c *FactorChange, now time.Time) (bool, error) {
+	p, err := c.codes(now)
+	if err != nil {
+		return false, err
+	}
+	var row struct{ N int }
+	_, err = d.queryRowIn(ctx, tx, addCodes, p, &row)
+	return row.N > 0, err
+}
+
+func (c *FactorChange) codes(now time.Time) (params, error) {
+	hashes := []string{}
+	for _, h := range c.Codes {
+		hashes = append(hashes, hex.EncodeToString(h))
+	}
+	text, err := jsonText(hashes)
+	return params{{"user", c.User}, {"codes", text}, {"short", c.Short}, {"now", now}}, err
+}
+
+var dropOldCodes = writes("dropOldCodes",
+	`WITH c AS (`+dropCodes+` WHERE user_id = :user AND `+isEnabled+`
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled+` RETURNING 1
+) SELECT count(*) AS n FROM a`,
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled,
+	dropCodes+` WHERE user_id = :user`+ifRecorded,
+	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
+)
+
+// ReplaceRecoveryCodes ends the recovery codes of an account and stores others. It gives false for an account without a
+// second factor.
+func (d *DB) ReplaceRecoveryCodes(ctx context.Context, c *FactorChange, now time.Time) (bool, error) {
+	var row struct{ N int }
+	rest := func(tx *sql.Tx) error {
+		if row.N == 0 {
+			return nil
+		}
+		if _, err := d.firstCodesIn(ctx, tx, c, now); err != nil {
+			return err
+		}
+		return d.queueIn(ctx, tx, c.Mails)
+	}
+	_, err := d.queryRow(ctx, dropOldCodes, c.params(ctx, ActionRecoveryCodesReplaced, now), &row, locking(lockUser, params{{"user", c.User}}), after(rest))
+	return row.N == 1, err
+}
+
+var countCodes = reads("countCodes",
+	`SELECT count(*) AS n FROM recovery_codes WHERE user_id = :user AND used_at IS NULL`)
+
+// RecoveryCodesLeft counts the recovery codes of an account that were not used yet.
+func (d *DB) RecoveryCodesLeft(ctx context.Context, user UserID) (int, error) {
+	return d.count(ctx, countCodes, params{{"user", user}})
+}
