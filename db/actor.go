@@ -87,14 +87,15 @@ func (a *Actor) params(now time.Time, needs ...Permission) params {
 
 // The actor row `a` has one row while the actor is there: the account active, the session alive or the key working. It
 // says what the actor holds at this moment: `holds` all permissions that the deed needs, `rules` every permission there
-// is, `proved` a proof within the sudo window, and whether it is a `person`. An API key proves nothing.
+// is, `proved` a proof within the sudo window, by a second factor too where the account has one, and whether it is a `person`. An API key proves nothing.
 const (
 	actorPostgres = `(SELECT u.id, s.id IS NOT NULL AS person,
     CAST(:by_roles AS jsonb) @> to_jsonb(u.role) AND (k.id IS NULL OR k.scopes @> CAST(:by_scopes AS jsonb)) AS holds,
     ` + holdsAll + ` AND (k.id IS NULL OR k.scopes @> CAST(:all_scopes AS jsonb)) AS rules,
-    coalesce(s.authenticated_at > :proved_from AND s.authenticated_at <= :proved_until, false) AS proved
+    coalesce(s.authenticated_at > :proved_from AND s.authenticated_at <= :proved_until AND (u.mfa_enabled_at IS NULL
+      OR s.factor_at > :proved_from AND s.factor_at <= :proved_until), false) AS proved
   FROM users u
-  LEFT JOIN (SELECT id, authenticated_at FROM sessions WHERE id = :by_session AND user_id = :by
+  LEFT JOIN (SELECT id, authenticated_at, factor_at FROM sessions WHERE id = :by_session AND user_id = :by
     AND ` + alivePostgres + `) s ON true
   LEFT JOIN (SELECT id, scopes FROM api_keys WHERE id = :by_key AND user_id = :by AND ` + keyWorks + `) k ON true
   WHERE u.id = :by AND u.status = 'ACTIVE' AND (s.id IS NOT NULL OR k.id IS NOT NULL)) a`
@@ -104,9 +105,10 @@ const (
       SELECT 1 FROM json_each(:by_scopes) WHERE value NOT IN (SELECT value FROM json_each(k.scopes)))) AS holds,
     ` + holdsAll + ` AND (k.id IS NULL OR NOT EXISTS (
       SELECT 1 FROM json_each(:all_scopes) WHERE value NOT IN (SELECT value FROM json_each(k.scopes)))) AS rules,
-    coalesce(s.authenticated_at > :proved_from AND s.authenticated_at <= :proved_until, false) AS proved
+    coalesce(s.authenticated_at > :proved_from AND s.authenticated_at <= :proved_until AND (u.mfa_enabled_at IS NULL
+      OR s.factor_at > :proved_from AND s.factor_at <= :proved_until), false) AS proved
   FROM users u
-  LEFT JOIN (SELECT id, authenticated_at FROM sessions WHERE id = :by_session AND user_id = :by
+  LEFT JOIN (SELECT id, authenticated_at, factor_at FROM sessions WHERE id = :by_session AND user_id = :by
     AND ` + aliveSQLite + `) s ON true
   LEFT JOIN (SELECT id, scopes FROM api_keys WHERE id = :by_key AND user_id = :by AND ` + keyWorks + `) k ON true
   WHERE u.id = :by AND u.status = 'ACTIVE' AND (s.id IS NOT NULL OR k.id IS NOT NULL)) a`

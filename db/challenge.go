@@ -187,6 +187,22 @@ ON CONFLICT (user_id, device) DO UPDATE SET session_id = :session, created_at = 
 var rememberDevice = writes("rememberDevice",
 	`WITH r AS (`+insertRemembered+`) SELECT 1 AS n`, insertRemembered, `SELECT 1 AS n`)
 
+const moveRemembered = `UPDATE remembered_devices SET session_id = :session WHERE user_id = :user AND device = :device`
+
+var followDevice = writes("followDevice",
+	`WITH r AS (`+moveRemembered+` RETURNING 1) SELECT count(*) AS n FROM r`, moveRemembered, `SELECT changes() AS n`)
+
+// followIn names the newest session of a remembered device: ending that one in the list ends the remembering.
+func (d *DB) followIn(ctx context.Context, tx *sql.Tx, s *Session) error {
+	if s.Remembered == uuid.Nil {
+		return nil
+	}
+	var n struct{ N int }
+	p := params{{"user", s.UserID}, {"device", s.Remembered[:]}, {"session", s.ID}}
+	_, err := d.queryRowIn(ctx, tx, followDevice, p, &n)
+	return err
+}
+
 var remembered = reads("remembered", `SELECT count(*) AS n FROM remembered_devices
 WHERE user_id = :user AND device = :device AND expires_at > :now`)
 

@@ -61,10 +61,10 @@ type Enrolment struct {
 	Pass          *Pass      // with it
 }
 
-// ConfirmAuthenticator puts an authenticator app into force by its first right code, and stores the recovery codes where
-// the account has none. The session of the person counts as proved by a second factor; a challenge becomes a session.
-// It gives false where the app was confirmed meanwhile, waited for too long, or the challenge has ended; withCodes tells
-// whether the recovery codes were stored.
+// ConfirmAuthenticator puts an authenticator app into force by its first right code, and stores the recovery codes
+// where the account has none. The session of the person counts as proved by a second factor; a challenge becomes a
+// session. It gives false where the app was confirmed meanwhile, waited for too long, or the challenge has ended;
+// withCodes tells whether the recovery codes were stored.
 func (d *DB) ConfirmAuthenticator(ctx context.Context, c *Enrolment, now time.Time) (done, withCodes bool, err error) {
 	var row struct{ N int }
 	var made passed
@@ -72,7 +72,8 @@ func (d *DB) ConfirmAuthenticator(ctx context.Context, c *Enrolment, now time.Ti
 		if c.Challenge == nil {
 			return nil
 		}
-		if _, err := d.queryRowIn(ctx, tx, passChallenge, passParams(ctx, c.Challenge, c.Pass, now), &made); err != nil {
+		if _, err := d.queryRowIn(ctx, tx, passChallenge, passParams(ctx, c.Challenge, c.Pass, now),
+			&made); err != nil {
 			return err
 		}
 		return d.passedIn(ctx, tx, c.Challenge, c.Pass, &made, now)
@@ -217,7 +218,8 @@ func (d *DB) ReplaceRecoveryCodes(ctx context.Context, c *FactorChange, now time
 		}
 		return d.queueIn(ctx, tx, c.Mails)
 	}
-	_, err := d.queryRow(ctx, dropOldCodes, c.params(ctx, ActionRecoveryCodesReplaced, now), &row, locking(lockUser, params{{"user", c.User}}), after(rest))
+	_, err := d.queryRow(ctx, dropOldCodes, c.params(ctx, ActionRecoveryCodesReplaced, now), &row,
+		locking(lockUser, params{{"user", c.User}}), after(rest))
 	return row.N == 1, err
 }
 

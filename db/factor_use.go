@@ -73,7 +73,8 @@ func (d *DB) ProveFactor(
 	ctx context.Context, user UserID, session SessionID, f *UsedFactor, method AuthMethod, now time.Time,
 ) (bool, error) {
 	e := Event{Action: ActionSudoGranted, User: user, Sess: session, Methods: []AuthMethod{method}}
-	p := params{{"session", session}, {"user", user}, {"now", now}, {"proved_by", method}}.with(eventParams(ctx, e, now))
+	p := params{{"session", session}, {"user", user}, {"now", now},
+		{"proved_by", method}}.with(eventParams(ctx, e, now))
 	use := func(tx *sql.Tx) error { return d.useIn(ctx, tx, user, f, now) }
 	var row struct{ N int }
 	alive := func(*sql.Tx) error {
@@ -82,7 +83,8 @@ func (d *DB) ProveFactor(
 		}
 		return nil
 	}
-	_, err := d.queryRow(ctx, proveFactor, p, &row, locking(lockUser, params{{"user", user}}), before(use), after(alive))
+	_, err := d.queryRow(ctx, proveFactor, p, &row, locking(lockUser, params{{"user", user}}), before(use),
+		after(alive))
 	if errors.Is(err, errNotPassed) {
 		return false, nil
 	}

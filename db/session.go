@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/dragoman-auth/dragoman/internal/visit"
@@ -47,6 +48,9 @@ type Session struct {
 
 	// Challenge makes the session one that waits for its second factor; nil for any other. See Challenge.
 	Challenge *NewChallenge `bun:"-"`
+
+	// Remembered is the device that was asked for no second factor; zero for none.
+	Remembered uuid.UUID `bun:"-"`
 
 	// Device is the keyed hash of the device that signs in, nil not to remember it: see Attempt.NewDevice. No row of
 	// sessions holds it.

@@ -368,10 +368,13 @@ func (d *DB) Login(ctx context.Context, a *Attempt, s *Session, limit int) (bool
 			NewDevice       bool
 		}
 		var queue txStep
-		if len(a.Notices.NewDevice)+len(a.Notices.AfterFailures) > 0 {
+		if len(a.Notices.NewDevice)+len(a.Notices.AfterFailures) > 0 || s.Remembered != uuid.Nil {
 			queue = func(tx *sql.Tx) error {
 				if made.Sessions == 0 {
 					return nil
+				}
+				if err := d.followIn(ctx, tx, s); err != nil {
+					return err
 				}
 				return d.queueIn(ctx, tx, a.Notices.ofSuccess(made.NewDevice))
 			}

@@ -121,6 +121,9 @@ func (d *DB) LoginByMail(ctx context.Context, m *TokenWithUser, l *MailLogin) (*
 		case !m.TakesOver() && row.User.AuthVersion != m.User.AuthVersion:
 			return errAuthChanged // as well: the session was made for another state of the account
 		}
+		if err := d.followIn(ctx, tx, s); err != nil {
+			return err
+		}
 		return d.queueIn(ctx, tx, l.Mails)
 	}
 	for range numberDraws {

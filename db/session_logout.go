@@ -83,6 +83,7 @@ var endSessionOf = writes("endSessionOf",
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user,
   coalesce(:event_session, id), :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
+), r AS (`+dropRemembered+` WHERE session_id = (SELECT id FROM s)
 ) SELECT id FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.revoked'
 WHERE user_id = :user AND (id = :session OR number = :number) AND `+aliveSQLite,
@@ -90,7 +91,9 @@ WHERE user_id = :user AND (id = :session OR number = :number) AND `+aliveSQLite,
   coalesce(:event_session, id), :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND changes() = 1`,
-	`SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND changes() = 1`,
+	dropRemembered+` WHERE session_id IN (
+  SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number))`+ifRecorded,
+	`SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number)`+ifRecorded,
 )
 
 // RevokeSession ends one live session of a person and gives its id. Either id or number names it; the other one is
@@ -126,6 +129,8 @@ var endAll = writes("endAll",
   WHERE :end_keys AND user_id = (SELECT user_id FROM s LIMIT 1) AND revoked_at IS NULL
 ), w AS (
   UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM s LIMIT 1)
+), r AS (`+dropRemembered+` WHERE user_id = (SELECT user_id FROM s LIMIT 1)
+    AND (:spared::uuid IS NULL OR session_id <> :spared)
 ) SELECT count(*) AS n FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
 WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
@@ -137,6 +142,8 @@ FROM sessions WHERE id = :session AND changes() > 0`,
 	endKeysOfSession,
 	`UPDATE users SET auth_version = auth_version + 1
 WHERE id = (SELECT user_id FROM sessions WHERE id = :session)`+ifRecorded,
+	dropRemembered+` WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session)
+  AND (:spared IS NULL OR session_id <> :spared)`+ifRecorded,
 	`SELECT count(*) AS n FROM sessions
 WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM `+
 		`sessions WHERE id = :session)

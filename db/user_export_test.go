@@ -101,7 +101,7 @@ func TestMI01_EveryColumn(t *testing.T) {
 	}
 	var want, got []string
 	for _, column := range columnsOf(t, d.w.DB) {
-		if name, of := strings.CutPrefix(column, "users."); of {
+		if name, of := strings.CutPrefix(column, "users."); of && name != "auth_version" { // begins at 0
 			want = append(want, name)
 		}
 	}
@@ -131,6 +131,9 @@ func exportedColumns() map[string][]string {
 		exportedToken{},
 		exportedDevice{},
 		exportedIdentity{},
+		exportedAuthenticator{},
+		exportedRecoveryCode{},
+		exportedRememberedDevice{},
 		exportedFailure{},
 	} {
 		of := reflect.TypeOf(row)

@@ -35,6 +35,7 @@ type importRow struct {
 	CreatedAt             *string          `json:"created_at"`
 	UpdatedAt             *string          `json:"updated_at"`
 	LastLoginAt           *string          `json:"last_login_at,omitempty"`
+	MFAEnabledAt          *string          `json:"mfa_enabled_at,omitempty"`
 	TOTP                  *string          `json:"totp,omitempty"`
 	Identities            []LinkedIdentity `json:"identities,omitempty"`
 	Event                 string           `json:"event"`
@@ -47,7 +48,7 @@ const (
   pending_shown boolean, username text, username_canonical text, name text, phone text, locale text, metadata jsonb,
   app_metadata jsonb, role text, status text, invited boolean, password_hash text, password_disabled_at timestamptz,
   devices_cleared_at timestamptz, taken_over_at timestamptz, created_at timestamptz, updated_at timestamptz,
-  last_login_at timestamptz, totp text,
+  last_login_at timestamptz, mfa_enabled_at timestamptz, totp text,
   identities jsonb, event uuid)`
 
 	importRowsSQLite = `(SELECT value ->> 'n' AS n, unhex(value ->> 'id') AS id, value ->> 'number' AS number,
@@ -61,7 +62,8 @@ const (
   value ->> 'password_disabled_at' AS password_disabled_at, value ->> 'devices_cleared_at' AS devices_cleared_at,
   value ->> 'taken_over_at' AS taken_over_at,
   value ->> 'created_at' AS created_at, value ->> 'updated_at' AS updated_at,
-  value ->> 'last_login_at' AS last_login_at, value ->> 'totp' AS totp, value -> 'identities' AS identities,
+  value ->> 'last_login_at' AS last_login_at, value ->> 'mfa_enabled_at' AS mfa_enabled_at, value ->> 'totp' AS totp,
+  value -> 'identities' AS identities,
   unhex(value ->> 'event') AS event
 FROM json_each(:rows)) AS r`
 )
@@ -76,7 +78,7 @@ const importValues = `r.id, r.number, r.external_id, r.email, r.email_canonical,
   r.pending_email_canonical, r.pending_shown, r.username, r.username_canonical, r.name, r.phone, r.locale, r.metadata,
   r.app_metadata, r.role, r.status, r.invited, r.password_hash, r.password_disabled_at, r.devices_cleared_at,
   r.taken_over_at, r.created_at, r.updated_at, r.last_login_at,
-  CASE WHEN r.totp IS NOT NULL THEN r.created_at END`
+  r.mfa_enabled_at`
 
 // importTime is the text of a time as SQLite holds it. Postgres reads it too.
 const importTime = "2006-01-02 15:04:05.999999999-07:00"
@@ -90,6 +92,9 @@ func importTimeText(t *time.Time) *string {
 
 func newImportRow(n int, u *ImportedUser) (r importRow, err error) {
 	event := newEventID()
+	if u.TOTP != nil && u.MFAEnabledAt == nil { // the app is a second factor at once
+		u.MFAEnabledAt = &u.CreatedAt
+	}
 	r = importRow{
 		N: n, ID: hex.EncodeToString(u.ID.UUID[:]), Number: u.Number, ExternalID: u.ExternalID,
 		Email: u.Email, EmailCanonical: text(u.EmailCanonical), EmailVerifiedAt: importTimeText(u.EmailVerifiedAt),
@@ -102,6 +107,7 @@ func newImportRow(n int, u *ImportedUser) (r importRow, err error) {
 		CreatedAt:          importTimeText(&u.CreatedAt),
 		UpdatedAt:          importTimeText(&u.UpdatedAt),
 		LastLoginAt:        importTimeText(u.LastLoginAt),
+		MFAEnabledAt:       importTimeText(u.MFAEnabledAt),
 		TOTP:               text(hex.EncodeToString(u.TOTP)), Identities: u.Identities,
 		Event: hex.EncodeToString(event.UUID[:]),
 	}

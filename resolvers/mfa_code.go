@@ -5,10 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/totp"
 )
 
@@ -113,11 +112,10 @@ func errChallenge() error {
 	return fault.New(fault.InvalidToken, "This sign-in has ended. Begin it again.", "input", "challengeToken")
 }
 
-// newDevice draws the id of a device that shows no device token of the account.
-func newDevice(u *db.User, shown db.Shown) db.Shown {
-	if !shown.Counts(u) {
-		id, _ := uuid.NewV7()
-		shown = db.Shown{Device: id}
+// orNewDevice names a device that shows no device token of the account: it gets one.
+func orNewDevice(u *db.User, shown db.Shown, at time.Time) db.Shown {
+	if shown.Counts(u) {
+		return shown
 	}
-	return shown
+	return db.Shown{Device: token.NewID(), Account: u.ID, IssuedAt: at}
 }

@@ -30,7 +30,7 @@ func (p MfaPolicy) requires(u *db.User) bool { return p.Required || slices.Conta
 // gate decides for every way in whether a session begins at once or waits for a second factor (MF-05, MF-13). A mail
 // that takes an account over removes the factors of the one before.
 func (r *resolver) gate(ctx context.Context, p proof, s *db.Session) error {
-	s.Challenge = nil
+	s.Challenge, s.Remembered = nil, uuid.Nil
 	enrolled, version := p.user.MFAEnabledAt != nil, p.user.AuthVersion
 	if p.takesOver {
 		enrolled, version = false, version+1
@@ -40,6 +40,9 @@ func (r *resolver) gate(ctx context.Context, p proof, s *db.Session) error {
 	}
 	if enrolled && p.shown.Counts(p.user) {
 		known, err := r.DB.Remembered(ctx, p.user.ID, p.shown.Device, p.at)
+		if known {
+			s.Remembered = p.shown.Device
+		}
 		if err != nil || known {
 			return err
 		}

@@ -143,7 +143,7 @@ func (r *resolver) confirmTotp(ctx context.Context, input graph.ConfirmTotpInput
 	}
 	p := proof{
 		user: by.user, method: db.AuthTOTP, device: r.deviceID(ctx), at: now, delivery: input.TokenDelivery,
-		shown: newDevice(by.user, r.shownDevice(ctx, nil)),
+		shown: orNewDevice(by.user, r.shownDevice(ctx, nil), now),
 	}
 	if by.challenge != nil {
 		if e.Pass, err = r.pass(ctx, by.challenge, p); err != nil {

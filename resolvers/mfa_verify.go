@@ -40,9 +40,10 @@ func (r *resolver) verifyMfa(ctx context.Context, input graph.VerifyMfaInput) (*
 	if err != nil {
 		return nil, err
 	}
+	now := r.now()
 	p := proof{
-		user: &c.User, method: authMethod(input.Method), device: r.deviceID(ctx), shown: newDevice(&c.User, shown),
-		at: r.now(), delivery: input.TokenDelivery,
+		user: &c.User, method: authMethod(input.Method), device: r.deviceID(ctx),
+		shown: orNewDevice(&c.User, shown, now), at: now, delivery: input.TokenDelivery,
 	}
 	pass, err := r.pass(ctx, c, p)
 	if err != nil {

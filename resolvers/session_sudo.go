@@ -56,6 +56,10 @@ func (r *resolver) sudoRequired(ctx context.Context, c *caller, action db.Action
 		return auditedError{fault.New(fault.SudoRequired,
 			"An API key may not do that: it takes a person who signed in, or gave the password, a few minutes ago.")}
 	}
+	if c.User.MFAEnabledAt != nil {
+		return auditedError{fault.New(fault.SudoRequired, "This takes a second factor of the account: "+
+			"call `sudo` with a code, then repeat the request.")}
+	}
 	return auditedError{fault.New(fault.SudoRequired, "This takes a fresh proof of who you are: "+
 		"call `sudo` with the password, or sign in again, then repeat the request.")}
 }

@@ -48,7 +48,7 @@ func importedTraces(t *testing.T, side *harness.Side, email string) {
 	of := ` FROM users WHERE email_canonical = '` + email + `'`
 	side.MustExec(t, `INSERT INTO linked_identities (provider, subject, user_id, email, created_at)
 SELECT 'google', email, id, 'stranger@gmail.test', created_at`+of)
-	side.MustExec(t, `INSERT INTO imported_totp (user_id, sealed, created_at) SELECT id, `+blob+`, created_at`+of)
+	side.MustExec(t, `INSERT INTO authenticators (id, user_id, name, sealed, created_at, confirmed_at) SELECT id, id, 'App', `+blob+`, created_at, created_at`+of)
 	side.MustExec(t, `UPDATE users SET phone = '+4930123456', app_metadata = '{"tier":"gold"}', `+
 		`external_id = 'old|'||email WHERE email_canonical = '`+email+`'`)
 }
@@ -212,7 +212,7 @@ func TestOA07_ImportedTraces(t *testing.T) {
 				id, _ := strangerAt(t, s, email, n)
 				importedTraces(t, side, email)
 				way.follow(t, s, harness.Account{ID: id, Email: email}, empty)
-				left := countOf(t, side, "linked_identities", email) + countOf(t, side, "imported_totp", email)
+				left := countOf(t, side, "linked_identities", email) + countOf(t, side, "authenticators", email)
 				if (left == 0) == way.keeps {
 					t.Errorf("%s: %d rows are left", way.name, left)
 				}
@@ -240,7 +240,7 @@ func TestAZ21_ImportedTraces(t *testing.T) {
 			harness.Fine(t, s.GraphQL(t, root.Access, harness.UpdateUserDoc,
 				harness.InputOf("id", ada.ID, "email", step.email)))
 			left := countOf(t, side, "linked_identities", strings.ToLower(step.email)) +
-				countOf(t, side, "imported_totp", strings.ToLower(step.email))
+				countOf(t, side, "authenticators", strings.ToLower(step.email))
 			noted := side.Count(t, `SELECT count(*) FROM users WHERE taken_over_at IS NOT NULL`)
 			if left != step.left || (noted == 1) != (left == 0) {
 				t.Errorf("%s: %d rows are left, noted: %d", step.email, left, noted)

@@ -58,18 +58,31 @@ func (i *Instance) NextCode(t testing.TB, a *App) string {
 // account has one.
 func (i *Instance) Enrols(t testing.TB, access string) *App {
 	t.Helper()
-	a := Fine(t, i.GraphQL(t, access, SetupTotpDoc, nil))
+	app, _ := i.enrols(t, access)
+	return app
+}
+
+// EnrolsBy sets an authenticator app up by a challenge, and gives the answer with the tokens.
+func (i *Instance) EnrolsBy(t testing.TB, challenge string) (*App, *Answer) {
+	t.Helper()
+	return i.enrols(t, "", "challengeToken", challenge)
+}
+
+func (i *Instance) enrols(t testing.TB, access string, fields ...any) (*App, *Answer) {
+	t.Helper()
+	a := Fine(t, i.GraphQL(t, access, SetupTotpDoc, InputOf(fields...)))
 	app := &App{ID: a.Text("setupTotp", "enrolment", "id"), Secret: a.Text("setupTotp", "enrolment", "secret")}
 	var err error
 	if app.raw, err = base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(app.Secret); err != nil {
 		t.Fatal(err)
 	}
-	a = Fine(t, i.GraphQL(t, access, ConfirmTotpDoc, InputOf("id", app.ID, "code", i.NextCode(t, app))))
+	a = Fine(t, i.GraphQL(t, access, ConfirmTotpDoc,
+		InputOf(append(fields, "id", app.ID, "code", i.NextCode(t, app))...)))
 	codes, _ := a.At("confirmTotp", "recoveryCodes").([]any)
 	for _, c := range codes {
 		app.Codes = append(app.Codes, c.(string))
 	}
-	return app
+	return app, a
 }
 
 // Challenged signs in with the password of an account with a second factor, and gives the token of the challenge.
@@ -77,7 +90,8 @@ func (i *Instance) Challenged(t testing.TB, email string, fields ...any) string 
 	t.Helper()
 	a := Fine(t, i.GraphQL(t, "", MfaLoginDoc, InputOf(append(fields, "email", email, "password", GoodPass)...)))
 	token := a.Text("login", "challenge", "token")
-	if token == "" || a.At("login", "tokens") != nil || a.At("login", "user") != nil || a.At("login", "session") != nil {
+	if token == "" || a.At("login", "tokens") != nil || a.At("login", "user") != nil ||
+		a.At("login", "session") != nil {
 		t.Fatalf("no challenge, or more than one: %s", a.Raw)
 	}
 	return token

@@ -86,7 +86,10 @@ func TestOT02_CodesAtOnce(t *testing.T) {
 		}
 		code := s.NextCode(t, app)
 		for name, of := range map[string]func(n int) []any{
-			"one challenge":   func(int) []any { return []any{"challengeToken", many[0], "method", "TOTP", "code", code} },
+			"one challenge": func(int) []any {
+				return []any{"challengeToken", many[0], "method", "TOTP", "code",
+					code}
+			},
 			"recovery codes":  func(n int) []any { return recovery(many[1+n%15], app.Codes[0]) },
 			"a recovery code": func(n int) []any { return recovery(many[1+n%15], app.Codes[1]) },
 		} {

@@ -74,6 +74,8 @@ func TestExamplesAreValid(t *testing.T) {
 		"DeleteUser", "DialectUsage",
 		"SendVerificationEmail", "VerifyEmail", "RequestPasswordReset", "ResetPassword", "RequestMagicLink",
 		"LoginWithMagicLink",
+		"SecondFactors", "SetupTotp", "ConfirmTotp", "LoginChallenged", "VerifyMfa", "RegenerateRecoveryCodes",
+		"UpdateAuthenticator", "RemoveAuthenticator", "ForgetDevices", "ResetUserMfa",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %q", names)
