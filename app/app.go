@@ -20,6 +20,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/mail"
 	"github.com/dragoman-auth/dragoman/internal/observe"
+	"github.com/dragoman-auth/dragoman/internal/oldsystem"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
 	"github.com/dragoman-auth/dragoman/internal/token"
@@ -117,6 +118,9 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 	if deps.Legacy, err = s.legacyTokens(ctx); err != nil {
 		return err
 	}
+	if deps.OldSystem, err = s.oldSystem(); err != nil {
+		return err
+	}
 	schema, err := resolvers.New(deps)
 	if err != nil {
 		return err
@@ -200,7 +204,16 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 	if l != nil {
 		deps.Limits = l.own
 	}
+	deps.OnMigration = s.Observer.Migrated
 	return deps
+}
+
+// oldSystem gives the client of DRAGOMAN_MIGRATE_URL, nil for none.
+func (s *Server) oldSystem() (*oldsystem.Client, error) {
+	if s.settings.MigrateURL == "" {
+		return nil, nil
+	}
+	return oldsystem.New(s.settings.MigrateURL, s.settings.MigrateSecret, s.options.Now)
 }
 
 func (s *Server) codec() *token.Codec { return token.NewCodec(s.master, s.options.Now) }

@@ -13,6 +13,7 @@ var (
 
 	ActionUserCreated     = Action{"user.created", "user.create_failed"} // by the person, or by the actor
 	ActionUserImported    = Action{"user.imported", ""}                  // from a file, by the operator
+	ActionUserMigrated    = Action{"user.migrated", ""}                  // from the old system, by a sign-in
 	ActionUserUpdated     = Action{"user.updated", "user.update_failed"}
 	ActionUserSuspended   = Action{"user.suspended", "user.suspend_failed"}
 	ActionUserReactivated = Action{"user.reactivated", "user.reactivate_failed"}
@@ -73,7 +74,8 @@ var (
 // Actions lists them all.
 func Actions() []Action {
 	return []Action{
-		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserImported, ActionUserUpdated,
+		ActionLoginSucceeded, ActionRegistrationRequested, ActionUserCreated, ActionUserImported, ActionUserMigrated,
+		ActionUserUpdated,
 		ActionUserSuspended, ActionUserReactivated, ActionUserDeleted, ActionUserUnlocked, ActionUserExported,
 		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,

@@ -102,7 +102,8 @@ var findImported = readsEach("findImported",
       JOIN jsonb_to_recordset(r.identities) AS i (provider text, subject text) USING (provider, subject)
       LIMIT 1), '') AS identity,
     EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical AND (u.email_verified_at IS NOT NULL
-      OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))) AS email_counts,
+      OR EXISTS (SELECT 1 FROM audit_events a
+        WHERE a.user_id = u.id AND a.action IN ('user.imported', 'user.migrated')))) AS email_counts,
     EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
       AND u.email_canonical IS NOT DISTINCT FROM r.email_canonical) AS same_email,
     EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL AND (u.id = r.id OR u.external_id = r.external_id)
@@ -123,7 +124,8 @@ var findImported = readsEach("findImported",
     ON l.provider = i.value ->> 'provider' AND l.subject = i.value ->> 'subject' LIMIT 1), ''),
   'email_counts', EXISTS (SELECT 1 FROM users u WHERE u.email_canonical = r.email_canonical
     AND (u.email_verified_at IS NOT NULL
-      OR EXISTS (SELECT 1 FROM audit_events a WHERE a.user_id = u.id AND a.action = 'user.imported'))),
+      OR EXISTS (SELECT 1 FROM audit_events a
+        WHERE a.user_id = u.id AND a.action IN ('user.imported', 'user.migrated')))),
   'same_email', EXISTS (SELECT 1 FROM users u WHERE (u.id = r.id OR u.external_id = r.external_id)
     AND u.email_canonical IS r.email_canonical),
   'lacks_hash', EXISTS (SELECT 1 FROM users u WHERE r.password_hash IS NOT NULL
@@ -173,6 +175,26 @@ FROM `+importRowsSQLite+` JOIN audit_events a ON a.id = r.event, json_each(r.ide
 // gives hashes to those that are there without a password. An account that collides with another one is passed over. No
 // two of a batch may have the same id, external id, email, username or identity.
 func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Time) ([]ImportResult, error) {
+	return d.makeImported(ctx, batch, Event{Action: ActionUserImported}, now)
+}
+
+// MigrateUser makes an account that comes by a sign-in of its person, as ImportUsers does. It changes none.
+func (d *DB) MigrateUser(ctx context.Context, u *ImportedUser, now time.Time) (ImportResult, error) {
+	e := Event{Action: ActionUserMigrated}
+	if u.ExternalID != nil {
+		e.Note = "external_id=" + *u.ExternalID
+	}
+	results, err := d.makeImported(ctx, []*ImportedUser{u}, e, now)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	return results[0], nil
+}
+
+// makeImported is ImportUsers with an event like this one for each account that it makes.
+func (d *DB) makeImported(
+	ctx context.Context, batch []*ImportedUser, of Event, now time.Time,
+) ([]ImportResult, error) {
 	var results []ImportResult
 	for round := range numberDraws { // a further round where others changed meanwhile what the batch needs
 		found, err := d.CheckImport(ctx, batch)
@@ -181,7 +203,10 @@ func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Ti
 		}
 		if results == nil {
 			results = found
-			if err := d.importHashes(ctx, batch, results, now); err != nil {
+			if of.Action == ActionUserImported { // no sign-in gives an account that is there another password
+				err = d.importHashes(ctx, batch, results, now)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -208,7 +233,7 @@ func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Ti
 		if len(due) == 0 {
 			return results, nil
 		}
-		made, err := d.insertImported(ctx, due, now)
+		made, err := d.insertImported(ctx, due, of, now)
 		if err != nil {
 			return nil, err
 		}
@@ -220,12 +245,12 @@ func (d *DB) ImportUsers(ctx context.Context, batch []*ImportedUser, now time.Ti
 }
 
 // insertImported gives the number of accounts that it made: 0 where another writer took a name that a row needs.
-func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.Time) (int, error) {
+func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, of Event, now time.Time) (int, error) {
 	rows, err := importRows(due)
 	if err != nil {
 		return 0, err
 	}
-	e := importEventParams(ctx, ActionUserImported, now)
+	e := importEventParams(ctx, of, now)
 	var made struct {
 		N int `bun:"n"`
 	}
@@ -243,8 +268,8 @@ func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, now time.T
 }
 
 // importEventParams are those of the events of many accounts.
-func importEventParams(ctx context.Context, action Action, now time.Time) params {
-	return slices.DeleteFunc(eventParams(ctx, Event{Action: action}, now), func(p param) bool {
+func importEventParams(ctx context.Context, of Event, now time.Time) params {
+	return slices.DeleteFunc(eventParams(ctx, of, now), func(p param) bool {
 		return p.name == "event_id" || p.name == "event_user"
 	})
 }

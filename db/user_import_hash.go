@@ -56,7 +56,7 @@ func (d *DB) importHashes(ctx context.Context, batch []*ImportedUser, results []
 	if err != nil {
 		return err
 	}
-	e := importEventParams(ctx, ActionPasswordImported, now)
+	e := importEventParams(ctx, Event{Action: ActionPasswordImported}, now)
 	var answer struct {
 		Taken string `bun:"taken"`
 	}

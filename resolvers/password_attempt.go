@@ -8,6 +8,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/oldsystem"
 )
 
 const (
@@ -44,7 +45,11 @@ func (r *resolver) attempt(ctx context.Context, who db.Identifier) (a *db.Attemp
 }
 
 func (r *resolver) awaitTurn(ctx context.Context, bucket string) (leave func(), waited bool, err error) {
-	wait, cancel := context.WithTimeout(ctx, turnWait)
+	longest := turnWait
+	if r.OldSystem != nil { // the attempt before may outlast a question
+		longest += oldsystem.Within + answerSlack
+	}
+	wait, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	leave, waited, err = r.turns.Enter(wait, bucket)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
@@ -93,7 +98,7 @@ func (r *resolver) countFailure(ctx context.Context, a *db.Attempt, reason strin
 func failureReason(a *db.Attempt, right bool) string {
 	switch {
 	case a.User.ID.IsZero():
-		return "unknown_account"
+		return reasonUnknown
 	case !right:
 		return "wrong_password"
 	case a.User.Status != db.UserActive:

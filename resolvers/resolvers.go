@@ -17,6 +17,7 @@ import (
 	"github.com/dragoman-auth/dragoman/graph"
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/limit"
+	"github.com/dragoman-auth/dragoman/internal/oldsystem"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/profile"
 	"github.com/dragoman-auth/dragoman/internal/returnurl"
@@ -56,6 +57,9 @@ type Deps struct {
 	Returns   returnurl.List    // where a sign-in by mail may go on
 
 	Legacy map[string]LegacyTokens // access tokens of former systems, by the name of the dialect
+
+	OldSystem   *oldsystem.Client    // is asked about names that no account has; nil: nobody is
+	OnMigration func(outcome string) // see observe.Observer.Migrated
 
 	Routes []db.DialectUsage // the routes of the mounted dialects, in the order of dialectUsage
 

@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -55,14 +56,14 @@ func (r *resolver) login(ctx context.Context, input graph.LoginInput) (*graph.Lo
 		// went, or somebody else did more.
 		was := attempt
 		if !first {
-			return nil, r.loginFailed(ctx, attempt, true, r.now())
+			return nil, r.loginFailed(ctx, attempt, failureReason(attempt, true), r.now())
 		}
 		if attempt, err = r.DB.Attempt(ctx, who); err != nil {
 			return nil, err
 		}
 		if attempt.User.AuthVersion == was.User.AuthVersion &&
 			!r.Hasher.Renews(was.User.PasswordHash, input.Password) {
-			return nil, r.loginFailed(ctx, was, true, r.now())
+			return nil, r.loginFailed(ctx, was, failureReason(was, true), r.now())
 		}
 	}
 }
@@ -78,12 +79,18 @@ func (r *resolver) loginOnce(
 	if err != nil {
 		return nil, err
 	}
-	user, now := &attempt.User, r.now()
+	began, reason, user := time.Now(), "", &attempt.User
+	if user.ID.IsZero() && r.OldSystem != nil {
+		if right, reason, err = r.migrate(ctx, who, attempt, input); err != nil {
+			return nil, err
+		}
+	}
 	if !right || user.Status != db.UserActive || user.PasswordDisabledAt != nil {
-		return nil, r.loginFailed(ctx, attempt, right, now)
+		r.outlast(ctx, began)
+		return nil, r.loginFailed(ctx, attempt, cmp.Or(reason, failureReason(attempt, right)), r.now())
 	}
 	if r.RequireVerifiedEmail && !user.EmailVerified() {
-		return nil, r.unverified(ctx, attempt, now)
+		return nil, r.unverified(ctx, attempt, r.now())
 	}
 	if attempt.NewHash, err = r.renewHash(ctx, user.PasswordHash, input.Password); err != nil {
 		return nil, err
@@ -119,8 +126,8 @@ func (r *resolver) renewHash(ctx context.Context, stored, typed string) (string,
 }
 
 // loginFailed counts the failure and gives the error for the caller.
-func (r *resolver) loginFailed(ctx context.Context, a *db.Attempt, right bool, now time.Time) error {
-	if err := r.countFailure(ctx, a, failureReason(a, right), now); err != nil {
+func (r *resolver) loginFailed(ctx context.Context, a *db.Attempt, reason string, now time.Time) error {
+	if err := r.countFailure(ctx, a, reason, now); err != nil {
 		return err
 	}
 	if r.RevealAccounts && a.User.ID.IsZero() {

@@ -60,6 +60,9 @@ type Settings struct {
 	LegacyTokens    string   // a file, "" for none: see app.LegacyTokens
 	StrictPasswords bool     // whether dialects have the password rules of GraphQL
 
+	MigrateURL    secret.Text // "" for none: the old system that is asked about names that no account has
+	MigrateSecret secret.Text // of its questions, whsec_…
+
 	SMTP          *SMTP         // nil for none: see LocalMailbox
 	MailOff       bool          // no mails at all
 	Mailbox       Switch        // see LocalMailbox

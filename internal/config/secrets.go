@@ -98,7 +98,7 @@ func (s *Settings) checkSecrets() error {
 		// The backend that knows this key could derive all other keys, and sign in as anybody.
 		return &Error{Name: "DRAGOMAN_JWT_HS256_SECRET", Want: "another secret than the server secret"}
 	}
-	return nil
+	return s.checkMigration()
 }
 
 // IsOwnSecret tells whether a text is a secret of this server, but for white space around it.

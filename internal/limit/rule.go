@@ -47,6 +47,7 @@ const (
 	Mutation        = "mutation"
 	Refused         = "refused"
 	Network         = "network"
+	Migration       = "migration"
 	SessionRefresh  = "sessionRefresh"
 	AccountMutation = "accountMutation"
 	KeyMutation     = "keyMutation"
@@ -98,6 +99,11 @@ func Table() []Entry {
 			Rule{Network, 1200, quarter},
 			"DRAGOMAN_LIMIT_NETWORK", ByNetwork, false,
 			"Sign-ins, registrations and what goes through a mailbox, of all addresses of a network together.",
+		},
+		{
+			Rule{Migration, 300, quarter},
+			"DRAGOMAN_LIMIT_MIGRATION", ByNetwork, false,
+			"Names that the old system is asked about; over it a sign-in is answered as if it said no.",
 		},
 	}, ofCredentials()...)
 }

@@ -25,6 +25,7 @@ type metrics struct {
 	dialects     *prometheus.CounterVec
 	mails        *prometheus.CounterVec
 	mailsLimited *prometheus.CounterVec
+	migrations   *prometheus.CounterVec
 	hashWait     prometheus.Histogram
 	statements   *prometheus.CounterVec
 	slow         prometheus.Counter
@@ -64,6 +65,8 @@ func newMetrics(version string) *metrics {
 		mails: counters("mails_total", "Attempts to send a mail, by what became of the mail.", "outcome"),
 		mailsLimited: counters("mails_limited_total",
 			"Mails over the budget of their mailbox, by what became of them.", "outcome"),
+		migrations: counters("migrations_total",
+			"Sign-ins by a name that no account has, by what the old system said.", "outcome"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -81,6 +84,9 @@ func newMetrics(version string) *metrics {
 	for _, outcome := range []string{"dropped", "held"} {
 		m.mailsLimited.WithLabelValues(outcome)
 	}
+	for _, outcome := range []string{"migrated", "there", "no", "refused", "failed", "not_asked"} {
+		m.migrations.WithLabelValues(outcome)
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
@@ -88,7 +94,7 @@ func newMetrics(version string) *metrics {
 	build.Set(1)
 	m.registry.MustRegister(
 		m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.mailsLimited,
-		m.hashWait, m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
+		m.migrations, m.hashWait, m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

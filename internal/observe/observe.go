@@ -182,6 +182,15 @@ func (o *Observer) MailLimited(outcome string) {
 	}
 }
 
+// Migrated counts a sign-in by a name that no account has, by what came of it: migrated, there (somebody else made an
+// account of the name meanwhile), no, refused (a yes with a record that makes no account), failed (neither yes nor no)
+// or not_asked.
+func (o *Observer) Migrated(outcome string) {
+	if o.metrics != nil {
+		o.metrics.migrations.WithLabelValues(outcome).Inc()
+	}
+}
+
 // HashWaited records how long a request waited in the queue of password hashes.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {

@@ -28,6 +28,21 @@ func own(_ Options, r row) (*Record, *Problem) {
 	return &out, nil
 }
 
+// Parse reads one record in the format of Dragoman: a JSON object and nothing after it. where says where it stands.
+func Parse(where string, text []byte) (*Record, *Problem) {
+	fields, err := object(text)
+	if err != nil {
+		return nil, &Problem{Where: where, Reason: err.Error()}
+	}
+	record, problem := own(Options{}, row{where, fields})
+	if problem != nil {
+		problem.Where = where
+		return nil, problem
+	}
+	record.Where = where
+	return record, nil
+}
+
 type column func(out *Record, r row, name string) *Problem
 
 func textColumn(field func(*Record) *string) column {

@@ -187,6 +187,9 @@ func (b *Balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // CanarySecret is a server secret or a password that must never be shown. It is too weak a secret on purpose.
 const CanarySecret = "canary-Secret"
 
+// MigrateSecret is that of the questions to old systems of tests.
+const MigrateSecret = "whsec_c2lnbnMgcXVlc3Rpb25zIGZvciB0aGUgb2xkIHN5c3RlbSE3"
+
 // SettingNames returns the names in the tables of settings: the first value in every row of the type key.
 func SettingNames(t testing.TB) (names []string) {
 	t.Helper()

@@ -391,6 +391,16 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_RETURN_URLS":    {"https://", "app.example.com", "javascript:alert(1)"},
 		"DRAGOMAN_MAIL_TEMPLATES": {"no/such/directory"},
 		"DRAGOMAN_LEGACY_TOKENS":  {"no/such/file"},
+		"DRAGOMAN_MIGRATE_URL": {
+			"elsewhere.example", "http://elsewhere.example/", "ftp://localhost/", "https://:443/x", "/elsewhere",
+			"https://u:" + harness.CanarySecret + "@elsewhere.example/", "https://elsewhere.example/#x",
+			"https://elsewhere.example/alone?token=" + harness.CanarySecret,
+		},
+		"DRAGOMAN_MIGRATE_SECRET": {
+			harness.CanarySecret, "whsec_" + harness.CanarySecret, harness.MigrateSecret[6:],
+			"whsec_YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			harness.MigrateSecret,
+		},
 		"DRAGOMAN_PLAYGROUND":     {"true"},
 		"DRAGOMAN_START_PAGE":     {"true"},
 		"DRAGOMAN_INTROSPECTION":  {"true"},
@@ -427,7 +437,7 @@ func TestKE03_WrongValues(t *testing.T) {
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
 				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") ||
-					name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL"
+					name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL" || name == "DRAGOMAN_MIGRATE_URL"
 				// A bound between two settings may be told at either of them.
 				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") ||
 					!strings.Contains(shown, "expected ") ||
