@@ -19,12 +19,14 @@ const (
 
 // meanings explains every code in a sentence. The documentation shows it.
 var meanings = map[string]string{
-	malformedRequest:          "The body or the query string cannot be read, or names something twice.",
-	unsupportedMedia:          "The body has a Content-Type that is not accepted here.",
-	bodyTooLarge:              "The body has more than 64 KiB.",
-	unknownRoute:              "No route has this path.",
-	methodNotAllowed:          "The path has no such method; the header Allow names those that it has.",
-	crossSite:                 "A page of another site sent the request.",
+	malformedRequest: "The body or the query string cannot be read, or names something twice.",
+	unsupportedMedia: "The body has a Content-Type that is not accepted here.",
+	bodyTooLarge:     "The body has more than 64 KiB.",
+	unknownRoute:     "No route has this path.",
+	methodNotAllowed: "The path has no such method; the header Allow names those that it has.",
+	crossSite:        "A page of another site sent the request.",
+	mfaRequired: "The account has, or must have, a second factor: the answer holds a challenge and no tokens. " +
+		"verifyMfa of GraphQL answers it, where the API has no route that does.",
 	string(fault.RateLimited): "Too many requests; the header Retry-After says how long to wait.",
 	string(fault.Unavailable): "Too many passwords are being checked at this moment; Retry-After says how " +
 		"long to wait.",
@@ -37,6 +39,7 @@ var meanings = map[string]string{
 	string(fault.WrongPassword):      "The current password is wrong.",
 	string(fault.NotVerified):        "The password is right, and the address has to be confirmed first.",
 	string(fault.InvalidToken):       "A refresh token, or the token of a mail, is wrong, spent or expired.",
+	string(fault.InvalidCode):        "The code of the second factor is wrong, or was used before.",
 	string(fault.TokenReused):        "The refresh token was used before; its session has ended.",
 	string(fault.AlreadyExists):      "The email address or username is in use.",
 	string(fault.NotFound):           "There is no such thing, or none that the caller may see.",
@@ -54,6 +57,9 @@ func (d *Dialect) describeError(r *route, code string) Error {
 	sample := apiError{code: code, field: []string{anyField}, found: map[string]any{}}
 	if _, ok := standards[code]; !ok {
 		sample.message = anySentence
+	}
+	if code == mfaRequired {
+		sample.challenge = sampleChallenge(false)
 	}
 	if code == string(fault.BadUserInput) {
 		sample.problem = "missing"

@@ -145,6 +145,7 @@ func (d *Dialect) decode(root *node) error {
 		"credentials":      func(*node) error { return nil }, // complete reads them: they name cookies
 		"tokens":           d.decodeTokens,
 		"password":         d.decodePassword,
+		"secondFactor":     d.decodeSecondFactor,
 		"sensitiveChanges": oneOf(func(s string) { d.Profile.SessionSuffices = s == "session" }, "fresh", "session"),
 		"emailChange":      oneOf(func(s string) { d.Profile.EmailAtOnce = s == "at-once" }, "confirmed", "at-once"),
 		"signInAfterReset": boolean(&d.Profile.SignInAfterReset),
@@ -275,6 +276,13 @@ func (d *Dialect) decodePassword(n *node) error {
 	return n.decode("password", keys{
 		"minLength": whole(&p.MinLength, 1, 64),
 		"blocklist": oneOf(func(s string) { p.FlagGuessable = s == "flag" }, "refuse", "flag"),
+	})
+}
+
+func (d *Dialect) decodeSecondFactor(n *node) error {
+	return n.decode("secondFactor", keys{
+		"challengeTTL":       duration(&d.Profile.ChallengeTTL, time.Minute, time.Hour),
+		"shortRecoveryCodes": whole(&d.Profile.ShortRecoveryCodes, 1, 20),
 	})
 }
 

@@ -19,6 +19,7 @@ const (
 	unknownRoute     = "UNKNOWN_ROUTE"
 	methodNotAllowed = "METHOD_NOT_ALLOWED"
 	crossSite        = "CROSS_SITE"
+	mfaRequired      = "MFA_REQUIRED" // a sign-in waits for a second factor
 )
 
 type standard struct {
@@ -34,6 +35,7 @@ var standards = map[string]standard{
 	methodNotAllowed: {http.StatusMethodNotAllowed, "This path has no such method."},
 	crossSite: {http.StatusForbidden, "The request comes from a page of another site, which may not " +
 		"use the cookies of this one."},
+	mfaRequired:               {http.StatusForbidden, "A second factor is needed to sign in."},
 	string(fault.RateLimited): {http.StatusTooManyRequests, "Too many requests. Wait a moment, then try again."},
 	string(fault.Unavailable): {http.StatusServiceUnavailable, "The server is busy. Wait a moment, then try again."},
 	string(fault.Internal):    {http.StatusInternalServerError, "Something went wrong on our side."},
@@ -65,6 +67,8 @@ type apiError struct {
 	answer  *answer  // the answer of a check, which replaces the row
 	after   bool     // an outcome made it: the document has run
 	said    bool     // message is the dialect's own, which a row does not replace
+
+	challenge map[string]any // of MFA_REQUIRED, by the names of MfaChallenge
 }
 
 // Error implements error.
@@ -147,7 +151,7 @@ func (d *Dialect) checkRow(at *node, r *route, code string) error {
 	if _, ok := standards[code]; !ok && found.answer.status == nil {
 		return place.fault("Add status: to the row.", "the row %s has no status", code)
 	}
-	if !found.answer.hasBody() && body == nil {
+	if !found.answer.hasBody() && body == nil && code != mfaRequired { // files of before second factors have neither
 		return place.fault(
 			"Add errors.body for all rows, for example {error: =.message}, or body:, text: or empty: true to the row.",
 			"the row %s has no body", code)
@@ -172,6 +176,10 @@ func (e *apiError) dot(status int) map[string]any {
 		"retryAfter":       nil,
 		"found":            e.found,
 		"accountsRevealed": e.reveals,
+		"challenge":        nil,
+	}
+	if e.challenge != nil {
+		dot["code"], dot["challenge"] = mfaCode, e.challenge
 	}
 	if e.problem != "" {
 		dot["problem"] = e.problem
@@ -219,6 +227,9 @@ func (d *Dialect) render(ctx context.Context, r *route, e *apiError, request any
 		s.dot = shown.dot(status)
 	}
 	out, err := d.reply(found.answer, s, status, body)
+	if err == nil && e.challenge != nil && !found.answer.hasBody() {
+		err = d.tellChallenge(out, s, body, &shown)
+	}
 	if err == nil && e.retry > 0 {
 		out.retry = e.retry
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -97,8 +98,12 @@ func (x *exchange) runOnce(m *mounted, variables map[string]any) (*reply, error)
 		if err := x.engine.graphql.Do(x.req.Context(), m.document, variables, &data); err != nil {
 			return nil, asAPIError(err)
 		}
+		challenge := gqlhttp.TakeChallenge(data)
 		if apiErr := userError(data); apiErr != nil {
 			return nil, apiErr
+		}
+		if challenge != nil {
+			return nil, challenged(challenge)
 		}
 	}
 	return x.output(m, data)
@@ -286,7 +291,7 @@ func (x *exchange) end(out *reply, err error) {
 
 // sendError answers with the row of the error. UNAUTHENTICATED also says what is wrong with the credential.
 func (x *exchange) sendError(apiErr *apiError) {
-	x.failed = true
+	x.failed = apiErr.challenge == nil // a step of a sign-in is no failure
 	apiErr.reveals = x.engine.reveals
 	if apiErr.code == string(fault.Unauthenticated) && apiErr.problem == "" {
 		switch {

@@ -49,6 +49,9 @@ func (e *Engine) prepare(ctx context.Context, d *Dialect, r *route) (*mounted, e
 		for _, code := range m.document.Refusals() {
 			codes = append(codes, string(code))
 		}
+		if m.document.Challenges() {
+			codes = append(codes, mfaRequired)
+		}
 	} else if len(r.variables) > 0 {
 		return nil, r.variables[0].value.at.fault("Add document:, or take variables: away.",
 			"the route has variables and no document")
@@ -132,6 +135,9 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 		{code: code, message: "A message.", field: []string{"field"}, problem: "type", kind: "string"},
 		{code: code, message: "A message."},
 	}
+	if code == mfaRequired {
+		samples = []apiError{*challenged(sampleChallenge(false)), *challenged(sampleChallenge(true))}
+	}
 	request := emptyRequest(r.method, r.path)
 	for _, sample := range samples {
 		_, err := d.render(ctx, r, &sample, request)
@@ -143,8 +149,8 @@ func (d *Dialect) tryRow(ctx context.Context, r *route, code string) error {
 			at, err = failed.at, errors.New(describe(failed.cause))
 		}
 		return at.fault(
-			"It has .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, .accountsRevealed "+
-				"and $request; some may be null.",
+			"It has .status, .code, .message, .field, .name, .problem, .type, .retryAfter, .found, .accountsRevealed, "+
+				".challenge and $request; some may be null.",
 			"the row %s fails on a sample: %v", code, err)
 	}
 	d.tried.Store(tried{r, code}, true)

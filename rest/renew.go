@@ -7,6 +7,7 @@ import (
 
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/fault"
+	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 )
 
 // renewal renews a request with a missing or expired session token and a cookie with a valid refresh token. The engine
@@ -134,7 +135,7 @@ func (x *exchange) renew() (renewed bool, err error) {
 		}
 		return false, nil
 	}
-	if userError(data) != nil {
+	if gqlhttp.TakeChallenge(data) != nil || userError(data) != nil {
 		return false, nil
 	}
 	ctx, cancel = bound(x.req.Context())

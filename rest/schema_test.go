@@ -44,6 +44,7 @@ var schemaPlaces = []schemaPlace{
 	{"/properties/tokens/properties/session", "`tokens`", "", "session.", fileHead + "tokens: {session: {%}}\n" +
 		fileRows + fileTail},
 	{"/properties/password", "`password`", "", "", fileHead + "password: {%}\n" + fileRows + fileTail},
+	{"/properties/secondFactor", "`secondFactor`", "", "", fileHead + "secondFactor: {%}\n" + fileRows + fileTail},
 	{"/properties/mails", "`mails`", "", "", fileHead + "mails: {%}\n" + fileRows + fileTail},
 	{"/$defs/mail", "A mail", "", "", fileHead + "mails: {signIn: {%}}\n" + fileRows + fileTail},
 	{"/properties/cookies/additionalProperties", "A cookie", "", "", fileHead + "cookies: {c: {%}}\n" + fileRows +
@@ -296,7 +297,9 @@ func TestSchema_Words(t *testing.T) {
 		enum, _ := at(t, w.pointer)["enum"].([]any)
 		compare(w.pointer, enum, strings.Split(found[1], ", "))
 	}
-	codes := []string{malformedRequest, unsupportedMedia, bodyTooLarge, unknownRoute, methodNotAllowed, crossSite}
+	codes := []string{
+		malformedRequest, unsupportedMedia, bodyTooLarge, unknownRoute, methodNotAllowed, crossSite, mfaRequired,
+	}
 	for _, code := range fault.Codes() {
 		codes = append(codes, string(code))
 	}

@@ -22,7 +22,7 @@ func (e *DocumentError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line,
 
 // Document prepares a stored document: one operation, a query or a mutation of one field. The limits of documents from
 // outside do not hold for it. It must select the userErrors of every payload, because a refusal would look like a
-// success otherwise.
+// success otherwise. It asks for the challenge of a sign-in by itself, see TakeChallenge.
 //
 // The error joins a *DocumentError for every mistake; errors.As finds the first.
 func (h *Handler) Document(text string) (*Document, error) {
@@ -34,6 +34,9 @@ func (h *Handler) Document(text string) (*Document, error) {
 		return nil, fmt.Errorf("gqlhttp: %w", err)
 	}
 	if err := oneOperation(syntax); err != nil {
+		return nil, fmt.Errorf("gqlhttp: %w", err)
+	}
+	if err := askForChallenge(h.schema.Schema(), syntax); err != nil {
 		return nil, fmt.Errorf("gqlhttp: %w", err)
 	}
 	doc, errs := h.validate(syntax, true)
