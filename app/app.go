@@ -23,6 +23,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/oldsystem"
 	"github.com/dragoman-auth/dragoman/internal/password"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/sms"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/resolvers"
@@ -101,6 +102,9 @@ func Open(ctx context.Context, settings *config.Settings, options Options) (_ *S
 	if s.Mail, err = s.startMail(ctx); err != nil {
 		return nil, err
 	}
+	if s.Mail.sms, err = s.startSMS(ctx); err != nil {
+		return nil, errors.Join(err, s.Mail.Stop(ctx))
+	}
 	return s, nil
 }
 
@@ -169,6 +173,7 @@ func (s *Server) open(ctx context.Context, templates *mail.Templates) error {
 // deps gives the dependencies of the use cases.
 func (s *Server) deps(l *limiters) resolvers.Deps {
 	set := s.settings
+	countries, _ := sms.NewCountries(set.SMS.Countries) // config has checked them
 	deps := resolvers.Deps{
 		DB:                   s.DB,
 		Codec:                s.codec(),
@@ -194,6 +199,9 @@ func (s *Server) deps(l *limiters) resolvers.Deps {
 		RevealAccounts:       set.RevealAccounts,
 		RegistrationOpen:     set.Registration,
 		MailOff:              set.MailOff,
+		SMSOff:               !set.SMSOn(),
+		SMSLogin:             set.SMS.Login && set.SMSOn(),
+		Countries:            countries,
 		RequireVerifiedEmail: set.RequireVerifiedEmail,
 		MailPages:            set.MailPages,
 		Returns:              set.Returns(),

@@ -11,8 +11,8 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/mail"
 )
 
-// Mail is the part of a server that sends mails.
-type Mail struct{ worker *db.MailWorker }
+// Mail is the part of a server that sends mails and messages to phones.
+type Mail struct{ worker, sms *db.MailWorker }
 
 // startMail starts the mail worker. Without SMTP, mails are resolved but not sent; the local mailbox shows them.
 func (s *Server) startMail(ctx context.Context) (*Mail, error) {
@@ -34,16 +34,22 @@ func (s *Server) startMail(ctx context.Context) (*Mail, error) {
 		OnAttempt: func(state db.MailState) { s.Observer.Mail(strings.ToLower(string(state))) },
 		OnLimited: s.Observer.MailLimited,
 	})
-	return &Mail{worker}, err
+	return &Mail{worker: worker}, err
 }
 
 // Stop accepts no further mails and waits for those in progress until ctx ends. Another server, or the next start,
 // sends the rest.
 func (m *Mail) Stop(ctx context.Context) error {
-	if m == nil || m.worker == nil {
+	if m == nil {
 		return nil
 	}
-	return m.worker.Stop(ctx)
+	var failures []error
+	for _, w := range []*db.MailWorker{m.worker, m.sms} {
+		if w != nil {
+			failures = append(failures, w.Stop(ctx))
+		}
+	}
+	return errors.Join(failures...)
 }
 
 // sendBySMTP gives the function that renders a mail and sends it at once, so that no rendered mail is stored.

@@ -39,11 +39,15 @@ func NewMailRenderer(templates *mail.Templates, codec *token.Codec, at site.Site
 // OpenMailRenderer makes a renderer from the settings. The service has the name in DRAGOMAN_MAIL_FROM, or its host.
 func OpenMailRenderer(settings *config.Settings, templates *mail.Templates, codec *token.Codec) *MailRenderer {
 	at := settings.Site()
-	name := at.Name()
+	return NewMailRenderer(templates, codec, at, serviceName(settings, at))
+}
+
+// serviceName is the name of the service in messages.
+func serviceName(settings *config.Settings, at site.Site) string {
 	if from := settings.MailFrom; from != nil {
-		name = cmp.Or(from.Name, name)
+		return cmp.Or(from.Name, at.Name())
 	}
-	return NewMailRenderer(templates, codec, at, name)
+	return at.Name()
 }
 
 // Render renders a mail. A retry renders the same text. The result holds the token: it goes to the mail server and
@@ -72,7 +76,17 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		Account:     *cmp.Or(u.Email, u.Username, none),
 	}
 	addKeys(&message, &m.Data)
+	addOccasion(&message, m, u)
+	l.addToken(&message, letter)
+	return message
+}
+
+// addOccasion says what a mail of some kinds is about.
+func addOccasion(message *mail.Message, m *db.Mail, u *db.User) {
+	none := new(string)
 	switch m.Kind {
+	case db.MailPhoneChanged:
+		message.Phone = &mail.Phone{Number: m.Data.Phone.Number, Change: string(m.Data.Phone.Change)}
 	case db.MailDigest:
 		message.At, message.Device, message.IP = time.Time{}, "", "" // of the first notice alone
 		for _, r := range m.Data.Repeats {
@@ -92,16 +106,27 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 	case db.MailChangeAsked:
 		message.NewAddress = cmp.Or(message.NewAddress, *cmp.Or(u.PendingEmail, none))
 	}
+}
+
+// addToken adds the link and the code that a mail brings.
+func (l *MailRenderer) addToken(message *mail.Message, letter *db.ResolvedMail) {
+	m := &letter.Mail
 	purpose := m.Purpose()
 	if purpose == "" {
-		return message
+		return
+	}
+	if m.Kind == db.MailLoginCode {
+		if letter.Token != nil {
+			message.Code, message.CodeFor = l.codec.Code(letter.Token.ID.UUID).Reveal(), db.CodeLives
+		}
+		return
 	}
 	page := l.at.URL("/account/" + accountPage[purpose])
 	message.Button = m.Data.Button
 	message.LinkFor = time.Duration(m.TTLSeconds) * time.Second
 	if letter.Token == nil { // swept: the mail is an old one in the local mailbox
 		message.Link = page
-		return message
+		return
 	}
 	message.Link = l.link(page, m, l.codec.OneTime(letter.Token.ID.UUID).Reveal())
 	if purpose != db.PurposeCancelChange {
@@ -111,7 +136,6 @@ func (l *MailRenderer) message(letter *db.ResolvedMail) mail.Message {
 		}
 		message.CodeFor = min(db.CodeLives, message.LinkFor)
 	}
-	return message
 }
 
 // link is made of the configured public URL, or of the page that a dialect's file or the operator names, and never of a

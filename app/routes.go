@@ -81,7 +81,7 @@ func (s *Server) pages(
 		Bar:         bar,
 		MinPassword: s.settings.PasswordMinLength,
 		Returns:     s.settings.Returns(),
-		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails),
+		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails, OpenSMSWriter(s.settings, s.codec())),
 		MailboxKey:  s.mailboxKey,
 	})
 }
@@ -105,7 +105,7 @@ func (s *Server) bar() assets.Bar {
 	})
 	add(s.settings.LocalMailbox(), assets.Door{
 		Name: assets.Mailbox, Title: "Mailbox", Path: "/dev/mailbox",
-		About: "The mails of this server: they are kept here and go nowhere.",
+		About: "The mails of this server, and the messages to phones: they are kept here and go nowhere.",
 	})
 	add(true, assets.Door{
 		Name: assets.Account, Title: "Account", Path: "/account",

@@ -52,6 +52,12 @@ var (
 	ActionEmailChangeRequested       = Action{"email.change_requested", "email.change_failed"}
 	ActionEmailChangeCanceled        = Action{"email.change_canceled", "email.change_cancel_failed"}
 
+	ActionPhoneVerified      = Action{"phone.verified", "phone.verify_failed"}
+	ActionPhoneRemoved       = Action{"phone.removed", "phone.remove_failed"} // by the person, or by who proved it next
+	ActionPhoneCodeRequested = Action{"phone.code_requested", "phone.code_request_failed"}
+	ActionLoginCodeRequested = Action{"login_code.requested", "login_code.request_failed"}
+	ActionCodesClosed        = Action{"codes.closed", ""} // of an account, after too many wrong ones in a year
+
 	ActionMagicLinkRequested = Action{"magic_link.requested", "magic_link.request_failed"}
 	ActionTokenChecked       = Action{"token.checked", "token.check_failed"} // is not recorded; its failure is
 
@@ -67,6 +73,8 @@ var (
 
 	ActionMailRetried       = Action{"mail.retried", "mail.retry_failed"}
 	ActionMailLimited       = Action{"mail.limited", ""} // over the budget of a mailbox
+	ActionSMSSent           = Action{"sms.sent", "sms.failed"}
+	ActionSMSLimited        = Action{"sms.limited", ""} // over a limit of a number, a network, a country or of all
 	ActionSigningKeyRotated = Action{"signing_key.rotated", ""}
 	ActionRestoreFinished   = Action{"restore.finished", ""}
 )
@@ -85,6 +93,8 @@ func Actions() []Action {
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,
 		ActionKeyRotated, ActionKeyDeleted, ActionAccessGranted, ActionLegacyTokenUsed, ActionMailRetried,
-		ActionMailLimited, ActionSigningKeyRotated, ActionRestoreFinished,
+		ActionMailLimited, ActionSMSSent, ActionSMSLimited, ActionPhoneVerified, ActionPhoneRemoved,
+		ActionPhoneCodeRequested, ActionLoginCodeRequested, ActionCodesClosed, ActionSigningKeyRotated,
+		ActionRestoreFinished,
 	}
 }

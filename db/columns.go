@@ -11,7 +11,8 @@ u.pending_email AS u_pending_email, u.pending_email_canonical AS u_pending_email
 u.pending_shown AS u_pending_shown,
 u.password_disabled_at AS u_password_disabled_at, u.devices_cleared_at AS u_devices_cleared_at,
 u.mfa_enabled_at AS u_mfa_enabled_at, u.auth_version AS u_auth_version,
-u.invited AS u_invited, u.external_id AS u_external_id, u.phone AS u_phone`
+u.invited AS u_invited, u.external_id AS u_external_id, u.phone AS u_phone,
+u.phone_verified_at AS u_phone_verified_at`
 
 	sessionColumns = `s.id AS s_id, s.number AS s_number, s.user_id AS s_user_id, s.generation AS s_generation,
 s.used_generation AS s_used_generation, s.methods AS s_methods, s.user_agent AS s_user_agent, s.ip AS s_ip,

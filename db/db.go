@@ -41,6 +41,8 @@ type DB struct {
 	observer func(context.Context, QueryEvent) // nil for none: see Observe
 	queue    *outbox.Queue
 	mailbox  func(canonical string) []byte // nil: mails are not limited; see LimitMails
+
+	smsLimits *SMSLimits // nil: messages to phones are not limited; see LimitSMS
 }
 
 // Open opens a database without touching its schema. The DSN is a postgres:// URL or sqlite:PATH.

@@ -23,6 +23,8 @@ type AuthMethod string
 const (
 	AuthPassword  AuthMethod = "PASSWORD"
 	AuthMagicLink AuthMethod = "MAGIC_LINK" // a link or a code of a mail
+	AuthEmailCode AuthMethod = "EMAIL_CODE" // a code of a mail to sign in
+	AuthSMS       AuthMethod = "SMS"        // a code of a message to a phone
 	AuthAPIKey    AuthMethod = "API_KEY"
 	AuthTOTP      AuthMethod = "TOTP"          // a code of an authenticator app
 	AuthRecovery  AuthMethod = "RECOVERY_CODE" // a code that is good once
@@ -59,7 +61,7 @@ func (m AuthMethod) MarshalGQL(w io.Writer) { writeEnum(w, m) }
 
 // UnmarshalGQL reads the enum value.
 func (m *AuthMethod) UnmarshalGQL(v any) error {
-	return readEnum(v, m, AuthPassword, AuthMagicLink, AuthAPIKey, AuthTOTP, AuthRecovery)
+	return readEnum(v, m, AuthPassword, AuthMagicLink, AuthEmailCode, AuthSMS, AuthAPIKey, AuthTOTP, AuthRecovery)
 }
 
 // MarshalGQL writes the enum value.

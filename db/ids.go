@@ -100,6 +100,7 @@ type (
 	mailKind          struct{}
 	tokenKind         struct{}
 	authenticatorKind struct{}
+	smsKind           struct{}
 )
 
 func (userKind) prefix() string    { return "user" }
@@ -108,6 +109,7 @@ func (keyKind) prefix() string     { return "key" }
 func (eventKind) prefix() string   { return "evt" }
 func (mailKind) prefix() string    { return "mail" }
 func (tokenKind) prefix() string   { return "ott" }
+func (smsKind) prefix() string     { return "sms" }
 
 func (authenticatorKind) prefix() string { return "totp" }
 
@@ -131,6 +133,9 @@ type TokenID struct{ id[tokenKind] }
 
 // AuthenticatorID identifies an authenticator app.
 type AuthenticatorID struct{ id[authenticatorKind] }
+
+// SMSID identifies a message to a phone: sms_… in text.
+type SMSID struct{ id[smsKind] }
 
 // NewUserID makes a fresh time-ordered id.
 func NewUserID() UserID { return UserID{id[userKind]{token.NewID()}} }
@@ -164,6 +169,9 @@ func NewMailID() MailID { return MailID{id[mailKind]{token.NewID()}} }
 func NewAuthenticatorID() AuthenticatorID {
 	return AuthenticatorID{id[authenticatorKind]{token.NewID()}}
 }
+
+// NewSMSID makes a fresh time-ordered id.
+func NewSMSID() SMSID { return SMSID{id[smsKind]{token.NewID()}} }
 
 // TokenIDFrom types a UUID that a checked token carried.
 func TokenIDFrom(u uuid.UUID) TokenID { return TokenID{id[tokenKind]{u}} }

@@ -14,9 +14,10 @@ type MailKind string
 
 // The kinds of mails. A kind whose mails carry a one-time token has a Purpose.
 const (
-	MailVerifyEmail      MailKind = "verify-email"   // confirm the address of the account
-	MailResetPassword    MailKind = "reset-password" // choose a new password
-	MailSetPassword      MailKind = "set-password"   // choose the first password of an account that was made without one
+	MailVerifyEmail   MailKind = "verify-email"   // confirm the address of the account
+	MailResetPassword MailKind = "reset-password" // choose a new password
+	// choose the first password of an account that was made without one
+	MailSetPassword      MailKind = "set-password"
 	MailMagicLink        MailKind = "magic-link"     // sign in
 	MailConfirmChange    MailKind = "confirm-change" // to a new address: confirm it, and the account gets it
 	MailChangeAsked      MailKind = "change-asked"   // to the address in use, with a link to cancel
@@ -31,7 +32,10 @@ const (
 	MailAddressTaken     MailKind = "address-taken"     // somebody tried to register with the address, or to change to it
 	MailTookOver         MailKind = "took-over"         // a sign-in by mail was the first proof of whose address it is
 	MailWelcome          MailKind = "welcome"
-	MailDigest           MailKind = "digest" // of notices over the budget of a mailbox
+	MailLoginCode        MailKind = "login-code"    // sign in, by a code alone
+	MailPhoneChanged     MailKind = "phone-changed" // a number was confirmed, changed or removed
+	MailCodesClosed      MailKind = "codes-closed"  // after too many wrong codes in a year
+	MailDigest           MailKind = "digest"        // of notices over the budget of a mailbox
 )
 
 // Purpose gives the purpose of the token in the mail, "" for none.
@@ -49,7 +53,7 @@ func (k MailKind) Purpose() Purpose {
 		return PurposeVerifyEmail
 	case MailResetPassword, MailSetPassword:
 		return PurposeResetPassword
-	case MailMagicLink:
+	case MailMagicLink, MailLoginCode:
 		return PurposeMagicLink
 	case MailConfirmChange:
 		return PurposeConfirmChange
@@ -129,6 +133,7 @@ type MailData struct {
 	Keys []MailKey `json:"keys,omitempty"` // that work when the mail is resolved, the newest first; see MailPassword
 
 	Factor *MailFactor `json:"factor,omitempty"` // of MailSecondFactor
+	Phone  *MailPhone  `json:"phone,omitempty"`  // that the mail is about
 
 	HeldSince *time.Time `json:"heldSince,omitempty"` // of a notice over the budget of its mailbox
 	Repeats   []Repeat   `json:"repeats,omitempty"`   // of a digest
@@ -153,6 +158,23 @@ const (
 	FactorCodeUsed      FactorNews = "code-used"   // a recovery code
 	FactorWrongCodes    FactorNews = "wrong-codes" // all tries of a challenge, after the right password
 	FactorGuessesSpent  FactorNews = "guesses-spent"
+)
+
+// MailPhone is what a mail says about a phone number.
+type MailPhone struct {
+	Number string      `json:"number"` // its end alone
+	Change PhoneChange `json:"change"`
+}
+
+// PhoneChange is what happened to the phone number of an account.
+type PhoneChange string
+
+// The changes of phone numbers, which each make a mail.
+const (
+	PhoneConfirmed PhoneChange = "confirmed"
+	PhoneChanged   PhoneChange = "changed" // in place of another one that was confirmed
+	PhoneRemoved   PhoneChange = "removed"
+	PhoneMoved     PhoneChange = "moved" // another account proved it
 )
 
 // MailKey is what a mail says about an API key.

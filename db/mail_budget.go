@@ -139,7 +139,8 @@ func (d *DB) limitMail(ctx context.Context, tx bun.Tx, l *ResolvedMail, now time
 func (l *ResolvedMail) mustArrive() bool {
 	m, u := &l.Mail, &l.User
 	switch m.Kind {
-	case MailVerifyEmail, MailResetPassword, MailMagicLink, MailConfirmChange, MailAddressTaken, MailWelcome:
+	case MailVerifyEmail, MailResetPassword, MailMagicLink, MailLoginCode, MailConfirmChange, MailAddressTaken,
+		MailWelcome:
 		return false
 	case MailSetPassword:
 		return u.Invited // else somebody registered without a password, perhaps with the address of a stranger
@@ -210,16 +211,18 @@ func holdUntil(ctx context.Context, tx bun.Tx, m *Mail, until time.Time) (*OverB
 // Repeat is a line of a digest: how many notices of a kind it stands for.
 type Repeat struct {
 	Kind   MailKind  `json:"kind"`
-	Change KeyChange `json:"change,omitempty"` // of an API key
+	Change string    `json:"change,omitempty"` // of an API key or a number
 	Count  int       `json:"count"`
 	Since  time.Time `json:"since"`
 }
 
 func (m *Mail) addRepeat(other *Mail) {
 	all := m.Data.Repeats
-	var change KeyChange
+	var change string
 	if key := other.Data.Key; key != nil {
-		change = key.Change
+		change = string(key.Change)
+	} else if phone := other.Data.Phone; phone != nil {
+		change = string(phone.Change)
 	}
 	i := slices.IndexFunc(all, func(r Repeat) bool { return r.Kind == other.Kind && r.Change == change })
 	if i < 0 {

@@ -190,7 +190,7 @@ func stillApplies(l *ResolvedMail) bool {
 	switch m.Kind {
 	case MailVerifyEmail:
 		return !u.EmailVerified() && u.EmailCanonical == m.AddressCanonical
-	case MailResetPassword, MailSetPassword, MailMagicLink:
+	case MailResetPassword, MailSetPassword, MailMagicLink, MailLoginCode:
 		return u.EmailCanonical == m.AddressCanonical
 	case MailConfirmChange:
 		return u.isWaitingFor(m.AddressCanonical)

@@ -23,6 +23,7 @@ type Registration struct {
 	Username          *string    `bun:"username"`
 	UsernameCanonical *string    `bun:"username_canonical"`
 	Name              *string    `bun:"name"`
+	Phone             *string    `bun:"phone"` // not confirmed
 	Metadata          JSONObject `bun:"metadata"`
 	PasswordHash      string     `bun:"password_hash,nullzero"` // "" where none was chosen
 	Locale            *string    `bun:"locale"`
@@ -37,7 +38,8 @@ type Registration struct {
 func (g *Registration) User() User {
 	return User{
 		ID: g.ID, Email: &g.Address, EmailCanonical: g.AddressCanonical, Username: g.Username,
-		UsernameCanonical: g.UsernameCanonical, Name: g.Name, Metadata: g.Metadata, Role: RoleUser, Status: UserActive,
+		UsernameCanonical: g.UsernameCanonical, Name: g.Name, Phone: g.Phone, Metadata: g.Metadata, Role: RoleUser,
+		Status: UserActive,
 		Locale: g.Locale, CreatedAt: g.CreatedAt, UpdatedAt: g.CreatedAt,
 	}
 }
@@ -46,8 +48,9 @@ func (g *Registration) User() User {
 func (g *Registration) Waits(now time.Time) bool { return g.ExpiresAt.After(now) }
 
 const insertRegistration = `INSERT INTO registrations (id, address, address_canonical, username, username_canonical,
-  name, metadata, password_hash, locale, dialect, send_welcome, send_password_setup, created_at, expires_at)
-SELECT :registration, :address, :address_canonical, :username, :username_canonical, :name, :metadata, :password_hash,
+  name, phone, metadata, password_hash, locale, dialect, send_welcome, send_password_setup, created_at, expires_at)
+SELECT :registration, :address, :address_canonical, :username, :username_canonical, :name, :phone, :metadata,
+  :password_hash,
   :locale, :dialect, :send_welcome, :send_password_setup, :now, :expires_at
 WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.username_canonical = :username_canonical)`
 
@@ -80,6 +83,7 @@ func (d *DB) AddRegistration(
 		{"username", g.Username},
 		{"username_canonical", g.UsernameCanonical},
 		{"name", g.Name},
+		{"phone", g.Phone},
 		{"metadata", g.Metadata},
 		{"password_hash", text(g.PasswordHash)},
 		{"locale", g.Locale},

@@ -35,11 +35,12 @@ WHERE id = :token AND user_id IS NULL AND invalidated_at IS NULL AND expires_at 
     WHERE users.email_canonical = one_time_tokens.address_canonical AND email_verified_at IS NOT NULL)`
 
 const insertProved = `INSERT INTO users (id, number, email, email_canonical, email_verified_at, username,
-  username_canonical, name, metadata, role, status, password_hash, created_at, updated_at, locale, devices_cleared_at,
+  username_canonical, name, phone, metadata, role, status, password_hash, created_at, updated_at, locale, ` +
+	`devices_cleared_at,
   invited, taken_over_at)
 SELECT :user, :number, :email, :email_canonical, :email_verified_at,
   CASE WHEN ` + usernameFree + ` THEN :username END, CASE WHEN ` + usernameFree + ` THEN :username_canonical END,
-  :name, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, :locale, :devices_cleared_at, :invited,
+  :name, :phone, :metadata, :role, 'ACTIVE', :password_hash, :now, :now, :locale, :devices_cleared_at, :invited,
   CASE WHEN :apart THEN :now END`
 
 const usernameFree = `NOT EXISTS (SELECT 1 FROM users h WHERE h.username_canonical = :username_canonical)`

@@ -60,6 +60,12 @@ var sweeps = []swept{
 (SELECT address FROM code_tries WHERE first_at < ? LIMIT ? ?)`, codeTriesFor, false, false},
 	{"budgets of mailboxes", `DELETE FROM mail_budgets WHERE mailbox IN
 (SELECT mailbox FROM mail_budgets WHERE counted_at < ? LIMIT ? ?)`, keepBudgets, false, false},
+	{"messages to phones", `DELETE FROM sms WHERE id IN
+(SELECT id FROM sms WHERE id < ? ORDER BY id LIMIT ? ?)`, keepSent, true, false},
+	{"counts of messages", `DELETE FROM sms_sends WHERE id IN
+(SELECT id FROM sms_sends WHERE at < ? LIMIT ? ?)`, keepBudgets, false, false},
+	{"wrong codes", `DELETE FROM wrong_codes WHERE (subject, week) IN
+(SELECT subject, week FROM wrong_codes WHERE week < ? LIMIT ? ?)`, codeYear, false, true},
 	{"throttles", `DELETE FROM throttles WHERE (account_key, scope) IN
 (SELECT account_key, scope FROM throttles WHERE failed_at < ? LIMIT ? ?)`, forgetAfter, false, false},
 	{"known devices", `DELETE FROM known_devices WHERE (user_id, device) IN
@@ -102,6 +108,9 @@ const (
   CASE WHEN EXISTS (SELECT 1 FROM registrations WHERE expires_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM code_tries WHERE first_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM mail_budgets WHERE counted_at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM sms WHERE id < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM sms_sends WHERE at < ?) THEN '1' ELSE '0' END ||
+  CASE WHEN EXISTS (SELECT 1 FROM wrong_codes WHERE week < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM throttles WHERE failed_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM known_devices WHERE seen_at < ?) THEN '1' ELSE '0' END ||
   CASE WHEN EXISTS (SELECT 1 FROM factor_tries WHERE day < ?) THEN '1' ELSE '0' END ||

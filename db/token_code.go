@@ -34,11 +34,12 @@ ON CONFLICT (address) DO UPDATE SET
 var tryCode = writes("tryCode",
 	`WITH c AS (`+countTry+` RETURNING tries
 ), t AS (
-  SELECT id, user_id FROM one_time_tokens WHERE id = (`+newestCode+`) AND (SELECT tries FROM c) <= :tries
+  SELECT id, user_id FROM one_time_tokens o WHERE id = (`+newestCode+`) AND (SELECT tries FROM c) <= :tries
+    AND (NOT :opens OR `+codesOpenPostgres+`)
 ) SELECT t.id, t.user_id FROM c LEFT JOIN t ON true`,
 	strings.Replace(countTry, "least(", "min(", 1),
-	`SELECT t.id, t.user_id FROM code_tries c LEFT JOIN one_time_tokens t
-  ON c.tries <= :tries AND t.id = (`+newestCode+`)
+	`SELECT o.id, o.user_id FROM code_tries c LEFT JOIN one_time_tokens o
+  ON c.tries <= :tries AND o.id = (`+newestCode+`) AND (NOT :opens OR `+codesOpenSQLite+`)
 WHERE c.address = :tries_key`,
 )
 
@@ -50,6 +51,14 @@ type CodeTry struct {
 	Owner    UserID // who is signed in; zero for nobody
 	Right    func(TokenID) bool
 	Action   Action // of the event of a wrong code
+
+	Shown  Shown       // the device token of the request
+	Closed ClosedMails // tell the owner that wrong codes used the budget of a year up
+}
+
+// opens tells whether a right code is enough to get into the account: then wrong ones use up its budget of a year.
+func (c *CodeTry) opens() bool {
+	return c.Purposes[0] == PurposeMagicLink || c.Purposes[0] == PurposeResetPassword
 }
 
 // TryCode finds the token of a code; the zero id for a wrong code, or where there is no token. The try is counted
@@ -71,6 +80,10 @@ func (d *DB) TryCode(ctx context.Context, c *CodeTry, now time.Time) (TokenID, e
 		e := Event{Action: c.Action, Reason: "wrong_code", User: row.UserID}
 		if row.ID.IsZero() {
 			e.Reason = "no_code"
+		} else if c.opens() {
+			if err := d.wrongCodeIn(ctx, tx, row.UserID, c.Closed, now); err != nil {
+				return err
+			}
 		}
 		return d.recordIn(ctx, tx, e, now)
 	}
@@ -84,7 +97,8 @@ func (d *DB) TryCode(ctx context.Context, c *CodeTry, now time.Time) (TokenID, e
 		{"tries_key", c.Key},
 		{"tries", codeTries},
 		{"count_after", now.Add(-codeTriesFor)},
-	}
+		{"opens", c.opens()},
+	}.with(codeBudgetParams(c.Shown, now))
 	_, err := d.queryRow(ctx, tryCode, p, &row, after(compare))
 	if err != nil || !found {
 		return TokenID{}, err

@@ -21,13 +21,15 @@ const (
 const noFactors = `mfa_enabled_at = CASE WHEN :unverified THEN NULL ELSE mfa_enabled_at END`
 
 // clearProfile is the part of a take-over that removes what the one before said of themselves (OT-26). external_id
-// stays: an operator set it, and the tables of the application know the account by it.
+// stays: an operator set it, and the tables of the application know the account by it. A number that the one before
+// proved is theirs in any case.
 const clearProfile = `username = CASE WHEN :start_empty THEN NULL ELSE username END,
     username_canonical = CASE WHEN :start_empty THEN NULL ELSE username_canonical END,
     name = CASE WHEN :start_empty THEN NULL ELSE name END,
     metadata = CASE WHEN :start_empty THEN NULL ELSE metadata END,
     locale = CASE WHEN :start_empty THEN NULL ELSE locale END,
-    phone = CASE WHEN :start_empty THEN NULL ELSE phone END,
+    phone = CASE WHEN :start_empty OR :unverified AND phone_verified_at IS NOT NULL THEN NULL ELSE phone END,
+    phone_verified_at = CASE WHEN :unverified THEN NULL ELSE phone_verified_at END,
     app_metadata = CASE WHEN :start_empty THEN NULL ELSE app_metadata END`
 
 var resetPassword = writes("resetPassword",

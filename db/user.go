@@ -38,7 +38,8 @@ type User struct {
 	MFAEnabledAt          *time.Time `bun:"mfa_enabled_at"`          // since when it has a second factor; nil for none
 	AuthVersion           int        `bun:"auth_version"`            // counts what ends a sign-in that has begun
 	ExternalID            *string    `bun:"external_id"`             // the id that the person had in another system
-	Phone                 *string    `bun:"phone"`                   // E.164, as an import gave it; not confirmed
+	Phone                 *string    `bun:"phone"`                   // E.164
+	PhoneVerifiedAt       *time.Time `bun:"phone_verified_at"`       // nil for a number that nobody proved
 }
 
 // IsNode marks a GraphQL Node.
@@ -46,6 +47,9 @@ func (User) IsNode() {}
 
 // EmailVerified tells whether Email is confirmed. Mails that let somebody do something go to Email alone.
 func (u User) EmailVerified() bool { return u.EmailVerifiedAt != nil }
+
+// PhoneVerified tells whether Phone is confirmed.
+func (u User) PhoneVerified() bool { return u.PhoneVerifiedAt != nil }
 
 // CurrentEmail is the address that the account shows: Email, or the pending address where a dialect makes a new address
 // count at once. That one is not confirmed, and gives nobody power over the account.
@@ -116,6 +120,7 @@ func (u *User) params() params {
 		{"username", u.Username},
 		{"username_canonical", u.UsernameCanonical},
 		{"name", u.Name},
+		{"phone", u.Phone},
 		{"metadata", u.Metadata},
 		{"role", u.Role},
 		{"invited", u.Invited},

@@ -131,6 +131,8 @@ const (
     taken_over_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE taken_over_at END,
     mfa_enabled_at = CASE WHEN ` + addressMoves + ` THEN NULL ELSE mfa_enabled_at END,
     auth_version = CASE WHEN ` + addressMoves + ` THEN auth_version + 1 ELSE auth_version END,
+    phone = CASE WHEN ` + addressMoves + ` AND phone_verified_at IS NOT NULL THEN NULL ELSE phone END,
+    phone_verified_at = CASE WHEN ` + addressMoves + ` THEN NULL ELSE phone_verified_at END,
     username = CASE WHEN :set_username THEN :username ELSE username END,
     username_canonical = CASE WHEN :set_username THEN :username_canonical ELSE username_canonical END,
     name = CASE WHEN :set_name THEN :name ELSE name END,

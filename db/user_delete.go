@@ -21,11 +21,14 @@ var deleteUser = writes("deleteUser",
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
+), w AS (
+  DELETE FROM wrong_codes WHERE subject = (SELECT uuid_send(id) FROM u)
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM l) AS sessions, `+verdictPostgres+` AS verdict`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok' AND `+notLastAdmin,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
+	`DELETE FROM wrong_codes WHERE subject = :user`+ifRecorded,
 	`DELETE FROM users WHERE id = :user`+ifRecorded,
 	`SELECT changes() AS n, 0 AS sessions, `+verdictSQLite+` AS verdict`,
 )

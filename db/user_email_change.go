@@ -45,6 +45,11 @@ const madeSince = `revoked_at IS NULL AND coalesce(rotated_at, created_at) >= (
     SELECT min(f.created_at) FROM one_time_tokens f WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
     AND f.address_canonical = :address)`
 
+// provedSince is that a number was confirmed since then, as madeSince says it of API keys: it would open the account.
+const provedSince = `phone_verified_at >= (
+    SELECT min(f.created_at) FROM one_time_tokens f WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
+    AND f.address_canonical = :address)`
+
 // An account takes its address back where another one replaced it, or is shown in its place. On SQLite, where the steps
 // run one after the other, goesBack must run before the account has its address back.
 const goesBack = `EXISTS (SELECT 1 FROM users b WHERE b.id = :user
@@ -59,7 +64,9 @@ var cancelEmailChange = writes("cancelEmailChange",
     email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
     email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END,
     devices_cleared_at = CASE WHEN back THEN :now ELSE devices_cleared_at END,
-    auth_version = CASE WHEN back THEN auth_version + 1 ELSE auth_version END
+    auth_version = CASE WHEN back THEN auth_version + 1 ELSE auth_version END,
+    phone = CASE WHEN back AND `+provedSince+` THEN NULL ELSE phone END,
+    phone_verified_at = CASE WHEN back AND `+provedSince+` THEN NULL ELSE phone_verified_at END
   FROM t, o WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id IN (
@@ -94,6 +101,11 @@ AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE'
     ELSE devices_cleared_at END,
   auth_version = CASE WHEN email_canonical IS DISTINCT FROM :address OR pending_shown THEN auth_version + 1
     ELSE auth_version END,
+  phone = CASE WHEN (email_canonical IS DISTINCT FROM :address OR pending_shown) AND `+provedSince+` THEN NULL
+    ELSE phone END,
+  phone_verified_at = CASE WHEN (email_canonical IS DISTINCT FROM :address OR pending_shown) AND `+provedSince+
+		` THEN NULL
+    ELSE phone_verified_at END,
   pending_email = NULL, pending_email_canonical = NULL, pending_shown = false,
   email = CASE WHEN email_canonical = :address THEN email ELSE t.address END, email_canonical = :address,
   email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END

@@ -19,6 +19,8 @@ var eraseAccount = writes("eraseAccount",
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM o WHERE may) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
+), w AS (
+  DELETE FROM wrong_codes WHERE subject = (SELECT uuid_send(id) FROM o WHERE may)
 ), u AS (
   DELETE FROM users WHERE id = (SELECT id FROM o WHERE may)
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM o WHERE may
@@ -29,6 +31,7 @@ WHERE u.id = :user AND u.status = 'ACTIVE'
   AND (NOT `+holdsAll+` OR EXISTS (
     SELECT 1 FROM users other WHERE `+holdsAll+` AND other.status = 'ACTIVE' AND other.id <> u.id))`,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
+	`DELETE FROM wrong_codes WHERE subject = :user`+ifRecorded,
 	`DELETE FROM users WHERE id = :user`+ifRecorded, // sessions and keys go with it
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS may
 WHERE EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id)

@@ -42,6 +42,7 @@ type exportedUser struct {
 	MFAEnabledAt       *time.Time `bun:"mfa_enabled_at" json:"mfaEnabledAt"`
 	ExternalID         *string    `bun:"external_id" json:"externalId"`
 	Phone              *string    `bun:"phone" json:"phone"`
+	PhoneVerifiedAt    *time.Time `bun:"phone_verified_at" json:"phoneVerifiedAt"`
 	AppMetadata        JSONObject `bun:"app_metadata" json:"appMetadata"`
 }
 
@@ -150,6 +151,24 @@ type exportedToken struct {
 	Redeemed      bool       `bun:"redeemed" json:"redeemed"`
 }
 
+type exportedSMS struct {
+	bun.BaseModel `bun:"table:sms,alias:x" json:"-"`
+
+	ID         SMSID      `bun:"id" json:"id"`
+	Purpose    SMSPurpose `bun:"purpose" json:"purpose"`
+	Phone      string     `bun:"phone" json:"phone"`
+	Country    string     `bun:"country" json:"country"`
+	Locale     string     `bun:"locale" json:"locale"`
+	Dialect    string     `bun:"dialect" json:"dialect"`
+	State      MailState  `bun:"state" json:"state"`
+	Attempts   int        `bun:"attempts" json:"attempts"`
+	LastError  *string    `bun:"last_error" json:"lastError"`
+	CreatedAt  time.Time  `bun:"created_at" json:"createdAt"`
+	SentAt     *time.Time `bun:"sent_at" json:"sentAt"`
+	ExpiresAt  time.Time  `bun:"expires_at" json:"expiresAt"`
+	RedeemedAt *time.Time `bun:"redeemed_at" json:"redeemedAt"`
+}
+
 type exportedDevice struct {
 	bun.BaseModel `bun:"table:known_devices,alias:d" json:"-"`
 
@@ -228,6 +247,7 @@ var exportLists = map[string]listReader{
 	"recoveryCodes":     newest[exportedRecoveryCode]("c.user_id", "c.created_at", "c.created_at"),
 	"rememberedDevices": newest[exportedRememberedDevice]("r.user_id", "r.created_at", "r.created_at"),
 	"failures":          newest[exportedFailure]("t.account_key", "t.failed_at", "t.failed_at"),
+	"smsMessages":       newest[exportedSMS]("x.user_id", "x.id", "x.created_at"),
 }
 
 type listReader func(context.Context, *DB, *exportedUser) (any, error)

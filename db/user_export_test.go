@@ -66,6 +66,13 @@ var withheld = map[string]string{
 	"known_devices.user_id": "the person",
 	"known_devices.device":  "a keyed hash",
 
+	"sms.user_id":         "the person",
+	"sms.network":         "a keyed hash",
+	"sms.next_attempt_at": "how messages are queued",
+	"sms.resolved_at":     "how messages are queued",
+	"sms_sends":           "keyed hashes of numbers and networks, for a day; sms has the same messages",
+	"wrong_codes":         "how many wrong codes strangers typed in a week; the events have each",
+
 	"throttles.account_key": "the person",
 	"throttles.scope":       "a keyed hash of what strangers typed, or of a device",
 	"throttles.logged_at":   "how the log is sampled",
@@ -125,6 +132,7 @@ func exportedColumns() map[string][]string {
 	for _, row := range []any{
 		exportedUser{},
 		exportedSession{},
+		exportedSMS{},
 		exportedKey{},
 		exportedEvent{},
 		exportedMail{},

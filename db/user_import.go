@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/uptrace/bun"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -246,6 +247,9 @@ func (d *DB) makeImported(
 
 // insertImported gives the number of accounts that it made: 0 where another writer took a name that a row needs.
 func (d *DB) insertImported(ctx context.Context, due []*ImportedUser, of Event, now time.Time) (int, error) {
+	if err := d.leaveNumbers(ctx, due); err != nil {
+		return 0, err
+	}
 	rows, err := importRows(due)
 	if err != nil {
 		return 0, err
@@ -272,6 +276,35 @@ func importEventParams(ctx context.Context, of Event, now time.Time) params {
 	return slices.DeleteFunc(eventParams(ctx, of, now), func(p param) bool {
 		return p.name == "event_id" || p.name == "event_user"
 	})
+}
+
+// leaveNumbers lets a confirmed number to the account that proved it here, or that comes first: a second one has it
+// unconfirmed.
+func (d *DB) leaveNumbers(ctx context.Context, due []*ImportedUser) error {
+	var wanted, held []string
+	for _, u := range due {
+		if u.PhoneVerified() {
+			wanted = append(wanted, *u.Phone)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	err := d.r.NewSelect().Model((*User)(nil)).Column("phone").
+		Where("u.phone IN (?) AND u.phone_verified_at IS NOT NULL", bun.In(wanted)).Scan(ctx, &held)
+	if err != nil {
+		return wrap(err, "confirmed numbers")
+	}
+	for _, u := range due {
+		switch {
+		case !u.PhoneVerified():
+		case slices.Contains(held, *u.Phone):
+			u.PhoneVerifiedAt = nil
+		default:
+			held = append(held, *u.Phone)
+		}
+	}
+	return nil
 }
 
 // notUnique tells whether an error says that a row exists which has what another row must have alone.

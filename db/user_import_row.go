@@ -22,6 +22,7 @@ type importRow struct {
 	UsernameCanonical     *string          `json:"username_canonical,omitempty"`
 	Name                  *string          `json:"name,omitempty"`
 	Phone                 *string          `json:"phone,omitempty"`
+	PhoneVerifiedAt       *string          `json:"phone_verified_at,omitempty"`
 	Locale                *string          `json:"locale,omitempty"`
 	Metadata              json.RawMessage  `json:"metadata,omitempty"`
 	AppMetadata           json.RawMessage  `json:"app_metadata,omitempty"`
@@ -45,7 +46,8 @@ type importRow struct {
 const (
 	importRowsPostgres = `jsonb_to_recordset(:rows::jsonb) AS r (n integer, id uuid, number integer, external_id text,
   email text, email_canonical text, email_verified_at timestamptz, pending_email text, pending_email_canonical text,
-  pending_shown boolean, username text, username_canonical text, name text, phone text, locale text, metadata jsonb,
+  pending_shown boolean, username text, username_canonical text, name text, phone text,
+  phone_verified_at timestamptz, locale text, metadata jsonb,
   app_metadata jsonb, role text, status text, invited boolean, password_hash text, password_disabled_at timestamptz,
   devices_cleared_at timestamptz, taken_over_at timestamptz, created_at timestamptz, updated_at timestamptz,
   last_login_at timestamptz, mfa_enabled_at timestamptz, totp text,
@@ -56,7 +58,8 @@ const (
   value ->> 'email_verified_at' AS email_verified_at, value ->> 'pending_email' AS pending_email,
   value ->> 'pending_email_canonical' AS pending_email_canonical, value ->> 'pending_shown' AS pending_shown,
   value ->> 'username' AS username, value ->> 'username_canonical' AS username_canonical, value ->> 'name' AS name,
-  value ->> 'phone' AS phone, value ->> 'locale' AS locale, value -> 'metadata' AS metadata,
+  value ->> 'phone' AS phone, value ->> 'phone_verified_at' AS phone_verified_at, value ->> 'locale' AS locale, ` +
+		`value -> 'metadata' AS metadata,
   value -> 'app_metadata' AS app_metadata, value ->> 'role' AS role, value ->> 'status' AS status,
   value ->> 'invited' AS invited, value ->> 'password_hash' AS password_hash,
   value ->> 'password_disabled_at' AS password_disabled_at, value ->> 'devices_cleared_at' AS devices_cleared_at,
@@ -70,15 +73,14 @@ FROM json_each(:rows)) AS r`
 
 // importColumns are the columns of users that a row fills, in the order of the SELECT with the prefix r.
 const importColumns = `id, number, external_id, email, email_canonical, email_verified_at, pending_email,
-  pending_email_canonical, pending_shown, username, username_canonical, name, phone, locale, metadata, app_metadata,
-  role, status, invited, password_hash, password_disabled_at, devices_cleared_at, taken_over_at, created_at, updated_at,
-  last_login_at, mfa_enabled_at`
+  pending_email_canonical, pending_shown, username, username_canonical, name, phone, phone_verified_at, locale,
+  metadata, app_metadata, role, status, invited, password_hash, password_disabled_at, devices_cleared_at,
+  taken_over_at, created_at, updated_at, last_login_at, mfa_enabled_at`
 
 const importValues = `r.id, r.number, r.external_id, r.email, r.email_canonical, r.email_verified_at, r.pending_email,
-  r.pending_email_canonical, r.pending_shown, r.username, r.username_canonical, r.name, r.phone, r.locale, r.metadata,
-  r.app_metadata, r.role, r.status, r.invited, r.password_hash, r.password_disabled_at, r.devices_cleared_at,
-  r.taken_over_at, r.created_at, r.updated_at, r.last_login_at,
-  r.mfa_enabled_at`
+  r.pending_email_canonical, r.pending_shown, r.username, r.username_canonical, r.name, r.phone, r.phone_verified_at,
+  r.locale, r.metadata, r.app_metadata, r.role, r.status, r.invited, r.password_hash, r.password_disabled_at,
+  r.devices_cleared_at, r.taken_over_at, r.created_at, r.updated_at, r.last_login_at, r.mfa_enabled_at`
 
 // importTime is the text of a time as SQLite holds it. Postgres reads it too.
 const importTime = "2006-01-02 15:04:05.999999999-07:00"
@@ -100,7 +102,8 @@ func newImportRow(n int, u *ImportedUser) (r importRow, err error) {
 		Email: u.Email, EmailCanonical: text(u.EmailCanonical), EmailVerifiedAt: importTimeText(u.EmailVerifiedAt),
 		PendingEmail: u.PendingEmail, PendingEmailCanonical: u.PendingEmailCanonical, PendingShown: u.PendingShown,
 		Username: u.Username, UsernameCanonical: u.UsernameCanonical, Name: u.Name, Phone: u.Phone, Locale: u.Locale,
-		Role: u.Role, Status: string(u.Status), Invited: u.Invited, PasswordHash: text(u.PasswordHash),
+		PhoneVerifiedAt: importTimeText(u.PhoneVerifiedAt),
+		Role:            u.Role, Status: string(u.Status), Invited: u.Invited, PasswordHash: text(u.PasswordHash),
 		PasswordDisabledAt: importTimeText(u.PasswordDisabledAt),
 		DevicesClearedAt:   importTimeText(u.DevicesClearedAt),
 		TakenOverAt:        importTimeText(u.TakenOverAt),

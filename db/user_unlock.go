@@ -62,11 +62,14 @@ var unlockUser = writes("unlockUser",
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user ORDER BY scope FOR UPDATE)
+), w AS (
+  DELETE FROM wrong_codes WHERE subject = (SELECT uuid_send(id) FROM u)
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT `+userColumns+`, `+verdictPostgres+` AS verdict FROM (SELECT 1) one LEFT JOIN u ON true`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok'`,
 	`DELETE FROM throttles WHERE account_key = :user`+ifRecorded,
+	`DELETE FROM wrong_codes WHERE subject = :user`+ifRecorded,
 	`UPDATE users SET password_disabled_at = NULL WHERE id = :user`+ifRecorded,
 	`SELECT `+userColumns+`, `+verdictSQLite+` AS verdict
 FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,
@@ -76,6 +79,10 @@ FROM (SELECT 1) one LEFT JOIN users u ON u.id = :user`+ifRecorded,
 type AddressHashes struct {
 	Tries   func(canonical string, of Purpose) []byte // wrong codes; see CodeTry
 	Mailbox func(canonical string) []byte             // mails; see LimitMails
+	Number  func(phone string) []byte                 // messages to a phone; see LimitSMS
+	Network func(prefix string) []byte                // the network that asked for one
+
+	PhoneTries func(subject string, of SMSPurpose) []byte // wrong codes beside a number or an account; see PhoneTry
 }
 
 // UnlockUser forgets the failures of an account, in every bucket, and puts a disabled password back in force, with its

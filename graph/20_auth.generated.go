@@ -552,6 +552,29 @@ func (ec *executionContext) fieldContext_RegisterPayload_deviceToken(_ context.C
 	return graphql.NewScalarFieldContext("RegisterPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _RegisterPayload_phoneCodeRequested(ctx context.Context, field graphql.CollectedField, obj *RegisterPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RegisterPayload_phoneCodeRequested(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PhoneCodeRequested, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RegisterPayload_phoneCodeRequested(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RegisterPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _RegisterPayload_confirmationRequired(ctx context.Context, field graphql.CollectedField, obj *RegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -778,6 +801,9 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 	if _, present := asMap["passwordless"]; !present {
 		asMap["passwordless"] = false
 	}
+	if _, present := asMap["sendPhoneCode"]; !present {
+		asMap["sendPhoneCode"] = false
+	}
 	if _, present := asMap["signIn"]; !present {
 		asMap["signIn"] = true
 	}
@@ -794,7 +820,7 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 		asMap["tokenDelivery"] = "BODY"
 	}
 
-	fieldsInOrder := [...]string{"email", "password", "passwordless", "username", "name", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "returnTo", "tokenDelivery"}
+	fieldsInOrder := [...]string{"email", "password", "passwordless", "username", "name", "phone", "sendPhoneCode", "metadata", "locale", "signIn", "sendVerificationEmail", "sendPasswordSetupEmail", "sendWelcomeEmail", "returnTo", "tokenDelivery"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -836,6 +862,20 @@ func (ec *executionContext) unmarshalInputRegisterInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Name = graphql.OmittableOf(data)
+		case "phone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("phone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Phone = graphql.OmittableOf(data)
+		case "sendPhoneCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sendPhoneCode"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SendPhoneCode = data
 		case "metadata":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
 			data, err := ec.unmarshalOJSONObject2githubᚗcomᚋdragomanᚑauthᚋdragomanᚋdbᚐJSONObject(ctx, v)
@@ -1076,6 +1116,11 @@ func (ec *executionContext) _RegisterPayload(ctx context.Context, sel ast.Select
 		case "deviceToken":
 			out.Values[i] = ec._RegisterPayload_deviceToken(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "phoneCodeRequested":
+			out.Values[i] = ec._RegisterPayload_phoneCodeRequested(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "confirmationRequired":

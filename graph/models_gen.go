@@ -310,6 +310,22 @@ type LoginPayload struct {
 
 func (LoginPayload) IsPayload() {}
 
+// Signs in by a code.
+type LoginWithCodeInput struct {
+	// The address that the mail went to. Exactly one of `email` and `phone` is given.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The number that the message went to. Exactly one of `email` and `phone` is given.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
+	// The code of 6 digits.
+	Code string `json:"code"`
+	// As in `resetPassword`, for a code by mail.
+	StartEmpty bool `json:"startEmpty"`
+	// As in `login`. After 300 wrong codes for an account within a year, codes sign in only where a device token of the account is shown.
+	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
+	// How tokens reach the client.
+	TokenDelivery TokenDelivery `json:"tokenDelivery"`
+}
+
 // Signs in by a mail.
 type LoginWithMagicLinkInput struct {
 	// The token of the mail; or its code of 6 digits, which needs `email` beside it.
@@ -481,6 +497,11 @@ type RegisterInput struct {
 	Username graphql.Omittable[*string] `json:"username,omitempty"`
 	// The display name, at most 200 characters.
 	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// The phone number, as in `sendPhoneCode`. It is not confirmed by this.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
+	// Whether a code to confirm `phone` is sent, as by `sendPhoneCode`; `RegisterPayload.phoneCodeRequested` says whether it was asked for. Nothing is sent
+	// before the address is confirmed, where that comes first.
+	SendPhoneCode bool `json:"sendPhoneCode"`
 	// Free data of the application, at most 4 KiB as JSON. `INVALID_INPUT` for a number that a double (IEEE 754) would round.
 	Metadata graphql.Omittable[db.JSONObject] `json:"metadata,omitempty"`
 	// The language to be written to in, as a BCP 47 tag of at most 35 characters such as `de` or `pt-BR`; that of the request when absent.
@@ -512,6 +533,8 @@ type RegisterPayload struct {
 	// As in `LoginPayload`. Null when refused, and when `signIn` is false unless the address must be confirmed first: shown to `verifyEmail`, it is the
 	// proof of who registered then.
 	DeviceToken *string `json:"deviceToken,omitempty"`
+	// Whether a code to `phone` was asked for: the limits of `sendPhoneCode` may drop it.
+	PhoneCodeRequested bool `json:"phoneCodeRequested"`
 	// Whether the address must be confirmed first. There is no account until then, and the username stays free. The answer is the same for an address
 	// that is taken, and the mail to it says what is the case.
 	ConfirmationRequired bool `json:"confirmationRequired"`
@@ -525,6 +548,16 @@ func (RegisterPayload) IsPayload() {}
 type RemoveAuthenticatorInput struct {
 	// The global identifier.
 	ID string `json:"id"`
+}
+
+// Asks for a code to sign in by.
+type RequestLoginCodeInput struct {
+	// The address of the account, for a code by mail. Exactly one of `email` and `phone` is given.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The confirmed number of the account, for a code by SMS. Exactly one of `email` and `phone` is given.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
+	// Where the person goes on after a sign-in by mail, as in `requestMagicLink`.
+	ReturnTo graphql.Omittable[*string] `json:"returnTo,omitempty"`
 }
 
 // Asks for a mail to sign in by.
@@ -644,6 +677,13 @@ type RotateAPIKeyInput struct {
 	ID string `json:"id"`
 }
 
+// Asks for a code to a phone, by which the number is confirmed.
+type SendPhoneCodeInput struct {
+	// The number, with the code of its country, such as `+49 30 123456`; blanks, hyphens and parentheses are left out. Another number than that of the
+	// account takes a recent proof (`sudo`). When absent the number of the account is meant.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
+}
+
 // Asks for a mail by which an address is confirmed.
 type SendVerificationEmailInput struct {
 	// The address of the account. When absent the signed-in person is meant.
@@ -670,6 +710,8 @@ type ServerInfo struct {
 	RegistrationOpen bool `json:"registrationOpen"`
 	// Whether an address must be confirmed before its account can sign in with a password.
 	VerifiedEmailRequired bool `json:"verifiedEmailRequired"`
+	// Whether codes are sent to phones, so that numbers can be confirmed.
+	SmsEnabled bool `json:"smsEnabled"`
 }
 
 // A page of sessions.
@@ -967,6 +1009,14 @@ type VerifyMfaInput struct {
 	DeviceToken graphql.Omittable[*string] `json:"deviceToken,omitempty"`
 	// How tokens reach the client.
 	TokenDelivery TokenDelivery `json:"tokenDelivery"`
+}
+
+// Confirms a phone number.
+type VerifyPhoneInput struct {
+	// The code of 6 digits that the message brought.
+	Code string `json:"code"`
+	// The number that the message went to. When absent the number of the account is meant.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
 }
 
 // The kinds of credential.

@@ -237,6 +237,7 @@ type ComplexityRoot struct {
 		ExportMyData            func(childComplexity int) int
 		ForgetDevices           func(childComplexity int) int
 		Login                   func(childComplexity int, input LoginInput) int
+		LoginWithCode           func(childComplexity int, input LoginWithCodeInput) int
 		LoginWithMagicLink      func(childComplexity int, input LoginWithMagicLinkInput) int
 		Logout                  func(childComplexity int, input *LogoutInput) int
 		ReactivateUser          func(childComplexity int, input ReactivateUserInput) int
@@ -244,6 +245,8 @@ type ComplexityRoot struct {
 		RegenerateRecoveryCodes func(childComplexity int) int
 		Register                func(childComplexity int, input RegisterInput) int
 		RemoveAuthenticator     func(childComplexity int, input RemoveAuthenticatorInput) int
+		RemovePhone             func(childComplexity int) int
+		RequestLoginCode        func(childComplexity int, input RequestLoginCodeInput) int
 		RequestMagicLink        func(childComplexity int, input RequestMagicLinkInput) int
 		RequestPasswordReset    func(childComplexity int, input RequestPasswordResetInput) int
 		ResetPassword           func(childComplexity int, input ResetPasswordInput) int
@@ -253,6 +256,7 @@ type ComplexityRoot struct {
 		RevokeSession           func(childComplexity int, input RevokeSessionInput) int
 		RevokeUserSessions      func(childComplexity int, input RevokeUserSessionsInput) int
 		RotateAPIKey            func(childComplexity int, input RotateAPIKeyInput) int
+		SendPhoneCode           func(childComplexity int, input *SendPhoneCodeInput) int
 		SendVerificationEmail   func(childComplexity int, input *SendVerificationEmailInput) int
 		SetupTotp               func(childComplexity int, input SetupTotpInput) int
 		Sudo                    func(childComplexity int, input SudoInput) int
@@ -264,6 +268,7 @@ type ComplexityRoot struct {
 		UpdateUser              func(childComplexity int, input UpdateUserInput) int
 		VerifyEmail             func(childComplexity int, input VerifyEmailInput) int
 		VerifyMfa               func(childComplexity int, input VerifyMfaInput) int
+		VerifyPhone             func(childComplexity int, input VerifyPhoneInput) int
 	}
 
 	PageInfo struct {
@@ -311,6 +316,7 @@ type ComplexityRoot struct {
 		Challenge            func(childComplexity int) int
 		ConfirmationRequired func(childComplexity int) int
 		DeviceToken          func(childComplexity int) int
+		PhoneCodeRequested   func(childComplexity int) int
 		Session              func(childComplexity int) int
 		Tokens               func(childComplexity int) int
 		User                 func(childComplexity int) int
@@ -354,6 +360,7 @@ type ComplexityRoot struct {
 		AuthMethods           func(childComplexity int) int
 		PasswordPolicy        func(childComplexity int) int
 		RegistrationOpen      func(childComplexity int) int
+		SmsEnabled            func(childComplexity int) int
 		VerifiedEmailRequired func(childComplexity int) int
 		Version               func(childComplexity int) int
 	}
@@ -436,6 +443,7 @@ type ComplexityRoot struct {
 		Number               func(childComplexity int) int
 		Permissions          func(childComplexity int) int
 		Phone                func(childComplexity int) int
+		PhoneVerified        func(childComplexity int) int
 		Roles                func(childComplexity int) int
 		Security             func(childComplexity int) int
 		Status               func(childComplexity int) int
@@ -1329,6 +1337,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Login(childComplexity, args["input"].(LoginInput)), true
+	case "Mutation.loginWithCode":
+		if e.ComplexityRoot.Mutation.LoginWithCode == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_loginWithCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LoginWithCode(childComplexity, args["input"].(LoginWithCodeInput)), true
 	case "Mutation.loginWithMagicLink":
 		if e.ComplexityRoot.Mutation.LoginWithMagicLink == nil {
 			break
@@ -1401,6 +1420,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemoveAuthenticator(childComplexity, args["input"].(RemoveAuthenticatorInput)), true
+	case "Mutation.removePhone":
+		if e.ComplexityRoot.Mutation.RemovePhone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.RemovePhone(childComplexity), true
+	case "Mutation.requestLoginCode":
+		if e.ComplexityRoot.Mutation.RequestLoginCode == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestLoginCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestLoginCode(childComplexity, args["input"].(RequestLoginCodeInput)), true
 	case "Mutation.requestMagicLink":
 		if e.ComplexityRoot.Mutation.RequestMagicLink == nil {
 			break
@@ -1495,6 +1531,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RotateAPIKey(childComplexity, args["input"].(RotateAPIKeyInput)), true
+	case "Mutation.sendPhoneCode":
+		if e.ComplexityRoot.Mutation.SendPhoneCode == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendPhoneCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendPhoneCode(childComplexity, args["input"].(*SendPhoneCodeInput)), true
 	case "Mutation.sendVerificationEmail":
 		if e.ComplexityRoot.Mutation.SendVerificationEmail == nil {
 			break
@@ -1616,6 +1663,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.VerifyMfa(childComplexity, args["input"].(VerifyMfaInput)), true
+	case "Mutation.verifyPhone":
+		if e.ComplexityRoot.Mutation.VerifyPhone == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyPhone_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyPhone(childComplexity, args["input"].(VerifyPhoneInput)), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -1884,6 +1942,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RegisterPayload.DeviceToken(childComplexity), true
+	case "RegisterPayload.phoneCodeRequested":
+		if e.ComplexityRoot.RegisterPayload.PhoneCodeRequested == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.PhoneCodeRequested(childComplexity), true
 	case "RegisterPayload.session":
 		if e.ComplexityRoot.RegisterPayload.Session == nil {
 			break
@@ -2040,6 +2104,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServerInfo.RegistrationOpen(childComplexity), true
+	case "ServerInfo.smsEnabled":
+		if e.ComplexityRoot.ServerInfo.SmsEnabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServerInfo.SmsEnabled(childComplexity), true
 	case "ServerInfo.verifiedEmailRequired":
 		if e.ComplexityRoot.ServerInfo.VerifiedEmailRequired == nil {
 			break
@@ -2362,6 +2432,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Phone(childComplexity), true
+	case "User.phoneVerified":
+		if e.ComplexityRoot.User.PhoneVerified == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.PhoneVerified(childComplexity), true
 	case "User.roles":
 		if e.ComplexityRoot.User.Roles == nil {
 			break
@@ -2554,12 +2630,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeleteApiKeyInput,
 		ec.unmarshalInputDeleteUserInput,
 		ec.unmarshalInputLoginInput,
+		ec.unmarshalInputLoginWithCodeInput,
 		ec.unmarshalInputLoginWithMagicLinkInput,
 		ec.unmarshalInputLogoutInput,
 		ec.unmarshalInputReactivateUserInput,
 		ec.unmarshalInputRefreshInput,
 		ec.unmarshalInputRegisterInput,
 		ec.unmarshalInputRemoveAuthenticatorInput,
+		ec.unmarshalInputRequestLoginCodeInput,
 		ec.unmarshalInputRequestMagicLinkInput,
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResetPasswordInput,
@@ -2568,6 +2646,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRevokeSessionInput,
 		ec.unmarshalInputRevokeUserSessionsInput,
 		ec.unmarshalInputRotateApiKeyInput,
+		ec.unmarshalInputSendPhoneCodeInput,
 		ec.unmarshalInputSendVerificationEmailInput,
 		ec.unmarshalInputSetupTotpInput,
 		ec.unmarshalInputSudoInput,
@@ -2580,6 +2659,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputUserFilter,
 		ec.unmarshalInputVerifyEmailInput,
 		ec.unmarshalInputVerifyMfaInput,
+		ec.unmarshalInputVerifyPhoneInput,
 	)
 	first := true
 
@@ -2654,7 +2734,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/30_sessions.graphqls" "schema/35_mfa.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/75_mail_deliveries.graphqls" "schema/80_usage.graphqls"
+//go:embed "schema/00_common.graphqls" "schema/10_user.graphqls" "schema/15_account.graphqls" "schema/20_auth.graphqls" "schema/25_mail.graphqls" "schema/28_phones.graphqls" "schema/30_sessions.graphqls" "schema/35_mfa.graphqls" "schema/40_apikeys.graphqls" "schema/70_admin.graphqls" "schema/75_mail_deliveries.graphqls" "schema/80_usage.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -2671,6 +2751,7 @@ var sources = []*ast.Source{
 	{Name: "schema/15_account.graphqls", Input: sourceData("schema/15_account.graphqls"), BuiltIn: false},
 	{Name: "schema/20_auth.graphqls", Input: sourceData("schema/20_auth.graphqls"), BuiltIn: false},
 	{Name: "schema/25_mail.graphqls", Input: sourceData("schema/25_mail.graphqls"), BuiltIn: false},
+	{Name: "schema/28_phones.graphqls", Input: sourceData("schema/28_phones.graphqls"), BuiltIn: false},
 	{Name: "schema/30_sessions.graphqls", Input: sourceData("schema/30_sessions.graphqls"), BuiltIn: false},
 	{Name: "schema/35_mfa.graphqls", Input: sourceData("schema/35_mfa.graphqls"), BuiltIn: false},
 	{Name: "schema/40_apikeys.graphqls", Input: sourceData("schema/40_apikeys.graphqls"), BuiltIn: false},
@@ -3106,6 +3187,8 @@ func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, fie
 		return ec.fieldContext_RegisterPayload_challenge(ctx, field)
 	case "deviceToken":
 		return ec.fieldContext_RegisterPayload_deviceToken(ctx, field)
+	case "phoneCodeRequested":
+		return ec.fieldContext_RegisterPayload_phoneCodeRequested(ctx, field)
 	case "confirmationRequired":
 		return ec.fieldContext_RegisterPayload_confirmationRequired(ctx, field)
 	case "userErrors":
@@ -3192,6 +3275,8 @@ func (ec *executionContext) childFields_ServerInfo(ctx context.Context, field gr
 		return ec.fieldContext_ServerInfo_registrationOpen(ctx, field)
 	case "verifiedEmailRequired":
 		return ec.fieldContext_ServerInfo_verifiedEmailRequired(ctx, field)
+	case "smsEnabled":
+		return ec.fieldContext_ServerInfo_smsEnabled(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerInfo", field.Name)
 }
@@ -3344,6 +3429,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_locale(ctx, field)
 	case "phone":
 		return ec.fieldContext_User_phone(ctx, field)
+	case "phoneVerified":
+		return ec.fieldContext_User_phoneVerified(ctx, field)
 	case "externalId":
 		return ec.fieldContext_User_externalId(ctx, field)
 	case "metadata":

@@ -77,8 +77,17 @@ func (r *resolver) newUser(input graph.RegisterInput) (*db.User, error) {
 		return nil, err
 	}
 	var err error
-	u.Metadata, err = metadata(input.Metadata.Value())
-	return u, err
+	if u.Metadata, err = metadata(input.Metadata.Value()); err != nil {
+		return nil, err
+	}
+	if given := input.Phone.Value(); given != nil {
+		phone, err := identity.Phone(*given)
+		if err != nil {
+			return nil, atField(err, "phone")
+		}
+		u.Phone = &phone
+	}
+	return u, nil
 }
 
 // metadata reads the metadata of an account.

@@ -61,7 +61,8 @@ func (r *resolver) registerConfirmed(
 	m.RegistrationID = user.ID
 	g := &db.Registration{
 		ID: user.ID, Address: *user.Email, AddressCanonical: user.EmailCanonical, Username: user.Username,
-		UsernameCanonical: user.UsernameCanonical, Name: user.Name, Metadata: user.Metadata, Locale: user.Locale,
+		UsernameCanonical: user.UsernameCanonical, Name: user.Name, Phone: user.Phone, Metadata: user.Metadata,
+		Locale:  user.Locale,
 		Dialect: m.Dialect, SendWelcome: input.SendWelcomeEmail,
 		SendPasswordSetup: input.SendPasswordSetupEmail && !chosen,
 		CreatedAt:         user.CreatedAt, ExpiresAt: user.CreatedAt.Add(time.Duration(m.TTLSeconds) * time.Second),
@@ -109,9 +110,13 @@ func (r *resolver) registerOpen(
 	case taken != nil:
 		return nil, r.takenError(ctx, user, taken)
 	}
+	requested, err := r.firstPhoneCode(ctx, user, input.SendPhoneCode)
+	if err != nil {
+		return nil, err
+	}
 	return &graph.RegisterPayload{
 		User: user, Session: login.Session, Tokens: login.Tokens, DeviceToken: login.DeviceToken,
-		Challenge:  login.Challenge,
+		Challenge: login.Challenge, PhoneCodeRequested: requested,
 		UserErrors: noErrors(),
 	}, nil
 }

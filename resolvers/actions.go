@@ -25,6 +25,12 @@ var actions = map[string]db.Action{
 	"requestMagicLink":      db.ActionMagicLinkRequested,
 	"loginWithMagicLink":    db.ActionLoginSucceeded,
 
+	"sendPhoneCode":    db.ActionPhoneCodeRequested,
+	"verifyPhone":      db.ActionPhoneVerified,
+	"removePhone":      db.ActionPhoneRemoved,
+	"requestLoginCode": db.ActionLoginCodeRequested,
+	"loginWithCode":    db.ActionLoginSucceeded,
+
 	"updateMe":          db.ActionUserUpdated,
 	"changePassword":    db.ActionPasswordChanged,
 	"changeEmail":       db.ActionEmailChangeRequested,

@@ -32,8 +32,11 @@ var linkNames = map[db.MailKind]string{
 func (r *resolver) mail(ctx context.Context, kind db.MailKind, user db.UserID, address, canonical string) *db.Mail {
 	v := visit.From(ctx)
 	lives := tokenLives[kind.Purpose()]
-	if kind == db.MailSetPassword {
+	switch kind {
+	case db.MailSetPassword:
 		lives = setPasswordLives
+	case db.MailLoginCode:
+		lives = db.CodeLives
 	}
 	m := &db.Mail{
 		ID:               db.NewMailID(),

@@ -22,6 +22,7 @@ type tokenInput struct {
 	purposes []db.Purpose // at most two, of one CodeGroup
 	owner    db.UserID    // who is signed in, where it matters; zero for nobody
 	action   db.Action    // of the audit events
+	shown    db.Shown     // the device token of the request, where it counts
 }
 
 // redeemableToken finds a token and checks that it can be redeemed. Every error reads alike (OT-04). A rejection writes
@@ -80,7 +81,7 @@ func (r *resolver) tokenByCode(ctx context.Context, in tokenInput, canonical str
 	}
 	id, err = r.DB.TryCode(ctx, &db.CodeTry{
 		Address: canonical, Key: r.Addresses.Tries(canonical, in.purposes[0]), Purposes: in.purposes,
-		Owner: in.owner, Action: in.action,
+		Owner: in.owner, Action: in.action, Shown: in.shown, Closed: r.closedNotice(ctx),
 		Right: func(id db.TokenID) bool { return r.Codec.IsCode(id.UUID, code) },
 	}, r.now())
 	if err == nil && id.IsZero() {

@@ -22,6 +22,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/profile"
 	"github.com/dragoman-auth/dragoman/internal/returnurl"
 	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/sms"
 	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
@@ -54,6 +55,7 @@ type Deps struct {
 	Profiles map[string]*profile.Profile
 
 	MailPages map[string]string // pages of the operator, by the names of profile.MailKinds, see profile.ParsePage
+	Countries *sms.Countries    // that messages to phones may go to
 	Returns   returnurl.List    // where a sign-in by mail may go on
 
 	Legacy map[string]LegacyTokens // access tokens of former systems, by the name of the dialect
@@ -66,6 +68,8 @@ type Deps struct {
 	Limits           *limit.Limiter // limits by account and by key; nil: there are none
 	Throttle         bool           // failures delay the next sign-in
 	MailOff          bool           // no mail is ever sent
+	SMSOff           bool           // no message is ever sent to a phone
+	SMSLogin         bool           // a code to a confirmed number signs in
 	RevealAccounts   bool           // login tells an unknown account from a wrong password
 	RegistrationOpen bool
 

@@ -10,10 +10,14 @@ import (
 
 // ServerInfo is Query.serverInfo.
 func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
-	methods := []db.AuthMethod{db.AuthPassword, db.AuthMagicLink, db.AuthAPIKey}
-	if r.MailOff {
-		methods = []db.AuthMethod{db.AuthPassword, db.AuthAPIKey}
+	methods := []db.AuthMethod{db.AuthPassword}
+	if !r.MailOff {
+		methods = append(methods, db.AuthMagicLink, db.AuthEmailCode)
 	}
+	if r.SMSLogin {
+		methods = append(methods, db.AuthSMS)
+	}
+	methods = append(methods, db.AuthAPIKey)
 	return &graph.ServerInfo{
 		Version:     r.Version,
 		AuthMethods: methods,
@@ -21,6 +25,6 @@ func (r *resolver) ServerInfo(ctx context.Context) (*graph.ServerInfo, error) {
 			MinLength: r.policy(ctx).MinLength, MaxLength: password.MaxRunes, MaxBytes: password.MaxBytes,
 			ChecksBreaches: !r.profile(ctx).Password.FlagGuessable,
 		},
-		RegistrationOpen: r.RegistrationOpen, VerifiedEmailRequired: r.RequireVerifiedEmail,
+		RegistrationOpen: r.RegistrationOpen, VerifiedEmailRequired: r.RequireVerifiedEmail, SmsEnabled: !r.SMSOff,
 	}, nil
 }

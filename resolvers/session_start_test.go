@@ -35,7 +35,7 @@ var makers = map[string][]string{
 }
 
 // ways are the sign-in methods. A further one is a decision.
-var ways = []string{"afterReset", "loginOnce", "loginWithMagicLink", "registerOpen"}
+var ways = []string{"afterReset", "loginByMail", "loginBySMS", "loginOnce", "registerOpen"}
 
 // names gives the keys of makers that an expression could match: its last part, and its last two parts.
 func names(n ast.Node) []string {

@@ -16,7 +16,7 @@ import (
 
 // amr maps an AuthMethod to its value in the claim amr (RFC 8176 section 2).
 var amr = map[db.AuthMethod]string{
-	db.AuthPassword: "pwd", db.AuthMagicLink: "otp", db.AuthTOTP: "otp", db.AuthRecovery: "otp",
+	db.AuthPassword: "pwd", db.AuthMagicLink: "otp", db.AuthEmailCode: "otp", db.AuthSMS: "sms", db.AuthTOTP: "otp", db.AuthRecovery: "otp",
 }
 
 // The authentication context class of a session (claim acr, RFC 9470): whether a second factor was shown in it.

@@ -18,7 +18,7 @@ func (r *resolver) RequestMagicLink(
 func (r *resolver) LoginWithMagicLink(
 	ctx context.Context, input graph.LoginWithMagicLinkInput,
 ) (*graph.LoginPayload, error) {
-	payload, err := r.loginWithMagicLink(ctx, input)
+	payload, err := r.loginByMail(ctx, db.AuthMagicLink, input)
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(err)
@@ -27,11 +27,13 @@ func (r *resolver) LoginWithMagicLink(
 	return payload, nil
 }
 
-func (r *resolver) loginWithMagicLink(
-	ctx context.Context, input graph.LoginWithMagicLinkInput,
+// loginByMail signs in by what a mail brought: the token of its link, or its code. The method says by which operation.
+func (r *resolver) loginByMail(
+	ctx context.Context, method db.AuthMethod, input graph.LoginWithMagicLinkInput,
 ) (*graph.LoginPayload, error) {
+	shown := r.shownDevice(ctx, input.DeviceToken.Value())
 	in := tokenInput{
-		text: input.Token, email: input.Email.Value(), action: db.ActionLoginSucceeded,
+		text: input.Token, email: input.Email.Value(), action: db.ActionLoginSucceeded, shown: shown,
 		purposes: []db.Purpose{db.PurposeMagicLink},
 	}
 	if err := r.checkDelivery(ctx, input.TokenDelivery); err != nil {
@@ -43,8 +45,8 @@ func (r *resolver) loginWithMagicLink(
 	}
 	p := proof{
 		user:     &m.User,
-		method:   db.AuthMagicLink,
-		shown:    r.shownDevice(ctx, input.DeviceToken.Value()),
+		method:   method,
+		shown:    shown,
 		at:       r.now(),
 		delivery: input.TokenDelivery, takesOver: m.TakesOver(),
 	}

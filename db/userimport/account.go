@@ -212,6 +212,9 @@ func (a *reading) profile() {
 			a.fits("phone", errPhone)
 		}
 	}
+	if u.Phone != nil {
+		u.PhoneVerifiedAt = a.time("phoneVerifiedAt", r.PhoneVerifiedAt)
+	}
 	if r.Locale != "" {
 		if locale, err := identity.Locale(r.Locale); a.fits("locale", err) {
 			u.Locale = &locale

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/mail"
@@ -68,6 +69,8 @@ type Settings struct {
 	Mailbox       Switch        // see LocalMailbox
 	MailFrom      *mail.Address // nil for the default: see Sender
 	MailTemplates string        // a directory; "" for the templates of the program
+
+	SMS SMS // messages to phones: see SMSOn
 
 	MailPages map[string]string // by kind, as profile.ParsePage gives them; nil for the pages of the server
 
@@ -136,7 +139,7 @@ func Load(getenv func(string) string) (*Settings, error) {
 			Want:  "off, since DRAGOMAN_SMTP_URL is none and nobody could confirm an address",
 		}
 	}
-	if err := s.checkMailbox(); err != nil {
+	if err := cmp.Or(s.checkMailbox(), s.checkSMS()); err != nil {
 		return nil, err
 	}
 	var err error

@@ -27,7 +27,7 @@ type key struct {
 const defaultListen = "localhost:8080"
 
 // keys is the table of settings.
-var keys = slices.Concat(settingsBeforeLimits, limitKeys(), settingsAfterLimits, migrateKeys, pageKeys)
+var keys = slices.Concat(settingsBeforeLimits, limitKeys(), settingsAfterLimits, migrateKeys, smsKeys, pageKeys)
 
 var settingsBeforeLimits = []key{
 	{

@@ -37,7 +37,8 @@ type Message struct {
 	Unconfirmed bool // nobody ever proved to own the address that the mail goes to
 	Key         *Key // that the mail is about, nil for others
 	Factor      *Factor
-	Keys        []Key // the API keys of the account that work, in mails about a new password
+	Phone       *Phone // that the mail is about, nil for others
+	Keys        []Key  // the API keys of the account that work, in mails about a new password
 
 	Repeats []Repeat // of a digest, which stands for several notices
 }
@@ -45,7 +46,7 @@ type Message struct {
 // Repeat is how many notices of a kind a digest stands for.
 type Repeat struct {
 	Kind   string
-	Change string // of an API key, as in Key; "" in other notices
+	Change string // of an API key or a number, as in Key and Phone; "" in other notices
 	Count  int
 	Since  time.Time
 }
@@ -55,6 +56,12 @@ type Factor struct {
 	Change string // added, removed, reset, codes-replaced, code-used, wrong-codes or guesses-spent
 	Name   string // of an authenticator app
 	Left   int    // recovery codes
+}
+
+// Phone is a phone number.
+type Phone struct {
+	Number string // its end alone
+	Change string // confirmed, changed, removed or moved (another account proved it)
 }
 
 // Key is an API key.

@@ -46,6 +46,9 @@ var kinds = map[string]bool{
 	"welcome":           false,
 	"took-over":         false,
 	"digest":            false,
+	"login-code":        false,
+	"phone-changed":     false,
+	"codes-closed":      false,
 }
 
 // Templates renders mails. The texts are plain text, one file for each language and kind, and the two layouts turn them
@@ -180,6 +183,9 @@ func (m *Message) facts(about func(name string, of any) string) []Fact {
 	if m.Key != nil {
 		all = append(all, Fact{"key", m.Key.Name}, Fact{"scopes", strings.Join(m.Key.Scopes, ", ")})
 	}
+	if m.Phone != nil {
+		all = append(all, Fact{"phone", m.Phone.Number})
+	}
 	for _, key := range m.Keys {
 		all = append(all, Fact{"key", cmp.Or(about("key", key), key.Name)})
 	}
@@ -189,7 +195,7 @@ func (m *Message) facts(about func(name string, of any) string) []Fact {
 // repeated gives the line of a digest about the notices of one kind, whose subject is its name.
 func (t *Templates) repeated(lang string, words *text.Template, data templateData, r Repeat) (Fact, error) {
 	var name, value bytes.Buffer
-	data.Key = &Key{Change: r.Change}
+	data.Key, data.Phone = &Key{Change: r.Change}, &Phone{Change: r.Change}
 	notice := cmp.Or(t.words[lang][r.Kind], t.words[defaultLanguage][r.Kind])
 	if notice == nil {
 		name.WriteString(r.Kind)
@@ -200,7 +206,8 @@ func (t *Templates) repeated(lang string, words *text.Template, data templateDat
 		Count int
 		Since string
 	}{r.Count, clock(r.Since)})
-	return Fact{strings.Join(strings.Fields(name.String()), " "), strings.Join(strings.Fields(value.String()), " ")}, err
+	return Fact{strings.Join(strings.Fields(name.String()), " "), strings.Join(strings.Fields(value.String()), " ")},
+		err
 }
 
 func (t *Templates) layOut(l Layout) (Rendered, error) {
@@ -247,6 +254,12 @@ func sample(kind string) Message {
 	}
 	if kind == "second-factor" {
 		m.Factor = &Factor{Change: "code-used", Name: "Phone", Left: 3}
+	}
+	if kind == "phone-changed" {
+		m.Phone = &Phone{Number: "…56", Change: "confirmed"}
+	}
+	if kind == "login-code" {
+		m.Code, m.CodeFor = "012345", 10*time.Minute
 	}
 	if kind == "password-changed" {
 		m.Keys = []Key{{Name: "Backup", LastUsed: m.At}, {Name: "Import"}}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"html"
 	"regexp"
 	"strings"
@@ -49,7 +50,8 @@ var lures = []string{
 	"eve@evil.example", "eve\uff20evil\uff0eexample", "eve\ufe6bevil", "a@b",
 	"+1 (555) 123-4567", "5551234567", "555.123.4567", "1-800-555-0199", "55512",
 	"\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
-	"\uff15\uff15\uff15\uff11\uff12\uff13\uff14", "555\u2010123\u20114567", "555\u200b1234567", "555\u00a0123\u00a04567",
+	"\uff15\uff15\uff15\uff11\uff12\uff13\uff14", "555\u2010123\u20114567", "555\u200b1234567",
+	"555\u00a0123\u00a04567",
 	"*100#12345",
 	"call +49 30 1234567 now", "\u2460\u2461\u2462\u2463\u2464\u2465", "55/51/23/4", "555~1234", "5 5 5 1 2 3 4",
 }
@@ -80,7 +82,8 @@ func TestOT40_NothingIsLinked(t *testing.T) {
 				ours := strings.NewReplacer(m.Link, "", m.Page, "", m.To, "", m.Site, "", m.IP, "", m.Code, "",
 					m.At.Format("2006-01-02 15:04"), "")
 				if m.Link == "" { // a NewReplacer with an empty text would put it everywhere
-					ours = strings.NewReplacer(m.To, "", m.Site, "", m.IP, "", m.At.Format("2006-01-02 15:04"), "")
+					ours = strings.NewReplacer(m.To, "", m.Site, "", m.IP, "", m.At.Format("2006-01-02 15:04"), "",
+						cmp.Or(m.Code, "no code"), "")
 				}
 				page := html.UnescapeString(tags.ReplaceAllString(out.HTML, "\n"))
 				for part, text := range map[string]string{"subject": out.Subject, "text": out.Text, "HTML": page} {

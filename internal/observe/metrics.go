@@ -26,6 +26,8 @@ type metrics struct {
 	mails        *prometheus.CounterVec
 	mailsLimited *prometheus.CounterVec
 	migrations   *prometheus.CounterVec
+	sms          *prometheus.CounterVec
+	smsLimited   *prometheus.CounterVec
 	hashWait     prometheus.Histogram
 	statements   *prometheus.CounterVec
 	slow         prometheus.Counter
@@ -67,6 +69,9 @@ func newMetrics(version string) *metrics {
 			"Mails over the budget of their mailbox, by what became of them.", "outcome"),
 		migrations: counters("migrations_total",
 			"Sign-ins by a name that no account has, by what the old system said.", "outcome"),
+		sms: counters("sms_total", "Attempts to send a message to a phone, by what became of it.", "outcome"),
+		smsLimited: counters("sms_limited_total",
+			"Messages to phones that were dropped, by the limit that they were over.", "limit"),
 		hashWait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "hash_wait_seconds", Help: "Waits in line for a password hash.",
 			Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2},
@@ -78,15 +83,7 @@ func newMetrics(version string) *metrics {
 		sweepAt:     gauge("sweep_last_success_timestamp_seconds", "When the last sweep without trouble ended."),
 		sweepTook:   gauge("sweep_duration_seconds", "How long the last sweep took."),
 	}
-	for _, outcome := range []string{"sent", "queued", "failed"} {
-		m.mails.WithLabelValues(outcome) // starts at 0, because an alert looks for an increase
-	}
-	for _, outcome := range []string{"dropped", "held"} {
-		m.mailsLimited.WithLabelValues(outcome)
-	}
-	for _, outcome := range []string{"migrated", "there", "no", "refused", "failed", "not_asked"} {
-		m.migrations.WithLabelValues(outcome)
-	}
+	m.startAtZero()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
@@ -94,9 +91,27 @@ func newMetrics(version string) *metrics {
 	build.Set(1)
 	m.registry.MustRegister(
 		m.requests, m.inFlight, m.fields, m.logins, m.refreshes, m.limited, m.dialects, m.mails, m.mailsLimited,
-		m.migrations, m.hashWait, m.statements, m.slow, m.swept, m.sweepFailed, m.sweepAt, m.sweepTook, build,
+		m.migrations, m.sms, m.smsLimited, m.hashWait, m.statements, m.slow, m.swept, m.sweepFailed,
+		m.sweepAt, m.sweepTook, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// startAtZero makes the counters that alerts look for an increase of.
+func (m *metrics) startAtZero() {
+	for _, outcome := range []string{"sent", "queued", "failed"} {
+		m.sms.WithLabelValues(outcome)
+		m.mails.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"dropped", "held"} {
+		m.mailsLimited.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"migrated", "there", "no", "refused", "failed", "not_asked"} {
+		m.migrations.WithLabelValues(outcome)
+	}
+	for _, limit := range []string{"pause", "number", "network", "country", "daily"} {
+		m.smsLimited.WithLabelValues(limit)
+	}
 }
 
 func (m *metrics) page(log *slog.Logger) http.Handler {

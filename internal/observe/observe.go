@@ -191,6 +191,20 @@ func (o *Observer) Migrated(outcome string) {
 	}
 }
 
+// SMS counts an attempt to send a message to a phone, by what became of it: sent, queued or failed.
+func (o *Observer) SMS(outcome string) {
+	if o.metrics != nil {
+		o.metrics.sms.WithLabelValues(outcome).Inc()
+	}
+}
+
+// SMSLimited counts a message to a phone that was dropped, by the limit that it was over.
+func (o *Observer) SMSLimited(limit string) {
+	if o.metrics != nil {
+		o.metrics.smsLimited.WithLabelValues(limit).Inc()
+	}
+}
+
 // HashWaited records how long a request waited in the queue of password hashes.
 func (o *Observer) HashWaited(wait time.Duration) {
 	if o.metrics != nil {

@@ -44,7 +44,7 @@ const (
 
 // Codec writes and checks the credentials that need the server secret alone. It is safe for concurrent use.
 type Codec struct {
-	refresh, session, device, apiKey, oneTime, code, challenge secret.Key
+	refresh, session, device, apiKey, oneTime, code, challenge, phoneCode secret.Key
 
 	refreshJWT func() [][]byte // the first key signs; a function, because fmt prints only its address
 	now        func() time.Time
@@ -62,6 +62,7 @@ func NewCodec(m *secret.Master, now func() time.Time) *Codec {
 		oneTime:    m.Key("one-time token"),
 		code:       m.Key("one-time code"),
 		challenge:  m.Key("challenge"),
+		phoneCode:  m.Key("phone code"),
 		refreshJWT: func() [][]byte { return jwt },
 		now:        now,
 	}

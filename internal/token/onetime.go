@@ -45,18 +45,30 @@ func (c *Codec) ParseOneTime(text string) (uuid.UUID, error) {
 // Code returns the short form of a one-time token, 6 digits, for people who read the mail on one device and type on
 // another. Anybody can guess 6 digits, so the caller must bound the attempts and the lifetime, and must ask for the
 // address of the mail as well.
-func (c *Codec) Code(id uuid.UUID) secret.Text { return codeText(c.code, id) }
+func (c *Codec) Code(id uuid.UUID) secret.Text { return codeText(c.code, id[:]) }
 
-func codeText(key secret.Key, id uuid.UUID) secret.Text {
+func codeText(key secret.Key, parts ...[]byte) secret.Text {
 	// 2^64 is so much more than a million that the bias of the remainder does not matter.
-	return secret.Text(fmt.Sprintf("%06d", binary.BigEndian.Uint64(key.MAC(id[:]))%1_000_000))
+	return secret.Text(fmt.Sprintf("%06d", binary.BigEndian.Uint64(key.MAC(parts...))%1_000_000))
 }
 
 // IsCode reports in constant time whether text is the code of an id, under the present secret or a further one.
-func (c *Codec) IsCode(id uuid.UUID, text string) bool {
+func (c *Codec) IsCode(id uuid.UUID, text string) bool { return isCode(c.code, text, id[:]) }
+
+func isCode(key secret.Key, text string, parts ...[]byte) bool {
 	found := 0
-	for _, k := range append([]secret.Key{c.code}, c.code.Previous()...) {
-		found |= subtle.ConstantTimeCompare([]byte(codeText(k, id).Reveal()), []byte(text))
+	for _, k := range append([]secret.Key{key}, key.Previous()...) {
+		found |= subtle.ConstantTimeCompare([]byte(codeText(k, parts...).Reveal()), []byte(text))
 	}
 	return found == 1
+}
+
+// PhoneCode returns the code of a message to a phone: 6 digits for this message, account and number alone.
+func (c *Codec) PhoneCode(message, account uuid.UUID, number string) secret.Text {
+	return codeText(c.phoneCode, message[:], account[:], []byte(number))
+}
+
+// IsPhoneCode reports in constant time whether text is that code, under the present secret or a further one.
+func (c *Codec) IsPhoneCode(message, account uuid.UUID, number, text string) bool {
+	return isCode(c.phoneCode, text, message[:], account[:], []byte(number))
 }

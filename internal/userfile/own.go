@@ -79,6 +79,7 @@ var columns = map[string]column{
 	"username":           textColumn(func(r *Record) *string { return &r.Username }),
 	"name":               textColumn(func(r *Record) *string { return &r.Name }),
 	"phone":              textColumn(func(r *Record) *string { return &r.Phone }),
+	"phoneVerifiedAt":    textColumn(func(r *Record) *string { return &r.PhoneVerifiedAt }),
 	"locale":             textColumn(func(r *Record) *string { return &r.Locale }),
 	"role":               textColumn(func(r *Record) *string { return &r.Role }),
 	"status":             textColumn(func(r *Record) *string { return &r.Status }),

@@ -24,7 +24,8 @@ type Record struct {
 	PendingEmailShown bool   `json:"pendingEmailShown,omitempty"`
 	Username          string `json:"username,omitempty"`
 	Name              string `json:"name,omitempty"`
-	Phone             string `json:"phone,omitempty"`  // E.164
+	Phone             string `json:"phone,omitempty"` // E.164
+	PhoneVerifiedAt   string `json:"phoneVerifiedAt,omitempty"`
 	Locale            string `json:"locale,omitempty"` // BCP 47
 
 	Role        string         `json:"role,omitempty"`   // user or admin

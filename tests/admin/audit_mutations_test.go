@@ -78,6 +78,35 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		"requestMagicLink":   {"magic_link.requested", harness.AskMagicDoc, byEmail},
 		"loginWithMagicLink": {"login.succeeded", harness.MagicDoc, mailed(harness.AskMagicDoc, db.MailMagicLink)},
 
+		"sendPhoneCode": {
+			"phone.code_requested", `mutation S($input: SendPhoneCodeInput) { sendPhoneCode(input: $input) { ` +
+				`userErrors { ` +
+				`code } } }`, own("phone", "+4915550100101"),
+		},
+		"verifyPhone": {
+			"phone.verified", `mutation V($input: VerifyPhoneInput!) { verifyPhone(input: $input) { userErrors { ` +
+				`code } } }`,
+			func(t *testing.T, who account) (string, input) {
+				return who.Access, harness.InputOf("phone", "+4915550100102", "code",
+					s.PhoneCode(t, who.Access, "+4915550100102"))
+			},
+		},
+		"removePhone": {
+			"phone.removed", `mutation { removePhone { userErrors { code } } }`,
+			func(t *testing.T, who account) (string, input) {
+				side.MustExec(t, `UPDATE users SET phone = '+4915550100103' WHERE email = '`+who.Email+`'`)
+				return who.Access, nil
+			},
+		},
+		"requestLoginCode": {"login_code.requested", harness.AskCodeDoc, byEmail},
+		"loginWithCode": {
+			"login.succeeded", harness.LoginCodeDoc,
+			func(t *testing.T, who account) (string, input) {
+				code := s.Mailed(t, harness.AskCodeDoc, who.Email, db.MailLoginCode).Code
+				return "", harness.InputOf("email", who.Email, "code", code)
+			},
+		},
+
 		"updateMe":       {"user.updated", harness.UpdateMeDoc, own("name", "Ada")},
 		"changePassword": {"password.changed", harness.ChangePasswordDoc, own("newPassword", other)},
 		"changeEmail":    {"email.change_requested", harness.ChangeEmailDoc, own("email", "changed@example.com")},

@@ -76,6 +76,10 @@ const (
 		`{ code message field } } }`
 	ResetDoc = `mutation R($input: ResetPasswordInput!) { resetPassword(input: $input) {
   user { id email emailVerified } session { id } tokens { accessToken } userErrors { code message field } } }`
+	AskCodeDoc = `mutation A($input: RequestLoginCodeInput!) { requestLoginCode(input: $input) { userErrors { code ` +
+		`} } }`
+	LoginCodeDoc = `mutation L($input: LoginWithCodeInput!) { loginWithCode(input: $input) { user { id } userErrors { ` +
+		`code } } }`
 	AskMagicDoc = `mutation A($input: RequestMagicLinkInput!) { requestMagicLink(input: $input) { userErrors { code ` +
 		`message field } } }`
 	MagicDoc = `mutation M($input: LoginWithMagicLinkInput!) { loginWithMagicLink(input: $input) {

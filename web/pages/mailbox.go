@@ -18,7 +18,8 @@ import (
 // newMailbox serves the mails that the server stores instead of sending them, for trying it out on one machine and for
 // tests of applications:
 //
-//	/dev/mailbox            the newest mails; ?to=ADDRESS for one address; as JSON with Accept: application/json
+//	/dev/mailbox            the newest mails and messages to phones; ?to= for one address or number; as JSON with
+//	                        Accept: application/json
 //	/dev/mailbox/ID         one mail; as JSON with Accept: application/json
 //	/dev/mailbox/ID/html    the HTML part of the mail, in which no script runs
 //
@@ -85,6 +86,8 @@ func (b *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		edge.Problem(w, http.StatusInternalServerError, "The mails can not be read.")
 	case id != "" && len(mails) == 0:
 		b.refusals.NotFound(w, r)
+	case html && mails[0].SMS:
+		b.refusals.NotFound(w, r)
 	case html:
 		w.Header().Set("Content-Security-Policy", framePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -108,6 +111,7 @@ func openInWindow(html string) string {
 // mailJSON is the JSON form of a mail.
 type mailJSON struct {
 	ID        string    `json:"id"`
+	SMS       bool      `json:"sms"`
 	To        string    `json:"to"`
 	Subject   string    `json:"subject"`
 	Text      string    `json:"text"`
@@ -122,6 +126,7 @@ func (b *mailbox) writeJSON(w http.ResponseWriter, r *http.Request, mails []mail
 	for i, m := range mails {
 		all[i] = mailJSON{
 			ID:        m.ID,
+			SMS:       m.SMS,
 			To:        m.To,
 			Subject:   m.Subject,
 			Text:      m.Text,

@@ -67,7 +67,8 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	want := []string{
 		"Register", "Login", "Me", "Sessions", "SessionPage", "Session", "RevokeSession", "RevokeOtherSessions",
-		"Keys", "KeyPage", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout", "ServerInfo",
+		"Keys", "KeyPage", "CreateApiKey", "UpdateApiKey", "RotateApiKey", "DeleteApiKey", "Refresh", "Logout",
+		"ServerInfo",
 		"UpdateMe", "ChangePassword", "ChangeEmail", "Sudo", "Nodes", "ExportMyData", "DeleteAccount",
 		"Users", "User", "CreateUser", "UpdateUser", "SuspendUser", "ReactivateUser", "UnlockUser",
 		"RevokeUserSessions",
@@ -76,6 +77,7 @@ func TestExamplesAreValid(t *testing.T) {
 		"LoginWithMagicLink",
 		"SecondFactors", "SetupTotp", "ConfirmTotp", "LoginChallenged", "VerifyMfa", "RegenerateRecoveryCodes",
 		"UpdateAuthenticator", "RemoveAuthenticator", "ForgetDevices", "ResetUserMfa",
+		"RequestLoginCode", "LoginWithCode", "SendPhoneCode", "VerifyPhone", "RemovePhone",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("operations %q", names)
