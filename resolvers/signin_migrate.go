@@ -161,7 +161,7 @@ func taken(of db.ImportResult) *userfile.Problem {
 
 func (r *resolver) refuseRecord(ctx context.Context, p *userfile.Problem) {
 	r.OnMigration("refused")
-	r.Log.WarnContext(ctx, "old system: the record makes no account", append(from(ctx), "reason", p.Error())...)
+	r.Log.WarnContext(ctx, "old system: the record makes no account", append(from(ctx), "reason", oldsystem.Brief(p))...)
 }
 
 // answerSlack is beyond the time for a question: what its end takes.

@@ -150,7 +150,7 @@ func read(status int, answer []byte) (*userfile.Record, error) {
 	}
 	record, problem := userfile.Parse("the answer", answer)
 	if problem != nil {
-		return nil, &Failure{Reason: problem.Error()}
+		return nil, &Failure{Reason: Brief(problem)}
 	}
 	return record, nil
 }

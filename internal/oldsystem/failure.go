@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
+
+	"github.com/dragoman-auth/dragoman/internal/userfile"
 )
 
 // Failure is an answer that is neither yes nor no, or none. Its text holds nothing of the request, of the URL or of the
@@ -33,6 +36,18 @@ func noAnswer(err error) *Failure {
 		return &Failure{Reason: network.Error(), Down: true}
 	}
 	return &Failure{Reason: "the connection was closed, or what came is not HTTP", Down: true}
+}
+
+// briefly is the longest reason, in bytes: it may quote the names of columns.
+const briefly = 300
+
+// Brief gives what is wrong with a record, for the log.
+func Brief(p *userfile.Problem) string {
+	text := p.Error()
+	if len(text) > briefly {
+		text = strings.ToValidUTF8(text[:briefly], "") + "…"
+	}
+	return text
 }
 
 func badStatus(status int) *Failure {
