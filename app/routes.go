@@ -80,6 +80,7 @@ func (s *Server) pages(
 		Site:        at,
 		Bar:         bar,
 		MinPassword: s.settings.PasswordMinLength,
+		Register:    s.settings.Registration,
 		Returns:     s.settings.Returns(),
 		Mailbox:     LocalMailbox(s.settings, s.DB, s.mails, OpenSMSWriter(s.settings, s.codec())),
 		MailboxKey:  s.mailboxKey,
@@ -109,7 +110,7 @@ func (s *Server) bar() assets.Bar {
 	})
 	add(true, assets.Door{
 		Name: assets.Account, Title: "Account", Path: "/account",
-		About: "The pages that mails link to: confirm an address, choose a password, sign in.",
+		About: "Sign in and sign up, see to the security of an account, and the pages that mails link to.",
 	})
 	return bar
 }

@@ -30,10 +30,12 @@ func TestPG04_Axe(t *testing.T) {
 			`document.querySelector(".graphiql-execute-button")`,
 	}
 	for _, path := range []string{
-		"/", "/playground", "/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/types", "/docs/graphql/frontend",
+		"/", "/playground", "/docs", "/docs/graphql", "/docs/graphql/login", "/docs/graphql/types",
+		"/docs/graphql/frontend",
 		"/docs/authcompanion", "/dev/mailbox", "/dev/mailbox/" + l.Mail.ID.String(),
 		"/account", "/account/verify-email", "/account/confirm-email", "/account/reset-password", "/account/sign-in",
-		"/account/choose-password", "/account/cancel-email-change", "/account/forgot-password", "/token/revoke", "/nothing",
+		"/account/signin", "/account/signup", "/account/choose-password", "/account/cancel-email-change",
+		"/account/forgot-password", "/token/revoke", "/nothing",
 	} {
 		t.Run(path, func(t *testing.T) {
 			page := webtest.Browser(t)

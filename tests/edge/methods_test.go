@@ -22,7 +22,8 @@ func TestGQ17_Methods(t *testing.T) {
 	for path, takes := range map[string][]string{
 		"/": read, "/playground": read, "/docs": read, "/docs/graphql": read, "/docs/graphql/login": read,
 		"/docs/graphql/types": read, "/docs/schema.graphql": read, "/docs/generic-v1": read, "/favicon.ico": read,
-		style: read, "/account": read, "/account/sign-in": form, "/account/reset-password": form, "/dev/mailbox": read,
+		style: read, "/account": read, "/account/sign-in": form, "/account/reset-password": form,
+		"/account/signin": form, "/account/signup": form, "/account/security": form, "/dev/mailbox": read,
 		"/healthz": read, "/readyz": read, "/metrics": read, "/.well-known/jwks.json": read,
 		"/graphql": {"GET", "POST"}, "/query": {"GET", "POST"}, "/api/v1/auth/login": {"POST"},
 		"/api/auth/login": {"POST"},

@@ -1,6 +1,6 @@
 "use strict";
 // Copies what stands in a panel: a button.copy in a .panel gets visible, and takes the text of its <code>. The page has an element
-// with the id said, in which it tells screen readers what happened.
+// with the id said, in which it tells screen readers what happened; data-said of the button names what is copied.
 
 {
   const said = document.getElementById("said");
@@ -36,7 +36,8 @@
       }
       button.textContent = done ? "Copied" : "Selected";
       button.classList.toggle("done", done);
-      said.textContent = done ? "The command is on the clipboard." : "The command is selected: copy it with the keys of your system.";
+      const what = button.dataset.said ?? "The command is";
+      said.textContent = done ? `${what} on the clipboard.` : `${what} selected: copy with the keys of your system.`;
       clearTimeout(back);
       back = setTimeout(() => {
         button.textContent = "Copy";

@@ -16,6 +16,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
 	"github.com/dragoman-auth/dragoman/internal/returnurl"
+	"github.com/dragoman-auth/dragoman/internal/site"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 	"github.com/dragoman-auth/dragoman/web/assets"
 )
@@ -23,12 +24,13 @@ import (
 // maxForm is the maximum size of a form, in bytes.
 const maxForm = 8 << 10
 
-// newAccount makes the pages that mails link to, for example /account/verify-email, and their files below /account/_/.
+// newAccount makes the pages of accounts, and their files below /account/_/: those of people with a password, and those
+// that mails link to, for example /account/verify-email.
 //
-// The token is in the fragment of the link, which browsers send to no server. A script removes it from the address bar,
-// and a button sends it by POST, so opening or prefetching a page does not use the token (OT-13). Without a token or
-// without scripts, the page asks for the email address and the code of the mail. The form becomes the variables of the
-// page's mutation, which has the same limits and checks as the mutation of any other caller.
+// The token of a mail is in the fragment of the link, which browsers send to no server. A script removes it from the
+// address bar, and a button sends it by POST, so opening or prefetching a page does not use the token (OT-13). Without
+// a token or without scripts, the page asks for the email address and the code of the mail. The form becomes the
+// variables of the page's mutation, which has the same limits and checks as the mutation of any other caller.
 func newAccount(cfg Config, templates *template.Template, files *assets.Set) *account {
 	a := &account{
 		graphql:     cfg.GraphQL,
@@ -38,7 +40,8 @@ func newAccount(cfg Config, templates *template.Template, files *assets.Set) *ac
 		minPassword: cfg.MinPassword,
 		origin:      http.NewCrossOriginProtection(),
 	}
-	a.site = cfg.Site.Name()
+	a.site, a.at, a.open = cfg.Site.Name(), cfg.Site, cfg.Register
+	a.people, a.documents = a.personPages(), parsePerson(cfg.GraphQL)
 	a.bar, a.refusals = cfg.Bar.At(assets.Account), assets.NewRefusals(cfg.Site, cfg.Bar)
 	a.mailedToken, a.me = mustParse(cfg.GraphQL, mailedTokenQuery), mustParse(cfg.GraphQL, `{ me { email } }`)
 	a.mailReturn, a.returns = mustParse(cfg.GraphQL, mailReturnToQuery), cfg.Returns
@@ -60,6 +63,10 @@ type account struct {
 	returns     returnurl.List
 	minPassword int
 	site        string
+	at          site.Site
+	open        bool // whether everybody may register
+	people      map[string]personPage
+	documents   map[string]*gqlhttp.Document // of these pages
 	bar         assets.Bar
 	refusals    *assets.Refusals
 	origin      *http.CrossOriginProtection
@@ -76,11 +83,15 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if page, ok := a.people[r.URL.Path]; ok {
+		a.servePerson(w, r, page)
+		return
+	}
 	page := a.pages[strings.TrimPrefix(r.URL.Path, "/account/")]
 	switch {
 	case r.URL.Path == "/account":
 		if edge.Allow(w, r, http.MethodGet, http.MethodHead) {
-			writePage(w, r, a.templates, "start.html", http.StatusOK, accountStart{a.bar, a.site, accountPages()})
+			writePage(w, r, a.templates, "start.html", http.StatusOK, a.start())
 		}
 	case page == nil:
 		a.refusals.NotFound(w, r)
@@ -101,7 +112,30 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type accountStart struct {
 	Bar   assets.Bar
 	Site  string
-	Pages []*accountPage
+	Cards []card
+}
+
+// card leads to a page.
+type card struct{ Name, Title, Text string }
+
+// start lists the pages: first those that need no mail.
+func (a *account) start() accountStart {
+	all := accountStart{Bar: a.bar, Site: a.site, Cards: []card{
+		{"signin", "Sign in", "With your password, and a second factor where the account has one."},
+		{"signup", "Create an account", "With an email address and a password."},
+		{"security", "Security of your account", "Authenticator apps, recovery codes, and where you are signed in."},
+	}}
+	if !a.open {
+		all.Cards = slices.Delete(all.Cards, 1, 2)
+	}
+	for _, p := range accountPages() {
+		title := p.Heading
+		if p.Name == "sign-in" {
+			title = "Sign in by the code of a mail"
+		}
+		all.Cards = append(all.Cards, card{p.Name, title, p.CodeLead})
+	}
+	return all
 }
 
 // accountView is a page in one of its states.
@@ -125,13 +159,17 @@ type outcome struct {
 	Next      string `json:"next,omitempty"`
 	NextTitle string `json:"nextTitle,omitempty"`
 	Look      *look  `json:"look,omitempty"` // of a link that was only looked at
-	Asks      bool   `json:"asks,omitempty"` // whether a new password is needed beside the rest of the form
+	// Challenge is the form that goes on where the sign-in asks for a second factor.
+	Challenge map[string]string `json:"challenge,omitempty"`
+	Asks      bool              `json:"asks,omitempty"` // whether a new password is needed beside the rest of the form
 	// ReturnTo is where the person goes on, from the list of return URLs; "" for nowhere.
 	ReturnTo  string   `json:"returnTo,omitempty"`
 	KeysIntro string   `json:"keysIntro,omitempty"`
 	Keys      []string `json:"keys,omitempty"` // the API keys that still work, one line each
 	status    int
 	wait      int // seconds for Retry-After, 0 for none
+
+	challenged *challenge
 }
 
 // Home names where the person goes on.
@@ -176,6 +214,10 @@ func (a *account) post(w http.ResponseWriter, r *http.Request, page *accountPage
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(out.status)
 		_ = json.NewEncoder(w).Encode(out) // the caller may have hung up
+		return
+	}
+	if out.Challenge != nil {
+		a.goOn(w, r, &personPayload{Challenge: out.challenged})
 		return
 	}
 	view := a.view(page)
@@ -229,6 +271,9 @@ func (a *account) submit(ctx context.Context, page *accountPage, form url.Values
 	}
 	if errs := data.Outcome.UserErrors; len(errs) > 0 {
 		return errs[0].outcome(page, variables)
+	}
+	if c := data.Outcome.Challenge; c != nil {
+		return outcome{Challenge: c.fields(), challenged: c, status: http.StatusOK}
 	}
 	return page.succeed(data.Outcome, variables)
 }

@@ -110,6 +110,16 @@ function done(outcome) {
   title.focus();
 }
 
+// goOn leads to the page that asks for the second factor, by the form that the server describes.
+function goOn(fields, returnTo) {
+  const next = Object.assign(document.createElement("form"), { method: "post", action: new URL("signin", form.action) });
+  for (const [name, value] of Object.entries({ ...fields, returnTo: returnTo ?? "" })) {
+    next.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(next);
+  next.submit();
+}
+
 async function send(event) {
   event.preventDefault();
   const button = form.querySelector("button");
@@ -134,6 +144,11 @@ async function send(event) {
         return;
       }
       done(outcome);
+      return;
+    }
+    if (outcome.challenge) {
+      token = "";
+      goOn(outcome.challenge, outcome.returnTo);
       return;
     }
     if (outcome.asks) {

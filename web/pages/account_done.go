@@ -15,6 +15,7 @@ type payload struct {
 	TakeOver      *takeOver    `json:"takeOver"`
 	UsernameTaken string       `json:"usernameTaken"`
 	ReturnTo      string       `json:"returnTo"`
+	Challenge     *challenge   `json:"challenge"`
 	APIKeys       []workingKey `json:"apiKeys"`
 	UserErrors    []userError  `json:"userErrors"`
 }

@@ -138,6 +138,7 @@ func signInPage() *accountPage {
 		mutation: `mutation SignIn($token: String!, $email: String, $startEmpty: Boolean!) {
   outcome: loginWithMagicLink(input: {token: $token, email: $email, startEmpty: $startEmpty, tokenDelivery: COOKIE}) {
     user { email } takeOver { passwordMissing username name metadata } returnTo
+    challenge { token methods enrolmentRequired }
     userErrors { code message retryAfterSeconds }
   }
 }`,

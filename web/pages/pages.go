@@ -1,4 +1,4 @@
-// Package pages serves the pages that mails link to, and the local mailbox.
+// Package pages serves the pages of people with a password, the pages that mails link to, and the local mailbox.
 //
 // A form runs a stored GraphQL document, with the same limits and checks as any other caller.
 package pages
@@ -26,7 +26,8 @@ type Config struct {
 	GraphQL     *gqlhttp.Handler
 	Site        site.Site
 	Bar         assets.Bar
-	MinPassword int // the minimum length of passwords, in characters
+	MinPassword int  // the minimum length of passwords, in characters
+	Register    bool // whether everybody may register
 	Returns     returnurl.List
 
 	// Mailbox returns the newest mails of the local mailbox, newest first. A non-empty to selects the mails to an
