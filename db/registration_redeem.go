@@ -127,6 +127,7 @@ func (d *DB) RedeemRegistration(ctx context.Context, m *TokenWithUser, r *Redemp
 			{"alone", r.Alone},
 			{"apart", r.Apart},
 			{"locale", u.Locale},
+			{"phone", u.Phone},
 			{"devices_cleared_at", u.DevicesClearedAt},
 		}).with(eventParams(ctx, e, now))
 		holders := params{{"user", u.ID}, {"address", m.Token.AddressCanonical}}

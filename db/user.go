@@ -120,7 +120,6 @@ func (u *User) params() params {
 		{"username", u.Username},
 		{"username_canonical", u.UsernameCanonical},
 		{"name", u.Name},
-		{"phone", u.Phone},
 		{"metadata", u.Metadata},
 		{"role", u.Role},
 		{"invited", u.Invited},

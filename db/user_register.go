@@ -64,7 +64,7 @@ func (d *DB) Register(ctx context.Context, u *User, s *Session, mails []*Mail, n
 	for range numberDraws {
 		u.Number, s.Number = randomNumber(), randomNumber()
 		p := u.params().with(s.params()).with(params{
-			{"sign_in", signIn}, {"locale", u.Locale}, {"device", s.Device},
+			{"sign_in", signIn}, {"locale", u.Locale}, {"phone", u.Phone}, {"device", s.Device},
 		}).with(eventParams(ctx, e, u.CreatedAt))
 		var made struct{ Users, Sessions int }
 		var queue txStep

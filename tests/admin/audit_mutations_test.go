@@ -79,16 +79,15 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		"loginWithMagicLink": {"login.succeeded", harness.MagicDoc, mailed(harness.AskMagicDoc, db.MailMagicLink)},
 
 		"sendPhoneCode": {
-			"phone.code_requested", `mutation S($input: SendPhoneCodeInput) { sendPhoneCode(input: $input) { ` +
-				`userErrors { ` +
-				`code } } }`, own("phone", "+4915550100101"),
+			"phone.code_requested", harness.SendPhoneCodeDoc, own("phone", "+4915550100101"),
 		},
 		"verifyPhone": {
-			"phone.verified", `mutation V($input: VerifyPhoneInput!) { verifyPhone(input: $input) { userErrors { ` +
-				`code } } }`,
+			"phone.verified", `mutation V($input: VerifyPhoneInput!) { verifyPhone(input: $input) { userErrors { code } } }`,
 			func(t *testing.T, who account) (string, input) {
-				return who.Access, harness.InputOf("phone", "+4915550100102", "code",
-					s.PhoneCode(t, who.Access, "+4915550100102"))
+				const phone = "+4915550100102"
+				harness.Fine(t, s.GraphQL(t, who.Access, harness.SendPhoneCodeDoc, harness.InputOf("phone", phone)))
+				side.MustExec(t, `UPDATE sms SET resolved_at = created_at WHERE phone = '`+phone+`'`) // nothing is sent here
+				return who.Access, harness.InputOf("phone", phone, "code", s.CodeTo(t, phone))
 			},
 		},
 		"removePhone": {

@@ -76,7 +76,8 @@ const (
 		`{ code message field } } }`
 	ResetDoc = `mutation R($input: ResetPasswordInput!) { resetPassword(input: $input) {
   user { id email emailVerified } session { id } tokens { accessToken } userErrors { code message field } } }`
-	AskCodeDoc = `mutation A($input: RequestLoginCodeInput!) { requestLoginCode(input: $input) { userErrors { code ` +
+	SendPhoneCodeDoc = `mutation S($input: SendPhoneCodeInput) { sendPhoneCode(input: $input) { userErrors { code } } }`
+	AskCodeDoc       = `mutation A($input: RequestLoginCodeInput!) { requestLoginCode(input: $input) { userErrors { code ` +
 		`} } }`
 	LoginCodeDoc = `mutation L($input: LoginWithCodeInput!) { loginWithCode(input: $input) { user { id } userErrors { ` +
 		`code } } }`

@@ -10,15 +10,6 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/token"
 )
 
-// PhoneCode asks for a code to confirm a number, and reads it from the message.
-func (i *Instance) PhoneCode(t testing.TB, credential, phone string) string {
-	t.Helper()
-	Fine(t, i.GraphQL(t, credential, `mutation S($input: SendPhoneCodeInput) { sendPhoneCode(input: $input) { `+
-		`userErrors `+
-		`{ code message } } }`, InputOf("phone", phone)))
-	return i.CodeTo(t, phone)
-}
-
 // CodeTo is the code of the newest message to a number.
 func (i *Instance) CodeTo(t testing.TB, phone string) string {
 	t.Helper()
