@@ -32,7 +32,8 @@ func TestMI11_Certificate(t *testing.T) {
 	t.Parallel()
 	got := atomic.Bool{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter,
-		*http.Request) {
+		*http.Request,
+	) {
 		got.Store(true)
 	}))
 	server.Config.ErrorLog = nil
@@ -97,7 +98,7 @@ func TestMI13_Breaker(t *testing.T) {
 	began := b.since
 	now = now.Add(pause)
 	may, probe := b.enter()
-	if !may || !probe || b.leave(down, false) || b.since != began { // one of before
+	if !may || !probe || b.leave(down, false) || !b.since.Equal(began) { // one of before
 		t.Errorf("%t, %t, since %v", may, probe, b.since)
 	}
 	if may, _ := b.enter(); may {
@@ -106,7 +107,7 @@ func TestMI13_Breaker(t *testing.T) {
 	if b.leave(unknown, true); b.probing {
 		t.Error("a caller who went away keeps the place of the next one")
 	}
-	if may, probe := b.enter(); !may || !probe || !b.leave(down, true) || b.since == began {
+	if may, probe := b.enter(); !may || !probe || !b.leave(down, true) || b.since.Equal(began) {
 		t.Error("a failure after a pause begins none")
 	}
 	if b.leave(up, false); !b.since.IsZero() || b.failures != 0 {
