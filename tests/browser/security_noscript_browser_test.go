@@ -124,6 +124,15 @@ func TestPG12_Forms(t *testing.T) {
 		r.Header.Values("Set-Cookie")) > 0 || !strings.Contains(r.Body, "Registration is closed here") {
 		t.Errorf("a closed registration registers: %d", r.Status)
 	}
+	under, _ := harness.Below(t, dbtest.SQLite(t), false, false)
+	if r, err := under.Call("GET /account/security", ""); err != nil ||
+		r.Header.Get("Location") != harness.Prefix+"/account/signin" {
+		t.Errorf("below a prefix the page leads to %s (%v)", r.Header.Get("Location"), err)
+	}
+	if r, err := under.Call("GET /account/signin", ""); err != nil ||
+		!strings.Contains(r.Body, `action="`+harness.Prefix+`/account/signin"`) {
+		t.Errorf("below a prefix the form is sent elsewhere (%v): %s", err, r.Body)
+	}
 	// What comes back out of a form is shown as an image and as text alone.
 	r := call("POST /account/signin", url.Values{
 		"step": {"confirm"}, "challenge": {"x"}, "id": {"x"}, "code": {"1"}, "secret": {"<script>"},

@@ -317,7 +317,7 @@ func errorOutcome(err error) outcome {
 		return outcome{Problem: f.Message, status: http.StatusTooManyRequests, wait: f.RetrySeconds()}
 	case f.Code == fault.Unauthenticated, f.Code == fault.SudoRequired:
 		return outcome{
-			Problem: "Please sign in again in this browser, by a new mail, and choose the password within ten minutes.",
+			Problem: "Please sign in again in this browser, and choose the password within ten minutes.",
 			status:  http.StatusUnauthorized,
 		}
 	case f.Code == fault.Unavailable:
