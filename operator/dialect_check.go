@@ -20,6 +20,7 @@ import (
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/config"
 	"github.com/dragoman-auth/dragoman/internal/password"
+	"github.com/dragoman-auth/dragoman/internal/totp"
 	"github.com/dragoman-auth/dragoman/rest"
 )
 
@@ -123,6 +124,7 @@ func throwAway(
 			return SetRole(ctx, temporary, io.Discard, who, db.RoleAdmin)
 		},
 		Mail: mailReader(temporary, now),
+		TOTP: func(secret string) (string, error) { return totp.CodeOf(secret, now()) },
 	}, nil
 }
 

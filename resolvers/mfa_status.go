@@ -2,6 +2,9 @@ package resolvers
 
 import (
 	"context"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/graph"
@@ -14,6 +17,10 @@ func (f userFields) Mfa(ctx context.Context, u *db.User) (*graph.MfaStatus, erro
 		return nil, err
 	}
 	s := &graph.MfaStatus{Enabled: u.MFAEnabledAt != nil, Required: f.MfaPolicy.requires(u)}
+	asked := graphql.CollectAllFields(ctx)
+	if len(asked) > 0 && !slices.ContainsFunc(asked, costly) {
+		return s, nil // a list of accounts asks no more than once
+	}
 	if s.Authenticators, err = f.DB.Authenticators(ctx, u.ID); err != nil {
 		return nil, err
 	}
@@ -26,6 +33,9 @@ func (f userFields) Mfa(ctx context.Context, u *db.User) (*graph.MfaStatus, erro
 	s.Methods, err = f.mfaMethods(ctx, u)
 	return s, err
 }
+
+// costly tells whether a field of MfaStatus takes a statement.
+func costly(field string) bool { return field != "enabled" && field != "required" }
 
 // SudoMethod is Session.sudoMethod.
 func (f sessionFields) SudoMethod(ctx context.Context, s *db.Session) (*db.AuthMethod, error) {

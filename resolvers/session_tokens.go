@@ -167,6 +167,7 @@ func (r *resolver) dialectClaims(ctx context.Context, u *db.User, s *db.Session)
 			"metadata":      object(u.Metadata),
 			"roles":         []any{map[string]any{"name": u.Role}},
 			"status":        string(u.Status),
+			"mfa":           map[string]any{"enabled": u.MFAEnabledAt != nil},
 			"createdAt":     dateTime(u.CreatedAt),
 			"updatedAt":     dateTime(u.UpdatedAt),
 		},

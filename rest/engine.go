@@ -203,7 +203,8 @@ func (e *Engine) Lost(w http.ResponseWriter, req *http.Request) {
 func (e *Engine) noRoute(d *Dialect) *apiError {
 	apiErr := errorOf(unknownRoute)
 	if e.docsURL != "" {
-		apiErr.message = standards[unknownRoute].message + " Those of this API are listed at " + e.docsURL + d.Name + "."
+		apiErr.message = standards[unknownRoute].message + " Those of this API are listed at " + e.docsURL + d.Name +
+			"."
 	}
 	return apiErr
 }

@@ -25,6 +25,7 @@ type Step struct {
 	Wait    time.Duration
 	Promote string     // the account that becomes admin before the step
 	Mail    *MailStep  // the mail that is read instead of a call, nil for none
+	TOTP    string     // the secret of an authenticator app whose code is read instead of a call; "" for none
 	keep    []pairTree // the captured values of the answer, by name
 }
 
@@ -72,6 +73,7 @@ func (d *Dialect) decodeFixture(m member) error {
 	table["call"] = text(&s.Call)
 	table["promote"] = text(&s.Promote)
 	table["mail"] = s.decodeMail
+	table["totp"] = text(&s.TOTP)
 	table["wait"] = duration(&s.Wait, time.Second, 10_000*time.Hour)
 	d.Fixtures[m.key] = s
 	return m.value.decode("a fixture", table)
@@ -211,12 +213,13 @@ func (d *Dialect) completeSteps() error {
 			return s.at.fault("Write call: as the route: has it, for example POST /login.",
 				"the fixture %s calls %q, which is not a route", name, s.Call)
 		}
-		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" && s.Mail == nil {
-			return s.at.fault("Add call:, graphql: or mail:, or take keep: away.",
+		if len(s.keep) > 0 && s.Call == "" && s.GraphQL == "" && s.Mail == nil && s.TOTP == "" {
+			return s.at.fault("Add call:, graphql:, mail: or totp:, or take keep: away.",
 				"the fixture %s keeps values, and has no answer to take them from", name)
 		}
-		if s.Call != "" && s.GraphQL != "" || s.Mail != nil && s.Call+s.GraphQL != "" {
-			return s.at.fault("Keep one of call, graphql and mail.", "the fixture %s does two things", name)
+		if s.Call != "" && s.GraphQL != "" || s.Mail != nil && s.Call+s.GraphQL+s.TOTP != "" ||
+			s.TOTP != "" && s.Call+s.GraphQL != "" {
+			return s.at.fault("Keep one of call, graphql, mail and totp.", "the fixture %s does two things", name)
 		}
 	}
 	return nil

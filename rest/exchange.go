@@ -9,6 +9,7 @@ import (
 	"github.com/dragoman-auth/dragoman/internal/credential"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/gqlhttp"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/visit"
 )
 
@@ -112,7 +113,7 @@ func (x *exchange) runOnce(m *mounted, variables map[string]any) (*reply, error)
 // input turns the request into variables, and chooses the variant of the route.
 func (x *exchange) input(m *mounted) (as *mounted, variables map[string]any, err error) {
 	given, apiErr := x.dialect.read(x.w, x.req, x.route)
-	given["mailedToken"] = x.mailedToken()
+	given["mailedToken"], given["challengeToken"] = x.presented(token.IsOneTime), x.presented(token.IsChallenge)
 	x.given = given
 	if apiErr != nil {
 		return nil, nil, apiErr

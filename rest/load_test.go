@@ -679,7 +679,8 @@ func TestFault(t *testing.T) {
 	_, err := load("dir/shelf.yaml", strings.Replace(shelf, "title:", "titel:", 1))
 	want := "dir/shelf.yaml:2: a dialect has no key \"titel\"\n    Did you mean title? The keys here are about, " +
 		"contentType, cookies, credentials, deprecated, dialect, emailChange, errors, fixtures, mails, mounts, " +
-		"password, redirects, renew, routes, secondFactor, sensitiveChanges, signInAfterReset, successor, sunset, title, tokens."
+		"password, redirects, renew, routes, secondFactor, sensitiveChanges, signInAfterReset, successor, sunset, " +
+		"title, tokens."
 	if err == nil || err.Error() != want {
 		t.Errorf("it prints\n%v\nwant\n%s", err, want)
 	}

@@ -32,6 +32,16 @@ func (s *Step) decodeMail(n *node) error {
 	return n.require("mail", "kind", "to")
 }
 
+// readTOTP reads the code of an authenticator app, like the secrets of a mail.
+func (r *runner) readTOTP(s *Step) (*stepAnswer, error) {
+	code, err := r.server.TOTP(r.fill(s.TOTP))
+	if err != nil {
+		return nil, fmt.Errorf("the fixture %s: %w", s.Name, err)
+	}
+	text, err := json.Marshal(map[string]string{"code": code})
+	return &stepAnswer{status: http.StatusOK, header: http.Header{}, body: text}, err
+}
+
 // readMail reads the mail of a step. The secrets become the JSON of an answer, so that keep: works on them.
 func (r *runner) readMail(ctx context.Context, s *Step) (*stepAnswer, error) {
 	found, err := r.server.Mail(ctx, s.Mail.Kind, r.fill(s.Mail.To))

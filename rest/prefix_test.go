@@ -46,7 +46,8 @@ func TestPG09_AmbiguousPrefixes(t *testing.T) {
 		{"/loans/7", atRoot, "the path /loans/{number}/end of the dialect shelf"},
 		{"/loans/7/end/x", atRoot, "the path /loans/{number}/end of the dialect shelf"},
 		{
-			"/mailed", strings.Replace(shelf, "fixtures: {}", "mails: {resetPassword: {landing: \"/mailed/{token}\"}}", 1),
+			"/mailed", strings.Replace(shelf, "fixtures: {}", "mails: {resetPassword: {landing: \"/mailed/{token}\"}}",
+				1),
 			"the path /mailed/{token} of the dialect shelf",
 		},
 		{

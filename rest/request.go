@@ -67,8 +67,8 @@ func emptyRequest(method, path string) map[string]any {
 		"headers":     map[string]any{},
 		"cookies":     map[string]any{},
 		"hasBody":     false,
-		"mailedToken": nil,
-		"renewed":     nil,
+		"mailedToken": nil, "challengeToken": nil,
+		"renewed": nil,
 	}
 }
 

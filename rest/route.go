@@ -289,3 +289,14 @@ func (d *Dialect) decodeClaims(n *node) error {
 	d.Profile.Access.Claims = evalClaims(claims)
 	return nil
 }
+
+// mountOf returns the first mount of the called route.
+func (d *Dialect) mountOf(call string) string {
+	method, path, _ := strings.Cut(call, " ")
+	for _, r := range d.routes {
+		if r.method == method && r.path == path {
+			return r.mounts[0]
+		}
+	}
+	return d.Mounts[0]
+}

@@ -27,6 +27,9 @@ type Server struct {
 	// Mail reads the newest mail of a kind to an address, both as in a MailStep. It fails if there is none.
 	Mail func(ctx context.Context, kind, to string) (MailSecrets, error)
 
+	// TOTP gives the code that an authenticator app with this secret in Base32 shows, by the server's clock.
+	TOTP func(secret string) (string, error)
+
 	Client *http.Client // asks the server; nil for one that follows no redirects and keeps no cookies
 
 	Stop func()
@@ -154,6 +157,9 @@ func (r *runner) do(ctx context.Context, s *Step) (*stepAnswer, error) {
 	if s.Mail != nil {
 		return r.readMail(ctx, s)
 	}
+	if s.TOTP != "" {
+		return r.readTOTP(s)
+	}
 	if s.GraphQL == "" && s.Call == "" {
 		return nil, nil
 	}
@@ -263,17 +269,6 @@ func fillAll(v any, captured map[string]string) any {
 		return out
 	}
 	return v
-}
-
-// mountOf returns the first mount of the called route.
-func (d *Dialect) mountOf(call string) string {
-	method, path, _ := strings.Cut(call, " ")
-	for _, r := range d.routes {
-		if r.method == method && r.path == path {
-			return r.mounts[0]
-		}
-	}
-	return d.Mounts[0]
 }
 
 // compare lists every difference between an answer and the file.

@@ -65,6 +65,7 @@ type Request struct {
 	Captures []Captured
 	Promote  string // the email address or username of the account that becomes admin first, "" for none
 
+	TOTP Text      // the secret of an authenticator app whose code the step reads instead of a call; nil for none
 	Mail *MailStep // the mail that the step reads instead of a call, nil for none
 }
 
@@ -135,6 +136,9 @@ func (s *sampler) add(step *Step) {
 		Mail:    step.Mail,
 		Headers: s.headers(step.Headers),
 		Query:   s.headers(step.Query),
+	}
+	if step.TOTP != "" {
+		out.TOTP = s.text(step.TOTP)
 	}
 	switch {
 	case step.GraphQL != "":

@@ -71,8 +71,8 @@ type mountedVariant struct {
 	as   *mounted
 }
 
-// choose returns the first variant whose condition holds, or the route itself. A variant passes the token of a mail to
-// its document, so the token is no longer the credential.
+// choose returns the first variant whose condition holds, or the route itself. A variant passes the token of a mail or
+// of a challenge to its document, so the token is no longer the credential.
 func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 	for _, v := range m.variants {
 		holds, err := v.when.holds(s)
@@ -80,7 +80,7 @@ func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 			return nil, err
 		}
 		if holds {
-			if token.IsOneTime(x.visit.Credential) {
+			if token.IsOneTime(x.visit.Credential) || token.IsChallenge(x.visit.Credential) {
 				x.visit.Credential = ""
 			}
 			x.route = v.as.route
@@ -90,9 +90,10 @@ func (x *exchange) choose(m *mounted, s scope) (*mounted, error) {
 	return m, nil
 }
 
-// mailedToken returns the token of a mail that the request presents as its credential, nil for none.
-func (x *exchange) mailedToken() any {
-	if x.visit.Problem == "" && token.IsOneTime(x.visit.Credential) {
+// presented returns the token that the request presents as its credential, where it is of a kind that authenticates
+// nobody: that of a mail or of a challenge. It returns nil for none.
+func (x *exchange) presented(is func(string) bool) any {
+	if x.visit.Problem == "" && is(x.visit.Credential) {
 		return x.visit.Credential
 	}
 	return nil

@@ -1,6 +1,8 @@
 package token
 
 import (
+	"strings"
+
 	"github.com/google/uuid"
 
 	"github.com/dragoman-auth/dragoman/internal/secret"
@@ -20,6 +22,9 @@ func (c *Codec) Challenge(session uuid.UUID) secret.Text { return challengeText(
 func challengeText(key secret.Key, session uuid.UUID) secret.Text {
 	return secret.Text(challengePrefix + encodeID(session) + "." + sign(key, session[:]))
 }
+
+// IsChallenge reports whether text has the prefix of a challenge token. ParseChallenge decides whether it is valid.
+func IsChallenge(text string) bool { return strings.HasPrefix(text, challengePrefix) }
 
 // ParseChallenge returns the session of a challenge token. It compares the MAC in constant time. Its error is
 // ErrMalformed.

@@ -9,6 +9,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"image/png"
 	"strings"
 	"time"
@@ -83,6 +84,15 @@ func Step(raw []byte, code string, now time.Time) (step int64, ok bool) {
 		}
 	}
 	return step, ok
+}
+
+// CodeOf gives the code that an app shows at a time, by its secret in Base32.
+func CodeOf(secret string, at time.Time) (string, error) {
+	raw, err := text.DecodeString(secret)
+	if err != nil {
+		return "", fmt.Errorf("totp: the secret is not Base32: %w", err)
+	}
+	return Code(raw, at)
 }
 
 // Code gives the code that an app shows at a time.

@@ -41,11 +41,11 @@ var typedCommands = map[string][]typed{
 --data-urlencode 'password=user@mrdemonwolf.github.io'`,
 			`{"access_token":"{{access}}","refresh_token":"{{refresh}}","twoFactor":false} 200`,
 		},
-		// The second factor is a feature that is not there yet, so neither is the route.
+		// The document's token is nobody's here: TestDialectExamples answers one that is.
 		{`curl --location --request POST 'https://www.example.com/api/auth/two-factor' \
 --header 'Content-Type: application/x-www-form-urlencoded' \
 --data-urlencode 'token=qh8C0G8azJRUJmdn9jCiZNJ0pTLmBldoChcRvPgt31GEOD5sShmHzqn7ROCzqwU2' \
---data-urlencode 'code=110450'`, `{"code":404,"error":"Whoops, this resource or route could not be found"} 404`},
+--data-urlencode 'code=110450'`, `{"code":"INVALID_TWO_FACTOR_TOKEN","error":"Invalid two factor token."} 400`},
 		{`curl --location --request POST 'https://www.example.com/api/auth/refresh' \
 --header 'Content-Type: application/x-www-form-urlencoded' \
 --data-urlencode 'refresh_token={{refresh}}' \

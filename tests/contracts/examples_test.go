@@ -24,7 +24,7 @@ func runExample(t *testing.T, d *rest.Dialect, e *rest.Example, s *harness.Examp
 	err := d.Run(t.Context(), e, func(map[string]string) (*rest.Server, error) {
 		return &rest.Server{
 			URL: url, Wait: s.Clock.Add, Promote: harness.Promoter(t, s.Side), Mail: s.MailReader(t),
-			Stop: func() {}, Client: cmp.Or(client...),
+			TOTP: s.CodeOf, Stop: func() {}, Client: cmp.Or(client...),
 		}, nil
 	})
 	if err != nil {

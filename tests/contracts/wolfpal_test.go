@@ -692,8 +692,8 @@ func TestWolfpal_Lost(t *testing.T) {
 		s := harness.Start(t, dsn)
 		ada := s.Register(t, "ada@example.com")
 		for _, path := range []string{
-			"/auth", "/auth/", "/auth/two-factor", "/auth/login/", "/auth/nothing", "/api", "/api/auth",
-			"/api/auth/two-factor", "/api/auth/register/x", "/api/nothing",
+			"/auth", "/auth/", "/auth/two-factor/", "/auth/login/", "/auth/nothing", "/api", "/api/auth",
+			"/api/auth/register/x", "/api/nothing",
 			"/api/account/", "/api/account/change-email/x/y", "/api/account/two-factor", "/api/notifications",
 			"/api/user", "/api/user/reset-password", "/api/sessions/a/b", "/api/v1",
 		} {

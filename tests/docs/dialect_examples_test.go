@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dragoman-auth/dragoman/rest"
@@ -15,4 +16,18 @@ func readFor(t *testing.T, i *harness.Instance, step *rest.MailStep) []byte {
 		t.Fatal(err)
 	}
 	return []byte(harness.JSONOf(t, found))
+}
+
+// codeFor is what the authenticator app of a step shows, whose secret an earlier step kept.
+func codeFor(t *testing.T, i *harness.Instance, secret string, env []string) []byte {
+	t.Helper()
+	for _, kept := range env {
+		name, value, _ := strings.Cut(kept, "=")
+		secret = strings.ReplaceAll(secret, "{"+name+"}", value)
+	}
+	code, err := i.CodeOf(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(harness.JSONOf(t, map[string]string{"code": code}))
 }

@@ -395,6 +395,9 @@ func typed(t *testing.T, s *harness.ExampleServer, steps []*rest.Step, shown sho
 		case step.Mail != nil:
 			body = readFor(t, s.Instance, step.Mail)
 			res = &http.Response{StatusCode: http.StatusOK}
+		case step.TOTP != "":
+			body = codeFor(t, s.Instance, step.TOTP, env)
+			res = &http.Response{StatusCode: http.StatusOK}
 		case shown.commands[i] == "":
 			continue
 		default:

@@ -47,6 +47,9 @@ func (a *App) Code(t testing.TB, at time.Time) string {
 	return code
 }
 
+// CodeOf is what an app shows now, by its secret.
+func (i *Instance) CodeOf(secret string) (string, error) { return totp.CodeOf(secret, i.Clock.Now()) }
+
 // NextCode waits for a code that was not used before, and gives it.
 func (i *Instance) NextCode(t testing.TB, a *App) string {
 	t.Helper()

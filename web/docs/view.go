@@ -121,6 +121,7 @@ type stepView struct {
 	Wait     string
 	Promote  string
 	Mail     *rest.MailStep
+	App      bool // whether the step reads the code of an authenticator app
 	Call     []span
 	Try      string // as in sampleView
 	Captures []rest.Captured
@@ -291,7 +292,7 @@ func sampleOf(publicURL string, s *rest.Sample) sampleView {
 }
 
 func stepOf(publicURL string, r rest.Request) stepView {
-	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, Captures: r.Captures}
+	view := stepView{Name: r.Name, Promote: r.Promote, Mail: r.Mail, App: len(r.TOTP) > 0, Captures: r.Captures}
 	if r.Wait > 0 {
 		view.Wait = formatDuration(r.Wait)
 	}
