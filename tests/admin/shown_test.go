@@ -18,11 +18,14 @@ var showsOwner = map[string]string{
 	"register":           "the caller makes the account",
 	"login":              "the caller gets a session of the account",
 	"loginWithMagicLink": "the caller gets a session of the account",
+	"loginWithCode":      "the caller gets a session of the account",
 	"refresh":            "the caller gets a session of the account",
 	"resetPassword":      "the caller knows the password of the account from then on",
 	"updateMe":           "no API key, and nobody, may call it",
 	"changePassword":     "no API key, and nobody, may call it",
 	"changeEmail":        "no API key, and nobody, may call it",
+	"verifyPhone":        "no API key, and nobody, may call it",
+	"removePhone":        "no API key, and nobody, may call it",
 }
 
 // pathsToUser selects every User that a type reaches, and nothing else; "" where there is none.

@@ -64,6 +64,11 @@ func callsOf() map[string]called {
 			"newPassword",
 			harness.GoodPass)},
 		"loginWithMagicLink": {harness.MagicDoc, false, input("token", "123456", "email", "nobody@example.com")},
+		"requestLoginCode":   {harness.AskCodeDoc, false, input("email", "nobody{n}@example.com")},
+		"loginWithCode":      {harness.LoginCodeDoc, false, input("code", "123456", "email", "nobody@example.com")},
+		"sendPhoneCode":      {harness.SendPhoneCodeDoc, true, input("phone", "+491555010{n}")},
+		"verifyPhone":        {plain("verifyPhone", ""), true, input("code", "123456", "phone", "+4915550100101")},
+		"removePhone":        {`mutation { removePhone { userErrors { code message } } }`, true, nil},
 		"cancelEmailChange":  {plain("cancelEmailChange", ""), false, input("token", "{mailed}")},
 
 		"updateMe":            {harness.UpdateMeDoc, true, input("name", "Ada {n}")},
@@ -180,7 +185,8 @@ func TestLG28_EveryMutationByAddress(t *testing.T) {
 		} {
 			two = append(two, name, "2/15m")
 		}
-		s := harness.Limited(t, harness.NewClock(), dsn, limits(two...)...)
+		s := harness.Limited(t, harness.NewClock(), dsn, append(limits(two...), "DRAGOMAN_SMS_COUNTRIES=DE",
+			"DRAGOMAN_SMS_URL=http://127.0.0.1:9/", "DRAGOMAN_SMS_SECRET=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")...)
 		root := someCaller(t, s, dsn, "root@example.com")
 		number := 0
 		for name, c := range calls {
