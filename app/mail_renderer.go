@@ -91,7 +91,7 @@ func addOccasion(message *mail.Message, m *db.Mail, u *db.User) {
 		message.At, message.Device, message.IP = time.Time{}, "", "" // of the first notice alone
 		for _, r := range m.Data.Repeats {
 			message.Repeats = append(message.Repeats, mail.Repeat{
-				Kind: string(r.Kind), Change: string(r.Change), Count: r.Count, Since: r.Since,
+				Kind: string(r.Kind), Change: r.Change, Count: r.Count, Since: r.Since,
 			})
 		}
 	case db.MailConfirmChange:

@@ -195,8 +195,13 @@ func (d *DB) countSMS(ctx context.Context, tx bun.Tx, m *SMS, u *User, now time.
 	}
 	var noted struct{ N int }
 	p = params{
-		{"sms", m.ID}, {"now", now}, {"number", d.smsLimits.Number(m.Phone)}, {"network", m.Network},
-		{"country", m.Country}, {"limit", limit}, {"hour_ago", now.Add(-time.Hour)},
+		{"sms", m.ID},
+		{"now", now},
+		{"number", d.smsLimits.Number(m.Phone)},
+		{"network", m.Network},
+		{"country", m.Country},
+		{"limit", limit},
+		{"hour_ago", now.Add(-time.Hour)},
 	}
 	if _, err := d.queryRowIn(ctx, tx.Tx, noteLimit, p, &noted); err != nil || noted.N == 0 {
 		return limit, err

@@ -291,7 +291,7 @@ func (d *DB) leaveNumbers(ctx context.Context, due []*ImportedUser) error {
 		return nil
 	}
 	err := d.r.NewSelect().Model((*User)(nil)).Column("phone").
-		Where("u.phone IN (?) AND u.phone_verified_at IS NOT NULL", bun.In(wanted)).Scan(ctx, &held)
+		Where("u.phone IN (?) AND u.phone_verified_at IS NOT NULL", bun.List(wanted)).Scan(ctx, &held)
 	if err != nil {
 		return wrap(err, "confirmed numbers")
 	}

@@ -60,8 +60,10 @@ func newProvider(t *testing.T, answers ...int) *provider {
 }
 
 func (p *provider) env(more ...string) []string {
-	return append([]string{"DRAGOMAN_SMS_URL=" + p.URL + "/send", "DRAGOMAN_SMS_SECRET=" + key,
-		"DRAGOMAN_SMS_COUNTRIES=DE,US"}, more...)
+	return append([]string{
+		"DRAGOMAN_SMS_URL=" + p.URL + "/send", "DRAGOMAN_SMS_SECRET=" + key,
+		"DRAGOMAN_SMS_COUNTRIES=DE,US",
+	}, more...)
 }
 
 func (p *provider) serve(w http.ResponseWriter, r *http.Request) {

@@ -234,12 +234,13 @@ func TestOT58_BudgetOfAYear(t *testing.T) {
 			return code
 		}
 		before := 284
-		side.MustExec(t, fmt.Sprintf(`UPDATE wrong_codes SET wrong = %d`, before)) // nothing yet
 		guess("email", "ada@example.com")
 		guess("phone", number)
 		if n := compared(); n != 10 {
 			t.Fatalf("%d wrong codes count, not 10", n)
 		}
+		// The tests may run where a week ends: all of them become those of the newest one.
+		side.MustExec(t, `DELETE FROM wrong_codes WHERE week < (SELECT max(week) FROM wrong_codes)`)
 		side.MustExec(t, fmt.Sprintf(`UPDATE wrong_codes SET wrong = %d`, before))
 		for range 4 {
 			guess("email", "ada@example.com")
