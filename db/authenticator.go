@@ -27,8 +27,12 @@ func (Authenticator) IsNode() {}
 // EnrolmentLives is how long an authenticator app waits for its first right code.
 const EnrolmentLives = 30 * time.Minute
 
-// maxAuthenticators is how many authenticator apps an account has at most, unconfirmed ones included.
-const maxAuthenticators = 10
+// An account has this many authenticator apps at most. Further ones that wait for their first code drop the oldest of
+// those: whoever knows the password alone must not close the set-up to the owner.
+const (
+	maxAuthenticators = 10
+	maxWaiting        = 30
+)
 
 // Authenticators lists the confirmed authenticator apps of an account, the oldest first.
 func (d *DB) Authenticators(ctx context.Context, user UserID) ([]*Authenticator, error) {
@@ -50,17 +54,18 @@ func (d *DB) AuthenticatorOf(ctx context.Context, user UserID, id AuthenticatorI
 
 const insertAuthenticator = `INSERT INTO authenticators (id, user_id, name, sealed, created_at)
 SELECT :authenticator, :user, :name, :sealed, :now
-WHERE (SELECT count(*) FROM authenticators WHERE user_id = :user
-    AND (confirmed_at IS NOT NULL OR created_at > :waits_since)) < :most
+WHERE (SELECT count(*) FROM authenticators WHERE user_id = :user AND confirmed_at IS NOT NULL) < :most
   AND EXISTS (SELECT 1 FROM users WHERE users.id = :user AND users.status = 'ACTIVE')`
 
 var addAuthenticator = writes("addAuthenticator",
 	`WITH d AS (
-  DELETE FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL AND created_at <= :waits_since
+  DELETE FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL AND id NOT IN (
+    SELECT id FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL ORDER BY id DESC LIMIT :waiting)
 ), t AS (`+insertAuthenticator+` RETURNING id
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	`DELETE FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL AND created_at <= :waits_since`,
+	`DELETE FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL AND id NOT IN (
+  SELECT id FROM authenticators WHERE user_id = :user AND confirmed_at IS NULL ORDER BY id DESC LIMIT :waiting)`,
 	insertAuthenticator,
 	insertEvent+` SELECT `+eventValues+` WHERE changes() = 1`,
 	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
@@ -72,7 +77,7 @@ func (d *DB) AddAuthenticator(ctx context.Context, a *Authenticator, session Ses
 	e := Event{Action: ActionMfaEnrolmentStarted, User: a.UserID, Sess: session}
 	p := params{
 		{"authenticator", a.ID}, {"user", a.UserID}, {"name", a.Name}, {"sealed", a.Sealed}, {"now", a.CreatedAt},
-		{"waits_since", a.CreatedAt.Add(-EnrolmentLives)}, {"most", maxAuthenticators},
+		{"waiting", maxWaiting - 1}, {"most", maxAuthenticators},
 	}.with(eventParams(ctx, e, a.CreatedAt))
 	var row struct{ N int }
 	_, err := d.queryRow(ctx, addAuthenticator, p, &row, locking(lockUser, params{{"user", a.UserID}}))

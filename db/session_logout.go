@@ -106,39 +106,41 @@ func (d *DB) RevokeSession(
 	}
 	e := Event{Action: ActionSessionRevoked, User: user}
 	p := params{{"user", user}, {"now", now}, {"session", id}, {"number", number}}
-	_, err := d.queryRow(ctx, endSessionOf, p.with(eventParams(ctx, e, now)), &ended)
+	_, err := d.queryRow(ctx, endSessionOf, p.with(eventParams(ctx, e, now)), &ended,
+		locking(lockUser, params{{"user", user}})) // remembered devices come before sessions elsewhere
 	return ended.ID, err
 }
 
 var endAll = writes("endAll",
-	`WITH s AS (
+	`WITH o AS (
+  SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForce+`
+), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
   WHERE id IN (
     SELECT id FROM sessions
-    WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForce+`)
-      AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+`
+    WHERE user_id = (SELECT user_id FROM o) AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+`
     ORDER BY id FOR UPDATE
   )
   RETURNING user_id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
-  FROM s LIMIT 1
+  FROM o
 ), k AS (
   UPDATE api_keys SET revoked_at = :now
-  WHERE :end_keys AND user_id = (SELECT user_id FROM s LIMIT 1) AND revoked_at IS NULL
+  WHERE :end_keys AND user_id = (SELECT user_id FROM o) AND revoked_at IS NULL
 ), w AS (
-  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM s LIMIT 1)
-), r AS (`+dropRemembered+` WHERE user_id = (SELECT user_id FROM s LIMIT 1)
+  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM o)
+), r AS (`+dropRemembered+` WHERE user_id = (SELECT user_id FROM o)
     AND (:spared::uuid IS NULL OR session_id <> :spared)
 ) SELECT count(*) AS n FROM s`,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
-WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session AND `+aliveSQLite+inForce+`)
-  AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
-FROM sessions WHERE id = :session AND changes() > 0`,
+FROM sessions WHERE id = :session AND `+aliveSQLite+inForce,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session)
+  AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite+ifRecorded,
 	endKeysOfSession,
 	`UPDATE users SET auth_version = auth_version + 1
 WHERE id = (SELECT user_id FROM sessions WHERE id = :session)`+ifRecorded,

@@ -104,6 +104,8 @@ var changeAccount = writes("changeAccount",
   UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = (SELECT id FROM u) AND `+outdatedTokens+`
 ), k AS (
   UPDATE api_keys SET revoked_at = :now WHERE :end_keys AND user_id = (SELECT id FROM u) AND revoked_at IS NULL
+), r AS (
+  `+dropRemembered+` WHERE :end_others AND user_id = (SELECT id FROM u) AND session_id <> :session
 ), t AS (
   DELETE FROM throttles WHERE account_key = (SELECT id FROM u) AND scope IN (
     SELECT scope FROM throttles WHERE account_key = :user AND :scope::text IS NOT NULL AND scope IN (:scope, '*')
@@ -118,6 +120,7 @@ FROM u JOIN sessions s ON s.id = :session`,
 WHERE :end_others AND user_id = :user AND id <> :session AND `+aliveSQLite+ifRecorded,
 	`UPDATE one_time_tokens SET invalidated_at = :now WHERE user_id = :user AND `+outdatedTokens+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now WHERE :end_keys AND user_id = :user AND revoked_at IS NULL`+ifRecorded,
+	dropRemembered+` WHERE :end_others AND user_id = :user AND session_id <> :session`+ifRecorded,
 	`DELETE FROM throttles WHERE account_key = :user AND :scope IS NOT NULL AND scope IN (:scope, '*')`+ifRecorded,
 	`SELECT `+userColumns+`, `+sessionColumns+`,
 `+pendingTaken+` AS taken

@@ -50,6 +50,17 @@ const provedSince = `phone_verified_at >= (
     SELECT min(f.created_at) FROM one_time_tokens f WHERE f.user_id = :user AND f.purpose = 'CANCEL_CHANGE'
     AND f.address_canonical = :address)`
 
+// firstReplaced is when the address of the token was first replaced: by a thief, perhaps. Authenticator apps that came
+// into force since then go, with recovery codes of that time; keepsFactor tells whether an app of before is left.
+const (
+	firstReplaced = `(SELECT min(f.created_at) FROM one_time_tokens f WHERE f.user_id = :user
+    AND f.purpose = 'CANCEL_CHANGE' AND f.address_canonical = :address)`
+	enrolledSince  = `confirmed_at >= ` + firstReplaced
+	madeCodesSince = `created_at >= ` + firstReplaced
+	keepsFactor    = `EXISTS (SELECT 1 FROM authenticators q WHERE q.user_id = :user
+    AND q.confirmed_at < ` + firstReplaced + `)`
+)
+
 // An account takes its address back where another one replaced it, or is shown in its place. On SQLite, where the steps
 // run one after the other, goesBack must run before the account has its address back.
 const goesBack = `EXISTS (SELECT 1 FROM users b WHERE b.id = :user
@@ -65,6 +76,7 @@ var cancelEmailChange = writes("cancelEmailChange",
     email_verified_at = CASE WHEN email_canonical = :address THEN email_verified_at ELSE :now END,
     devices_cleared_at = CASE WHEN back THEN :now ELSE devices_cleared_at END,
     auth_version = CASE WHEN back THEN auth_version + 1 ELSE auth_version END,
+    mfa_enabled_at = CASE WHEN back AND NOT `+keepsFactor+` THEN NULL ELSE mfa_enabled_at END,
     phone = CASE WHEN back AND `+provedSince+` THEN NULL ELSE phone END,
     phone_verified_at = CASE WHEN back AND `+provedSince+` THEN NULL ELSE phone_verified_at END
   FROM t, o WHERE users.id = t.user_id AND `+yielded+` RETURNING users.*
@@ -78,6 +90,10 @@ var cancelEmailChange = writes("cancelEmailChange",
   DELETE FROM known_devices WHERE user_id = (SELECT id FROM o WHERE back)
 ), qr AS (
   `+dropRemembered+` WHERE user_id = (SELECT id FROM o WHERE back)
+), q AS (
+  `+dropTOTP+` WHERE user_id = (SELECT id FROM o WHERE back) AND `+enrolledSince+`
+), qc AS (
+  `+dropCodes+` WHERE user_id = (SELECT id FROM o WHERE back) AND (NOT `+keepsFactor+` OR `+madeCodesSince+`)
 ), k AS (
   UPDATE one_time_tokens k SET invalidated_at = :now
   WHERE user_id = (SELECT id FROM o) AND id <> :token AND invalidated_at IS NULL
@@ -91,6 +107,8 @@ WHERE user_id = :user AND `+aliveSQLite+` AND `+goesBack+ifRecorded,
 	`UPDATE api_keys SET revoked_at = :now WHERE user_id = :user AND `+madeSince+` AND `+goesBack+ifRecorded,
 	`DELETE FROM known_devices WHERE user_id = :user AND `+goesBack+ifRecorded,
 	dropRemembered+` WHERE user_id = :user AND `+goesBack+ifRecorded,
+	dropCodes+` WHERE user_id = :user AND `+goesBack+` AND (NOT `+keepsFactor+` OR `+madeCodesSince+`)`+ifRecorded,
+	dropTOTP+` WHERE user_id = :user AND `+goesBack+` AND `+enrolledSince+ifRecorded,
 	`UPDATE one_time_tokens AS k SET invalidated_at = :now
 WHERE user_id = :user AND id <> :token AND invalidated_at IS NULL
 AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE' OR `+cameAfter+`)))`+ifRecorded,
@@ -101,6 +119,9 @@ AND (purpose = 'CONFIRM_CHANGE' OR (`+goesBack+` AND (purpose <> 'CANCEL_CHANGE'
     ELSE devices_cleared_at END,
   auth_version = CASE WHEN email_canonical IS DISTINCT FROM :address OR pending_shown THEN auth_version + 1
     ELSE auth_version END,
+  mfa_enabled_at = CASE WHEN (email_canonical IS DISTINCT FROM :address OR pending_shown)
+    AND NOT EXISTS (SELECT 1 FROM authenticators q WHERE q.user_id = :user AND q.confirmed_at IS NOT NULL)
+    THEN NULL ELSE mfa_enabled_at END,
   phone = CASE WHEN (email_canonical IS DISTINCT FROM :address OR pending_shown) AND `+provedSince+` THEN NULL
     ELSE phone END,
   phone_verified_at = CASE WHEN (email_canonical IS DISTINCT FROM :address OR pending_shown) AND `+provedSince+

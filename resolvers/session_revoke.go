@@ -52,8 +52,6 @@ func (r *resolver) RevokeOtherSessions(ctx context.Context) (*graph.RevokeOtherS
 		if _, err := r.person(ctx); err != nil {
 			return nil, err // the session of the caller ended meanwhile
 		}
-		e := db.Event{Action: db.ActionSessionOthersRevoked, User: c.User.ID, Sess: c.Caller.Session.ID}
-		err = r.DB.Record(ctx, e, r.now())
 	}
 	if err != nil {
 		return nil, err

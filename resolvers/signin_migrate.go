@@ -128,6 +128,7 @@ func (r *resolver) question(
 // found right.
 func (r *resolver) migrated(record *userfile.Record, who db.Identifier) (*db.ImportedUser, *userfile.Problem) {
 	record.PasswordHash, record.Role = "", ""
+	record.PendingEmail, record.PendingEmailShown = "", false // it speaks for the name that was typed alone
 	terms := userimport.Terms{Sealing: r.Sealing, Lenient: true}
 	user, problem := terms.Account(record, r.now())
 	if problem != nil {
