@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dragoman-auth/dragoman/db"
+	"github.com/dragoman-auth/dragoman/internal/secret"
+	"github.com/dragoman-auth/dragoman/internal/token"
 	"github.com/dragoman-auth/dragoman/internal/totp"
 )
 
@@ -105,4 +108,13 @@ func (i *Instance) Answers(t testing.TB, challenge, code string, fields ...any) 
 	t.Helper()
 	return i.GraphQL(t, "", VerifyMfaDoc, InputOf(append(fields, "challengeToken", challenge, "method", "TOTP", "code",
 		code)...))
+}
+
+// ChallengeOfNobody is the token of a challenge that the servers of tests could have made, of a sign-in that never was.
+func ChallengeOfNobody() string {
+	master, err := secret.New([]byte(Secret))
+	if err != nil {
+		return err.Error()
+	}
+	return token.NewCodec(master, time.Now).Challenge(db.NewSessionID().UUID).Reveal()
 }

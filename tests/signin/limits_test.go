@@ -37,6 +37,7 @@ func callsOf() map[string]called {
 				if text, ok := f.(string); ok {
 					text = strings.ReplaceAll(text, "{n}", fmt.Sprint(n))
 					text = strings.ReplaceAll(text, "{mailed}", c.mailed)
+					text = strings.ReplaceAll(text, "{challenge}", harness.ChallengeOfNobody())
 					all[i] = strings.ReplaceAll(text, "{ended}", c.ended)
 				}
 			}
@@ -83,14 +84,25 @@ func callsOf() map[string]called {
 		"updateApiKey":        {harness.UpdateKeyDoc, true, id("key")},
 		"rotateApiKey":        {harness.RotateKeyDoc, true, id("key")},
 		"deleteApiKey":        {harness.DropKeyDoc, true, id("key")},
-		"createUser":          {harness.CreateUserDoc, true, input("email", "made{n}@example.com")},
-		"updateUser":          {harness.UpdateUserDoc, true, id("user")},
-		"suspendUser":         {harness.SuspendDoc, true, id("user")},
-		"reactivateUser":      {harness.ReactivateDoc, true, id("user")},
-		"unlockUser":          {harness.UnlockDoc, true, id("user")},
-		"deleteUser":          {harness.DeleteUserDoc, true, id("user")},
-		"revokeUserSessions":  {harness.EndUserDoc, true, id("user")},
-		"retryMailDelivery":   {plain("retryMailDelivery", "delivery { id }"), true, id("mail")},
+		"verifyMfa": {harness.VerifyMfaDoc, false, input("challengeToken", "{challenge}", "method",
+			"TOTP", "code", "123456")},
+		"setupTotp": {harness.SetupTotpDoc, true, input("name", "App {n}")},
+		"confirmTotp": {harness.ConfirmTotpDoc, true,
+			input("id", "totp_"+nowhere, "code", "123456")},
+		"updateAuthenticator": {plain("updateAuthenticator", "authenticator { id }"), true,
+			input("id", "totp_"+nowhere, "name", "App {n}")},
+		"removeAuthenticator":     {harness.RemoveAuthenticatorDoc, true, id("totp")},
+		"regenerateRecoveryCodes": {harness.RecoveryCodesDoc, true, nil},
+		"forgetDevices":           {`mutation { forgetDevices { userErrors { code message } } }`, true, nil},
+		"resetUserMfa":            {plain("resetUserMfa", "user { id }"), true, id("user")},
+		"createUser":              {harness.CreateUserDoc, true, input("email", "made{n}@example.com")},
+		"updateUser":              {harness.UpdateUserDoc, true, id("user")},
+		"suspendUser":             {harness.SuspendDoc, true, id("user")},
+		"reactivateUser":          {harness.ReactivateDoc, true, id("user")},
+		"unlockUser":              {harness.UnlockDoc, true, id("user")},
+		"deleteUser":              {harness.DeleteUserDoc, true, id("user")},
+		"revokeUserSessions":      {harness.EndUserDoc, true, id("user")},
+		"retryMailDelivery":       {plain("retryMailDelivery", "delivery { id }"), true, id("mail")},
 	}
 }
 
