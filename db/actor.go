@@ -87,7 +87,8 @@ func (a *Actor) params(now time.Time, needs ...Permission) params {
 
 // The actor row `a` has one row while the actor is there: the account active, the session alive or the key working. It
 // says what the actor holds at this moment: `holds` all permissions that the deed needs, `rules` every permission there
-// is, `proved` a proof within the sudo window, by a second factor too where the account has one, and whether it is a `person`. An API key proves nothing.
+// is, `proved` a proof within the sudo window, by a second factor too where the account has one, and whether it is a
+// `person`. An API key proves nothing.
 const (
 	actorPostgres = `(SELECT u.id, s.id IS NOT NULL AS person,
     CAST(:by_roles AS jsonb) @> to_jsonb(u.role) AND (k.id IS NULL OR k.scopes @> CAST(:by_scopes AS jsonb)) AS holds,
@@ -120,7 +121,7 @@ type deed struct {
 	makes    bool    // the account; else it has to be there
 	gives    bool    // a role beyond `user`
 	vouches  bool    // says that an address is confirmed without a mail to it
-	erases   bool    // the account
+	erases   bool    // the account, or what guards it
 	signsOut bool    // ends sessions and does nothing else: nobody needs a proof to end their own
 	email    *string // the new address, as it is written; nil for none
 }

@@ -33,17 +33,22 @@ var (
 	ActionSudoGranted = Action{"sudo.granted", "sudo.failed"}
 
 	// the first factor was right, and the second one is asked for; failed is a wrong second one
-	ActionLoginChallenged       = Action{"login.challenged", "login.challenge_failed"}
-	ActionMfaEnrolmentStarted   = Action{"mfa.enrolment_started", "mfa.enrolment_failed"}
-	ActionMfaAdded              = Action{"mfa.added", "mfa.add_failed"}
-	ActionMfaRenamed            = Action{"mfa.renamed", "mfa.rename_failed"}
-	ActionMfaRemoved            = Action{"mfa.removed", "mfa.remove_failed"}
-	ActionMfaReset              = Action{"mfa.reset", "mfa.reset_failed"} // by the actor, or the operator
+	ActionLoginChallenged     = Action{"login.challenged", "login.challenge_failed"}
+	ActionMfaEnrolmentStarted = Action{"mfa.enrolment_started", "mfa.enrolment_failed"}
+	ActionMfaAdded            = Action{"mfa.added", "mfa.add_failed"}
+	ActionMfaRenamed          = Action{"mfa.renamed", "mfa.rename_failed"}
+	ActionMfaRemoved          = Action{"mfa.removed", "mfa.remove_failed"}
+	ActionMfaReset            = Action{"mfa.reset", "mfa.reset_failed"} // by the actor, or the operator
+	// all tries of a challenge, after the right password
+	ActionMfaGuessed            = Action{"mfa.guessed", ""}
+	ActionMfaClosed             = Action{"mfa.closed", ""} // codes of apps, to devices that are not known
 	ActionRecoveryCodesReplaced = Action{"recovery_codes.replaced", "recovery_codes.replace_failed"}
-	ActionDevicesForgotten      = Action{"devices.forgotten", "devices.forget_failed"} // those that are asked for no code
+	// those that are asked for no code
+	ActionDevicesForgotten = Action{"devices.forgotten", "devices.forget_failed"}
 
-	ActionPasswordChanged        = Action{"password.changed", "password.change_failed"}
-	ActionPasswordImported       = Action{"password.imported", ""} // from a file, for an account that was imported without
+	ActionPasswordChanged = Action{"password.changed", "password.change_failed"}
+	// from a file, for an account that was imported without
+	ActionPasswordImported       = Action{"password.imported", ""}
 	ActionPasswordReset          = Action{"password.reset", "password.reset_failed"}
 	ActionPasswordResetRequested = Action{"password.reset_requested", "password.reset_request_failed"}
 
@@ -88,7 +93,8 @@ func Actions() []Action {
 		ActionSessionRefreshed, ActionSessionEnded,
 		ActionSessionRevoked, ActionSessionAllEnded, ActionSessionOthersRevoked, ActionSessionAllRevoked,
 		ActionSudoGranted, ActionLoginChallenged, ActionMfaEnrolmentStarted, ActionMfaAdded, ActionMfaRenamed,
-		ActionMfaRemoved, ActionMfaReset, ActionRecoveryCodesReplaced, ActionDevicesForgotten,
+		ActionMfaRemoved, ActionMfaReset, ActionMfaGuessed, ActionMfaClosed, ActionRecoveryCodesReplaced,
+		ActionDevicesForgotten,
 		ActionPasswordChanged, ActionPasswordImported, ActionPasswordReset, ActionPasswordResetRequested,
 		ActionEmailVerified, ActionEmailVerificationRequested, ActionEmailChangeRequested, ActionEmailChangeCanceled,
 		ActionMagicLinkRequested, ActionTokenChecked, ActionKeyCreated, ActionKeyUpdated,

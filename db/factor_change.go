@@ -13,6 +13,8 @@ import (
 type FactorChange struct {
 	User    UserID
 	Session SessionID // of the person; zero for an operator
+	Version int       // AuthVersion that the person was read with: another one means that something ended meanwhile
+	Keep    bool      // whether the last factor of the account stays
 	Actor   *Actor    // who does this to the account of somebody else; nil for the person
 	Codes   [][]byte  // hashes of new recovery codes
 	Short   bool      // whether the codes are of eight digits
@@ -28,6 +30,21 @@ func (c *FactorChange) params(ctx context.Context, action Action, now time.Time)
 	return params{{"user", c.User}}.with(eventWithActorParams(ctx, e, now))
 }
 
+// byPerson are the params of a change that a person makes themselves.
+func (c *FactorChange) byPerson(ctx context.Context, action Action, now time.Time) params {
+	return c.params(ctx, action, now).with(params{{"now", now}, {"session", c.Session}, {"version", c.Version}})
+}
+
+// The condition of what a person changes themselves: their session is alive, and nothing ended since they were read.
+// So a reset of the password wins over a change that somebody else began before it.
+const (
+	byThemselves = `EXISTS (SELECT 1 FROM users v WHERE v.id = :user AND v.status = 'ACTIVE'
+    AND v.auth_version = :version)
+  AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = :session AND sessions.user_id = :user AND `
+	byThemselvesPostgres = byThemselves + alivePostgres + `)`
+	byThemselvesSQLite   = byThemselves + aliveSQLite + `)`
+)
+
 const (
 	confirmStep = `UPDATE authenticators SET confirmed_at = :now, last_step = :step, last_used_at = :now
 WHERE id = :authenticator AND user_id = :user AND confirmed_at IS NULL AND created_at > :waits_since`
@@ -38,13 +55,13 @@ WHERE id = :session AND user_id = :user`
 )
 
 var confirmAuthenticator = writes("confirmAuthenticator",
-	`WITH t AS (`+confirmStep+` RETURNING id
+	`WITH t AS (`+confirmStep+` AND `+byThemselvesPostgres+` RETURNING id
 ), u AS (`+enableMfa+` AND EXISTS (SELECT 1 FROM t)
 ), s AS (`+raiseSession+` AND `+alivePostgres+` AND EXISTS (SELECT 1 FROM t)
 ), r AS (`+dropRemembered+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM t
 ) SELECT count(*) AS n FROM t`,
-	confirmStep,
+	confirmStep+` AND `+byThemselvesSQLite,
 	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE changes() = 1`,
 	enableMfa+ifRecorded,
 	raiseSession+` AND `+aliveSQLite+ifRecorded,
@@ -87,9 +104,9 @@ func (d *DB) ConfirmAuthenticator(ctx context.Context, c *Enrolment, now time.Ti
 		}
 		return d.queueIn(ctx, tx, c.Mails)
 	}
-	p := c.params(ctx, ActionMfaAdded, now).with(params{
-		{"now", now},
-		{"authenticator", c.Authenticator}, {"step", c.Step}, {"session", c.Session},
+	p := c.byPerson(ctx, ActionMfaAdded, now).with(params{
+		{"authenticator", c.Authenticator},
+		{"step", c.Step},
 		{"waits_since", now.Add(-EnrolmentLives)},
 	})
 	_, err = d.queryRow(ctx, confirmAuthenticator, p, &row, locking(lockUser, params{{"user", c.User}}),
@@ -115,50 +132,74 @@ WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT 
 	lowerSessions = `UPDATE sessions SET factor_at = NULL WHERE user_id = :user AND factor_at IS NOT NULL`
 )
 
-var removeFactors = writes("removeFactors",
-	`WITH t AS (`+deleteAuthenticator+` RETURNING id
+// removal makes the statement that removes factors under a condition. It gives why it removed none.
+func removal(name, ifPostgres, whyPostgres, ifSQLite, whySQLite string) *statement {
+	return writes(name,
+		`WITH t AS (`+deleteAuthenticator+` AND `+ifPostgres+` RETURNING id
 ), u AS (`+disableMfa+` AND EXISTS (SELECT 1 FROM t) RETURNING id
 ), c AS (`+dropCodes+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
 ), r AS (`+dropRemembered+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
 ), s AS (`+lowerSessions+` AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
 ), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
-) SELECT count(*) AS n FROM u`,
-	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE EXISTS (SELECT 1 FROM authenticators
-  WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL)))`,
-	disableMfa+ifRecorded,
-	dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
-	dropRemembered+` WHERE user_id = :user`+ifRecorded,
-	lowerSessions+` AND `+lastFactor+ifRecorded,
-	deleteAuthenticator+ifRecorded,
-	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
+) SELECT count(*) AS n, `+whyPostgres+` AS verdict FROM u`,
+		insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE EXISTS (SELECT 1 FROM authenticators
+  WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL))) AND `+ifSQLite,
+		disableMfa+ifRecorded,
+		dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
+		dropRemembered+` WHERE user_id = :user`+ifRecorded,
+		lowerSessions+` AND `+lastFactor+ifRecorded,
+		deleteAuthenticator+ifRecorded,
+		`SELECT count(*) AS n, `+whySQLite+` AS verdict FROM audit_events WHERE id = :event_id`,
+	)
+}
+
+const mayGo = ` AND NOT (:keep AND ` + lastFactor + `)`
+
+var (
+	removeAuthenticator = removal("removeAuthenticator",
+		byThemselvesPostgres+mayGo, `'ok'`, byThemselvesSQLite+mayGo, `'ok'`)
+	resetFactors = removal("resetFactors",
+		verdictPostgres+` = 'ok'`, verdictPostgres, verdictSQLite+` = 'ok'`, verdictSQLite)
 )
 
 // RemoveAuthenticator removes an authenticator app of an account; with the last one recovery codes go, and no session
-// counts as proved by a second factor any more (SE-22). It tells whether there was one.
+// counts as proved by a second factor any more (SE-22). It gives false where there is none, where it is the last one of
+// an account that keeps one, and where the session is over or something ended the account's sign-ins meanwhile.
 func (d *DB) RemoveAuthenticator(
 	ctx context.Context, c *FactorChange, id AuthenticatorID, now time.Time,
 ) (bool, error) {
-	return d.removeFactors(ctx, c, ActionMfaRemoved, params{{"authenticator", id}, {"all", false}}, now)
+	p := c.byPerson(ctx, ActionMfaRemoved, now).with(params{{"authenticator", id}, {"all", false}, {"keep", c.Keep}})
+	n, _, err := d.removeFactors(ctx, removeAuthenticator, c, p)
+	return n > 0, err
 }
 
-// ResetFactors removes every second factor of an account, and tells whether there was one.
-func (d *DB) ResetFactors(ctx context.Context, c *FactorChange, now time.Time) (bool, error) {
-	return d.removeFactors(ctx, c, ActionMfaReset, params{{"authenticator", AuthenticatorID{}}, {"all", true}}, now)
+// ResetFactors removes every second factor of an account, and tells whether there was one. A Rejection means that the
+// actor may not: nothing changed (MF-17).
+func (d *DB) ResetFactors(ctx context.Context, c *FactorChange, now time.Time) (bool, *Rejection, error) {
+	p := c.params(ctx, ActionMfaReset, now).with(
+		params{{"authenticator", AuthenticatorID{}}, {"all", true}},
+		deed{needs: UsersWrite, erases: true}.params(c.Actor, now),
+	)
+	n, verdict, err := d.removeFactors(ctx, resetFactors, c, p)
+	if err == nil && n == 0 && verdict != "ok" {
+		return false, rejection(verdict), nil
+	}
+	return n > 0, nil, err
 }
 
-func (d *DB) removeFactors(
-	ctx context.Context, c *FactorChange, action Action, which params, now time.Time,
-) (bool, error) {
-	var row struct{ N int }
+func (d *DB) removeFactors(ctx context.Context, st *statement, c *FactorChange, p params) (int, string, error) {
+	var row struct {
+		N       int
+		Verdict string
+	}
 	mails := func(tx *sql.Tx) error {
 		if row.N == 0 {
 			return nil
 		}
 		return d.queueIn(ctx, tx, c.Mails)
 	}
-	p := c.params(ctx, action, now).with(which, params{{"now", now}})
-	_, err := d.queryRow(ctx, removeFactors, p, &row, locking(lockUser, params{{"user", c.User}}), after(mails))
-	return row.N == 1, err
+	_, err := d.queryRow(ctx, st, p, &row, locking(lockUser, params{{"user", c.User}}), after(mails))
+	return row.N, row.Verdict, err
 }
 
 // The hashes of codes come as a JSON list in hex.
@@ -197,16 +238,17 @@ func (c *FactorChange) codes(now time.Time) (params, error) {
 }
 
 var dropOldCodes = writes("dropOldCodes",
-	`WITH c AS (`+dropCodes+` WHERE user_id = :user AND `+isEnabled+`
-), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled+` RETURNING 1
+	`WITH c AS (`+dropCodes+` WHERE user_id = :user AND `+isEnabled+` AND `+byThemselvesPostgres+`
+), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled+` AND `+byThemselvesPostgres+`
+  RETURNING 1
 ) SELECT count(*) AS n FROM a`,
-	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled,
+	insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE `+isEnabled+` AND `+byThemselvesSQLite,
 	dropCodes+` WHERE user_id = :user`+ifRecorded,
 	`SELECT count(*) AS n FROM audit_events WHERE id = :event_id`,
 )
 
 // ReplaceRecoveryCodes ends the recovery codes of an account and stores others. It gives false for an account without a
-// second factor.
+// second factor, and where the session is over or something ended the account's sign-ins meanwhile.
 func (d *DB) ReplaceRecoveryCodes(ctx context.Context, c *FactorChange, now time.Time) (bool, error) {
 	var row struct{ N int }
 	rest := func(tx *sql.Tx) error {
@@ -218,13 +260,12 @@ func (d *DB) ReplaceRecoveryCodes(ctx context.Context, c *FactorChange, now time
 		}
 		return d.queueIn(ctx, tx, c.Mails)
 	}
-	_, err := d.queryRow(ctx, dropOldCodes, c.params(ctx, ActionRecoveryCodesReplaced, now), &row,
+	_, err := d.queryRow(ctx, dropOldCodes, c.byPerson(ctx, ActionRecoveryCodesReplaced, now), &row,
 		locking(lockUser, params{{"user", c.User}}), after(rest))
 	return row.N == 1, err
 }
 
-var countCodes = reads("countCodes",
-	`SELECT count(*) AS n FROM recovery_codes WHERE user_id = :user AND used_at IS NULL`)
+var countCodes = reads("countCodes", `SELECT (`+unusedCodes+`) AS n`)
 
 // RecoveryCodesLeft counts the recovery codes of an account that were not used yet.
 func (d *DB) RecoveryCodesLeft(ctx context.Context, user UserID) (int, error) {

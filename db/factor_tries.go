@@ -58,32 +58,43 @@ var takeFactorTry = writes("takeFactorTry",
   INSERT INTO factor_tries (user_id, scope, day, tries) SELECT :user, :scope, :day, :cost
   WHERE (:session::uuid IS NULL OR EXISTS (SELECT 1 FROM c)) AND `+spentTries+` + :cost <= :budget
   ON CONFLICT (user_id, scope, day) DO UPDATE SET tries = factor_tries.tries + :cost RETURNING 1
-) SELECT (SELECT count(*) FROM t) AS taken, `+spentTries+` AS spent`,
+) SELECT (SELECT count(*) FROM t) AS taken, `+spentTries+` AS spent,
+  coalesce((SELECT challenge_tries FROM sessions WHERE id = :session), 0) AS tries`,
 	countChallenge,
 	`INSERT INTO factor_tries (user_id, scope, day, tries) SELECT :user, :scope, :day, :cost
 WHERE (:session IS NULL OR changes() = 1) AND `+spentTries+` + :cost <= :budget
 ON CONFLICT (user_id, scope, day) DO UPDATE SET tries = tries + :cost`,
-	`SELECT changes() AS taken, `+spentTries+` AS spent`,
+	`SELECT changes() AS taken, `+spentTries+` AS spent,
+  coalesce((SELECT challenge_tries FROM sessions WHERE id = :session), 0) AS tries`,
 )
 
+// TriesLeft is what is left once a code was counted, or could not be.
+type TriesLeft struct {
+	Challenge int // tries of the challenge; 0 without one
+	Budget    int // of the budget of a year
+}
+
 // TakeFactorTry counts a code before it is compared: of concurrent ones no more are compared than may be. It gives
-// false where the challenge has had its tries or has ended, or the budget is spent, and how much of the budget is left
-// after the try.
-func (d *DB) TakeFactorTry(ctx context.Context, t *FactorTry, now time.Time) (taken bool, left int, err error) {
+// false where the challenge has had its tries or has ended, or the budget is spent.
+func (d *DB) TakeFactorTry(ctx context.Context, t *FactorTry, now time.Time) (taken bool, left TriesLeft, err error) {
 	budget := FactorBudget
 	if t.Free {
 		budget = unlimited
 	}
 	p := t.params(now).with(params{
-		{"session", t.Session}, {"now", now}, {"most", ChallengeTries}, {"budget", budget},
+		{"session", t.Session},
+		{"now", now},
+		{"most", ChallengeTries},
+		{"budget", budget},
 		{"since", now.UTC().AddDate(0, 0, -FactorBudgetDays).Format(time.DateOnly)},
 	})
-	var row struct{ Taken, Spent int }
+	var row struct{ Taken, Spent, Tries int }
 	_, err = d.queryRow(ctx, takeFactorTry, p, &row, locking(lockUser, params{{"user", t.User}}))
-	if taken = err == nil && row.Taken == 1; taken && d.Postgres() {
-		row.Spent += max(1, t.Cost) // the statement sees the rows as they were before it
+	if taken = err == nil && row.Taken == 1; taken && d.Postgres() { // it sees the rows as they were before it
+		row.Spent += max(1, t.Cost)
+		row.Tries++
 	}
-	return taken, max(0, budget-row.Spent), err
+	return taken, TriesLeft{Challenge: max(0, ChallengeTries-row.Tries), Budget: max(0, budget-row.Spent)}, err
 }
 
 const giveBack = `UPDATE factor_tries SET tries = tries - :cost
@@ -102,7 +113,8 @@ func (d *DB) giveBackIn(ctx context.Context, tx *sql.Tx, t *FactorTry, now time.
 // FactorTriesLeft gives what is left of the budget of devices that are not known.
 func (d *DB) FactorTriesLeft(ctx context.Context, user UserID, now time.Time) (int, error) {
 	p := params{
-		{"user", user}, {"scope", ""},
+		{"user", user},
+		{"scope", ""},
 		{"since", now.UTC().AddDate(0, 0, -FactorBudgetDays).Format(time.DateOnly)},
 	}
 	n, err := d.count(ctx, spentFactorTries, p)

@@ -13,6 +13,8 @@ type UsedFactor struct {
 	Authenticator AuthenticatorID
 	Step          int64    // of the code of an authenticator app, in units of 30 seconds since 1970
 	Hashes        [][]byte // of a recovery code, under the present server secret and each former one
+
+	Notice func(left int) []*Mail // tells the owner that a recovery code was used, and how many are left
 }
 
 const (
@@ -20,17 +22,19 @@ const (
 WHERE id = :authenticator AND user_id = :user AND confirmed_at IS NOT NULL AND last_step < :step`
 	setUsed = `UPDATE recovery_codes SET used_at = :now
 WHERE user_id = :user AND used_at IS NULL AND hash = :hash`
+	unusedCodes = `SELECT count(*) FROM recovery_codes WHERE user_id = :user AND used_at IS NULL`
 )
 
 var useStep = writes("useStep",
 	`WITH f AS (`+setStep+` RETURNING 1) SELECT count(*) AS n FROM f`, setStep, `SELECT changes() AS n`)
 
 var useRecoveryCode = writes("useRecoveryCode",
-	`WITH f AS (`+setUsed+` RETURNING 1) SELECT count(*) AS n FROM f`, setUsed, `SELECT changes() AS n`)
+	`WITH f AS (`+setUsed+` RETURNING 1) SELECT count(*) AS n, (`+unusedCodes+`) - count(*) AS codes FROM f`,
+	setUsed, `SELECT changes() AS n, (`+unusedCodes+`) AS codes`)
 
 // useIn uses a code; errNotPassed where it was used before.
 func (d *DB) useIn(ctx context.Context, tx *sql.Tx, user UserID, f *UsedFactor, now time.Time) error {
-	var used struct{ N int }
+	var used struct{ N, Codes int }
 	var err error
 	if f.Authenticator.IsZero() {
 		for _, hash := range f.Hashes {
@@ -48,6 +52,11 @@ func (d *DB) useIn(ctx context.Context, tx *sql.Tx, user UserID, f *UsedFactor, 
 		return err
 	case used.N == 0:
 		return errNotPassed
+	}
+	if f.Notice != nil {
+		if err := d.queueIn(ctx, tx, f.Notice(used.Codes)); err != nil {
+			return err
+		}
 	}
 	return d.giveBackIn(ctx, tx, f.Try, now)
 }
@@ -73,8 +82,12 @@ func (d *DB) ProveFactor(
 	ctx context.Context, user UserID, session SessionID, f *UsedFactor, method AuthMethod, now time.Time,
 ) (bool, error) {
 	e := Event{Action: ActionSudoGranted, User: user, Sess: session, Methods: []AuthMethod{method}}
-	p := params{{"session", session}, {"user", user}, {"now", now},
-		{"proved_by", method}}.with(eventParams(ctx, e, now))
+	p := params{
+		{"session", session},
+		{"user", user},
+		{"now", now},
+		{"proved_by", method},
+	}.with(eventParams(ctx, e, now))
 	use := func(tx *sql.Tx) error { return d.useIn(ctx, tx, user, f, now) }
 	var row struct{ N int }
 	alive := func(*sql.Tx) error {

@@ -18,8 +18,9 @@ type Restored struct {
 
 // FinishRestore ends every session and API key: a backup does not know which of them ended after it was taken. It
 // replaces all signing keys: one of them may have been withdrawn since. It invalidates links of mails that may have
-// been used since (OT-02), and deletes mails that would bring such a link. Revert links stay: following one again
-// changes nothing, and serves nobody but the owner of the address. All of it happens, or nothing.
+// been used since (OT-02), and deletes mails that would bring such a link. Sign-ins that wait for a second factor end,
+// no device is remembered any more, and no code of an app that was shown by now is good (MF-01). Revert links stay:
+// following one again changes nothing, and serves nobody but the owner of the address. All of it happens, or nothing.
 func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now time.Time) (Restored, error) {
 	var r Restored
 	active.State, active.ActivatedAt, next.State = KeyActive, &now, KeyNext
@@ -37,6 +38,10 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 		}
 		count(&r.Sessions,
 			`UPDATE sessions SET revoked_at = ?, revoked_reason = 'restore.finished' WHERE revoked_at IS NULL`, now)
+		var others int
+		count(&others, `UPDATE users SET auth_version = auth_version + 1`) // ends sign-ins that wait for a factor
+		count(&others, `DELETE FROM remembered_devices`)
+		count(&others, `UPDATE authenticators SET last_step = ? WHERE last_step < ?`, newestStep(now), newestStep(now))
 		count(&r.Keys, `UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL`, now)
 		count(&r.SigningKeys, `DELETE FROM signing_keys`)
 		count(&r.Mails, `DELETE FROM mails WHERE state <> 'SENT' AND kind IN (?)`, bun.List(linkMails()))
@@ -52,6 +57,9 @@ func (d *DB) FinishRestore(ctx context.Context, active, next SigningKey, now tim
 	})
 	return r, wrap(err, "finish a restore")
 }
+
+// newestStep is the newest step whose code an authenticator app may have shown by now (RFC 6238).
+func newestStep(now time.Time) int64 { return now.Unix()/30 + 1 }
 
 // linkMails lists the mails whose link does something that must not happen twice.
 func linkMails() []MailKind {

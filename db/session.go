@@ -111,13 +111,17 @@ func (s *Session) params() params {
 	p := params{{"pending", s.Challenge != nil}}
 	if c := s.Challenge; c == nil {
 		p = p.with(params{
-			{"session_revoked_at", nil}, {"session_revoked_reason", nil},
-			{"challenge_until", nil}, {"challenge_version", nil},
+			{"session_revoked_at", nil},
+			{"session_revoked_reason", nil},
+			{"challenge_until", nil},
+			{"challenge_version", nil},
 		})
 	} else {
 		p = p.with(params{
-			{"session_revoked_at", s.CreatedAt}, {"session_revoked_reason", challengeReason},
-			{"challenge_until", c.Until}, {"challenge_version", c.Version},
+			{"session_revoked_at", s.CreatedAt},
+			{"session_revoked_reason", challengeReason},
+			{"challenge_until", c.Until},
+			{"challenge_version", c.Version},
 		})
 	}
 	return p.with(params{

@@ -130,7 +130,7 @@ const (
     devices_cleared_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE devices_cleared_at END,
     taken_over_at = CASE WHEN ` + addressMoves + ` THEN :now ELSE taken_over_at END,
     mfa_enabled_at = CASE WHEN ` + addressMoves + ` THEN NULL ELSE mfa_enabled_at END,
-    auth_version = CASE WHEN ` + addressMoves + ` THEN auth_version + 1 ELSE auth_version END,
+    auth_version = CASE WHEN ` + addressMoves + ` OR :status = 'SUSPENDED' THEN auth_version + 1 ELSE auth_version END,
     phone = CASE WHEN ` + addressMoves + ` AND phone_verified_at IS NOT NULL THEN NULL ELSE phone END,
     phone_verified_at = CASE WHEN ` + addressMoves + ` THEN NULL ELSE phone_verified_at END,
     username = CASE WHEN :set_username THEN :username ELSE username END,

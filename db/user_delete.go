@@ -57,17 +57,23 @@ var revokeUserSessions = writes("revokeUserSessions",
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.all_revoked' WHERE id IN (SELECT id FROM l)
   RETURNING id
+), w AS (
+  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT id FROM u)
+), r AS (`+dropRemembered+` WHERE user_id = (SELECT id FROM u)
 ), e AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS n, (SELECT count(*) FROM s) AS sessions, `+verdictPostgres+` AS verdict`,
 	insertEventWithActor+` SELECT `+eventWithActorValues+`
 FROM users WHERE id = :user AND `+verdictSQLite+` = 'ok'`,
+	`UPDATE users SET auth_version = auth_version + 1 WHERE id = :user`+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.all_revoked'
 WHERE user_id = :user`+ifRecorded+` AND `+aliveSQLite,
 	`SELECT EXISTS (SELECT 1 FROM audit_events WHERE id = :event_id) AS n, changes() AS sessions,
 `+verdictSQLite+` AS verdict`,
 )
 
-// RevokeUserSessions ends every live session of an account, with its event e, and counts them.
+// RevokeUserSessions ends every live session of an account, with its event e, and counts them. Sign-ins that wait for
+// their second factor end too, and no device is remembered.
 func (d *DB) RevokeUserSessions(
 	ctx context.Context, by *Actor, id UserID, e Event, now time.Time,
 ) (int, *Rejection, error) {

@@ -24,7 +24,9 @@ type UserCommands struct {
 		AccountArg
 		Email string `arg:"" help:"The new email address."`
 	} `cmd:"" help:"Give an account another email address, confirmed; its sessions end."`
-	Unlock AccountArg `cmd:"" help:"Lift what failed sign-ins and too many mails did to an account."`
+	Unlock      AccountArg      `cmd:"" help:"Lift what failed sign-ins and too many mails did to an account."`
+	ResetMfa    AccountArg      `cmd:"" help:"Remove the second factors of an account whose owner lost them; they are told."`
+	EndSessions EndSessionsArgs `cmd:"" help:"End sessions in which no second factor was shown."`
 }
 
 // Run runs the command of that name and tells whether it is one of these.
@@ -40,6 +42,10 @@ func (c *UserCommands) Run(ctx context.Context, name string, settings *config.Se
 		return true, SetEmail(ctx, settings, stdout, c.SetEmail.Who, c.SetEmail.Email)
 	case "users unlock <who>":
 		return true, Unlock(ctx, settings, stdout, c.Unlock.Who)
+	case "users reset-mfa <who>":
+		return true, ResetMfa(ctx, settings, stdout, c.ResetMfa.Who)
+	case "users end-sessions":
+		return true, EndSessions(ctx, settings, stdout)
 	}
 	return false, nil
 }

@@ -14,6 +14,9 @@ func (r *resolver) DeleteAccount(ctx context.Context) (*graph.BasicPayload, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := r.factorRequired(ctx, c); err != nil {
+		return nil, err
+	}
 	erased, err := r.DB.EraseAccount(ctx, c.Caller, r.now())
 	forget(ctx)
 	if err != nil {

@@ -51,6 +51,36 @@ func (r *resolver) factorNotice(ctx context.Context, news db.FactorNews, u *db.U
 	return r.mailNotice(ctx, db.MailSecondFactor, u, db.MailData{Factor: &db.MailFactor{Change: news, Name: name}})
 }
 
+// codeUsedNotice makes the mail about a recovery code that was used, once it is known how many are left.
+func (r *resolver) codeUsedNotice(ctx context.Context, u *db.User) func(left int) []*db.Mail {
+	return func(left int) []*db.Mail {
+		return r.mailNotice(ctx, db.MailSecondFactor, u, db.MailData{
+			Factor: &db.MailFactor{Change: db.FactorCodeUsed, Left: left},
+		})
+	}
+}
+
+// tellOfTries tells the owner, once a day each, of the wrong code that ended a challenge and of the one that spent the
+// budget of guesses. Administrators have the event and the line of the log.
+func (r *resolver) tellOfTries(ctx context.Context, s shownCode) error {
+	for news, due := range map[db.FactorNews]bool{
+		db.FactorWrongCodes: s.lastOfChallenge, db.FactorGuessesSpent: s.lastOfYear,
+	} {
+		if !due {
+			continue
+		}
+		first, err := r.DB.TellOfTries(ctx, s.user.ID, news, r.factorNotice(ctx, news, s.user, ""), r.now())
+		if err != nil {
+			return err
+		}
+		if first && news == db.FactorGuessesSpent {
+			r.Log.WarnContext(ctx, "codes of apps closed to unknown devices",
+				append(from(ctx), "account", s.user.ID.String())...)
+		}
+	}
+	return nil
+}
+
 // notices makes the mails that the success or the failure of a sign-in may queue (LG-20).
 func (r *resolver) notices(ctx context.Context, a *db.Attempt) (n db.Notices) {
 	if a.NewDevice && !a.Known {

@@ -111,12 +111,25 @@ func (r *resolver) removeAuthenticator(ctx context.Context, c *caller, text stri
 		return fault.New(fault.Conflict, "The account must have a second factor: set up another one first.")
 	}
 	removed, err := r.DB.RemoveAuthenticator(ctx, &db.FactorChange{
-		User: c.User.ID, Session: c.Caller.Session.ID, Mails: r.factorNotice(ctx, db.FactorRemoved, &c.User, name),
+		User: c.User.ID, Session: c.Caller.Session.ID, Version: c.User.AuthVersion, Keep: r.MfaPolicy.requires(&c.User),
+		Mails: r.factorNotice(ctx, db.FactorRemoved, &c.User, name),
 	}, id, r.now())
-	if err == nil && !removed {
-		err = errNoAuthenticator()
+	switch {
+	case err != nil || removed:
+		return err
+	case name == "":
+		return errNoAuthenticator()
 	}
-	return err
+	return r.factorsChanged(ctx)
+}
+
+// factorsChanged is the error for a change that was not written: the session ended, or the factors changed meanwhile.
+func (r *resolver) factorsChanged(ctx context.Context) error {
+	forget(ctx)
+	if _, err := r.person(ctx); err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "The second factors changed meanwhile. Look at them, then repeat the request.")
 }
 
 // ForgetDevices is Mutation.forgetDevices.
@@ -156,25 +169,24 @@ func (r *resolver) resetUserMfa(ctx context.Context, c *caller, text string) (*d
 		}
 	}
 	if user == nil {
-		return nil, r.record(ctx, fault.New(fault.NotFound, "There is no such user.", "input", "id"), e)
+		return nil, r.record(ctx, errNoUser(), e)
 	}
 	e.User = id
-	switch {
-	case id == c.User.ID:
+	if id == c.User.ID {
 		return nil, r.record(ctx, fault.New(fault.Conflict,
 			"Factors of the own account are removed by `removeAuthenticator`."), e)
-	case !c.mayAll(user.Permissions()):
-		return nil, r.forbidden(ctx, c, nil) // MF-17
 	}
-	actor := r.actor(ctx, c)
-	reset, err := r.DB.ResetFactors(ctx, &db.FactorChange{
-		User: id, Actor: actor, Mails: r.factorNotice(ctx, db.FactorsReset, user, ""),
+	reset, no, err := r.DB.ResetFactors(ctx, &db.FactorChange{
+		User: id, Actor: r.actor(ctx, c), Mails: r.factorNotice(ctx, db.FactorsReset, user, ""),
 	}, r.now())
+	if err == nil {
+		err = r.rejected(ctx, c, no, errNoUser())
+	}
 	if err == nil && !reset {
-		err = r.record(ctx, fault.New(fault.Conflict, "The account has no second factor."), e)
+		err = fault.New(fault.Conflict, "The account has no second factor.")
 	}
 	if err != nil {
-		return nil, err
+		return nil, r.record(ctx, err, e)
 	}
 	return r.DB.User(ctx, id)
 }

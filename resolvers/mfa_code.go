@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/dragoman-auth/dragoman/db"
 	"github.com/dragoman-auth/dragoman/internal/fault"
 	"github.com/dragoman-auth/dragoman/internal/token"
@@ -20,6 +22,8 @@ type shownCode struct {
 	shown     db.Shown // the device token of the request
 	action    db.Action
 	session   db.SessionID // of the events
+
+	lastOfChallenge, lastOfYear bool // set by takeTry: no further code is compared
 }
 
 // checkCode counts a code before it compares it, for the challenge and for the year (MF-03, MF-14). A right code is not
@@ -28,7 +32,7 @@ func (r *resolver) checkCode(ctx context.Context, s shownCode) (*db.UsedFactor, 
 	now := r.now()
 	text := cleanCode(s.text)
 	try := &db.FactorTry{User: s.user.ID, Session: s.challenge, Cost: 1}
-	if s.shown.Counts(s.user) {
+	if knownForFactors(s.user, s.shown) {
 		try.Device = s.shown.Device
 	}
 	if s.method == db.MfaRecovery {
@@ -36,10 +40,12 @@ func (r *resolver) checkCode(ctx context.Context, s shownCode) (*db.UsedFactor, 
 		if try.Free = !short; !short && !isRecoveryCode(text) {
 			return nil, malformedCode()
 		}
-		if err := r.takeTry(ctx, s, try, now); err != nil {
+		if err := r.takeTry(ctx, &s, try, now); err != nil {
 			return nil, err
 		}
-		return &db.UsedFactor{Try: try, Hashes: r.recoveryHashes(s.user.ID, text)}, nil
+		return &db.UsedFactor{
+			Try: try, Hashes: r.recoveryHashes(s.user.ID, text), Notice: r.codeUsedNotice(ctx, s.user),
+		}, nil
 	}
 	if !totp.IsCode(text) {
 		return nil, malformedCode()
@@ -49,7 +55,7 @@ func (r *resolver) checkCode(ctx context.Context, s shownCode) (*db.UsedFactor, 
 		return nil, err
 	}
 	try.Cost = max(1, len(apps)) // each app is one more chance
-	if err := r.takeTry(ctx, s, try, now); err != nil {
+	if err := r.takeTry(ctx, &s, try, now); err != nil {
 		return nil, err
 	}
 	for _, app := range apps {
@@ -64,32 +70,43 @@ func (r *resolver) checkCode(ctx context.Context, s shownCode) (*db.UsedFactor, 
 	return nil, r.wrongCode(ctx, s)
 }
 
+// knownForFactors tells whether a device has a budget of guesses of its own: its token counts, and was made since the
+// account has a second factor. An earlier one proves the password alone, and whoever knew it could collect any number.
+func knownForFactors(u *db.User, shown db.Shown) bool {
+	return shown.Counts(u) && u.MFAEnabledAt != nil && shown.IssuedAt.After(*u.MFAEnabledAt)
+}
+
 // cleanCode takes out what people type or paste beside a code.
 func cleanCode(text string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(text))
 }
 
 // takeTry counts a try, and refuses it where there is none left.
-func (r *resolver) takeTry(ctx context.Context, s shownCode, try *db.FactorTry, now time.Time) error {
+func (r *resolver) takeTry(ctx context.Context, s *shownCode, try *db.FactorTry, now time.Time) error {
 	taken, left, err := r.DB.TakeFactorTry(ctx, try, now)
 	switch {
 	case err != nil:
 		return err
 	case taken:
+		s.lastOfChallenge = !s.challenge.IsZero() && left.Challenge == 0
+		s.lastOfYear = try.Device == uuid.Nil && left.Budget < try.Cost
 		return nil
 	}
 	reason := "challenge_ended"
 	refusal := errChallenge()
-	if left < try.Cost {
+	if left.Budget < try.Cost {
 		reason = "guesses_spent"
 		refusal = fault.New(fault.AccountLocked, "Too many wrong codes: codes of apps are closed to this device. "+
 			"Use a recovery code, or a device that you signed in on before.", "input", "code")
 	}
-	return r.refusedCode(ctx, s, reason, refusal)
+	return r.refusedCode(ctx, *s, reason, refusal)
 }
 
-// wrongCode records a wrong code, and gives the error.
+// wrongCode records a wrong code, tells of those that were one too many, and gives the error.
 func (r *resolver) wrongCode(ctx context.Context, s shownCode) error {
+	if err := r.tellOfTries(ctx, s); err != nil {
+		return err
+	}
 	return r.refusedCode(ctx, s, "wrong_code", fault.New(fault.InvalidCode, "This code is wrong, or was used before. "+
 		"Wait for the next one, and check that the clock of the app is right.", "input", "code"))
 }

@@ -81,7 +81,7 @@ func (r *resolver) RegenerateRecoveryCodes(ctx context.Context) (*graph.Recovery
 	}
 	codes, hashes, short := r.newRecoveryCodes(ctx, c.User.ID)
 	done, err := r.DB.ReplaceRecoveryCodes(ctx, &db.FactorChange{
-		User: c.User.ID, Session: c.Caller.Session.ID, Codes: hashes, Short: short,
+		User: c.User.ID, Session: c.Caller.Session.ID, Version: c.User.AuthVersion, Codes: hashes, Short: short,
 		Mails: r.factorNotice(ctx, db.FactorCodesReplaced, &c.User, ""),
 	}, r.now())
 	if err == nil && !done {

@@ -136,7 +136,7 @@ func (r *resolver) confirmTotp(ctx context.Context, input graph.ConfirmTotpInput
 	now := r.now()
 	e := &db.Enrolment{
 		FactorChange: db.FactorChange{
-			User: by.user.ID, Session: by.session, Codes: hashes, Short: short,
+			User: by.user.ID, Session: by.session, Version: by.user.AuthVersion, Codes: hashes, Short: short,
 			Mails: r.factorNotice(ctx, db.FactorAdded, by.user, app.Name),
 		},
 		Authenticator: app.ID, Step: step, Challenge: by.challenge,

@@ -116,8 +116,8 @@ func (r *resolver) accessToken(
 	}, max(ttl, time.Second))
 }
 
-// methodsOf gives the claims amr and acr of a session. Once the account has no second factor any more, neither speaks of
-// one (SE-22).
+// methodsOf gives the claims amr and acr of a session. Once the account has no second factor any more, neither speaks
+// of one (SE-22).
 func methodsOf(s *db.Session) (methods []string, class string) {
 	for _, m := range s.Methods {
 		if name := amr[m]; (m != db.AuthTOTP && m != db.AuthRecovery || s.FactorAt != nil) &&

@@ -46,6 +46,15 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		id, _ := s.NewKey(t, who.Access, nil)
 		return who.Access, harness.InputOf("id", id)
 	}
+	ofApp := func(fields ...any) auditedCall {
+		return func(t *testing.T, who account) (string, input) {
+			return who.Access, harness.InputOf(append(fields, "id", s.Enrols(t, who.Access).ID)...)
+		}
+	}
+	enrolled := func(t *testing.T, who account) (string, input) {
+		s.Enrols(t, who.Access)
+		return who.Access, nil
+	}
 	mailed := func(document string, kind db.MailKind, fields ...any) auditedCall {
 		return func(t *testing.T, who account) (string, input) {
 			token := s.Mailed(t, document, who.Email, kind).Token
@@ -148,6 +157,25 @@ func auditedMutations(s *harness.Instance, side *harness.Side, root harness.Acco
 		"unlockUser":         {"user.unlocked", harness.UnlockDoc, byRoot()},
 		"deleteUser":         {"user.deleted", harness.DeleteUserDoc, byRoot()},
 		"revokeUserSessions": {"session.all_revoked", harness.EndUserDoc, byRoot()},
+
+		"verifyMfa": {"login.succeeded", harness.VerifyMfaDoc, func(t *testing.T, who account) (string, input) {
+			app := s.Enrols(t, who.Access)
+			return "", harness.InputOf("challengeToken", s.Challenged(t, who.Email), "method", "TOTP", "code",
+				s.NextCode(t, app))
+		}},
+		"setupTotp": {"mfa.enrolment_started", harness.SetupTotpDoc, own()},
+		"confirmTotp": {"mfa.added", harness.ConfirmTotpDoc, func(t *testing.T, who account) (string, input) {
+			app := s.SetsUp(t, who.Access)
+			return who.Access, harness.InputOf("id", app.ID, "code", app.Code(t, s.Clock.Now()))
+		}},
+		"updateAuthenticator":     {"mfa.renamed", harness.NameAuthenticatorDoc, ofApp("name", "Phone")},
+		"removeAuthenticator":     {"mfa.removed", harness.RemoveAuthenticatorDoc, ofApp()},
+		"regenerateRecoveryCodes": {"recovery_codes.replaced", harness.RecoveryCodesDoc, enrolled},
+		"forgetDevices":           {"devices.forgotten", harness.ForgetDevicesDoc, own()},
+		"resetUserMfa": {"mfa.reset", harness.ResetMfaDoc, func(t *testing.T, who account) (string, input) {
+			s.Enrols(t, who.Access)
+			return root.Access, harness.InputOf("id", who.ID)
+		}},
 
 		"retryMailDelivery": {"mail.retried", retryMailDoc, func(t *testing.T, who account) (string, input) {
 			failed := s.Mailed(t, harness.AskMagicDoc, who.Email, db.MailMagicLink)

@@ -65,6 +65,7 @@ type try struct {
 	target harness.Account // whose account is touched
 	token  string          // of a mail
 	keyID  string
+	app    *harness.App // of the target
 }
 
 // document and variables of a call.
@@ -95,6 +96,9 @@ func privilegedOps() map[string]operation {
 	}
 	onKey := func(fields ...any) func(*try) map[string]any {
 		return func(c *try) map[string]any { return harness.InputOf(append(fields, "id", c.keyID)...) }
+	}
+	onApp := func(fields ...any) func(*try) map[string]any {
+		return func(c *try) map[string]any { return harness.InputOf(append(fields, "id", c.app.ID)...) }
 	}
 	wide := []string{"PROFILE_READ", "USERS_READ"}
 	return map[string]operation{
@@ -144,7 +148,10 @@ func privilegedOps() map[string]operation {
 		"`revokeSession`": {harness.RevokeSessionDoc, func(c *try) map[string]any {
 			return harness.InputOf("id", c.actor.Session)
 		}},
-		"`revokeOtherSessions`":                       {harness.RevokeOthersDoc, func(*try) map[string]any { return nil }},
+		"`revokeOtherSessions`": {
+			harness.RevokeOthersDoc,
+			func(*try) map[string]any { return nil },
+		},
 		"`createApiKey`: `PROFILE_READ`":              {harness.CreateKey, input("name", "k")},
 		"`createApiKey`: more scopes":                 {harness.CreateKey, input("scopes", wide)},
 		"`updateApiKey`: a name, fewer scopes":        {harness.UpdateKeyDoc, onKey("name", "x", "scopes", []string{})},
@@ -175,6 +182,19 @@ func privilegedOps() map[string]operation {
 		"`unlockUser`":                 {harness.UnlockDoc, onTarget()},
 		"`deleteUser`":                 {harness.DeleteUserDoc, onTarget()},
 		"`revokeUserSessions`":         {harness.EndUserDoc, onTarget()},
+		"`verifyMfa` with a code": {harness.VerifyMfaDoc, func(c *try) map[string]any {
+			return harness.InputOf("challengeToken", c.Challenged(c.t, c.target.Email), "method", "TOTP", "code",
+				c.NextCode(c.t, c.app))
+		}},
+		"`setupTotp`": {harness.SetupTotpDoc, func(*try) map[string]any { return nil }},
+		"`confirmTotp`": {harness.ConfirmTotpDoc, func(c *try) map[string]any {
+			return harness.InputOf("id", c.app.ID, "code", c.app.Code(c.t, c.Clock.Now()))
+		}},
+		"`updateAuthenticator`":     {harness.NameAuthenticatorDoc, onApp("name", "Phone")},
+		"`removeAuthenticator`":     {harness.RemoveAuthenticatorDoc, onApp()},
+		"`regenerateRecoveryCodes`": {harness.RecoveryCodesDoc, func(*try) map[string]any { return nil }},
+		"`forgetDevices`":           {harness.ForgetDevicesDoc, func(*try) map[string]any { return nil }},
+		"`resetUserMfa`":            {harness.ResetMfaDoc, onTarget()},
 		"`retryMailDelivery`": {retryMailDoc, func(c *try) map[string]any {
 			return harness.InputOf("id", db.NewMailID().String())
 		}},
@@ -207,6 +227,7 @@ func (c *try) prepare(row privilege, caller string) (credential string) {
 		c.SetRole(c.t, c.dsn, c.target, "admin")
 	}
 	c.prepareKey(row)
+	c.prepareFactor(row)
 	if strings.HasSuffix(caller, "aged") {
 		c.Clock.Add(31 * time.Minute) // longer than the window of any dialect
 	}
@@ -225,6 +246,17 @@ func (c *try) prepare(row privilege, caller string) (credential string) {
 		c.token = c.Letter(c.t, c.target.Email, db.MailChangeAsked).Token
 	}
 	return credential
+}
+
+// prepareFactor sets up the authenticator app that an operation is about.
+func (c *try) prepareFactor(row privilege) {
+	c.t.Helper()
+	switch row.mutation {
+	case "confirmTotp":
+		c.app = c.SetsUp(c.t, c.target.Access)
+	case "verifyMfa", "updateAuthenticator", "removeAuthenticator", "regenerateRecoveryCodes", "resetUserMfa":
+		c.app = c.Enrols(c.t, c.target.Access)
+	}
 }
 
 // prepareKey makes the API key that an operation on keys is about.

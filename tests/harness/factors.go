@@ -29,7 +29,12 @@ const (
 	RemoveAuthenticatorDoc = `mutation R($input: RemoveAuthenticatorInput!) { removeAuthenticator(input: $input) { ` +
 		`user { id mfa { enabled } }` + userErrorParts + ` } }`
 	RecoveryCodesDoc = `mutation { regenerateRecoveryCodes { recoveryCodes` + userErrorParts + ` } }`
-	MfaStatusDoc     = `{ me { mfa { enabled required methods authenticators { id name lastUsedAt } ` +
+	ForgetDevicesDoc = `mutation { forgetDevices {` + userErrorParts + ` } }`
+	ResetMfaDoc      = `mutation R($input: ResetUserMfaInput!) { resetUserMfa(input: $input) { user { id }` +
+		userErrorParts + ` } }`
+	NameAuthenticatorDoc = `mutation N($input: UpdateAuthenticatorInput!) { updateAuthenticator(input: $input) { ` +
+		`authenticator { name }` + userErrorParts + ` } }`
+	MfaStatusDoc = `{ me { mfa { enabled required methods authenticators { id name lastUsedAt } ` +
 		`recoveryCodesRemaining guessesRemaining } } }`
 )
 
@@ -76,19 +81,26 @@ func (i *Instance) EnrolsBy(t testing.TB, challenge string) (*App, *Answer) {
 
 func (i *Instance) enrols(t testing.TB, access string, fields ...any) (*App, *Answer) {
 	t.Helper()
-	a := Fine(t, i.GraphQL(t, access, SetupTotpDoc, InputOf(fields...)))
-	app := &App{ID: a.Text("setupTotp", "enrolment", "id"), Secret: a.Text("setupTotp", "enrolment", "secret")}
-	var err error
-	if app.raw, err = base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(app.Secret); err != nil {
-		t.Fatal(err)
-	}
-	a = Fine(t, i.GraphQL(t, access, ConfirmTotpDoc,
+	app := i.SetsUp(t, access, fields...)
+	a := Fine(t, i.GraphQL(t, access, ConfirmTotpDoc,
 		InputOf(append(fields, "id", app.ID, "code", i.NextCode(t, app))...)))
 	codes, _ := a.At("confirmTotp", "recoveryCodes").([]any)
 	for _, c := range codes {
 		app.Codes = append(app.Codes, c.(string))
 	}
 	return app, a
+}
+
+// SetsUp begins the set-up of an authenticator app, which no code confirmed yet.
+func (i *Instance) SetsUp(t testing.TB, access string, fields ...any) *App {
+	t.Helper()
+	a := Fine(t, i.GraphQL(t, access, SetupTotpDoc, InputOf(fields...)))
+	app := &App{ID: a.Text("setupTotp", "enrolment", "id"), Secret: a.Text("setupTotp", "enrolment", "secret")}
+	var err error
+	if app.raw, err = base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(app.Secret); err != nil {
+		t.Fatal(err)
+	}
+	return app
 }
 
 // Challenged signs in with the password of an account with a second factor, and gives the token of the challenge.

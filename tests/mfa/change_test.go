@@ -122,9 +122,8 @@ func TestMF08_Weaken(t *testing.T) {
 		ada := s.Register(t, "ada@example.com")
 		app := s.Enrols(t, ada.Access)
 		a := harness.Fine(t, s.Answers(t, s.Challenged(t, ada.Email), s.NextCode(t, app)))
-		access := a.Text("verifyMfa", "tokens", "accessToken")
 		s.Clock.Add(11 * time.Minute)
-		access = harness.Fine(t, s.Refresh(t, a.Text("verifyMfa", "tokens", "refreshToken"))).Text("refresh", "tokens",
+		access := harness.Fine(t, s.Refresh(t, a.Text("verifyMfa", "tokens", "refreshToken"))).Text("refresh", "tokens",
 			"accessToken")
 		harness.Fine(t, s.GraphQL(t, access, harness.SudoDoc, harness.InputOf("password", harness.GoodPass)))
 		for name, call := range map[string]func() *harness.Answer{
@@ -140,6 +139,9 @@ func TestMF08_Weaken(t *testing.T) {
 			"address": func() *harness.Answer {
 				return s.GraphQL(t, access, harness.ChangeEmailDoc, harness.InputOf("email", "eve@example.com",
 					"currentPassword", harness.GoodPass))
+			},
+			"delete the account": func() *harness.Answer {
+				return s.GraphQL(t, access, harness.DeleteAccountDoc, nil)
 			},
 			"key": func() *harness.Answer {
 				return s.GraphQL(t, access, harness.CreateKey, harness.InputOf("name", "wide", "scopes",

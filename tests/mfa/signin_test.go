@@ -57,8 +57,16 @@ func TestMF01_OncePerStep(t *testing.T) {
 		for _, row := range []struct {
 			step int
 			want string
-		}{{-2, "INVALID_CODE"}, {-1, ""}, {-1, "INVALID_CODE"}, {0, ""}, {0, "INVALID_CODE"}, {-1, "INVALID_CODE"},
-			{1, ""}, {2, "INVALID_CODE"}} {
+		}{
+			{-2, "INVALID_CODE"},
+			{-1, ""},
+			{-1, "INVALID_CODE"},
+			{0, ""},
+			{0, "INVALID_CODE"},
+			{-1, "INVALID_CODE"},
+			{1, ""},
+			{2, "INVALID_CODE"},
+		} {
 			if row.step == -2 {
 				s.Clock.Add(10 * totp.Period)
 			}
@@ -87,8 +95,10 @@ func TestOT02_CodesAtOnce(t *testing.T) {
 		code := s.NextCode(t, app)
 		for name, of := range map[string]func(n int) []any{
 			"one challenge": func(int) []any {
-				return []any{"challengeToken", many[0], "method", "TOTP", "code",
-					code}
+				return []any{
+					"challengeToken", many[0], "method", "TOTP", "code",
+					code,
+				}
 			},
 			"recovery codes":  func(n int) []any { return recovery(many[1+n%15], app.Codes[0]) },
 			"a recovery code": func(n int) []any { return recovery(many[1+n%15], app.Codes[1]) },

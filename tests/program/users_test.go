@@ -69,7 +69,8 @@ func TestAZ13_SetEmail(t *testing.T) {
 		if s.Is(t, root.Access, root) {
 			t.Error("a session goes on")
 		}
-		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE taken_over_at IS NOT NULL`); n != 1 {
+		if n := harness.OpenSide(t, dsn).Count(t, `SELECT count(*) FROM users WHERE taken_over_at IS NOT NULL`); n !=
+			1 {
 			t.Errorf("%d accounts have another person", n)
 		}
 		harness.RefusedWith(t, s.Login(t, "next@example.com", harness.GoodPass), "INVALID_CREDENTIALS")
@@ -113,7 +114,8 @@ func TestAZ04_AccountsNamed(t *testing.T) {
 		s := harness.Start(t, dsn)
 		s.Admin(t, dsn, "root@example.com")
 		if got := command(t, dir, env, "users", "import", fileOf(t, "users.ndjson",
-			`{"id": "auth0|5:7", "email": "ada@example.com", "username": "ada", "emailVerified": true}`)); got.code != 0 {
+			`{"id": "auth0|5:7", "email": "ada@example.com", "username": "ada", "emailVerified": true}`)); got.code !=
+			0 {
 			t.Fatalf("%+v", got)
 		}
 		id, _, _ := strings.Cut(command(t, dir, env, "users", "unlock", "ada").stdout, " ")
@@ -134,6 +136,48 @@ func TestAZ04_AccountsNamed(t *testing.T) {
 				!strings.Contains(got.stderr, "external:ID") {
 				t.Errorf("%s: %+v", who, got)
 			}
+		}
+	})
+}
+
+// TestMF17_Terminal wants that the operator removes the second factors of any account beside a server that runs, that
+// the owner is told, and that a command ends the sessions in which no second factor was shown once one is required.
+func TestMF17_Terminal(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, dsn string) {
+		env, dir := harness.ProcessEnv(dsn), t.TempDir()
+		s, side := harness.Start(t, dsn), harness.OpenSide(t, dsn)
+		root, ada := s.Admin(t, dsn, "root@example.com"), s.Register(t, "ada@example.com")
+		s.Enrols(t, root.Access)
+		got := command(t, dir, env, "users", "reset-mfa", root.Email)
+		if got.code != 0 || !strings.HasPrefix(got.stdout, root.ID+" has no second factor any more") {
+			t.Errorf("%+v", got)
+		}
+		harness.Fine(t, s.Login(t, root.Email, harness.GoodPass))
+		if n := side.Count(t, `SELECT count(*) FROM audit_events WHERE action = 'mfa.reset' AND `+
+			`dialect = 'terminal' AND actor_id IS NULL`); n != 1 {
+			t.Errorf("%d events", n)
+		}
+		if n := side.Count(t, `SELECT count(*) FROM mails WHERE kind = 'second-factor' AND dialect = 'terminal'`); n !=
+			1 {
+			t.Errorf("%d notices", n)
+		}
+		if got := command(t, dir, env, "users", "reset-mfa", ada.Email); got.code != 1 ||
+			!strings.Contains(got.stderr, "no second factor") {
+			t.Errorf("%+v", got)
+		}
+
+		s.Enrols(t, ada.Access) // raises that session
+		if got := command(t, dir, env, "users", "end-sessions", "--without-factor"); got.code != 1 ||
+			!strings.Contains(got.stderr, "DRAGOMAN_MFA") {
+			t.Errorf("%+v", got)
+		}
+		got = command(t, dir, append(env, "DRAGOMAN_MFA=required"), "users", "end-sessions", "--without-factor")
+		if got.code != 0 || !strings.Contains(got.stdout, " of 1 accounts") {
+			t.Errorf("%+v", got)
+		}
+		if s.Is(t, root.Access, root) || !s.Is(t, ada.Access, ada) {
+			t.Error("the wrong sessions ended")
 		}
 	})
 }
