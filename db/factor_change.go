@@ -132,34 +132,42 @@ WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT 
 	lowerSessions = `UPDATE sessions SET factor_at = NULL WHERE user_id = :user AND factor_at IS NOT NULL`
 )
 
-// removal makes the statement that removes factors under a condition. It gives why it removed none.
-func removal(name, ifPostgres, whyPostgres, ifSQLite, whySQLite string) *statement {
-	return writes(name,
-		`WITH t AS (`+deleteAuthenticator+` AND `+ifPostgres+` RETURNING id
-), u AS (`+disableMfa+` AND EXISTS (SELECT 1 FROM t) RETURNING id
-), c AS (`+dropCodes+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
-), r AS (`+dropRemembered+` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
-), s AS (`+lowerSessions+` AND EXISTS (SELECT 1 FROM t) AND `+lastFactor+`
-), a AS (`+insertEventWithActor+` SELECT `+eventWithActorValues+` FROM u
-) SELECT count(*) AS n, `+whyPostgres+` AS verdict FROM u`,
-		insertEventWithActor+` SELECT `+eventWithActorValues+` WHERE EXISTS (SELECT 1 FROM authenticators
-  WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL))) AND `+ifSQLite,
-		disableMfa+ifRecorded,
-		dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
-		dropRemembered+` WHERE user_id = :user`+ifRecorded,
-		lowerSessions+` AND `+lastFactor+ifRecorded,
-		deleteAuthenticator+ifRecorded,
-		`SELECT count(*) AS n, `+whySQLite+` AS verdict FROM audit_events WHERE id = :event_id`,
-	)
-}
+// What goes with factors that are removed, on Postgres; and the event, which decides on SQLite: conditions must follow.
+const (
+	restGoesPostgres = `), u AS (` + disableMfa + ` AND EXISTS (SELECT 1 FROM t) RETURNING id
+), c AS (` + dropCodes + ` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t) AND ` + lastFactor + `
+), r AS (` + dropRemembered + ` WHERE user_id = :user AND EXISTS (SELECT 1 FROM t)
+), s AS (` + lowerSessions + ` AND EXISTS (SELECT 1 FROM t) AND ` + lastFactor + `
+), a AS (` + insertEventWithActor + ` SELECT ` + eventWithActorValues + ` FROM u
+) SELECT count(*) AS n, `
+	recordRemoval = insertEventWithActor + ` SELECT ` + eventWithActorValues + ` WHERE EXISTS (
+  SELECT 1 FROM authenticators WHERE user_id = :user AND (:all OR (id = :authenticator AND confirmed_at IS NOT NULL)))
+AND `
+	mayGo = ` AND NOT (:keep AND ` + lastFactor + `)`
+)
 
-const mayGo = ` AND NOT (:keep AND ` + lastFactor + `)`
+var removeAuthenticator = writes("removeAuthenticator",
+	`WITH t AS (`+deleteAuthenticator+` AND `+byThemselvesPostgres+mayGo+` RETURNING id
+`+restGoesPostgres+`'ok' AS verdict FROM u`,
+	recordRemoval+byThemselvesSQLite+mayGo,
+	disableMfa+ifRecorded,
+	dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
+	lowerSessions+` AND `+lastFactor+ifRecorded,
+	deleteAuthenticator+ifRecorded,
+	`SELECT count(*) AS n, 'ok' AS verdict FROM audit_events WHERE id = :event_id`,
+)
 
-var (
-	removeAuthenticator = removal("removeAuthenticator",
-		byThemselvesPostgres+mayGo, `'ok'`, byThemselvesSQLite+mayGo, `'ok'`)
-	resetFactors = removal("resetFactors",
-		verdictPostgres+` = 'ok'`, verdictPostgres, verdictSQLite+` = 'ok'`, verdictSQLite)
+var resetFactors = writes("resetFactors",
+	`WITH t AS (`+deleteAuthenticator+` AND `+verdictPostgres+` = 'ok' RETURNING id
+`+restGoesPostgres+verdictPostgres+` AS verdict FROM u`,
+	recordRemoval+verdictSQLite+` = 'ok'`,
+	disableMfa+ifRecorded,
+	dropCodes+` WHERE user_id = :user AND `+lastFactor+ifRecorded,
+	dropRemembered+` WHERE user_id = :user`+ifRecorded,
+	lowerSessions+` AND `+lastFactor+ifRecorded,
+	deleteAuthenticator+ifRecorded,
+	`SELECT count(*) AS n, `+verdictSQLite+` AS verdict FROM audit_events WHERE id = :event_id`,
 )
 
 // RemoveAuthenticator removes an authenticator app of an account; with the last one recovery codes go, and no session
