@@ -223,7 +223,7 @@ func TestNewRefusesRulesThatCannotBeApplied(t *testing.T) {
 	}
 	if got := slices.Sorted(maps.Keys(Defaults())); !slices.Equal(got, []string{
 		"account", "accountExport", "accountMutation", "accountQuery", "cancelEmailChange", "createUser", "keyMutation",
-		"keyQuery", "login", "mutation", "network", "recovery", "refresh", "refused", "register", "sessionRefresh",
+		"keyQuery", "login", "migration", "mutation", "network", "recovery", "refresh", "refused", "register", "sessionRefresh",
 		"verification",
 	}) {
 		t.Errorf("defaults for %v", got)

@@ -122,9 +122,18 @@ func privilegedOps() map[string]operation {
 		},
 		"`requestMagicLink`":                         {harness.AskMagicDoc, toTarget},
 		"`loginWithMagicLink` with the mailed token": {harness.MagicDoc, byToken()},
-		"`cancelEmailChange` with the mailed token":  {cancelChangeDoc, byToken()},
-		"`updateMe`: locale":                         {harness.UpdateMeDoc, input("locale", "de")},
-		"`updateMe`: username, name, metadata":       {harness.UpdateMeDoc, renamed()},
+		"`requestLoginCode`":                         {harness.AskCodeDoc, toTarget},
+		"`loginWithCode` with the mailed code": {harness.LoginCodeDoc, func(c *try) map[string]any {
+			return harness.InputOf("email", c.target.Email, "code", c.token)
+		}},
+		"`sendPhoneCode` to a new number": {harness.SendPhoneCodeDoc, func(c *try) map[string]any {
+			return harness.InputOf("phone", fmt.Sprintf("+49155501%04d", c.n))
+		}},
+		"`verifyPhone` with a code":                 {verifyPhoneDoc, input("phone", "+4915550100101", "code", "123456")},
+		"`removePhone`":                             {removePhoneDoc, func(*try) map[string]any { return nil }},
+		"`cancelEmailChange` with the mailed token": {cancelChangeDoc, byToken()},
+		"`updateMe`: locale":                        {harness.UpdateMeDoc, input("locale", "de")},
+		"`updateMe`: username, name, metadata":      {harness.UpdateMeDoc, renamed()},
 		"`updateMe`: email": {harness.UpdateMeDoc, func(c *try) map[string]any {
 			return harness.InputOf("email", address(c))
 		}},
@@ -201,6 +210,11 @@ func privilegedOps() map[string]operation {
 	}
 }
 
+const (
+	verifyPhoneDoc = `mutation V($input: VerifyPhoneInput!) { verifyPhone(input: $input) { userErrors { code } } }`
+	removePhoneDoc = `mutation { removePhone { userErrors { code } } }`
+)
+
 // prepare makes the caller of a cell and the account that is touched, and gives the credential.
 func (c *try) prepare(row privilege, caller string) (credential string) {
 	c.t.Helper()
@@ -238,6 +252,8 @@ func (c *try) prepare(row privilege, caller string) (credential string) {
 		c.token = c.Mailed(c.t, harness.AskResetDoc, c.target.Email, db.MailResetPassword).Token
 	case "loginWithMagicLink":
 		c.token = c.Mailed(c.t, harness.AskMagicDoc, c.target.Email, db.MailMagicLink).Token
+	case "loginWithCode":
+		c.token = c.Mailed(c.t, harness.AskCodeDoc, c.target.Email, db.MailLoginCode).Code
 	case "cancelEmailChange": // only a confirmed address gets the link
 		confirm := c.Mailed(c.t, harness.SendVerifyDoc, c.target.Email, db.MailVerifyEmail).Token
 		harness.Fine(c.t, c.GraphQL(c.t, "", harness.VerifyDoc, harness.InputOf("token", confirm)))
@@ -276,7 +292,9 @@ func (c *try) prepareKey(row privilege) {
 func got(row privilege, a *harness.Answer) string {
 	switch code := a.Code(); {
 	case code == "" && len(a.Errors) == 0,
-		code == "NOT_FOUND" && row.mutation == "retryMailDelivery": // the caller may, and there is no such mail
+		// The caller may, and there is no such mail, code or number.
+		code == "NOT_FOUND" && row.mutation == "retryMailDelivery",
+		code == "INVALID_TOKEN" && row.mutation == "verifyPhone", code == "CONFLICT" && row.mutation == "removePhone":
 		return "allowed"
 	default:
 		return code

@@ -15,17 +15,21 @@ import (
 
 // showsOwner are the mutations that may answer nobody with an account, and why the caller is its owner.
 var showsOwner = map[string]string{
-	"register":           "the caller makes the account",
-	"login":              "the caller gets a session of the account",
-	"loginWithMagicLink": "the caller gets a session of the account",
-	"loginWithCode":      "the caller gets a session of the account",
-	"refresh":            "the caller gets a session of the account",
-	"resetPassword":      "the caller knows the password of the account from then on",
-	"updateMe":           "no API key, and nobody, may call it",
-	"changePassword":     "no API key, and nobody, may call it",
-	"changeEmail":        "no API key, and nobody, may call it",
-	"verifyPhone":        "no API key, and nobody, may call it",
-	"removePhone":        "no API key, and nobody, may call it",
+	"register":            "the caller makes the account",
+	"login":               "the caller gets a session of the account",
+	"loginWithMagicLink":  "the caller gets a session of the account",
+	"loginWithCode":       "the caller gets a session of the account",
+	"verifyMfa":           "the caller gets a session of the account",
+	"refresh":             "the caller gets a session of the account",
+	"resetPassword":       "the caller knows the password of the account from then on",
+	"updateMe":            "no API key, and nobody, may call it",
+	"changePassword":      "no API key, and nobody, may call it",
+	"changeEmail":         "no API key, and nobody, may call it",
+	"confirmTotp":         "no API key, and nobody, may call it",
+	"removeAuthenticator": "no API key, and nobody, may call it",
+	"resetUserMfa":        "no API key, and nobody, may call it",
+	"verifyPhone":         "no API key, and nobody, may call it",
+	"removePhone":         "no API key, and nobody, may call it",
 }
 
 // pathsToUser selects every User that a type reaches, and nothing else; "" where there is none.
