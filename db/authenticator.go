@@ -76,8 +76,13 @@ var addAuthenticator = writes("addAuthenticator",
 func (d *DB) AddAuthenticator(ctx context.Context, a *Authenticator, session SessionID) (bool, error) {
 	e := Event{Action: ActionMfaEnrolmentStarted, User: a.UserID, Sess: session}
 	p := params{
-		{"authenticator", a.ID}, {"user", a.UserID}, {"name", a.Name}, {"sealed", a.Sealed}, {"now", a.CreatedAt},
-		{"waiting", maxWaiting - 1}, {"most", maxAuthenticators},
+		{"authenticator", a.ID},
+		{"user", a.UserID},
+		{"name", a.Name},
+		{"sealed", a.Sealed},
+		{"now", a.CreatedAt},
+		{"waiting", maxWaiting - 1},
+		{"most", maxAuthenticators},
 	}.with(eventParams(ctx, e, a.CreatedAt))
 	var row struct{ N int }
 	_, err := d.queryRow(ctx, addAuthenticator, p, &row, locking(lockUser, params{{"user", a.UserID}}))

@@ -167,7 +167,10 @@ func (d *DB) passedIn(ctx context.Context, tx *sql.Tx, c *Challenge, p *Pass, ma
 	if p.Remember != uuid.Nil {
 		var n struct{ N int }
 		_, err := d.queryRowIn(ctx, tx, rememberDevice, params{
-			{"user", c.User.ID}, {"device", p.Remember[:]}, {"session", p.Session.ID}, {"now", now},
+			{"user", c.User.ID},
+			{"device", p.Remember[:]},
+			{"session", p.Session.ID},
+			{"now", now},
 			{"until", p.Remembered},
 		}, &n)
 		if err != nil {

@@ -50,7 +50,8 @@ var loginByMail = writes("loginByMail",
   )
 ), e AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session_limit' WHERE id IN (
-    SELECT id FROM sessions WHERE NOT :unverified AND NOT :pending AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
+    SELECT id FROM sessions
+    WHERE NOT :unverified AND NOT :pending AND user_id = (SELECT id FROM u) AND `+alivePostgres+`
     ORDER BY id DESC OFFSET :session_limit::bigint - 1 FOR UPDATE SKIP LOCKED
   )
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u

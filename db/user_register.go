@@ -15,12 +15,11 @@ var errNoFreeNumber = errors.New("db: no free number was drawn")
 
 var register = writes("register",
 	`WITH u AS (
-  INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, phone, metadata, role, `+
-		`status,
-    password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
-  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :phone, :metadata, :role, 'ACTIVE',
-    :password_hash, :now, :now, CASE WHEN :sign_in AND NOT :pending THEN :now::timestamptz END, :locale, :email_verified_at,
-    :invited
+  INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, phone, metadata,
+    role, status, password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
+  SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :phone, :metadata,
+    :role, 'ACTIVE', :password_hash, :now, :now,
+    CASE WHEN :sign_in AND NOT :pending THEN :now::timestamptz END, :locale, :email_verified_at, :invited
   ON CONFLICT DO NOTHING RETURNING id
 ), s AS (`+insertSession+` SELECT `+sessionValues+` FROM u WHERE :sign_in
   ON CONFLICT (number) DO NOTHING RETURNING id
@@ -29,11 +28,11 @@ var register = writes("register",
   SELECT :user, :device, :session, :now FROM s WHERE :device::bytea IS NOT NULL
 ), a AS (`+insertEvent+` SELECT `+eventValues+` FROM u
 ) SELECT (SELECT count(*) FROM u) AS users, (SELECT count(*) FROM s) AS sessions`,
-	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, phone, metadata, `+
-		`role, status,
-  password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
-SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :phone, :metadata, :role, 'ACTIVE',
-  :password_hash, :now, :now, CASE WHEN :sign_in AND NOT :pending THEN :now END, :locale, :email_verified_at, :invited
+	`INSERT INTO users (id, number, email, email_canonical, username, username_canonical, name, phone, metadata,
+  role, status, password_hash, created_at, updated_at, last_login_at, locale, email_verified_at, invited)
+SELECT :user, :number, :email, :email_canonical, :username, :username_canonical, :name, :phone, :metadata,
+  :role, 'ACTIVE', :password_hash, :now, :now, CASE WHEN :sign_in AND NOT :pending THEN :now END, :locale,
+  :email_verified_at, :invited
 WHERE true
 ON CONFLICT DO NOTHING`,
 	insertSession+` SELECT `+sessionValues+` WHERE changes() = 1 AND :sign_in

@@ -29,8 +29,10 @@ func TestMails_Overlaps(t *testing.T) {
 			"the server's own", `signIn: {landing: "/readyz?token={token}"}`,
 			"b.yaml:13: /readyz belongs to the server itself",
 		},
-		{"its own routes, neither more exact", `signIn: {landing: "/mailing/loans/1/{token}"}`,
-			"neither is more exact"},
+		{
+			"its own routes, neither more exact", `signIn: {landing: "/mailing/loans/1/{token}"}`,
+			"neither is more exact",
+		},
 		{"a route of its own", `signIn: {landing: "/mailing/me?token={token}"}`, ""},
 		{
 			"two of one path", `signIn: {landing: "/in?token={token}"}, resetPassword: {landing: "/in?reset={token}"}`,
@@ -98,12 +100,18 @@ func TestOT07_PagesInProfiles(t *testing.T) {
 func TestOT35_Refuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, mails, want, mend string }{
-		{"a page with the token in its path", "signIn: {page: 'https://a.example/{token}'}", "before the fragment",
-			"#"},
-		{"a page with the token in its query", "signIn: {page: 'https://a.example/?t={token}'}", "before the fragment",
-			"#"},
-		{"a page of ours with the token in its path", "signIn: {page: '{publicUrl}/in/{token}'}", "before the fragment",
-			"#"},
+		{
+			"a page with the token in its path", "signIn: {page: 'https://a.example/{token}'}", "before the fragment",
+			"#",
+		},
+		{
+			"a page with the token in its query", "signIn: {page: 'https://a.example/?t={token}'}", "before the fragment",
+			"#",
+		},
+		{
+			"a page of ours with the token in its path", "signIn: {page: '{publicUrl}/in/{token}'}", "before the fragment",
+			"#",
+		},
 		{"a page without TLS", "signIn: {page: 'http://a.example/in'}", "neither https", "https://"},
 		{"a page that is a path", "signIn: {page: /in}", "no absolute URL", "https://"},
 		{"a page that is a scheme", "signIn: {page: 'javascript:alert(1)'}", "no absolute URL", "https://"},
@@ -115,10 +123,14 @@ func TestOT35_Refuses(t *testing.T) {
 		{"the address in its path", "signIn: {landing: '/{email}/{token}'}", "cannot hold {email}", "{email} may be"},
 		{"the token twice", "signIn: {landing: '/{token}?token={token}'}", "{token} once", "/reset"},
 		{"a fragment", "signIn: {landing: '/verify#token={token}'}", "not the path of a landing", "?token={token}"},
-		{"a parameter twice", "signIn: {landing: '/verify?a={token}&a=1'}", `"a=1" is not a parameter`,
-			"?token={token}"},
-		{"a piece of a parameter", "signIn: {landing: '/verify?a=x{token}'}", "not a parameter of a landing",
-			"?token="},
+		{
+			"a parameter twice", "signIn: {landing: '/verify?a={token}&a=1'}", `"a=1" is not a parameter`,
+			"?token={token}",
+		},
+		{
+			"a piece of a parameter", "signIn: {landing: '/verify?a=x{token}'}", "not a parameter of a landing",
+			"?token=",
+		},
 		{"one landing twice", "signIn: {landing: ['/a/{token}', '/a/{token}']}", "stands here twice", "Take one"},
 		{
 			"one landing of two mails", "verifyEmail: {landing: '/a/{token}'}, signIn: {landing: ['/a/{token}']}",
@@ -129,8 +141,10 @@ func TestOT35_Refuses(t *testing.T) {
 		{"a button on two lines", `signIn: {button: "a\nb"}`, "too long for a button", "one line"},
 		{"a button of no language", "signIn: {button: {english?: Go}}", "not the tag of a language", "pt-BR"},
 		{"a mail of text", "signIn: '/in/{token}'", "must be a mapping", "landing, page"},
-		{"an address as older files have it", "signIn: {url: '{publicUrl}/in/{token}'}", `no key "url"`,
-			"landing, page"},
+		{
+			"an address as older files have it", "signIn: {url: '{publicUrl}/in/{token}'}", `no key "url"`,
+			"landing, page",
+		},
 	} {
 		_, err := load("a.yaml", mailing(c.mails))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.mend) ||

@@ -87,10 +87,14 @@ func callsOf() map[string]called {
 		"verifyMfa": {harness.VerifyMfaDoc, false, input("challengeToken", "{challenge}", "method",
 			"TOTP", "code", "123456")},
 		"setupTotp": {harness.SetupTotpDoc, true, input("name", "App {n}")},
-		"confirmTotp": {harness.ConfirmTotpDoc, true,
-			input("id", "totp_"+nowhere, "code", "123456")},
-		"updateAuthenticator": {plain("updateAuthenticator", "authenticator { id }"), true,
-			input("id", "totp_"+nowhere, "name", "App {n}")},
+		"confirmTotp": {
+			harness.ConfirmTotpDoc, true,
+			input("id", "totp_"+nowhere, "code", "123456"),
+		},
+		"updateAuthenticator": {
+			plain("updateAuthenticator", "authenticator { id }"), true,
+			input("id", "totp_"+nowhere, "name", "App {n}"),
+		},
 		"removeAuthenticator":     {harness.RemoveAuthenticatorDoc, true, id("totp")},
 		"regenerateRecoveryCodes": {harness.RecoveryCodesDoc, true, nil},
 		"forgetDevices":           {`mutation { forgetDevices { userErrors { code message } } }`, true, nil},
