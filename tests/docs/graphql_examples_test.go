@@ -72,6 +72,28 @@ var scenes = map[string]func(s *scene){
 		harness.OpenSide(s.T, s.dsn).MustExec(s.T, `UPDATE mails SET state = 'FAILED'`)
 		s.fill["id"] = failed.Mail.ID.String()
 	},
+	"verifyPhone": func(s *scene) { s.fill["code"] = s.phoneCode() },
+	"removePhone": func(s *scene) { s.phone() },
+	"loginWithCode": func(s *scene) {
+		s.fill["code"] = s.Mailed(s.T, harness.AskCodeDoc, s.ada.Email, db.MailLoginCode).Code
+	},
+	"verifyMfa": func(s *scene) {
+		app := s.Enrols(s.T, s.ada.Access)
+		s.fill["verify.challengeToken"] = s.Challenged(s.T, s.ada.Email)
+		s.fill["verify.code"] = s.NextCode(s.T, app)
+	},
+	"confirmTotp": func(s *scene) {
+		app := s.SetsUp(s.T, s.ada.Access)
+		s.fill["confirm.id"], s.fill["confirm.code"] = app.ID, s.NextCode(s.T, app)
+	},
+	"updateAuthenticator":     func(s *scene) { s.fill["app.id"] = s.Enrols(s.T, s.ada.Access).ID },
+	"removeAuthenticator":     func(s *scene) { s.fill["gone.id"] = s.Enrols(s.T, s.ada.Access).ID },
+	"regenerateRecoveryCodes": func(s *scene) { s.Enrols(s.T, s.ada.Access) },
+	"forgetDevices":           func(s *scene) { s.remembered() },
+	"resetUserMfa": func(s *scene) {
+		s.Enrols(s.T, s.ada.Access)
+		s.fill["owner.id"] = s.ada.ID
+	},
 	"dialectUsage": func(s *scene) {
 		s.REST(s.T, "POST /api/v1/auth/login", `{"email":"ada@example.com","password":"correct horse battery staple"}`,
 			"User-Agent", "shop/1.4")
@@ -87,6 +109,33 @@ func (s *scene) key() string {
 	a := harness.Fine(s.T, s.GraphQL(s.T, s.ada.Access, harness.CreateKey,
 		harness.InputOf("name", "backup script", "scopes", []any{"PROFILE_READ"})))
 	return a.Text("createApiKey", "apiKey", "id")
+}
+
+// examplePhone is the number of the examples.
+const examplePhone = "+4915550100101"
+
+// phoneCode sends ada a code to the number of the examples and gives it.
+func (s *scene) phoneCode() string {
+	harness.Fine(s.T, s.GraphQL(s.T, s.ada.Access, harness.SendPhoneCodeDoc, harness.InputOf("phone", examplePhone)))
+	harness.OpenSide(s.T, s.dsn).MustExec(s.T, `UPDATE sms SET resolved_at = created_at`) // nothing is sent here
+	return s.CodeTo(s.T, examplePhone)
+}
+
+// phone gives ada the number of the examples.
+func (s *scene) phone() {
+	const verify = `mutation V($input: VerifyPhoneInput!) { verifyPhone(input: $input) { userErrors { code } } }`
+	harness.Fine(s.T, s.GraphQL(s.T, s.ada.Access, verify,
+		harness.InputOf("phone", examplePhone, "code", s.phoneCode())))
+}
+
+// remembered signs ada in by an app on a device that is remembered.
+func (s *scene) remembered() {
+	app := s.Enrols(s.T, s.ada.Access)
+	challenge := s.Challenged(s.T, s.ada.Email)
+	a := harness.Fine(s.T, s.Answers(s.T, challenge, s.NextCode(s.T, app), "rememberDevice", true))
+	if a.Text("verifyMfa", "deviceToken") == "" {
+		s.T.Fatalf("the device is not remembered: %s", a.Raw)
+	}
 }
 
 // onUsers are the operations of an administrator that name an account by the variable id.
@@ -244,8 +293,8 @@ func shape(value any) string {
 	return fmt.Sprintf("%T", value)
 }
 
-// secretText is a token, of which an example shows the beginning.
-var secretText = regexp.MustCompile(`"((?:eyJ|rt1|st1|sk_live_)[^"]{12})[^"]{12,}"`)
+// secretText is a token or an image, of which an example shows the beginning.
+var secretText = regexp.MustCompile(`"((?:eyJ|rt1|st1|mc1|dt1|sk_live_|data:image/png;base64,)[^"]{12})[^"]{12,}"`)
 
 func writeAnswer(t *testing.T, name, raw string) {
 	t.Helper()
