@@ -403,8 +403,9 @@ func TestGQ17_DocumentMessages(t *testing.T) {
 		},
 		"a field that is nothing alike": {"", `{ me { password } }`, ``, 400, `Cannot query field "password" ` +
 			`on type "User". It has "id", "number", "email", "emailVerified", "pendingEmail", "username", "name", ` +
-			`"locale", "phone", "externalId", "metadata", "status", "createdAt", "updatedAt", "lastLoginAt", "roles", ` +
-			`"permissions", "security".`},
+			`"locale", "phone", "phoneVerified", "externalId", "metadata", "status", "createdAt", "updatedAt", ` +
+			`"lastLoginAt", "roles", ` +
+			`"permissions", "mfa", "security".`},
 		"no selection": {"", `{ me }`, ``, 400, `Field "me" of type "User" must have a ` +
 			`selection of subfields. Write "me { … }" with the fields that you want.`},
 		"a selection of a text": {
