@@ -76,14 +76,18 @@ func (d *DB) Logout(ctx context.Context, end LogoutTarget, now time.Time) (bool,
 	return n == 1, err
 }
 
+// Remembered devices go before sessions, as in every statement that changes both: this prevents deadlocks.
 var endSessionOf = writes("endSessionOf",
-	`WITH s AS (
+	`WITH r AS (`+dropRemembered+` WHERE session_id IN (
+    SELECT id FROM sessions WHERE user_id = :user AND (id = :session OR number = :number) AND `+alivePostgres+`)
+  RETURNING 1
+), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.revoked'
-  WHERE user_id = :user AND (id = :session OR number = :number) AND `+alivePostgres+` RETURNING id
+  WHERE user_id = :user AND (id = :session OR number = :number) AND `+alivePostgres+`
+    AND (SELECT count(*) FROM r) >= 0 RETURNING id
 ), a AS (`+insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason, :event_user,
   coalesce(:event_session, id), :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request FROM s
-), r AS (`+dropRemembered+` WHERE session_id = (SELECT id FROM s)
 ) SELECT id FROM s`,
 	`UPDATE sessions SET revoked_at = :now, revoked_reason = 'session.revoked'
 WHERE user_id = :user AND (id = :session OR number = :number) AND `+aliveSQLite,
@@ -106,19 +110,25 @@ func (d *DB) RevokeSession(
 	}
 	e := Event{Action: ActionSessionRevoked, User: user}
 	p := params{{"user", user}, {"now", now}, {"session", id}, {"number", number}}
-	_, err := d.queryRow(ctx, endSessionOf, p.with(eventParams(ctx, e, now)), &ended,
-		locking(lockUser, params{{"user", user}})) // remembered devices come before sessions elsewhere
+	_, err := d.queryRow(ctx, endSessionOf, p.with(eventParams(ctx, e, now)), &ended)
 	return ended.ID, err
 }
 
+// The account goes first, then remembered devices, then sessions: this prevents deadlocks. Sign-ins that wait for their
+// second factor end with the sessions.
 var endAll = writes("endAll",
 	`WITH o AS (
   SELECT user_id FROM sessions WHERE id = :session AND `+alivePostgres+inForce+`
+), w AS (
+  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM o) RETURNING id
+), r AS (`+dropRemembered+` WHERE user_id = (SELECT id FROM w)
+    AND (:spared::uuid IS NULL OR session_id <> :spared) RETURNING 1
 ), s AS (
   UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
   WHERE id IN (
     SELECT id FROM sessions
-    WHERE user_id = (SELECT user_id FROM o) AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+`
+    WHERE user_id = (SELECT id FROM w) AND (SELECT count(*) FROM r) >= 0
+      AND (:spared::uuid IS NULL OR id <> :spared) AND `+alivePostgres+`
     ORDER BY id FOR UPDATE
   )
   RETURNING user_id
@@ -129,27 +139,20 @@ var endAll = writes("endAll",
 ), k AS (
   UPDATE api_keys SET revoked_at = :now
   WHERE :end_keys AND user_id = (SELECT user_id FROM o) AND revoked_at IS NULL
-), w AS (
-  UPDATE users SET auth_version = auth_version + 1 WHERE id = (SELECT user_id FROM o)
-), r AS (`+dropRemembered+` WHERE user_id = (SELECT user_id FROM o)
-    AND (:spared::uuid IS NULL OR session_id <> :spared)
 ) SELECT count(*) AS n FROM s`,
 	insertEvent+` SELECT :event_id, :event_at, :event_action, :event_outcome, :event_reason,
   coalesce(:event_user, user_id), :event_session, :event_key, :event_methods,
   :event_dialect, :event_ip, :event_user_agent, :event_request
 FROM sessions WHERE id = :session AND `+aliveSQLite+inForce,
-	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
-WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session)
-  AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite+ifRecorded,
 	endKeysOfSession,
 	`UPDATE users SET auth_version = auth_version + 1
 WHERE id = (SELECT user_id FROM sessions WHERE id = :session)`+ifRecorded,
 	dropRemembered+` WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session)
   AND (:spared IS NULL OR session_id <> :spared)`+ifRecorded,
-	`SELECT count(*) AS n FROM sessions
-WHERE EXISTS (SELECT 1 FROM audit_events WHERE audit_events.id = :event_id) AND user_id = (SELECT user_id FROM `+
-		`sessions WHERE id = :session)
-  AND revoked_at = :now AND revoked_reason = :reason`,
+	`UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+WHERE user_id = (SELECT user_id FROM sessions WHERE id = :session)
+  AND (:spared IS NULL OR id <> :spared) AND `+aliveSQLite+ifRecorded,
+	`SELECT changes() AS n`,
 )
 
 // LogoutEverywhere ends every session of the person behind a live session, this one included, and counts them: none
@@ -174,11 +177,10 @@ var lockUserOfSession = onPostgres("lockUserOfSession", `SELECT 1 FROM users
 WHERE id = (SELECT user_id FROM sessions WHERE id = :session) FOR NO KEY UPDATE`)
 
 // end runs a statement that ends sessions, and counts them. Where the API keys end too it waits for keys that are being
-// made: else one of them would outlive the session that made it. Where all sessions end, so do sign-ins that wait for
-// their second factor: the account is locked before its sessions.
+// made: else one of them would outlive the session that made it.
 func (d *DB) end(ctx context.Context, st *statement, end LogoutTarget, p params) (int, error) {
 	var options []option
-	if end.EndKeys || st == endAll {
+	if end.EndKeys {
 		options = append(options, locking(lockUserOfSession, params{{"session", end.Session}}))
 	}
 	var answer struct {

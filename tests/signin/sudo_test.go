@@ -479,7 +479,7 @@ func TestStatements_Account(t *testing.T) {
 			},
 			{"updateApiKey", harness.UpdateKeyDoc, harness.InputOf("id", keyID, "name", "x"), 6},
 			{"rotateApiKey", harness.RotateKeyDoc, harness.InputOf("id", keyID), 7},
-			{"exportMyData", harness.ExportDoc, nil, 11},
+			{"exportMyData", harness.ExportDoc, nil, 15},
 			{"deleteAccount", harness.DeleteAccountDoc, nil, 5},
 		} {
 			var a *harness.Answer
