@@ -368,9 +368,23 @@ func TestKE03_WrongValues(t *testing.T) {
 		"DRAGOMAN_REVEAL_ACCOUNTS":        {"yes"},
 		"DRAGOMAN_REGISTRATION":           {"closed"},
 		"DRAGOMAN_REQUIRE_VERIFIED_EMAIL": {"auto", "1"},
-		"DRAGOMAN_DIALECTS":               {"generic", "generic-v1,,x", "generic-v1,generic-v1"},
-		"DRAGOMAN_DIALECTS_DIR":           {"no/such/directory"},
-		"DRAGOMAN_DIALECT_PASSWORDS":      {"lax"},
+		"DRAGOMAN_MFA":                    {"on", "REQUIRED", "yes"},
+		"DRAGOMAN_MFA_ROLES":              {"nobody", "admin,", "user admin"},
+		"DRAGOMAN_SMS_URL": {
+			"sms.example.com", "http://sms.example.com/", "ftp://localhost/", "https://sms.example.com/?a=b", "/send",
+		},
+		"DRAGOMAN_SMS_SECRET":         {harness.CanarySecret, "whsec_" + harness.CanarySecret},
+		"DRAGOMAN_TWILIO_ACCOUNT_SID": {"AC", "me", "AC" + strings.Repeat("x", 32)},
+		"DRAGOMAN_TWILIO_AUTH_TOKEN":  {harness.CanarySecret + "\t"},
+		"DRAGOMAN_TWILIO_FROM":        {"nobody at all", "+1"},
+		"DRAGOMAN_TWILIO_URL":         {"api.twilio.com", "ftp://api.twilio.com"},
+		"DRAGOMAN_SMS_COUNTRIES":      {"Germany", "XX", "DE;AT"},
+		"DRAGOMAN_SMS_DAILY":          {"0", "-1", "many", "10000001"},
+		"DRAGOMAN_SMS_HOURLY":         {"0", "many"},
+		"DRAGOMAN_SMS_LOGIN":          {"yes"},
+		"DRAGOMAN_DIALECTS":           {"generic", "generic-v1,,x", "generic-v1,generic-v1"},
+		"DRAGOMAN_DIALECTS_DIR":       {"no/such/directory"},
+		"DRAGOMAN_DIALECT_PASSWORDS":  {"lax"},
 		"DRAGOMAN_SMTP_URL": {
 			"mail.example.com", "off", "http://mail.example.com", "smtps:///", "smtp://u:" + harness.CanarySecret +
 				"@mail.example.com/path", "smtp://u@mail.example.com",
@@ -437,7 +451,8 @@ func TestKE03_WrongValues(t *testing.T) {
 				got := command(t, dir, env)
 				shown := got.stdout + got.stderr
 				secret := name == "DATABASE_URL" || strings.Contains(name, "SECRET") ||
-					name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_SMTP_URL" || name == "DRAGOMAN_MIGRATE_URL"
+					name == "DRAGOMAN_METRICS_TOKEN" || name == "DRAGOMAN_TWILIO_AUTH_TOKEN" ||
+					name == "DRAGOMAN_SMTP_URL" || name == "DRAGOMAN_MIGRATE_URL"
 				// A bound between two settings may be told at either of them.
 				if got.code != 1 || !strings.HasPrefix(got.stderr, "dragoman: ") ||
 					!strings.Contains(shown, "expected ") ||

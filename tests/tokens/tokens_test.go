@@ -199,7 +199,7 @@ func TestJW13_ExactClaims(t *testing.T) {
 			}
 			sort.Strings(names)
 			if want := []string{
-				"amr", "aud", "exp", "gen", "iat", "iss", "jti", "metadata", "roles", "sid",
+				"acr", "amr", "aud", "exp", "gen", "iat", "iss", "jti", "metadata", "roles", "sid",
 				"sub",
 			}; !slices.Equal(names, want) {
 				t.Errorf("%s: claims %v", name, names)
@@ -213,7 +213,7 @@ func TestJW13_ExactClaims(t *testing.T) {
 					t.Errorf("%s: %s is %v, not %v", name, claim, claims[claim], want)
 				}
 			}
-			if got := fmt.Sprint(claims["roles"], claims["amr"]); got != "[user] [pwd]" {
+			if got := fmt.Sprint(claims["roles"], claims["amr"], claims["acr"]); got != "[user] [pwd]aal1" {
 				t.Errorf("%s: roles and amr %s", name, got)
 			}
 			if got, _ := json.Marshal(claims["metadata"]); string(got) != `{"plan":"pro","seats":3}` {
