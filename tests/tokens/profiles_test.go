@@ -108,7 +108,7 @@ func TestProfiles_Claims(t *testing.T) {
 			},
 		}}})
 		const whole = `{ me { id number email emailVerified username name metadata roles { name } status createdAt ` +
-			`updatedAt }
+			`updatedAt mfa { enabled } }
 			currentCredential { session { id number createdAt expiresAt } } }`
 		check := func(when, access string) {
 			t.Helper()
