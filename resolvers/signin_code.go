@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -71,6 +72,11 @@ func (r *resolver) LoginWithCode(ctx context.Context, input graph.LoginWithCodeI
 	forget(ctx)
 	if err != nil {
 		errs, err := userErrors(r.record(ctx, err, db.Event{Action: db.ActionLoginSucceeded}))
+		for _, e := range errs {
+			if slices.Equal(e.Field, []string{"input", "token"}) { // the input has a code where that of a link has a token
+				e.Field = []string{"input", "code"}
+			}
+		}
 		return &graph.LoginPayload{UserErrors: errs}, err
 	}
 	return payload, nil
