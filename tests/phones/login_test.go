@@ -49,7 +49,8 @@ func TestOT60_LoginByMailedCode(t *testing.T) {
 			"the token":          harness.InputOf("email", "ada@example.com", "code", l.Token),
 			"a code of no digit": harness.InputOf("email", "ada@example.com", "code", ""),
 		} {
-			if a := s.GraphQL(t, "", loginDoc, in); a.Code() != "INVALID_TOKEN" {
+			if a := s.GraphQL(t, "", loginDoc, in); a.Code() != "INVALID_TOKEN" ||
+				!strings.Contains(a.Raw, `"field":["input","code"]`) {
 				t.Errorf("%s: %s", name, a.Raw)
 			}
 		}
